@@ -1,0 +1,15 @@
+//! The vocabulary of the RISC-V architecture.
+//!
+//! Names, numbers and layouts only: instruction tables, CSR addresses, causes, modes, typed addresses.
+//! What the machine does with them is in `semantics` and `privileged`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod addr;
+pub mod cause;
+pub mod mode;
+
+pub use addr::{GuestPhys, Phys, Virt};
+pub use cause::{Exception, Interrupt, Trap};
+pub use mode::{Mode, Privilege};

@@ -1,0 +1,123 @@
+//! The physical address map and its wires.
+//!
+//! A [`Device`] answers reads and writes at offsets; the [`Bus`] knows where each device is. An [`IrqLine`] is a wire
+//! from a device to an interrupt controller.
+
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, Mutex};
+
+use arch::Phys;
+
+/// A memory-mapped device. It sees offsets into its own region, never its address.
+///
+/// `data.len()` is 1, 2, 4 or 8, and the access does not cross the end of the region. It need not be aligned. Guest
+/// input never panics: what a register cannot do reads as zero and is ignored when written.
+pub trait Device: Send {
+    /// Fills `data` with the registers at `offset`, little-endian.
+    fn read(&mut self, offset: u64, data: &mut [u8]);
+    /// Writes `data`, little-endian, to the registers at `offset`.
+    fn write(&mut self, offset: u64, data: &[u8]);
+}
+
+/// A device as the bus holds it. Lock order: a device may set an [`IrqLine`] while locked; a line never locks a
+/// device other than its interrupt controller.
+pub type SharedDevice = Arc<Mutex<dyn Device>>;
+
+/// No device at that address; a hart makes it an access fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmapped;
+
+/// Two regions overlap.
+#[derive(Debug, thiserror::Error)]
+#[error("device {name} at {base:#x} overlaps {other}")]
+pub struct Overlap {
+    name: String,
+    base: u64,
+    other: String,
+}
+
+struct Region {
+    base: u64,
+    len: u64,
+    name: String,
+    device: SharedDevice,
+}
+
+/// The address map of devices (RAM is not on it).
+#[derive(Default)]
+pub struct Bus {
+    regions: Vec<Region>,
+}
+
+impl Bus {
+    /// Maps `device` at `base`, for `len` bytes.
+    ///
+    /// # Errors
+    /// [`Overlap`] names the device that is already there.
+    pub fn map(&mut self, name: &str, base: Phys, len: u64, device: SharedDevice) -> Result<(), Overlap> {
+        let base = base.0;
+        if let Some(other) = self.regions.iter().find(|r| base < r.base + r.len && r.base < base + len) {
+            return Err(Overlap { name: name.into(), base, other: other.name.clone() });
+        }
+        let at = self.regions.partition_point(|r| r.base < base);
+        self.regions.insert(at, Region { base, len, name: name.into(), device });
+        Ok(())
+    }
+
+    /// Reads `data.len()` bytes (1, 2, 4 or 8) at `addr`.
+    pub fn read(&self, addr: Phys, data: &mut [u8]) -> Result<(), Unmapped> {
+        let (device, offset) = self.find(addr, data.len())?;
+        device.lock().expect("a device never panics while locked").read(offset, data);
+        Ok(())
+    }
+
+    /// Writes `data` (1, 2, 4 or 8 bytes) at `addr`.
+    pub fn write(&self, addr: Phys, data: &[u8]) -> Result<(), Unmapped> {
+        let (device, offset) = self.find(addr, data.len())?;
+        device.lock().expect("a device never panics while locked").write(offset, data);
+        Ok(())
+    }
+
+    /// The name of the device at `addr`, for explanations.
+    pub fn name_at(&self, addr: Phys) -> Option<&str> {
+        self.region(addr, 1).map(|r| r.name.as_str())
+    }
+
+    fn region(&self, addr: Phys, len: usize) -> Option<&Region> {
+        let at = self.regions.partition_point(|r| r.base <= addr.0);
+        let region = self.regions.get(at.checked_sub(1)?)?;
+        let offset = addr.0 - region.base;
+        (offset.checked_add(len as u64)? <= region.len).then_some(region)
+    }
+
+    fn find(&self, addr: Phys, len: usize) -> Result<(&SharedDevice, u64), Unmapped> {
+        let region = self.region(addr, len).ok_or(Unmapped)?;
+        Ok((&region.device, addr.0 - region.base))
+    }
+}
+
+/// Where the level of an interrupt wire goes: an interrupt controller's input, or a hart's pin.
+pub trait IrqSink: Send + Sync {
+    /// The level of input `number` is now `level`. Called from any thread; repeated levels are harmless.
+    fn set_level(&self, number: u32, level: bool);
+}
+
+/// A level-triggered interrupt wire.
+#[derive(Clone)]
+pub struct IrqLine {
+    sink: Arc<dyn IrqSink>,
+    number: u32,
+}
+
+impl IrqLine {
+    /// The wire into input `number` of `sink`.
+    pub fn new(sink: Arc<dyn IrqSink>, number: u32) -> Self {
+        IrqLine { sink, number }
+    }
+
+    /// Drives the wire.
+    pub fn set(&self, level: bool) {
+        self.sink.set_level(self.number, level);
+    }
+}

@@ -1,0 +1,74 @@
+//! The seam between whoever executes and whoever owns the devices.
+//!
+//! A [`Vcpu`] is one hart, executed by an interpreter, a translator or `/dev/kvm`. A [`HartPins`] is the bundle of
+//! wires into it. A [`Clock`] is the machine's timebase.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod pins;
+
+pub use clock::Clock;
+pub use pins::HartPins;
+
+use std::time::Duration;
+
+/// Why [`Vcpu::run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The instruction budget is used up, or someone asked for attention with [`HartPins::kick`].
+    Quantum,
+    /// The hart waits for an interrupt (WFI); nothing is pending. With a time, a timer of its own ends the wait then.
+    Idle {
+        /// Ticks of the timebase at which the hart's next timer fires.
+        until: Option<u64>,
+    },
+    /// An SBI call (`ecall` from HS-mode) for a firmware outside the hart. `pc` still points at the `ecall`.
+    Sbi,
+    /// The hart cannot go on.
+    Halted,
+    /// The guest asked for the end of the machine through the executor (KVM system event).
+    System(SystemEvent),
+}
+
+/// The end of a machine's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemEvent {
+    /// Power off, cleanly.
+    Shutdown,
+    /// Power off, with a failure code.
+    Fail(u32),
+    /// Start again from reset.
+    Reset,
+}
+
+/// Registers by which a firmware outside the hart starts and answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reg {
+    /// Program counter.
+    Pc,
+    /// Integer register.
+    X(u8),
+}
+
+/// One hart.
+pub trait Vcpu: Send {
+    /// Runs for at most `budget` instructions. An executor that cannot count takes its own measure.
+    fn run(&mut self, budget: u64) -> Exit;
+    /// Reads a register.
+    fn reg(&self, reg: Reg) -> u64;
+    /// Writes a register.
+    fn set_reg(&mut self, reg: Reg, value: u64);
+    /// Instructions retired since reset, if the executor counts them.
+    fn instret(&self) -> Option<u64>;
+    /// The wires into this hart.
+    fn pins(&self) -> std::sync::Arc<HartPins>;
+}
+
+/// Frequency of the timebase in Hz.
+pub const TIMEBASE_HZ: u64 = 10_000_000;
+
+/// Ticks of the timebase in `time`.
+pub fn ticks(time: Duration) -> u64 {
+    (time.as_nanos() / (1_000_000_000 / TIMEBASE_HZ as u128)) as u64
+}

@@ -1,0 +1,128 @@
+//! The wires into a hart.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+
+use arch::Interrupt;
+use bus::IrqSink;
+
+/// Called when the level of a pin changes: (interrupt, level). How an executor outside this process hears of it.
+pub type PinHook = Box<dyn Fn(Interrupt, bool) + Send + Sync>;
+
+/// Interrupt pins, the hart's MTIMER comparator, and a way to get its attention. All lock-free, from any thread.
+#[derive(Default)]
+pub struct HartPins {
+    /// Levels, by the bit numbers of `mip`: MSIP, SEIP, MEIP and, for AIA, guest external inputs through SGEIP.
+    levels: AtomicU64,
+    /// Comparator of ACLINT MTIMER, in ticks; all ones when off.
+    mtimecmp: AtomicU64,
+    /// Rising edges for `mip.SSIP`, from ACLINT SSWI or a firmware's IPI; taken by the hart.
+    ssip_edge: AtomicBool,
+    /// A `fence.i` asked for by another hart through a firmware; taken by the hart.
+    fence_i: AtomicBool,
+    attention: AtomicBool,
+    hook: OnceLock<PinHook>,
+    thread: OnceLock<Thread>,
+}
+
+impl HartPins {
+    /// Pins of one hart, all low, the timer off.
+    pub fn new() -> Arc<Self> {
+        let pins = HartPins::default();
+        pins.mtimecmp.store(u64::MAX, Ordering::Relaxed);
+        Arc::new(pins)
+    }
+
+    /// Names who hears of changes besides the hart itself. The first call counts.
+    pub fn on_change(&self, hook: PinHook) {
+        let _ = self.hook.set(hook);
+    }
+
+    /// Names the thread that sleeps when the hart is idle; a kick wakes it. The first call counts.
+    pub fn runs_on(&self, thread: Thread) {
+        let _ = self.thread.set(thread);
+    }
+
+    /// Drives a pin.
+    pub fn set(&self, pin: Interrupt, level: bool) {
+        let bit = 1u64 << pin as u8;
+        let before =
+            if level { self.levels.fetch_or(bit, Ordering::AcqRel) } else { self.levels.fetch_and(!bit, Ordering::AcqRel) };
+        if (before & bit != 0) != level {
+            if let Some(hook) = self.hook.get() {
+                hook(pin, level);
+            }
+            self.kick();
+        }
+    }
+
+    /// Levels of all pins, by the bit numbers of `mip`.
+    pub fn levels(&self) -> u64 {
+        self.levels.load(Ordering::Acquire)
+    }
+
+    /// Raises `mip.SSIP` once.
+    pub fn pulse_ssip(&self) {
+        self.ssip_edge.store(true, Ordering::Release);
+        self.kick();
+    }
+
+    /// Takes the edge of SSIP, if there was one.
+    pub fn take_ssip(&self) -> bool {
+        self.ssip_edge.load(Ordering::Relaxed) && self.ssip_edge.swap(false, Ordering::AcqRel)
+    }
+
+    /// Asks the hart to make stores visible to its fetches, as `fence.i` does.
+    pub fn request_fence_i(&self) {
+        self.fence_i.store(true, Ordering::Release);
+        self.kick();
+    }
+
+    /// Takes the request for `fence.i`, if there was one.
+    pub fn take_fence_i(&self) -> bool {
+        self.fence_i.load(Ordering::Relaxed) && self.fence_i.swap(false, Ordering::AcqRel)
+    }
+
+    /// Sets the MTIMER comparator, in ticks.
+    pub fn set_mtimecmp(&self, ticks: u64) {
+        self.mtimecmp.store(ticks, Ordering::Release);
+        self.kick();
+    }
+
+    /// The MTIMER comparator, in ticks.
+    pub fn mtimecmp(&self) -> u64 {
+        self.mtimecmp.load(Ordering::Acquire)
+    }
+
+    /// Ends the hart's quantum soon, or its sleep.
+    pub fn kick(&self) {
+        self.attention.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Whether someone kicked.
+    pub fn wanted(&self) -> bool {
+        self.attention.load(Ordering::Relaxed)
+    }
+
+    /// Takes the kick.
+    pub fn take_attention(&self) -> bool {
+        self.wanted() && self.attention.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// Pins as the sink of an interrupt controller's output: `number` is the code of the interrupt.
+impl IrqSink for HartPins {
+    fn set_level(&self, number: u32, level: bool) {
+        let pin = match number {
+            n if n == Interrupt::MachineSoftware as u32 => Interrupt::MachineSoftware,
+            n if n == Interrupt::MachineExternal as u32 => Interrupt::MachineExternal,
+            n if n == Interrupt::SupervisorExternal as u32 => Interrupt::SupervisorExternal,
+            _ => return,
+        };
+        self.set(pin, level);
+    }
+}
