@@ -47,8 +47,11 @@ impl HartPins {
     /// Drives a pin.
     pub fn set(&self, pin: Interrupt, level: bool) {
         let bit = 1u64 << pin as u8;
-        let before =
-            if level { self.levels.fetch_or(bit, Ordering::AcqRel) } else { self.levels.fetch_and(!bit, Ordering::AcqRel) };
+        let before = if level {
+            self.levels.fetch_or(bit, Ordering::AcqRel)
+        } else {
+            self.levels.fetch_and(!bit, Ordering::AcqRel)
+        };
         if (before & bit != 0) != level {
             if let Some(hook) = self.hook.get() {
                 hook(pin, level);
