@@ -10,6 +10,9 @@ use bus::IrqSink;
 /// Called when the level of a pin changes: (interrupt, level). How an executor outside this process hears of it.
 pub type PinHook = Box<dyn Fn(Interrupt, bool) + Send + Sync>;
 
+/// Called when somebody kicks. How an executor that cannot watch [`HartPins::wanted`] is made to look.
+pub type KickHook = Box<dyn Fn() + Send + Sync>;
+
 /// Interrupt pins, the hart's MTIMER comparator, and a way to get its attention. All lock-free, from any thread.
 #[derive(Default)]
 pub struct HartPins {
@@ -23,6 +26,7 @@ pub struct HartPins {
     fence_i: AtomicBool,
     attention: AtomicBool,
     hook: OnceLock<PinHook>,
+    kick_hook: OnceLock<KickHook>,
     thread: OnceLock<Thread>,
 }
 
@@ -34,9 +38,14 @@ impl HartPins {
         Arc::new(pins)
     }
 
-    /// Names who hears of changes besides the hart itself. The first call counts.
+    /// Names who hears of changes instead of the hart itself, which is then not kicked for them. The first call counts.
     pub fn on_change(&self, hook: PinHook) {
         let _ = self.hook.set(hook);
+    }
+
+    /// Names who hears of kicks, after [`HartPins::wanted`] has become true. The first call counts.
+    pub fn on_kick(&self, hook: KickHook) {
+        let _ = self.kick_hook.set(hook);
     }
 
     /// Names the thread that sleeps when the hart is idle; a kick wakes it. The first call counts.
@@ -53,10 +62,10 @@ impl HartPins {
             self.levels.fetch_and(!bit, Ordering::AcqRel)
         };
         if (before & bit != 0) != level {
-            if let Some(hook) = self.hook.get() {
-                hook(pin, level);
+            match self.hook.get() {
+                Some(hook) => hook(pin, level),
+                None => self.kick(),
             }
-            self.kick();
         }
     }
 
@@ -103,6 +112,9 @@ impl HartPins {
         self.attention.store(true, Ordering::Release);
         if let Some(thread) = self.thread.get() {
             thread.unpark();
+        }
+        if let Some(hook) = self.kick_hook.get() {
+            hook();
         }
     }
 
