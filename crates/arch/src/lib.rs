@@ -8,7 +8,9 @@
 
 pub mod addr;
 pub mod cause;
+pub mod csr;
 pub mod mode;
+pub mod pte;
 
 pub use addr::{GuestPhys, Phys, Virt};
 pub use cause::{Exception, Interrupt, Trap};
