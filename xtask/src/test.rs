@@ -1,0 +1,51 @@
+//! `cargo xtask test`: every check and test, in the order in which they fail fastest.
+
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+/// What to leave out.
+#[derive(Args)]
+pub struct Options {
+    /// Leave out the boot of the host and guest Linux, which downloads packages.
+    #[arg(long)]
+    no_boot: bool,
+}
+
+/// Runs everything; stops at the first that fails.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    cargo("fmt", &["fmt", "--all", "--check"], &[])?;
+    crate::layers::check()?;
+    cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
+    cargo("doc", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")])?;
+    deny()?;
+    let spike = crate::oracle::spike()?;
+    let spike = spike.to_str().context("the path of Spike is not UTF-8")?;
+    cargo("test", &["test", "--workspace", "--release"], &[("VHART_SPIKE", spike)])?;
+    if !options.no_boot {
+        cargo("linux --check", &["run", "--release", "--quiet", "--", "linux", "--check", "--accept-expired"], &[])?;
+    }
+    println!("everything passed");
+    Ok(())
+}
+
+fn cargo(what: &str, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<()> {
+    eprintln!("== {what}");
+    let mut command = Command::new("cargo");
+    command.args(args).envs(env.iter().copied());
+    if !command.status().with_context(|| format!("cannot run cargo {}", args.join(" ")))?.success() {
+        bail!("{what} failed: cargo {}", args.join(" "));
+    }
+    Ok(())
+}
+
+/// Licences and advisories, where cargo-deny is installed; a machine without it says so.
+fn deny() -> anyhow::Result<()> {
+    let there = Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|o| o.status.success());
+    if !there {
+        eprintln!("== deny: cargo-deny is not installed (cargo install cargo-deny): left out");
+        return Ok(());
+    }
+    cargo("deny", &["deny", "--offline", "check", "licenses", "bans", "sources"], &[])
+}
