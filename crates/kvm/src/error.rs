@@ -1,0 +1,37 @@
+//! Why a machine cannot run on KVM.
+
+use std::io;
+
+/// Why a machine cannot run on KVM.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// This program was built for something else.
+    #[error("engine kvm runs on riscv64 Linux only; this vhart is built for {0}")]
+    Unavailable(&'static str),
+    /// `/dev/kvm` does not exist, and the processor could not do it either.
+    #[error("/dev/kvm: not there, and this machine's processor has no hypervisor extension (isa: {isa})")]
+    NoHypervisorExtension {
+        /// What `/proc/cpuinfo` names.
+        isa: String,
+    },
+    /// `/dev/kvm` does not exist.
+    #[error("/dev/kvm: no such file: load the module first (modprobe kvm)")]
+    NotLoaded,
+    /// `/dev/kvm` may not be opened.
+    #[error("/dev/kvm: permission denied: become root or a member of its group")]
+    Denied,
+    /// `/dev/kvm` may be opened only by one of another kind.
+    #[error("/dev/kvm: {0}")]
+    Open(io::Error),
+    /// The kernel's KVM is older than what this program speaks.
+    #[error("/dev/kvm: the host kernel's KVM lacks {0}: a newer kernel is needed")]
+    Lacks(&'static str),
+    /// A KVM request failed.
+    #[error("KVM refused to {what}: {source}")]
+    Request {
+        /// What was asked, as a phrase after "to".
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
