@@ -1,0 +1,74 @@
+//! Device-tree nodes, written by the devices themselves.
+//!
+//! Models the bindings of the Devicetree Specification v0.4 ("Interrupts and Interrupt Mapping", "reg") with two cells
+//! of address and two of size, as on a 64-bit SoC bus.
+
+use arch::Phys;
+use vm_fdt::{Error, FdtWriter};
+
+/// Where the board put a device, and the phandles its node refers to.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// First address of its registers.
+    pub base: Phys,
+    /// Bytes of its region.
+    pub len: u64,
+    /// Its interrupt number, where it has one.
+    pub irq: Option<u32>,
+    /// The phandle of the interrupt controller that `irq` counts in (one interrupt cell).
+    pub interrupt_parent: u32,
+    /// The phandles of the harts' local interrupt controllers (`riscv,cpu-intc`), in the order of hart ids.
+    pub cpu_intcs: &'a [u32],
+    /// The phandle this node is to carry, where others refer to it.
+    pub phandle: Option<u32>,
+}
+
+impl<'a> Place<'a> {
+    /// A place without interrupts; struct update fills in the rest.
+    pub fn at(base: Phys, len: u64) -> Self {
+        Place { base, len, irq: None, interrupt_parent: 0, cpu_intcs: &[], phandle: None }
+    }
+
+    /// Writes the `reg` property.
+    pub fn reg(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
+        fdt.property_array_u64("reg", &[self.base.0, self.len])
+    }
+
+    /// Writes the `interrupts` and `interrupt-parent` properties, if the device has an interrupt.
+    pub fn interrupts(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
+        let Some(irq) = self.irq else { return Ok(()) };
+        fdt.property_u32("interrupts", irq)?;
+        fdt.property_u32("interrupt-parent", self.interrupt_parent)
+    }
+
+    /// Writes the `phandle` property, if the node has one.
+    pub fn own_phandle(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
+        self.phandle.map_or(Ok(()), |phandle| fdt.property_phandle(phandle))
+    }
+
+    /// Writes `interrupts-extended`: for each hart, its local controller with each of `causes`.
+    pub fn hart_interrupts(&self, fdt: &mut FdtWriter, causes: &[arch::Interrupt]) -> Result<(), Error> {
+        let pairs = |&intc: &u32| causes.iter().flat_map(move |&cause| [intc, cause as u32]);
+        let cells: Vec<u32> = self.cpu_intcs.iter().flat_map(pairs).collect();
+        fdt.property_array_u32("interrupts-extended", &cells)
+    }
+}
+
+/// A device that describes itself.
+pub trait DtNode {
+    /// Writes the device's node, as a child of the node that is open in `fdt`.
+    ///
+    /// # Errors
+    /// What the writer refuses.
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error>;
+}
+
+/// `name@base`, as the Devicetree Specification asks of nodes with a `reg`.
+pub fn node_name(name: &str, place: &Place) -> String {
+    format!("{name}@{:x}", place.base.0)
+}
+
+/// A `compatible` property of several strings.
+pub(crate) fn compatible(fdt: &mut FdtWriter, names: &[&str]) -> Result<(), Error> {
+    fdt.property_string_list("compatible", names.iter().map(|&s| s.into()).collect())
+}

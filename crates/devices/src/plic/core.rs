@@ -1,0 +1,328 @@
+//! Gateways, priorities, enables and claims.
+//!
+//! Models the RISC-V Platform-Level Interrupt Controller Specification 1.0.0 with level-triggered gateways.
+
+use std::ops::Range;
+
+/// Highest number of sources, source 0 (which means "no interrupt") included.
+pub const MAX_SOURCES: u32 = 1024;
+/// Priorities are 0 (never interrupts) to 7.
+const PRIORITY_MASK: u32 = 7;
+
+const PENDING: u64 = 0x1000;
+const ENABLES: Range<u64> = 0x2000..0x20_0000;
+const ENABLES_STRIDE: u64 = 0x80;
+const TARGETS: Range<u64> = 0x20_0000..0x400_0000;
+const TARGETS_STRIDE: u64 = 0x1000;
+
+/// The register map ("Memory Map").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reg {
+    Priority { source: usize },
+    Pending { word: usize },
+    Enable { context: usize, word: usize },
+    Threshold { context: usize },
+    Claim { context: usize },
+}
+
+/// A set of sources: one bit each.
+type Sources = Vec<u32>;
+
+#[derive(Clone, Debug)]
+struct Context {
+    enabled: Sources,
+    threshold: u32,
+}
+
+/// The PLIC's state.
+#[derive(Clone, Debug)]
+pub struct Core {
+    priority: Vec<u32>,
+    level: Sources,
+    pending: Sources,
+    /// Claimed and not yet completed: the gateway holds further requests back.
+    in_service: Sources,
+    contexts: Vec<Context>,
+}
+
+impl Core {
+    /// A PLIC with sources 1 to `sources`, and `contexts` targets.
+    pub fn new(sources: u32, contexts: usize) -> Self {
+        let count = sources.min(MAX_SOURCES - 1) as usize + 1;
+        let none = vec![0; count.div_ceil(32)];
+        Core {
+            priority: vec![0; count],
+            level: none.clone(),
+            pending: none.clone(),
+            in_service: none.clone(),
+            contexts: vec![Context { enabled: none, threshold: 0 }; contexts],
+        }
+    }
+
+    /// Highest source number.
+    pub fn sources(&self) -> u32 {
+        self.priority.len() as u32 - 1
+    }
+
+    /// Number of targets.
+    pub fn contexts(&self) -> usize {
+        self.contexts.len()
+    }
+
+    /// The wire of `source` has `level`.
+    pub fn set_level(&mut self, source: u32, level: bool) {
+        if self.is_source(source) {
+            put(&mut self.level, source, level);
+            self.gateway(source);
+        }
+    }
+
+    /// `fresh` with the levels of this PLIC's wires.
+    pub fn wires_into(&self, mut fresh: Core) -> Core {
+        for source in 1..=self.sources() {
+            fresh.set_level(source, has(&self.level, source));
+        }
+        fresh
+    }
+
+    /// Reads the 32-bit register at `offset`. Reading a claim register claims.
+    pub fn read(&mut self, offset: u64) -> u32 {
+        match self.reg(offset) {
+            Some(Reg::Priority { source }) => self.priority[source],
+            Some(Reg::Pending { word }) => self.pending[word],
+            Some(Reg::Enable { context, word }) => self.contexts[context].enabled[word],
+            Some(Reg::Threshold { context }) => self.contexts[context].threshold,
+            Some(Reg::Claim { context }) => self.claim(context),
+            None => 0,
+        }
+    }
+
+    /// Writes the 32-bit register at `offset`. Writing a claim register completes.
+    pub fn write(&mut self, offset: u64, value: u32) {
+        match self.reg(offset) {
+            Some(Reg::Priority { source: 0 } | Reg::Pending { .. }) | None => {}
+            Some(Reg::Priority { source }) => self.priority[source] = value & PRIORITY_MASK,
+            Some(Reg::Enable { context, word }) => {
+                self.contexts[context].enabled[word] = value & self.existing(word);
+            }
+            Some(Reg::Threshold { context }) => self.contexts[context].threshold = value & PRIORITY_MASK,
+            Some(Reg::Claim { context }) => self.complete(context, value),
+        }
+    }
+
+    /// Whether `context` is notified: an enabled pending interrupt exceeds its threshold.
+    pub fn notifies(&self, context: usize) -> bool {
+        let threshold = self.contexts.get(context).map_or(PRIORITY_MASK, |c| c.threshold);
+        self.best(context).is_some_and(|source| self.priority[source as usize] > threshold)
+    }
+
+    fn reg(&self, offset: u64) -> Option<Reg> {
+        let reg = match offset {
+            o if o < PENDING => Reg::Priority { source: (o / 4) as usize },
+            o if o < ENABLES.start => Reg::Pending { word: ((o - PENDING) / 4) as usize },
+            o if ENABLES.contains(&o) => {
+                let o = o - ENABLES.start;
+                Reg::Enable { context: (o / ENABLES_STRIDE) as usize, word: (o % ENABLES_STRIDE / 4) as usize }
+            }
+            o if TARGETS.contains(&o) => {
+                let o = o - TARGETS.start;
+                let context = (o / TARGETS_STRIDE) as usize;
+                match o % TARGETS_STRIDE {
+                    0 => Reg::Threshold { context },
+                    4 => Reg::Claim { context },
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        self.exists(reg).then_some(reg)
+    }
+
+    fn exists(&self, reg: Reg) -> bool {
+        match reg {
+            Reg::Priority { source } => source < self.priority.len(),
+            Reg::Pending { word } => word < self.pending.len(),
+            Reg::Enable { context, word } => context < self.contexts.len() && word < self.pending.len(),
+            Reg::Threshold { context } | Reg::Claim { context } => context < self.contexts.len(),
+        }
+    }
+
+    fn is_source(&self, source: u32) -> bool {
+        (1..=self.sources()).contains(&source)
+    }
+
+    /// The sources of a word of a bit set that exist.
+    fn existing(&self, word: usize) -> u32 {
+        (0..32).filter(|bit| self.is_source(word as u32 * 32 + bit)).fold(0, |mask, bit| mask | 1 << bit)
+    }
+
+    /// "Interrupt Gateways": a level is forwarded once, and again only after completion. A request that was forwarded
+    /// stays pending although the level drops.
+    fn gateway(&mut self, source: u32) {
+        if has(&self.level, source) && !has(&self.in_service, source) {
+            put(&mut self.pending, source, true);
+        }
+    }
+
+    /// The enabled pending source of the highest priority, the lowest number among equals; priority 0 never counts.
+    fn best(&self, context: usize) -> Option<u32> {
+        let enabled = &self.contexts.get(context)?.enabled;
+        let words = self.pending.iter().zip(enabled).zip((0..).step_by(32));
+        words
+            .flat_map(|((pending, enabled), base)| bits(pending & enabled).map(move |bit| base + bit))
+            .filter(|&source| self.priority[source as usize] > 0)
+            .min_by_key(|&source| (PRIORITY_MASK - self.priority[source as usize], source))
+    }
+
+    /// "Interrupt Claim Process": the threshold does not hold a claim back.
+    fn claim(&mut self, context: usize) -> u32 {
+        let Some(source) = self.best(context) else { return 0 };
+        put(&mut self.pending, source, false);
+        put(&mut self.in_service, source, true);
+        source
+    }
+
+    /// "Interrupt Completion": "If the completion ID does not match an interrupt source that is currently enabled for
+    /// the target, the completion is silently ignored."
+    fn complete(&mut self, context: usize, source: u32) {
+        if self.is_source(source) && has(&self.contexts[context].enabled, source) {
+            put(&mut self.in_service, source, false);
+            self.gateway(source);
+        }
+    }
+}
+
+fn has(set: &Sources, source: u32) -> bool {
+    set.get((source / 32) as usize).is_some_and(|word| word >> (source % 32) & 1 != 0)
+}
+
+fn put(set: &mut Sources, source: u32, value: bool) {
+    if let Some(word) = set.get_mut((source / 32) as usize) {
+        *word = *word & !(1 << (source % 32)) | u32::from(value) << (source % 32);
+    }
+}
+
+/// The numbers of the bits set in `word`.
+fn bits(word: u32) -> impl Iterator<Item = u32> {
+    (0..32).filter(move |bit| word >> bit & 1 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLAIM_0: u64 = 0x20_0004;
+    const THRESHOLD_0: u64 = 0x20_0000;
+    const ENABLE_0: u64 = 0x2000;
+    const ENABLE_1: u64 = 0x2080;
+
+    /// Sources 3 and 10 with priorities 1 and 2, enabled for context 0.
+    fn plic() -> Core {
+        let mut plic = Core::new(95, 2);
+        plic.write(3 * 4, 1);
+        plic.write(10 * 4, 2);
+        plic.write(ENABLE_0, 1 << 3 | 1 << 10);
+        plic
+    }
+
+    #[test]
+    fn the_highest_priority_is_claimed_first() {
+        let mut plic = plic();
+        plic.set_level(3, true);
+        plic.set_level(10, true);
+        assert!(plic.notifies(0));
+        assert!(!plic.notifies(1));
+        assert_eq!(plic.read(PENDING), 1 << 3 | 1 << 10);
+        assert_eq!(plic.read(CLAIM_0), 10);
+        assert_eq!(plic.read(CLAIM_0), 3);
+        assert_eq!(plic.read(CLAIM_0), 0);
+        assert!(!plic.notifies(0));
+    }
+
+    #[test]
+    fn of_equal_priorities_the_lowest_number_wins() {
+        let mut plic = plic();
+        plic.write(3 * 4, 2);
+        plic.set_level(10, true);
+        plic.set_level(3, true);
+        assert_eq!(plic.read(CLAIM_0), 3);
+    }
+
+    #[test]
+    fn a_level_that_stays_high_comes_again_only_after_completion() {
+        let mut plic = plic();
+        plic.set_level(3, true);
+        assert_eq!(plic.read(CLAIM_0), 3);
+        plic.set_level(3, true);
+        assert!(!plic.notifies(0));
+        plic.write(CLAIM_0, 3);
+        assert!(plic.notifies(0));
+    }
+
+    #[test]
+    fn a_level_that_drops_in_service_does_not_come_again() {
+        let mut plic = plic();
+        plic.set_level(3, true);
+        plic.read(CLAIM_0);
+        plic.set_level(3, false);
+        plic.write(CLAIM_0, 3);
+        assert!(!plic.notifies(0));
+    }
+
+    #[test]
+    fn a_forwarded_request_outlives_its_level() {
+        let mut plic = plic();
+        plic.set_level(3, true);
+        plic.set_level(3, false);
+        assert_eq!(plic.read(CLAIM_0), 3);
+    }
+
+    #[test]
+    fn completion_of_a_source_not_enabled_here_is_ignored() {
+        let mut plic = plic();
+        plic.set_level(3, true);
+        plic.read(CLAIM_0);
+        plic.write(CLAIM_0 + 0x1000, 3);
+        assert!(!plic.notifies(0));
+        plic.write(ENABLE_0, 0);
+        plic.write(CLAIM_0, 3);
+        plic.write(ENABLE_0, 1 << 3);
+        assert!(!plic.notifies(0));
+    }
+
+    #[test]
+    fn a_threshold_masks_its_own_priority_but_not_the_claim() {
+        let mut plic = plic();
+        plic.set_level(10, true);
+        plic.write(THRESHOLD_0, 2);
+        assert!(!plic.notifies(0));
+        assert_eq!(plic.read(CLAIM_0), 10);
+        plic.write(THRESHOLD_0, 1);
+        plic.write(CLAIM_0, 10);
+        assert!(plic.notifies(0));
+    }
+
+    #[test]
+    fn priority_zero_never_interrupts() {
+        let mut plic = plic();
+        plic.write(3 * 4, 0);
+        plic.set_level(3, true);
+        assert!(!plic.notifies(0));
+        assert_eq!(plic.read(CLAIM_0), 0);
+    }
+
+    #[test]
+    fn registers_are_warl() {
+        let mut plic = plic();
+        plic.write(5 * 4, 0xffff_ffff);
+        plic.write(0, 7);
+        plic.write(ENABLE_1 + 8, u32::MAX);
+        plic.write(ENABLE_1 + 12, u32::MAX);
+        plic.write(ENABLE_1, u32::MAX);
+        assert_eq!(plic.read(5 * 4), 7);
+        assert_eq!(plic.read(0), 0);
+        assert_eq!(plic.read(ENABLE_1 + 8), u32::MAX);
+        assert_eq!(plic.read(ENABLE_1 + 12), 0, "sources end at 95");
+        assert_eq!(plic.read(ENABLE_1), !1, "source 0 does not exist");
+    }
+}

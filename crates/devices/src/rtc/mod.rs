@@ -1,0 +1,189 @@
+//! The real-time clock: the time of day, and one alarm.
+//!
+//! A thread waits for the alarm, started when the guest first sets one and ended with the device. On a machine whose
+//! time is not the host's there is no thread: its run loop calls [`Rtc::poll`].
+
+pub mod core;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bus::{Device, IrqLine};
+use vm_fdt::{Error, FdtWriter};
+
+use crate::{DtNode, Place, access, node_name};
+
+/// Where the time of day comes from.
+pub enum TimeOfDay {
+    /// The host's clock.
+    Host,
+    /// Nanoseconds since 1970 by a function, such as one over a virtual clock; [`Rtc::poll`] fires alarms.
+    Virtual(Box<dyn Fn() -> u64 + Send + Sync>),
+}
+
+impl TimeOfDay {
+    fn now(&self) -> u64 {
+        match self {
+            TimeOfDay::Host => host_nanos(),
+            TimeOfDay::Virtual(now) => now(),
+        }
+    }
+}
+
+/// Nanoseconds since 1970 by the host's clock; 0 if that is before.
+pub fn host_nanos() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+struct State {
+    core: core::Core,
+    level: bool,
+    waiter: Waiter,
+}
+
+#[derive(PartialEq, Eq)]
+enum Waiter {
+    None,
+    Running,
+    Stop,
+}
+
+struct Shared {
+    time: TimeOfDay,
+    irq: IrqLine,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settle(&self, state: &mut State) {
+        state.core.advance(self.time.now());
+        let level = state.core.interrupt();
+        if level != state.level {
+            state.level = level;
+            self.irq.set(level);
+        }
+    }
+
+    /// The waiter's life: sleeps until the alarm or until something changes.
+    fn wait_for_alarms(&self) {
+        let mut state = self.lock();
+        while state.waiter != Waiter::Stop {
+            self.settle(&mut state);
+            state = match state.core.due_in(self.time.now()) {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(nanos) => {
+                    let timeout = Duration::from_nanos(nanos);
+                    self.changed.wait_timeout(state, timeout).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+/// The clock on the bus. Lock order: this device, its state, the interrupt controller.
+pub struct Rtc {
+    shared: Arc<Shared>,
+}
+
+impl Rtc {
+    /// A clock that shows `time` and interrupts through `irq`.
+    pub fn new(time: TimeOfDay, irq: IrqLine) -> Self {
+        let state = State { core: core::Core::default(), level: false, waiter: Waiter::None };
+        Rtc { shared: Arc::new(Shared { time, irq, state: Mutex::new(state), changed: Condvar::new() }) }
+    }
+
+    /// Fires an alarm that is due.
+    pub fn poll(&mut self) {
+        self.shared.settle(&mut self.shared.lock());
+    }
+
+    /// Back to the state after reset.
+    pub fn reset(&mut self) {
+        let mut state = self.shared.lock();
+        state.core = core::Core::default();
+        self.shared.settle(&mut state);
+    }
+
+    /// Makes sure that someone waits for an alarm that is armed.
+    fn wake_waiter(&self, state: &mut State) {
+        if !matches!(self.shared.time, TimeOfDay::Host) || state.core.due_in(0).is_none() {
+            return;
+        }
+        if state.waiter == Waiter::None {
+            let shared = self.shared.clone();
+            let spawned = std::thread::Builder::new().name("rtc-alarm".into()).spawn(move || shared.wait_for_alarms());
+            // Without a thread the alarm still fires, at the next access.
+            state.waiter = if spawned.is_ok() { Waiter::Running } else { Waiter::None };
+        }
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Drop for Rtc {
+    fn drop(&mut self) {
+        self.shared.lock().waiter = Waiter::Stop;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Device for Rtc {
+    fn read(&mut self, offset: u64, data: &mut [u8]) {
+        let mut state = self.shared.lock();
+        let now = self.shared.time.now();
+        access::read_words(offset, data, |at| state.core.read(at, now));
+        self.shared.settle(&mut state);
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) {
+        let mut state = self.shared.lock();
+        let now = self.shared.time.now();
+        access::write_words(offset, data, |at, value| state.core.write(at, value, now));
+        self.shared.settle(&mut state);
+        self.wake_waiter(&mut state);
+    }
+}
+
+impl DtNode for Rtc {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+        let node = fdt.begin_node(&node_name("rtc", place))?;
+        fdt.property_string("compatible", "google,goldfish-rtc")?;
+        place.reg(fdt)?;
+        place.interrupts(fdt)?;
+        fdt.end_node(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use bus::IrqSink;
+
+    use super::*;
+
+    struct Wire(Mutex<Sender<bool>>);
+
+    impl IrqSink for Wire {
+        fn set_level(&self, _number: u32, level: bool) {
+            let _ = self.0.lock().unwrap().send(level);
+        }
+    }
+
+    #[test]
+    fn an_alarm_of_the_host_s_clock_fires_by_itself() {
+        let (sender, receiver) = channel();
+        let mut rtc = Rtc::new(TimeOfDay::Host, IrqLine::new(Arc::new(Wire(Mutex::new(sender))), 11));
+        let due = host_nanos() + 20_000_000;
+        rtc.write(0x10, &1u32.to_le_bytes());
+        rtc.write(0x0c, &((due >> 32) as u32).to_le_bytes());
+        rtc.write(0x08, &(due as u32).to_le_bytes());
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(true));
+        rtc.write(0x1c, &1u32.to_le_bytes());
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(false));
+    }
+}

@@ -1,0 +1,162 @@
+//! The serial console: a 16550 with its line connected to the host.
+//!
+//! Own registers ([`core`]) rather than those of vm-superio: its `Serial` has edge-triggered interrupts, no FIFO control
+//! register and no modem-status interrupt, and a PLIC wants levels.
+
+pub mod core;
+
+use std::collections::VecDeque;
+
+use bus::{Device, IrqLine};
+use vm_fdt::{Error, FdtWriter};
+
+use crate::{DtNode, Place, node_name};
+
+/// Where the guest's output goes.
+pub type ConsoleOut = Box<dyn FnMut(&[u8]) + Send>;
+
+/// Bytes of input that wait for the guest; past that, [`Uart16550::push_input`] takes no more.
+pub const BACKLOG_BYTES: usize = 4096;
+
+/// Frequency of the input clock that device trees of this UART name, in Hz.
+const CLOCK_HZ: u32 = 3_686_400;
+
+/// The UART on the bus: byte registers, eight of them.
+pub struct Uart16550 {
+    core: core::Core,
+    backlog: VecDeque<u8>,
+    out: ConsoleOut,
+    irq: IrqLine,
+    level: bool,
+}
+
+impl Uart16550 {
+    /// A UART that sends to `out` and interrupts through `irq`.
+    pub fn new(out: ConsoleOut, irq: IrqLine) -> Self {
+        Uart16550 { core: core::Core::default(), backlog: VecDeque::new(), out, irq, level: false }
+    }
+
+    /// Input from the host. Answers how many bytes were taken; offer the rest later.
+    pub fn push_input(&mut self, bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(self.input_room());
+        self.backlog.extend(&bytes[..taken]);
+        self.settle();
+        taken
+    }
+
+    /// Bytes that [`Uart16550::push_input`] would take now.
+    pub fn input_room(&self) -> usize {
+        BACKLOG_BYTES.saturating_sub(self.backlog.len())
+    }
+
+    /// Back to the state after reset. Input that waits is dropped.
+    pub fn reset(&mut self) {
+        self.core = core::Core::default();
+        self.backlog.clear();
+        self.settle();
+    }
+
+    /// Moves waiting input into the receiver and drives the interrupt line.
+    fn settle(&mut self) {
+        while self.core.room() > 0 {
+            let Some(byte) = self.backlog.pop_front() else { break };
+            self.core.receive(byte);
+        }
+        let level = self.core.interrupt();
+        if level != self.level {
+            self.level = level;
+            self.irq.set(level);
+        }
+    }
+}
+
+impl Device for Uart16550 {
+    fn read(&mut self, offset: u64, data: &mut [u8]) {
+        data.fill(0);
+        if let Some(low) = data.first_mut() {
+            *low = self.core.read(offset);
+        }
+        self.settle();
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) {
+        let Some(&low) = data.first() else { return };
+        if let Some(byte) = self.core.write(offset, low) {
+            (self.out)(&[byte]);
+        }
+        self.settle();
+    }
+}
+
+impl DtNode for Uart16550 {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+        let node = fdt.begin_node(&node_name("serial", place))?;
+        fdt.property_string("compatible", "ns16550a")?;
+        place.reg(fdt)?;
+        fdt.property_u32("clock-frequency", CLOCK_HZ)?;
+        place.interrupts(fdt)?;
+        place.own_phandle(fdt)?;
+        fdt.end_node(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use bus::IrqSink;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Wire(AtomicBool);
+
+    impl IrqSink for Wire {
+        fn set_level(&self, _number: u32, level: bool) {
+            self.0.store(level, Ordering::Relaxed);
+        }
+    }
+
+    fn uart() -> (Uart16550, Arc<Wire>, Arc<Mutex<Vec<u8>>>) {
+        let wire = Arc::new(Wire::default());
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let sink = sent.clone();
+        let out = Box::new(move |bytes: &[u8]| sink.lock().unwrap().extend_from_slice(bytes));
+        (Uart16550::new(out, IrqLine::new(wire.clone(), 10)), wire, sent)
+    }
+
+    fn read(uart: &mut Uart16550, offset: u64) -> u8 {
+        let mut data = [0];
+        uart.read(offset, &mut data);
+        data[0]
+    }
+
+    #[test]
+    fn output_reaches_the_sink() {
+        let (mut uart, _, sent) = uart();
+        b"hi".iter().for_each(|&byte| uart.write(0, &[byte]));
+        assert_eq!(*sent.lock().unwrap(), b"hi");
+    }
+
+    #[test]
+    fn a_long_input_arrives_whole_and_in_order() {
+        let (mut uart, wire, _) = uart();
+        uart.write(2, &[0x01]);
+        uart.write(1, &[0x01]);
+        let input: Vec<u8> = (0..100).collect();
+        assert_eq!(uart.push_input(&input), 100);
+        assert!(wire.0.load(Ordering::Relaxed));
+        let got: Vec<u8> = (0..100).map(|_| read(&mut uart, 0)).collect();
+        assert_eq!(got, input);
+        assert!(!wire.0.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn a_guest_that_does_not_read_pushes_back() {
+        let (mut uart, _, _) = uart();
+        let taken = uart.push_input(&[0; 3 * BACKLOG_BYTES]);
+        assert_eq!(taken, BACKLOG_BYTES);
+        assert!(uart.input_room() <= 1);
+    }
+}
