@@ -35,3 +35,34 @@ pub enum Error {
         source: io::Error,
     },
 }
+
+#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
+impl Error {
+    /// Why `/dev/kvm` is not there. The module loads only where the processor has H; without it, advice to load it would
+    /// send the user astray.
+    pub(crate) fn absent(cpuinfo: &str) -> Self {
+        let isa = cpuinfo.lines().find_map(|line| line.strip_prefix("isa").and_then(|rest| rest.split_once(": ")));
+        match isa {
+            Some((_, isa)) if !isa.split('_').next().unwrap_or_default().contains('h') => {
+                Error::NoHypervisorExtension { isa: isa.into() }
+            }
+            _ => Error::NotLoaded,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_without_h_is_named() {
+        let error = Error::absent("processor\t: 0\nhart\t\t: 0\nisa\t\t: rv64imafdc_zicsr_zihpm\nmmu\t\t: sv48\n");
+        assert!(matches!(error, Error::NoHypervisorExtension { isa } if isa == "rv64imafdc_zicsr_zihpm"));
+    }
+
+    #[test]
+    fn a_processor_with_h_needs_the_module() {
+        assert!(matches!(Error::absent("isa\t\t: rv64imafdch_zicsr\n"), Error::NotLoaded));
+    }
+}

@@ -17,6 +17,8 @@ mod error;
 #[cfg_attr(all(target_arch = "riscv64", target_os = "linux"), path = "riscv64/mod.rs")]
 #[cfg_attr(not(all(target_arch = "riscv64", target_os = "linux")), path = "unavailable.rs")]
 mod imp;
+#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
+mod sbi;
 
 pub use console::SbiConsole;
 pub use cpu::{GuestCpu, PagingMode};

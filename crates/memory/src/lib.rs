@@ -49,7 +49,10 @@ impl Ram {
     /// [`Error::Map`] when the host has no room for it, or the size is zero or not a multiple of 4 KiB.
     pub fn new(base: Phys, len_bytes: u64) -> Result<Self, Error> {
         let fail = |reason: String| Error::Map { len_bytes, base: base.0, reason };
-        if len_bytes == 0 || len_bytes % arch::addr::PAGE_BYTES != 0 || base.0.checked_add(len_bytes).is_none() {
+        if len_bytes == 0
+            || !len_bytes.is_multiple_of(arch::addr::PAGE_BYTES)
+            || base.0.checked_add(len_bytes).is_none()
+        {
             return Err(fail("the size is not a positive multiple of 4 KiB".into()));
         }
         let len = usize::try_from(len_bytes).map_err(|e| fail(e.to_string()))?;
@@ -124,7 +127,7 @@ macro_rules! cell {
             #[inline(always)]
             pub fn $name(&self, offset: u64) -> Option<&$atomic> {
                 const BYTES: u64 = size_of::<$int>() as u64;
-                if offset >= self.len || self.len - offset < BYTES || offset % BYTES != 0 {
+                if offset >= self.len || self.len - offset < BYTES || !offset.is_multiple_of(BYTES) {
                     return None;
                 }
                 // SAFETY: the cell lies inside the mapping (checked), is aligned (the mapping is page-aligned and the

@@ -1,0 +1,101 @@
+//! What the kernel is asked that `kvm-ioctls` has no safe word for. All unsafe code of the engine is here.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use kvm_bindings::{KVMIO, kvm_run, kvm_userspace_memory_region};
+use kvm_ioctls::{VcpuFd, VmFd};
+use memory::Ram;
+use vmm_sys_util::ioctl::ioctl_with_ref;
+use vmm_sys_util::ioctl_iow_nr;
+
+use crate::sbi::SbiCall;
+
+ioctl_iow_nr!(KVM_INTERRUPT, KVMIO, 0x86, u32);
+ioctl_iow_nr!(KVM_SET_SIGNAL_MASK, KVMIO, 0x8b, [u8; 4]);
+
+/// `KVM_INTERRUPT_SET` and `KVM_INTERRUPT_UNSET` of `asm/kvm.h`.
+const INTERRUPT_SET: u32 = -1i32 as u32;
+const INTERRUPT_UNSET: u32 = -2i32 as u32;
+
+/// `struct kvm_signal_mask` with the kernel's signal set, which is 8 bytes.
+#[repr(C, packed)]
+struct SignalMask {
+    len: u32,
+    blocked: u64,
+}
+
+/// Gives `ram` to the guest, at its own address.
+pub fn map_ram(vm: &VmFd, ram: &Ram) -> io::Result<()> {
+    let region = kvm_userspace_memory_region {
+        slot: 0,
+        flags: 0,
+        guest_phys_addr: ram.base().0,
+        memory_size: ram.len_bytes(),
+        userspace_addr: ram.host_base() as u64,
+    };
+    // SAFETY: the range is the whole mapping of `ram`; `Vm` and every vCPU keep a clone of it for as long as they keep
+    // the machine, and this process touches it by atomics only, as it would another hart's memory.
+    // JUSTIFICATION: kvm-ioctls cannot know who owns the memory.
+    unsafe { vm.set_user_memory_region(region) }.map_err(io::Error::from)
+}
+
+/// A second descriptor of a vCPU, for the thread that drives its interrupt pin.
+pub fn duplicate(vcpu: &VcpuFd) -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is open for the whole call: `vcpu` owns it.
+    // JUSTIFICATION: VcpuFd has no AsFd.
+    unsafe { BorrowedFd::borrow_raw(vcpu.as_raw_fd()) }.try_clone_to_owned()
+}
+
+/// Drives the external interrupt of a vCPU, also while another thread runs it.
+pub fn interrupt(vcpu: &OwnedFd, level: bool) -> io::Result<()> {
+    let request = if level { INTERRUPT_SET } else { INTERRUPT_UNSET };
+    // SAFETY: KVM_INTERRUPT reads a `struct kvm_interrupt`, which is one u32, and writes nothing.
+    // JUSTIFICATION: kvm-ioctls has no such call.
+    check(unsafe { ioctl_with_ref(vcpu, KVM_INTERRUPT(), &request) })
+}
+
+/// Names the signals that stay blocked while the vCPU runs; bit n is signal n + 1.
+pub fn set_signal_mask(vcpu: &VcpuFd, blocked: u64) -> io::Result<()> {
+    let mask = SignalMask { len: 8, blocked };
+    // SAFETY: KVM_SET_SIGNAL_MASK reads a u32 length and that many bytes after it, which is this struct.
+    // JUSTIFICATION: kvm-ioctls has no such call.
+    check(unsafe { ioctl_with_ref(vcpu, KVM_SET_SIGNAL_MASK(), &mask) })
+}
+
+/// A thread that signals can be sent to.
+#[derive(Clone, Copy)]
+pub struct ThreadHandle(libc::pthread_t);
+
+/// The calling thread.
+pub fn this_thread() -> ThreadHandle {
+    // SAFETY: pthread_self has no preconditions.
+    // JUSTIFICATION: std gives no handle of a running thread that signals can be sent to.
+    ThreadHandle(unsafe { libc::pthread_self() })
+}
+
+/// Sends `signal` to a thread.
+///
+/// # Safety
+/// The thread has not ended.
+pub unsafe fn send_signal(thread: ThreadHandle, signal: i32) {
+    // SAFETY: the caller knows that the thread lives. The result can only be EINVAL, for a signal that does not exist.
+    unsafe { libc::pthread_kill(thread.0, signal) };
+}
+
+/// The call that the last exit forwarded. Only after an exit with the reason `KVM_EXIT_RISCV_SBI`.
+pub fn sbi_call(run: &kvm_run) -> SbiCall {
+    // SAFETY: every variant of the union is plain integers, so whatever was last written reads as valid values.
+    // JUSTIFICATION: kvm-ioctls does not decode this exit.
+    let sbi = unsafe { run.__bindgen_anon_1.riscv_sbi };
+    SbiCall { extension: sbi.extension_id, function: sbi.function_id, args: sbi.args }
+}
+
+/// Answers the call: the guest's a0 and a1 when it runs again.
+pub fn answer_sbi(run: &mut kvm_run, error: i64, value: u64) {
+    run.__bindgen_anon_1.riscv_sbi.ret = [error as u64, value];
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
