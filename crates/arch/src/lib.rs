@@ -9,9 +9,13 @@
 pub mod addr;
 pub mod cause;
 pub mod csr;
+pub mod insn;
+pub mod isa;
 pub mod mode;
 pub mod pte;
 
 pub use addr::{GuestPhys, Phys, Virt};
 pub use cause::{Exception, Interrupt, Trap};
+pub use insn::{Insn, decode};
+pub use isa::{Extension, Isa};
 pub use mode::{Mode, Privilege};
