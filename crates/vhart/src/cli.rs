@@ -1,0 +1,90 @@
+//! The command line: what the user can say.
+//!
+//! Only words and their meaning; what is done about them is in the file of each subcommand.
+
+mod disk;
+mod elf;
+mod machine;
+mod net;
+mod qemu;
+mod run;
+mod value;
+
+pub use disk::Disk;
+pub use elf::ElfOptions;
+pub use machine::{Engine, MachineOptions};
+pub use net::{Forward, Net, Protocol};
+pub use run::{Firmware, RunOptions};
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+const ABOUT: &str = "A RISC-V machine with the hypervisor extension: boots Linux, KVM, and a guest Linux inside it";
+
+const AFTER: &str = "\
+Examples:
+  vhart linux                                     a host Linux with KVM, and a guest Linux in it
+  vhart run --kernel Image --initrd initrd.gz     a kernel of your own, on the built-in firmware
+  vhart run -m 2G --smp 4 --disk root.img Image   the same with a disk, four harts and 2 GiB
+  vhart elf rv64ui-p-add                          a bare-metal test program
+
+On the console, Ctrl-A X quits and Ctrl-A H lists what else there is.";
+
+/// What `vhart` was asked to do.
+#[derive(Parser, Debug)]
+#[command(name = "vhart", version, about = ABOUT, after_help = AFTER)]
+#[command(propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The subcommand.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Boot a kernel or firmware on the virt board
+    Run(RunOptions),
+    /// Run a bare-metal ELF program; its result is the exit status
+    Elf(ElfOptions),
+    /// Boot a host Linux, load KVM, and boot a guest Linux inside it
+    Linux(crate::linux::Options),
+    /// Show or remove what 'vhart linux' has fetched and built
+    Images(crate::images::Options),
+    /// Print a completion script for a shell
+    ///
+    /// For example: `vhart completion bash > ~/.local/share/bash-completion/completions/vhart`
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    ///
+    /// For example: `vhart man | man -l -`
+    Man {
+        /// Write a page for every subcommand into this directory instead
+        #[arg(long, value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
+}
+
+impl Cli {
+    /// The command line of this process. Help goes to standard output, exit status 0; a wrong usage is explained on
+    /// standard error, exit status 2.
+    pub fn from_process() -> Self {
+        Cli::parse_from(qemu::respell(std::env::args_os()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

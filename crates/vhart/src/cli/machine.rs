@@ -1,0 +1,73 @@
+//! Options of every machine: harts, memory, instruction set, limits.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arch::isa::Isa;
+use clap::{Args, ValueEnum};
+
+use super::value;
+
+const MACHINE: &str = "Machine";
+const LIMITS: &str = "Limits and reports";
+
+/// What executes the harts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// The interpreter: exact, on any computer
+    #[value(alias = "tcg")]
+    Interp,
+    /// /dev/kvm of a RISC-V Linux host
+    Kvm,
+}
+
+/// The machine itself.
+#[derive(Args, Debug)]
+pub struct MachineOptions {
+    /// Number of harts, 1 to 64
+    #[arg(long, visible_alias = "smp", value_name = "N", default_value_t = 1, help_heading = MACHINE)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub harts: u32,
+
+    /// Memory, for example 512M or 2G; a number alone is in MiB
+    #[arg(short, long, value_name = "SIZE", default_value = "512M", value_parser = value::size, help_heading = MACHINE)]
+    pub memory: u64,
+
+    /// Instruction set: rv64gch_zba_..., or a profile: rva22s64, rva23s64 [default: all there is]
+    ///
+    /// More extensions may follow a profile's name after underscores: rva23s64_sv57. A name that does not exist is
+    /// answered with the list of those that do.
+    #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = isa, help_heading = MACHINE)]
+    pub isa: Option<Isa>,
+
+    /// What executes the harts
+    #[arg(long, visible_alias = "accel", value_enum, default_value_t = Engine::Interp, help_heading = MACHINE)]
+    pub engine: Engine,
+
+    /// Give up after this time, for example 90s or 5m; exit status 124
+    #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = LIMITS)]
+    pub timeout: Option<Duration>,
+
+    /// Print instructions, seconds and MIPS at the end, on standard error
+    #[arg(long, help_heading = LIMITS)]
+    pub stats: bool,
+
+    /// Write the machine's device tree to a file, and do not run it
+    #[arg(long, value_name = "FILE", help_heading = LIMITS)]
+    pub dump_dtb: Option<PathBuf>,
+
+    /// The machine's name, for QEMU's users: there is only virt
+    #[arg(long, short = 'M', value_parser = ["virt"], hide = true)]
+    pub machine: Option<String>,
+
+    /// For QEMU's users: there is only the console
+    #[arg(long, hide = true)]
+    pub nographic: bool,
+}
+
+fn isa(text: &str) -> Result<Isa, String> {
+    if matches!(text, "max" | "rv64") {
+        return Ok(Isa::default());
+    }
+    Isa::parse(text).map_err(|e| e.to_string())
+}

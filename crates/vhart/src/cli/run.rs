@@ -1,0 +1,167 @@
+//! `vhart run`: options.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Disk, Forward, MachineOptions, Net, disk, net};
+
+const SOFTWARE: &str = "Software";
+const DEVICES: &str = "Devices";
+
+const AFTER: &str = "\
+Options are spelled as in QEMU where they mean the same, and may begin with one dash or two: -kernel, -append, -bios, \
+-smp, -drive, -nic.
+
+Exit status: 0 when the machine powers off or the user quits, the guest's code when it reports a failure, 124 after a \
+timeout, 1 when the machine could not be run, 2 for wrong usage, 128 and the signal's number after a signal.
+
+On the console, Ctrl-A X quits and Ctrl-A H lists what else there is.";
+
+/// Options of `vhart run`.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER)]
+pub struct RunOptions {
+    /// Kernel: a Linux Image (plain, gzip, zstd or EFI zboot), an ELF file or raw code
+    #[arg(value_name = "KERNEL", conflicts_with = "kernel")]
+    pub image: Option<PathBuf>,
+
+    /// The same as KERNEL, spelled as an option
+    #[arg(long, short, value_name = "FILE", help_heading = SOFTWARE)]
+    pub kernel: Option<PathBuf>,
+
+    /// Initial RAM disk
+    #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
+    pub initrd: Option<PathBuf>,
+
+    /// The kernel's command line
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, help_heading = SOFTWARE)]
+    pub append: Option<String>,
+
+    /// Firmware: 'builtin' answers SBI calls in vhart itself, 'none' starts the kernel in M-mode, a path is an M-mode
+    /// image such as OpenSBI's fw_dynamic.bin
+    #[arg(long, visible_alias = "bios", value_name = "builtin|none|FILE", default_value = "builtin")]
+    #[arg(value_parser = firmware, help_heading = SOFTWARE)]
+    pub firmware: Firmware,
+
+    #[command(flatten)]
+    pub machine: MachineOptions,
+
+    /// A disk: a raw file, as PATH or file=PATH[,readonly=on][,snapshot=on]; may be repeated
+    ///
+    /// With snapshot=on the guest's writes are forgotten at the end and the file is only read. A comma in the path is
+    /// written twice after file=.
+    #[arg(long = "disk", visible_alias = "drive", value_name = "DISK", value_parser = disk::parse)]
+    #[arg(help_heading = DEVICES)]
+    pub disks: Vec<Disk>,
+
+    /// Network: 'user' (DHCP, DNS, TCP and UDP out, no privileges needed) or 'none'
+    #[arg(long, visible_alias = "nic", value_name = "user|none", value_parser = net::parse_net)]
+    #[arg(help_heading = DEVICES)]
+    pub net: Option<Net>,
+
+    /// A port of this computer that leads into the guest: [tcp:|udp:][ADDRESS:]PORT:GUESTPORT; may be repeated
+    ///
+    /// For example 2222:22. Without an address only this computer reaches the port. Implies --net user.
+    #[arg(long = "forward", value_name = "PORTS", value_parser = net::parse_forward, help_heading = DEVICES)]
+    pub forwards: Vec<Forward>,
+
+    /// End when the guest asks for a reset
+    #[arg(long, help_heading = "Limits and reports")]
+    pub no_reboot: bool,
+}
+
+/// What starts first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Firmware {
+    /// SBI calls are answered by the emulator.
+    Builtin,
+    /// The kernel starts in M-mode.
+    None,
+    /// An M-mode image.
+    File(PathBuf),
+}
+
+/// `default` is QEMU's word for the one that comes with it.
+fn firmware(text: &str) -> Result<Firmware, String> {
+    match text {
+        "" => Err("write builtin, none or a path".into()),
+        "builtin" | "default" => Ok(Firmware::Builtin),
+        "none" => Ok(Firmware::None),
+        path => Ok(Firmware::File(path.into())),
+    }
+}
+
+impl RunOptions {
+    /// The kernel, however it was named.
+    pub fn kernel(&self) -> Option<&std::path::Path> {
+        self.kernel.as_deref().or(self.image.as_deref())
+    }
+
+    /// The network card asked for, if any.
+    pub fn net(&self) -> Option<Vec<Forward>> {
+        match &self.net {
+            Some(Net::User(forwards)) => Some([forwards.as_slice(), &self.forwards].concat()),
+            None if !self.forwards.is_empty() => Some(self.forwards.clone()),
+            Some(Net::None) | None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command, Engine, qemu};
+    use clap::Parser;
+
+    fn parse(line: &str) -> Result<RunOptions, clap::Error> {
+        let words = ["vhart", "run"].into_iter().chain(line.split_whitespace()).map(Into::into);
+        match Cli::try_parse_from(qemu::respell(words))?.command {
+            Command::Run(options) => Ok(options),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_machine_has_sensible_defaults() {
+        let options = parse("Image").unwrap();
+        assert_eq!(options.kernel().unwrap().to_str(), Some("Image"));
+        assert_eq!((options.machine.harts, options.machine.memory), (1, 512 << 20));
+        assert_eq!((options.machine.engine, options.firmware), (Engine::Interp, Firmware::Builtin));
+        assert!(options.net.is_none() && options.disks.is_empty());
+    }
+
+    #[test]
+    fn a_line_for_qemu_is_understood() {
+        let options = parse(
+            "-machine virt -nographic -kernel Image -initrd i.gz -append console=ttyS0 -bios fw.bin -smp 2 -m 2G \
+             -drive file=a.img,snapshot=on -nic user,hostfwd=tcp::2222-:22 -accel kvm -no-reboot",
+        )
+        .unwrap();
+        assert_eq!(options.append.as_deref(), Some("console=ttyS0"));
+        assert_eq!(options.firmware, Firmware::File("fw.bin".into()));
+        assert_eq!((options.machine.harts, options.machine.memory), (2, 2 << 30));
+        assert!(options.disks[0].snapshot && options.no_reboot);
+        assert_eq!(options.net().unwrap()[0].guest_port, 22);
+        assert_eq!(options.machine.engine, Engine::Kvm);
+    }
+
+    #[test]
+    fn a_forward_implies_the_network() {
+        assert_eq!(parse("Image --forward 2222:22").unwrap().net().unwrap().len(), 1);
+        assert!(parse("Image --net none --forward 2222:22").unwrap().net().is_none());
+    }
+
+    #[test]
+    fn impossible_machines_are_wrong_usage() {
+        for line in ["--harts 0", "--harts 65", "-m 0", "--isa rv32i", "--isa rv64gc_zbz", "--engine magic", "a b"] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_extension_is_answered_with_those_that_exist() {
+        let text = parse("--isa rv64gc_zicbon Image").unwrap_err().to_string();
+        assert!(text.contains("zicbom") && text.contains("svinval"), "{text}");
+    }
+}

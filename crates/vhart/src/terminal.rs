@@ -1,0 +1,97 @@
+//! The user's terminal as the machine's console.
+//!
+//! [`attach`] puts the terminal into raw mode and hands what is typed to the machine, except the escapes that begin with Ctrl-A.
+//! The terminal is as it was when [`Attached`] is dropped, and also after a panic, a signal, or [`restore`] before
+//! an exit. A standard input that is no terminal (a pipe, a file) is handed on as it is, without escapes.
+
+mod escape;
+mod raw;
+mod signals;
+
+pub use raw::restore;
+
+use std::io::{IsTerminal, Read, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use escape::{Escapes, Key};
+
+/// Who wants the machine to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quit {
+    /// The user: Ctrl-A X.
+    User,
+    /// A signal, by its number.
+    Signal(i32),
+}
+
+/// Takes what is typed.
+pub type Input = Box<dyn FnMut(&[u8]) + Send>;
+/// Is told when someone wants the machine to end. May be called more than once, from any thread.
+pub type OnQuit = Arc<dyn Fn(Quit) + Send + Sync>;
+
+/// The terminal in the machine's hands; given back when dropped.
+pub struct Attached(());
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Attaches the terminal: what is typed goes to `input`, a wish to end to `on_quit`.
+///
+/// # Errors
+/// When the terminal or the signals cannot be set up; everything is as before then.
+pub fn attach(input: Input, on_quit: OnQuit) -> Result<Attached> {
+    signals::watch(on_quit.clone()).context("cannot watch for signals")?;
+    raw::enter().context("cannot put the terminal into raw mode")?;
+    let attached = Attached(());
+    let escapes = std::io::stdin().is_terminal().then(Escapes::default);
+    let reader = Reader { input, on_quit, escapes };
+    std::thread::Builder::new().name("console input".into()).spawn(move || reader.run()).context("no thread")?;
+    Ok(attached)
+}
+
+/// The thread that reads standard input until it ends.
+struct Reader {
+    input: Input,
+    on_quit: OnQuit,
+    /// Only on a terminal.
+    escapes: Option<Escapes>,
+}
+
+impl Reader {
+    fn run(mut self) {
+        let mut buffer = [0; 1024];
+        loop {
+            match std::io::stdin().lock().read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => self.take(&buffer[..count]),
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let Some(escapes) = &mut self.escapes else { return (self.input)(bytes) };
+        let mut plain = Vec::with_capacity(bytes.len());
+        for &byte in bytes {
+            match escapes.feed(byte) {
+                Key::Byte(byte) => plain.push(byte),
+                Key::Nothing => {}
+                Key::Quit => (self.on_quit)(Quit::User),
+                Key::Help => print_help(),
+            }
+        }
+        (self.input)(&plain);
+    }
+}
+
+fn print_help() {
+    let mut out = std::io::stderr().lock();
+    // A terminal that is gone needs no help.
+    let _ = out.write_all(escape::HELP.replace('\n', "\r\n").as_bytes());
+}

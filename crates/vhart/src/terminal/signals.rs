@@ -1,0 +1,40 @@
+//! Signals that end or stop the program, so that the terminal is never left in raw mode.
+
+use std::io;
+
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use super::{OnQuit, Quit, raw};
+
+/// Watches for signals on a thread of its own. The first that ends the program asks for a quiet end, the second
+/// does not ask.
+pub fn watch(on_quit: OnQuit) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])?;
+    let mut asked = false;
+    let mut handle = move |signal| match signal {
+        SIGTSTP => stop(),
+        SIGCONT => drop(raw::enter()),
+        _ if std::mem::replace(&mut asked, true) => end(signal),
+        _ => {
+            raw::restore();
+            on_quit(Quit::Signal(signal));
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(move || signals.forever().for_each(&mut handle))?;
+    Ok(())
+}
+
+/// Stops like any program would; SIGCONT brings raw mode back.
+fn stop() {
+    raw::restore();
+    // Cannot fail: SIGTSTP has a default action.
+    let _ = emulate_default_handler(SIGTSTP);
+}
+
+/// Ends at once, as the signal would by itself.
+fn end(signal: i32) {
+    raw::restore();
+    let _ = emulate_default_handler(signal);
+}
