@@ -6,6 +6,7 @@
 
 mod cli;
 mod elf;
+mod ending;
 mod errors;
 mod generate;
 mod images;

@@ -91,7 +91,6 @@ impl Reader {
 }
 
 fn print_help() {
-    let mut out = std::io::stderr().lock();
     // A terminal that is gone needs no help.
-    let _ = out.write_all(escape::HELP.replace('\n', "\r\n").as_bytes());
+    let _ = std::io::stderr().lock().write_all(escape::HELP.as_bytes());
 }

@@ -1,0 +1,63 @@
+//! What the program says to wrong usage and bad files, and with which exit status.
+
+use std::process::{Command, Output};
+
+fn vhart(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vhart")).args(arguments).output().unwrap()
+}
+
+/// Exit status and standard error.
+fn complaint(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = vhart(arguments);
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn text(arguments: &[&str]) -> String {
+    let output = vhart(arguments);
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn wrong_usage_is_status_2_and_names_the_option() {
+    for (arguments, name) in [
+        (&["run", "--memory", "3X", "Image"][..], "--memory"),
+        (&["run", "--harts", "0", "Image"], "--harts"),
+        (&["run", "--isa", "rv64gc_zicbon", "Image"], "zicbom"),
+        (&["run", "--disk", "file=a,cache=none", "Image"], "cache=none"),
+        (&["run", "--forward", "22", "Image"], "--forward"),
+        (&["run", "--engine", "magic", "Image"], "interp"),
+        (&["run", "--timeout", "soon", "Image"], "--timeout"),
+        (&["elf"], "<FILE>"),
+        (&["walk"], "walk"),
+    ] {
+        let (status, said) = complaint(arguments);
+        assert_eq!(status, Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(name), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn help_describes_every_subcommand() {
+    let help = text(&["--help"]);
+    for name in ["run", "elf", "linux", "images", "completion", "man"] {
+        assert!(help.contains(name), "{name}");
+        assert!(text(&[name, "--help"]).contains("Usage: vhart"), "{name}");
+    }
+}
+
+#[test]
+fn completion_and_manual_are_generated() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(text(&["completion", shell]).contains("vhart"), "{shell}");
+    }
+    assert!(text(&["man"]).contains(".TH vhart 1"));
+}
+
+#[test]
+fn manual_pages_of_subcommands_are_written() {
+    let directory = tempfile::tempdir().unwrap();
+    text(&["man", "--directory", directory.path().to_str().unwrap()]);
+    let page = std::fs::read_to_string(directory.path().join("vhart-run.1")).unwrap();
+    assert!(page.contains("snapshot=on"));
+}
