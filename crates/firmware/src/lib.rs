@@ -1,1 +1,173 @@
-//! TODO
+//! The built-in SBI firmware: the emulator answers a kernel's SBI calls itself.
+//!
+//! Models the RISC-V Supervisor Binary Interface Specification 2.0: BASE, TIME, IPI, RFENCE, HSM, SRST, PMU, DBCN,
+//! SUSP, and of the legacy extensions those without a pointer to virtual memory (timer, console, shutdown).
+
+#![forbid(unsafe_code)]
+
+mod base;
+mod call;
+mod console;
+mod hsm;
+mod mask;
+mod pmu;
+mod rfence;
+mod system;
+
+pub use call::{Answer, Call, Outcome, SbiError};
+pub use console::Console;
+pub use hsm::State;
+
+use std::sync::Arc;
+
+use devices::PowerSwitch;
+use memory::Ram;
+use vcpu::{FullHart, Reg};
+
+/// Extension ids.
+pub mod eid {
+    #![allow(missing_docs, reason = "the names are the specification's")]
+    pub const LEGACY_SET_TIMER: u32 = 0;
+    pub const LEGACY_PUTCHAR: u32 = 1;
+    pub const LEGACY_GETCHAR: u32 = 2;
+    pub const LEGACY_SHUTDOWN: u32 = 8;
+    pub const BASE: u32 = 0x10;
+    pub const TIME: u32 = 0x5449_4d45;
+    pub const IPI: u32 = 0x73_5049;
+    pub const RFENCE: u32 = 0x5246_4e43;
+    pub const HSM: u32 = 0x48_534d;
+    pub const SRST: u32 = 0x5352_5354;
+    pub const PMU: u32 = 0x50_4d55;
+    pub const DBCN: u32 = 0x4442_434e;
+    pub const SUSP: u32 = 0x5355_5350;
+}
+
+pub(crate) const A0: Reg = hsm::arg(0);
+pub(crate) const A1: Reg = hsm::arg(1);
+const A6: Reg = hsm::arg(6);
+const A7: Reg = hsm::arg(7);
+/// Bytes of `ecall`; it has no compressed form.
+const ECALL_BYTES: u64 = 4;
+
+/// The firmware of one machine.
+pub struct Firmware {
+    ram: Ram,
+    power: Arc<PowerSwitch>,
+    console: Box<dyn Console>,
+    has_h: bool,
+    states: Vec<State>,
+    counters: Vec<pmu::Started>,
+}
+
+impl Firmware {
+    /// A firmware for `harts` harts, all stopped, with or without the H extension.
+    pub fn new(harts: usize, has_h: bool, ram: Ram, power: Arc<PowerSwitch>, console: Box<dyn Console>) -> Self {
+        Firmware { ram, power, console, has_h, states: vec![State::Stopped; harts], counters: vec![0; harts] }
+    }
+
+    /// Starts the machine: hart 0 enters the kernel at `entry` with the device tree at `device_tree`, the others wait.
+    pub fn boot(&mut self, harts: &mut [Box<dyn FullHart>], entry: u64, device_tree: u64) {
+        self.states.fill(State::Stopped);
+        self.counters.fill(0);
+        if let (Some(state), Some(hart)) = (self.states.first_mut(), harts.first_mut()) {
+            *state = State::Started;
+            hsm::enter(hart.as_mut(), 0, entry, device_tree);
+        }
+    }
+
+    /// Whether the hart runs.
+    pub fn runs(&self, hart: usize) -> bool {
+        self.states.get(hart) == Some(&State::Started)
+    }
+
+    /// Answers the call that `caller` came back with ([`vcpu::Exit::Sbi`]).
+    pub fn answer(&mut self, caller: usize, harts: &mut [Box<dyn FullHart>]) {
+        let Some(call) = harts.get(caller).map(|hart| read_call(hart.as_ref())) else { return };
+        let outcome = self.outcome(caller, &call, harts);
+        let Some(hart) = harts.get_mut(caller) else { return };
+        match outcome {
+            Outcome::Return(answer) => {
+                let (error, value) = answer.map_or_else(|error| (error as i64 as u64, 0), |value| (0, value));
+                hart.set_reg(A1, value);
+                go_on(hart.as_mut(), error);
+            }
+            Outcome::ReturnLegacy(value) => go_on(hart.as_mut(), value),
+            Outcome::Stop => self.states[caller] = State::Stopped,
+            Outcome::Resume { address, opaque } => hsm::enter(hart.as_mut(), caller as u64, address, opaque),
+        }
+    }
+
+    /// What becomes of `call`; everything but the caller's registers is done.
+    fn outcome(&mut self, caller: usize, call: &Call, harts: &mut [Box<dyn FullHart>]) -> Outcome {
+        match call.extension {
+            eid::BASE => base::answer(call).into(),
+            eid::TIME => time(call, harts[caller].as_mut()).into(),
+            eid::IPI => self.ipi(call, harts).into(),
+            eid::RFENCE => rfence::answer(call, caller, &self.states, harts, self.has_h).into(),
+            eid::HSM => hsm::answer(call, &mut self.states, harts, &self.ram),
+            eid::SRST => self.reset(call).into(),
+            eid::PMU => pmu::answer(call, &mut self.counters[caller], harts[caller].as_mut()).into(),
+            eid::DBCN => console::answer(call, &self.ram, self.console.as_mut()).into(),
+            eid::SUSP => system::suspend(call, caller, &self.states, &self.ram),
+            _ => self.legacy(call, harts[caller].as_mut()),
+        }
+    }
+
+    fn ipi(&self, call: &Call, harts: &mut [Box<dyn FullHart>]) -> Answer {
+        if call.function != 0 {
+            return Err(SbiError::NotSupported);
+        }
+        for id in mask::harts(call.args[0], call.args[1], harts.len())?.filter(|&id| self.runs(id)) {
+            harts[id].pins().pulse_ssip();
+        }
+        Ok(0)
+    }
+
+    /// The hart goes on until the board looks at the power switch: at most to the end of its slice.
+    fn reset(&self, call: &Call) -> Answer {
+        self.power.request(system::reset(call)?);
+        Ok(0)
+    }
+
+    fn legacy(&mut self, call: &Call, hart: &mut dyn FullHart) -> Outcome {
+        let value = match call.extension {
+            eid::LEGACY_SET_TIMER => {
+                hart.set_supervisor_timer(call.args[0]);
+                0
+            }
+            eid::LEGACY_PUTCHAR => {
+                self.console.write(&[call.args[0] as u8]);
+                0
+            }
+            eid::LEGACY_GETCHAR => self.console.read().map_or(u64::MAX, u64::from),
+            eid::LEGACY_SHUTDOWN => {
+                self.power.request(vcpu::SystemEvent::Shutdown);
+                0
+            }
+            _ => return Err(SbiError::NotSupported).into(),
+        };
+        Outcome::ReturnLegacy(value)
+    }
+}
+
+fn read_call(hart: &dyn FullHart) -> Call {
+    Call {
+        extension: hart.reg(A7) as u32,
+        function: hart.reg(A6),
+        args: std::array::from_fn(|n| hart.reg(hsm::arg(n as u8))),
+    }
+}
+
+fn go_on(hart: &mut dyn FullHart, a0: u64) {
+    hart.set_reg(A0, a0);
+    let next = hart.reg(Reg::Pc).wrapping_add(ECALL_BYTES);
+    hart.set_reg(Reg::Pc, next);
+}
+
+fn time(call: &Call, hart: &mut dyn FullHart) -> Answer {
+    if call.function != 0 {
+        return Err(SbiError::NotSupported);
+    }
+    hart.set_supervisor_timer(call.args[0]);
+    Ok(0)
+}

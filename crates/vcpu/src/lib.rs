@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod full;
 mod pins;
 
 pub use clock::Clock;
+pub use full::{Fence, FenceRange, FullHart};
 pub use pins::HartPins;
 
 use std::time::Duration;

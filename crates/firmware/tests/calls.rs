@@ -1,0 +1,254 @@
+//! Calls as a kernel makes them, against harts that only remember.
+
+use std::sync::{Arc, Mutex};
+
+use arch::Phys;
+use devices::PowerSwitch;
+use firmware::{Console, Firmware, SbiError, eid};
+use memory::Ram;
+use vcpu::{Exit, Fence, FenceRange, FullHart, HartPins, Reg, SystemEvent, Vcpu};
+
+const RAM_BASE: u64 = 0x8000_0000;
+
+#[derive(Default)]
+struct Log {
+    fences: Vec<Fence>,
+    timers: Vec<u64>,
+    entered: Vec<u64>,
+    counters: Vec<(u32, u64)>,
+}
+
+struct FakeHart {
+    x: [u64; 32],
+    pc: u64,
+    pins: Arc<HartPins>,
+    log: Arc<Mutex<Log>>,
+}
+
+impl Vcpu for FakeHart {
+    fn run(&mut self, _budget: u64) -> Exit {
+        Exit::Sbi
+    }
+    fn reg(&self, reg: Reg) -> u64 {
+        match reg {
+            Reg::Pc => self.pc,
+            Reg::X(n) => self.x[usize::from(n)],
+        }
+    }
+    fn set_reg(&mut self, reg: Reg, value: u64) {
+        match reg {
+            Reg::Pc => self.pc = value,
+            Reg::X(n) => self.x[usize::from(n)] = value,
+        }
+    }
+    fn instret(&self) -> Option<u64> {
+        None
+    }
+    fn pins(&self) -> Arc<HartPins> {
+        self.pins.clone()
+    }
+}
+
+impl FullHart for FakeHart {
+    fn reset_machine(&mut self, pc: u64) {
+        self.pc = pc;
+    }
+    fn enter_supervisor(&mut self, pc: u64) {
+        self.pc = pc;
+        self.log.lock().unwrap().entered.push(pc);
+    }
+    fn fence(&mut self, fence: Fence) {
+        self.log.lock().unwrap().fences.push(fence);
+    }
+    fn set_supervisor_timer(&mut self, deadline: u64) {
+        self.log.lock().unwrap().timers.push(deadline);
+    }
+    fn vmid(&self) -> u16 {
+        5
+    }
+    fn set_counter(&mut self, counter: u32, value: u64) {
+        self.log.lock().unwrap().counters.push((counter, value));
+    }
+}
+
+#[derive(Clone, Default)]
+struct FakeConsole(Arc<Mutex<(Vec<u8>, Vec<u8>)>>);
+
+impl Console for FakeConsole {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.lock().unwrap().0.extend(bytes);
+    }
+    fn read(&mut self) -> Option<u8> {
+        self.0.lock().unwrap().1.pop()
+    }
+}
+
+struct Bench {
+    firmware: Firmware,
+    harts: Vec<Box<dyn FullHart>>,
+    logs: Vec<Arc<Mutex<Log>>>,
+    console: FakeConsole,
+    power: Arc<PowerSwitch>,
+    ram: Ram,
+}
+
+impl Bench {
+    fn new(count: usize) -> Self {
+        let ram = Ram::new(Phys(RAM_BASE), 1 << 20).unwrap();
+        let power = PowerSwitch::new(Vec::new());
+        let console = FakeConsole::default();
+        let mut firmware = Firmware::new(count, true, ram.clone(), power.clone(), Box::new(console.clone()));
+        let logs: Vec<_> = (0..count).map(|_| Arc::<Mutex<Log>>::default()).collect();
+        let hart = |log: &Arc<Mutex<Log>>| -> Box<dyn FullHart> {
+            Box::new(FakeHart { x: [0; 32], pc: 0, pins: HartPins::new(), log: log.clone() })
+        };
+        let mut harts: Vec<_> = logs.iter().map(hart).collect();
+        firmware.boot(&mut harts, RAM_BASE, RAM_BASE + 0x1000);
+        Bench { firmware, harts, logs, console, power, ram }
+    }
+
+    /// `a0` and `a1` after a call by hart 0.
+    fn call(&mut self, extension: u32, function: u64, args: &[u64]) -> (i64, u64) {
+        let hart = &mut self.harts[0];
+        hart.set_reg(Reg::X(17), u64::from(extension));
+        hart.set_reg(Reg::X(16), function);
+        (0..6).for_each(|n| hart.set_reg(Reg::X(10 + n), args.get(usize::from(n)).copied().unwrap_or(0)));
+        self.firmware.answer(0, &mut self.harts);
+        (self.harts[0].reg(Reg::X(10)) as i64, self.harts[0].reg(Reg::X(11)))
+    }
+}
+
+const NOT_SUPPORTED: i64 = SbiError::NotSupported as i64;
+const INVALID_PARAM: i64 = SbiError::InvalidParam as i64;
+const INVALID_ADDRESS: i64 = SbiError::InvalidAddress as i64;
+
+#[test]
+fn boot_enters_the_kernel_with_hart_id_and_device_tree() {
+    let bench = Bench::new(2);
+    assert_eq!(bench.logs[0].lock().unwrap().entered, [RAM_BASE]);
+    assert_eq!((bench.harts[0].reg(Reg::X(10)), bench.harts[0].reg(Reg::X(11))), (0, RAM_BASE + 0x1000));
+    assert!(bench.firmware.runs(0) && !bench.firmware.runs(1));
+}
+
+#[test]
+fn base_names_version_two_and_probes() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.call(eid::BASE, 0, &[]), (0, 0x0200_0000));
+    assert_eq!(bench.call(eid::BASE, 3, &[u64::from(eid::HSM)]), (0, 1));
+    assert_eq!(bench.call(eid::BASE, 3, &[0x1234]), (0, 0));
+    assert_eq!(bench.call(0x1234, 0, &[]), (NOT_SUPPORTED, 0));
+}
+
+#[test]
+fn a_call_returns_behind_its_ecall() {
+    let mut bench = Bench::new(1);
+    bench.call(eid::BASE, 0, &[]);
+    assert_eq!(bench.harts[0].reg(Reg::Pc), RAM_BASE + 4);
+}
+
+#[test]
+fn harts_start_once_and_only_in_ram() {
+    let mut bench = Bench::new(2);
+    assert_eq!(bench.call(eid::HSM, 2, &[1]), (0, 1));
+    assert_eq!(bench.call(eid::HSM, 0, &[1, 0x1000, 0]).0, INVALID_ADDRESS);
+    assert_eq!(bench.call(eid::HSM, 0, &[2, RAM_BASE, 0]).0, INVALID_PARAM);
+    assert_eq!(bench.call(eid::HSM, 0, &[1, RAM_BASE + 0x200, 77]).0, 0);
+    assert_eq!((bench.harts[1].reg(Reg::X(10)), bench.harts[1].reg(Reg::X(11))), (1, 77));
+    assert_eq!(bench.call(eid::HSM, 0, &[1, RAM_BASE, 0]).0, SbiError::AlreadyAvailable as i64);
+    assert_eq!(bench.call(eid::HSM, 2, &[1]), (0, 0));
+}
+
+#[test]
+fn a_hart_that_stops_no_longer_runs() {
+    let mut bench = Bench::new(2);
+    bench.call(eid::HSM, 1, &[]);
+    assert!(!bench.firmware.runs(0));
+}
+
+#[test]
+fn ipis_reach_the_harts_named_that_run() {
+    let mut bench = Bench::new(3);
+    bench.call(eid::HSM, 0, &[1, RAM_BASE, 0]);
+    assert_eq!(bench.call(eid::IPI, 0, &[0, u64::MAX]).0, 0);
+    let edges: Vec<bool> = bench.harts.iter().map(|hart| hart.pins().take_ssip()).collect();
+    assert_eq!(edges, [true, true, false]);
+    assert_eq!(bench.call(eid::IPI, 0, &[8, 0]).0, INVALID_PARAM);
+}
+
+#[test]
+fn fences_carry_their_range_and_the_caller_s_vmid() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.call(eid::RFENCE, 0, &[1, 0]).0, 0);
+    assert_eq!(bench.call(eid::RFENCE, 2, &[1, 0, 0x1000, 0x2000, 9]).0, 0);
+    assert_eq!(bench.call(eid::RFENCE, 6, &[1, 0, 0, 0]).0, 0);
+    assert_eq!(bench.call(eid::RFENCE, 1, &[1, 0, u64::MAX, 2]).0, INVALID_ADDRESS);
+    let range = FenceRange::Part { start: 0x1000, len: 0x2000 };
+    let expected = [
+        Fence::Instructions,
+        Fence::Supervisor { range, asid: Some(9) },
+        Fence::GuestVirtual { range: FenceRange::All, asid: None, vmid: 5 },
+    ];
+    assert_eq!(bench.logs[0].lock().unwrap().fences, expected);
+}
+
+#[test]
+fn the_debug_console_writes_and_reads_memory() {
+    let mut bench = Bench::new(1);
+    bench.ram.write_bytes(0x100, b"hello").unwrap();
+    assert_eq!(bench.call(eid::DBCN, 0, &[5, RAM_BASE + 0x100, 0]), (0, 5));
+    assert_eq!(bench.console.0.lock().unwrap().0, b"hello");
+    bench.console.0.lock().unwrap().1 = b"ba".to_vec();
+    assert_eq!(bench.call(eid::DBCN, 1, &[10, RAM_BASE, 0]), (0, 2));
+    assert_eq!(bench.ram.load_u16(0), Some(u16::from_le_bytes(*b"ab")));
+}
+
+#[test]
+fn console_memory_outside_ram_is_invalid() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.call(eid::DBCN, 0, &[5, 0x1000, 0]).0, INVALID_PARAM);
+    assert_eq!(bench.call(eid::DBCN, 0, &[u64::MAX, RAM_BASE, 0]).0, INVALID_PARAM);
+    assert_eq!(bench.call(eid::DBCN, 0, &[5, RAM_BASE, 1]).0, INVALID_PARAM);
+}
+
+#[test]
+fn reset_presses_the_power_switch() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.call(eid::SRST, 0, &[3, 0]).0, INVALID_PARAM);
+    assert_eq!(bench.power.event(), None);
+    bench.call(eid::SRST, 0, &[1, 0]);
+    assert_eq!(bench.power.take(), Some(SystemEvent::Reset));
+    bench.call(eid::LEGACY_SHUTDOWN, 0, &[]);
+    assert_eq!(bench.power.take(), Some(SystemEvent::Shutdown));
+}
+
+#[test]
+fn timers_and_counters_reach_the_hart() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.call(eid::TIME, 0, &[1234]).0, 0);
+    assert_eq!(bench.call(eid::PMU, 0, &[]), (0, 3));
+    assert_eq!(bench.call(eid::PMU, 1, &[2]), (0, 0xc02 | 63 << 12));
+    assert_eq!(bench.call(eid::PMU, 1, &[1]).0, INVALID_PARAM);
+    assert_eq!(bench.call(eid::PMU, 2, &[0, 0b101, 0, 2]), (0, 2));
+    assert_eq!(bench.call(eid::PMU, 3, &[2, 1, 1, 99]).0, 0);
+    assert_eq!(bench.call(eid::PMU, 3, &[2, 1, 1, 99]).0, SbiError::AlreadyStarted as i64);
+    let log = bench.logs[0].lock().unwrap();
+    assert_eq!((log.timers.as_slice(), log.counters.as_slice()), ([1234].as_slice(), [(2, 99)].as_slice()));
+}
+
+#[test]
+fn no_call_panics_whatever_its_registers() {
+    let mut bench = Bench::new(2);
+    let extensions =
+        [0, 1, 2, 8, eid::BASE, eid::TIME, eid::IPI, eid::RFENCE, eid::HSM, eid::PMU, eid::DBCN, eid::SUSP];
+    let values = [0, 1, 2, 63, 64, RAM_BASE, RAM_BASE + (1 << 20) - 1, 1 << 63, u64::MAX];
+    let mut seed = 1_u64;
+    let mut draw = || {
+        // Knuth's MMIX generator.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        values[(seed >> 33) as usize % values.len()]
+    };
+    for round in 0..20_000 {
+        let args: [u64; 6] = std::array::from_fn(|_| draw());
+        bench.call(extensions[round % extensions.len()], draw() % 9, &args);
+    }
+}

@@ -1,0 +1,66 @@
+//! A hart with every privilege mode, as a board resets it and a firmware outside the hart drives it.
+//!
+//! Interpreters and translators are such harts. A KVM guest's hart is not: its host answers for M-mode.
+
+use crate::Vcpu;
+
+/// Addresses that a fence is about, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FenceRange {
+    /// The whole address space.
+    All,
+    /// `len` bytes from `start`; the end does not wrap.
+    Part {
+        /// First address.
+        start: u64,
+        /// Bytes.
+        len: u64,
+    },
+}
+
+/// A fence that one hart asks of another, in the words of the SBI's RFENCE extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fence {
+    /// FENCE.I.
+    Instructions,
+    /// SFENCE.VMA, of one address space or of all.
+    Supervisor {
+        /// Virtual addresses.
+        range: FenceRange,
+        /// One address space, or all.
+        asid: Option<u16>,
+    },
+    /// HFENCE.GVMA, of one virtual machine or of all.
+    GuestPhysical {
+        /// Guest-physical addresses.
+        range: FenceRange,
+        /// One virtual machine, or all.
+        vmid: Option<u16>,
+    },
+    /// HFENCE.VVMA within one virtual machine: that of the hart that asks.
+    GuestVirtual {
+        /// Guest-virtual addresses.
+        range: FenceRange,
+        /// One address space, or all.
+        asid: Option<u16>,
+        /// The virtual machine.
+        vmid: u16,
+    },
+}
+
+/// A hart with M-mode. Whoever calls owns the hart: it does not run meanwhile.
+pub trait FullHart: Vcpu {
+    /// Resets the hart: M-mode, at `pc`, with all other registers as after reset.
+    fn reset_machine(&mut self, pc: u64);
+    /// Resets the hart and enters HS-mode (S-mode without H) at `pc` with `satp` and `sstatus.SIE` zero, and with the
+    /// M-level CSRs as a firmware leaves them. From then on `ecall` from HS-mode comes back as [`crate::Exit::Sbi`].
+    fn enter_supervisor(&mut self, pc: u64);
+    /// Does what the fence instruction does on this hart.
+    fn fence(&mut self, fence: Fence);
+    /// Makes the supervisor timer interrupt pending from `deadline` (in ticks) on, and not before; all ones is never.
+    fn set_supervisor_timer(&mut self, deadline: u64);
+    /// The VMID in `hgatp`; 0 without H.
+    fn vmid(&self) -> u16;
+    /// Writes a machine counter: 0 is `mcycle`, 2 `minstret`, 3 to 31 `mhpmcounter`s.
+    fn set_counter(&mut self, counter: u32, value: u64);
+}
