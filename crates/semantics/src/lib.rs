@@ -17,15 +17,19 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod a;
+mod b;
 mod exec;
+mod float;
 mod h;
 mod i;
 mod m;
 mod privileged;
 mod word;
+mod zi;
 mod zicsr;
 
-pub use exec::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Width};
+pub use exec::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 pub use fp::{Fmt, Op as FpOp};
 pub use word::{Word, X64};
 
@@ -63,7 +67,7 @@ use {insns, privileged_insns, x_insns};
 
 /// The texts by name, for the dispatch.
 mod text {
-    pub(crate) use crate::{h::*, i::*, m::*, privileged::*, zicsr::*};
+    pub(crate) use crate::{a::*, b::*, float::*, h::*, i::*, m::*, privileged::*, zi::*, zicsr::*};
 }
 
 macro_rules! dispatch {

@@ -19,6 +19,8 @@ privileged_insns! {
     ecall Bare |m, _i| m.ecall();
     ebreak Bare |m, _i| m.ebreak();
     fence_i I |m, _i| m.fence_i();
+    wrs_nto Bare |m, _i| m.wrs_nto();
+    wrs_sto Bare |m, _i| m.wrs_sto();
     sret Bare |m, _i| m.sret();
     mret Bare |m, _i| m.mret();
     wfi Bare |m, _i| m.wfi();

@@ -1,7 +1,8 @@
 //! Instructions as text, in the manner of binutils without aliases: `addi a0,a0,1`.
 
-use super::Insn;
 use super::format::field;
+use super::{Class, Insn};
+use crate::csr;
 use core::fmt::{self, Write};
 
 /// ABI names of the integer registers. Calling convention, "Integer Register Convention".
@@ -14,6 +15,45 @@ pub const X_NAMES: [&str; 32] = [
 pub const F_NAMES: [&str; 32] = [
     "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2", "fa3", "fa4", "fa5",
     "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
+];
+
+/// Rounding modes. F extension, table "Rounding mode encoding"; binutils' name for the reserved ones.
+const ROUNDING: [&str; 8] = ["rne", "rtz", "rdn", "rup", "rmm", "unknown", "unknown", "dyn"];
+
+/// Constants of `fli`. Zfa, table "Immediate values loaded by the fli.d instructions".
+const CONSTANTS: [&str; 32] = [
+    "-1.0",
+    "min",
+    "1.52587890625e-05",
+    "3.0517578125e-05",
+    "0.00390625",
+    "0.0078125",
+    "0.0625",
+    "0.125",
+    "0.25",
+    "0.3125",
+    "0.375",
+    "0.4375",
+    "0.5",
+    "0.625",
+    "0.75",
+    "0.875",
+    "1.0",
+    "1.25",
+    "1.5",
+    "1.75",
+    "2.0",
+    "2.5",
+    "3.0",
+    "4.0",
+    "8.0",
+    "16.0",
+    "128.0",
+    "256.0",
+    "32768.0",
+    "65536.0",
+    "inf",
+    "nan",
 ];
 
 /// An instruction at an address: targets are shown absolute.
@@ -36,6 +76,7 @@ impl fmt::Display for At {
 fn write(f: &mut fmt::Formatter<'_>, insn: &Insn, pc: Option<u64>) -> fmt::Result {
     let (row, raw) = (insn.row(), insn.encode());
     row.function.chars().try_for_each(|c| f.write_char(if c == '_' { '.' } else { c }))?;
+    write_suffix(f, insn)?;
     if !row.operands.is_empty() {
         f.write_char(' ')?;
     }
@@ -55,7 +96,14 @@ fn write(f: &mut fmt::Formatter<'_>, insn: &Insn, pc: Option<u64>) -> fmt::Resul
 
 fn write_operand(f: &mut fmt::Formatter<'_>, operand: &str, raw: u32, pc: Option<u64>) -> fmt::Result {
     let x = |register: u8| X_NAMES[usize::from(register)];
+    let fp = |register: u8| F_NAMES[usize::from(register)];
     match operand {
+        "fd" => f.write_str(fp(field::rd::get(raw))),
+        "fs1" => f.write_str(fp(field::rs1::get(raw))),
+        "fs2" => f.write_str(fp(field::rs2::get(raw))),
+        "fs3" => f.write_str(fp(field::rs3::get(raw))),
+        "rm" => f.write_str(ROUNDING[usize::from(field::rm::get(raw))]),
+        "constant" => f.write_str(CONSTANTS[usize::from(field::rs1::get(raw))]),
         "rd" => f.write_str(x(field::rd::get(raw))),
         "rs1" => f.write_str(x(field::rs1::get(raw))),
         "rs2" => f.write_str(x(field::rs2::get(raw))),
@@ -64,12 +112,29 @@ fn write_operand(f: &mut fmt::Formatter<'_>, operand: &str, raw: u32, pc: Option
         "upper" => write!(f, "{:#x}", field::imm_u::get(raw) as u32 >> 12),
         "shamt" => write!(f, "{:#x}", field::shamt::get(raw)),
         "uimm" => write!(f, "{}", field::rs1::get(raw)),
-        "csr" => write!(f, "{:#x}", field::csr::get(raw)),
+        "csr" => write_csr(f, field::csr::get(raw)),
         "pred" => write_set(f, field::pred::get(raw)),
         "succ" => write_set(f, field::succ::get(raw)),
         "branch" => write_target(f, field::imm_b::get(raw), pc),
         "jump" => write_target(f, field::imm_j::get(raw), pc),
         other => f.write_str(other),
+    }
+}
+
+/// What follows the mnemonic: ordering bits, or the number of a may-be-operation.
+fn write_suffix(f: &mut fmt::Formatter<'_>, insn: &Insn) -> fmt::Result {
+    match (insn, insn.class()) {
+        (Insn::MopR(i), _) => write!(f, ".{}", i.n),
+        (Insn::MopRr(i), _) => write!(f, ".{}", i.n),
+        (_, Class::Amo) => f.write_str(["", ".rl", ".aq", ".aqrl"][usize::from(field::aqrl::get(insn.encode()))]),
+        _ => Ok(()),
+    }
+}
+
+fn write_csr(f: &mut fmt::Formatter<'_>, csr: u16) -> fmt::Result {
+    match csr::name(csr) {
+        Some(name) => write!(f, "{name}"),
+        None => write!(f, "{csr:#x}"),
     }
 }
 

@@ -53,11 +53,11 @@ const fn field_width(text: &[u8], at: usize, end: usize) -> u32 {
         return listed_bits(text, at, end);
     }
     match (text[at], end - at) {
-        (b'c', 3) => 12,                        // csr
-        (b'p', 4) | (b's', 4) | (b'f', 2) => 4, // pred, succ, fm
-        (b'r', 2) if text[at + 1] == b'm' => 3, // rm
-        (b'a', 4) => 2,                         // aqrl
-        (b'r', 2 | 3) | (b'u', 4) => 5,         // rd, rs1, rs2, rs3, uimm
+        (b'c', 3) => 12,                                                            // csr
+        (b'p', 4) | (b's', 4) | (b'f', 2) => 4,                                     // pred, succ, fm
+        (b'r', 2) if text[at + 1] == b'm' => 3,                                     // rm
+        (b'a', 2) | (b'r', 2) if text[at + 1] == b'q' || text[at + 1] == b'l' => 1, // aq, rl
+        (b'r', 2 | 3) | (b'u', 4) => 5,                                             // rd, rs1, rs2, rs3, uimm
         _ => panic!("a field of unknown width"),
     }
 }

@@ -1,0 +1,75 @@
+//! The instruction table against itself: every row decodes what it encodes.
+
+use arch::insn::{OPCODES, decode};
+use arch::isa::{Extension, Isa};
+use std::collections::HashMap;
+
+/// xorshift64*, the seed from the decimals of pi.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+}
+
+const SEED: u64 = 3_141_592_653_589_793;
+
+#[test]
+fn encode_inverts_decode_for_every_row() {
+    let mut random = Random(SEED);
+    for opcode in OPCODES {
+        let pattern = opcode.row().pattern;
+        for _ in 0..1000 {
+            let raw = random.next() & !pattern.mask | pattern.value;
+            let insn = decode(raw, &Isa::ALL).expect("a row's encoding is an instruction");
+            assert_eq!(insn.encode(), raw, "{insn}");
+        }
+    }
+}
+
+#[test]
+fn every_row_is_reached() {
+    let mut random = Random(SEED);
+    for opcode in OPCODES {
+        let pattern = opcode.row().pattern;
+        let reached = (0..1000).any(|_| {
+            let raw = random.next() & !pattern.mask | pattern.value;
+            decode(raw, &Isa::ALL).is_some_and(|insn| insn.opcode() == *opcode)
+        });
+        assert!(reached, "{opcode:?}");
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let mut seen = HashMap::new();
+    for opcode in OPCODES {
+        assert_eq!(seen.insert(opcode.row().function, opcode), None);
+    }
+}
+
+#[test]
+fn overlapping_rows_differ_in_the_number_of_fixed_bits() {
+    for (at, a) in OPCODES.iter().enumerate() {
+        for b in &OPCODES[at + 1..] {
+            let (p, q) = (a.row().pattern, b.row().pattern);
+            let overlap = (p.value ^ q.value) & p.mask & q.mask == 0;
+            assert!(!overlap || p.mask.count_ones() != q.mask.count_ones(), "{a:?} and {b:?}");
+        }
+    }
+}
+
+#[test]
+fn an_instruction_is_illegal_without_its_extension() {
+    for opcode in OPCODES {
+        let row = opcode.row();
+        for extension in Extension::ALL.iter().filter(|&&e| row.needs.has(e)) {
+            let insn = decode(row.pattern.value, &Isa::ALL.without(*extension));
+            assert_ne!(insn.map(|i| i.opcode()), Some(*opcode), "{opcode:?} without {extension:?}");
+        }
+    }
+}
