@@ -92,5 +92,6 @@ insns! {
     jalr I |m, i| link(m, i.rd, address(m, i) & m.imm(-2));
 
     fence Fence |m, i| m.fence(i.fm, i.pred, i.succ);
+    fence_tso Bare |m, _i| m.fence(0b1000, 0b0011, 0b0011);
     pause Bare |_m, _i| Ok(());
 }

@@ -77,15 +77,25 @@ fn write(f: &mut fmt::Formatter<'_>, insn: &Insn, pc: Option<u64>) -> fmt::Resul
     let (row, raw) = (insn.row(), insn.encode());
     row.function.chars().try_for_each(|c| f.write_char(if c == '_' { '.' } else { c }))?;
     write_suffix(f, insn)?;
-    if !row.operands.is_empty() {
+    let mut operands = row.operands;
+    for (default, mode) in [(",rm", 7), (",exact", 0)] {
+        if field::rm::get(raw) == mode {
+            operands = operands.strip_suffix(default).unwrap_or(operands);
+        }
+    }
+    if !operands.is_empty() {
         f.write_char(' ')?;
     }
-    let is_name = |c: char| c.is_ascii_alphanumeric();
-    let mut rest = row.operands;
+    write_operands(f, operands, raw, pc)
+}
+
+/// Writes names as what they stand for, and everything between as it is.
+fn write_operands(f: &mut fmt::Formatter<'_>, operands: &str, raw: u32, pc: Option<u64>) -> fmt::Result {
+    let mut rest = operands;
     while let Some(first) = rest.chars().next() {
-        let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
         let (operand, after) = rest.split_at(end.max(1));
-        match is_name(first) {
+        match first.is_ascii_alphanumeric() {
             true => write_operand(f, operand, raw, pc)?,
             false => f.write_str(operand)?,
         }
@@ -102,7 +112,7 @@ fn write_operand(f: &mut fmt::Formatter<'_>, operand: &str, raw: u32, pc: Option
         "fs1" => f.write_str(fp(field::rs1::get(raw))),
         "fs2" => f.write_str(fp(field::rs2::get(raw))),
         "fs3" => f.write_str(fp(field::rs3::get(raw))),
-        "rm" => f.write_str(ROUNDING[usize::from(field::rm::get(raw))]),
+        "rm" | "exact" => f.write_str(ROUNDING[usize::from(field::rm::get(raw))]),
         "constant" => f.write_str(CONSTANTS[usize::from(field::rs1::get(raw))]),
         "rd" => f.write_str(x(field::rd::get(raw))),
         "rs1" => f.write_str(x(field::rs1::get(raw))),

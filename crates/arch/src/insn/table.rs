@@ -6,7 +6,8 @@
 //!
 //! - `function` is the name of the generic function in `semantics`; with `.` for `_` it is the mnemonic;
 //! - `encoding` is written as the manual's tables write it, most significant field first;
-//! - `operands` are those of the assembler: `rd` an integer register, `fd` a floating-point one;
+//! - `operands` are those of the assembler: `rd` an integer register, `fd` a floating-point one
+//!   (`exact` is a rounding mode that cannot matter: the assembler leaves out `rne` there, and `dyn` elsewhere);
 //! - `extensions` must all be there for the instruction to exist;
 //! - where two encodings overlap, the one with more fixed bits is meant.
 //!
@@ -67,6 +68,7 @@ macro_rules! for_each_insn {
         Srlw srlw R "0000000 rs2 rs1 101 rd 0111011" "rd,rs1,rs2" [I] Alu;
         Sraw sraw R "0100000 rs2 rs1 101 rd 0111011" "rd,rs1,rs2" [I] Alu;
         Fence fence Fence "fm pred succ rs1 000 rd 0001111" "pred,succ" [I] Fence;
+        FenceTso fence_tso Bare "1000 0011 0011 00000 000 00000 0001111" "" [I] Fence;
         Pause pause Bare "0000 0001 0000 00000 000 00000 0001111" "" [Zihintpause] Fence;
         Ecall ecall Bare "000000000000 00000 000 00000 1110011" "" [I] Sys;
         Ebreak ebreak Bare "000000000001 00000 000 00000 1110011" "" [I] Sys;
@@ -151,10 +153,10 @@ macro_rules! for_each_insn {
         WrsNto wrs_nto Bare "000000001101 00000 000 00000 1110011" "" [Zawrs] Sys;
         WrsSto wrs_sto Bare "000000011101 00000 000 00000 1110011" "" [Zawrs] Sys;
         // Zicbom, Zicboz
-        CboInval cbo_inval Rs1 "000000000000 rs1 010 00000 0001111" "0(rs1)" [Zicbom] Cache;
-        CboClean cbo_clean Rs1 "000000000001 rs1 010 00000 0001111" "0(rs1)" [Zicbom] Cache;
-        CboFlush cbo_flush Rs1 "000000000010 rs1 010 00000 0001111" "0(rs1)" [Zicbom] Cache;
-        CboZero cbo_zero Rs1 "000000000100 rs1 010 00000 0001111" "0(rs1)" [Zicboz] Cache;
+        CboInval cbo_inval Rs1 "000000000000 rs1 010 00000 0001111" "(rs1)" [Zicbom] Cache;
+        CboClean cbo_clean Rs1 "000000000001 rs1 010 00000 0001111" "(rs1)" [Zicbom] Cache;
+        CboFlush cbo_flush Rs1 "000000000010 rs1 010 00000 0001111" "(rs1)" [Zicbom] Cache;
+        CboZero cbo_zero Rs1 "000000000100 rs1 010 00000 0001111" "(rs1)" [Zicboz] Cache;
         // Zicbop: hints, encoded in ORI to x0
         PrefetchI prefetch_i Prefetch "imm[11:5] 00000 rs1 110 00000 0010011" "offset(rs1)" [Zicbop] Cache;
         PrefetchR prefetch_r Prefetch "imm[11:5] 00001 rs1 110 00000 0010011" "offset(rs1)" [Zicbop] Cache;
@@ -265,16 +267,16 @@ macro_rules! for_each_insn {
         FleD fle_d R "1010001 rs2 rs1 000 rd 1010011" "rd,fs1,fs2" [D] Fp;
         FclassD fclass_d R1 "1110001 00000 rs1 001 rd 1010011" "rd,fs1" [D] Fp;
         FcvtWD fcvt_w_d R1m "1100001 00000 rs1 rm rd 1010011" "rd,fs1,rm" [D] Fp;
-        FcvtDW fcvt_d_w R1m "1101001 00000 rs1 rm rd 1010011" "fd,rs1,rm" [D] Fp;
+        FcvtDW fcvt_d_w R1m "1101001 00000 rs1 rm rd 1010011" "fd,rs1,exact" [D] Fp;
         FcvtWuD fcvt_wu_d R1m "1100001 00001 rs1 rm rd 1010011" "rd,fs1,rm" [D] Fp;
-        FcvtDWu fcvt_d_wu R1m "1101001 00001 rs1 rm rd 1010011" "fd,rs1,rm" [D] Fp;
+        FcvtDWu fcvt_d_wu R1m "1101001 00001 rs1 rm rd 1010011" "fd,rs1,exact" [D] Fp;
         FcvtLD fcvt_l_d R1m "1100001 00010 rs1 rm rd 1010011" "rd,fs1,rm" [D] Fp;
         FcvtDL fcvt_d_l R1m "1101001 00010 rs1 rm rd 1010011" "fd,rs1,rm" [D] Fp;
         FcvtLuD fcvt_lu_d R1m "1100001 00011 rs1 rm rd 1010011" "rd,fs1,rm" [D] Fp;
         FcvtDLu fcvt_d_lu R1m "1101001 00011 rs1 rm rd 1010011" "fd,rs1,rm" [D] Fp;
         FmvXD fmv_x_d R1 "1110001 00000 rs1 000 rd 1010011" "rd,fs1" [D] Fp;
         FmvDX fmv_d_x R1 "1111001 00000 rs1 000 rd 1010011" "fd,rs1" [D] Fp;
-        FcvtDS fcvt_d_s R1m "0100001 00000 rs1 rm rd 1010011" "fd,fs1,rm" [D] Fp;
+        FcvtDS fcvt_d_s R1m "0100001 00000 rs1 rm rd 1010011" "fd,fs1,exact" [D] Fp;
         FcvtSD fcvt_s_d R1m "0100000 00001 rs1 rm rd 1010011" "fd,fs1,rm" [D] Fp;
         // Zfh; what only moves and converts is Zfhmin
         Flh flh I "imm[11:0] rs1 001 rd 0000111" "fd,imm(rs1)" [Zfhmin] Load;
@@ -308,9 +310,9 @@ macro_rules! for_each_insn {
         FmvXH fmv_x_h R1 "1110010 00000 rs1 000 rd 1010011" "rd,fs1" [Zfhmin] Fp;
         FmvHX fmv_h_x R1 "1111010 00000 rs1 000 rd 1010011" "fd,rs1" [Zfhmin] Fp;
         FcvtHS fcvt_h_s R1m "0100010 00000 rs1 rm rd 1010011" "fd,fs1,rm" [Zfhmin] Fp;
-        FcvtSH fcvt_s_h R1m "0100000 00010 rs1 rm rd 1010011" "fd,fs1,rm" [Zfhmin] Fp;
+        FcvtSH fcvt_s_h R1m "0100000 00010 rs1 rm rd 1010011" "fd,fs1,exact" [Zfhmin] Fp;
         FcvtHD fcvt_h_d R1m "0100010 00001 rs1 rm rd 1010011" "fd,fs1,rm" [Zfhmin D] Fp;
-        FcvtDH fcvt_d_h R1m "0100001 00010 rs1 rm rd 1010011" "fd,fs1,rm" [Zfhmin D] Fp;
+        FcvtDH fcvt_d_h R1m "0100001 00010 rs1 rm rd 1010011" "fd,fs1,exact" [Zfhmin D] Fp;
         // Zfa
         FliS fli_s Fli "1111000 00001 rs1 000 rd 1010011" "fd,constant" [Zfa F] Fp;
         FminmS fminm_s R "0010100 rs2 rs1 010 rd 1010011" "fd,fs1,fs2" [Zfa F] Fp;
