@@ -21,6 +21,7 @@ mod a;
 mod b;
 mod exec;
 mod float;
+mod footprint;
 mod h;
 mod i;
 mod m;
@@ -30,6 +31,7 @@ mod zi;
 mod zicsr;
 
 pub use exec::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
+pub use footprint::Footprint;
 pub use fp::{Fmt, Op as FpOp};
 pub use word::{Word, X64};
 
