@@ -1,1 +1,36 @@
-//! TODO
+//! Gets kernels and user land for a riscv64 host and its guest, and builds their initramfs.
+//!
+//! [`prepare`] turns a [`Request`] into files that a machine boots: the kernel, its modules and busybox come from Debian's
+//! packages through the system's own apt with a private root ([`Packages`]); the initramfs of host and guest are built here;
+//! all is kept in the user's [`Cache`]. [`Phase`] and [`Watch`] are the protocol by which an unattended run is followed on
+//! the console. [`qemu::command`] boots the same files on QEMU.
+//!
+//! Nothing here prints: long steps are told to a [`Progress`].
+
+#![forbid(unsafe_code)]
+
+mod apt;
+mod cache;
+mod control;
+mod cpio;
+mod deb;
+mod disk;
+mod error;
+mod fetched;
+mod hash;
+mod initramfs;
+mod modules;
+mod part;
+mod phase;
+mod prepare;
+mod progress;
+pub mod qemu;
+mod request;
+mod sources;
+
+pub use cache::{Cache, Entry, Lock};
+pub use error::{Error, Result};
+pub use phase::{FAILED, Phase, Watch};
+pub use prepare::prepare;
+pub use progress::Progress;
+pub use request::{Apt, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request};

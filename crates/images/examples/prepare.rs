@@ -1,0 +1,33 @@
+//! Prepares images and prints the QEMU line that boots them: `prepare SUITE accept|refuse check|shell [VMM]`.
+
+use images::{Apt, Cache, Expired, Freshness, Mode, Packages, Progress, Request, prepare, qemu};
+
+struct Stderr;
+
+impl Progress for Stderr {
+    fn begin(&self, what: &str) {
+        eprintln!("{what}");
+    }
+    fn fraction(&self, done: f64) {
+        eprint!("{:.0} % \r", done * 100.0);
+    }
+    fn end(&self) {
+        eprintln!();
+    }
+    fn note(&self, text: &str) {
+        eprintln!("note: {text}");
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut words = std::env::args().skip(1);
+    let suite = words.next().ok_or("which suite?")?;
+    let expired = if words.next().as_deref() == Some("accept") { Expired::Accept } else { Expired::Refuse };
+    let mode = if words.next().as_deref() == Some("check") { Mode::Check } else { Mode::Interactive };
+    let packages = Packages::Apt(Apt { suite, mirror: None, expired, freshness: Freshness::Cached });
+    let request = Request { packages, mode, vmm: words.next().map(Into::into), ..Request::new(Cache::of_user()?) };
+    let prepared = prepare(&request, &Stderr)?;
+    let words = qemu::command(&prepared, qemu::Machine { harts: 1, memory_mib: 1024 });
+    println!("{}", qemu::shell_line(&words));
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! The cache: everything fetched and built, in one directory of the user's.
+//!
+//! Nothing in it is ever half there: files and directories are made under `tmp/` and renamed into place. Whoever adds to
+//! it holds its lock; whoever finds what it needs reads without. What a killed run left under `tmp/` goes with the next
+//! lock.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::error::{Error, OnFile, Result};
+use crate::progress::Progress;
+
+/// The directory that holds what was fetched and built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// Proof that this process alone adds to the cache; given up when dropped or when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// One thing in the cache, for `vhart images list`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path within the cache.
+    pub name: String,
+    /// Sum of its files.
+    pub len_bytes: u64,
+    /// When it was put there.
+    pub modified: SystemTime,
+}
+
+impl Cache {
+    /// The cache at `root`; the directory is made when first needed.
+    pub fn at(root: impl Into<PathBuf>) -> Cache {
+        Cache { root: root.into() }
+    }
+
+    /// The user's cache: `VHART_CACHE`, else `vhart` under `XDG_CACHE_HOME`, else under `~/.cache`.
+    ///
+    /// # Errors
+    /// [`Error::NoCache`] where none of these is set.
+    pub fn of_user() -> Result<Cache> {
+        Cache::from_variables(|name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+    }
+
+    fn from_variables(get: impl Fn(&str) -> Option<PathBuf>) -> Result<Cache> {
+        let absolute = |name| get(name).filter(|path| path.is_absolute());
+        get("VHART_CACHE")
+            .or_else(|| absolute("XDG_CACHE_HOME").map(|base| base.join("vhart")))
+            .or_else(|| absolute("HOME").map(|home| home.join(".cache/vhart")))
+            .map(Cache::at)
+            .ok_or(Error::NoCache)
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The path of `name` within the cache, there or not.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Waits until no other process adds to the cache, then removes what killed ones left half done.
+    ///
+    /// # Errors
+    /// Where the cache cannot be made or written.
+    pub fn lock(&self, progress: &dyn Progress) -> Result<Lock> {
+        fs::create_dir_all(&self.root).on_file("make directory", &self.root)?;
+        let path = self.path("lock");
+        let file = File::options().create(true).append(true).open(&path).on_file("write", &path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                progress.note("waiting for another vhart that is filling the cache");
+                file.lock().on_file("lock", &path)?;
+            }
+            Err(TryLockError::Error(why)) => return Err(Error::file("lock", &path, why)),
+        }
+        remove(&self.path("tmp"))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// An empty directory under `tmp/` that goes when it is dropped.
+    pub(crate) fn scratch(&self, _lock: &Lock) -> Result<tempfile::TempDir> {
+        let tmp = self.path("tmp");
+        fs::create_dir_all(&tmp).on_file("make directory", &tmp)?;
+        tempfile::tempdir_in(&tmp).on_file("make a directory in", &tmp)
+    }
+
+    /// Puts a file or directory made in a scratch directory at `name`, in one step, in place of what was there.
+    pub(crate) fn publish(&self, made: &Path, name: impl AsRef<Path>, _lock: &Lock) -> Result<PathBuf> {
+        let place = self.path(name);
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent).on_file("make directory", parent)?;
+        }
+        if place.is_dir() {
+            remove(&place)?;
+        }
+        fs::rename(made, &place).on_file("write", &place)?;
+        Ok(place)
+    }
+
+    /// What is in the cache, sorted by name.
+    ///
+    /// # Errors
+    /// Where a directory cannot be read.
+    pub fn list(&self) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for kind in children(&self.root)? {
+            let name = kind.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+            if name == "lock" || name == "tmp" {
+                continue;
+            }
+            let things = if kind.is_dir() { children(&kind)? } else { vec![kind] };
+            for thing in things {
+                entries.push(self.entry(&thing)?);
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn entry(&self, thing: &Path) -> Result<Entry> {
+        let metadata = fs::symlink_metadata(thing).on_file("read", thing)?;
+        let name = thing.strip_prefix(&self.root).unwrap_or(thing).display().to_string();
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        Ok(Entry { name, len_bytes: len_bytes(thing)?, modified })
+    }
+
+    /// Removes everything but the lock; returns how many bytes that were.
+    ///
+    /// # Errors
+    /// Where something cannot be removed; what could be is gone.
+    pub fn clean(&self, _lock: &Lock) -> Result<u64> {
+        let mut sum = 0;
+        for child in children(&self.root)?.iter().filter(|child| child.file_name() != Some(OsStr::new("lock"))) {
+            sum += len_bytes(child)?;
+            remove(child)?;
+        }
+        Ok(sum)
+    }
+}
+
+/// Removes a file or a directory with all in it; one that is not there is as good as removed.
+fn remove(path: &Path) -> Result<()> {
+    let gone = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(why) => Err(why),
+    };
+    match gone {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.on_file("remove", path),
+    }
+}
+
+/// The paths in a directory; none where it does not exist.
+fn children(directory: &Path) -> Result<Vec<PathBuf>> {
+    let listing = match fs::read_dir(directory) {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.on_file("read", directory)?,
+    };
+    listing.map(|entry| Ok(entry.on_file("read", directory)?.path())).collect()
+}
+
+fn len_bytes(path: &Path) -> Result<u64> {
+    let metadata = fs::symlink_metadata(path).on_file("read", path)?;
+    if !metadata.is_dir() {
+        return Ok(metadata.len());
+    }
+    children(path)?.iter().map(|child| len_bytes(child)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::at(directory.path().join("cache"));
+        (directory, cache)
+    }
+
+    #[test]
+    fn explicit_variable_comes_before_xdg_and_home() {
+        let all = |name: &str| Some(PathBuf::from(format!("/{name}")));
+        let home = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/me"));
+        assert_eq!(Cache::from_variables(all).unwrap().root(), Path::new("/VHART_CACHE"));
+        assert_eq!(Cache::from_variables(home).unwrap().root(), Path::new("/home/me/.cache/vhart"));
+        assert!(matches!(Cache::from_variables(|_| None), Err(Error::NoCache)));
+    }
+
+    #[test]
+    fn published_directory_replaces_the_old_one_whole() {
+        let (_keep, cache) = cache();
+        let lock = cache.lock(&()).unwrap();
+        for name in ["old", "new"] {
+            let scratch = cache.scratch(&lock).unwrap();
+            let made = scratch.path().join("made");
+            fs::create_dir(&made).unwrap();
+            fs::write(made.join(name), name).unwrap();
+            cache.publish(&made, "kind/thing", &lock).unwrap();
+        }
+        assert!(cache.path("kind/thing/new").exists());
+        assert!(!cache.path("kind/thing/old").exists());
+    }
+
+    #[test]
+    fn lock_removes_what_a_killed_run_left() {
+        let (_keep, cache) = cache();
+        fs::create_dir_all(cache.path("tmp/abc")).unwrap();
+        fs::write(cache.path("tmp/abc/half.deb"), "half").unwrap();
+        let _lock = cache.lock(&()).unwrap();
+        assert!(!cache.path("tmp").exists());
+    }
+
+    #[test]
+    fn second_lock_waits_for_the_first() {
+        let (_keep, cache) = cache();
+        let first = cache.lock(&()).unwrap();
+        let other = cache.clone();
+        let waiter = std::thread::spawn(move || other.lock(&()).map(|_| SystemTime::now()).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let released = SystemTime::now();
+        drop(first);
+        assert!(waiter.join().unwrap() >= released);
+    }
+
+    #[test]
+    fn list_and_clean_agree_on_what_is_there() {
+        let (_keep, cache) = cache();
+        let lock = cache.lock(&()).unwrap();
+        fs::create_dir_all(cache.path("boot/one")).unwrap();
+        fs::write(cache.path("boot/one/initrd.cpio"), [0; 100]).unwrap();
+        let listed = cache.list().unwrap();
+        assert_eq!((listed.len(), listed[0].name.as_str(), listed[0].len_bytes), (1, "boot/one", 100));
+        assert_eq!(cache.clean(&lock).unwrap(), 100);
+        assert_eq!(cache.list().unwrap(), []);
+    }
+}

@@ -1,0 +1,201 @@
+//! Reads files out of `.deb` packages.
+//!
+//! A package (deb(5)) is an `ar` archive whose member `data.tar.*` is the file tree, compressed by xz, zstd or gzip, or not
+//! at all. It is unpacked once into a nameless temporary file; files are then read from there in any order, because which
+//! modules are needed shows only as they are read.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, OnFile, Result};
+
+/// An opened package.
+#[derive(Debug)]
+pub(crate) struct Package {
+    path: PathBuf,
+    tree: File,
+    files: BTreeMap<String, Extent>,
+}
+
+/// Where a file's bytes lie in the unpacked tree.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    start: u64,
+    len_bytes: u64,
+}
+
+impl Package {
+    /// Unpacks the tree of the package at `path` into a temporary file in `scratch` and lists its files.
+    ///
+    /// # Errors
+    /// [`Error::Package`] where the file is truncated or no package; [`Error::Full`] where `scratch` has no room.
+    pub(crate) fn open(path: &Path, scratch: &Path) -> Result<Package> {
+        let broken = |source| Error::Package { path: path.to_owned(), source };
+        let mut tree = tempfile::tempfile_in(scratch).on_file("write in", scratch)?;
+        unpack(path, &mut tree).map_err(|why| match why {
+            Failure::Reading(source) => broken(source),
+            Failure::Writing(source) => Error::file("write in", scratch, source),
+        })?;
+        let files = list(&tree).map_err(broken)?;
+        Ok(Package { path: path.to_owned(), tree, files })
+    }
+
+    /// The paths of its regular files, without a leading "./".
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// The content of the file at `name`, if it is there.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let Some(&extent) = self.files.get(name) else { return Ok(None) };
+        let read = || -> io::Result<Vec<u8>> {
+            let mut tree = &self.tree;
+            tree.seek(SeekFrom::Start(extent.start))?;
+            let mut data = Vec::new();
+            tree.take(extent.len_bytes).read_to_end(&mut data)?;
+            Ok(data)
+        };
+        read().map(Some).map_err(|source| Error::Package { path: self.path.clone(), source })
+    }
+}
+
+/// On which side of the copy something failed.
+enum Failure {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+fn unpack(path: &Path, tree: &mut File) -> std::result::Result<(), Failure> {
+    let file = File::open(path).map_err(Failure::Reading)?;
+    let mut archive = ar::Archive::new(BufReader::new(file));
+    while let Some(member) = archive.next_entry() {
+        let member = member.map_err(Failure::Reading)?;
+        let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
+        if name.trim_end_matches('/').starts_with("data.tar") {
+            let mut plain = decompress(BufReader::new(member)).map_err(Failure::Reading)?;
+            return copy(&mut *plain, tree);
+        }
+    }
+    Err(Failure::Reading(io::Error::other("it has no data.tar")))
+}
+
+fn copy(from: &mut dyn Read, to: &mut File) -> std::result::Result<(), Failure> {
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let len = from.read(&mut buffer).map_err(Failure::Reading)?;
+        if len == 0 {
+            return Ok(());
+        }
+        io::Write::write_all(to, &buffer[..len]).map_err(Failure::Writing)?;
+    }
+}
+
+/// The regular files of a tar archive and where their bytes lie.
+fn list(tree: &File) -> io::Result<BTreeMap<String, Extent>> {
+    let mut tree = tree;
+    tree.seek(SeekFrom::Start(0))?;
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(BufReader::new(tree)).entries_with_seek()? {
+        let entry = entry?;
+        if entry.header().entry_type().is_file() {
+            let name = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
+            files.insert(name, Extent { start: entry.raw_file_position(), len_bytes: entry.size() });
+        }
+    }
+    Ok(files)
+}
+
+/// Undoes the compression that the first bytes tell of: xz, zstd or gzip; anything else is taken as it is.
+pub(crate) fn decompress<'a>(mut packed: impl io::BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let magic = packed.fill_buf()?;
+    if magic.starts_with(b"\xFD7zXZ\0") {
+        return Ok(Box::new(lzma_rust2::XzReader::new(packed, true)));
+    }
+    if magic.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) {
+        let reader = ruzstd::decoding::StreamingDecoder::new(packed).map_err(io::Error::other)?;
+        return Ok(Box::new(reader));
+    }
+    if magic.starts_with(&[0x1F, 0x8B]) {
+        return Ok(Box::new(flate2::bufread::GzDecoder::new(packed)));
+    }
+    Ok(Box::new(packed))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A package with the given files, its tree compressed by `pack` into a member called `member`.
+    pub(crate) fn package(files: &[(&str, &[u8])], member: &str, pack: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+        let mut tree = tar::Builder::new(Vec::new());
+        for (name, data) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(data.len() as u64);
+            header.set_mode(0o644);
+            header.set_cksum();
+            let path = format!("./{name}");
+            header.set_path(&path).unwrap();
+            header.set_cksum();
+            tree.append(&header, *data).unwrap();
+        }
+        let data = pack(&tree.into_inner().unwrap());
+        let mut archive = ar::Builder::new(Vec::new());
+        for (name, content) in [("debian-binary", b"2.0\n".to_vec()), (member, data)] {
+            archive.append(&ar::Header::new(name.into(), content.len() as u64), &content[..]).unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut encoder, data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn xz(data: &[u8]) -> Vec<u8> {
+        let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+        io::Write::write_all(&mut encoder, data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(data: &[u8]) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(data, ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
+    fn open(bytes: &[u8]) -> Result<Package> {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("some.deb");
+        fs::write(&path, bytes).unwrap();
+        Package::open(&path, scratch.path())
+    }
+
+    #[test]
+    fn files_come_out_of_every_compression() {
+        let files: &[(&str, &[u8])] = &[("boot/vmlinux-1", b"kernel"), ("usr/bin/busybox", b"box")];
+        let plain: fn(&[u8]) -> Vec<u8> = <[u8]>::to_vec;
+        for (member, pack) in [("data.tar", plain), ("data.tar.gz", gzip), ("data.tar.xz", xz), ("data.tar.zst", zstd)]
+        {
+            let package = open(&package(files, member, pack)).unwrap();
+            assert_eq!(package.names().collect::<Vec<_>>(), ["boot/vmlinux-1", "usr/bin/busybox"], "{member}");
+            assert_eq!(package.read("usr/bin/busybox").unwrap().unwrap(), b"box");
+            assert_eq!(package.read("nothing").unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn truncated_package_is_an_error_that_names_it() {
+        let whole = package(&[("f", &[7; 4000])], "data.tar.xz", xz);
+        for len in [0, 7, 60, 130, whole.len() - 40] {
+            let why = open(&whole[..len]).unwrap_err();
+            assert!(why.to_string().contains("some.deb is not a whole Debian package"), "{why}");
+        }
+    }
+
+    #[test]
+    fn package_without_a_tree_is_an_error() {
+        assert!(open(&package(&[], "control.tar", <[u8]>::to_vec)).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! The disk that host and guest get when the user brings none.
+//!
+//! Its first sector says what it is and the sum of the megabyte that starts at 1 MiB; an unattended guest compares, and
+//! writes only to a disk that says it is ours. The rest is empty (and takes no room where files can be sparse).
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::error::{OnFile, Result};
+use crate::hash::hex_sha256;
+
+/// What the first sector begins with; guest scripts look for it.
+pub(crate) const MAGIC: &str = "vhart disk 1";
+
+/// The name of the disk in the cache. Changes with the content.
+pub(crate) const NAME: &str = "disk/disk-1.img";
+
+const LEN_BYTES: u64 = 64 << 20;
+const PATTERN_START: u64 = 1 << 20;
+const PATTERN_LEN: usize = 1 << 20;
+
+/// Writes the disk to `path`.
+pub(crate) fn write(path: &Path) -> Result<()> {
+    let pattern = pattern();
+    let head = format!("{MAGIC}\n{}\n", hex_sha256(&[&pattern]));
+    let fill = || -> std::io::Result<()> {
+        let mut file = File::create(path)?;
+        file.write_all(head.as_bytes())?;
+        file.seek(SeekFrom::Start(PATTERN_START))?;
+        file.write_all(&pattern)?;
+        file.set_len(LEN_BYTES)?;
+        file.sync_all()
+    };
+    fill().on_file("write", path)
+}
+
+/// Bytes without an obvious order, the same every time (Marsaglia's xorshift64).
+fn pattern() -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(next).flatten().take(PATTERN_LEN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_has_the_sum_of_the_pattern() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("disk.img");
+        write(&path).unwrap();
+        let disk = std::fs::read(&path).unwrap();
+        let start = PATTERN_START as usize;
+        let sum = hex_sha256(&[&disk[start..start + PATTERN_LEN]]);
+        assert!(disk.starts_with(format!("{MAGIC}\n{sum}\n").as_bytes()));
+        assert_eq!(disk.len() as u64, LEN_BYTES);
+    }
+}

@@ -1,0 +1,67 @@
+# What host and guest have in common. Read by both init scripts; markers.sh, which the builder writes, has the texts that
+# the watcher of an unattended run looks for.
+
+export PATH=/bin HOME=/root
+/bin/busybox --install -s /bin
+mkdir -p /proc /sys /dev /run /tmp /root /lib/modules
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo /bin/modprobe >/proc/sys/kernel/modprobe
+. /etc/vhart/markers.sh
+
+# The value of NAME=VALUE on the kernel's command line, or the second argument.
+option() {
+    for word in $(cat /proc/cmdline); do
+        case $word in "$1="*) echo "${word#*=}"; return ;; esac
+    done
+    echo "$2"
+}
+
+# Whether nobody sits at the console.
+unattended() {
+    grep -qw vhart.check /proc/cmdline
+}
+
+# Ends the machine, once all that was written to the console is out.
+off() {
+    stty onlcr
+    poweroff -f
+}
+
+# Prints a marker in an unattended run.
+say() {
+    if unattended; then echo "$1"; fi
+}
+
+# Says why it cannot go on. An unattended machine then ends; at the console, a shell may help.
+fail() {
+    echo
+    dmesg | tail -n 20
+    echo "$FAILED$1"
+    if unattended; then off; fi
+}
+
+# Loads the modules named, whatever the kernel's release: they were packed with it.
+load() {
+    if [ ! -e "/lib/modules/$(uname -r)" ]; then ln -s vhart "/lib/modules/$(uname -r)"; fi
+    for module in "$@"; do
+        modprobe "$module" 2>/dev/null
+    done
+}
+
+# Brings the first network card up; succeeds with a lease.
+network() {
+    ip link set lo up
+    [ -e /sys/class/net/eth0 ] || return 1
+    ip link set eth0 up
+    udhcpc -i eth0 -n -q -t 8 -T 1 -s /etc/vhart/lease.sh >/run/udhcpc.log 2>&1
+}
+
+# A shell on the console, with job control.
+shell() {
+    ENV=/etc/vhart/profile.sh PROMPT="$1" setsid cttyhack sh
+}
+
+# Kernel messages would break markers in two.
+if unattended; then dmesg -n 1; fi

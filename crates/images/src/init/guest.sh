@@ -1,0 +1,43 @@
+#!/bin/busybox sh
+# The guest's init: a shell, or in an unattended run a look at disk and network.
+
+. /etc/vhart/common.sh
+say "$GUEST_INIT"
+load $DRIVERS
+
+# The sum that the disk's head promises is that of the megabyte behind it; and what is written can be read back. A disk
+# without such a head is somebody's own: it is read, never written.
+check_disk() {
+    [ -b /dev/vda ] || fail "the guest has no disk"
+    if [ "$(head -n 1 /dev/vda)" != "$DISK_MAGIC" ]; then
+        dd if=/dev/vda of=/dev/null bs=64k count=16 2>/dev/null || fail "the guest cannot read its disk"
+        return
+    fi
+    promised=$(head -n 2 /dev/vda | tail -n 1)
+    found=$(dd if=/dev/vda bs=64k skip=16 count=16 2>/dev/null | sha256sum)
+    [ "$promised" = "${found%% *}" ] || fail "the guest reads from its disk what is not on it"
+    dd if=/init of=/dev/vda bs=4k seek=1024 count=1 conv=notrunc,fsync 2>/dev/null || fail "the guest cannot write to its disk"
+    echo 3 >/proc/sys/vm/drop_caches
+    [ "$(dd if=/dev/vda bs=4k skip=1024 count=1 2>/dev/null | head -c 512)" = "$(head -c 512 /init)" ] ||
+        fail "the guest reads back from its disk what it did not write"
+}
+
+# A lease, and a page from the host, which the user-mode network shows at its gateway's address.
+check_network() {
+    network || fail "the guest gets no lease"
+    gateway=$(ip route | awk '/^default/ { print $3 }')
+    page=$(wget -q -T 10 -O - "http://$gateway:8080/page") || fail "the guest cannot fetch a page from the host"
+    [ "$page" = "$PAGE" ] || fail "the guest fetches from the host what is not there"
+}
+
+if unattended; then
+    check_disk
+    say "$GUEST_DISK"
+    check_network
+    say "$GUEST_NETWORK"
+else
+    network &
+    echo "This is the guest, Linux $(uname -r) in KVM. 'exit' powers it off."
+    shell guest
+fi
+off

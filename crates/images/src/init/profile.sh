@@ -1,0 +1,3 @@
+# Read by interactive shells.
+PS1="$PROMPT:\w# "
+alias ll='ls -l'

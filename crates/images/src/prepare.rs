@@ -1,0 +1,292 @@
+//! From a request to files that boot.
+//!
+//! Each file is named by the hash of what it is made of, so that a second run with the same input finds it made. Only what
+//! is missing is fetched or built, and only then is the cache locked.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::cache::{Cache, Lock};
+use crate::disk;
+use crate::error::{Error, OnFile, Result};
+use crate::fetched::Store;
+use crate::hash::hex_sha256;
+use crate::initramfs::{Contents, SCRIPTS};
+use crate::modules::{self, Module};
+use crate::part::{self, Part};
+use crate::progress::{Progress, step};
+use crate::request::{Disk, Firmware, Mode, Prepared, Request};
+
+/// Fetches and builds what `request` asks for, as far as it is not in the cache.
+///
+/// # Errors
+/// Each says in one sentence what is missing and what to do; nothing half-made is left behind.
+pub fn prepare(request: &Request, progress: &dyn Progress) -> Result<Prepared> {
+    check_files(request)?;
+    let parts = Parts::of(request, progress)?;
+    let disk = match &request.disk {
+        Some(path) => Disk::Users(path.clone()),
+        None => Disk::Shared(shared_disk(&request.cache, progress)?),
+    };
+    let kernel = parts.kernel(request)?;
+    let initrd = match &request.initrd {
+        Some(path) => path.clone(),
+        None => initrd(request, &kernel, &parts, progress)?,
+    };
+    Ok(Prepared {
+        kernel,
+        initrd,
+        disk,
+        firmware: parts.firmware(request),
+        append: append(request),
+        kernel_release: parts.release(request),
+    })
+}
+
+/// Names a file that is not there before anything is fetched.
+fn check_files(request: &Request) -> Result<()> {
+    let firmware = match &request.firmware {
+        Firmware::File(path) => Some(path),
+        Firmware::BuiltIn | Firmware::OpenSbi => None,
+    };
+    let files = [&request.kernel, &request.initrd, &request.disk, &request.vmm].into_iter().flatten().chain(firmware);
+    for path in files {
+        File::open(path).on_file("read", path)?;
+    }
+    Ok(())
+}
+
+/// The host kernel's command line.
+fn append(request: &Request) -> String {
+    let guest = request.guest;
+    let mut words = vec!["console=ttyS0".to_owned(), "earlycon=sbi".to_owned(), "panic=-1".to_owned()];
+    words.push(format!("vhart.guest_harts={}", guest.harts));
+    words.push(format!("vhart.guest_memory={}M", guest.memory_mib));
+    if request.mode == Mode::Check {
+        words.push("vhart.check".to_owned());
+    }
+    words.extend((!request.append.is_empty()).then(|| request.append.clone()));
+    words.join(" ")
+}
+
+/// The directories of Debian's parts, as far as the request needs them.
+#[derive(Debug, Default)]
+struct Parts {
+    linux: Option<PathBuf>,
+    busybox: Option<PathBuf>,
+    opensbi: Option<PathBuf>,
+}
+
+impl Parts {
+    fn of(request: &Request, progress: &dyn Progress) -> Result<Parts> {
+        let store = Store::new(&request.cache, &request.packages, progress);
+        let wanted = wanted(request);
+        let missing = |store: &Store<'_>| -> Vec<Part> {
+            wanted.iter().copied().filter(|&part| store.cached(part).is_none()).collect()
+        };
+        if !missing(&store).is_empty() {
+            let lock = request.cache.lock(progress)?;
+            // Another process may have fetched them while this one waited.
+            store.fetch(&missing(&store), &lock)?;
+        }
+        let find = |part: Part| wanted.contains(&part).then(|| store.current(part)).flatten();
+        Ok(Parts { linux: find(Part::Linux), busybox: find(Part::Busybox), opensbi: find(Part::OpenSbi) })
+    }
+
+    fn kernel(&self, request: &Request) -> Result<PathBuf> {
+        let debian = || self.linux.as_ref().map(|directory| directory.join(part::KERNEL));
+        request.kernel.clone().or_else(debian).ok_or_else(|| missing(&request.cache, "kernel"))
+    }
+
+    fn firmware(&self, request: &Request) -> Option<PathBuf> {
+        match &request.firmware {
+            Firmware::BuiltIn => None,
+            Firmware::OpenSbi => self.opensbi.as_ref().map(|directory| directory.join(part::OPENSBI)),
+            Firmware::File(path) => Some(path.clone()),
+        }
+    }
+
+    fn release(&self, request: &Request) -> Option<String> {
+        let debian = self.linux.as_ref().filter(|_| request.kernel.is_none())?;
+        fs::read_to_string(debian.join(part::RELEASE)).ok()
+    }
+
+    /// Where the modules lie that go with the kernel; none for a kernel of the user's without `--modules`.
+    fn modules(&self, request: &Request) -> Option<PathBuf> {
+        let debian =
+            || self.linux.as_ref().filter(|_| request.kernel.is_none()).map(|directory| directory.join(part::MODULES));
+        request.modules.clone().or_else(debian)
+    }
+}
+
+fn missing(cache: &Cache, what: &str) -> Error {
+    Error::Missing { place: cache.root().to_owned(), what: what.to_owned() }
+}
+
+/// The parts of Debian that `request` leaves to us.
+fn wanted(request: &Request) -> Vec<Part> {
+    let linux = request.kernel.is_none();
+    let busybox = request.initrd.is_none();
+    let opensbi = request.firmware == Firmware::OpenSbi;
+    let wanted = [(Part::Linux, linux), (Part::Busybox, busybox), (Part::OpenSbi, opensbi)];
+    wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(part, _)| part).collect()
+}
+
+fn shared_disk(cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
+    let path = cache.path(disk::NAME);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let lock = cache.lock(progress)?;
+    let scratch = cache.scratch(&lock)?;
+    let made = scratch.path().join("disk.img");
+    disk::write(&made)?;
+    cache.publish(&made, disk::NAME, &lock)
+}
+
+/// The host's initramfs, built if it is not there.
+fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progress) -> Result<PathBuf> {
+    let busybox = parts.busybox.as_ref().ok_or_else(|| missing(&request.cache, "busybox"))?.join(part::BUSYBOX);
+    let modules = parts.modules(request);
+    let name = format!("boot/{}/initrd.cpio", key(request, kernel, &busybox, modules.as_deref())?);
+    let path = request.cache.path(&name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let lock = request.cache.lock(progress)?;
+    let contents = Contents {
+        kernel: read(kernel)?,
+        modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory))?,
+        busybox: read(&busybox)?,
+        vmm: request.vmm.as_deref().map(read).transpose()?,
+    };
+    step(progress, "building the initramfs", || write_initrd(&contents, &request.cache, &name, &lock))
+}
+
+fn write_initrd(contents: &Contents, cache: &Cache, name: &str, lock: &Lock) -> Result<PathBuf> {
+    let scratch = cache.scratch(lock)?;
+    let made = scratch.path().join("initrd.cpio");
+    let write = || -> std::io::Result<()> {
+        let file = contents.write_host(BufWriter::new(File::create(&made)?))?;
+        file.into_inner().map_err(|why| why.into_error())?.flush()
+    };
+    write().on_file("write", &made)?;
+    cache.publish(&made, name, lock)
+}
+
+/// The hash of all that goes into the initramfs.
+fn key(request: &Request, kernel: &Path, busybox: &Path, modules: Option<&Path>) -> Result<String> {
+    let mut identities = vec![identity(kernel, &request.cache)?, identity(busybox, &request.cache)?];
+    identities.extend(modules.map(|path| identity(path, &request.cache)).transpose()?);
+    identities.extend(request.vmm.as_deref().map(|path| read(path).map(|vmm| hex_sha256(&[&vmm]))).transpose()?);
+    identities.push(format!("{} files", identities.len()));
+    let parts: Vec<&[u8]> = identities.iter().map(String::as_bytes).chain(SCRIPTS.map(str::as_bytes)).collect();
+    Ok(hex_sha256(&parts)[..16].to_owned())
+}
+
+/// What tells one file from another without reading it: within the cache, paths do; elsewhere, also length and time.
+fn identity(path: &Path, cache: &Cache) -> Result<String> {
+    if path.starts_with(cache.root()) {
+        return Ok(path.display().to_string());
+    }
+    let metadata = fs::metadata(path).on_file("read", path)?;
+    let modified = metadata.modified().on_file("read", path)?;
+    Ok(format!("{} {} {modified:?}", path.display(), metadata.len()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).on_file("read", path)
+}
+
+/// The modules among the files below `directory` that host and guest need.
+fn read_modules(directory: &Path) -> Result<Vec<Module>> {
+    let files = files_below(directory)?;
+    let find =
+        |name: &str| files.iter().find(|file| modules::name_of(&file.to_string_lossy()).as_deref() == Some(name));
+    let wanted = [&modules::DRIVERS[..], &modules::HOST, &modules::GUEST].concat();
+    modules::closure(&wanted, &|name| find(name).map(|file| read(file)).transpose())
+}
+
+fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).on_file("read", directory)? {
+        let entry = entry.on_file("read", directory)?;
+        match entry.file_type().on_file("read", directory)? {
+            kind if kind.is_dir() => files.extend(files_below(&entry.path())?),
+            _ => files.push(entry.path()),
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Place {
+        directory: tempfile::TempDir,
+    }
+
+    impl Place {
+        fn new() -> Place {
+            Place { directory: tempfile::tempdir().unwrap() }
+        }
+
+        fn file(&self, name: &str) -> PathBuf {
+            let path = self.directory.path().join(name);
+            fs::write(&path, name).unwrap();
+            path
+        }
+
+        /// A request that needs nothing of Debian's.
+        fn request(&self) -> Request {
+            let cache = Cache::at(self.directory.path().join("cache"));
+            Request { kernel: Some(self.file("Image")), initrd: Some(self.file("initrd")), ..Request::new(cache) }
+        }
+    }
+
+    #[test]
+    fn users_own_files_need_no_packages() {
+        let place = Place::new();
+        let request = place.request();
+        let prepared = prepare(&request, &()).unwrap();
+        assert_eq!(Some(&prepared.kernel), request.kernel.as_ref());
+        assert_eq!(Some(&prepared.initrd), request.initrd.as_ref());
+        assert!(matches!(&prepared.disk, Disk::Shared(path) if path.is_file()));
+        assert_eq!(prepared.kernel_release, None);
+    }
+
+    #[test]
+    fn missing_file_is_named_before_anything_is_fetched() {
+        let place = Place::new();
+        let request =
+            Request { disk: Some("/nowhere/disk.img".into()), ..Request::new(Cache::at(place.directory.path())) };
+        assert_eq!(prepare(&request, &()).unwrap_err().to_string(), "cannot read /nowhere/disk.img");
+    }
+
+    #[test]
+    fn command_line_says_mode_and_guest() {
+        let place = Place::new();
+        let mut request = Request { mode: Mode::Check, append: "quiet".to_owned(), ..place.request() };
+        request.guest.harts = 2;
+        let words = append(&request);
+        assert!(words.ends_with("vhart.guest_harts=2 vhart.guest_memory=256M vhart.check quiet"), "{words}");
+    }
+
+    #[test]
+    fn initramfs_depends_on_the_vmms_content() {
+        let place = Place::new();
+        let request = |vmm: &str| {
+            fs::write(place.directory.path().join("vhart"), vmm).unwrap();
+            let cache = Cache::at(place.directory.path().join("cache"));
+            Request { vmm: Some(place.directory.path().join("vhart")), ..Request::new(cache) }
+        };
+        let busybox = place.file("busybox");
+        let kernel = place.file("Image");
+        let key = |request: &Request| key(request, &kernel, &busybox, None).unwrap();
+        let (one, other, again) = (key(&request("one")), key(&request("other")), key(&request("one")));
+        assert_ne!(one, other);
+        assert_eq!(one, again);
+    }
+}

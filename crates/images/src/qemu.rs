@@ -1,0 +1,97 @@
+//! The QEMU command line that boots the same files to the same end.
+
+use std::path::Path;
+
+use crate::request::{Disk, Prepared};
+
+/// The machine that QEMU shall be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Harts.
+    pub harts: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+}
+
+/// The words of the command line. QEMU has no SBI of its own: for the built-in firmware it takes the OpenSBI that comes
+/// with it.
+pub fn command(prepared: &Prepared, machine: Machine) -> Vec<String> {
+    let firmware = prepared.firmware.as_deref().map_or("default".to_owned(), text);
+    let (disk, snapshot) = match &prepared.disk {
+        Disk::Shared(path) => (path, "on"),
+        Disk::Users(path) => (path, "off"),
+    };
+    let (harts, memory) = (machine.harts.to_string(), format!("{}M", machine.memory_mib));
+    let (kernel, initrd) = (text(&prepared.kernel), text(&prepared.initrd));
+    let drive = format!("file={},format=raw,if=none,id=disk,snapshot={snapshot}", text(disk).replace(',', ",,"));
+    let words = [
+        &["qemu-system-riscv64", "-machine", "virt", "-cpu", "rv64,h=true", "-smp", &harts, "-m", &memory][..],
+        &[
+            "-nographic",
+            "-no-reboot",
+            "-bios",
+            &firmware,
+            "-kernel",
+            &kernel,
+            "-initrd",
+            &initrd,
+            "-append",
+            &prepared.append,
+        ],
+        &["-global", "virtio-mmio.force-legacy=false", "-drive", &drive, "-device", "virtio-blk-device,drive=disk"],
+        &["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device"],
+    ];
+    words.concat().into_iter().map(str::to_owned).collect()
+}
+
+/// The words as one line for a shell.
+pub fn shell_line(words: &[String]) -> String {
+    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared(disk: Disk) -> Prepared {
+        Prepared {
+            kernel: "/c/vmlinuz".into(),
+            initrd: "/c/initrd.cpio".into(),
+            disk,
+            firmware: None,
+            append: "console=ttyS0 vhart.check".to_owned(),
+            kernel_release: None,
+        }
+    }
+
+    #[test]
+    fn shared_disk_is_a_snapshot_and_the_users_is_not() {
+        let machine = Machine { harts: 2, memory_mib: 1024 };
+        let line = |disk| shell_line(&command(&prepared(disk), machine));
+        assert!(line(Disk::Shared("/c/d.img".into())).contains("file=/c/d.img,format=raw,if=none,id=disk,snapshot=on"));
+        assert!(
+            line(Disk::Users("/my/a,b.img".into()))
+                .contains("file=/my/a,,b.img,format=raw,if=none,id=disk,snapshot=off")
+        );
+    }
+
+    #[test]
+    fn line_can_be_pasted_into_a_shell() {
+        let line = shell_line(&command(&prepared(Disk::Shared("/it's".into())), Machine { harts: 1, memory_mib: 512 }));
+        assert!(line.contains("-append 'console=ttyS0 vhart.check'"), "{line}");
+        assert!(line.contains(r"'file=/it'\''s,format"), "{line}");
+    }
+}

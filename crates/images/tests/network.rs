@@ -1,0 +1,85 @@
+//! Fetches from the archive that this system's apt is configured for. Needs apt and its network: runs with
+//! VHART_TEST_NETWORK=1, as in CI, and says nothing otherwise.
+
+use std::fs;
+
+use images::{Apt, Cache, Disk, Error, Expired, Firmware, Packages, Prepared, Request, prepare};
+
+fn online() -> bool {
+    std::env::var_os("VHART_TEST_NETWORK").is_some()
+}
+
+fn request(cache: &Cache, apt: Apt) -> Request {
+    Request { packages: Packages::Apt(apt), firmware: Firmware::OpenSbi, ..Request::new(cache.clone()) }
+}
+
+fn is_riscv_image(prepared: &Prepared) -> bool {
+    // Linux, Documentation/arch/riscv/boot-image-header.rst: magic2 at offset 56.
+    fs::read(&prepared.kernel).unwrap().get(56..60) == Some(b"RSC\x05")
+}
+
+#[test]
+fn stable_suite_is_fetched_once_and_then_found_offline() {
+    if !online() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let cache = Cache::at(place.path());
+    let first = prepare(&request(&cache, Apt::default()), &()).unwrap();
+    assert!(is_riscv_image(&first));
+    assert!(first.firmware.as_ref().unwrap().is_file());
+    assert!(matches!(&first.disk, Disk::Shared(path) if path.is_file()));
+    // An archive that cannot be reached does no harm once all is here.
+    fs::remove_dir_all(place.path().join("apt")).unwrap();
+    assert_eq!(prepare(&request(&cache, Apt::default()), &()).unwrap(), first);
+}
+
+#[test]
+fn two_runs_at_once_agree() {
+    if !online() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let cache = Cache::at(place.path());
+    let run = || {
+        let cache = cache.clone();
+        std::thread::spawn(move || prepare(&Request { initrd: None, ..request(&cache, Apt::default()) }, &()).unwrap())
+    };
+    let (one, other) = (run(), run());
+    assert_eq!(one.join().unwrap(), other.join().unwrap());
+    assert!(!place.path().join("tmp").exists() || fs::read_dir(place.path().join("tmp")).unwrap().next().is_none());
+}
+
+#[test]
+fn archive_that_does_not_answer_is_named() {
+    if !online() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    // RFC 2606 reserves the domain: it never resolves.
+    let apt = Apt { mirror: Some("http://archive.invalid/debian".to_owned()), ..Apt::default() };
+    let why = prepare(&request(&Cache::at(place.path()), apt), &()).unwrap_err();
+    assert!(matches!(why, Error::Network { .. }), "{why}");
+}
+
+#[test]
+fn missing_suite_is_named() {
+    if !online() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let apt = Apt { suite: "nosuch".to_owned(), ..Apt::default() };
+    let why = prepare(&request(&Cache::at(place.path()), apt), &()).unwrap_err();
+    assert!(matches!(why, Error::NoSuite { .. }), "{why}");
+}
+
+#[test]
+fn suite_without_riscv64_is_named() {
+    if !online() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let apt = Apt { suite: "bookworm".to_owned(), expired: Expired::Accept, ..Apt::default() };
+    let why = prepare(&request(&Cache::at(place.path()), apt), &()).unwrap_err();
+    assert!(matches!(why, Error::NoArchitecture { .. }), "{why}");
+}
