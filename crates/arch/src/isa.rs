@@ -238,10 +238,10 @@ impl Isa {
     }
 }
 
-/// Whether an extension is named in ISA strings. Mode letters are not ("su" once was QEMU's mistake), nor are the
-/// letters S and U.
+/// Whether an extension is named in ISA strings. The modes S and U are not ("su" was once QEMU's mistake); the
+/// translation schemes are the device tree's `mmu-type`.
 const fn in_strings(extension: Extension) -> bool {
-    !matches!(extension, S | U)
+    !matches!(extension, S | U | Sv39 | Sv48 | Sv57)
 }
 
 impl Default for Isa {
@@ -402,7 +402,7 @@ impl fmt::Display for IsaError<'_> {
         f.write_str(" There are the profiles")?;
         PROFILES.iter().try_for_each(|p| write!(f, " {}", p.name))?;
         f.write_str(" and the extensions g")?;
-        Extension::ALL.iter().filter(|&&e| in_strings(e)).try_for_each(|e| write!(f, " {}", e.name()))
+        Extension::ALL.iter().filter(|e| !matches!(e, S | U)).try_for_each(|e| write!(f, " {}", e.name()))
     }
 }
 

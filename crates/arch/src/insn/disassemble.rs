@@ -155,7 +155,10 @@ fn write_target(f: &mut fmt::Formatter<'_>, offset: i32, pc: Option<u64>) -> fmt
     }
 }
 
-/// FENCE's sets: any of `iorw`.
+/// FENCE's sets: any of `iorw`; binutils' word for none.
 fn write_set(f: &mut fmt::Formatter<'_>, set: u8) -> fmt::Result {
+    if set == 0 {
+        return f.write_str("unknown");
+    }
     "iorw".char_indices().filter(|(at, _)| set & 8 >> at != 0).try_for_each(|(_, c)| f.write_char(c))
 }
