@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mode = if words.next().as_deref() == Some("check") { Mode::Check } else { Mode::Interactive };
     let packages = Packages::Apt(Apt { suite, mirror: None, expired, freshness: Freshness::Cached });
     let request = Request { packages, mode, vmm: words.next().map(Into::into), ..Request::new(Cache::of_user()?) };
-    let prepared = prepare(&request, &Stderr)?;
+    let prepared = prepare(&request, &Stderr).map_err(|why| why.to_string())?;
     let words = qemu::command(&prepared, qemu::Machine { harts: 1, memory_mib: 1024 });
     println!("{}", qemu::shell_line(&words));
     Ok(())

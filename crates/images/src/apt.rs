@@ -106,7 +106,7 @@ impl<'a> Root<'a> {
     }
 
     fn explain(&self, text: &str) -> Error {
-        failure::explain(text, &self.request.suite, self.mirror(), || self.valid_until())
+        failure::explain(text, &self.request.suite, self.mirror(), || self.release_field("Valid-Until"))
     }
 
     /// What the suite says about the package `name`.
@@ -117,8 +117,18 @@ impl<'a> Root<'a> {
         let output =
             self.command("apt-cache").args(["show", "--no-all-versions", name]).output().map_err(spawn_failed)?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let missing = || Error::NoPackage { suite: self.request.suite.clone(), package: name.to_owned() };
-        control::parse(&text).first().and_then(Exact::from_paragraph).ok_or_else(missing)
+        control::parse(&text).first().and_then(Exact::from_paragraph).ok_or_else(|| self.lacks(name))
+    }
+
+    /// Why there is no package `package`.
+    fn lacks(&self, package: &str) -> Error {
+        let suite = self.request.suite.clone();
+        match self.release_field("Architectures") {
+            Some(list) if !list.split(' ').any(|architecture| architecture == "riscv64") => {
+                Error::NoArchitecture { suite, mirror: self.mirror().to_owned() }
+            }
+            _ => Error::NoPackage { suite, package: package.to_owned() },
+        }
     }
 
     /// Downloads `packages` into the directory `into`, where their `.deb` files are then.
@@ -192,23 +202,20 @@ impl<'a> Root<'a> {
         )
     }
 
-    /// The Valid-Until date of the Release file that apt fetched last.
-    fn valid_until(&self) -> Option<String> {
+    /// A field of the Release file that apt fetched last, be it one that apt refused.
+    fn release_field(&self, field: &str) -> Option<String> {
         let lists = self.directory.join("state/lists");
         let files = [lists.join("partial"), lists].into_iter().filter_map(|directory| fs::read_dir(directory).ok());
-        let releases = files
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.to_string_lossy().ends_with("Release"));
-        let texts = releases.filter_map(|path| fs::read(path).ok());
-        texts.map(|text| String::from_utf8_lossy(&text).into_owned()).find_map(|text| valid_until(&text))
+        let paths = files.flatten().flatten().map(|entry| entry.path());
+        let texts =
+            paths.filter(|path| path.to_string_lossy().ends_with("Release")).filter_map(|path| fs::read(path).ok());
+        texts.map(|text| String::from_utf8_lossy(&text).into_owned()).find_map(|text| field_of(&text, field))
     }
 }
 
-/// The Valid-Until date in the text of a Release file, signed or not.
-fn valid_until(release: &str) -> Option<String> {
-    control::parse(release).iter().find_map(|paragraph| paragraph.get("Valid-Until").map(str::to_owned))
+/// A field in the text of a Release file, signed or not.
+fn field_of(release: &str, field: &str) -> Option<String> {
+    control::parse(release).iter().find_map(|paragraph| paragraph.get(field).map(str::to_owned))
 }
 
 impl Exact {
@@ -277,7 +284,7 @@ mod tests {
     fn date_is_found_in_a_signed_release_file() {
         let text = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nSuite: testing\n\
                     Valid-Until: Fri, 06 Nov 2026 08:08:01 UTC\nSHA256:\n 00 1 main/binary\n";
-        assert_eq!(valid_until(text).as_deref(), Some("Fri, 06 Nov 2026 08:08:01 UTC"));
+        assert_eq!(field_of(text, "Valid-Until").as_deref(), Some("Fri, 06 Nov 2026 08:08:01 UTC"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Entry {
     pub name: String,
     /// Sum of its files.
     pub len_bytes: u64,
-    /// When it was put there.
+    /// When it was put there or last used.
     pub modified: SystemTime,
 }
 
@@ -109,6 +109,18 @@ impl Cache {
         Ok(place)
     }
 
+    /// Removes all but the `keep` things in the directory `name` that were used last.
+    pub(crate) fn prune(&self, name: &str, keep: usize, _lock: &Lock) -> Result<()> {
+        let mut things = children(&self.path(name))?;
+        things.sort_by_key(|thing| std::cmp::Reverse(modified(thing)));
+        things.iter().skip(keep).try_for_each(|thing| remove(thing))
+    }
+
+    /// Says that a thing in the cache has been used. Where that cannot be noted, nothing is lost but order.
+    pub(crate) fn used(&self, thing: &Path) {
+        let _ = File::open(thing).and_then(|file| file.set_modified(SystemTime::now()));
+    }
+
     /// What is in the cache, sorted by name.
     ///
     /// # Errors
@@ -130,10 +142,8 @@ impl Cache {
     }
 
     fn entry(&self, thing: &Path) -> Result<Entry> {
-        let metadata = fs::symlink_metadata(thing).on_file("read", thing)?;
         let name = thing.strip_prefix(&self.root).unwrap_or(thing).display().to_string();
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Ok(Entry { name, len_bytes: len_bytes(thing)?, modified })
+        Ok(Entry { name, len_bytes: len_bytes(thing)?, modified: modified(thing) })
     }
 
     /// Removes everything but the lock; returns how many bytes that were.
@@ -148,6 +158,12 @@ impl Cache {
         }
         Ok(sum)
     }
+}
+
+/// When a file or directory was last written; long ago where nothing tells.
+fn modified(path: &Path) -> SystemTime {
+    let metadata = fs::symlink_metadata(path);
+    metadata.and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Removes a file or a directory with all in it; one that is not there is as good as removed.
@@ -233,6 +249,20 @@ mod tests {
         let released = SystemTime::now();
         drop(first);
         assert!(waiter.join().unwrap() >= released);
+    }
+
+    #[test]
+    fn pruning_keeps_what_was_used_last() {
+        let (_keep, cache) = cache();
+        let lock = cache.lock(&()).unwrap();
+        for (name, seconds) in [("a", 1), ("b", 2), ("c", 3)] {
+            fs::create_dir_all(cache.path("boot").join(name)).unwrap();
+            let directory = File::open(cache.path("boot").join(name)).unwrap();
+            directory.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
+        }
+        cache.used(&cache.path("boot/a"));
+        cache.prune("boot", 2, &lock).unwrap();
+        assert!(cache.path("boot/a").exists() && !cache.path("boot/b").exists() && cache.path("boot/c").exists());
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl<'a> Store<'a> {
     }
 
     fn fetch_by_apt(&self, parts: &[Part], apt: &Apt, lock: &Lock) -> Result<()> {
-        let root = Root::create(self.cache.path("apt").join(hex_key(&apt.suite, apt.mirror.as_deref())), apt)?;
+        let scratch = self.cache.scratch(lock)?;
+        let root = Root::create(scratch.path().to_owned(), apt)?;
         let what = format!("fetching the package index of Debian {}", apt.suite);
         step(self.progress, &what, || root.update(self.progress))?;
         parts.iter().try_for_each(|&part| self.fetch_part(&root, part, lock))

@@ -67,6 +67,7 @@ impl Contents {
         archive.file("bin/busybox", EXECUTABLE, &self.busybox)?;
         archive.symlink("bin/sh", "busybox")?;
         archive.file("init", EXECUTABLE, init.as_bytes())?;
+        archive.file("etc/filesystems", READABLE, b"ext4\n")?;
         archive.file("etc/vhart/common.sh", READABLE, COMMON.as_bytes())?;
         archive.file("etc/vhart/profile.sh", READABLE, PROFILE.as_bytes())?;
         archive.file("etc/vhart/lease.sh", EXECUTABLE, LEASE.as_bytes())?;

@@ -18,6 +18,12 @@ use crate::part::{self, Part};
 use crate::progress::{Progress, step};
 use crate::request::{Disk, Firmware, Mode, Prepared, Request};
 
+/// The directory of initramfs in the cache.
+const BUILT: &str = "boot";
+
+/// How many initramfs are kept beside a new one: every build of the VMM makes another.
+const KEPT: usize = 7;
+
 /// Fetches and builds what `request` asks for, as far as it is not in the cache.
 ///
 /// # Errors
@@ -149,9 +155,10 @@ fn shared_disk(cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
 fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progress) -> Result<PathBuf> {
     let busybox = parts.busybox.as_ref().ok_or_else(|| missing(&request.cache, "busybox"))?.join(part::BUSYBOX);
     let modules = parts.modules(request);
-    let name = format!("boot/{}/initrd.cpio", key(request, kernel, &busybox, modules.as_deref())?);
+    let name = format!("{BUILT}/{}.cpio", key(request, kernel, &busybox, modules.as_deref())?);
     let path = request.cache.path(&name);
     if path.is_file() {
+        request.cache.used(&path);
         return Ok(path);
     }
     let lock = request.cache.lock(progress)?;
@@ -172,6 +179,7 @@ fn write_initrd(contents: &Contents, cache: &Cache, name: &str, lock: &Lock) -> 
         file.into_inner().map_err(|why| why.into_error())?.flush()
     };
     write().on_file("write", &made)?;
+    cache.prune(BUILT, KEPT, lock)?;
     cache.publish(&made, name, lock)
 }
 

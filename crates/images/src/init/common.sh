@@ -63,5 +63,5 @@ shell() {
     ENV=/etc/vhart/profile.sh PROMPT="$1" setsid cttyhack sh
 }
 
-# Kernel messages would break markers in two.
-if unattended; then dmesg -n 1; fi
+# Kernel messages would break markers in two, and disturb whoever types.
+if unattended; then dmesg -n 1; else dmesg -n 4; fi
