@@ -80,7 +80,7 @@ pub enum Error {
     },
     /// The signature does not check out.
     #[error(
-        "the signature of suite {suite} of {mirror} is not by a key that this system trusts ({detail}): update debian-archive-keyring"
+        "the signature of suite {suite} of {mirror} is not by a key that this system trusts ({detail}): install or update the package debian-archive-keyring"
     )]
     Signature {
         /// The suite asked for.
@@ -127,16 +127,6 @@ pub enum Error {
         name: String,
         /// What is wrong with it.
         detail: String,
-    },
-    /// A file of the user's is not what it has to be.
-    #[error("{} (given with {option}) {problem}", path.display())]
-    Unfit {
-        /// The file.
-        path: PathBuf,
-        /// The option that named it.
-        option: &'static str,
-        /// What is wrong with it, as the end of a sentence.
-        problem: String,
     },
 }
 

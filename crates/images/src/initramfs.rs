@@ -11,6 +11,7 @@ use crate::modules::{self, Module};
 use crate::phase::{FAILED, Phase};
 
 const COMMON: &str = include_str!("init/common.sh");
+const OPTIONS: &str = include_str!("init/options.sh");
 const PROFILE: &str = include_str!("init/profile.sh");
 const LEASE: &str = include_str!("init/lease.sh");
 const HOST: &str = include_str!("init/host.sh");
@@ -18,7 +19,7 @@ const GUEST: &str = include_str!("init/guest.sh");
 const RUN_GUEST: &str = include_str!("init/run-guest.sh");
 
 /// Every script: a change in one makes another initramfs.
-pub(crate) const SCRIPTS: [&str; 6] = [COMMON, PROFILE, LEASE, HOST, GUEST, RUN_GUEST];
+pub(crate) const SCRIPTS: [&str; 7] = [COMMON, OPTIONS, PROFILE, LEASE, HOST, GUEST, RUN_GUEST];
 
 /// The page that the host serves and the guest fetches.
 const PAGE: &str = "a page from the host";
@@ -69,6 +70,7 @@ impl Contents {
         archive.file("init", EXECUTABLE, init.as_bytes())?;
         archive.file("etc/filesystems", READABLE, b"ext4\n")?;
         archive.file("etc/vhart/common.sh", READABLE, COMMON.as_bytes())?;
+        archive.file("etc/vhart/options.sh", READABLE, OPTIONS.as_bytes())?;
         archive.file("etc/vhart/profile.sh", READABLE, PROFILE.as_bytes())?;
         archive.file("etc/vhart/lease.sh", EXECUTABLE, LEASE.as_bytes())?;
         archive.file("etc/vhart/markers.sh", READABLE, markers().as_bytes())?;

@@ -231,6 +231,8 @@ fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deb::tests::package;
+    use crate::request::Packages;
 
     struct Place {
         directory: tempfile::TempDir,
@@ -263,6 +265,22 @@ mod tests {
         assert_eq!(Some(&prepared.initrd), request.initrd.as_ref());
         assert!(matches!(&prepared.disk, Disk::Shared(path) if path.is_file()));
         assert_eq!(prepared.kernel_release, None);
+    }
+
+    #[test]
+    fn directory_of_packages_makes_a_bootable_set_once() {
+        let place = Place::new();
+        let debs = place.directory.path().join("debs");
+        fs::create_dir(&debs).unwrap();
+        let tree: &[(&str, &[u8])] = &[("boot/vmlinux-6.12-riscv64", b"image"), ("usr/bin/busybox", b"box")];
+        fs::write(debs.join("all.deb"), package(tree, "data.tar", <[u8]>::to_vec)).unwrap();
+        let cache = Cache::at(place.directory.path().join("cache"));
+        let request = Request { packages: Packages::Directory(debs), ..Request::new(cache) };
+        let prepared = prepare(&request, &()).unwrap();
+        assert_eq!(fs::read(&prepared.kernel).unwrap(), b"image");
+        assert!(fs::read(&prepared.initrd).unwrap().starts_with(b"070701"));
+        assert_eq!(prepared.kernel_release.as_deref(), Some("6.12-riscv64"));
+        assert_eq!(prepare(&request, &()).unwrap(), prepared);
     }
 
     #[test]

@@ -9,19 +9,7 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 echo /bin/modprobe >/proc/sys/kernel/modprobe
 . /etc/vhart/markers.sh
-
-# The value of NAME=VALUE on the kernel's command line, or the second argument.
-option() {
-    for word in $(cat /proc/cmdline); do
-        case $word in "$1="*) echo "${word#*=}"; return ;; esac
-    done
-    echo "$2"
-}
-
-# Whether nobody sits at the console.
-unattended() {
-    grep -qw vhart.check /proc/cmdline
-}
+. /etc/vhart/options.sh
 
 # Ends the machine, once all that was written to the console is out.
 off() {
@@ -55,7 +43,7 @@ network() {
     ip link set lo up
     [ -e /sys/class/net/eth0 ] || return 1
     ip link set eth0 up
-    udhcpc -i eth0 -n -q -t 8 -T 1 -s /etc/vhart/lease.sh >/run/udhcpc.log 2>&1
+    udhcpc -i eth0 -n -q -t 5 -T 1 -s /etc/vhart/lease.sh >/run/udhcpc.log 2>&1
 }
 
 # A shell on the console, with job control.

@@ -17,7 +17,7 @@ if unattended; then
     guest || fail "the guest ended with status $?"
     say "$GUEST_OFF"
 else
-    network &
+    network
     if [ -e /bin/vhart ] && [ -e /dev/kvm ]; then
         guest || echo "The guest ended with status $?."
         echo "This is the host, Linux $(uname -r). 'guest' boots a guest again, 'exit' powers off."

@@ -1,17 +1,11 @@
 #!/bin/busybox sh
 # Boots the guest in KVM; arguments are more options for `vhart run`.
 
-. /etc/vhart/markers.sh
+. /etc/vhart/options.sh
 
-option() {
-    for word in $(cat /proc/cmdline); do
-        case $word in "$1="*) echo "${word#*=}"; return ;; esac
-    done
-    echo "$2"
-}
-
-append="console=ttyS0 earlycon=sbi panic=-1"
-if grep -qw vhart.check /proc/cmdline; then append="$append loglevel=6 vhart.check"; fi
+# The SBI console takes whole lines; the serial port, which takes over later, costs an exit for each character.
+append="console=ttyS0 earlycon=sbi loglevel=6 panic=-1"
+if unattended; then append="$append vhart.check"; fi
 
 disk=
 if [ -b /dev/vda ]; then disk="--disk /dev/vda"; fi
