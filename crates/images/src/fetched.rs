@@ -62,7 +62,7 @@ impl<'a> Store<'a> {
 
     fn fetch_part(&self, root: &Root<'_>, part: Part, lock: &Lock) -> Result<()> {
         let packages = with_parts(root, part.package())?;
-        let name = format!("{}-{}-{FORMAT}", part.name(), packages[0].version);
+        let name = format!("{}-{}", part.name(), packages[0].version);
         if self.cache.path(self.key()).join(&name).join(part.main_file()).is_file() {
             return self.point(part, &name, lock);
         }
@@ -74,8 +74,7 @@ impl<'a> Store<'a> {
     }
 
     fn take_from(&self, directory: &Path, part: Part, lock: &Lock) -> Result<()> {
-        let name = format!("{}-{FORMAT}", part.name());
-        self.keep(part, &name, directory, directory, lock)
+        self.keep(part, part.name(), directory, directory, lock)
     }
 
     /// Unpacks the `.deb` files in `from` and makes the result the part in use.
@@ -102,8 +101,8 @@ impl<'a> Store<'a> {
     /// The directory of this source, within the cache.
     fn key(&self) -> String {
         match self.packages {
-            Packages::Apt(apt) => format!("debian/{}", hex_key(&apt.suite, apt.mirror.as_deref())),
-            Packages::Directory(directory) => format!("debian/{}", directory_key(directory)),
+            Packages::Apt(apt) => format!("debian-{FORMAT}/{}", hex_key(&apt.suite, apt.mirror.as_deref())),
+            Packages::Directory(directory) => format!("debian-{FORMAT}/{}", directory_key(directory)),
         }
     }
 
