@@ -17,6 +17,7 @@ use crate::error::{Error, OnFile, Result};
 use crate::progress::Progress;
 use crate::request::{Apt, Expired};
 use crate::sources::Archive;
+use failure::Place;
 
 /// Where the system's apt is configured.
 const ETC: &str = "/etc/apt";
@@ -106,7 +107,8 @@ impl<'a> Root<'a> {
     }
 
     fn explain(&self, text: &str) -> Error {
-        failure::explain(text, &self.request.suite, self.mirror(), || self.release_field("Valid-Until"))
+        let place = Place { suite: &self.request.suite, mirror: self.mirror(), directory: &self.directory };
+        failure::explain(text, place, || self.release_field("Valid-Until"))
     }
 
     /// What the suite says about the package `name`.
@@ -146,7 +148,8 @@ impl<'a> Root<'a> {
 
     /// Runs apt-get in `directory`; returns what it wrote on standard error where it failed.
     fn run(&self, arguments: &[&str], directory: &Path, progress: &dyn Progress) -> Result<Option<String>> {
-        let mut errors = tempfile::tempfile().on_file("write in", &std::env::temp_dir())?;
+        let place = &self.directory;
+        let mut errors = tempfile::tempfile_in(place).on_file("write in", place)?;
         let mut child = self
             .command("apt-get")
             .args(["-q", "-o", "APT::Status-Fd=1"])
@@ -154,7 +157,7 @@ impl<'a> Root<'a> {
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(errors.try_clone().on_file("write in", &std::env::temp_dir())?)
+            .stderr(errors.try_clone().on_file("write in", place)?)
             .spawn()
             .map_err(spawn_failed)?;
         if let Some(output) = child.stdout.take() {
@@ -162,7 +165,7 @@ impl<'a> Root<'a> {
         }
         let status = child.wait().map_err(spawn_failed)?;
         let mut text = String::new();
-        errors.rewind().and_then(|()| errors.read_to_string(&mut text)).on_file("read in", &std::env::temp_dir())?;
+        errors.rewind().and_then(|()| errors.read_to_string(&mut text)).on_file("read in", place)?;
         Ok((!status.success()).then_some(text))
     }
 
@@ -253,8 +256,8 @@ fn spawn_failed(source: std::io::Error) -> Error {
 
 /// Reads apt's status lines ("dlstatus:1:42.5:Retrieving file 1 of 3") until it ends.
 fn report(output: impl Read, progress: &dyn Progress) {
-    for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
-        if let Some(percent) = percent(&line) {
+    for line in BufReader::new(output).split(b'\n').map_while(std::result::Result::ok) {
+        if let Some(percent) = percent(&String::from_utf8_lossy(&line)) {
             progress.fraction(percent / 100.0);
         }
     }

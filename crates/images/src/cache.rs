@@ -39,7 +39,9 @@ pub struct Entry {
 impl Cache {
     /// The cache at `root`; the directory is made when first needed.
     pub fn at(root: impl Into<PathBuf>) -> Cache {
-        Cache { root: root.into() }
+        let root = root.into();
+        // Tools are run in other directories: a relative path would mean another place to them.
+        Cache { root: std::path::absolute(&root).unwrap_or(root) }
     }
 
     /// The user's cache: `VHART_CACHE`, else `vhart` under `XDG_CACHE_HOME`, else under `~/.cache`.

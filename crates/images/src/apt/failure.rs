@@ -3,17 +3,30 @@
 //! apt-get has one exit status for everything that can go wrong, and says which on standard error. With LC_ALL=C its words
 //! have not changed in a decade; what is not recognised is passed on as it is.
 
+use std::path::Path;
+
 use crate::error::Error;
 
+/// What apt was at when it failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// The suite asked for.
+    pub(super) suite: &'a str,
+    /// The archive.
+    pub(super) mirror: &'a str,
+    /// Where apt writes.
+    pub(super) directory: &'a Path,
+}
+
 /// The error that apt's messages in `text` amount to. `valid_until` finds the date where one has passed.
-pub(super) fn explain(text: &str, suite: &str, mirror: &str, valid_until: impl Fn() -> Option<String>) -> Error {
-    let (suite, mirror) = (suite.to_owned(), mirror.to_owned());
+pub(super) fn explain(text: &str, place: Place<'_>, valid_until: impl Fn() -> Option<String>) -> Error {
+    let (suite, mirror) = (place.suite.to_owned(), place.mirror.to_owned());
     match Kind::of(text) {
         Kind::Expired => {
             let since = valid_until().unwrap_or_else(|| "an earlier date".to_owned());
             Error::Expired { suite, mirror, since }
         }
-        Kind::Full => Error::Full { path: "what apt-get fetches".into() },
+        Kind::Full => Error::Full { path: place.directory.to_owned() },
         Kind::Signature => Error::Signature { suite, mirror, detail: detail(text, &SIGNATURE) },
         Kind::NoSuite => Error::NoSuite { suite, mirror },
         Kind::NoArchitecture => Error::NoArchitecture { suite, mirror },
@@ -78,7 +91,8 @@ mod tests {
     use super::*;
 
     fn explained(text: &str) -> String {
-        explain(text, "testing", "http://m.example/debian", || Some("Fri, 06 Nov 2026".to_owned())).to_string()
+        let place = Place { suite: "testing", mirror: "http://m.example/debian", directory: Path::new("/cache") };
+        explain(text, place, || Some("Fri, 06 Nov 2026".to_owned())).to_string()
     }
 
     #[test]
@@ -103,7 +117,9 @@ mod tests {
 
     #[test]
     fn full_disk_is_said_so() {
-        assert!(explained("E: Write error - write (28: No space left on device)\n").starts_with("no space left"));
+        assert!(
+            explained("E: Write error - write (28: No space left on device)\n").starts_with("no space left for /cache")
+        );
     }
 
     #[test]
