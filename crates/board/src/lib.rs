@@ -1,1 +1,19 @@
-//! TODO
+//! The `virt` board: memory map, device tree, loader, and the seam to the engines.
+//!
+//! Compatible with QEMU's `virt` machine, so that firmware, kernels and distributions need no port.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod console;
+pub mod engine;
+pub mod error;
+pub mod loader;
+pub mod map;
+pub mod rom;
+pub mod tree;
+
+pub use config::{Firmware, MachineConfig, SlotDevice, SlotMaker, TimeSource};
+pub use console::{Keyboard, Terminal};
+pub use engine::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts};
+pub use error::Error;

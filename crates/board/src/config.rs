@@ -1,0 +1,113 @@
+//! What a machine is made of, as the user asked.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arch::isa::Isa;
+use bus::{Device, IrqLine};
+use devices::{ConsoleOut, DtNode};
+use memory::Ram;
+
+use crate::error::Error;
+
+/// Most harts that a machine has.
+pub const MAX_HARTS: usize = 64;
+/// Least memory, in bytes.
+pub const MIN_MEMORY_BYTES: u64 = 4 << 20;
+/// Most memory, in bytes: what a 44-bit host-virtual layout holds with room.
+pub const MAX_MEMORY_BYTES: u64 = 8 << 40;
+
+/// Who answers SBI calls and starts the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Firmware {
+    /// The emulator itself.
+    Builtin,
+    /// An image that runs in M-mode, from the first byte of memory (raw) or where its ELF file says.
+    Image(PathBuf),
+    /// None: the kernel, if any, is started in M-mode through the reset ROM.
+    None,
+}
+
+/// Where the machine's time comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The host's clock.
+    Wall,
+    /// Retired instructions: one tick of the timebase for so many.
+    Instructions {
+        /// Instructions per tick of 100 ns.
+        per_tick: u64,
+    },
+}
+
+/// A device for a slot: registers that describe themselves.
+pub trait SlotDevice: Device + DtNode {}
+impl<T: Device + DtNode> SlotDevice for T {}
+
+/// Makes the device of a virtio-mmio slot out of the guest's memory and the slot's interrupt wire.
+pub type SlotMaker = Box<dyn FnOnce(&Ram, IrqLine) -> Arc<Mutex<dyn SlotDevice>>>;
+
+/// A machine as the user asks for it.
+pub struct MachineConfig {
+    /// 1 to [`MAX_HARTS`].
+    pub harts: usize,
+    /// Bytes of RAM, a multiple of 4 KiB.
+    pub memory_bytes: u64,
+    /// What harts can do.
+    pub isa: Isa,
+    /// Who answers SBI calls.
+    pub firmware: Firmware,
+    /// The kernel: a Linux `Image` (packed or not), an ELF file or raw bytes.
+    pub kernel: Option<PathBuf>,
+    /// The initial RAM disk.
+    pub initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    pub append: String,
+    /// Devices for the virtio-mmio slots, in their order; at most [`crate::map::VIRTIO_SLOTS`].
+    pub slots: Vec<SlotMaker>,
+    /// Where the serial port sends.
+    pub console: ConsoleOut,
+    /// Where time comes from.
+    pub time: TimeSource,
+    /// Ends the run after this long.
+    pub timeout: Option<Duration>,
+    /// Whether a reset that the guest asks for ends the run.
+    pub no_reboot: bool,
+}
+
+impl Default for MachineConfig {
+    fn default() -> Self {
+        MachineConfig {
+            harts: 1,
+            memory_bytes: 1 << 30,
+            isa: Isa::default(),
+            firmware: Firmware::Builtin,
+            kernel: None,
+            initrd: None,
+            append: String::new(),
+            slots: Vec::new(),
+            console: Box::new(|_| ()),
+            time: TimeSource::Wall,
+            timeout: None,
+            no_reboot: false,
+        }
+    }
+}
+
+impl MachineConfig {
+    /// Refuses what no machine can be.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if !(1..=MAX_HARTS).contains(&self.harts) {
+            return Err(Error::Harts { asked: self.harts });
+        }
+        let memory = self.memory_bytes;
+        if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&memory) || memory % arch::addr::PAGE_BYTES != 0 {
+            return Err(Error::Memory { asked_bytes: memory });
+        }
+        if self.slots.len() > crate::map::VIRTIO_SLOTS {
+            return Err(Error::Slots { asked: self.slots.len() });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! The seam between the board and whoever executes its harts.
+//!
+//! The board makes memory, devices and wires, then asks an [`Engine`] for harts; from there it knows them as
+//! [`Vcpu`]s only.
+
+use std::sync::{Arc, Mutex};
+
+use arch::isa::{Extension, Isa};
+use bus::Bus;
+use memory::Ram;
+use vcpu::{Clock, FullHart, HartPins, TIMEBASE_HZ, Vcpu};
+
+use crate::console::Terminal;
+
+/// What harts are made of.
+pub struct Parts {
+    /// The ISA asked for.
+    pub isa: Isa,
+    /// Guest memory.
+    pub ram: Ram,
+    /// The devices.
+    pub bus: Arc<Bus>,
+    /// The timebase.
+    pub clock: Arc<Clock>,
+    /// The wires, one bundle per hart, in the order of hart ids from 0.
+    pub pins: Vec<Arc<HartPins>>,
+    /// The terminal behind an SBI console, for engines that answer SBI calls themselves.
+    pub terminal: Arc<Mutex<Terminal>>,
+}
+
+/// What an engine made.
+pub struct Harts {
+    /// In the order of hart ids.
+    pub harts: HartSet,
+    /// What their device-tree nodes say.
+    pub cpu: Cpu,
+}
+
+/// Harts with M-mode, or harts whose host answers for M-mode.
+pub enum HartSet {
+    /// The board runs them on one thread, in slices, and gives them a firmware.
+    Full(Vec<Box<dyn FullHart>>),
+    /// The board gives each a thread. Hart 0 starts; the host starts the others when the guest asks.
+    Guest(Vec<Box<dyn GuestHart>>),
+}
+
+/// A hart that runs until the machine's end, with SBI calls answered by its host.
+pub trait GuestHart: Vcpu {
+    /// Why the hart cannot go on, after [`vcpu::Exit::Halted`].
+    fn halt_reason(&self) -> Option<String>;
+}
+
+/// Whether an engine's harts have M-mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modes {
+    /// They have: the board has a reset ROM, M-level interrupts and a firmware.
+    All,
+    /// They start in S-mode.
+    SupervisorOnly,
+}
+
+/// Makes harts.
+pub trait Engine {
+    /// Which privilege modes its harts have.
+    fn modes(&self) -> Modes;
+    /// Makes one hart per bundle of `parts.pins`.
+    ///
+    /// # Errors
+    /// One sentence that says what is missing.
+    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// A hart as its device-tree node describes it.
+#[derive(Clone, Debug)]
+pub struct Cpu {
+    /// `riscv,isa`.
+    pub isa: String,
+    /// `riscv,isa-extensions`.
+    pub extensions: Vec<String>,
+    /// `mmu-type`.
+    pub mmu_type: &'static str,
+    /// Frequency of the timebase in Hz.
+    pub timebase_hz: u64,
+    /// `riscv,cbom-block-size`, if the hart has Zicbom.
+    pub cbom_bytes: Option<u32>,
+    /// `riscv,cboz-block-size`, if the hart has Zicboz.
+    pub cboz_bytes: Option<u32>,
+    /// `riscv,cbop-block-size`, if the hart has Zicbop.
+    pub cbop_bytes: Option<u32>,
+}
+
+/// Bytes of a cache block (Zic64b).
+const CACHE_BLOCK_BYTES: u32 = 64;
+
+impl Cpu {
+    /// A hart of the board's timebase with this ISA.
+    pub fn of_isa(isa: Isa) -> Self {
+        let block = |extension| isa.has(extension).then_some(CACHE_BLOCK_BYTES);
+        Cpu {
+            isa: isa.string().to_string(),
+            extensions: isa.names().map(String::from).collect(),
+            mmu_type: mmu_type(isa),
+            timebase_hz: TIMEBASE_HZ,
+            cbom_bytes: block(Extension::Zicbom),
+            cboz_bytes: block(Extension::Zicboz),
+            cbop_bytes: block(Extension::Zicbop),
+        }
+    }
+}
+
+fn mmu_type(isa: Isa) -> &'static str {
+    match isa {
+        _ if isa.has(Extension::Sv57) => "riscv,sv57",
+        _ if isa.has(Extension::Sv48) => "riscv,sv48",
+        _ => "riscv,sv39",
+    }
+}

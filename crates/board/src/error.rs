@@ -1,0 +1,78 @@
+//! Why a machine cannot be built or started.
+
+use crate::config::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
+use crate::loader;
+use crate::map::VIRTIO_SLOTS;
+
+/// Why a machine cannot be built or started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too few or too many harts.
+    #[error("a machine has 1 to {MAX_HARTS} harts, not {asked}")]
+    Harts {
+        /// How many were asked for.
+        asked: usize,
+    },
+    /// An impossible size of memory.
+    #[error(
+        "memory of {asked_bytes} bytes: it must be a multiple of 4096 from {MIN_MEMORY_BYTES} to {MAX_MEMORY_BYTES}"
+    )]
+    Memory {
+        /// How much was asked for.
+        asked_bytes: u64,
+    },
+    /// Too many virtio devices.
+    #[error("the board has {VIRTIO_SLOTS} virtio slots, too few for {asked} devices")]
+    Slots {
+        /// How many were asked for.
+        asked: usize,
+    },
+    /// The host has no room for guest memory.
+    #[error(transparent)]
+    Ram(#[from] memory::Error),
+    /// Devices overlap: a mistake in the memory map.
+    #[error(transparent)]
+    Map(#[from] bus::Overlap),
+    /// The engine cannot make harts.
+    #[error("{0}")]
+    Engine(Box<dyn std::error::Error + Send + Sync>),
+    /// A file cannot be loaded.
+    #[error(transparent)]
+    File(#[from] loader::Error),
+    /// The device tree cannot be written.
+    #[error("the device tree cannot be written: {0}")]
+    Tree(#[from] vm_fdt::Error),
+    /// Initial RAM disk and device tree do not fit beside the programs.
+    #[error(
+        "memory of {ram_bytes} bytes is too small for the kernel or firmware ({program_bytes} bytes), \
+         an initrd of {initrd_bytes} bytes and the device tree; give the machine more with --memory"
+    )]
+    Room {
+        /// Size of RAM.
+        ram_bytes: u64,
+        /// What programs take.
+        program_bytes: u64,
+        /// What the initial RAM disk takes.
+        initrd_bytes: u64,
+    },
+    /// The kernel lies where the firmware is.
+    #[error("'{kernel}' and the firmware '{firmware}' want the same memory")]
+    Collision {
+        /// The kernel's file.
+        kernel: String,
+        /// The firmware's file.
+        firmware: String,
+    },
+    /// Nothing to run.
+    #[error("there is nothing to run: name a kernel or a firmware image")]
+    NothingToRun,
+    /// An M-mode image for an engine without M-mode.
+    #[error("engine kvm answers SBI calls itself: it runs no firmware image")]
+    NoMachineMode,
+    /// A thread could not be made.
+    #[error("the host has no room for another thread: {0}")]
+    Thread(std::io::Error),
+    /// The host has no random numbers.
+    #[error("the host gives no random numbers: {0}")]
+    Random(getrandom::Error),
+}

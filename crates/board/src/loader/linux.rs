@@ -1,0 +1,52 @@
+//! The Linux `Image`.
+//!
+//! Linux, Documentation/arch/riscv/boot-image-header.rst: 64 bytes at the front say where the kernel goes, counted from
+//! a multiple of 2 MiB, and how much memory it takes.
+
+use arch::Phys;
+use memory::Ram;
+
+use super::{Problem, Program, Range, Symbols, write};
+
+const TEXT_OFFSET: usize = 8;
+const IMAGE_SIZE: usize = 16;
+const FLAGS: usize = 24;
+/// In the flags: the kernel is big-endian.
+const BIG_ENDIAN: u64 = 1;
+
+pub fn load(content: &[u8], ram: &Ram, base: Phys) -> Result<Program, Problem> {
+    let field = |at: usize| content[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
+    if field(FLAGS) & BIG_ENDIAN != 0 {
+        return Err(Problem::Foreign { what: "a big-endian kernel" });
+    }
+    let start = base.0.wrapping_add(field(TEXT_OFFSET));
+    let bytes = field(IMAGE_SIZE).max(content.len() as u64);
+    ram.offset(Phys(start), bytes).ok_or(Problem::Beyond { start, bytes, ram: Range::of(ram) })?;
+    check_whole(content)?;
+    write(ram, Phys(start), content)?;
+    Ok(Program { entry: Phys(start), range: Range { start, end: start + bytes }, symbols: Symbols::default() })
+}
+
+/// The EFI stub's section table tells how long the file must be.
+fn check_whole(content: &[u8]) -> Result<(), Problem> {
+    match file_bytes(content) {
+        Some(bytes) if bytes > content.len() as u64 => {
+            Err(Problem::corrupt(format!("it has {} bytes, its header tells of {bytes}", content.len())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// End of the last section's data in the file, if the kernel has an EFI stub.
+fn file_bytes(content: &[u8]) -> Option<u64> {
+    const SECTION_BYTES: usize = 40;
+    let half = |at: usize| content.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes);
+    let word = |at: usize| content.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
+    let pe = word(0x3c)? as usize;
+    if content.get(pe..pe.checked_add(4)?)? != b"PE\0\0" {
+        return None;
+    }
+    let table = pe + 24 + usize::from(half(pe + 20)?);
+    let ends = (0..usize::from(half(pe + 6)?)).map(|n| table + n * SECTION_BYTES);
+    ends.map(|at| Some(u64::from(word(at + 16)?) + u64::from(word(at + 20)?))).max()?
+}

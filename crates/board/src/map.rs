@@ -1,0 +1,53 @@
+//! The memory map and interrupt numbers of the `virt` board.
+//!
+//! The same as QEMU's `virt`, so that firmware, kernels and distributions need no port.
+
+use arch::Phys;
+
+/// A region of the address map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// First address.
+    pub base: Phys,
+    /// Bytes.
+    pub len: u64,
+}
+
+const fn region(base: u64, len: u64) -> Region {
+    Region { base: Phys(base), len }
+}
+
+/// Reset ROM: harts start here.
+pub const ROM: Region = region(0x1000, 0xf000);
+/// Test finisher.
+pub const FINISHER: Region = region(0x10_0000, 0x1000);
+/// Goldfish RTC.
+pub const RTC: Region = region(0x10_1000, 0x1000);
+/// CLINT: MSWI and MTIMER of the ACLINT.
+pub const CLINT: Region = region(0x200_0000, devices::aclint::CLINT_BYTES);
+/// SSWI of the ACLINT.
+pub const SSWI: Region = region(0x2f0_0000, devices::aclint::SWI_BYTES);
+/// PLIC.
+pub const PLIC: Region = region(0xc00_0000, devices::plic::PLIC_BYTES);
+/// The serial port.
+pub const UART: Region = region(0x1000_0000, 0x100);
+/// First virtio-mmio slot; the others follow without gaps.
+pub const VIRTIO: Region = region(0x1000_1000, 0x1000);
+/// First byte of RAM.
+pub const DRAM_BASE: Phys = Phys(0x8000_0000);
+
+/// Number of virtio-mmio slots.
+pub const VIRTIO_SLOTS: usize = 8;
+/// Interrupt of the first virtio-mmio slot.
+pub const VIRTIO_IRQ: u32 = 1;
+/// Interrupt of the serial port.
+pub const UART_IRQ: u32 = 10;
+/// Interrupt of the RTC.
+pub const RTC_IRQ: u32 = 11;
+/// Number of interrupt sources of the PLIC.
+pub const PLIC_SOURCES: u32 = 95;
+
+/// The region of virtio-mmio slot `slot`.
+pub fn virtio(slot: usize) -> Region {
+    region(VIRTIO.base.0 + slot as u64 * VIRTIO.len, VIRTIO.len)
+}

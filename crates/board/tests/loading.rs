@@ -1,0 +1,148 @@
+//! Files of every kind, good and bad, into memory.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use arch::Phys;
+use board::loader::{self, Defaults};
+use memory::Ram;
+
+const BASE: u64 = 0x8000_0000;
+const DEFAULTS: Defaults = Defaults { raw: Phys(BASE), linux: Phys(BASE) };
+
+fn ram() -> Ram {
+    Ram::new(Phys(BASE), 16 << 20).unwrap()
+}
+
+fn file(name: &str, content: &[u8]) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("vhart-loading-{}-{name}", std::process::id()));
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+fn load(name: &str, content: &[u8]) -> Result<(loader::Program, Ram), String> {
+    let (path, ram) = (file(name, content), ram());
+    let loaded = loader::program(&path, &ram, DEFAULTS).map_err(|e| e.to_string());
+    std::fs::remove_file(path).unwrap();
+    loaded.map(|program| (program, ram))
+}
+
+fn image(text_offset: u64, image_size: u64) -> Vec<u8> {
+    let mut content = vec![0x13; 4096];
+    content[8..16].copy_from_slice(&text_offset.to_le_bytes());
+    content[16..24].copy_from_slice(&image_size.to_le_bytes());
+    content[24..32].fill(0);
+    content[0x38..0x3c].copy_from_slice(b"RSC\x05");
+    content[0x3c..0x40].fill(0xff);
+    content
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn an_image_goes_to_its_offset_and_takes_its_size() {
+    let (program, ram) = load("image", &image(0x20_0000, 0x10_0000)).unwrap();
+    assert_eq!((program.entry.0, program.range.end), (BASE + 0x20_0000, BASE + 0x30_0000));
+    assert_eq!(ram.load_u32(0x20_0038), Some(u32::from_le_bytes(*b"RSC\x05")));
+}
+
+#[test]
+fn a_packed_image_is_unpacked() {
+    let (program, _) = load("image.gz", &gzip(&image(0x20_0000, 0x10_0000))).unwrap();
+    assert_eq!(program.entry.0, BASE + 0x20_0000);
+}
+
+#[test]
+fn a_zboot_image_is_unwrapped_and_unpacked() {
+    let payload = gzip(&image(0x20_0000, 0x10_0000));
+    let mut content = vec![0; 64];
+    content[..8].copy_from_slice(b"MZ\0\0zimg");
+    content[8..12].copy_from_slice(&64_u32.to_le_bytes());
+    content[12..16].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    content.extend(payload);
+    assert_eq!(load("zboot", &content).unwrap().0.entry.0, BASE + 0x20_0000);
+    content.truncate(content.len() - 10);
+    assert!(load("zboot-cut", &content).unwrap_err().contains("beyond the end of the file"));
+}
+
+#[test]
+fn raw_bytes_go_to_the_default_place() {
+    assert_eq!(load("raw", &[0x13; 100]).unwrap().0.range.end, BASE + 100);
+}
+
+#[test]
+fn an_x86_kernel_is_named() {
+    let mut content = vec![0; 4096];
+    content[..2].copy_from_slice(b"MZ");
+    content[0x202..0x206].copy_from_slice(b"HdrS");
+    assert!(load("x86", &content).unwrap_err().ends_with("is an x86 kernel (bzImage), not a RISC-V kernel or program"));
+}
+
+#[test]
+fn what_is_cut_off_or_too_big_is_refused() {
+    let packed = gzip(&image(0x20_0000, 0x10_0000));
+    assert!(load("cut.gz", &packed[..packed.len() / 2]).unwrap_err().contains("truncated or corrupt"));
+    assert!(load("big", &image(0x20_0000, 1 << 30)).unwrap_err().contains("--memory"));
+    assert!(load("far", &image(u64::MAX - 5, 100)).is_err());
+    assert!(load("empty", &[]).unwrap_err().ends_with("is empty"));
+    assert!(load("elf", b"\x7fELF\x02\x01").unwrap_err().contains("cut off"));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = loader::program(&PathBuf::from("/nowhere/vmlinuz"), &ram(), DEFAULTS).unwrap_err().to_string();
+    assert!(error.starts_with("'/nowhere/vmlinuz' cannot be read"));
+}
+
+fn archive() -> Vec<u8> {
+    let member = |name: &str, data: &[u8]| {
+        let header = format!(
+            "070701{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}",
+            1,
+            0o100644,
+            0,
+            0,
+            1,
+            0,
+            data.len(),
+            0,
+            0,
+            0,
+            0,
+            name.len() + 1,
+            0
+        );
+        let mut bytes = header.into_bytes();
+        bytes.extend(name.bytes());
+        bytes.push(0);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend(data);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    [member("hello", b"world"), member("TRAILER!!!", b"")].concat()
+}
+
+fn check_initrd(name: &str, content: &[u8]) -> Result<(), String> {
+    let path = file(name, content);
+    let loaded = loader::initrd(&path, &ram()).map_err(|e| e.to_string());
+    std::fs::remove_file(path).unwrap();
+    loaded.map(|_| ())
+}
+
+#[test]
+fn whole_initrds_pass_also_one_behind_the_other() {
+    assert_eq!(check_initrd("cpio", &archive()), Ok(()));
+    assert_eq!(check_initrd("two", &[archive(), vec![0; 512], gzip(&archive())].concat()), Ok(()));
+}
+
+#[test]
+fn damaged_and_foreign_initrds_are_refused() {
+    assert!(check_initrd("cut", &archive()[..120]).unwrap_err().contains("breaks off"));
+    assert!(check_initrd("cut.gz", &gzip(&archive())[..30]).unwrap_err().contains("corrupt"));
+    assert!(check_initrd("text", b"hello").unwrap_err().contains("is no initrd"));
+}
