@@ -1,0 +1,181 @@
+//! Counters, their enables and inhibits, and the events of the counters that count nothing.
+//!
+//! Privileged architecture, "Hardware Performance Monitor", "Machine Counter-Enable (`mcounteren`) Register" and
+//! "Machine Counter-Inhibit (`mcountinhibit`) Register"; "Sscofpmf". `hpmcounter3` to
+//! `hpmcounter31` are read-only zero.
+
+use arch::csr::{MHPMEVENT3, counteren, hpmevent};
+use arch::{Extension, Mode};
+
+use super::replace;
+use crate::{Config, Effects, State};
+
+/// The bits that exist in the counter-enable registers.
+fn existing(config: &Config) -> u64 {
+    let basic = config.bits_if(Extension::Zicntr, counteren::CY | counteren::TM | counteren::IR);
+    basic | config.bits_if(Extension::Zihpm, counteren::HPM)
+}
+
+/// Writes one of `mcounteren`, `hcounteren`, `scounteren`.
+pub fn write_enables(register: &mut u64, config: &Config, value: u64) -> Effects {
+    super::update(register, existing(config), value, Effects::COUNTERS)
+}
+
+/// `time` cannot be stopped. The bits of counters that count nothing can be stored.
+pub fn write_mcountinhibit(state: &mut State, config: &Config, value: u64) -> Effects {
+    let changed = replace(&mut state.mcountinhibit, existing(config) & !counteren::TM, value);
+    state.mcycle.stop(state.instret, state.mcountinhibit & counteren::CY != 0);
+    state.minstret.stop(state.instret, state.mcountinhibit & counteren::IR != 0);
+    Effects::COUNTERS.when(changed != 0)
+}
+
+/// `cycle`: one per instruction.
+pub const fn cycle(state: &State) -> u64 {
+    state.mcycle.read(state.instret)
+}
+
+pub const fn instret(state: &State) -> u64 {
+    state.minstret.read(state.instret)
+}
+
+/// `time`, with the hypervisor's delta for guests.
+pub const fn time(state: &State) -> u64 {
+    if state.mode.virt { state.guest_time() } else { state.time }
+}
+
+pub const fn write_mcycle(state: &mut State, value: u64) -> Effects {
+    state.mcycle.write(state.instret, value);
+    Effects::COUNTERS
+}
+
+pub const fn write_minstret(state: &mut State, value: u64) -> Effects {
+    state.minstret.write(state.instret, value);
+    Effects::COUNTERS
+}
+
+/// The place of `mhpmevent` at `address`.
+fn place(address: u16) -> usize {
+    usize::from(address - MHPMEVENT3)
+}
+
+pub fn mhpmevent(state: &State, address: u16) -> u64 {
+    state.mhpmevent[place(address)]
+}
+
+/// The only event is 0, none. OF and the inhibits exist with Sscofpmf.
+pub fn write_mhpmevent(state: &mut State, config: &Config, address: u16, value: u64) -> Effects {
+    let guests = config.bits_if(Extension::H, hpmevent::VSINH | hpmevent::VUINH);
+    let fields = hpmevent::OF | hpmevent::MINH | hpmevent::SINH | hpmevent::UINH | guests;
+    let legal = value & config.bits_if(Extension::Sscofpmf, fields);
+    super::set(&mut state.mhpmevent[place(address)], legal)
+}
+
+/// OF of each counter, where the current mode may read the counter.
+///
+/// "Supervisor Count Overflow (`scountovf`) Register".
+pub fn scountovf(state: &State) -> u64 {
+    let overflows =
+        state.mhpmevent.iter().rev().fold(0, |bits, event| bits << 1 | u64::from(event & hpmevent::OF != 0));
+    let by_machine = if state.mode == Mode::M { u64::MAX } else { state.mcounteren };
+    let by_hypervisor = if state.mode.virt { state.hcounteren } else { u64::MAX };
+    overflows << 3 & by_machine & by_hypervisor
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::csr::testing::{accepts, hart, legalised, rejects};
+    use crate::{Denied, Effects, csr};
+    use arch::csr::*;
+    use arch::{Extension, Mode};
+
+    #[test]
+    fn enables_have_a_bit_per_counter_that_exists() {
+        let (mut state, mut config) = hart();
+        assert_eq!(legalised(&mut state, &config, MCOUNTEREN, u64::MAX), 0xffff_ffff);
+        assert_eq!(legalised(&mut state, &config, MCOUNTINHIBIT, u64::MAX), 0xffff_fffd);
+        config.isa = config.isa.without(Extension::Zihpm);
+        assert_eq!(legalised(&mut state, &config, SCOUNTEREN, u64::MAX), 7);
+        rejects(&mut state, &config, Mode::M, HPMCOUNTER3, Denied::Illegal);
+    }
+
+    #[test]
+    fn what_the_machine_withholds_is_illegal_even_for_a_guest() {
+        let (mut state, config) = hart();
+        (state.hcounteren, state.scounteren) = (u64::MAX, u64::MAX);
+        for mode in [Mode::HS, Mode::U, Mode::VS, Mode::VU] {
+            rejects(&mut state, &config, mode, INSTRET, Denied::Illegal);
+        }
+        accepts(&mut state, &config, Mode::M, INSTRET);
+    }
+
+    #[test]
+    fn what_the_hypervisor_withholds_is_virtual() {
+        let (mut state, config) = hart();
+        (state.mcounteren, state.scounteren) = (u64::MAX, u64::MAX);
+        rejects(&mut state, &config, Mode::VS, TIME, Denied::Virtual);
+        rejects(&mut state, &config, Mode::VU, TIME, Denied::Virtual);
+        accepts(&mut state, &config, Mode::U, TIME);
+    }
+
+    #[test]
+    fn what_the_supervisor_withholds_is_virtual_in_vu_and_illegal_in_u() {
+        let (mut state, config) = hart();
+        (state.mcounteren, state.hcounteren) = (u64::MAX, u64::MAX);
+        rejects(&mut state, &config, Mode::VU, CYCLE, Denied::Virtual);
+        rejects(&mut state, &config, Mode::U, CYCLE, Denied::Illegal);
+        accepts(&mut state, &config, Mode::VS, CYCLE);
+    }
+
+    #[test]
+    fn guests_see_their_own_time() {
+        let (mut state, config) = hart();
+        (state.time, state.htimedelta) = (1000, 5_u64.wrapping_neg());
+        (state.mcounteren, state.hcounteren) = (u64::MAX, u64::MAX);
+        state.mode = Mode::VS;
+        assert_eq!(csr::read(&state, &config, TIME), Ok(995));
+        state.mode = Mode::HS;
+        assert_eq!(csr::read(&state, &config, TIME), Ok(1000));
+    }
+
+    #[test]
+    fn a_written_counter_goes_on_from_there() {
+        let (mut state, config) = hart();
+        state.instret = 50;
+        assert_eq!(csr::write(&mut state, &config, MINSTRET, 7), Ok(Effects::COUNTERS));
+        state.instret = 52;
+        assert_eq!(csr::read(&state, &config, INSTRET), Ok(8));
+        assert_eq!(csr::read(&state, &config, MCYCLE), Ok(52));
+    }
+
+    #[test]
+    fn an_inhibited_counter_stands_still() {
+        let (mut state, config) = hart();
+        state.instret = 5;
+        csr::write(&mut state, &config, MCOUNTINHIBIT, counteren::CY).unwrap();
+        state.instret = 9;
+        assert_eq!(csr::read(&state, &config, MCYCLE), Ok(5));
+        assert_eq!(csr::read(&state, &config, MINSTRET), Ok(9));
+    }
+
+    #[test]
+    fn events_keep_overflow_and_inhibits() {
+        let (mut state, mut config) = hart();
+        assert_eq!(legalised(&mut state, &config, MHPMEVENT3 + 28, u64::MAX), 0xfc00_0000_0000_0000);
+        assert_eq!(legalised(&mut state, &config, MHPMCOUNTER3, 5), 0);
+        config.isa = config.isa.without(Extension::Sscofpmf);
+        assert_eq!(legalised(&mut state, &config, MHPMEVENT3, u64::MAX), 0);
+        rejects(&mut state, &config, Mode::M, SCOUNTOVF, Denied::Illegal);
+    }
+
+    #[test]
+    fn overflow_is_seen_where_the_counter_is() {
+        let (mut state, config) = hart();
+        (state.mhpmevent[0], state.mhpmevent[28]) = (hpmevent::OF, hpmevent::OF);
+        assert_eq!(csr::read(&state, &config, SCOUNTOVF), Ok(1 << 3 | 1 << 31));
+        state.mode = Mode::HS;
+        state.mcounteren = 1 << 3;
+        assert_eq!(csr::read(&state, &config, SCOUNTOVF), Ok(1 << 3));
+        state.mode = Mode::VS;
+        assert_eq!(csr::read(&state, &config, SCOUNTOVF), Ok(0));
+    }
+}

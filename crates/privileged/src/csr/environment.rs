@@ -1,0 +1,217 @@
+//! `menvcfg`, `henvcfg`, `senvcfg` and the state enables `mstateen`, `hstateen`, `sstateen`.
+//!
+//! Privileged architecture, "Machine Environment Configuration (`menvcfg`) Register", "Supervisor Environment
+//! Configuration (`senvcfg`) Register"; H extension, "Hypervisor Environment Configuration Register (`henvcfg`)";
+//! "Smstateen/Ssstateen"; CMO extensions, "Control and Status Register State".
+
+use arch::Extension;
+use arch::csr::{envcfg, stateen};
+
+use super::replace;
+use crate::{Config, Effects, State};
+
+/// The fields of all three `envcfg` registers. (Spike lacks FIOM, which the manual demands where there is S-mode.)
+fn user_fields(config: &Config) -> u64 {
+    envcfg::FIOM
+        | config.bits_if(Extension::Zicbom, envcfg::CBIE | envcfg::CBCFE)
+        | config.bits_if(Extension::Zicboz, envcfg::CBZE)
+}
+
+/// The fields that `menvcfg` and `henvcfg` have besides.
+fn supervisor_fields(config: &Config) -> u64 {
+    config.bits_if(Extension::Svadu, envcfg::ADUE)
+        | config.bits_if(Extension::Svpbmt, envcfg::PBMTE)
+        | config.bits_if(Extension::Sstc, envcfg::STCE)
+}
+
+/// CBIE never holds the reserved 2; 0 takes its place.
+const fn legal(value: u64) -> u64 {
+    let reserved = value & envcfg::CBIE == 2 << envcfg::CBIE_SHIFT;
+    if reserved { value & !envcfg::CBIE } else { value }
+}
+
+pub fn write_menvcfg(state: &mut State, config: &Config, value: u64) -> Effects {
+    effects(replace(&mut state.menvcfg, user_fields(config) | supervisor_fields(config), legal(value)))
+}
+
+/// A field that is zero in `menvcfg` shows as read-only zero; what is stored of it stays, and shows again later.
+pub fn write_henvcfg(state: &mut State, config: &Config, value: u64) -> Effects {
+    let fields = user_fields(config) | supervisor_fields(config) & state.menvcfg;
+    effects(replace(&mut state.henvcfg, fields, legal(value)))
+}
+
+pub fn write_senvcfg(state: &mut State, config: &Config, value: u64) -> Effects {
+    effects(replace(&mut state.senvcfg, user_fields(config), legal(value)))
+}
+
+/// The effects of changing these bits. A field of `menvcfg` changes with it what `henvcfg` shows.
+const fn effects(changed: u64) -> Effects {
+    let walk = Effects::TRANSLATION.and(Effects::PROTECTION);
+    let timer = Effects::TIMER.and(Effects::INTERRUPTS);
+    walk.when(changed & (envcfg::PBMTE | envcfg::ADUE) != 0).and(timer.when(changed & envcfg::STCE != 0))
+}
+
+/// The number of a state enable; the first of each level is at a multiple of 4.
+pub fn number(address: u16) -> usize {
+    usize::from(address & 3)
+}
+
+/// The bits that exist in `mstateen[index]` and `hstateen[index]`.
+///
+/// Those that control state which this hart does not have are zero, C among them: there is no custom state. That leaves
+/// none for `sstateen`. (In Spike, C and CSRIND can be written.)
+const fn enables(index: usize) -> u64 {
+    stateen::SE | if index == 0 { stateen::ENVCFG } else { 0 }
+}
+
+/// `mstateen[index]`; where only the supervisor's half of the extension exists, it withholds nothing.
+pub fn mstateen(state: &State, config: &Config, index: usize) -> u64 {
+    if config.has(Extension::Smstateen) { state.mstateen[index] } else { enables(index) }
+}
+
+/// `hstateen[index]`: zero in what is zero in `mstateen`.
+pub fn hstateen(state: &State, config: &Config, index: usize) -> u64 {
+    state.hstateen[index] & mstateen(state, config, index)
+}
+
+pub const fn write_mstateen(state: &mut State, index: usize, value: u64) -> Effects {
+    super::set(&mut state.mstateen[index], value & enables(index))
+}
+
+/// Bits that `mstateen` hides keep what is stored.
+pub fn write_hstateen(state: &mut State, config: &Config, index: usize, value: u64) -> Effects {
+    let visible = enables(index) & mstateen(state, config, index);
+    super::update(&mut state.hstateen[index], visible, value, Effects::NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csr::testing::{accepts, hart, legalised, rejects};
+    use crate::{Denied, csr};
+    use arch::Mode;
+    use arch::csr::{
+        HENVCFG, HSTATEEN0, MCOUNTEREN, MENVCFG, MSTATEEN0, SENVCFG, SSTATEEN0, STIMECMP, VSTIMECMP, counteren,
+        stateen::ENVCFG, stateen::SE,
+    };
+
+    #[test]
+    fn fields_follow_the_extensions() {
+        let (mut state, mut config) = hart();
+        assert_eq!(legalised(&mut state, &config, MENVCFG, u64::MAX), 0xe000_0000_0000_00f1);
+        assert_eq!(legalised(&mut state, &config, SENVCFG, u64::MAX), 0xf1);
+        config.isa = config.isa.without(Extension::Zicbom).without(Extension::Sstc);
+        state.menvcfg = 0;
+        assert_eq!(legalised(&mut state, &config, MENVCFG, u64::MAX), 0x6000_0000_0000_0081);
+    }
+
+    #[test]
+    fn reserved_cbie_becomes_zero() {
+        let (mut state, config) = hart();
+        state.senvcfg = envcfg::CBIE;
+        assert_eq!(legalised(&mut state, &config, SENVCFG, 2 << 4), 0);
+    }
+
+    #[test]
+    fn henvcfg_hides_what_the_machine_withholds() {
+        let (mut state, config) = hart();
+        state.menvcfg = envcfg::STCE | envcfg::PBMTE;
+        assert_eq!(legalised(&mut state, &config, HENVCFG, u64::MAX), envcfg::STCE | envcfg::PBMTE | 0xf1);
+        state.menvcfg = 0;
+        assert_eq!(legalised(&mut state, &config, HENVCFG, 0), 0);
+        state.menvcfg = envcfg::STCE;
+        assert_eq!(csr::read(&state, &config, HENVCFG), Ok(envcfg::STCE));
+    }
+
+    #[test]
+    fn effects_tell_walker_and_timer_apart() {
+        let (mut state, config) = hart();
+        let walk = Effects::TRANSLATION | Effects::PROTECTION;
+        assert_eq!(csr::write(&mut state, &config, MENVCFG, envcfg::ADUE), Ok(walk));
+        let both = envcfg::ADUE | envcfg::STCE;
+        assert_eq!(csr::write(&mut state, &config, MENVCFG, both), Ok(Effects::TIMER | Effects::INTERRUPTS));
+        assert_eq!(csr::write(&mut state, &config, MENVCFG, both), Ok(Effects::NONE));
+    }
+
+    #[test]
+    fn state_enables_have_bits_for_what_exists() {
+        let (mut state, config) = hart();
+        assert_eq!(legalised(&mut state, &config, MSTATEEN0, u64::MAX), SE | ENVCFG);
+        assert_eq!(legalised(&mut state, &config, MSTATEEN0 + 3, u64::MAX), SE);
+        assert_eq!(legalised(&mut state, &config, SSTATEEN0, u64::MAX), 0);
+    }
+
+    #[test]
+    fn hstateen_is_within_mstateen() {
+        let (mut state, config) = hart();
+        state.mstateen[0] = SE;
+        assert_eq!(legalised(&mut state, &config, HSTATEEN0, u64::MAX), SE);
+        state.mstateen[0] = 0;
+        assert_eq!(csr::read(&state, &config, HSTATEEN0), Ok(0));
+    }
+
+    #[test]
+    fn mstateen_withholds_with_illegal_instructions() {
+        let (mut state, config) = hart();
+        state.hstateen[0] = SE | ENVCFG;
+        for address in [SENVCFG, HENVCFG, SSTATEEN0, HSTATEEN0] {
+            rejects(&mut state, &config, Mode::HS, address, Denied::Illegal);
+            rejects(&mut state, &config, Mode::VS, address, Denied::Illegal);
+            accepts(&mut state, &config, Mode::M, address);
+        }
+    }
+
+    #[test]
+    fn hstateen_withholds_with_virtual_instructions() {
+        let (mut state, config) = hart();
+        state.mstateen[0] = SE | ENVCFG;
+        for address in [SENVCFG, SSTATEEN0] {
+            rejects(&mut state, &config, Mode::VS, address, Denied::Virtual);
+            accepts(&mut state, &config, Mode::HS, address);
+        }
+        state.hstateen[0] = SE | ENVCFG;
+        accepts(&mut state, &config, Mode::VS, SENVCFG);
+        accepts(&mut state, &config, Mode::VS, SSTATEEN0);
+        rejects(&mut state, &config, Mode::VS, HENVCFG, Denied::Virtual);
+    }
+
+    #[test]
+    fn without_state_enables_nothing_is_withheld() {
+        let (mut state, mut config) = hart();
+        config.isa = config.isa.without(Extension::Smstateen);
+        accepts(&mut state, &config, Mode::HS, HSTATEEN0);
+        rejects(&mut state, &config, Mode::M, MSTATEEN0, Denied::Illegal);
+        config.isa = config.isa.without(Extension::Ssstateen);
+        accepts(&mut state, &config, Mode::VS, SENVCFG);
+        rejects(&mut state, &config, Mode::M, SSTATEEN0, Denied::Illegal);
+    }
+
+    #[test]
+    fn the_comparators_need_stce_and_tm() {
+        let (mut state, config) = hart();
+        accepts(&mut state, &config, Mode::M, VSTIMECMP);
+        csr::write(&mut state, &config, MCOUNTEREN, counteren::TM).unwrap();
+        rejects(&mut state, &config, Mode::HS, STIMECMP, Denied::Illegal);
+        rejects(&mut state, &config, Mode::VS, STIMECMP, Denied::Illegal);
+        state.menvcfg = envcfg::STCE;
+        accepts(&mut state, &config, Mode::HS, STIMECMP);
+        accepts(&mut state, &config, Mode::HS, VSTIMECMP);
+        rejects(&mut state, &config, Mode::VS, STIMECMP, Denied::Virtual);
+        state.henvcfg = envcfg::STCE;
+        rejects(&mut state, &config, Mode::VS, STIMECMP, Denied::Virtual);
+        state.hcounteren = counteren::TM;
+        accepts(&mut state, &config, Mode::VS, STIMECMP);
+        rejects(&mut state, &config, Mode::VS, VSTIMECMP, Denied::Virtual);
+        rejects(&mut state, &config, Mode::U, STIMECMP, Denied::Illegal);
+    }
+
+    #[test]
+    fn a_guest_reaches_vstimecmp() {
+        let (mut state, config) = hart();
+        (state.menvcfg, state.henvcfg) = (envcfg::STCE, envcfg::STCE);
+        (state.mcounteren, state.hcounteren) = (counteren::TM, counteren::TM);
+        state.mode = Mode::VS;
+        assert_eq!(csr::write(&mut state, &config, STIMECMP, 9), Ok(Effects::TIMER | Effects::INTERRUPTS));
+        assert_eq!((state.stimecmp, state.vstimecmp), (0, 9));
+    }
+}

@@ -1,0 +1,94 @@
+//! Which registers exist, and which fields of others withhold them. The privilege in the address is checked elsewhere.
+//!
+//! Each gate says Illegal where HS-mode could not access the register either, and Virtual where a field of the
+//! hypervisor withholds it from V = 1 only.
+
+use arch::csr::{self, counteren, envcfg, stateen};
+use arch::{Extension, Mode, Privilege};
+
+use super::environment;
+use crate::{Config, Denied, State, permit};
+
+pub type Verdict = Result<(), Denied>;
+
+const fn require(allowed: bool, denied: Denied) -> Verdict {
+    if allowed { Ok(()) } else { Err(denied) }
+}
+
+/// A register of the base architecture: there, unless it is at the hypervisor's level and there is none.
+pub const fn base(config: &Config, address: u16) -> Verdict {
+    require(csr::privilege(address) != super::HYPERVISOR || config.isa.has(Extension::H), Denied::Illegal)
+}
+
+/// A register of `extension`, and of the hypervisor extension if it is at that level.
+pub fn having(config: &Config, address: u16, extension: Extension) -> Verdict {
+    require(config.has(extension), Denied::Illegal)?;
+    base(config, address)
+}
+
+/// `fflags`, `frm`, `fcsr`: FS.
+///
+/// H extension, "Trap Cause Codes": "If an instruction is prevented from executing because FS or VS is zero in either
+/// `sstatus` or `vsstatus`, the exception raised is always an illegal-instruction exception".
+pub fn float(state: &State, config: &Config) -> Verdict {
+    require(config.has(Extension::F) && state.fp_enabled(), Denied::Illegal)
+}
+
+/// `cycle`, `time`, `instret`, `hpmcounter`: the bit of each `xcounteren` above the current mode.
+pub fn counter(state: &State, config: &Config, address: u16, extension: Extension) -> Verdict {
+    require(config.has(extension), Denied::Illegal)?;
+    let enabled = |counteren: u64| counteren >> (address & 31) & 1 != 0;
+    let mode = state.mode;
+    require(mode == Mode::M || enabled(state.mcounteren), Denied::Illegal)?;
+    require(!mode.virt || enabled(state.hcounteren), Denied::Virtual)?;
+    let by_user = mode.privilege == Privilege::User;
+    require(!by_user || enabled(state.scounteren), if mode.virt { Denied::Virtual } else { Denied::Illegal })
+}
+
+/// `stimecmp` and `vstimecmp`: STCE and TM, at the machine's and at the hypervisor's level.
+pub fn timer(state: &State, config: &Config, address: u16) -> Verdict {
+    having(config, address, Extension::Sstc)?;
+    let by_machine = state.menvcfg & envcfg::STCE != 0 && state.mcounteren & counteren::TM != 0;
+    require(state.mode == Mode::M || by_machine, Denied::Illegal)?;
+    let by_hypervisor = state.henvcfg() & envcfg::STCE != 0 && state.hcounteren & counteren::TM != 0;
+    require(!state.mode.virt || by_hypervisor, Denied::Virtual)
+}
+
+/// `satp`: TVM and VTVM, with the exceptions of SFENCE.VMA.
+pub const fn satp(state: &State) -> Verdict {
+    permit::sfence_vma(state)
+}
+
+/// `hgatp`: TVM, with the exceptions of HFENCE.GVMA.
+pub fn hgatp(state: &State, config: &Config) -> Verdict {
+    base(config, csr::HGATP)?;
+    permit::hfence_gvma(state)
+}
+
+/// A register that `bit` of `mstateen[index]` withholds from all below M-mode, and of `hstateen[index]` from V = 1.
+fn enabled(state: &State, config: &Config, index: usize, bit: u64) -> Verdict {
+    if !config.has(Extension::Ssstateen) {
+        return Ok(());
+    }
+    let by_machine = environment::mstateen(state, config, index) & bit != 0;
+    require(state.mode == Mode::M || by_machine, Denied::Illegal)?;
+    require(!state.mode.virt || environment::hstateen(state, config, index) & bit != 0, Denied::Virtual)
+}
+
+/// `senvcfg` and `henvcfg`: ENVCFG.
+pub fn environment(state: &State, config: &Config, address: u16) -> Verdict {
+    base(config, address)?;
+    enabled(state, config, 0, stateen::ENVCFG)
+}
+
+/// `sstateen` and `hstateen`: SE of the register with the same number.
+pub fn state_enable(state: &State, config: &Config, address: u16) -> Verdict {
+    having(config, address, Extension::Ssstateen)?;
+    enabled(state, config, environment::number(address), stateen::SE)
+}
+
+/// `pmpaddr`, and `pmpcfg` with even numbers: "`pmpcfg1`, `pmpcfg3`, ... are illegal" on RV64.
+pub const fn pmp(config: &Config, address: u16) -> Verdict {
+    let odd_config = address < csr::PMPADDR0 && address & 1 != 0;
+    require(config.pmp_entries > 0 && !odd_config, Denied::Illegal)
+}

@@ -1,0 +1,202 @@
+//! Control and status registers: what reading and writing each one does.
+//!
+//! Privileged architecture, "CSR Listing" and the chapters it names. The private `table` has one row per register; the
+//! other files say, by subject, who may access a register, what it shows and what it accepts. Where the manual lets an
+//! implementation choose (WARL), the choice is Spike's unless a comment says otherwise. Not there: debug triggers
+//! (Sdtrig), indirect access (Smcsrind), AIA.
+
+mod atp;
+mod counters;
+mod environment;
+mod float;
+mod gate;
+mod identity;
+mod interrupts;
+mod pmp;
+mod status;
+mod table;
+#[cfg(test)]
+mod testing;
+mod traps;
+
+use arch::csr::{self as name, ip};
+use arch::{Mode, Privilege};
+
+use crate::{Config, Denied, Effects, State};
+
+/// Reads the CSR at `address` as the current mode sees it. Reading changes nothing.
+///
+/// # Errors
+/// [`Denied`] where [`check`] says so.
+pub fn read(state: &State, config: &Config, address: u16) -> Result<u64, Denied> {
+    check(state, config, address, false)?;
+    Ok(table::load(state, config, reached(state.mode, address)))
+}
+
+/// Writes what `value` becomes as the register's legal value. Answers what may have changed.
+///
+/// # Errors
+/// [`Denied`] where [`check`] says so; then nothing changed.
+pub fn write(state: &mut State, config: &Config, address: u16, value: u64) -> Result<Effects, Denied> {
+    check(state, config, address, true)?;
+    Ok(table::store(state, config, reached(state.mode, address), value))
+}
+
+/// The value that CSRRS and CSRRC modify, where access was allowed: [`read`]'s, except in `mip`.
+///
+/// "Machine Interrupt (`mip` and `mie`) Registers": "Only the software-writable SEIP bit participates in the
+/// read-modify-write sequence of a CSRRS or CSRRC instruction." No other register shows a wire in a bit that can be
+/// written.
+pub fn read_for_modify(state: &State, config: &Config, address: u16) -> u64 {
+    let value = table::load(state, config, reached(state.mode, address));
+    if address == name::MIP { value & !ip::SEIP | state.mip & ip::SEIP } else { value }
+}
+
+/// Whether the current mode may access the CSR at `address`; `writes` says whether the access writes.
+///
+/// # Errors
+/// [`Denied::Virtual`] where V = 1 and HS-mode could do the same access (H extension, "Trap Cause Codes"), otherwise
+/// [`Denied::Illegal`].
+pub fn check(state: &State, config: &Config, address: u16, writes: bool) -> Result<(), Denied> {
+    if writes && name::is_read_only(address) {
+        return Err(Denied::Illegal);
+    }
+    let granted = table::gate(state, config, address);
+    let needed = name::privilege(address);
+    if level(state.mode) >= needed || granted == Err(Denied::Illegal) {
+        return granted;
+    }
+    let of_supervisor = needed <= HYPERVISOR;
+    Err(if state.mode.virt && of_supervisor { Denied::Virtual } else { Denied::Illegal })
+}
+
+/// The level of HS-mode in an address.
+const HYPERVISOR: u8 = 2;
+
+/// The privilege of `mode` as addresses have it: HS-mode is above VS-mode.
+const fn level(mode: Mode) -> u8 {
+    match mode {
+        Mode { privilege: Privilege::Supervisor, virt: false } => HYPERVISOR,
+        Mode { privilege, .. } => privilege as u8,
+    }
+}
+
+/// The register that an access to `address` reaches: VS-mode's own in place of the supervisor's.
+///
+/// H extension, "Virtual Supervisor CSRs": "When V=1, the VS CSRs substitute for the corresponding supervisor CSRs".
+const fn reached(mode: Mode, address: u16) -> u16 {
+    match address {
+        name::SSTATUS
+        | name::SIE
+        | name::STVEC
+        | name::SSCRATCH
+        | name::SEPC
+        | name::SCAUSE
+        | name::STVAL
+        | name::SIP
+        | name::STIMECMP
+        | name::SATP
+            if mode.virt =>
+        {
+            address + (name::VSSTATUS - name::SSTATUS)
+        }
+        _ => address,
+    }
+}
+
+/// Puts the bits of `mask` in place of the register's. Answers which bits changed.
+const fn replace(register: &mut u64, mask: u64, value: u64) -> u64 {
+    let changed = (*register ^ value) & mask;
+    *register ^= changed;
+    changed
+}
+
+/// [`replace`], with `effects` where something changed.
+const fn update(register: &mut u64, mask: u64, value: u64, effects: Effects) -> Effects {
+    effects.when(replace(register, mask, value) != 0)
+}
+
+/// Stores a value that nobody caches consequences of.
+const fn set(register: &mut u64, value: u64) -> Effects {
+    *register = value;
+    Effects::NONE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{hart, rejects};
+    use super::*;
+    use arch::csr;
+
+    #[test]
+    fn a_register_nobody_has_is_illegal_in_every_mode() {
+        let (mut state, config) = hart();
+        for mode in [Mode::M, Mode::HS, Mode::U, Mode::VS, Mode::VU] {
+            state.mode = mode;
+            assert_eq!(read(&state, &config, csr::TSELECT), Err(Denied::Illegal));
+            assert_eq!(read(&state, &config, csr::PMPCFG0 + 1), Err(Denied::Illegal));
+        }
+    }
+
+    #[test]
+    fn every_register_with_a_name_has_a_row() {
+        let (mut state, config) = hart();
+        state.mstatus = csr::status::FS;
+        let absent = |address| check(&state, &config, address, false).is_err();
+        let odd_pmpcfg = |address| (csr::PMPCFG0..csr::PMPADDR0).contains(&address) && address & 1 != 0;
+        let triggers = csr::TSELECT..=csr::TINFO;
+        for address in (0..0x1000).filter(|&address| csr::name(address).is_some()) {
+            assert_eq!(absent(address), odd_pmpcfg(address) || triggers.contains(&address), "{address:#x}");
+        }
+    }
+
+    #[test]
+    fn the_hypervisors_registers_are_virtual_for_guests_and_illegal_for_users() {
+        let (mut state, config) = hart();
+        for address in [csr::HSTATUS, csr::VSSTATUS, csr::HGATP, csr::HGEIP] {
+            rejects(&mut state, &config, Mode::VS, address, Denied::Virtual);
+            rejects(&mut state, &config, Mode::VU, address, Denied::Virtual);
+            rejects(&mut state, &config, Mode::U, address, Denied::Illegal);
+        }
+    }
+
+    #[test]
+    fn the_supervisors_registers_are_virtual_in_vu_mode() {
+        let (mut state, config) = hart();
+        rejects(&mut state, &config, Mode::VU, csr::SEPC, Denied::Virtual);
+        rejects(&mut state, &config, Mode::U, csr::SEPC, Denied::Illegal);
+    }
+
+    #[test]
+    fn the_machines_registers_are_illegal_below() {
+        let (mut state, config) = hart();
+        for mode in [Mode::HS, Mode::U, Mode::VS, Mode::VU] {
+            rejects(&mut state, &config, mode, csr::MSCRATCH, Denied::Illegal);
+        }
+    }
+
+    #[test]
+    fn a_write_to_a_read_only_register_is_illegal_even_for_a_guest() {
+        let (mut state, config) = hart();
+        state.mode = Mode::VS;
+        assert_eq!(write(&mut state, &config, csr::HGEIP, 0), Err(Denied::Illegal));
+    }
+
+    #[test]
+    fn without_the_hypervisor_extension_its_registers_are_absent() {
+        let (state, mut config) = hart();
+        config.isa = config.isa.without(arch::Extension::H);
+        for address in [csr::HSTATUS, csr::VSATP, csr::MTINST, csr::MTVAL2, csr::VSTIMECMP] {
+            assert_eq!(read(&state, &config, address), Err(Denied::Illegal));
+        }
+    }
+
+    #[test]
+    fn a_guest_reaches_its_own_supervisor_registers() {
+        let (mut state, config) = hart();
+        state.mode = Mode::VS;
+        write(&mut state, &config, csr::SSCRATCH, 7).unwrap();
+        assert_eq!((state.vs.scratch, state.s.scratch), (7, 0));
+        assert_eq!(read(&state, &config, csr::SSCRATCH), Ok(7));
+    }
+}

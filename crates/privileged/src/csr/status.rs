@@ -1,0 +1,154 @@
+//! `mstatus`, `sstatus`, `vsstatus`, `hstatus`.
+//!
+//! Privileged architecture, "Machine Status (`mstatus` and `mstatush`) Registers" and "Supervisor Status (`sstatus`)
+//! Register"; H extension, "Hypervisor Status (`hstatus`) Register" and "Virtual Supervisor Status (`vsstatus`)
+//! Register". VS and XS are 0 and every mode is little-endian.
+
+use arch::Extension;
+use arch::csr::{hstatus as h, status};
+
+use super::replace;
+use crate::{Config, Effects, State};
+
+/// What can be written in `sstatus` and `vsstatus`. FS does not exist without F. (In Spike S-mode suffices.)
+fn supervisor_fields(config: &Config) -> u64 {
+    const ALWAYS: u64 = status::SIE | status::SPIE | status::SPP | status::SUM | status::MXR;
+    ALWAYS | config.bits_if(Extension::F, status::FS)
+}
+
+/// What can be written in `mstatus`.
+fn machine_fields(config: &Config) -> u64 {
+    const ALWAYS: u64 =
+        status::MIE | status::MPIE | status::MPP | status::MPRV | status::TVM | status::TW | status::TSR;
+    supervisor_fields(config) | ALWAYS | config.bits_if(Extension::H, status::GVA | status::MPV)
+}
+
+/// What all three registers show above what is stored: UXL, and SD where FS is Dirty.
+const fn shown(stored: u64) -> u64 {
+    let dirty = stored & status::FS == status::FS;
+    stored | status::UXL_64 | if dirty { status::SD } else { 0 }
+}
+
+pub const fn mstatus(state: &State) -> u64 {
+    shown(state.mstatus) | status::SXL_64
+}
+
+pub fn sstatus(state: &State, config: &Config) -> u64 {
+    shown(state.mstatus & supervisor_fields(config))
+}
+
+pub const fn vsstatus(state: &State) -> u64 {
+    shown(state.vsstatus)
+}
+
+/// MPP never holds the reserved 2; U-mode takes its place.
+pub fn write_mstatus(state: &mut State, config: &Config, value: u64) -> Effects {
+    let reserved = value & status::MPP == 2 << status::MPP_SHIFT;
+    let legal = if reserved { value & !status::MPP } else { value };
+    effects(replace(&mut state.mstatus, machine_fields(config), legal))
+}
+
+pub fn write_sstatus(state: &mut State, config: &Config, value: u64) -> Effects {
+    effects(replace(&mut state.mstatus, supervisor_fields(config), value))
+}
+
+pub fn write_vsstatus(state: &mut State, config: &Config, value: u64) -> Effects {
+    effects(replace(&mut state.vsstatus, supervisor_fields(config), value))
+}
+
+/// The effects of changing these bits of any of the three.
+const fn effects(changed: u64) -> Effects {
+    const TRANSLATION: u64 = status::MPP | status::MPV | status::MPRV | status::SUM | status::MXR;
+    let translation = Effects::TRANSLATION.when(changed & TRANSLATION != 0);
+    let interrupts = Effects::INTERRUPTS.when(changed & (status::MIE | status::SIE) != 0);
+    translation.and(interrupts).and(Effects::FP.when(changed & status::FS != 0))
+}
+
+pub const fn hstatus(state: &State) -> u64 {
+    state.hstatus | h::VSXL_64
+}
+
+/// VGEIN keeps its value where the new one is above GEILEN.
+pub fn write_hstatus(state: &mut State, config: &Config, value: u64) -> Effects {
+    const ALWAYS: u64 = h::GVA | h::SPV | h::SPVP | h::HU | h::VTVM | h::VTW | h::VTSR;
+    let supported = (value & h::VGEIN) >> h::VGEIN_SHIFT <= u64::from(config.guest_external_interrupts);
+    let fields = ALWAYS | if supported { h::VGEIN } else { 0 };
+    let changed = replace(&mut state.hstatus, fields, value);
+    Effects::TRANSLATION.when(changed & h::SPVP != 0) | Effects::INTERRUPTS.when(changed & h::VGEIN != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csr;
+    use crate::csr::testing::{hart, legalised};
+    use arch::Mode;
+    use arch::csr::{HSTATUS, MSTATUS, SSTATUS, VSSTATUS};
+
+    #[test]
+    fn the_widths_and_sd_are_derived() {
+        let (mut state, config) = hart();
+        assert_eq!(legalised(&mut state, &config, MSTATUS, 0), 0xa_0000_0000);
+        assert_eq!(legalised(&mut state, &config, MSTATUS, status::FS), 1 << 63 | 0xa_0000_6000);
+        assert_eq!(csr::read(&state, &config, SSTATUS), Ok(1 << 63 | 0x2_0000_6000));
+    }
+
+    #[test]
+    fn writable_fields_are_those_of_the_manual() {
+        let (mut state, config) = hart();
+        // GVA, MPV; TSR to MPRV; FS; MPP (3); SPP, MPIE, SPIE, MIE, SIE; and the derived ones.
+        assert_eq!(legalised(&mut state, &config, MSTATUS, u64::MAX), 1 << 63 | 0xca_007e_79aa);
+        assert_eq!(csr::read(&state, &config, SSTATUS), Ok(1 << 63 | 0x2_000c_6122));
+    }
+
+    #[test]
+    fn reserved_mpp_becomes_user() {
+        let (mut state, config) = hart();
+        assert_eq!(legalised(&mut state, &config, MSTATUS, 2 << 11) & status::MPP, 0);
+    }
+
+    #[test]
+    fn sstatus_leaves_the_machines_fields_alone() {
+        let (mut state, config) = hart();
+        state.mstatus = status::MIE | status::MPRV;
+        csr::write(&mut state, &config, SSTATUS, !status::SIE).unwrap();
+        assert_eq!(
+            state.mstatus & (status::MIE | status::MPRV | status::TVM | status::SIE),
+            status::MIE | status::MPRV
+        );
+    }
+
+    #[test]
+    fn without_f_there_is_no_fs() {
+        let (mut state, mut config) = hart();
+        config.isa = config.isa.without(Extension::F);
+        assert_eq!(legalised(&mut state, &config, MSTATUS, status::FS) & (status::FS | status::SD), 0);
+    }
+
+    #[test]
+    fn a_guest_reaches_vsstatus() {
+        let (mut state, config) = hart();
+        state.mode = Mode::VS;
+        let effects = csr::write(&mut state, &config, SSTATUS, status::SUM | status::SIE).unwrap();
+        assert_eq!(effects, Effects::TRANSLATION | Effects::INTERRUPTS);
+        assert_eq!((state.mstatus, state.vsstatus), (0, status::SUM | status::SIE));
+        state.mode = Mode::HS;
+        assert_eq!(csr::read(&state, &config, VSSTATUS), Ok(status::SUM | status::SIE | status::UXL_64));
+    }
+
+    #[test]
+    fn an_unchanged_status_has_no_effects() {
+        let (mut state, config) = hart();
+        let old = csr::read(&state, &config, MSTATUS).unwrap();
+        assert_eq!(csr::write(&mut state, &config, MSTATUS, old), Ok(Effects::NONE));
+    }
+
+    #[test]
+    fn vgein_stays_within_geilen() {
+        let (mut state, mut config) = hart();
+        assert_eq!(legalised(&mut state, &config, HSTATUS, u64::MAX), 0x2_0070_03c0);
+        config.guest_external_interrupts = 2;
+        assert_eq!(legalised(&mut state, &config, HSTATUS, 2 << 12), 0x2_0000_2000);
+        assert_eq!(legalised(&mut state, &config, HSTATUS, 3 << 12), 0x2_0000_2000);
+    }
+}

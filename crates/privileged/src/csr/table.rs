@@ -1,0 +1,172 @@
+//! The registers, one row each: address, who may access it, what it shows, what a write does.
+//!
+//! A row is `address => gate, value read, effects of the write;`. The rows become one `match` for each of the three, so
+//! a register that lacks one does not compile. The privilege in the address and the bits that make a register read-only
+//! are checked before; VS-mode's own registers have been put in the place of the supervisor's.
+
+use arch::Extension::{H, Smepmp, Smstateen, Sscofpmf, Zicntr, Zihpm};
+use arch::csr as c;
+
+use super::environment::{self as env, number};
+use super::traps::{bank, bank_mut};
+use super::{atp, counters, float, gate, identity, interrupts as int, pmp, set, status, traps, update};
+use crate::interrupt::pending;
+use crate::{Config, Denied, Effects, State};
+
+const HPMCOUNTER31: u16 = c::HPMCOUNTER3 + 28;
+const MHPMCOUNTER31: u16 = c::MHPMCOUNTER3 + 28;
+const MHPMEVENT31: u16 = c::MHPMEVENT3 + 28;
+const MSTATEEN3: u16 = c::MSTATEEN0 + 3;
+const HSTATEEN3: u16 = c::HSTATEEN0 + 3;
+const SSTATEEN3: u16 = c::SSTATEEN0 + 3;
+const PMPCFG15: u16 = c::PMPCFG0 + 15;
+const PMPADDR63: u16 = c::PMPADDR0 + 63;
+
+/// A write that changes nothing: to a register that is read-only by its address (and never gets here) or by its nature.
+const IGNORED: Effects = Effects::NONE;
+/// A comparator or what it is compared with changed.
+const TIMER: Effects = Effects::TIMER.and(Effects::INTERRUPTS);
+
+macro_rules! registers {
+    (($state:ident, $config:ident, $address:ident, $value:ident)
+     $($pattern:pat => $gate:expr, $read:expr, $write:expr;)*) => {
+        /// Whether the register exists and no field of another one withholds it.
+        pub fn gate($state: &State, $config: &Config, $address: u16) -> gate::Verdict {
+            match $address {
+                $($pattern => $gate,)*
+                _ => Err(Denied::Illegal),
+            }
+        }
+
+        /// What the register shows.
+        pub fn load($state: &State, $config: &Config, $address: u16) -> u64 {
+            match $address {
+                $($pattern => $read,)*
+                _ => 0,
+            }
+        }
+
+        /// Writes what `value` becomes.
+        pub fn store($state: &mut State, $config: &Config, $address: u16, $value: u64) -> Effects {
+            match $address {
+                $($pattern => $write,)*
+                _ => IGNORED,
+            }
+        }
+    };
+}
+
+registers! { (state, config, address, value)
+    // Unprivileged.
+    c::FFLAGS => gate::float(state, config), state.fflags.into(), float::write_fflags(state, value);
+    c::FRM => gate::float(state, config), state.frm.into(), float::write_frm(state, value);
+    c::FCSR => gate::float(state, config), float::fcsr(state), float::write_fcsr(state, value);
+    c::CYCLE => gate::counter(state, config, address, Zicntr), counters::cycle(state), IGNORED;
+    c::TIME => gate::counter(state, config, address, Zicntr), counters::time(state), IGNORED;
+    c::INSTRET => gate::counter(state, config, address, Zicntr), counters::instret(state), IGNORED;
+    c::HPMCOUNTER3..=HPMCOUNTER31 => gate::counter(state, config, address, Zihpm), 0, IGNORED;
+
+    // Trap handling, at each level.
+    c::MTVEC | c::STVEC | c::VSTVEC =>
+        gate::base(config, address), bank(state, address).tvec,
+        set(&mut bank_mut(state, address).tvec, traps::tvec(value));
+    c::MSCRATCH | c::SSCRATCH | c::VSSCRATCH =>
+        gate::base(config, address), bank(state, address).scratch,
+        set(&mut bank_mut(state, address).scratch, value);
+    c::MEPC | c::SEPC | c::VSEPC =>
+        gate::base(config, address), bank(state, address).epc,
+        set(&mut bank_mut(state, address).epc, traps::epc(config, value));
+    c::MCAUSE | c::SCAUSE | c::VSCAUSE =>
+        gate::base(config, address), bank(state, address).cause,
+        set(&mut bank_mut(state, address).cause, value);
+    c::MTVAL | c::STVAL | c::VSTVAL =>
+        gate::base(config, address), bank(state, address).tval,
+        set(&mut bank_mut(state, address).tval, value);
+    c::MTVAL2 | c::HTVAL =>
+        gate::having(config, address, H), bank(state, address).tval2,
+        set(&mut bank_mut(state, address).tval2, value);
+    c::MTINST | c::HTINST =>
+        gate::having(config, address, H), bank(state, address).tinst,
+        set(&mut bank_mut(state, address).tinst, value);
+
+    // Supervisor.
+    c::SSTATUS =>
+        gate::base(config, address), status::sstatus(state, config),
+        status::write_sstatus(state, config, value);
+    c::SIE => gate::base(config, address), int::sie(state), int::write_sie(state, value);
+    c::SIP => gate::base(config, address), int::sip(state, config), int::write_sip(state, value);
+    c::SCOUNTEREN =>
+        gate::base(config, address), state.scounteren,
+        counters::write_enables(&mut state.scounteren, config, value);
+    c::SENVCFG => gate::environment(state, config, address), state.senvcfg, env::write_senvcfg(state, config, value);
+    c::SSTATEEN0..=SSTATEEN3 => gate::state_enable(state, config, address), 0, IGNORED;
+    c::STIMECMP => gate::timer(state, config, address), state.stimecmp, update(&mut state.stimecmp, !0, value, TIMER);
+    c::SATP => gate::satp(state), state.satp, atp::write_satp(state, config, value);
+    c::SCOUNTOVF => gate::having(config, address, Sscofpmf), counters::scountovf(state), IGNORED;
+
+    // Virtual supervisor.
+    c::VSSTATUS => gate::base(config, address), status::vsstatus(state), status::write_vsstatus(state, config, value);
+    c::VSIE => gate::base(config, address), int::vsie(state), int::write_vsie(state, value);
+    c::VSIP => gate::base(config, address), int::vsip(state, config), int::write_vsip(state, value);
+    c::VSTIMECMP =>
+        gate::timer(state, config, address), state.vstimecmp,
+        update(&mut state.vstimecmp, !0, value, TIMER);
+    c::VSATP => gate::base(config, address), state.vsatp, atp::write_vsatp(state, config, value);
+
+    // Hypervisor.
+    c::HSTATUS => gate::base(config, address), status::hstatus(state), status::write_hstatus(state, config, value);
+    c::HEDELEG => gate::base(config, address), state.hedeleg, set(&mut state.hedeleg, value & traps::HEDELEG);
+    c::HIDELEG => gate::base(config, address), state.hideleg, int::write_hideleg(state, value);
+    c::HIE => gate::base(config, address), int::hie(state), int::write_hie(state, value);
+    c::HIP => gate::base(config, address), int::hip(state, config), int::write_hip(state, value);
+    c::HVIP => gate::base(config, address), int::hvip(state), int::write_hvip(state, value);
+    c::HGEIE => gate::base(config, address), state.hgeie, int::write_hgeie(state, config, value);
+    c::HGEIP => gate::base(config, address), int::hgeip(state, config), IGNORED;
+    c::HTIMEDELTA =>
+        gate::base(config, address), state.htimedelta,
+        update(&mut state.htimedelta, !0, value, TIMER.and(Effects::COUNTERS));
+    c::HCOUNTEREN =>
+        gate::base(config, address), state.hcounteren,
+        counters::write_enables(&mut state.hcounteren, config, value);
+    c::HENVCFG => gate::environment(state, config, address), state.henvcfg(), env::write_henvcfg(state, config, value);
+    c::HSTATEEN0..=HSTATEEN3 =>
+        gate::state_enable(state, config, address), env::hstateen(state, config, number(address)),
+        env::write_hstateen(state, config, number(address), value);
+    c::HGATP => gate::hgatp(state, config), state.hgatp, atp::write_hgatp(state, config, value);
+
+    // Machine.
+    c::MSTATUS => gate::base(config, address), status::mstatus(state), status::write_mstatus(state, config, value);
+    c::MISA => gate::base(config, address), identity::misa(config), IGNORED;
+    c::MEDELEG => gate::base(config, address), state.medeleg, set(&mut state.medeleg, value & traps::medeleg(config));
+    c::MIDELEG => gate::base(config, address), state.mideleg(config), int::write_mideleg(state, config, value);
+    c::MIE => gate::base(config, address), state.mie, int::write_mie(state, config, value);
+    c::MIP => gate::base(config, address), pending(state, config), int::write_mip(state, config, value);
+    c::MCOUNTEREN =>
+        gate::base(config, address), state.mcounteren,
+        counters::write_enables(&mut state.mcounteren, config, value);
+    c::MCOUNTINHIBIT =>
+        gate::base(config, address), state.mcountinhibit,
+        counters::write_mcountinhibit(state, config, value);
+    c::MHPMEVENT3..=MHPMEVENT31 =>
+        gate::base(config, address), counters::mhpmevent(state, address),
+        counters::write_mhpmevent(state, config, address, value);
+    c::MCYCLE => gate::base(config, address), counters::cycle(state), counters::write_mcycle(state, value);
+    c::MINSTRET => gate::base(config, address), counters::instret(state), counters::write_minstret(state, value);
+    c::MHPMCOUNTER3..=MHPMCOUNTER31 => gate::base(config, address), 0, IGNORED;
+    c::MENVCFG => gate::base(config, address), state.menvcfg, env::write_menvcfg(state, config, value);
+    c::MSTATEEN0..=MSTATEEN3 =>
+        gate::having(config, address, Smstateen), state.mstateen[number(address)],
+        env::write_mstateen(state, number(address), value);
+    c::PMPCFG0..=PMPCFG15 =>
+        gate::pmp(config, address), pmp::pmpcfg(state, address),
+        pmp::write_pmpcfg(state, config, address, value);
+    c::PMPADDR0..=PMPADDR63 =>
+        gate::pmp(config, address), pmp::pmpaddr(state, address),
+        pmp::write_pmpaddr(state, config, address, value);
+    c::MSECCFG => gate::having(config, address, Smepmp), state.mseccfg, pmp::write_mseccfg(state, config, value);
+    c::MVENDORID => gate::base(config, address), config.ids.vendor, IGNORED;
+    c::MARCHID => gate::base(config, address), config.ids.arch, IGNORED;
+    c::MIMPID => gate::base(config, address), config.ids.implementation, IGNORED;
+    c::MHARTID => gate::base(config, address), config.hart_id, IGNORED;
+    c::MCONFIGPTR => gate::base(config, address), 0, IGNORED;
+}

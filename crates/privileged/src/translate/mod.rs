@@ -1,0 +1,12 @@
+//! Address translation and protection: what a virtual address means, and why it may mean nothing.
+//!
+//! Privileged architecture, "Virtual Address Translation Process"; H extension, "Two-Stage Address Translation". A
+//! [`Request`] says what an access asks for, [`walk`] answers with a [`Translation`] or the trap to take.
+
+mod fault;
+mod request;
+mod walk;
+
+pub use fault::{Failure, Implicit, Stage, WalkError, access_fault, trap};
+pub use request::{Access, Request};
+pub use walk::{PageMemory, Translation, walk};

@@ -1,0 +1,373 @@
+//! The page-table walker: one for every stage.
+//!
+//! Privileged architecture, "Virtual Address Translation Process", "Svnapot", "Svpbmt", "Svadu"; H extension, "Two-Stage Address
+//! Translation". The steps named in comments are those of the first.
+
+use arch::addr::PAGE_SHIFT;
+use arch::csr::{atp, envcfg};
+use arch::isa::Extension;
+use arch::pte::{self, Pte, Scheme};
+use arch::{GuestPhys, Phys, Privilege, Trap};
+
+use super::{Access, Failure, Implicit, Request, Stage, WalkError, trap};
+use crate::{Config, State, pmp};
+
+/// How the walker reaches page tables in physical memory.
+pub trait PageMemory {
+    /// Reads an entry. `None`: no memory there.
+    fn read_pte(&mut self, at: Phys) -> Option<u64>;
+
+    /// Replaces an entry if it is still `old`. `Some(false)`: it changed meanwhile; `None`: no writable memory there.
+    fn update_pte(&mut self, at: Phys, old: u64, new: u64) -> Option<bool>;
+}
+
+/// What an address translates to, and what may be remembered about its page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Translation {
+    /// Where the access goes.
+    pub phys: Phys,
+    /// The address bits that are an offset in the first stage's page: a fence of any address with the same upper bits
+    /// is a fence of this translation.
+    pub page_bits: u32,
+    /// Whether later loads like the request may use this translation.
+    pub readable: bool,
+    /// Whether later stores like the request may use this translation: D is set in every stage.
+    pub writable: bool,
+    /// Whether later fetches like the request may use this translation. No answer for HLVX, which may read pages that may
+    /// not be fetched from: user pages, with SUM.
+    pub executable: bool,
+}
+
+/// Offset bits of a translation without page tables: nothing in it depends on the address.
+const BARE_BITS: u32 = 30;
+
+/// Translates `request`'s address, setting A and D of page-table entries where the hart does that.
+///
+/// # Errors
+/// The trap to take. Whether PMP and the bus permit the access itself is the caller's question.
+pub fn walk(
+    state: &State,
+    config: &Config,
+    request: &Request,
+    memory: &mut impl PageMemory,
+) -> Result<Translation, Trap> {
+    let mut walker = Walker { state, config, request, memory };
+    loop {
+        match walker.translate() {
+            Ok(translation) => return Ok(translation),
+            Err(Stop::Failed(failure)) => return Err(trap(request, failure)),
+            // Step 9: "If the comparison fails, return to step 2."
+            Err(Stop::Changed) => {}
+        }
+    }
+}
+
+/// Why a walk ends early.
+enum Stop {
+    /// The access may not be.
+    Failed(Failure),
+    /// Somebody else changed an entry between its check and its update.
+    Changed,
+}
+
+/// Which page table it is that the walker is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    /// That of `satp`.
+    Supervisor,
+    /// That of `vsatp`: its addresses are guest-physical.
+    VirtualSupervisor,
+    /// That of `hgatp`, for the access itself or for one that the VS-stage makes.
+    Guest(Option<Implicit>),
+}
+
+/// One stage of a translation: its page table and what is asked of its leaf.
+#[derive(Clone, Copy)]
+struct Tree {
+    table: Table,
+    scheme: Scheme,
+    root: u64,
+    address: u64,
+    /// `xenvcfg` that governs this stage.
+    envcfg: u64,
+    access: Access,
+    hlvx: bool,
+    mxr: bool,
+}
+
+/// What a leaf permits.
+#[derive(Clone, Copy)]
+struct Rights {
+    read: bool,
+    write: bool,
+    execute: bool,
+    /// HLVX.
+    read_code: bool,
+}
+
+/// What one stage makes of an address.
+#[derive(Clone, Copy)]
+struct Leaf {
+    address: u64,
+    page_bits: u32,
+    rights: Rights,
+}
+
+impl Leaf {
+    /// A stage that is Bare.
+    const fn bare(address: u64) -> Leaf {
+        let rights = Rights { read: true, write: true, execute: true, read_code: true };
+        Leaf { address, page_bits: BARE_BITS, rights }
+    }
+
+    /// The whole translation, if this stage's result went on to `next`.
+    const fn then(self, next: Leaf) -> Translation {
+        Translation {
+            phys: Phys(next.address),
+            page_bits: self.page_bits,
+            readable: self.rights.read && next.rights.read,
+            writable: self.rights.write && next.rights.write,
+            executable: self.rights.execute && next.rights.execute,
+        }
+    }
+}
+
+impl Tree {
+    const fn fail(&self, error: WalkError) -> Stop {
+        let stage = match self.table {
+            Table::Guest(implicit) => Stage::Guest { gpa: GuestPhys(self.address), implicit },
+            Table::Supervisor | Table::VirtualSupervisor => Stage::First,
+        };
+        Stop::Failed(Failure { error, stage })
+    }
+
+    const fn is_guest(&self) -> bool {
+        matches!(self.table, Table::Guest(_))
+    }
+
+    /// H extension, "Guest Physical Address Translation": "address bits 63:41 must all be zeros" where a first stage
+    /// wants them equal to its top bit.
+    const fn is_too_wide(&self) -> bool {
+        let bits = self.scheme.address_bits();
+        if self.is_guest() {
+            return self.address >> (bits + pte::WIDENED_BITS) != 0;
+        }
+        let unused = u64::BITS - bits;
+        ((self.address << unused) as i64 >> unused) as u64 != self.address
+    }
+
+    /// The physical address, or guest-physical, of the entry at `level` of the page table at `base`.
+    const fn entry(&self, base: u64, level: u32) -> u64 {
+        let is_root = level + 1 == self.scheme.levels();
+        let bits = pte::LEVEL_BITS + if self.is_guest() && is_root { pte::WIDENED_BITS } else { 0 };
+        let index = self.address >> (PAGE_SHIFT + level * pte::LEVEL_BITS) & ((1 << bits) - 1);
+        base + index * pte::PTE_BYTES
+    }
+}
+
+struct Walker<'a, M> {
+    state: &'a State,
+    config: &'a Config,
+    request: &'a Request,
+    memory: &'a mut M,
+}
+
+impl<M: PageMemory> Walker<'_, M> {
+    fn translate(&mut self) -> Result<Translation, Stop> {
+        let first = match self.first_tree() {
+            Some(tree) => self.descend(tree)?,
+            None => Leaf::bare(self.request.va.0),
+        };
+        Ok(first.then(self.guest_stage(first.address, None)?))
+    }
+
+    /// The S-stage or VS-stage; `None` where there is no translation.
+    fn first_tree(&self) -> Option<Tree> {
+        let request = self.request;
+        if request.mode.privilege == Privilege::Machine {
+            return None;
+        }
+        let (table, register, envcfg) = if request.mode.virt {
+            (Table::VirtualSupervisor, self.state.vsatp, self.state.henvcfg())
+        } else {
+            (Table::Supervisor, self.state.satp, self.state.menvcfg)
+        };
+        Some(Tree {
+            table,
+            scheme: scheme(register)?,
+            root: root(register),
+            address: request.va.0,
+            envcfg,
+            access: request.access,
+            hlvx: request.hlvx,
+            mxr: request.mxr,
+        })
+    }
+
+    /// Takes a guest-physical address through the G-stage; without one, addresses are what they are.
+    ///
+    /// H extension, "Guest Physical Address Translation": an implicit access of the VS-stage is checked as a load, or for
+    /// the update of A and D as a store; MXR makes only explicit loads of executable pages possible.
+    fn guest_stage(&mut self, address: u64, implicit: Option<Implicit>) -> Result<Leaf, Stop> {
+        let request = self.request;
+        let Some(scheme) = scheme(self.state.hgatp).filter(|_| request.mode.virt) else {
+            return Ok(Leaf::bare(address));
+        };
+        self.descend(Tree {
+            table: Table::Guest(implicit),
+            scheme,
+            root: root(self.state.hgatp),
+            address,
+            envcfg: self.state.menvcfg,
+            access: match implicit {
+                None => request.access,
+                Some(Implicit::Read) => Access::Load,
+                Some(Implicit::Write) => Access::Store,
+            },
+            hlvx: request.hlvx && implicit.is_none(),
+            mxr: request.mxr_g && implicit.is_none(),
+        })
+    }
+
+    /// Steps 1 to 4: from the root to a leaf.
+    fn descend(&mut self, tree: Tree) -> Result<Leaf, Stop> {
+        if tree.is_too_wide() {
+            return Err(tree.fail(WalkError::AddressTooWide));
+        }
+        let mut base = tree.root;
+        for level in (0..tree.scheme.levels()).rev() {
+            let entry = tree.entry(base, level);
+            let at = self.locate(tree, entry, Implicit::Read)?;
+            let pte = self.read(tree, at)?;
+            self.check_encoding(tree, pte)?;
+            if !pte.is_pointer() {
+                return self.leaf(tree, level, entry, at, pte);
+            }
+            base = pte.ppn() << PAGE_SHIFT;
+        }
+        Err(tree.fail(WalkError::NoLeaf))
+    }
+
+    /// Where an entry is: the addresses of VS-stage page tables are guest-physical.
+    fn locate(&mut self, tree: Tree, entry: u64, access: Implicit) -> Result<Phys, Stop> {
+        if tree.table != Table::VirtualSupervisor {
+            return Ok(Phys(entry));
+        }
+        Ok(Phys(self.guest_stage(entry, Some(access))?.address))
+    }
+
+    /// Step 2: "If accessing pte violates a PMA or PMP check, raise an access-fault exception corresponding to the original
+    /// access type."
+    fn read(&mut self, tree: Tree, at: Phys) -> Result<Pte, Stop> {
+        let permitted = self.pmp_permits(at, Access::Load);
+        let read = if permitted { self.memory.read_pte(at) } else { None };
+        read.map(Pte).ok_or(tree.fail(WalkError::TableAccess))
+    }
+
+    fn pmp_permits(&self, at: Phys, access: Access) -> bool {
+        pmp::check(self.state, self.config, at, pte::PTE_BYTES, access, Privilege::Supervisor)
+    }
+
+    /// Step 3, for pointers and leaves alike.
+    fn check_encoding(&self, tree: Tree, pte: Pte) -> Result<(), Stop> {
+        let types_enabled = tree.envcfg & envcfg::PBMTE != 0;
+        let bad_type = pte.has_any(pte::PBMT) && (!types_enabled || pte.has(pte::PBMT));
+        let bad_range = pte.has(pte::N) && !self.config.has(Extension::Svnapot);
+        let bad_rights = pte.has(pte::W) && !pte.has(pte::R);
+        // "For non-leaf PTEs, the D, A, and U bits are reserved for future standard use."; likewise N and PBMT.
+        let bad_pointer = pte.is_pointer() && pte.has_any(pte::D | pte::A | pte::U | pte::N | pte::PBMT);
+        if !pte.has(pte::V) || pte.has_any(pte::RESERVED) || bad_type || bad_range || bad_rights || bad_pointer {
+            return Err(tree.fail(WalkError::InvalidEntry));
+        }
+        Ok(())
+    }
+
+    /// Steps 5 to 10: what the leaf permits, and where it leads.
+    fn leaf(&mut self, tree: Tree, level: u32, entry: u64, at: Phys, pte: Pte) -> Result<Leaf, Stop> {
+        let rights = self.rights(tree, pte);
+        if !is_permitted(tree, rights) {
+            return Err(tree.fail(WalkError::NotPermitted));
+        }
+        let offset_bits = offset_bits(tree, level, pte)?;
+        let needed = if tree.access == Access::Store { pte::A | pte::D } else { pte::A };
+        if !pte.has(needed) {
+            self.update(tree, entry, at, pte, needed)?;
+        }
+        let offset = (1u64 << offset_bits) - 1;
+        Ok(Leaf {
+            // For a NAPOT range the low bits of the PPN say its size; the offset replaces them.
+            address: pte.ppn() << PAGE_SHIFT & !offset | tree.address & offset,
+            page_bits: offset_bits,
+            rights: Rights { write: rights.write && (pte.0 | needed) & pte::D != 0, ..rights },
+        })
+    }
+
+    /// Steps 5 and 6: what a page permits to the request's mode.
+    fn rights(&self, tree: Tree, pte: Pte) -> Rights {
+        let for_user = pte.has(pte::U);
+        // H extension, "Guest Physical Address Translation": "all memory accesses (including those made to access data
+        // structures for VS-stage address translation) are considered to be user-level accesses, as though executed in U-mode".
+        let as_user = tree.is_guest() || self.request.mode.privilege == Privilege::User;
+        let fetch = for_user == as_user;
+        let data = fetch || !as_user && self.request.sum;
+        Rights {
+            read: data && (pte.has(pte::R) || tree.mxr && pte.has(pte::X)),
+            write: data && pte.has(pte::W),
+            execute: fetch && pte.has(pte::X),
+            read_code: data && pte.has(pte::X),
+        }
+    }
+
+    /// Step 9: sets A and D as `needed`, or fails if hardware does not (Svade).
+    fn update(&mut self, tree: Tree, entry: u64, at: Phys, pte: Pte, needed: u64) -> Result<(), Stop> {
+        if tree.envcfg & envcfg::ADUE == 0 {
+            return Err(tree.fail(WalkError::NotAccessedOrDirty));
+        }
+        // The G-stage may deny the write where it permitted the read; it also notes it in its own D.
+        self.locate(tree, entry, Implicit::Write)?;
+        let permitted = self.pmp_permits(at, Access::Store);
+        let updated = if permitted { self.memory.update_pte(at, pte.0, pte.0 | needed) } else { None };
+        match updated {
+            Some(true) => Ok(()),
+            Some(false) => Err(Stop::Changed),
+            None => Err(tree.fail(WalkError::TableAccess)),
+        }
+    }
+}
+
+/// The scheme that `satp`, `vsatp` or `hgatp` selects; `None` is Bare.
+const fn scheme(register: u64) -> Option<Scheme> {
+    Scheme::of_mode(register >> atp::MODE_SHIFT)
+}
+
+/// The address of the root page table.
+const fn root(register: u64) -> u64 {
+    (register & atp::PPN) << PAGE_SHIFT
+}
+
+/// Whether the request may do to the page what it asks for.
+const fn is_permitted(tree: Tree, rights: Rights) -> bool {
+    match tree.access {
+        Access::Load if tree.hlvx => rights.read_code,
+        Access::Load => rights.read,
+        Access::Store => rights.write,
+        Access::Fetch => rights.execute,
+    }
+}
+
+/// Offset bits of the page or NAPOT range that a leaf maps.
+fn offset_bits(tree: Tree, level: u32, pte: Pte) -> Result<u32, Stop> {
+    let level_bits = level * pte::LEVEL_BITS;
+    if pte.has(pte::N) {
+        let size = pte.ppn() & ((1 << pte::NAPOT_BITS) - 1);
+        let is_valid = level == 0 && size == 1 << (pte::NAPOT_BITS - 1);
+        return if is_valid { Ok(PAGE_SHIFT + pte::NAPOT_BITS) } else { Err(tree.fail(WalkError::InvalidEntry)) };
+    }
+    if pte.ppn() & ((1 << level_bits) - 1) != 0 {
+        return Err(tree.fail(WalkError::MisalignedSuperpage));
+    }
+    Ok(PAGE_SHIFT + level_bits)
+}
+
+#[cfg(test)]
+mod tests;
