@@ -39,7 +39,7 @@ pub(crate) fn read_words(offset: u64, data: &mut [u8], mut word: impl FnMut(u64)
 
 /// Writes `data` as whole 32-bit registers: `word(offset, value)` takes each. Anything else is no write at all.
 pub(crate) fn write_words(offset: u64, data: &[u8], mut word: impl FnMut(u64, u32)) {
-    if offset % 4 != 0 || data.len() % 4 != 0 {
+    if !offset.is_multiple_of(4) || !data.len().is_multiple_of(4) {
         return;
     }
     for (bytes, at) in data.chunks_exact(4).zip((offset..).step_by(4)) {

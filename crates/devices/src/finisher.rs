@@ -59,10 +59,9 @@ impl Device for Finisher {
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) {
-        if offset == 0 && data.len() >= 2 {
-            if let Some(event) = decode(access::value(data)) {
-                self.power.request(event);
-            }
+        let whole = offset == 0 && data.len() >= 2;
+        if let Some(event) = decode(access::value(data)).filter(|_| whole) {
+            self.power.request(event);
         }
     }
 }

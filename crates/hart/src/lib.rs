@@ -1,1 +1,26 @@
-//! TODO
+//! A hart executed by the interpreter: the reference semantics.
+//!
+//! [`Hart`] joins what the layers above define: registers, the privileged [`privileged::State`], the instructions'
+//! texts of `semantics`, and memory through translation contexts. It is a [`vcpu::FullHart`]. A [`Record`] sees every
+//! instruction and its effects; `()` sees nothing and costs nothing.
+//!
+//! Time and other harts: a hart notices kicks, wires and timers every few thousand instructions, and at each
+//! instruction that could make an interrupt due. Harts of one machine take turns on one thread; a turn's end breaks
+//! the reservations of LR.
+
+#![forbid(unsafe_code)]
+
+mod access;
+mod atomic;
+mod blocks;
+mod contexts;
+mod core;
+mod exec;
+mod fetch;
+mod firmware;
+mod hart;
+mod record;
+mod tlb;
+
+pub use hart::{Hart, HartParts, Step};
+pub use record::{Record, Recorded};

@@ -1,0 +1,205 @@
+//! Loads and stores: the fast path through the data table, and the long way round.
+//!
+//! A misaligned access is done byte by byte where the architecture allows it, after all its pages have translated, so
+//! that it faults as a whole.
+
+use arch::addr::PAGE_BYTES;
+use arch::{Phys, Trap, Virt};
+use privileged::{Access, PageMemory, Request, Translation, pmp};
+
+use crate::core::{Core, Stop};
+use memory::Ram;
+
+/// How an instruction reaches memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Like any load or store.
+    Ordinary,
+    /// HLV and HSV.
+    Hyper,
+    /// HLVX.
+    HyperExec,
+}
+
+/// Page tables in RAM.
+struct Tables<'a>(&'a Ram);
+
+impl PageMemory for Tables<'_> {
+    fn read_pte(&mut self, at: Phys) -> Option<u64> {
+        self.0.load_u64(self.0.offset(at, 8)?)
+    }
+
+    fn update_pte(&mut self, at: Phys, old: u64, new: u64) -> Option<bool> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let cell = self.0.cell_u64(self.0.offset(at, 8)?)?;
+        Some(cell.compare_exchange(old.to_le(), new.to_le(), SeqCst, SeqCst).is_ok())
+    }
+}
+
+/// Where an access goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// Byte offset in RAM.
+    Ram(u64),
+    /// A device, if any is there.
+    Bus(Phys),
+}
+
+const ACCESS_BYTES: [u64; 4] = [1, 2, 4, 8];
+
+impl Core {
+    /// What `access` at `va` asks of the translation.
+    pub fn request(&self, by: By, access: Access, va: u64) -> Request {
+        match by {
+            By::Ordinary => Request::for_data(&self.state, access, Virt(va)),
+            By::Hyper => Request::for_hyper(&self.state, access, false, Virt(va)),
+            By::HyperExec => Request::for_hyper(&self.state, access, true, Virt(va)),
+        }
+    }
+
+    /// Translates, and checks PMP for `bytes`.
+    pub fn translate(&mut self, request: &Request, bytes: u64) -> Result<Translation, Trap> {
+        let mut tables = Tables(&self.ram);
+        let found = privileged::walk(&self.state, &self.config, request, &mut tables)?;
+        let privilege = request.mode.privilege;
+        let permitted = if request.hlvx {
+            pmp::check_executable_load(&self.state, &self.config, found.phys, bytes, privilege)
+        } else {
+            pmp::check(&self.state, &self.config, found.phys, bytes, request.access, privilege)
+        };
+        if permitted { Ok(found) } else { Err(privileged::access_fault(request)) }
+    }
+
+    /// Where an access that stays within a page goes. Ordinary accesses to RAM are entered into the data table.
+    pub fn resolve(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<Place, Stop> {
+        let request = self.request(by, access, va);
+        let found = match self.translate(&request, bytes) {
+            Ok(found) => found,
+            Err(trap) => return Err(self.raise(trap)),
+        };
+        let Some(offset) = self.ram.offset(found.phys, bytes) else { return Ok(Place::Bus(found.phys)) };
+        if by == By::Ordinary {
+            self.remember(&request, &found);
+        }
+        Ok(Place::Ram(offset))
+    }
+
+    /// Enters the page into the data table, if all of it is RAM and PMP treats it as one.
+    fn remember(&mut self, request: &Request, found: &Translation) {
+        let page = Phys(found.phys.0 & !(PAGE_BYTES - 1));
+        let Some(offset) = self.ram.offset(page, PAGE_BYTES) else { return };
+        if !pmp::region_uniform(&self.state, &self.config, page, PAGE_BYTES) {
+            return;
+        }
+        let privilege = request.mode.privilege;
+        let permits = |access| pmp::check(&self.state, &self.config, page, PAGE_BYTES, access, privilege);
+        let readable = found.readable && permits(Access::Load);
+        let writable = found.writable && permits(Access::Store);
+        self.data.active.enter(request.va.0, offset, found.page_bits, readable, writable);
+    }
+
+    /// Where the bytes of an access go, when it may be misaligned or cross pages.
+    fn resolve_bytes(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<[Place; 8], Stop> {
+        self.access_address = va;
+        if !self.config.misaligned {
+            let cause = match access {
+                Access::Store => arch::Exception::StoreAddressMisaligned,
+                _ => arch::Exception::LoadAddressMisaligned,
+            };
+            let gva = self.request(by, access, va).mode.virt;
+            return Err(self.raise(Trap { gva, ..Trap::new(cause, va) }));
+        }
+        let mut places = [Place::Bus(Phys(0)); 8];
+        for (at, place) in (0..bytes).zip(&mut places) {
+            *place = self.resolve(by, access, va.wrapping_add(at), 1)?;
+        }
+        Ok(places)
+    }
+
+    /// Loads, the long way.
+    #[cold]
+    pub fn load_slow(&mut self, by: By, va: u64, bytes: u64) -> Result<u64, Stop> {
+        debug_assert!(ACCESS_BYTES.contains(&bytes));
+        if va & (bytes - 1) == 0 {
+            self.access_address = va;
+            let place = self.resolve(by, Access::Load, va, bytes)?;
+            return self.read_place(by, place, va, bytes);
+        }
+        let places = self.resolve_bytes(by, Access::Load, va, bytes)?;
+        let mut value = 0;
+        for at in 0..bytes {
+            let byte = self.read_place(by, places[at as usize & 7], va.wrapping_add(at), 1)?;
+            value |= byte << (8 * at);
+        }
+        Ok(value)
+    }
+
+    /// Stores, the long way.
+    #[cold]
+    pub fn store_slow(&mut self, by: By, va: u64, bytes: u64, value: u64) -> Result<(), Stop> {
+        debug_assert!(ACCESS_BYTES.contains(&bytes));
+        if va & (bytes - 1) == 0 {
+            self.access_address = va;
+            let place = self.resolve(by, Access::Store, va, bytes)?;
+            return self.write_place(by, place, va, bytes, value);
+        }
+        let places = self.resolve_bytes(by, Access::Store, va, bytes)?;
+        for at in 0..bytes {
+            self.write_place(by, places[at as usize & 7], va.wrapping_add(at), 1, value >> (8 * at))?;
+        }
+        Ok(())
+    }
+
+    fn read_place(&mut self, by: By, place: Place, va: u64, bytes: u64) -> Result<u64, Stop> {
+        let value = match place {
+            Place::Ram(offset) => read_ram(&self.ram, offset, bytes),
+            Place::Bus(phys) => {
+                let mut data = [0; 8];
+                self.bus.read(phys, &mut data[..bytes as usize]).ok().map(|()| u64::from_le_bytes(data))
+            }
+        };
+        value.ok_or_else(|| self.refused(by, Access::Load, va))
+    }
+
+    fn write_place(&mut self, by: By, place: Place, va: u64, bytes: u64, value: u64) -> Result<(), Stop> {
+        let written = match place {
+            Place::Ram(offset) => write_ram(&self.ram, offset, bytes, value),
+            Place::Bus(phys) => {
+                // A device may have raised or dropped an interrupt of this hart.
+                self.look = true;
+                let written = self.bus.write(phys, &value.to_le_bytes()[..bytes as usize]).ok();
+                self.refresh();
+                written
+            }
+        };
+        written.ok_or_else(|| self.refused(by, Access::Store, va))
+    }
+
+    /// Nothing is at the physical address.
+    pub fn refused(&mut self, by: By, access: Access, va: u64) -> Stop {
+        let trap = privileged::access_fault(&self.request(by, access, va));
+        self.raise(trap)
+    }
+}
+
+/// Reads 1, 2, 4 or 8 bytes of RAM.
+#[inline(always)]
+pub fn read_ram(ram: &Ram, offset: u64, bytes: u64) -> Option<u64> {
+    match bytes {
+        1 => ram.load_u8(offset).map(u64::from),
+        2 => ram.load_u16(offset).map(u64::from),
+        4 => ram.load_u32(offset).map(u64::from),
+        _ => ram.load_u64(offset),
+    }
+}
+
+/// Writes the low 1, 2, 4 or 8 bytes of `value`.
+#[inline(always)]
+pub fn write_ram(ram: &Ram, offset: u64, bytes: u64, value: u64) -> Option<()> {
+    match bytes {
+        1 => ram.store_u8(offset, value as u8),
+        2 => ram.store_u16(offset, value as u16),
+        4 => ram.store_u32(offset, value as u32),
+        _ => ram.store_u64(offset, value),
+    }
+}

@@ -1,0 +1,188 @@
+//! The decode cache: runs of decoded instructions by physical address.
+//!
+//! A block stays within one 4 KiB page and ends after a jump, a system instruction or [`MAX_SLOTS`] instructions. Its
+//! key is the physical address, so it survives every switch of address space. After FENCE.I a block is compared with
+//! memory before it runs again; until then, as the manual allows, stores do not reach it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use arch::addr::PAGE_BYTES;
+use arch::insn::Insn;
+use arch::isa::Isa;
+use memory::Ram;
+
+/// Longest block.
+const MAX_SLOTS: usize = 32;
+/// Instructions kept at most, all blocks together (16 bytes each); then the cache starts over.
+const CAPACITY: usize = 1 << 19;
+
+/// A decoded instruction.
+#[derive(Clone, Copy)]
+pub struct Slot {
+    /// What to do.
+    pub insn: Insn,
+    /// Bytes from the start of the block.
+    pub at: u8,
+    /// Length of the encoding in bytes.
+    pub len: u8,
+}
+
+/// A run of instructions.
+pub struct Block {
+    /// The instructions. Empty when the first one is not legal: see `raw`.
+    pub slots: Box<[Slot]>,
+    /// The encodings, to tell whether memory still says the same.
+    raw: Box<[u8]>,
+    /// Offset in RAM.
+    offset: u64,
+    /// The FENCE.I that this block was last checked after.
+    generation: u32,
+}
+
+impl Block {
+    /// The encoding of one of its instructions, as fetched.
+    pub fn raw_of(&self, slot: &Slot) -> u32 {
+        self.raw.get(usize::from(slot.at)..).and_then(raw_at).map_or(0, |(raw, _)| raw)
+    }
+}
+
+/// Reads the encoding at the start of `bytes`: (encoding, length).
+pub fn raw_at(bytes: &[u8]) -> Option<(u32, u8)> {
+    let low = u16::from_le_bytes([*bytes.first()?, *bytes.get(1)?]);
+    if low & 3 != 3 {
+        return Some((low.into(), 2));
+    }
+    let high = u16::from_le_bytes([*bytes.get(2)?, *bytes.get(3)?]);
+    Some((u32::from(high) << 16 | u32::from(low), 4))
+}
+
+/// Decodes one encoding of either length.
+pub fn decode(raw: u32, len: u8, isa: &Isa) -> Option<Insn> {
+    let raw = if len == 2 { arch::insn::expand(raw as u16, isa)? } else { raw };
+    arch::insn::decode(raw, isa)
+}
+
+/// Decodes the block that starts `bytes`, which end with the page.
+fn slots(bytes: &[u8], isa: &Isa) -> Vec<Slot> {
+    let mut slots = Vec::with_capacity(8);
+    let mut at = 0;
+    while let Some((raw, len)) = raw_at(&bytes[at..]) {
+        let Some(insn) = decode(raw, len, isa) else { break };
+        slots.push(Slot { insn, at: at as u8, len });
+        at += len as usize;
+        if insn.ends_block() || slots.len() == MAX_SLOTS {
+            break;
+        }
+    }
+    slots
+}
+
+/// All blocks of a hart.
+pub struct Blocks {
+    blocks: Vec<Block>,
+    by_offset: HashMap<u64, u32, BuildHasherDefault<OffsetHasher>>,
+    slots: usize,
+    generation: u32,
+}
+
+/// What [`Blocks::at`] found.
+pub enum Found {
+    /// The block with this number.
+    Block(u32),
+    /// The first instruction runs into the next page, or is not legal: it cannot be a block.
+    Single,
+}
+
+impl Blocks {
+    /// An empty cache.
+    pub fn new() -> Self {
+        Blocks { blocks: Vec::new(), by_offset: HashMap::default(), slots: 0, generation: 0 }
+    }
+
+    /// The block of this number, if it is known to match memory.
+    #[inline(always)]
+    pub fn get(&self, number: u32) -> Option<&Block> {
+        self.blocks.get(number as usize).filter(|b| b.generation == self.generation)
+    }
+
+    /// FENCE.I: blocks must be compared with memory before they run again.
+    pub fn fence(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// Whether the cache must start over before another block is decoded. Numbers given out before are void then.
+    pub fn is_full(&self) -> bool {
+        self.slots >= CAPACITY
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Blocks { generation: self.generation, ..Blocks::new() };
+    }
+
+    /// The block at a RAM offset, decoded now if need be.
+    pub fn at(&mut self, offset: u64, ram: &Ram, isa: &Isa) -> Found {
+        let known = self.by_offset.get(&offset).copied();
+        if let Some(number) = known
+            && self.still_true(number, ram)
+        {
+            return Found::Block(number);
+        }
+        let left = PAGE_BYTES - offset % PAGE_BYTES;
+        let mut bytes = [0; 4 * MAX_SLOTS];
+        let bytes = &mut bytes[..left.min(4 * MAX_SLOTS as u64) as usize];
+        if ram.read_bytes(offset, bytes).is_none() {
+            return Found::Single;
+        }
+        let slots = slots(bytes, isa);
+        let Some(last) = slots.last() else { return Found::Single };
+        let len = usize::from(last.at) + usize::from(last.len);
+        self.slots += slots.len();
+        let block = Block { slots: slots.into(), raw: bytes[..len].into(), offset, generation: self.generation };
+        Found::Block(self.keep(known, block))
+    }
+
+    fn keep(&mut self, place: Option<u32>, block: Block) -> u32 {
+        if let Some(number) = place {
+            self.slots -= self.blocks[number as usize].slots.len();
+            self.blocks[number as usize] = block;
+            return number;
+        }
+        let number = self.blocks.len() as u32;
+        self.by_offset.insert(block.offset, number);
+        self.blocks.push(block);
+        number
+    }
+
+    /// Compares a block with memory, unless that was done since the last FENCE.I.
+    fn still_true(&mut self, number: u32, ram: &Ram) -> bool {
+        let block = &mut self.blocks[number as usize];
+        if block.generation == self.generation {
+            return true;
+        }
+        let mut bytes = [0; 4 * MAX_SLOTS];
+        let bytes = &mut bytes[..block.raw.len()];
+        let same = ram.read_bytes(block.offset, bytes).is_some() && *bytes == *block.raw;
+        if same {
+            block.generation = self.generation;
+        }
+        same
+    }
+}
+
+/// Offsets are multiples of two; one multiplication spreads them.
+#[derive(Default)]
+pub struct OffsetHasher(u64);
+
+impl Hasher for OffsetHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&b| self.write_u64(b.into()));
+    }
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0 ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+}

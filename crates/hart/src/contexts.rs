@@ -1,0 +1,244 @@
+//! Translation contexts: what a hart remembers of address translation, kept across every switch.
+//!
+//! A context is the state that decides how an access translates: V, privilege, SUM and MXR, and the address-space
+//! registers with their ASID and VMID. Each has tables of its own, so a trap, an xRET, a V switch or a write of
+//! `satp` changes which tables are active and forgets nothing. Fences ([`Fence`]) drop exactly what they name, or
+//! more, never less.
+
+/// What decides the meaning of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Translation goes through `vsatp` and `hgatp`.
+    pub virt: bool,
+    /// Effective privilege as its number; with it go permissions of U pages and PMP.
+    pub privilege: u8,
+    /// The SUM and MXR bits in force.
+    pub permits: u8,
+    /// `satp`, or `vsatp` when `virt`; zero in M-mode.
+    pub satp: u64,
+    /// `hgatp` when `virt`, else zero.
+    pub hgatp: u64,
+}
+
+impl Key {
+    /// ASID field of `satp` and `vsatp`.
+    fn asid(&self) -> u64 {
+        self.satp >> 44 & 0xffff
+    }
+
+    /// VMID field of `hgatp`.
+    fn vmid(&self) -> u64 {
+        self.hgatp >> 44 & 0x3fff
+    }
+}
+
+/// What an address-translation fence forgets. `None` is all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fence {
+    /// Every translation of every space.
+    All,
+    /// SFENCE.VMA with V=0.
+    Supervisor {
+        /// Virtual address.
+        va: Option<u64>,
+        /// Address-space identifier.
+        asid: Option<u64>,
+    },
+    /// HFENCE.VVMA, or SFENCE.VMA with V=1, of the guest with this VMID.
+    Guest {
+        /// Guest virtual address.
+        va: Option<u64>,
+        /// Address-space identifier of the guest.
+        asid: Option<u64>,
+        /// The current guest.
+        vmid: u64,
+    },
+    /// HFENCE.GVMA. Tables hold guest virtual addresses, so a guest-physical address selects nothing.
+    GuestPhysical {
+        /// Virtual-machine identifier.
+        vmid: Option<u64>,
+    },
+}
+
+impl Fence {
+    fn selects(&self, key: &Key) -> bool {
+        match *self {
+            Fence::All => true,
+            Fence::Supervisor { asid, .. } => !key.virt && asid.is_none_or(|a| a == key.asid()),
+            Fence::Guest { asid, vmid, .. } => key.virt && vmid == key.vmid() && asid.is_none_or(|a| a == key.asid()),
+            Fence::GuestPhysical { vmid } => key.virt && vmid.is_none_or(|v| v == key.vmid()),
+        }
+    }
+
+    fn address(&self) -> Option<u64> {
+        match *self {
+            Fence::Supervisor { va, .. } | Fence::Guest { va, .. } => va,
+            Fence::All | Fence::GuestPhysical { .. } => None,
+        }
+    }
+}
+
+/// One context's table.
+pub trait Table: Default {
+    /// Forgets everything.
+    fn clear(&mut self);
+    /// Forgets what covers `va`.
+    fn clear_address(&mut self, va: u64);
+}
+
+/// Contexts kept at once. KVM's exit path visits five (VU, VS, HS, U, M); the rest are other processes.
+const POOL: usize = 16;
+
+/// The tables of all contexts of a hart; `active` is the current one's.
+pub struct Contexts<T> {
+    /// Table of the current context.
+    pub active: T,
+    key: Key,
+    parked: Vec<Parked<T>>,
+    tick: u64,
+}
+
+struct Parked<T> {
+    key: Key,
+    table: T,
+    last_use: u64,
+}
+
+impl<T: Table> Contexts<T> {
+    /// Contexts of a hart that starts in `key`.
+    pub fn new(key: Key) -> Self {
+        Contexts { active: T::default(), key, parked: Vec::new(), tick: 0 }
+    }
+
+    /// Makes `key` the current context.
+    #[inline]
+    pub fn select(&mut self, key: Key) {
+        if key != self.key {
+            self.switch(key);
+        }
+    }
+
+    fn switch(&mut self, key: Key) {
+        self.tick += 1;
+        let at = match self.parked.iter().position(|p| p.key == key) {
+            Some(at) => at,
+            None => self.make_room(key),
+        };
+        let parked = &mut self.parked[at];
+        std::mem::swap(&mut parked.table, &mut self.active);
+        std::mem::swap(&mut parked.key, &mut self.key);
+        parked.last_use = self.tick;
+    }
+
+    /// Index of a parked, empty table for `key`.
+    fn make_room(&mut self, key: Key) -> usize {
+        if self.parked.len() + 1 < POOL {
+            self.parked.push(Parked { key, table: T::default(), last_use: 0 });
+            return self.parked.len() - 1;
+        }
+        let oldest = self.parked.iter().enumerate().min_by_key(|(_, p)| p.last_use).map_or(0, |(at, _)| at);
+        self.parked[oldest].table.clear();
+        self.parked[oldest].key = key;
+        oldest
+    }
+
+    /// Forgets what `fence` names.
+    pub fn fence(&mut self, fence: &Fence) {
+        let tables = self.parked.iter_mut().map(|p| (p.key, &mut p.table)).chain([(self.key, &mut self.active)]);
+        for (_, table) in tables.filter(|(key, _)| fence.selects(key)) {
+            match fence.address() {
+                Some(va) => table.clear_address(va),
+                None => table.clear(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Pages(Vec<u64>);
+
+    impl Table for Pages {
+        fn clear(&mut self) {
+            self.0.clear();
+        }
+        fn clear_address(&mut self, va: u64) {
+            self.0.retain(|&p| p != va);
+        }
+    }
+
+    fn key(virt: bool, asid: u64, vmid: u64) -> Key {
+        Key { virt, privilege: 1, permits: 0, satp: asid << 44, hgatp: vmid << 44 }
+    }
+
+    /// Contexts with pages 1 and 2 in each of the given keys.
+    fn filled(keys: &[Key]) -> Contexts<Pages> {
+        let mut contexts = Contexts::<Pages>::new(keys[0]);
+        for &k in keys {
+            contexts.select(k);
+            contexts.active.0 = vec![1, 2];
+        }
+        contexts
+    }
+
+    fn pages(contexts: &mut Contexts<Pages>, key: Key) -> Vec<u64> {
+        contexts.select(key);
+        contexts.active.0.clone()
+    }
+
+    #[test]
+    fn a_switch_forgets_nothing() {
+        let (host, guest) = (key(false, 1, 0), key(true, 1, 7));
+        let mut c = filled(&[host, guest]);
+        assert_eq!(pages(&mut c, host), [1, 2]);
+        assert_eq!(pages(&mut c, guest), [1, 2]);
+    }
+
+    #[test]
+    fn sfence_with_asid_spares_other_spaces_and_guests() {
+        let (a, b, guest) = (key(false, 1, 0), key(false, 2, 0), key(true, 1, 7));
+        let mut c = filled(&[a, b, guest]);
+        c.fence(&Fence::Supervisor { va: None, asid: Some(1) });
+        assert_eq!(pages(&mut c, a), [0u64; 0]);
+        assert_eq!(pages(&mut c, b), [1, 2]);
+        assert_eq!(pages(&mut c, guest), [1, 2]);
+    }
+
+    #[test]
+    fn sfence_with_address_spares_other_pages() {
+        let a = key(false, 1, 0);
+        let mut c = filled(&[a]);
+        c.fence(&Fence::Supervisor { va: Some(2), asid: None });
+        assert_eq!(pages(&mut c, a), [1]);
+    }
+
+    #[test]
+    fn hfence_vvma_reaches_only_the_current_guest() {
+        let (seven, eight, host) = (key(true, 1, 7), key(true, 1, 8), key(false, 1, 0));
+        let mut c = filled(&[seven, eight, host]);
+        c.fence(&Fence::Guest { va: Some(1), asid: Some(1), vmid: 7 });
+        assert_eq!(pages(&mut c, seven), [2]);
+        assert_eq!(pages(&mut c, eight), [1, 2]);
+        assert_eq!(pages(&mut c, host), [1, 2]);
+    }
+
+    #[test]
+    fn hfence_gvma_with_vmid_spares_other_guests() {
+        let (seven, eight) = (key(true, 1, 7), key(true, 1, 8));
+        let mut c = filled(&[seven, eight]);
+        c.fence(&Fence::GuestPhysical { vmid: Some(8) });
+        assert_eq!(pages(&mut c, seven), [1, 2]);
+        assert_eq!(pages(&mut c, eight), [0u64; 0]);
+    }
+
+    #[test]
+    fn the_least_recently_used_context_makes_room() {
+        let keys: Vec<Key> = (0..POOL as u64 + 1).map(|asid| key(false, asid, 0)).collect();
+        let mut c = filled(&keys);
+        assert_eq!(pages(&mut c, keys[1]), [1, 2]);
+        assert_eq!(pages(&mut c, keys[0]), [0u64; 0]);
+    }
+}

@@ -1,0 +1,180 @@
+//! What instructions work on: registers, privileged state, memory and its translation contexts.
+
+use std::sync::Arc;
+
+use arch::csr::{atp, ip, status};
+use arch::{Mode, Privilege, Trap};
+use bus::Bus;
+use memory::Ram;
+use privileged::{Config, State};
+use vcpu::{Clock, Exit, HartPins};
+
+use crate::contexts::{Contexts, Fence, Key};
+use crate::tlb::{DataTable, JumpTable};
+
+/// An instruction was left before its end: the reason stands in [`Core::trap`] or [`Core::exit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It traps.
+    Trap,
+    /// The hart stops in front of it.
+    Exit,
+}
+
+/// A hart without its decode cache.
+pub struct Core {
+    pub x: [u64; 32],
+    pub f: [u64; 32],
+    pub pc: u64,
+    pub state: State,
+    pub config: Config,
+    pub ram: Ram,
+    pub bus: Arc<Bus>,
+    pub clock: Arc<Clock>,
+    pub pins: Arc<HartPins>,
+    /// Translated data addresses.
+    pub data: Contexts<DataTable>,
+    /// Translated instruction addresses.
+    pub code: Contexts<JumpTable>,
+    /// RAM offset that LR reserved.
+    pub reservation: Option<u64>,
+    /// Why an instruction was left.
+    pub trap: Option<Trap>,
+    /// Why the hart stops.
+    pub exit: Option<Exit>,
+    /// Address of the access that trapped, for the transformed instruction.
+    pub access_address: u64,
+    /// Something happened after which interrupts must be looked at before the next instruction.
+    pub look: bool,
+    /// FENCE.I is due.
+    pub fence_i: bool,
+    /// WFI: nothing executes before an interrupt is pending.
+    pub waiting: bool,
+    /// Whether SBI calls of HS-mode stop the hart, for a firmware outside.
+    pub sbi: bool,
+    /// The firmware's supervisor timer, for harts without Sstc.
+    pub sbi_timer: u64,
+    /// Whether targets of jumps must be multiples of four.
+    pub aligned_jumps: bool,
+}
+
+/// The context of instruction fetches.
+fn code_key(state: &State) -> Key {
+    key(state, state.mode, 0)
+}
+
+/// The context of loads and stores.
+fn data_key(state: &State) -> Key {
+    let mode = state.data_mode();
+    let first = if mode.virt { state.vsstatus } else { state.mstatus };
+    let permits = (first >> 18 & 3) as u8 | ((state.mstatus & status::MXR) >> 17) as u8;
+    key(state, mode, permits)
+}
+
+fn key(state: &State, mode: Mode, permits: u8) -> Key {
+    let (satp, hgatp) = match mode {
+        Mode { virt: true, .. } => (state.vsatp, state.hgatp),
+        Mode { privilege: Privilege::Machine, .. } => (0, 0),
+        Mode { virt: false, .. } => (state.satp, 0),
+    };
+    Key { virt: mode.virt, privilege: mode.privilege as u8, permits, satp, hgatp }
+}
+
+impl Core {
+    pub fn new(config: Config, ram: Ram, bus: Arc<Bus>, clock: Arc<Clock>, pins: Arc<HartPins>) -> Core {
+        let state = State::reset(&config);
+        let aligned_jumps = !config.has(arch::Extension::Zca);
+        Core {
+            x: [0; 32],
+            f: [0; 32],
+            pc: 0,
+            data: Contexts::new(data_key(&state)),
+            code: Contexts::new(code_key(&state)),
+            state,
+            config,
+            ram,
+            bus,
+            clock,
+            pins,
+            reservation: None,
+            trap: None,
+            exit: None,
+            access_address: 0,
+            look: true,
+            fence_i: false,
+            waiting: false,
+            sbi: false,
+            sbi_timer: u64::MAX,
+            aligned_jumps,
+        }
+    }
+
+    /// As after reset, at `pc`. Instructions retired go on being counted from where they were.
+    pub fn reset(&mut self, pc: u64) {
+        let retired = self.state.instret;
+        self.x = [0; 32];
+        self.f = [0; 32];
+        self.pc = pc;
+        self.state = State::reset(&self.config);
+        self.state.instret = retired;
+        (self.reservation, self.trap, self.exit) = (None, None, None);
+        (self.waiting, self.sbi, self.sbi_timer) = (false, false, u64::MAX);
+        self.fence_i = true;
+        self.forget(&Fence::All);
+        self.select();
+    }
+
+    /// Makes the contexts of the current mode the active ones, after any change of what decides them.
+    pub fn select(&mut self) {
+        self.data.select(data_key(&self.state));
+        self.code.select(code_key(&self.state));
+        self.look = true;
+    }
+
+    /// Drops translations.
+    pub fn forget(&mut self, fence: &Fence) {
+        self.data.fence(fence);
+        self.code.fence(fence);
+    }
+
+    /// VMID in `hgatp`.
+    pub fn vmid(&self) -> u64 {
+        self.state.hgatp >> atp::ID_SHIFT & ((1 << atp::VMID_BITS) - 1)
+    }
+
+    /// Brings the privileged state's inputs up to date: time, wires, edges.
+    pub fn refresh(&mut self) {
+        self.refresh_time();
+        if self.pins.take_ssip() {
+            self.state.mip |= ip::SSIP;
+        }
+        if self.pins.take_fence_i() {
+            self.fence_i = true;
+        }
+    }
+
+    /// Brings time, and what depends on it, up to date.
+    pub fn refresh_time(&mut self) {
+        let now = self.clock.now();
+        let timer = if now >= self.pins.mtimecmp() { ip::MTIP } else { 0 };
+        self.state.time = now;
+        self.state.pins = self.pins.levels() & (ip::MSIP | ip::MEIP | ip::SEIP) | timer;
+        if now >= self.sbi_timer {
+            self.state.mip |= ip::STIP;
+        }
+    }
+
+    /// The next tick at which a timer of this hart raises an interrupt.
+    pub fn next_timer(&self) -> Option<u64> {
+        let machine = [self.pins.mtimecmp(), self.sbi_timer];
+        let later = machine.into_iter().filter(|&at| at != u64::MAX && at > self.state.time);
+        later.chain(privileged::next_timer(&self.state)).min()
+    }
+
+    /// Notes the trap that the instruction ends with.
+    #[cold]
+    pub fn raise(&mut self, trap: Trap) -> Stop {
+        self.trap = Some(trap);
+        Stop::Trap
+    }
+}

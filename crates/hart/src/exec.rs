@@ -1,0 +1,412 @@
+//! The interpreter: the instance of the texts whose word is a number.
+
+use arch::csr;
+use arch::{Exception, Mode, Privilege, Trap};
+use fp::{Flags, Fmt, Op as FpOp, Rounding};
+use privileged::{Denied, Effects, permit};
+use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width, X64};
+
+use crate::access::{By, read_ram, write_ram};
+use crate::contexts::Fence;
+use crate::core::{Core, Stop};
+use crate::record::Record;
+
+/// An instruction being executed.
+pub struct Run<'a, R> {
+    core: &'a mut Core,
+    record: &'a mut R,
+    pc: u64,
+    next: u64,
+    /// Instructions retired before this one.
+    retired: u64,
+}
+
+impl<'a, R: Record> Run<'a, R> {
+    pub fn new(core: &'a mut Core, record: &'a mut R, pc: u64) -> Self {
+        Run { core, record, pc, next: pc, retired: 0 }
+    }
+
+    /// Goes to the instruction of `len` bytes at `pc`.
+    #[inline(always)]
+    pub fn place(&mut self, pc: u64, len: u8, retired: u64) {
+        self.pc = pc;
+        self.next = pc.wrapping_add(len.into());
+        self.retired = retired;
+    }
+
+    /// Address of the instruction.
+    pub fn at(&self) -> u64 {
+        self.pc
+    }
+
+    /// Address of the next instruction.
+    #[inline(always)]
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    pub fn begin(&mut self, raw: u32) {
+        self.record.begin(self.core.state.mode, self.pc, raw);
+    }
+
+    pub fn end(&mut self) {
+        self.record.end();
+    }
+
+    /// The bits of the instruction, for `xtval`, are added by who knows them.
+    #[cold]
+    fn deny(&mut self, denied: Denied) -> Stop {
+        self.core.raise(denied.trap(0))
+    }
+
+    fn permit(&mut self, verdict: Result<(), Denied>) -> Result<(), Stop> {
+        verdict.map_err(|denied| self.deny(denied))
+    }
+
+    #[inline(always)]
+    fn go(&mut self, target: u64) -> Result<(), Stop> {
+        if self.core.aligned_jumps && target & 2 != 0 {
+            let gva = self.core.state.mode.virt;
+            return Err(self.core.raise(Trap { gva, ..Trap::new(Exception::InstructionAddressMisaligned, target) }));
+        }
+        self.next = target;
+        Ok(())
+    }
+
+    /// Draws the consequences of a CSR write.
+    fn apply(&mut self, effects: Effects) {
+        if effects.has(Effects::PROTECTION) {
+            self.core.forget(&Fence::All);
+        }
+        if effects.has(Effects::TRANSLATION) {
+            self.core.select();
+        }
+        if effects.has(Effects::INTERRUPTS | Effects::TIMER) {
+            self.core.look = true;
+        }
+    }
+}
+
+impl<R: Record> Exec for Run<'_, R> {
+    type W = X64;
+    type Exit = Stop;
+
+    #[inline(always)]
+    fn imm(&self, value: i64) -> X64 {
+        X64(value as u64)
+    }
+    #[inline(always)]
+    fn pc(&self) -> X64 {
+        X64(self.pc)
+    }
+    #[inline(always)]
+    fn next_pc(&self) -> X64 {
+        X64(self.next)
+    }
+    #[inline(always)]
+    fn x(&self, register: u8) -> X64 {
+        X64(self.core.x[usize::from(register & 31)])
+    }
+    #[inline(always)]
+    fn f(&self, register: u8) -> X64 {
+        X64(self.core.f[usize::from(register & 31)])
+    }
+    #[inline(always)]
+    fn set_x(&mut self, register: u8, value: X64) {
+        if register != 0 {
+            self.core.x[usize::from(register & 31)] = value.0;
+            if R::ON {
+                self.record.x(register, value.0);
+            }
+        }
+    }
+    #[inline(always)]
+    fn set_f(&mut self, register: u8, value: X64) {
+        self.core.f[usize::from(register & 31)] = value.0;
+        self.core.state.dirty_fp();
+        if R::ON {
+            self.record.f(register, value.0);
+        }
+    }
+
+    #[inline(always)]
+    fn load(&mut self, width: Width, address: X64) -> Value<Self> {
+        let (va, bytes) = (address.0, width.bytes());
+        let value = match self.core.data.active.read(va, bytes) {
+            Some(offset) => read_ram(&self.core.ram, offset, bytes),
+            None => None,
+        };
+        let value = match value {
+            Some(value) => value,
+            None => self.core.load_slow(By::Ordinary, va, bytes)?,
+        };
+        if R::ON {
+            self.record.load(va, bytes as u8);
+        }
+        Ok(X64(value))
+    }
+
+    #[inline(always)]
+    fn store(&mut self, width: Width, address: X64, value: X64) -> Out<Self> {
+        let (va, bytes) = (address.0, width.bytes());
+        let written = match self.core.data.active.write(va, bytes) {
+            Some(offset) => write_ram(&self.core.ram, offset, bytes, value.0),
+            None => None,
+        };
+        if written.is_none() {
+            self.core.store_slow(By::Ordinary, va, bytes, value.0)?;
+        }
+        if R::ON {
+            self.record.store(va, value.0, bytes as u8);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn branch(&mut self, condition: bool, target: X64) -> Out<Self> {
+        if condition { self.go(target.0) } else { Ok(()) }
+    }
+    #[inline(always)]
+    fn jump(&mut self, target: X64) -> Out<Self> {
+        self.go(target.0)
+    }
+
+    fn amo(&mut self, width: Width, op: AmoOp, _order: Order, address: X64, value: X64) -> Value<Self> {
+        let old = self.core.amo_at(width, op, address.0, value.0)?;
+        if R::ON {
+            let bytes = width.bytes() as u8;
+            self.record.load(address.0, bytes);
+            let offset = self.core.data.active.read(address.0, width.bytes());
+            let new = offset.and_then(|offset| read_ram(&self.core.ram, offset, width.bytes()));
+            self.record.store(address.0, new.unwrap_or_default(), bytes);
+        }
+        Ok(X64(old))
+    }
+
+    fn amocas(
+        &mut self,
+        width: Width,
+        _order: Order,
+        address: X64,
+        expected: [X64; 2],
+        desired: [X64; 2],
+    ) -> Result<[X64; 2], Stop> {
+        let old = self.core.cas_at(width, address.0, expected.map(|w| w.0), desired.map(|w| w.0))?;
+        if R::ON {
+            self.record.load(address.0, width.bytes() as u8);
+        }
+        Ok(old.map(X64))
+    }
+
+    fn reserve(&mut self, width: Width, _order: Order, address: X64) -> Value<Self> {
+        let value = self.core.reserve_at(width, address.0)?;
+        if R::ON {
+            self.record.load(address.0, width.bytes() as u8);
+        }
+        Ok(X64(value))
+    }
+
+    fn conditional(&mut self, width: Width, _order: Order, address: X64, value: X64) -> Value<Self> {
+        let written = self.core.conditional_at(width, address.0, value.0)?;
+        if R::ON && written {
+            self.record.store(address.0, value.0, width.bytes() as u8);
+        }
+        Ok(X64((!written).into()))
+    }
+
+    fn fence(&mut self, _fm: u8, _pred: u8, _succ: u8) -> Out<Self> {
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn cbo_zero(&mut self, address: X64) -> Out<Self> {
+        self.permit(permit::cbo_zero(&self.core.state))?;
+        let start = self.core.zero_block(address.0)?;
+        if R::ON {
+            (0..crate::atomic::CACHE_BLOCK).for_each(|at| self.record.store(start + at, 0, 1));
+        }
+        Ok(())
+    }
+
+    fn cbo_maint(&mut self, op: CboOp, address: X64) -> Out<Self> {
+        let verdict = match op {
+            CboOp::Inval => permit::cbo_inval(&self.core.state),
+            CboOp::Clean | CboOp::Flush => permit::cbo_clean_flush(&self.core.state),
+        };
+        self.permit(verdict)?;
+        self.core.manage_block(address.0)
+    }
+
+    #[inline(always)]
+    fn fp_enabled(&mut self) -> Out<Self> {
+        if self.core.state.fp_enabled() { Ok(()) } else { Err(self.illegal()) }
+    }
+
+    #[inline]
+    fn fp(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [X64; 3]) -> Value<Self> {
+        const DYNAMIC: u8 = 7;
+        let rm = if rm == DYNAMIC { self.core.state.frm } else { rm };
+        let Some(rounding) = Rounding::from_rm(rm) else { return Err(self.illegal()) };
+        let (value, flags) = fp::evaluate(op, fmt, rounding, operands.map(|w| w.0));
+        if flags != Flags::NONE {
+            self.core.state.fflags |= flags.0;
+            self.core.state.dirty_fp();
+        }
+        Ok(X64(value))
+    }
+
+    #[cold]
+    fn illegal(&mut self) -> Stop {
+        self.deny(Denied::Illegal)
+    }
+}
+
+/// Whether what a CSR reads, or what its write means, depends on time or wires.
+const fn depends_on_time(address: u16) -> bool {
+    matches!(
+        address,
+        csr::TIME | csr::MIP | csr::SIP | csr::HIP | csr::VSIP | csr::STIMECMP | csr::VSTIMECMP | csr::HTIMEDELTA
+    )
+}
+
+impl<R: Record> Privileged for Run<'_, R> {
+    fn csr(&mut self, op: CsrOp, address: u16, value: X64) -> Value<Self> {
+        if depends_on_time(address) {
+            self.core.refresh_time();
+        }
+        let core = &mut *self.core;
+        core.state.instret = self.retired;
+        let reads = op != CsrOp::Write;
+        let old = if reads { privileged::csr::read(&core.state, &core.config, address) } else { Ok(0) };
+        let old = match old {
+            Ok(old) => old,
+            Err(denied) => return Err(self.deny(denied)),
+        };
+        let modified = || privileged::csr::read_for_modify(&core.state, &core.config, address);
+        let new = match op {
+            CsrOp::Read => return Ok(X64(old)),
+            CsrOp::Write | CsrOp::Swap => value.0,
+            CsrOp::Set => modified() | value.0,
+            CsrOp::Clear => modified() & !value.0,
+        };
+        match privileged::csr::write(&mut core.state, &core.config, address, new) {
+            Ok(effects) => self.apply(effects),
+            Err(denied) => return Err(self.deny(denied)),
+        }
+        if R::ON {
+            let now = privileged::csr::read(&self.core.state, &self.core.config, address).unwrap_or_default();
+            self.record.csr(address, now);
+        }
+        Ok(X64(old))
+    }
+
+    fn ecall(&mut self) -> Out<Self> {
+        let cause = match self.core.state.mode {
+            Mode::HS if self.core.sbi => {
+                self.core.exit = Some(vcpu::Exit::Sbi);
+                return Err(Stop::Exit);
+            }
+            Mode { privilege: Privilege::User, .. } => Exception::EcallFromU,
+            Mode { privilege: Privilege::Machine, .. } => Exception::EcallFromM,
+            Mode { virt: true, .. } => Exception::EcallFromVS,
+            Mode { virt: false, .. } => Exception::EcallFromHS,
+        };
+        Err(self.core.raise(Trap::new(cause, 0)))
+    }
+
+    fn ebreak(&mut self) -> Out<Self> {
+        let gva = self.core.state.mode.virt;
+        Err(self.core.raise(Trap { gva, ..Trap::new(Exception::Breakpoint, self.pc) }))
+    }
+
+    fn sret(&mut self) -> Out<Self> {
+        match privileged::sret(&mut self.core.state, &self.core.config) {
+            Ok(target) => self.next = target,
+            Err(denied) => return Err(self.deny(denied)),
+        }
+        self.core.select();
+        Ok(())
+    }
+
+    fn mret(&mut self) -> Out<Self> {
+        match privileged::mret(&mut self.core.state) {
+            Ok(target) => self.next = target,
+            Err(denied) => return Err(self.deny(denied)),
+        }
+        self.core.select();
+        Ok(())
+    }
+
+    fn wfi(&mut self) -> Out<Self> {
+        self.permit(permit::wfi(&self.core.state))?;
+        self.core.waiting = true;
+        Ok(())
+    }
+
+    fn wrs_nto(&mut self) -> Out<Self> {
+        self.permit(permit::wrs_nto(&self.core.state))
+    }
+
+    fn wrs_sto(&mut self) -> Out<Self> {
+        Ok(())
+    }
+
+    fn fence_i(&mut self) -> Out<Self> {
+        self.core.fence_i = true;
+        Ok(())
+    }
+
+    fn tlb_fence(&mut self, fence: TlbFence, address: Option<X64>, id: Option<X64>) -> Out<Self> {
+        let state = &self.core.state;
+        self.permit(match fence {
+            TlbFence::SfenceVma | TlbFence::SinvalVma => permit::sfence_vma(state),
+            TlbFence::HfenceVvma | TlbFence::HinvalVvma => permit::hfence_vvma(state),
+            TlbFence::HfenceGvma | TlbFence::HinvalGvma => permit::hfence_gvma(state),
+        })?;
+        let (va, id) = (address.map(|w| w.0), id.map(|w| w.0));
+        let asid = id.map(|id| id & 0xffff);
+        let guest = Fence::Guest { va, asid, vmid: self.core.vmid() };
+        let fence = match fence {
+            TlbFence::SfenceVma | TlbFence::SinvalVma if !self.core.state.mode.virt => Fence::Supervisor { va, asid },
+            TlbFence::HfenceGvma | TlbFence::HinvalGvma => Fence::GuestPhysical { vmid: id.map(|id| id & 0x3fff) },
+            _ => guest,
+        };
+        self.core.forget(&fence);
+        Ok(())
+    }
+
+    fn sfence_w_inval(&mut self) -> Out<Self> {
+        self.permit(permit::sfence_inval(&self.core.state))
+    }
+
+    fn sfence_inval_ir(&mut self) -> Out<Self> {
+        self.permit(permit::sfence_inval(&self.core.state))
+    }
+
+    fn hyper_load(&mut self, width: Width, address: X64) -> Value<Self> {
+        self.permit(permit::hlv(&self.core.state))?;
+        let value = self.core.load_slow(By::Hyper, address.0, width.bytes())?;
+        if R::ON {
+            self.record.load(address.0, width.bytes() as u8);
+        }
+        Ok(X64(value))
+    }
+
+    fn hyper_load_exec(&mut self, width: Width, address: X64) -> Value<Self> {
+        self.permit(permit::hlv(&self.core.state))?;
+        let value = self.core.load_slow(By::HyperExec, address.0, width.bytes())?;
+        if R::ON {
+            self.record.load(address.0, width.bytes() as u8);
+        }
+        Ok(X64(value))
+    }
+
+    fn hyper_store(&mut self, width: Width, address: X64, value: X64) -> Out<Self> {
+        self.permit(permit::hlv(&self.core.state))?;
+        self.core.store_slow(By::Hyper, address.0, width.bytes(), value.0)?;
+        if R::ON {
+            self.record.store(address.0, value.0, width.bytes() as u8);
+        }
+        Ok(())
+    }
+}

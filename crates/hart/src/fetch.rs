@@ -1,0 +1,51 @@
+//! Fetching instructions.
+//!
+//! A fetch reads halfwords: an instruction of 32 bits may cross into a page that faults, and the fault names the
+//! address of that halfword.
+
+use arch::{Exception, Trap, Virt};
+use privileged::{Access, Request};
+
+use crate::blocks::decode;
+use crate::core::Core;
+use crate::hart::At;
+
+impl Core {
+    /// RAM offset of the instruction at `pc`, if it can be fetched from RAM and the whole page may be executed.
+    pub fn fetch_offset(&mut self) -> Option<u64> {
+        let request = Request::for_fetch(&self.state, Virt(self.pc));
+        let found = self.translate(&request, 2).ok()?;
+        let page = arch::Phys(found.phys.0 & !(arch::addr::PAGE_BYTES - 1));
+        let uniform = privileged::pmp::region_uniform(&self.state, &self.config, page, arch::addr::PAGE_BYTES);
+        self.ram.offset(found.phys, 2).filter(|_| uniform)
+    }
+
+    /// Fetches and decodes the instruction at `pc`, from RAM or a device.
+    ///
+    /// # Errors
+    /// The trap of the fetch, or of an illegal instruction.
+    pub fn fetch(&mut self) -> Result<At, Trap> {
+        let pc = self.pc;
+        let low = u32::from(self.fetch_half(pc)?);
+        let (raw, len) = match arch::insn::fetch_len(low as u16) {
+            2 => (low, 2),
+            _ => (u32::from(self.fetch_half(pc.wrapping_add(2))?) << 16 | low, 4),
+        };
+        match decode(raw, len, &self.config.isa) {
+            Some(insn) => Ok(At { insn, pc, raw, len }),
+            None => Err(Trap::new(Exception::IllegalInstruction, raw.into())),
+        }
+    }
+
+    fn fetch_half(&mut self, va: u64) -> Result<u16, Trap> {
+        let request = Request::for_fetch(&self.state, Virt(va));
+        let found = self.translate(&request, 2)?;
+        if let Some(offset) = self.ram.offset(found.phys, 2) {
+            return self.ram.load_u16(offset).ok_or_else(|| privileged::access_fault(&request));
+        }
+        let mut data = [0; 2];
+        self.bus.read(found.phys, &mut data).map_err(|_| privileged::access_fault(&request))?;
+        debug_assert_eq!(request.access, Access::Fetch);
+        Ok(u16::from_le_bytes(data))
+    }
+}

@@ -1,0 +1,116 @@
+//! What a board and a firmware outside the hart do to it.
+
+use arch::csr::{self, envcfg, ip, pmpcfg, stateen};
+use arch::isa::Extension;
+use arch::{Exception, Mode};
+use vcpu::{Fence, FenceRange, FullHart};
+
+use crate::contexts;
+use crate::core::Core;
+use crate::hart::Hart;
+
+/// More pages than this are not dropped one by one.
+const MANY_PAGES: u64 = 64;
+
+impl FullHart for Hart {
+    fn reset_machine(&mut self, pc: u64) {
+        self.core.reset(pc);
+        self.blocks.clear();
+    }
+
+    fn enter_supervisor(&mut self, pc: u64) {
+        self.core.reset(pc);
+        self.core.prepare_supervisor();
+        self.core.select();
+    }
+
+    fn fence(&mut self, fence: Fence) {
+        if fence == Fence::Instructions {
+            self.core.fence_i = true;
+        }
+        self.core.fence_outside(fence);
+        self.core.look = true;
+    }
+
+    fn set_supervisor_timer(&mut self, deadline: u64) {
+        if self.core.config.has(Extension::Sstc) {
+            self.core.state.stimecmp = deadline;
+        } else {
+            self.core.state.mip &= !ip::STIP;
+            self.core.sbi_timer = deadline;
+        }
+        self.core.look = true;
+    }
+
+    fn vmid(&self) -> u16 {
+        self.core.vmid() as u16
+    }
+
+    fn set_counter(&mut self, counter: u32, value: u64) {
+        // The next instruction reads `value`; a counter's own write means the one after the writing one.
+        let before = self.core.state.instret.wrapping_sub(1);
+        match counter {
+            0 => self.core.state.mcycle.write(before, value),
+            2 => self.core.state.minstret.write(before, value),
+            _ => {}
+        }
+    }
+}
+
+impl Core {
+    /// S-mode with all that a firmware grants: every trap but its own calls, every interrupt, counter and feature.
+    fn prepare_supervisor(&mut self) {
+        let own = 1u64 << Exception::EcallFromHS as u8 | 1 << Exception::EcallFromM as u8;
+        let ade = self.config.has(Extension::Svade);
+        let features = envcfg::STCE | envcfg::PBMTE | envcfg::CBZE | envcfg::CBCFE | envcfg::CBIE;
+        let adue = if ade { 0 } else { envcfg::ADUE };
+        let writes = [
+            (csr::MEDELEG, !own),
+            (csr::MIDELEG, ip::SUPERVISOR | ip::LCOFIP | ip::HYPERVISOR),
+            (csr::MCOUNTEREN, u64::MAX),
+            (csr::MENVCFG, features | adue),
+            (csr::MSTATEEN0, stateen::SE | stateen::ENVCFG | stateen::CSRIND | stateen::C),
+            (csr::MSTATEEN0 + 1, stateen::SE),
+            (csr::MSTATEEN0 + 2, stateen::SE),
+            (csr::MSTATEEN0 + 3, stateen::SE),
+            (csr::PMPADDR0, u64::MAX),
+            (csr::PMPCFG0, (pmpcfg::A_NAPOT | pmpcfg::R | pmpcfg::W | pmpcfg::X).into()),
+            (csr::STIMECMP, u64::MAX),
+        ];
+        for (address, value) in writes {
+            // A CSR that this hart lacks grants nothing.
+            let _ = privileged::csr::write(&mut self.state, &self.config, address, value);
+        }
+        self.state.mode = Mode::HS;
+        self.sbi = true;
+    }
+
+    fn fence_outside(&mut self, fence: Fence) {
+        match fence {
+            Fence::Instructions => {}
+            Fence::GuestPhysical { vmid, .. } => {
+                self.forget(&contexts::Fence::GuestPhysical { vmid: vmid.map(u64::from) });
+            }
+            Fence::Supervisor { range, asid } => {
+                let asid = asid.map(u64::from);
+                self.forget_range(range, |va| contexts::Fence::Supervisor { va, asid });
+            }
+            Fence::GuestVirtual { range, asid, vmid } => {
+                let (asid, vmid) = (asid.map(u64::from), vmid.into());
+                self.forget_range(range, |va| contexts::Fence::Guest { va, asid, vmid });
+            }
+        }
+    }
+
+    fn forget_range(&mut self, range: FenceRange, fence: impl Fn(Option<u64>) -> contexts::Fence) {
+        const PAGE: u64 = arch::addr::PAGE_BYTES;
+        match range {
+            FenceRange::Part { start, len } if len.div_ceil(PAGE) < MANY_PAGES => {
+                let first = start / PAGE * PAGE;
+                let pages = (start % PAGE).saturating_add(len).div_ceil(PAGE);
+                (0..pages).for_each(|page| self.forget(&fence(Some(first.wrapping_add(page * PAGE)))));
+            }
+            _ => self.forget(&fence(None)),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The hart: blocks of decoded instructions, one after the other, and traps between them.
+
+use std::sync::Arc;
+
+use arch::{Insn, Mode, Trap};
+use bus::Bus;
+use memory::Ram;
+use privileged::{Cause, Config, State, tinst};
+use vcpu::{Clock, Exit, HartPins, Reg, Vcpu};
+
+use crate::blocks::{Blocks, Found};
+use crate::core::{Core, Stop};
+use crate::exec::Run;
+use crate::record::Record;
+
+/// What a hart is made of.
+pub struct HartParts {
+    /// What it can do.
+    pub config: Config,
+    /// Guest memory.
+    pub ram: Ram,
+    /// The devices.
+    pub bus: Arc<Bus>,
+    /// The timebase.
+    pub clock: Arc<Clock>,
+    /// The wires.
+    pub pins: Arc<HartPins>,
+    /// Whether the machine has no other hart: then nobody breaks reservations.
+    pub alone: bool,
+}
+
+/// What [`Hart::step`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// One instruction retired.
+    Retired,
+    /// A trap was taken; no instruction retired.
+    Trapped(Cause),
+    /// The hart stopped before the next instruction.
+    Exit(Exit),
+}
+
+/// One RISC-V hart, interpreted.
+pub struct Hart {
+    pub(crate) core: Core,
+    pub(crate) blocks: Blocks,
+    alone: bool,
+}
+
+/// Instructions between two looks at wires, kicks and time: about ten microseconds.
+const POLL: u64 = 4096;
+
+/// How a block ended.
+enum Ended {
+    /// All of it retired.
+    Retired,
+    Trapped(Cause),
+    Stopped,
+}
+
+/// An instruction in its place, as far as traps need it.
+#[derive(Clone, Copy)]
+pub(crate) struct At {
+    pub insn: Insn,
+    pub pc: u64,
+    pub raw: u32,
+    pub len: u8,
+}
+
+impl Hart {
+    /// A hart after reset, in M-mode at address 0.
+    pub fn new(parts: HartParts) -> Hart {
+        let core = Core::new(parts.config, parts.ram, parts.bus, parts.clock, parts.pins);
+        Hart { core, blocks: Blocks::new(), alone: parts.alone }
+    }
+
+    /// The privileged state.
+    pub fn state(&self) -> &State {
+        &self.core.state
+    }
+
+    /// The privileged state, to be changed by tests and debuggers. Cached consequences are dropped.
+    pub fn state_mut(&mut self) -> &mut State {
+        self.core.forget(&crate::contexts::Fence::All);
+        self.core.look = true;
+        &mut self.core.state
+    }
+
+    /// Executes one instruction, or takes one trap.
+    pub fn step<R: Record>(&mut self, record: &mut R) -> Step {
+        self.core.refresh();
+        self.core.select();
+        self.core.waiting = false;
+        if let Some(cause) = self.interrupt() {
+            return Step::Trapped(cause);
+        }
+        match self.single(record) {
+            Ended::Retired => Step::Retired,
+            Ended::Trapped(cause) => Step::Trapped(cause),
+            Ended::Stopped => Step::Exit(self.core.exit.take().unwrap_or(Exit::Halted)),
+        }
+    }
+
+    /// Runs for about `budget` instructions, watched.
+    pub(crate) fn drive<R: Record>(&mut self, budget: u64, record: &mut R) -> Exit {
+        let end = self.core.state.instret.saturating_add(budget);
+        self.core.pins.take_attention();
+        if !self.alone {
+            self.core.reservation = None;
+        }
+        loop {
+            self.core.refresh();
+            if let Some(exit) = self.wait() {
+                return exit;
+            }
+            self.interrupt();
+            let poll = end.min(self.core.state.instret.saturating_add(POLL));
+            self.blocks_until(poll, record);
+            if let Some(exit) = self.core.exit.take() {
+                return exit;
+            }
+            if self.core.state.instret >= end || self.core.pins.wanted() {
+                return Exit::Quantum;
+            }
+        }
+    }
+
+    /// While WFI waits: the exit that says so.
+    fn wait(&mut self) -> Option<Exit> {
+        if !self.core.waiting {
+            return None;
+        }
+        if privileged::has_wakeup(&self.core.state, &self.core.config) {
+            self.core.waiting = false;
+            return None;
+        }
+        Some(Exit::Idle { until: self.core.next_timer() })
+    }
+
+    /// Takes the interrupt that is due, if any.
+    fn interrupt(&mut self) -> Option<Cause> {
+        self.core.look = false;
+        let (interrupt, _) = privileged::next_interrupt(&self.core.state, &self.core.config)?;
+        let cause = Cause::Interrupt(interrupt);
+        let pc = self.core.pc;
+        self.enter(cause, pc);
+        Some(cause)
+    }
+
+    /// Executes blocks until so many instructions have retired since reset, or something wants a look.
+    fn blocks_until<R: Record>(&mut self, poll: u64, record: &mut R) {
+        while self.core.state.instret < poll && self.core.exit.is_none() && !self.core.waiting {
+            if self.core.look {
+                self.interrupt();
+            }
+            self.block(record);
+        }
+    }
+
+    /// Executes the block at `pc`.
+    #[inline(always)]
+    fn block<R: Record>(&mut self, record: &mut R) {
+        let known = self.core.code.active.get(self.core.pc).filter(|&number| self.blocks.get(number).is_some());
+        match known.or_else(|| self.find()) {
+            Some(number) => self.run_block(number, record),
+            None => {
+                self.single(record);
+            }
+        }
+    }
+
+    /// Finds the block at `pc` by its physical address, and enters it into the jump table. `None`: there can be no
+    /// block, as the instruction crosses pages, is not in RAM, or cannot be fetched at all.
+    #[cold]
+    fn find(&mut self) -> Option<u32> {
+        if std::mem::take(&mut self.core.fence_i) {
+            self.blocks.fence();
+        }
+        if self.blocks.is_full() {
+            self.blocks.clear();
+            self.core.code.fence(&crate::contexts::Fence::All);
+        }
+        let offset = self.core.fetch_offset()?;
+        match self.blocks.at(offset, &self.core.ram, &self.core.config.isa) {
+            Found::Block(number) => {
+                self.core.code.active.enter(self.core.pc, number);
+                Some(number)
+            }
+            Found::Single => None,
+        }
+    }
+
+    #[inline(always)]
+    fn run_block<R: Record>(&mut self, number: u32, record: &mut R) {
+        let Some(block) = self.blocks.get(number) else { return };
+        let start = self.core.pc;
+        let base = self.core.state.instret;
+        let mut run = Run::new(&mut self.core, record, start);
+        for (done, slot) in block.slots.iter().enumerate() {
+            run.place(start.wrapping_add(slot.at.into()), slot.len, base.wrapping_add(done as u64));
+            if R::ON {
+                run.begin(block.raw_of(slot));
+            }
+            if let Err(stop) = semantics::execute(&mut run, &slot.insn) {
+                let at = At { insn: slot.insn, pc: run.at(), raw: block.raw_of(slot), len: slot.len };
+                self.core.state.instret = base.wrapping_add(done as u64);
+                self.leave(stop, at);
+                return;
+            }
+            if R::ON {
+                run.end();
+            }
+        }
+        self.core.pc = run.next();
+        self.core.state.instret = base.wrapping_add(block.slots.len() as u64);
+        self.after();
+    }
+
+    /// Fetches and executes one instruction, wherever it is.
+    #[cold]
+    fn single<R: Record>(&mut self, record: &mut R) -> Ended {
+        let pc = self.core.pc;
+        let at = match self.core.fetch() {
+            Ok(at) => at,
+            Err(trap) => return self.trap(trap, pc),
+        };
+        let retired = self.core.state.instret;
+        let mut run = Run::new(&mut self.core, record, pc);
+        run.place(pc, at.len, retired);
+        if R::ON {
+            run.begin(at.raw);
+        }
+        if let Err(stop) = semantics::execute(&mut run, &at.insn) {
+            self.core.state.instret = retired;
+            return self.leave(stop, at);
+        }
+        if R::ON {
+            run.end();
+        }
+        self.core.pc = run.next();
+        self.core.state.instret = retired.wrapping_add(1);
+        self.after();
+        Ended::Retired
+    }
+
+    /// What instructions left for their end.
+    #[inline(always)]
+    fn after(&mut self) {
+        if self.core.fence_i {
+            self.core.fence_i = false;
+            self.blocks.fence();
+        }
+    }
+
+    /// An instruction was left: takes its trap, or stops in front of it.
+    #[cold]
+    fn leave(&mut self, stop: Stop, at: At) -> Ended {
+        self.core.pc = at.pc;
+        match (stop, self.core.trap.take()) {
+            (Stop::Trap, Some(trap)) => {
+                let trap = self.complete(trap, at);
+                self.trap(trap, at.pc)
+            }
+            _ => Ended::Stopped,
+        }
+    }
+
+    /// Adds what only the place of the instruction tells: its bits, or its transformation.
+    fn complete(&self, trap: Trap, at: At) -> Trap {
+        use arch::Exception::{IllegalInstruction, VirtualInstruction};
+        match trap.cause {
+            IllegalInstruction | VirtualInstruction => Trap { tval: at.raw.into(), ..trap },
+            _ if self.core.config.transformed_instructions => {
+                let length = if at.len == 2 { tinst::Length::Compressed } else { tinst::Length::Full };
+                tinst::complete(trap, at.insn.encode(), length, self.core.access_address)
+            }
+            _ => trap,
+        }
+    }
+
+    fn trap(&mut self, trap: Trap, pc: u64) -> Ended {
+        let cause = Cause::Exception(trap);
+        // With the firmware outside there is nothing to run in M-mode.
+        if self.core.sbi && privileged::route(&self.core.state, &self.core.config, cause) == Mode::M {
+            self.core.exit = Some(Exit::Halted);
+            return Ended::Stopped;
+        }
+        self.enter(cause, pc);
+        Ended::Trapped(cause)
+    }
+
+    fn enter(&mut self, cause: Cause, pc: u64) {
+        let core = &mut self.core;
+        core.pc = privileged::enter(&mut core.state, &core.config, cause, pc);
+        core.select();
+    }
+}
+
+impl Vcpu for Hart {
+    fn run(&mut self, budget: u64) -> Exit {
+        self.drive(budget, &mut ())
+    }
+
+    fn reg(&self, reg: Reg) -> u64 {
+        match reg {
+            Reg::Pc => self.core.pc,
+            Reg::X(register) => self.core.x[usize::from(register & 31)],
+        }
+    }
+
+    fn set_reg(&mut self, reg: Reg, value: u64) {
+        match reg {
+            Reg::Pc => self.core.pc = value,
+            Reg::X(0) => {}
+            Reg::X(register) => self.core.x[usize::from(register & 31)] = value,
+        }
+    }
+
+    fn instret(&self) -> Option<u64> {
+        Some(self.core.state.instret)
+    }
+
+    fn pins(&self) -> Arc<HartPins> {
+        self.core.pins.clone()
+    }
+}

@@ -1,0 +1,86 @@
+//! Watching a hart instruction by instruction.
+
+use std::sync::Arc;
+
+use arch::Mode;
+use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Vcpu};
+
+use crate::hart::Hart;
+
+/// Sees each instruction that begins, its effects, and its end. An instruction that traps has no end; its effects up
+/// to the trap did not happen.
+#[allow(unused_variables, reason = "the default sees nothing")]
+pub trait Record: Send {
+    /// Whether anything is seen at all.
+    const ON: bool = true;
+    /// An instruction begins: `raw` are its bits as fetched.
+    fn begin(&mut self, mode: Mode, pc: u64, raw: u32) {}
+    /// It wrote an integer register (never x0).
+    fn x(&mut self, register: u8, value: u64) {}
+    /// It wrote a floating-point register.
+    fn f(&mut self, register: u8, value: u64) {}
+    /// It wrote a CSR; `value` is what the CSR reads now.
+    fn csr(&mut self, address: u16, value: u64) {}
+    /// It read memory at this effective address.
+    fn load(&mut self, address: u64, bytes: u8) {}
+    /// It wrote memory at this effective address.
+    fn store(&mut self, address: u64, value: u64, bytes: u8) {}
+    /// It retired.
+    fn end(&mut self) {}
+}
+
+impl Record for () {
+    const ON: bool = false;
+}
+
+/// A hart that is watched while it runs.
+pub struct Recorded<R> {
+    hart: Hart,
+    record: R,
+}
+
+impl<R: Record> Recorded<R> {
+    /// Lets `record` watch `hart`.
+    pub fn new(hart: Hart, record: R) -> Self {
+        Recorded { hart, record }
+    }
+}
+
+impl<R: Record> Vcpu for Recorded<R> {
+    fn run(&mut self, budget: u64) -> Exit {
+        self.hart.drive(budget, &mut self.record)
+    }
+    fn reg(&self, reg: Reg) -> u64 {
+        self.hart.reg(reg)
+    }
+    fn set_reg(&mut self, reg: Reg, value: u64) {
+        self.hart.set_reg(reg, value);
+    }
+    fn instret(&self) -> Option<u64> {
+        self.hart.instret()
+    }
+    fn pins(&self) -> Arc<HartPins> {
+        self.hart.pins()
+    }
+}
+
+impl<R: Record> FullHart for Recorded<R> {
+    fn reset_machine(&mut self, pc: u64) {
+        self.hart.reset_machine(pc);
+    }
+    fn enter_supervisor(&mut self, pc: u64) {
+        self.hart.enter_supervisor(pc);
+    }
+    fn fence(&mut self, fence: Fence) {
+        self.hart.fence(fence);
+    }
+    fn set_supervisor_timer(&mut self, deadline: u64) {
+        self.hart.set_supervisor_timer(deadline);
+    }
+    fn vmid(&self) -> u16 {
+        self.hart.vmid()
+    }
+    fn set_counter(&mut self, counter: u32, value: u64) {
+        self.hart.set_counter(counter, value);
+    }
+}

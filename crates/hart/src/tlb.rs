@@ -1,0 +1,183 @@
+//! The data TLB and the jump cache: the tables that a context owns.
+//!
+//! Both are direct-mapped. A [`DataTable`] maps virtual pages of RAM to byte offsets in RAM, with separate tags for
+//! reading and writing; device pages and pages whose PMP verdict differs within the page are never entered. A
+//! [`JumpTable`] maps virtual instruction addresses to decoded blocks.
+
+use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
+
+use crate::contexts::Table;
+
+/// No page has this tag: bits below the page number are never all set in one.
+const NO_PAGE: u64 = u64::MAX;
+const DATA_ENTRIES: usize = 512;
+const JUMP_ENTRIES: usize = 2048;
+
+/// One page.
+#[derive(Clone, Copy)]
+pub struct DataEntry {
+    read: u64,
+    write: u64,
+    /// RAM offset minus virtual address.
+    addend: u64,
+    /// Log2 of the size of the page this was cut from.
+    page_bits: u32,
+}
+
+const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, page_bits: 0 };
+
+/// Pages of RAM by virtual address.
+pub struct DataTable {
+    entries: Box<[DataEntry; DATA_ENTRIES]>,
+    used: bool,
+}
+
+impl Default for DataTable {
+    fn default() -> Self {
+        DataTable { entries: Box::new([EMPTY; DATA_ENTRIES]), used: false }
+    }
+}
+
+/// The page number bits of `va`, and its low bits that make an access of `bytes` misaligned: equal to a tag only for
+/// an aligned access to that page.
+#[inline(always)]
+fn tag(va: u64, bytes: u64) -> u64 {
+    va & (!(PAGE_BYTES - 1) | (bytes - 1))
+}
+
+#[inline(always)]
+fn data_index(va: u64) -> usize {
+    (va >> PAGE_SHIFT) as usize % DATA_ENTRIES
+}
+
+impl DataTable {
+    /// RAM offset of an aligned read of `bytes` at `va`.
+    #[inline(always)]
+    pub fn read(&self, va: u64, bytes: u64) -> Option<u64> {
+        let entry = &self.entries[data_index(va)];
+        (entry.read == tag(va, bytes)).then_some(va.wrapping_add(entry.addend))
+    }
+
+    /// RAM offset of an aligned write of `bytes` at `va`.
+    #[inline(always)]
+    pub fn write(&self, va: u64, bytes: u64) -> Option<u64> {
+        let entry = &self.entries[data_index(va)];
+        (entry.write == tag(va, bytes)).then_some(va.wrapping_add(entry.addend))
+    }
+
+    /// Enters the page of `va`, whose first byte is at RAM offset `page`.
+    pub fn enter(&mut self, va: u64, page: u64, page_bits: u32, readable: bool, writable: bool) {
+        let start = va & !(PAGE_BYTES - 1);
+        let allow = |yes| if yes { start } else { NO_PAGE };
+        self.used = true;
+        self.entries[data_index(va)] =
+            DataEntry { read: allow(readable), write: allow(writable), addend: page.wrapping_sub(start), page_bits };
+    }
+}
+
+impl Table for DataTable {
+    fn clear(&mut self) {
+        if self.used {
+            self.entries.fill(EMPTY);
+            self.used = false;
+        }
+    }
+
+    fn clear_address(&mut self, va: u64) {
+        for entry in self.entries.iter_mut() {
+            let page = if entry.read != NO_PAGE { entry.read } else { entry.write };
+            if page != NO_PAGE && (page ^ va) >> entry.page_bits.min(63) == 0 {
+                *entry = EMPTY;
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct JumpEntry {
+    va: u64,
+    block: u32,
+}
+
+/// No instruction is at an odd address.
+const NO_JUMP: JumpEntry = JumpEntry { va: NO_PAGE, block: 0 };
+
+/// Decoded blocks by virtual address.
+pub struct JumpTable {
+    entries: Box<[JumpEntry; JUMP_ENTRIES]>,
+    used: bool,
+}
+
+impl Default for JumpTable {
+    fn default() -> Self {
+        JumpTable { entries: Box::new([NO_JUMP; JUMP_ENTRIES]), used: false }
+    }
+}
+
+#[inline(always)]
+fn jump_index(va: u64) -> usize {
+    (va >> 1) as usize % JUMP_ENTRIES
+}
+
+impl JumpTable {
+    /// The block at `va`.
+    #[inline(always)]
+    pub fn get(&self, va: u64) -> Option<u32> {
+        let entry = &self.entries[jump_index(va)];
+        (entry.va == va).then_some(entry.block)
+    }
+
+    /// Enters a block.
+    pub fn enter(&mut self, va: u64, block: u32) {
+        self.used = true;
+        self.entries[jump_index(va)] = JumpEntry { va, block };
+    }
+}
+
+impl Table for JumpTable {
+    fn clear(&mut self) {
+        if self.used {
+            self.entries.fill(NO_JUMP);
+            self.used = false;
+        }
+    }
+
+    /// Blocks do not remember their page size, so all go.
+    fn clear_address(&mut self, _va: u64) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_answers_for_what_it_allows() {
+        let mut table = DataTable::default();
+        table.enter(0x1234, 0x8000, 12, true, false);
+        assert_eq!(table.read(0x1ff8, 8), Some(0x8ff8));
+        assert_eq!(table.write(0x1ff8, 8), None);
+        assert_eq!(table.read(0x2000, 8), None);
+    }
+
+    #[test]
+    fn a_misaligned_access_misses() {
+        let mut table = DataTable::default();
+        table.enter(0x1000, 0, 12, true, true);
+        assert_eq!(table.read(0x1004, 8), None);
+        assert_eq!(table.read(0x1004, 4), Some(4));
+    }
+
+    #[test]
+    fn an_address_fence_drops_every_piece_of_a_big_page() {
+        let mut table = DataTable::default();
+        table.enter(0x20_0000, 0, 21, true, true);
+        table.enter(0x20_5000, 0x5000, 21, true, true);
+        table.enter(0x40_6000, 0x6000, 12, true, true);
+        table.clear_address(0x21_0000);
+        assert_eq!(table.read(0x20_0000, 1), None);
+        assert_eq!(table.read(0x20_5000, 1), None);
+        assert_eq!(table.read(0x40_6000, 1), Some(0x6000));
+    }
+}
