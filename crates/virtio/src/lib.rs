@@ -1,1 +1,58 @@
-//! TODO
+//! Virtio devices behind the memory-mapped transport.
+//!
+//! Models "Virtual I/O Device (VIRTIO) Version 1.2": the transport ("Virtio Over MMIO", version 2, no legacy
+//! interface), split virtqueues with event index and indirect descriptors, and the block, network, entropy and console
+//! devices. A driver may write anything anywhere: a ring that makes no sense sets DEVICE_NEEDS_RESET and is left alone
+//! until the driver resets the device.
+//!
+//! Files, sockets and other things that can fail are opened before the device is made, so that errors come before the
+//! machine runs.
+
+#![forbid(unsafe_code)]
+
+pub mod block;
+mod console;
+mod entropy;
+pub mod net;
+mod ring;
+mod transport;
+
+use std::sync::{Arc, Mutex};
+
+use bus::IrqLine;
+use vm_memory::GuestMemoryMmap;
+
+pub use block::{Block, BlockAccess, BlockFile, DiskError};
+pub use console::{Console, ConsoleInput, ConsoleOut};
+pub use entropy::Entropy;
+pub use net::{Forward, Net, NetConfig, NetError, Protocol, UserNet};
+pub use ring::{Broken, Request, Ring, Segments};
+pub use transport::{MmioTransport, VirtioDevice};
+
+/// Bytes of a transport's registers, configuration space included.
+pub const REGION_BYTES: u64 = 0x1000;
+
+/// A disk.
+pub fn block(memory: Arc<GuestMemoryMmap>, irq: IrqLine, disk: BlockFile) -> Arc<Mutex<MmioTransport<Block>>> {
+    Arc::new(Mutex::new(MmioTransport::new(Block::new(disk), memory, irq)))
+}
+
+/// A source of random numbers: the host's.
+pub fn entropy(memory: Arc<GuestMemoryMmap>, irq: IrqLine) -> Arc<Mutex<MmioTransport<Entropy>>> {
+    Arc::new(Mutex::new(MmioTransport::new(Entropy, memory, irq)))
+}
+
+/// A network card on the network that `net` opened.
+pub fn network(memory: Arc<GuestMemoryMmap>, irq: IrqLine, net: UserNet) -> Arc<Mutex<MmioTransport<Net>>> {
+    net.plug(|card| Arc::new(Mutex::new(MmioTransport::new(card, memory, irq))))
+}
+
+/// A console whose output goes to `out`. Give input with [`ConsoleInput`].
+pub fn console(memory: Arc<GuestMemoryMmap>, irq: IrqLine, out: ConsoleOut) -> Arc<Mutex<MmioTransport<Console>>> {
+    Arc::new(Mutex::new(MmioTransport::new(Console::new(out), memory, irq)))
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

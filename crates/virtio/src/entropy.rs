@@ -1,0 +1,44 @@
+//! The entropy device.
+//!
+//! Models VIRTIO 1.2, "Entropy Device": buffers come back full of the host's random numbers.
+
+use virtio_bindings::virtio_ids::VIRTIO_ID_RNG;
+
+use crate::ring::{Broken, Request, Ring};
+use crate::transport::VirtioDevice;
+
+/// Most random bytes for one request; the device may fill less than the driver offers.
+const MOST_BYTES: u64 = 4096;
+
+/// A source of random numbers.
+pub struct Entropy;
+
+impl VirtioDevice for Entropy {
+    const ID: u32 = VIRTIO_ID_RNG;
+    const QUEUE_SIZES: &'static [u16] = &[64];
+
+    fn features(&self) -> u64 {
+        0
+    }
+
+    fn read_config(&self, _offset: u64, _data: &mut [u8]) {}
+
+    fn notify(&mut self, queue: usize, rings: &mut [Option<Ring>]) -> Result<(), Broken> {
+        let Some(Some(ring)) = rings.get_mut(queue) else { return Ok(()) };
+        while let Some(mut request) = ring.pop()? {
+            let written = fill(ring, &mut request)?;
+            ring.finish(request, written)?;
+        }
+        Ok(())
+    }
+}
+
+fn fill(ring: &Ring, request: &mut Request) -> Result<u32, Broken> {
+    let mut random = [0; MOST_BYTES as usize];
+    let random = &mut random[..request.writable.len().min(MOST_BYTES) as usize];
+    match getrandom::fill(random) {
+        Ok(()) => Ok(request.writable.write(&ring.memory(), random)? as u32),
+        // The host has none: the driver gets none.
+        Err(_) => Ok(0),
+    }
+}

@@ -1,0 +1,133 @@
+//! Help for tests: a driver that sets a device up and puts requests on its rings.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bus::{Device, IrqLine, IrqSink};
+use virtio_bindings::bindings::virtio_ring::{VRING_DESC_F_NEXT, VRING_DESC_F_WRITE};
+use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
+
+use crate::transport::{MmioTransport, VirtioDevice};
+
+pub const MEMORY_BASE: u64 = 0x8000_0000;
+pub const MEMORY_BYTES: u64 = 4 << 20;
+/// Where queue `n` is: at `MEMORY_BASE + n * QUEUE_BYTES`, in pages of descriptors, driver area and device area.
+pub const QUEUE_BYTES: u64 = 0x3000;
+/// Free for buffers.
+pub const BUFFERS: u64 = MEMORY_BASE + 0x4_0000;
+
+/// Remembers the level of the wire.
+#[derive(Default)]
+pub struct Wire(pub AtomicBool);
+
+impl IrqSink for Wire {
+    fn set_level(&self, _number: u32, level: bool) {
+        self.0.store(level, Ordering::SeqCst);
+    }
+}
+
+/// A guest's driver for one device.
+pub struct Driver<D: VirtioDevice> {
+    pub memory: Arc<GuestMemoryMmap>,
+    pub transport: Arc<Mutex<MmioTransport<D>>>,
+    pub wire: Arc<Wire>,
+    sizes: Vec<u16>,
+    next: Vec<u16>,
+}
+
+pub fn memory() -> Arc<GuestMemoryMmap> {
+    Arc::new(GuestMemoryMmap::from_ranges(&[(GuestAddress(MEMORY_BASE), MEMORY_BYTES as usize)]).unwrap())
+}
+
+impl<D: VirtioDevice> Driver<D> {
+    /// A driver that did nothing yet, for the device that `make` makes.
+    pub fn new(make: impl FnOnce(Arc<GuestMemoryMmap>, IrqLine) -> Arc<Mutex<MmioTransport<D>>>) -> Self {
+        let memory = memory();
+        let wire = Arc::new(Wire::default());
+        let transport = make(memory.clone(), IrqLine::new(wire.clone(), 1));
+        Driver { memory, transport, wire, sizes: D::QUEUE_SIZES.to_vec(), next: vec![0; D::QUEUE_SIZES.len()] }
+    }
+
+    pub fn read(&self, offset: u64) -> u32 {
+        let mut word = [0; 4];
+        self.transport.lock().unwrap().read(offset, &mut word);
+        u32::from_le_bytes(word)
+    }
+
+    pub fn write(&self, offset: u64, value: u32) {
+        self.transport.lock().unwrap().write(offset, &value.to_le_bytes());
+    }
+
+    /// Accepts VERSION_1 and `features` and starts all queues.
+    pub fn start(&mut self, features: u64) {
+        self.write(0x70, 0);
+        self.write(0x70, 3);
+        for (half, word) in [(0, features as u32), (1, (features >> 32) as u32 | 1)] {
+            self.write(0x24, half);
+            self.write(0x20, word);
+        }
+        self.write(0x70, 0xb);
+        assert_eq!(self.read(0x70), 0xb, "features were refused");
+        for queue in 0..self.sizes.len() {
+            self.next[queue] = 0;
+            self.start_queue(queue);
+        }
+        self.write(0x70, 0xf);
+    }
+
+    fn start_queue(&self, queue: usize) {
+        let base = MEMORY_BASE + queue as u64 * QUEUE_BYTES;
+        self.memory.write_slice(&[0; QUEUE_BYTES as usize], GuestAddress(base)).unwrap();
+        self.write(0x30, queue as u32);
+        assert_eq!(self.read(0x34), u32::from(self.sizes[queue]));
+        self.write(0x38, self.sizes[queue].into());
+        for (page, register) in [0x80, 0x90, 0xa0].into_iter().enumerate() {
+            self.write(register, (base + page as u64 * 0x1000) as u32);
+            self.write(register + 4, 0);
+        }
+        self.write(0x44, 1);
+        assert_eq!(self.read(0x44), 1);
+    }
+
+    /// Makes one chain of `buffers` (address, length, whether the device writes) available, from descriptor `first`.
+    pub fn offer(&mut self, queue: usize, first: u16, buffers: &[(u64, u32, bool)]) {
+        let base = MEMORY_BASE + queue as u64 * QUEUE_BYTES;
+        for (i, &(addr, len, writable)) in buffers.iter().enumerate() {
+            let more = i + 1 < buffers.len();
+            let flags = if writable { VRING_DESC_F_WRITE } else { 0 } | if more { VRING_DESC_F_NEXT } else { 0 };
+            let at = base + 16 * (u64::from(first) + i as u64);
+            self.memory.write_obj(addr, GuestAddress(at)).unwrap();
+            self.memory.write_obj(len, GuestAddress(at + 8)).unwrap();
+            self.memory.write_obj(flags as u16, GuestAddress(at + 12)).unwrap();
+            self.memory.write_obj(first + i as u16 + 1, GuestAddress(at + 14)).unwrap();
+        }
+        let slot = u64::from(self.next[queue] % self.sizes[queue]);
+        self.memory.write_obj(first, GuestAddress(base + 0x1004 + 2 * slot)).unwrap();
+        self.next[queue] = self.next[queue].wrapping_add(1);
+        self.memory.write_obj(self.next[queue], GuestAddress(base + 0x1002)).unwrap();
+    }
+
+    pub fn notify(&self, queue: usize) {
+        self.write(0x50, queue as u32);
+    }
+
+    /// How many chains of `queue` the device has used.
+    pub fn used(&self, queue: usize) -> u16 {
+        self.memory.read_obj(GuestAddress(MEMORY_BASE + queue as u64 * QUEUE_BYTES + 0x2002)).unwrap()
+    }
+
+    /// Head and length of used element `index` of `queue`.
+    pub fn used_element(&self, queue: usize, index: u16) -> (u32, u32) {
+        let slot = u64::from(index % self.sizes[queue]);
+        let at = MEMORY_BASE + queue as u64 * QUEUE_BYTES + 0x2004 + 8 * slot;
+        (self.memory.read_obj(GuestAddress(at)).unwrap(), self.memory.read_obj(GuestAddress(at + 4)).unwrap())
+    }
+
+    pub fn interrupted(&self) -> bool {
+        self.wire.0.load(Ordering::SeqCst)
+    }
+
+    pub fn needs_reset(&self) -> bool {
+        self.read(0x70) & 0x40 != 0
+    }
+}

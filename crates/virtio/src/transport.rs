@@ -1,0 +1,374 @@
+//! The memory-mapped transport.
+//!
+//! Models VIRTIO 1.2, "Virtio Over MMIO", register layout version 2. Registers take 32-bit accesses; the configuration
+//! space takes any. Left out: shared memory regions (their length reads as all ones) and QueueReset.
+
+use std::sync::Arc;
+
+use bus::{Device, IrqLine};
+use devices::{DtNode, Place, node_name};
+use virtio_bindings::bindings::virtio_config::{
+    VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FEATURES_OK, VIRTIO_CONFIG_S_NEEDS_RESET, VIRTIO_F_VERSION_1,
+};
+use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
+use vm_fdt::{Error, FdtWriter};
+use vm_memory::GuestMemoryMmap;
+
+use crate::ring::{Broken, Layout, Ring};
+
+mod offsets {
+    pub const MAGIC_VALUE: u64 = 0x000;
+    pub const VERSION: u64 = 0x004;
+    pub const DEVICE_ID: u64 = 0x008;
+    pub const VENDOR_ID: u64 = 0x00c;
+    pub const DEVICE_FEATURES: u64 = 0x010;
+    pub const DEVICE_FEATURES_SEL: u64 = 0x014;
+    pub const DRIVER_FEATURES: u64 = 0x020;
+    pub const DRIVER_FEATURES_SEL: u64 = 0x024;
+    pub const QUEUE_SEL: u64 = 0x030;
+    pub const QUEUE_NUM_MAX: u64 = 0x034;
+    pub const QUEUE_NUM: u64 = 0x038;
+    pub const QUEUE_READY: u64 = 0x044;
+    pub const QUEUE_NOTIFY: u64 = 0x050;
+    pub const INTERRUPT_STATUS: u64 = 0x060;
+    pub const INTERRUPT_ACK: u64 = 0x064;
+    pub const STATUS: u64 = 0x070;
+    pub const QUEUE_DESC_LOW: u64 = 0x080;
+    pub const QUEUE_DESC_HIGH: u64 = 0x084;
+    pub const QUEUE_DRIVER_LOW: u64 = 0x090;
+    pub const QUEUE_DRIVER_HIGH: u64 = 0x094;
+    pub const QUEUE_DEVICE_LOW: u64 = 0x0a0;
+    pub const QUEUE_DEVICE_HIGH: u64 = 0x0a4;
+    pub const SHM_LEN_LOW: u64 = 0x0b0;
+    pub const SHM_BASE_HIGH: u64 = 0x0bc;
+    pub const CONFIG_GENERATION: u64 = 0x0fc;
+    pub const CONFIG: u64 = 0x100;
+}
+
+/// "virt", little-endian.
+const MAGIC: u32 = 0x7472_6976;
+/// "VHRT", little-endian: nobody assigns these.
+const VENDOR: u32 = 0x5452_4856;
+
+const INTERRUPT_USED: u32 = 1;
+const INTERRUPT_CONFIG: u32 = 2;
+
+/// What every device offers besides its own features.
+const COMMON_FEATURES: u64 = 1 << VIRTIO_F_VERSION_1 | 1 << VIRTIO_RING_F_EVENT_IDX | 1 << VIRTIO_RING_F_INDIRECT_DESC;
+
+/// What makes a transport a disk, a network card, and so on.
+pub trait VirtioDevice: Send {
+    /// The device type ("Device Types").
+    const ID: u32;
+    /// The largest size of each queue, a power of two.
+    const QUEUE_SIZES: &'static [u16];
+
+    /// The features of this type of device that this one has.
+    fn features(&self) -> u64;
+
+    /// Fills `data` with the configuration space from `offset` on.
+    fn read_config(&self, offset: u64, data: &mut [u8]);
+
+    /// Writes `data` to the configuration space from `offset` on.
+    fn write_config(&mut self, _offset: u64, _data: &[u8]) {}
+
+    /// The driver and the device agreed on `features`.
+    fn negotiated(&mut self, _features: u64) {}
+
+    /// The driver told of requests in queue `queue`. `rings[queue]` is there; others are if the driver made them.
+    ///
+    /// # Errors
+    /// [`Broken`] puts the device out of service until the driver resets it.
+    fn notify(&mut self, queue: usize, rings: &mut [Option<Ring>]) -> Result<(), Broken>;
+
+    /// Back to the state before any driver.
+    fn reset(&mut self) {}
+}
+
+/// What the driver wrote and reads back.
+#[derive(Clone, Default)]
+struct Registers {
+    device_features_sel: u32,
+    driver_features_sel: u32,
+    driver_features: u64,
+    queue_sel: u32,
+    status: u32,
+    interrupt_status: u32,
+}
+
+/// A virtio device on the bus. Lock order: this transport, then the interrupt controller.
+pub struct MmioTransport<D: VirtioDevice> {
+    device: D,
+    memory: Arc<GuestMemoryMmap>,
+    irq: IrqLine,
+    level: bool,
+    registers: Registers,
+    layouts: Vec<Layout>,
+    rings: Vec<Option<Ring>>,
+    config_generation: u32,
+}
+
+impl<D: VirtioDevice> MmioTransport<D> {
+    /// `device`, with its rings in `memory`, interrupting through `irq`.
+    pub fn new(device: D, memory: Arc<GuestMemoryMmap>, irq: IrqLine) -> Self {
+        MmioTransport {
+            device,
+            memory,
+            irq,
+            level: false,
+            registers: Registers::default(),
+            layouts: vec![Layout::default(); D::QUEUE_SIZES.len()],
+            rings: D::QUEUE_SIZES.iter().map(|_| None).collect(),
+            config_generation: 0,
+        }
+    }
+
+    /// The device itself.
+    pub fn device(&mut self) -> &mut D {
+        &mut self.device
+    }
+
+    /// Lets a backend work on the rings outside a notification: `work` gets the device and its rings, if it runs.
+    pub fn work(&mut self, work: impl FnOnce(&mut D, &mut [Option<Ring>]) -> Result<(), Broken>) {
+        if !self.running() {
+            return;
+        }
+        self.rings.iter_mut().flatten().for_each(Ring::refill);
+        let result = work(&mut self.device, &mut self.rings);
+        self.settle(result);
+    }
+
+    /// The device changed its configuration space: tells the driver.
+    pub fn config_changed(&mut self) {
+        self.config_generation = self.config_generation.wrapping_add(1);
+        if self.registers.status & VIRTIO_CONFIG_S_DRIVER_OK != 0 {
+            self.registers.interrupt_status |= INTERRUPT_CONFIG;
+            self.drive_irq();
+        }
+    }
+
+    /// Back to the state after power-on.
+    pub fn reset(&mut self) {
+        self.registers = Registers::default();
+        self.layouts.fill(Layout::default());
+        self.rings.iter_mut().for_each(|ring| *ring = None);
+        self.device.reset();
+        self.drive_irq();
+    }
+
+    fn features(&self) -> u64 {
+        self.device.features() | COMMON_FEATURES
+    }
+
+    /// Whether the driver said DRIVER_OK and nothing broke since.
+    fn running(&self) -> bool {
+        let needed = VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK;
+        self.registers.status & (needed | VIRTIO_CONFIG_S_NEEDS_RESET) == needed
+    }
+
+    fn notify(&mut self, queue: usize) {
+        if !self.running() {
+            return;
+        }
+        if let Some(Some(ring)) = self.rings.get_mut(queue) {
+            ring.refill();
+            let result = self.device.notify(queue, &mut self.rings);
+            self.settle(result);
+        }
+    }
+
+    /// Raises the interrupts that `result` and the used rings ask for.
+    fn settle(&mut self, result: Result<(), Broken>) {
+        let mut broken = result.is_err();
+        for ring in self.rings.iter_mut().flatten() {
+            match ring.take_interrupt() {
+                Ok(wanted) => self.registers.interrupt_status |= if wanted { INTERRUPT_USED } else { 0 },
+                Err(Broken) => broken = true,
+            }
+        }
+        match broken {
+            true => self.needs_reset(),
+            false => self.drive_irq(),
+        }
+    }
+
+    fn needs_reset(&mut self) {
+        self.registers.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+        if self.registers.status & VIRTIO_CONFIG_S_DRIVER_OK != 0 {
+            self.registers.interrupt_status |= INTERRUPT_CONFIG;
+        }
+        self.drive_irq();
+    }
+
+    fn drive_irq(&mut self) {
+        let level = self.registers.interrupt_status != 0;
+        if level != self.level {
+            self.level = level;
+            self.irq.set(level);
+        }
+    }
+
+    /// What was left when a turn was over goes on at the driver's next access; it comes, since it was interrupted.
+    fn go_on(&mut self) {
+        for queue in 0..self.rings.len() {
+            if self.rings[queue].as_ref().is_some_and(Ring::cut_short) {
+                self.notify(queue);
+            }
+        }
+    }
+
+    fn read_register(&self, offset: u64) -> u32 {
+        match offset {
+            offsets::MAGIC_VALUE => MAGIC,
+            offsets::VERSION => 2,
+            offsets::DEVICE_ID => D::ID,
+            offsets::VENDOR_ID => VENDOR,
+            offsets::DEVICE_FEATURES => half(self.features(), self.registers.device_features_sel),
+            offsets::QUEUE_NUM_MAX => D::QUEUE_SIZES.get(self.selected()).map_or(0, |&size| size.into()),
+            offsets::QUEUE_READY => self.rings.get(self.selected()).is_some_and(Option::is_some).into(),
+            offsets::INTERRUPT_STATUS => self.registers.interrupt_status,
+            offsets::STATUS => self.registers.status,
+            offsets::CONFIG_GENERATION => self.config_generation,
+            // "If the region does not exist, the length reads as -1."
+            offsets::SHM_LEN_LOW..=offsets::SHM_BASE_HIGH => u32::MAX,
+            _ => 0,
+        }
+    }
+
+    fn write_register(&mut self, offset: u64, value: u32) {
+        match offset {
+            offsets::DEVICE_FEATURES_SEL => self.registers.device_features_sel = value,
+            offsets::DRIVER_FEATURES_SEL => self.registers.driver_features_sel = value,
+            offsets::DRIVER_FEATURES => self.write_driver_features(value),
+            offsets::QUEUE_SEL => self.registers.queue_sel = value,
+            offsets::QUEUE_READY => self.write_queue_ready(value),
+            offsets::QUEUE_NOTIFY => self.notify(value as usize),
+            offsets::INTERRUPT_ACK => {
+                self.registers.interrupt_status &= !value;
+                self.drive_irq();
+            }
+            offsets::STATUS => self.write_status(value),
+            _ => self.write_layout(offset, value),
+        }
+    }
+
+    fn selected(&self) -> usize {
+        self.registers.queue_sel as usize
+    }
+
+    fn write_driver_features(&mut self, value: u32) {
+        let registers = &mut self.registers;
+        if registers.status & VIRTIO_CONFIG_S_FEATURES_OK == 0 {
+            set_half(&mut registers.driver_features, registers.driver_features_sel, value);
+        }
+    }
+
+    /// A queue's parts stay where they are while it is ready.
+    fn write_layout(&mut self, offset: u64, value: u32) {
+        let queue = self.selected();
+        let (Some(layout), Some(None)) = (self.layouts.get_mut(queue), self.rings.get(queue)) else { return };
+        match offset {
+            offsets::QUEUE_NUM => layout.size = value,
+            offsets::QUEUE_DESC_LOW => set_half(&mut layout.descriptors, 0, value),
+            offsets::QUEUE_DESC_HIGH => set_half(&mut layout.descriptors, 1, value),
+            offsets::QUEUE_DRIVER_LOW => set_half(&mut layout.driver, 0, value),
+            offsets::QUEUE_DRIVER_HIGH => set_half(&mut layout.driver, 1, value),
+            offsets::QUEUE_DEVICE_LOW => set_half(&mut layout.device, 0, value),
+            offsets::QUEUE_DEVICE_HIGH => set_half(&mut layout.device, 1, value),
+            _ => {}
+        }
+    }
+
+    fn write_queue_ready(&mut self, value: u32) {
+        let queue = self.selected();
+        let Some(layout) = self.layouts.get(queue) else { return };
+        if value & 1 == 0 {
+            self.rings[queue] = None;
+        } else if self.rings[queue].is_none() {
+            let event_idx = self.registers.driver_features & 1 << VIRTIO_RING_F_EVENT_IDX != 0;
+            match Ring::new(D::QUEUE_SIZES[queue], layout, event_idx, self.memory.clone()) {
+                Ok(ring) => self.rings[queue] = Some(ring),
+                Err(Broken) => self.needs_reset(),
+            }
+        }
+    }
+
+    fn write_status(&mut self, value: u32) {
+        if value == 0 {
+            return self.reset();
+        }
+        let was_running = self.running();
+        let old = self.registers.status;
+        let mut status = value & 0xff | old & VIRTIO_CONFIG_S_NEEDS_RESET;
+        if old & VIRTIO_CONFIG_S_FEATURES_OK == 0 && !self.acceptable(self.registers.driver_features) {
+            status &= !VIRTIO_CONFIG_S_FEATURES_OK;
+        }
+        self.registers.status = status;
+        if status & !old & VIRTIO_CONFIG_S_FEATURES_OK != 0 {
+            self.device.negotiated(self.registers.driver_features);
+        }
+        if !was_running {
+            // Requests may have been there before DRIVER_OK.
+            (0..self.rings.len()).for_each(|queue| self.notify(queue));
+        }
+    }
+
+    fn acceptable(&self, features: u64) -> bool {
+        features & !self.features() == 0 && features & 1 << VIRTIO_F_VERSION_1 != 0
+    }
+}
+
+/// The lower (`which` = 0) or upper (1) half of `value`; there are no others.
+fn half(value: u64, which: u32) -> u32 {
+    match which {
+        0 => value as u32,
+        1 => (value >> 32) as u32,
+        _ => 0,
+    }
+}
+
+fn set_half(value: &mut u64, which: u32, new: u32) {
+    match which {
+        0 => *value = *value & !0xffff_ffff | u64::from(new),
+        1 => *value = *value & 0xffff_ffff | u64::from(new) << 32,
+        _ => {}
+    }
+}
+
+impl<D: VirtioDevice> Device for MmioTransport<D> {
+    fn read(&mut self, offset: u64, data: &mut [u8]) {
+        self.go_on();
+        data.fill(0);
+        if offset >= offsets::CONFIG {
+            self.device.read_config(offset - offsets::CONFIG, data);
+        } else if let Ok(word) = <&mut [u8; 4]>::try_from(data) {
+            *word = self.read_register(offset).to_le_bytes();
+        }
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) {
+        self.go_on();
+        if offset >= offsets::CONFIG {
+            self.device.write_config(offset - offsets::CONFIG, data);
+        } else if let Ok(word) = <[u8; 4]>::try_from(data) {
+            self.write_register(offset, u32::from_le_bytes(word));
+        }
+    }
+}
+
+impl<D: VirtioDevice> DtNode for MmioTransport<D> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+        let node = fdt.begin_node(&node_name("virtio_mmio", place))?;
+        fdt.property_string("compatible", "virtio,mmio")?;
+        place.reg(fdt)?;
+        place.interrupts(fdt)?;
+        fdt.end_node(node)
+    }
+}
+
+/// Copies `space` from `offset` on into `data`; past its end there are zeros.
+pub(crate) fn read_space(space: &[u8], offset: u64, data: &mut [u8]) {
+    for (byte, at) in data.iter_mut().zip(offset..) {
+        *byte = usize::try_from(at).ok().and_then(|at| space.get(at)).copied().unwrap_or(0);
+    }
+}
