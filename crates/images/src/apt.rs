@@ -67,10 +67,7 @@ impl<'a> Root<'a> {
     /// [`Error::NoApt`], [`Error::NoArchive`], or where the directory cannot be written.
     pub(crate) fn create(directory: PathBuf, request: &'a Apt) -> Result<Root<'a>> {
         let network = network_settings()?;
-        let archive = match &request.mirror {
-            Some(uri) => Archive::named(uri),
-            None => Archive::configured(Path::new(ETC))?,
-        };
+        let archive = archive(request)?;
         let root = Root { directory, archive, request };
         for name in ["etc/preferences.d", "etc/apt.conf.d", "state/lists/partial", "cache/archives/partial"] {
             let path = root.directory.join(name);
@@ -239,8 +236,29 @@ fn exact_dependencies(depends: &str) -> Vec<String> {
     exact.map(|name| name.split(':').next().unwrap_or(name).to_owned()).collect()
 }
 
+/// The archive that `request` names, else the system's.
+///
+/// # Errors
+/// [`Error::NoArchive`] where neither names one.
+pub(crate) fn archive(request: &Apt) -> Result<Archive> {
+    match &request.mirror {
+        Some(uri) => Ok(Archive::named(uri)),
+        None => Archive::configured(Path::new(ETC)),
+    }
+}
+
+/// The error that apt's messages in another tool's `text` amount to; none where they say nothing known.
+pub(crate) fn recognise(text: &str, suite: &str, mirror: &str) -> Option<Error> {
+    let place = Place { suite, mirror, directory: Path::new(suite) };
+    Some(failure::explain(text, place, || None))
+        .filter(|error| !matches!(error, Error::Apt { .. } | Error::Full { .. }))
+}
+
 /// What of the system's apt configuration says how to reach the network, as lines of an `apt.conf`.
-fn network_settings() -> Result<String> {
+///
+/// # Errors
+/// [`Error::NoApt`] where the system has none.
+pub(crate) fn network_settings() -> Result<String> {
     let output = Command::new("apt-config").arg("dump").env("LC_ALL", "C").output().map_err(spawn_failed)?;
     let text = String::from_utf8_lossy(&output.stdout);
     let taken = text.lines().filter(|line| TAKEN_OVER.iter().any(|name| line.starts_with(name)));

@@ -120,6 +120,30 @@ pub enum Error {
         /// What was looked for.
         what: String,
     },
+    /// The workspace that this program was built from is gone.
+    #[error(
+        "the guest needs a riscv64 build of vhart, but its sources are no longer at {}: give a ready one with --vmm",
+        place.display()
+    )]
+    NoSources {
+        /// Where they were.
+        place: PathBuf,
+    },
+    /// Nothing here compiles for riscv64.
+    #[error(
+        "the guest needs a riscv64 build of vhart, and nothing here can compile one: rustup cannot fetch the target \
+         riscv64gc-unknown-linux-musl, and there is no mmdebstrap to get Debian's tool chain with (apt-get install \
+         mmdebstrap); or give a ready build with --vmm"
+    )]
+    NoToolchain,
+    /// A tool failed.
+    #[error("{what} failed:\n{detail}")]
+    Tool {
+        /// What it was to do.
+        what: String,
+        /// Its last words.
+        detail: String,
+    },
     /// A kernel module is broken.
     #[error("module {name} cannot be read ({detail})")]
     Module {

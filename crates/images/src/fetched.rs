@@ -16,7 +16,7 @@ use crate::progress::{Progress, step};
 use crate::request::{Apt, Freshness, Packages};
 
 /// Changes when what is kept of a package changes, so that older caches are not taken for whole.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The parts of one source of packages.
 pub(crate) struct Store<'a> {

@@ -3,7 +3,7 @@
 //! [`prepare`] turns a [`Request`] into files that a machine boots: the kernel, its modules and busybox come from Debian's
 //! packages through the system's own apt with a private root ([`Packages`]); the initramfs of host and guest are built here;
 //! all is kept in the user's [`Cache`]. [`Phase`] and [`Watch`] are the protocol by which an unattended run is followed on
-//! the console. [`qemu::command`] boots the same files on QEMU.
+//! the console. [`qemu::command`] boots the same files on QEMU. [`vmm::build`] makes the riscv64 VMM that the guest needs.
 //!
 //! Nothing here prints: long steps are told to a [`Progress`].
 
@@ -27,10 +27,11 @@ mod progress;
 pub mod qemu;
 mod request;
 mod sources;
+pub mod vmm;
 
 pub use cache::{Cache, Entry, Lock};
 pub use error::{Error, Result};
 pub use phase::{FAILED, Phase, Watch};
-pub use prepare::prepare;
+pub use prepare::{check, prepare};
 pub use progress::Progress;
 pub use request::{Apt, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request};

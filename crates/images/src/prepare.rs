@@ -29,7 +29,7 @@ const KEPT: usize = 7;
 /// # Errors
 /// Each says in one sentence what is missing and what to do; nothing half-made is left behind.
 pub fn prepare(request: &Request, progress: &dyn Progress) -> Result<Prepared> {
-    check_files(request)?;
+    check(request)?;
     let parts = Parts::of(request, progress)?;
     let disk = match &request.disk {
         Some(path) => Disk::Users(path.clone()),
@@ -50,8 +50,11 @@ pub fn prepare(request: &Request, progress: &dyn Progress) -> Result<Prepared> {
     })
 }
 
-/// Names a file that is not there before anything is fetched.
-fn check_files(request: &Request) -> Result<()> {
+/// Names a file of the user's that is not there, before anything is fetched or built.
+///
+/// # Errors
+/// [`Error::File`] for the first that cannot be read.
+pub fn check(request: &Request) -> Result<()> {
     let firmware = match &request.firmware {
         Firmware::File(path) => Some(path),
         Firmware::BuiltIn | Firmware::OpenSbi => None,

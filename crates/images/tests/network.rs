@@ -1,8 +1,9 @@
 //! Fetches from the archive that this system's apt is configured for: `cargo test -p vhart-images -- --ignored`.
 
 use std::fs;
+use std::path::Path;
 
-use images::{Apt, Cache, Disk, Error, Expired, Firmware, Packages, Prepared, Request, prepare};
+use images::{Apt, Cache, Disk, Error, Expired, Firmware, Packages, Prepared, Request, prepare, vmm};
 
 fn request(cache: &Cache, apt: Apt) -> Request {
     Request { packages: Packages::Apt(apt), firmware: Firmware::OpenSbi, ..Request::new(cache.clone()) }
@@ -66,4 +67,16 @@ fn suite_without_riscv64_is_named() {
     let apt = Apt { suite: "bookworm".to_owned(), expired: Expired::Accept, ..Apt::default() };
     let why = prepare(&request(&Cache::at(place.path()), apt), &()).unwrap_err();
     assert!(matches!(why, Error::NoArchitecture { .. }), "{why}");
+}
+
+#[test]
+#[ignore = "needs apt, its network, 3 GB and minutes"]
+fn vmm_is_a_static_riscv64_program() {
+    let place = tempfile::tempdir().unwrap();
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let apt = Apt { expired: Expired::Accept, ..Apt::default() };
+    let elf = fs::read(vmm::build(&workspace, &Cache::at(place.path()), &apt, &()).unwrap()).unwrap();
+    // ELF-64 Object File Format: e_type at 16 is 2 (EXEC) or 3 (DYN, static-pie), e_machine at 18 is 243 for RISC-V.
+    assert!(matches!(elf[16..20], [2 | 3, 0, 243, 0]));
+    assert!(!elf.windows(8).any(|bytes| bytes == b"/lib/ld-"));
 }

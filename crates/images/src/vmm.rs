@@ -1,0 +1,64 @@
+//! The riscv64 build of vhart: the VMM that runs the guest inside the host.
+//!
+//! It is built from the workspace that this vhart was built from, by whichever tool chain can be had: the target that
+//! rustup has or can fetch (`vmm/rustup.rs`), else Debian's compiler in a private root (`vmm/debian.rs`). The cache keeps
+//! it under the hash of its sources, so that it is built once for each state of them.
+
+mod cargo;
+mod debian;
+mod rustup;
+mod sources;
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::{Cache, Lock};
+use crate::error::{OnFile, Result};
+use crate::progress::Progress;
+use crate::request::Apt;
+use sources::Sources;
+
+/// The directory of VMMs in the cache.
+const BUILT: &str = "vmm";
+
+/// How many are kept beside a new one.
+const KEPT: usize = 3;
+
+/// The riscv64 build of the workspace at `workspace`, made now if the cache lacks it. `apt` says where packages come from,
+/// should a tool chain have to be fetched; its suite does not matter.
+///
+/// # Errors
+/// Where the sources are gone, no tool chain can be had, or the build fails.
+pub fn build(workspace: &Path, cache: &Cache, apt: &Apt, progress: &dyn Progress) -> Result<PathBuf> {
+    let sources = Sources::find(workspace)?;
+    let name = format!("{BUILT}/{}", sources.key()?);
+    let path = cache.path(&name);
+    if path.is_file() {
+        cache.used(&path);
+        return Ok(path);
+    }
+    let lock = cache.lock(progress)?;
+    let built = compile(&sources, cache, apt, progress, &lock)?;
+    keep(&built, &name, cache, &lock)
+}
+
+fn compile(sources: &Sources, cache: &Cache, apt: &Apt, progress: &dyn Progress, lock: &Lock) -> Result<PathBuf> {
+    if let Some(root) = debian::Root::cached(cache) {
+        return root.build(sources, progress);
+    }
+    if rustup::has_target(sources, progress) {
+        match rustup::build(sources, cache, progress) {
+            Err(why) => progress.note(&format!("{why}; Debian's tool chain may do better")),
+            built => return built,
+        }
+    }
+    debian::Root::fetch(cache, apt, progress, lock)?.build(sources, progress)
+}
+
+/// Copies what was built into the cache.
+fn keep(built: &Path, name: &str, cache: &Cache, lock: &Lock) -> Result<PathBuf> {
+    let scratch = cache.scratch(lock)?;
+    let made = scratch.path().join("vhart");
+    std::fs::copy(built, &made).on_file("copy", built)?;
+    cache.prune(BUILT, KEPT, lock)?;
+    cache.publish(&made, name, lock)
+}

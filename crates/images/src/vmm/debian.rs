@@ -1,0 +1,200 @@
+//! Debian's Rust compiler with its riscv64 library, in a private root.
+//!
+//! mmdebstrap(1) makes the root out of signed packages; nothing is installed in the system. The user who runs vhart owns
+//! all its files: root has it made in place, anyone else gets it as an archive out of mmdebstrap's user namespace, and
+//! enters it by a namespace of their own.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::cargo;
+use super::sources::Sources;
+use crate::apt;
+use crate::cache::{Cache, Lock};
+use crate::error::{Error, OnFile, Result};
+use crate::progress::{Progress, step};
+use crate::request::{Apt, Expired};
+
+/// The root's place in the cache. The number changes with what is installed.
+const PLACE: &str = "toolchain/debian-1";
+
+/// The suite: stable's compiler is too old.
+const SUITE: &str = "testing";
+
+const TARGET: &str = "riscv64gc-unknown-linux-gnu";
+
+/// What is installed beside the essentials.
+const PACKAGES: &str =
+    "rustc,cargo,libstd-rust-dev,libstd-rust-dev:riscv64,gcc-riscv64-linux-gnu,libc6-dev-riscv64-cross";
+
+/// What nobody reads in there.
+const UNREAD: [&str; 4] = ["doc", "man", "info", "locale"];
+
+/// Where the workspace's copy lies in the root.
+const BUILD: &str = "build";
+
+/// cargo's configuration there: other people's crates come from a directory, since there may be no network.
+const CONFIG: &str = "\
+[source.crates-io]
+replace-with = \"vendored\"
+[source.vendored]
+directory = \"vendor\"
+[target.riscv64gc-unknown-linux-gnu]
+linker = \"riscv64-linux-gnu-gcc\"
+rustflags = [\"-Ctarget-feature=+crt-static\"]
+";
+
+/// Enters the root $0 where the user is not root, and runs the other words there.
+const ENTER_AS_USER: &str =
+    "mount --rbind /dev \"$0/dev\" && exec chroot \"$0\" sh -c \"cd /build && exec \\\"\\$@\\\"\" sh \"$@\"";
+
+/// Who runs vhart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum User {
+    Root,
+    Other,
+}
+
+impl User {
+    fn current() -> User {
+        match fs::metadata("/proc/self").map(|metadata| metadata.uid()) {
+            Ok(0) => User::Root,
+            _ => User::Other,
+        }
+    }
+}
+
+/// A root with the tool chain.
+#[derive(Debug)]
+pub(super) struct Root {
+    directory: PathBuf,
+    user: User,
+}
+
+impl Root {
+    /// The root in the cache, if it is there.
+    pub(super) fn cached(cache: &Cache) -> Option<Root> {
+        let directory = cache.path(PLACE);
+        directory.is_dir().then(|| Root { directory, user: User::current() })
+    }
+
+    /// Makes the root.
+    ///
+    /// # Errors
+    /// Where there is no mmdebstrap, or no archive for it.
+    pub(super) fn fetch(cache: &Cache, apt: &Apt, progress: &dyn Progress, lock: &Lock) -> Result<Root> {
+        let user = User::current();
+        let archive = apt::archive(apt)?;
+        let scratch = cache.scratch(lock)?;
+        let made = scratch.path().join("root");
+        fs::create_dir(&made).on_file("make directory", &made)?;
+        let mut command = mmdebstrap(apt)?;
+        if let Some(keys) = archive.signed_by.as_deref().filter(|keys| keys.starts_with('/')) {
+            command.arg(format!("--keyring={keys}"));
+        }
+        let step_name = "fetching Debian's riscv64 tool chain (400 MB, once)";
+        let done = step(progress, step_name, || match user {
+            User::Root => cargo::run(step_name, command.arg(SUITE).arg(&made).arg(&archive.uri)),
+            User::Other => unpacked(step_name, command.args([SUITE, "-", &archive.uri]), &made),
+        });
+        done.map_err(|why| explain(why, &archive.uri))?;
+        Ok(Root { directory: cache.publish(&made, PLACE, lock)?, user })
+    }
+
+    /// Builds the VMM in the root.
+    ///
+    /// # Errors
+    /// Where other people's crates cannot be had, or the build fails.
+    pub(super) fn build(&self, sources: &Sources, progress: &dyn Progress) -> Result<PathBuf> {
+        let place = self.directory.join(BUILD);
+        sources.copy_to(&place)?;
+        step(progress, "collecting crates for the riscv64 build", || vendor(sources, &place))?;
+        let configuration = place.join(".cargo");
+        fs::create_dir_all(&configuration).on_file("make directory", &configuration)?;
+        let file = configuration.join("config.toml");
+        fs::write(&file, CONFIG).on_file("write", &file)?;
+        let what = "building vhart for riscv64";
+        step(progress, what, || cargo::run(what, &mut self.cargo()))?;
+        Ok(place.join("target").join(cargo::output(TARGET)))
+    }
+
+    /// The root's cargo at work on the copy.
+    fn cargo(&self) -> Command {
+        let mut command = match self.user {
+            User::Root => Command::new("chroot"),
+            User::Other => Command::new("unshare"),
+        };
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root").envs(cargo::PROFILE);
+        match self.user {
+            User::Root => command.arg(&self.directory).args(["sh", "-c", "cd /build && exec \"$@\"", "sh"]),
+            User::Other => command.args(["--map-root-user", "--mount", "sh", "-c", ENTER_AS_USER]).arg(&self.directory),
+        };
+        command.args(["cargo", "--offline"]).args(cargo::arguments(TARGET));
+        command
+    }
+}
+
+/// mmdebstrap, but for suite, output and archive.
+fn mmdebstrap(apt: &Apt) -> Result<Command> {
+    let native = Command::new("dpkg").arg("--print-architecture").output().map_err(|_| Error::NoToolchain)?;
+    let native = String::from_utf8_lossy(&native.stdout).trim().to_owned();
+    Command::new("mmdebstrap").arg("--version").output().map_err(|_| Error::NoToolchain)?;
+    let mut command = Command::new("mmdebstrap");
+    command.env_remove("LD_LIBRARY_PATH").args(["--variant=apt", "--components=main"]);
+    command.arg(format!("--architectures={native},riscv64")).arg(format!("--include={PACKAGES}"));
+    command.args(UNREAD.map(|name| format!("--dpkgopt=path-exclude=/usr/share/{name}/*")));
+    command.args(apt::network_settings()?.lines().map(|line| format!("--aptopt={line}")));
+    if apt.expired == Expired::Accept {
+        command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+    }
+    Ok(command)
+}
+
+/// Runs `command`, which writes an archive to its standard output, and unpacks that into `directory`.
+fn unpacked(what: &str, command: &mut Command, directory: &Path) -> Result<()> {
+    let failed = |detail: String| Error::Tool { what: what.to_owned(), detail };
+    let io = |why: std::io::Error| failed(why.to_string());
+    let mut errors = tempfile::tempfile().map_err(io)?;
+    let stderr = errors.try_clone().map_err(io)?;
+    let mut maker = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().map_err(io)?;
+    let mut tar = Command::new("tar");
+    tar.args(["--extract", "--no-same-owner", "--exclude=./dev/*", "--directory"]).arg(directory);
+    tar.stdin(maker.stdout.take().map_or(Stdio::null(), Stdio::from)).stderr(Stdio::null());
+    let unpacked = tar.status().map_err(io)?;
+    let made = maker.wait().map_err(io)?;
+    match (made.success(), unpacked.success()) {
+        (true, true) => Ok(()),
+        (true, false) => Err(failed("tar could not unpack what mmdebstrap made".to_owned())),
+        (false, _) => Err(failed(cargo::last_words(&mut errors))),
+    }
+}
+
+/// What apt says in mmdebstrap's words, where it does.
+fn explain(why: Error, mirror: &str) -> Error {
+    match &why {
+        Error::Tool { detail, .. } => apt::recognise(detail, SUITE, mirror).unwrap_or(why),
+        _ => why,
+    }
+}
+
+/// Puts the crates that `Cargo.lock` names into `vendor/`, unless they are there: from what cargo has here, else from the
+/// network.
+fn vendor(sources: &Sources, place: &Path) -> Result<()> {
+    let stamp = place.join("vendor.lock");
+    let key = sources.lock_key()?;
+    if fs::read_to_string(&stamp).is_ok_and(|there| there == key) {
+        return Ok(());
+    }
+    // What is there may change from here on, and what a killed run leaves must not pass for whole.
+    fs::write(&stamp, "").on_file("write", &stamp)?;
+    let what = "collecting crates for the riscv64 build";
+    let cargo = |more: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(["vendor", "--locked", "--versioned-dirs"]).args(more).arg(place.join("vendor"));
+        cargo::run(what, command.current_dir(sources.workspace()))
+    };
+    cargo(&["--offline"]).or_else(|_| cargo(&[]))?;
+    fs::write(&stamp, key).on_file("write", &stamp)
+}
