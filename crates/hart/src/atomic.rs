@@ -138,7 +138,7 @@ const fn as_store(cause: Exception) -> Exception {
 
 macro_rules! combine {
     ($name:ident $unsigned:ident $signed:ident) => {
-        fn $name(op: AmoOp, old: $unsigned, operand: $unsigned) -> $unsigned {
+        pub fn $name(op: AmoOp, old: $unsigned, operand: $unsigned) -> $unsigned {
             match op {
                 AmoOp::Swap => operand,
                 AmoOp::Add => old.wrapping_add(operand),

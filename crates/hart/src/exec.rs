@@ -7,6 +7,7 @@ use privileged::{Denied, Effects, permit};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width, X64};
 
 use crate::access::{By, read_ram, write_ram};
+use crate::atomic::{combine32, combine64};
 use crate::contexts::Fence;
 use crate::core::{Core, Stop};
 use crate::record::Record;
@@ -71,6 +72,19 @@ impl<'a, R: Record> Run<'a, R> {
         }
         self.next = target;
         Ok(())
+    }
+
+    /// Shows what a compare-and-swap did that found `old`.
+    fn record_cas(&mut self, bytes: u64, address: u64, old: [u64; 2], [expected, desired]: [[X64; 2]; 2]) {
+        self.record.load(address, bytes as u8);
+        let (part, wide) = (bytes.min(8), bytes > 8);
+        let mask = u64::MAX >> (u64::BITS as u64 - 8 * part);
+        if old[0] == expected[0].0 & mask && (!wide || old[1] == expected[1].0) {
+            self.record.store(address, desired[0].0, part as u8);
+            if wide {
+                self.record.store(address.wrapping_add(8), desired[1].0, 8);
+            }
+        }
     }
 
     /// Draws the consequences of a CSR write.
@@ -176,9 +190,11 @@ impl<R: Record> Exec for Run<'_, R> {
         if R::ON {
             let bytes = width.bytes() as u8;
             self.record.load(address.0, bytes);
-            let offset = self.core.data.active.read(address.0, width.bytes());
-            let new = offset.and_then(|offset| read_ram(&self.core.ram, offset, width.bytes()));
-            self.record.store(address.0, new.unwrap_or_default(), bytes);
+            let new = match width {
+                Width::B4 => u64::from(combine32(op, old as u32, value.0 as u32)),
+                _ => combine64(op, old, value.0),
+            };
+            self.record.store(address.0, new, bytes);
         }
         Ok(X64(old))
     }
@@ -193,7 +209,7 @@ impl<R: Record> Exec for Run<'_, R> {
     ) -> Result<[X64; 2], Stop> {
         let old = self.core.cas_at(width, address.0, expected.map(|w| w.0), desired.map(|w| w.0))?;
         if R::ON {
-            self.record.load(address.0, width.bytes() as u8);
+            self.record_cas(width.bytes(), address.0, old, [expected, desired]);
         }
         Ok(old.map(X64))
     }
@@ -271,6 +287,11 @@ const fn depends_on_time(address: u16) -> bool {
 
 impl<R: Record> Privileged for Run<'_, R> {
     fn csr(&mut self, op: CsrOp, address: u16, value: X64) -> Value<Self> {
+        // H extension, "Trap Cause Codes": virtual-instruction only "when the same access (read/write) would be allowed in
+        // HS-mode"; no mode may write a read-only CSR.
+        if op != CsrOp::Read && csr::is_read_only(address) {
+            return Err(self.illegal());
+        }
         if depends_on_time(address) {
             self.core.refresh_time();
         }

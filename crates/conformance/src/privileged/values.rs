@@ -1,0 +1,103 @@
+//! Which CSRs a sequence touches, and what it writes to them.
+//!
+//! A sequence must not lose its handlers: trap vectors name handlers, instruction faults and calls from HS-mode are not
+//! delegated, PMP entries are not locked. What depends on time is not read.
+
+use arch::csr::{self, atp, ip, seccfg, status};
+use arch::{Exception, Mode};
+
+use super::handlers::Handlers;
+use super::layout::{DATA, TABLES};
+use super::tables::Tables;
+use crate::rng::Rng;
+
+/// Exceptions that must come to M-mode, and one that does not exist here, whose bit Spike has.
+const UNDELEGATED: u64 = 1 << Exception::InstructionAccessFault as u64
+    | 1 << Exception::InstructionPageFault as u64
+    | 1 << Exception::InstructionGuestPageFault as u64
+    | 1 << Exception::EcallFromHS as u64
+    | 1 << Exception::SoftwareCheck as u64;
+
+/// The CSRs that sequences access.
+pub fn registers() -> Vec<u16> {
+    (0..0x1000).filter(|&address| csr::name(address).is_some() && !is_excluded(address)).collect()
+}
+
+/// What Spike lets software switch off, what depends on time, and most of what there is many of.
+const fn is_excluded(address: u16) -> bool {
+    matches!(
+        address,
+        csr::MISA | csr::TIME | 0x7a0..0x7b0 | 0xc05..0xc1f | 0xb05..0xb1f | 0x325..0x33f | 0x3b8..0x3bf | 0x3c1..0x3ef
+    )
+}
+
+/// What chooses values.
+pub struct Values<'a> {
+    /// Handlers that vectors may name.
+    pub handlers: Handlers,
+    /// Page tables to choose from.
+    pub tables: &'a Tables,
+}
+
+impl Values<'_> {
+    /// A value that may be written to `address` in `mode`.
+    pub fn any(&self, rng: &mut Rng, mode: Mode, address: u16) -> u64 {
+        match address {
+            csr::MTVEC => self.handlers.machine | rng.below(2),
+            csr::STVEC if mode.virt => self.handlers.virtual_supervisor | rng.below(2),
+            csr::STVEC => self.handlers.supervisor | rng.below(2),
+            csr::VSTVEC => self.handlers.virtual_supervisor | rng.below(2),
+            csr::SATP if mode.virt => root(rng, &self.tables.vsatp, atp::ASID_BITS),
+            csr::SATP => root(rng, &self.tables.satp, atp::ASID_BITS),
+            csr::VSATP => root(rng, &self.tables.vsatp, atp::ASID_BITS),
+            csr::HGATP => root(rng, &self.tables.hgatp, atp::VMID_BITS),
+            csr::STIMECMP | csr::VSTIMECMP => rng.pick(&[0, u64::MAX, u64::MAX]),
+            csr::PMPADDR0..0x3f0 => pmp_address(rng),
+            _ => rng.integer() & writable(address),
+        }
+    }
+}
+
+/// The bits that may be set with any instruction; zero where only [`Values::any`] may be written.
+pub const fn writable(address: u16) -> u64 {
+    match address {
+        csr::MTVEC | csr::STVEC | csr::VSTVEC | csr::SATP | csr::VSATP | csr::HGATP => 0,
+        csr::STIMECMP | csr::VSTIMECMP | csr::MISA => 0,
+        csr::MEDELEG | csr::HEDELEG => !UNDELEGATED,
+        csr::PMPCFG0..0x3b0 => 0x7f7f_7f7f_7f7f_7f7f,
+        csr::MSECCFG => !(seccfg::MML | seccfg::MMWP),
+        csr::MSTATUS => !status::MBE,
+        // Bits without anything behind them may exist or not.
+        csr::MSTATEEN0 | csr::HSTATEEN0 => csr::stateen::SE | csr::stateen::ENVCFG,
+        csr::SSTATEEN0 => 0,
+        // Spike gives it another priority.
+        csr::MIP | csr::SIP | csr::HIP | csr::VSIP | csr::HVIP => !ip::LCOFIP,
+        csr::SENVCFG | csr::MENVCFG | csr::HENVCFG => !csr::envcfg::FIOM,
+        _ => u64::MAX,
+    }
+}
+
+/// Interrupts that software can make pending.
+pub const SOFT: u64 = ip::SSIP | ip::STIP | ip::SEIP | ip::VIRTUAL;
+
+fn root(rng: &mut Rng, roots: &[u64], id_bits: u32) -> u64 {
+    match rng.below(12) {
+        0 | 1 => 0,
+        2 => rng.pick(roots) ^ 1 << rng.below(64),
+        3 => rng.pick(roots) | rng.below(1 << id_bits) << atp::ID_SHIFT,
+        _ => rng.pick(roots),
+    }
+}
+
+/// An address for PMP: of data, of page tables, or any. Regions are whole pages, as an access that is not aligned may be
+/// checked in pieces, and need not be in the same ones.
+fn pmp_address(rng: &mut Rng) -> u64 {
+    const PAGE_ONES: u64 = (1 << 9) - 1;
+    let ones = PAGE_ONES << rng.below(9) | PAGE_ONES;
+    let base = rng.pick(&[DATA >> 2, DATA >> 2, TABLES >> 2]) + rng.below(1 << 16);
+    match rng.below(6) {
+        0 => u64::MAX,
+        1 | 2 => base & !(2 * PAGE_ONES + 1),
+        _ => (base & !(2 * ones + 1)) | ones,
+    }
+}

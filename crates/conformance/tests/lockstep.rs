@@ -1,0 +1,88 @@
+//! Random programs on Spike and on the hart.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use conformance::elf::Image;
+use conformance::lockstep::{Agreement, Error, compare};
+use conformance::{privileged, spike, stream};
+
+/// How much is done, in parts of the usual.
+fn factor() -> f64 {
+    std::env::var("VHART_LOCKSTEP_FACTOR").ok().and_then(|text| text.parse().ok()).unwrap_or(1.0)
+}
+
+/// The first seed.
+fn first_seed() -> u64 {
+    std::env::var("VHART_LOCKSTEP_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// Whether there is a Spike. Without one, a test says so and passes, unless somebody named one.
+fn has_spike() -> bool {
+    let named = std::env::var_os("VHART_SPIKE").is_some();
+    let found = spike::locate();
+    if let Err(error) = &found {
+        assert!(!named, "{error}");
+        println!("SKIPPED: {error}");
+    }
+    found.is_ok()
+}
+
+/// Compares `programs` programs on all cores.
+fn compare_all(programs: u64, make: impl Fn(u64) -> Image + Sync) -> Agreement {
+    let next = AtomicU64::new(0);
+    let total = Mutex::new(Agreement::default());
+    let failures = Mutex::new(Vec::new());
+    let worker = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= programs || failures.lock().unwrap().len() >= 4 {
+                return;
+            }
+            let seed = first_seed() + number;
+            match compare(&make(seed)) {
+                Ok(agreement) => total.lock().unwrap().add(agreement),
+                Err(Error::Difference(text)) => failures.lock().unwrap().push(format!("seed {seed}, {text}")),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(worker);
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} programs differ:\n{}", failures.len(), failures.join("\n\n"));
+    total.into_inner().unwrap()
+}
+
+fn print(what: &str, agreement: &Agreement) {
+    println!("{what}: {} instructions agree", agreement.retired);
+    println!("  traps: {:?}", agreement.traps);
+    println!("  argued differences: {:?}", agreement.argued);
+}
+
+#[test]
+fn streams_agree() {
+    if !has_spike() {
+        return;
+    }
+    const LENGTH: u64 = 60_000;
+    let programs = (20.0 * factor()).ceil() as u64;
+    let agreement = compare_all(programs, |seed| stream::program(seed, LENGTH));
+    print("streams", &agreement);
+    assert!(agreement.retired >= programs * LENGTH * 9 / 10, "{agreement:?}");
+}
+
+#[test]
+fn privileged_sequences_agree() {
+    if !has_spike() {
+        return;
+    }
+    const SEQUENCES: u64 = 1000;
+    let programs = (50.0 * factor()).ceil() as u64;
+    let agreement = compare_all(programs, |seed| privileged::program(seed, SEQUENCES));
+    print("privileged sequences", &agreement);
+}

@@ -1,0 +1,54 @@
+//! The public suites: riscv-tests on the hart, where `VHART_RISCV_TESTS` names a directory of its ELF files.
+
+use std::path::{Path, PathBuf};
+
+use bare::outcome;
+
+/// Runs an ELF file on a bare hart.
+mod bare {
+    use arch::Phys;
+    use conformance::elf::read;
+    use conformance::lockstep::{RAM_BASE, hart_with};
+    use vcpu::Vcpu;
+
+    /// The value that the program gave to `tohost`: 1 is success.
+    pub fn outcome(content: &[u8]) -> Option<u64> {
+        const SLICES: u32 = 400;
+        const SLICE: u64 = 50_000;
+        let image = read(content)?;
+        let (mut hart, ram) = hart_with(&image);
+        let tohost = ram.offset(Phys(image.symbol("tohost")?.max(RAM_BASE)), 8)?;
+        for _ in 0..SLICES {
+            hart.run(SLICE);
+            let value = ram.load_u64(tohost)?;
+            if value & 1 != 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+fn programs(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file() && path.extension().is_none())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rv64")))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn riscv_tests_pass() {
+    let Some(directory) = std::env::var_os("VHART_RISCV_TESTS") else {
+        println!("SKIPPED: VHART_RISCV_TESTS names no directory of riscv-tests");
+        return;
+    };
+    let files = programs(Path::new(&directory));
+    let fails = |path: &PathBuf| outcome(&std::fs::read(path).unwrap()).filter(|&value| value == 1).is_none();
+    let failed: Vec<&PathBuf> = files.iter().filter(|path| fails(path)).collect();
+    println!("riscv-tests: {} of {} pass", files.len() - failed.len(), files.len());
+    assert!(!files.is_empty() && failed.is_empty(), "failed: {failed:?}");
+}
