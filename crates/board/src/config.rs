@@ -72,6 +72,8 @@ pub struct MachineConfig {
     pub time: TimeSource,
     /// Ends the run after this long.
     pub timeout: Option<Duration>,
+    /// Ends the run after about so many instructions of one hart, as a timeout does.
+    pub max_instructions: Option<u64>,
     /// Whether a reset that the guest asks for ends the run.
     pub no_reboot: bool,
 }
@@ -90,6 +92,7 @@ impl Default for MachineConfig {
             console: Box::new(|_| ()),
             time: TimeSource::Wall,
             timeout: None,
+            max_instructions: None,
             no_reboot: false,
         }
     }
@@ -102,7 +105,7 @@ impl MachineConfig {
             return Err(Error::Harts { asked: self.harts });
         }
         let memory = self.memory_bytes;
-        if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&memory) || memory % arch::addr::PAGE_BYTES != 0 {
+        if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&memory) || !memory.is_multiple_of(arch::addr::PAGE_BYTES) {
             return Err(Error::Memory { asked_bytes: memory });
         }
         if self.slots.len() > crate::map::VIRTIO_SLOTS {

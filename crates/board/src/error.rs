@@ -39,6 +39,9 @@ pub enum Error {
     /// A file cannot be loaded.
     #[error(transparent)]
     File(#[from] loader::Error),
+    /// A place that was found in memory is not there.
+    #[error("the initrd or the device tree {0}")]
+    Placing(loader::Problem),
     /// The device tree cannot be written.
     #[error("the device tree cannot be written: {0}")]
     Tree(#[from] vm_fdt::Error),

@@ -66,7 +66,7 @@ fn a_zboot_image_is_unwrapped_and_unpacked() {
     content.extend(payload);
     assert_eq!(load("zboot", &content).unwrap().0.entry.0, BASE + 0x20_0000);
     content.truncate(content.len() - 10);
-    assert!(load("zboot-cut", &content).unwrap_err().contains("beyond the end of the file"));
+    assert!(load("zboot-cut", &content).err().unwrap().contains("beyond the end of the file"));
 }
 
 #[test]
@@ -79,22 +79,24 @@ fn an_x86_kernel_is_named() {
     let mut content = vec![0; 4096];
     content[..2].copy_from_slice(b"MZ");
     content[0x202..0x206].copy_from_slice(b"HdrS");
-    assert!(load("x86", &content).unwrap_err().ends_with("is an x86 kernel (bzImage), not a RISC-V kernel or program"));
+    assert!(
+        load("x86", &content).err().unwrap().ends_with("is an x86 kernel (bzImage), not a RISC-V kernel or program")
+    );
 }
 
 #[test]
 fn what_is_cut_off_or_too_big_is_refused() {
     let packed = gzip(&image(0x20_0000, 0x10_0000));
-    assert!(load("cut.gz", &packed[..packed.len() / 2]).unwrap_err().contains("truncated or corrupt"));
-    assert!(load("big", &image(0x20_0000, 1 << 30)).unwrap_err().contains("--memory"));
+    assert!(load("cut.gz", &packed[..packed.len() / 2]).err().unwrap().contains("truncated or corrupt"));
+    assert!(load("big", &image(0x20_0000, 1 << 30)).err().unwrap().contains("--memory"));
     assert!(load("far", &image(u64::MAX - 5, 100)).is_err());
-    assert!(load("empty", &[]).unwrap_err().ends_with("is empty"));
-    assert!(load("elf", b"\x7fELF\x02\x01").unwrap_err().contains("cut off"));
+    assert!(load("empty", &[]).err().unwrap().ends_with("is empty"));
+    assert!(load("elf", b"\x7fELF\x02\x01").err().unwrap().contains("cut off"));
 }
 
 #[test]
 fn a_missing_file_is_named() {
-    let error = loader::program(&PathBuf::from("/nowhere/vmlinuz"), &ram(), DEFAULTS).unwrap_err().to_string();
+    let error = loader::program(&PathBuf::from("/nowhere/vmlinuz"), &ram(), DEFAULTS).err().unwrap().to_string();
     assert!(error.starts_with("'/nowhere/vmlinuz' cannot be read"));
 }
 
@@ -142,7 +144,7 @@ fn whole_initrds_pass_also_one_behind_the_other() {
 
 #[test]
 fn damaged_and_foreign_initrds_are_refused() {
-    assert!(check_initrd("cut", &archive()[..120]).unwrap_err().contains("breaks off"));
-    assert!(check_initrd("cut.gz", &gzip(&archive())[..30]).unwrap_err().contains("corrupt"));
-    assert!(check_initrd("text", b"hello").unwrap_err().contains("is no initrd"));
+    assert!(check_initrd("cut", &archive()[..120]).err().unwrap().contains("breaks off"));
+    assert!(check_initrd("cut.gz", &gzip(&archive())[..30]).err().unwrap().contains("corrupt"));
+    assert!(check_initrd("text", b"hello").err().unwrap().contains("is no initrd"));
 }

@@ -19,7 +19,8 @@ impl Range {
         Range { start: ram.base().0, end: ram.base().0 + ram.len_bytes() }
     }
 
-    fn overlaps(self, other: Range) -> bool {
+    /// Whether the two have an address in common.
+    pub fn overlaps(self, other: Range) -> bool {
         self.start < other.end && other.start < self.end
     }
 }

@@ -1,0 +1,254 @@
+//! A machine: built, run, and ended.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bus::Bus;
+use memory::Ram;
+use vcpu::{Clock, Fence, FullHart, HartPins, Reg, SystemEvent};
+
+use crate::config::{Firmware, MachineConfig, TimeSource};
+use crate::console::{Keyboard, Terminal};
+use crate::engine::{Cpu, Engine, GuestHart, HartSet, Modes, Parts};
+use crate::error::Error;
+use crate::htif::Htif;
+use crate::map;
+use crate::software::{Hardware, Loaded, Software};
+use crate::stop::MachineStopper;
+use crate::threads;
+use crate::turns::Turns;
+use crate::wiring::{Connected, Wiring};
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The guest asked for it.
+    Event(SystemEvent),
+    /// Somebody called [`MachineStopper::stop`].
+    Stopped,
+    /// The time or the instructions allowed are used up.
+    TimedOut,
+    /// A hart cannot go on.
+    Halted {
+        /// Which.
+        hart: usize,
+        /// Why, if its executor says so.
+        reason: Option<String>,
+    },
+    /// The program wrote this value to `tohost` (HTIF).
+    ToHost(u64),
+}
+
+/// A machine, ready to run.
+pub struct Machine {
+    ram: Ram,
+    clock: Arc<Clock>,
+    wiring: Wiring,
+    executors: Executors,
+    cpu: Cpu,
+    software: Software,
+    loaded: Loaded,
+    stopper: MachineStopper,
+    retired: Arc<AtomicU64>,
+    limits: Limits,
+}
+
+/// The harts, and who answers their SBI calls.
+enum Executors {
+    Full {
+        harts: Vec<Box<dyn FullHart>>,
+        /// None where the firmware is a program in memory.
+        firmware: Option<firmware::Firmware>,
+    },
+    /// The host answers.
+    Guest(Vec<Box<dyn GuestHart>>),
+}
+
+/// How a run goes on and ends.
+#[derive(Clone, Copy)]
+struct Limits {
+    time: TimeSource,
+    timeout: Option<Duration>,
+    /// Instructions of one hart that are left.
+    instructions: u64,
+    no_reboot: bool,
+}
+
+impl Machine {
+    /// Builds the machine and loads what it is to run.
+    ///
+    /// # Errors
+    /// What the user asked for is impossible, a file cannot be loaded, or the host lacks something.
+    pub fn new(config: MachineConfig, engine: &mut dyn Engine) -> Result<Machine, Error> {
+        config.check()?;
+        let modes = engine.modes();
+        if modes == Modes::SupervisorOnly && config.firmware != Firmware::Builtin {
+            return Err(Error::NoMachineMode);
+        }
+        let software = Software::of(&config);
+        let limits = Limits {
+            time: config.time,
+            timeout: config.timeout,
+            instructions: config.max_instructions.unwrap_or(u64::MAX),
+            no_reboot: config.no_reboot,
+        };
+        let (isa, ram) = (config.isa, Ram::new(map::DRAM_BASE, config.memory_bytes)?);
+        let clock = Arc::new(match config.time {
+            TimeSource::Wall => Clock::wall(),
+            TimeSource::Instructions { .. } => Clock::virtual_time(),
+        });
+        let pins: Vec<Arc<HartPins>> = (0..config.harts).map(|_| HartPins::new()).collect();
+        let wiring = Wiring::new(Connected {
+            modes,
+            ram: ram.clone(),
+            clock: clock.clone(),
+            pins: pins.clone(),
+            console: config.console,
+            slots: config.slots,
+        });
+        let bus: Arc<Bus> = Arc::new(wiring.bus()?);
+        let terminal = Arc::new(Mutex::new(Terminal::new(wiring.uart())));
+        let parts = Parts { isa, ram: ram.clone(), bus, clock: clock.clone(), pins: pins.clone(), terminal };
+        let made = engine.harts(parts).map_err(Error::Engine)?;
+        let loaded = software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?;
+        let executors = match made.harts {
+            HartSet::Guest(harts) => Executors::Guest(harts),
+            HartSet::Full(harts) => {
+                let console = Box::new(Terminal::new(wiring.uart()));
+                let has_h = isa.has(arch::Extension::H);
+                let make = || firmware::Firmware::new(harts.len(), has_h, ram.clone(), wiring.power.clone(), console);
+                let firmware = (*software.firmware() == Firmware::Builtin).then(make);
+                Executors::Full { harts, firmware }
+            }
+        };
+        let mut machine = Machine {
+            ram,
+            clock,
+            wiring,
+            executors,
+            cpu: made.cpu,
+            software,
+            loaded,
+            stopper: MachineStopper::new(pins),
+            retired: Arc::default(),
+            limits,
+        };
+        machine.enter();
+        Ok(machine)
+    }
+
+    /// Types into the machine's serial port.
+    pub fn keyboard(&self) -> Keyboard {
+        Keyboard::new(self.wiring.uart())
+    }
+
+    /// Ends a run from any thread.
+    pub fn stopper(&self) -> MachineStopper {
+        self.stopper.clone()
+    }
+
+    /// The flattened device tree.
+    pub fn device_tree(&self) -> &[u8] {
+        &self.loaded.tree
+    }
+
+    /// The address of a symbol of the kernel, or else of the firmware, whose files are ELF.
+    pub fn symbol(&self, name: &str) -> Option<u64> {
+        self.loaded.symbol(name)
+    }
+
+    /// Instructions that all harts have retired, updated after each slice. Stays 0 where the host does not count them.
+    pub fn retired(&self) -> Arc<AtomicU64> {
+        self.retired.clone()
+    }
+
+    /// Guest memory.
+    pub fn ram(&self) -> &Ram {
+        &self.ram
+    }
+
+    /// Runs the machine to its end. To be called from one thread only, however often.
+    ///
+    /// A reset that the guest asks for loads everything again and starts over, unless the machine is to end with it
+    /// or its harts are the host's.
+    ///
+    /// # Errors
+    /// There is nothing to run, the host lacks something, or after a reset a file cannot be loaded again.
+    pub fn run(&mut self) -> Result<Ending, Error> {
+        if self.loaded.boot().start == 0 {
+            return Err(Error::NothingToRun);
+        }
+        let _timer = self.stopper.expire_after(self.limits.timeout)?;
+        loop {
+            let ending = self.run_once()?;
+            if ending != Ending::Event(SystemEvent::Reset) || self.limits.no_reboot || !self.can_restart() {
+                return Ok(ending);
+            }
+            self.restart()?;
+        }
+    }
+
+    /// Runs until the run or the power cycle ends.
+    fn run_once(&mut self) -> Result<Ending, Error> {
+        let (harts, firmware) = match &mut self.executors {
+            Executors::Guest(harts) => return threads::run(harts, &self.wiring, &self.stopper),
+            Executors::Full { harts, firmware } => (harts, firmware.as_mut()),
+        };
+        let this_thread = std::thread::current();
+        harts.iter().for_each(|hart| hart.pins().runs_on(this_thread.clone()));
+        let mut turns = Turns {
+            harts,
+            firmware,
+            htif: Htif::of(&self.ram, |name| self.loaded.symbol(name)),
+            terminal: &mut Terminal::new(self.wiring.uart()),
+            ram: &self.ram,
+            clock: &self.clock,
+            time: self.limits.time,
+            wiring: &self.wiring,
+            stopper: &self.stopper,
+            retired: &self.retired,
+            uncounted: 0,
+            allowed: &mut self.limits.instructions,
+        };
+        Ok(turns.run())
+    }
+
+    /// A KVM guest's harts cannot be put back to reset from here.
+    fn can_restart(&self) -> bool {
+        matches!(self.executors, Executors::Full { .. })
+    }
+
+    /// Starts over: devices as after reset, files loaded again.
+    fn restart(&mut self) -> Result<(), Error> {
+        self.wiring.reset();
+        let Machine { ram, wiring, cpu, .. } = self;
+        let harts = wiring.harts();
+        self.loaded = self.software.load(&Hardware { ram, wiring, cpu, harts })?;
+        self.enter();
+        Ok(())
+    }
+
+    /// Puts the harts in front of their first instruction.
+    fn enter(&mut self) {
+        let boot = self.loaded.boot();
+        self.wiring.rom.program(&boot);
+        match &mut self.executors {
+            Executors::Full { harts, firmware: Some(firmware) } => firmware.boot(harts, boot.start, boot.tree),
+            Executors::Full { harts, firmware: None } => {
+                harts.iter_mut().for_each(|hart| hart.reset_machine(map::ROM.base.0));
+            }
+            Executors::Guest(harts) => harts.iter_mut().take(1).for_each(|hart| enter_guest(hart.as_mut(), &boot)),
+        }
+        if let Executors::Full { harts, .. } = &mut self.executors {
+            harts.iter_mut().for_each(|hart| hart.fence(Fence::Instructions));
+        }
+    }
+}
+
+/// The first hart's registers, as the kernel's boot protocol wants them (Linux, Documentation/arch/riscv/boot.rst).
+fn enter_guest(hart: &mut dyn GuestHart, boot: &crate::rom::Boot) {
+    hart.set_reg(Reg::Pc, boot.start);
+    hart.set_reg(Reg::X(10), 0);
+    hart.set_reg(Reg::X(11), boot.tree);
+}

@@ -1,0 +1,152 @@
+//! What a machine runs: kernel, firmware, initial RAM disk and device tree, put into memory.
+
+use std::path::PathBuf;
+
+use arch::Phys;
+use memory::Ram;
+
+use crate::config::{Firmware, MachineConfig};
+use crate::engine::Cpu;
+use crate::error::Error;
+use crate::loader::{self, Defaults, Places, Program, Range};
+use crate::map::DRAM_BASE;
+use crate::rom::Boot;
+use crate::tree::{Chosen, Tree};
+use crate::wiring::Wiring;
+
+/// Where a firmware's payload goes: behind the 2 MiB that firmware keeps for itself, as on QEMU.
+const PAYLOAD_OFFSET: u64 = 2 << 20;
+
+/// The files, kept so that a reset can load them again.
+pub struct Software {
+    firmware: Firmware,
+    kernel: Option<PathBuf>,
+    initrd: Option<PathBuf>,
+    append: String,
+}
+
+/// What the device tree describes besides the software.
+pub struct Hardware<'a> {
+    pub ram: &'a Ram,
+    pub wiring: &'a Wiring,
+    pub cpu: &'a Cpu,
+    pub harts: usize,
+}
+
+/// Software in memory.
+pub struct Loaded {
+    /// The kernel.
+    pub kernel: Option<Program>,
+    /// The M-mode image.
+    pub firmware: Option<Program>,
+    /// The flattened device tree.
+    pub tree: Vec<u8>,
+    /// Where it lies.
+    pub tree_at: u64,
+}
+
+impl Software {
+    /// What `config` names.
+    pub fn of(config: &MachineConfig) -> Software {
+        Software {
+            firmware: config.firmware.clone(),
+            kernel: config.kernel.clone(),
+            initrd: config.initrd.clone(),
+            append: config.append.clone(),
+        }
+    }
+
+    /// Who answers SBI calls.
+    pub fn firmware(&self) -> &Firmware {
+        &self.firmware
+    }
+
+    /// Puts everything into memory.
+    pub fn load(&self, hardware: &Hardware) -> Result<Loaded, Error> {
+        let ram = hardware.ram;
+        let firmware = match &self.firmware {
+            Firmware::Image(path) => Some(loader::program(path, ram, Defaults { raw: DRAM_BASE, linux: DRAM_BASE })?),
+            Firmware::Builtin | Firmware::None => None,
+        };
+        let kernel = self.kernel.as_ref().map(|path| loader::program(path, ram, self.kernel_defaults())).transpose()?;
+        self.check_collision(kernel.as_ref(), firmware.as_ref())?;
+        let initrd = self.initrd.as_ref().map(|path| loader::initrd(path, ram)).transpose()?.unwrap_or_default();
+        let taken: Vec<Range> = kernel.iter().chain(&firmware).map(|program| program.range).collect();
+        let (tree, places) = self.place_tree(hardware, &taken, initrd.len() as u64)?;
+        put(ram, places.initrd, &initrd)?;
+        put(ram, places.tree, &tree)?;
+        Ok(Loaded { kernel, firmware, tree, tree_at: places.tree })
+    }
+
+    /// Without a firmware the kernel has all of memory.
+    fn kernel_defaults(&self) -> Defaults {
+        let raw = match self.firmware {
+            Firmware::None => DRAM_BASE,
+            Firmware::Builtin | Firmware::Image(_) => Phys(DRAM_BASE.0 + PAYLOAD_OFFSET),
+        };
+        Defaults { raw, linux: DRAM_BASE }
+    }
+
+    fn check_collision(&self, kernel: Option<&Program>, firmware: Option<&Program>) -> Result<(), Error> {
+        let (Some(kernel), Some(firmware)) = (kernel, firmware) else { return Ok(()) };
+        if !kernel.range.overlaps(firmware.range) {
+            return Ok(());
+        }
+        let name = |path: Option<&PathBuf>| path.map(|path| path.display().to_string()).unwrap_or_default();
+        let image = match &self.firmware {
+            Firmware::Image(path) => Some(path),
+            Firmware::Builtin | Firmware::None => None,
+        };
+        Err(Error::Collision { kernel: name(self.kernel.as_ref()), firmware: name(image) })
+    }
+
+    /// Writes the tree twice: its size, which places depend on, does not depend on the places.
+    fn place_tree(&self, hardware: &Hardware, taken: &[Range], initrd_bytes: u64) -> Result<(Vec<u8>, Places), Error> {
+        let seed = random_seed()?;
+        let tree = |initrd: Range| {
+            let initrd = (initrd_bytes != 0).then_some(initrd);
+            self.flatten(hardware, Chosen { bootargs: self.append.clone(), initrd, seed })
+        };
+        let draft = tree(Range { start: 0, end: 0 })?;
+        let places = loader::place(Range::of(hardware.ram), taken, draft.len() as u64, initrd_bytes);
+        let places = places.ok_or_else(|| Error::Room {
+            ram_bytes: hardware.ram.len_bytes(),
+            program_bytes: taken.iter().map(|range| range.end - range.start).sum(),
+            initrd_bytes,
+        })?;
+        let initrd = Range { start: places.initrd, end: places.initrd + initrd_bytes };
+        Ok((tree(initrd)?, places))
+    }
+
+    fn flatten(&self, hardware: &Hardware, chosen: Chosen) -> Result<Vec<u8>, Error> {
+        let Hardware { ram, wiring, cpu, harts } = *hardware;
+        let (memory, console) = (Range::of(ram), wiring.console_node());
+        Ok(wiring.with_nodes(|devices| Tree { cpu, harts, memory, devices, console, chosen }.flatten())?)
+    }
+}
+
+impl Loaded {
+    /// What the reset ROM says: to the firmware, or without one to the kernel.
+    pub fn boot(&self) -> Boot {
+        let kernel = self.kernel.as_ref().map_or(0, |program| program.entry.0);
+        let start = self.firmware.as_ref().map_or(kernel, |program| program.entry.0);
+        Boot { start, tree: self.tree_at, next: kernel }
+    }
+
+    /// The address of a symbol of the kernel, or else of the firmware.
+    pub fn symbol(&self, name: &str) -> Option<u64> {
+        let programs = self.kernel.iter().chain(&self.firmware);
+        programs.filter_map(|program| program.symbols.address(name)).map(|address| address.0).next()
+    }
+}
+
+/// Copies to a place that was found within RAM.
+fn put(ram: &Ram, at: u64, bytes: &[u8]) -> Result<(), Error> {
+    loader::write(ram, Phys(at), bytes).map_err(Error::Placing)
+}
+
+fn random_seed() -> Result<[u8; 32], Error> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(Error::Random)?;
+    Ok(seed)
+}

@@ -1,0 +1,344 @@
+//! The run loops, with harts that do what a test tells them.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arch::isa::Isa;
+use board::{
+    Cpu, Ending, Engine, Firmware, GuestHart, HartSet, Harts, Machine, MachineConfig, Modes, Parts, TimeSource,
+};
+use bus::Bus;
+use vcpu::{Clock, Exit, Fence, FullHart, HartPins, Reg, SystemEvent, Vcpu};
+
+const FINISHER: u64 = 0x10_0000;
+const UART: u64 = 0x1000_0000;
+
+/// What a hart does in one call of `run`.
+enum Act {
+    /// Retires so many instructions.
+    Work(u64),
+    /// Waits for its timer, so many ticks after the machine's start, or only for a kick.
+    Wait(Option<u64>),
+    /// Writes to a device.
+    Store(u64, u32),
+    /// Cannot go on.
+    Halt,
+    /// Comes back with an event of its host.
+    Event(SystemEvent),
+    /// Calls the firmware: a7, a6, a0, a1, a2.
+    Sbi([u64; 5]),
+}
+
+struct Fake {
+    script: Arc<Mutex<VecDeque<Act>>>,
+    bus: Arc<Bus>,
+    clock: Arc<Clock>,
+    pins: Arc<HartPins>,
+    x: [u64; 32],
+    pc: u64,
+    instret: u64,
+}
+
+impl Vcpu for Fake {
+    /// Does the next act of the script; a script that has ended waits for a kick.
+    fn run(&mut self, _budget: u64) -> Exit {
+        self.pins.take_attention();
+        let act = self.script.lock().unwrap().pop_front();
+        match act.unwrap_or(Act::Wait(None)) {
+            Act::Work(instructions) => self.instret += instructions,
+            Act::Wait(Some(until)) if self.clock.now() >= until => {}
+            Act::Wait(until) => {
+                if until.is_some() {
+                    self.script.lock().unwrap().push_front(Act::Wait(until));
+                }
+                return Exit::Idle { until };
+            }
+            Act::Store(address, value) => self.bus.write(arch::Phys(address), &value.to_le_bytes()).unwrap(),
+            Act::Halt => return Exit::Halted,
+            Act::Event(event) => return Exit::System(event),
+            Act::Sbi([a7, a6, a0, a1, a2]) => {
+                [(17, a7), (16, a6), (10, a0), (11, a1), (12, a2)].iter().for_each(|&(n, value)| self.x[n] = value);
+                return Exit::Sbi;
+            }
+        }
+        Exit::Quantum
+    }
+    fn reg(&self, reg: Reg) -> u64 {
+        match reg {
+            Reg::Pc => self.pc,
+            Reg::X(n) => self.x[usize::from(n)],
+        }
+    }
+    fn set_reg(&mut self, reg: Reg, value: u64) {
+        match reg {
+            Reg::Pc => self.pc = value,
+            Reg::X(n) => self.x[usize::from(n)] = value,
+        }
+    }
+    fn instret(&self) -> Option<u64> {
+        Some(self.instret)
+    }
+    fn pins(&self) -> Arc<HartPins> {
+        self.pins.clone()
+    }
+}
+
+impl FullHart for Fake {
+    fn reset_machine(&mut self, pc: u64) {
+        self.pc = pc;
+    }
+    fn enter_supervisor(&mut self, pc: u64) {
+        self.pc = pc;
+    }
+    fn fence(&mut self, _: Fence) {}
+    fn set_supervisor_timer(&mut self, _: u64) {}
+    fn vmid(&self) -> u16 {
+        0
+    }
+    fn set_counter(&mut self, _: u32, _: u64) {}
+}
+
+impl GuestHart for Fake {
+    fn halt_reason(&self) -> Option<String> {
+        Some("the script says so".into())
+    }
+}
+
+type Script = Arc<Mutex<VecDeque<Act>>>;
+
+/// Makes fake harts, one for each script.
+struct Fakes {
+    modes: Modes,
+    scripts: Vec<Script>,
+}
+
+impl Engine for Fakes {
+    fn modes(&self) -> Modes {
+        self.modes
+    }
+    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
+        let (bus, clock) = (parts.bus, parts.clock);
+        let fakes = parts.pins.iter().zip(&self.scripts).map(|(pins, script)| Fake {
+            script: script.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            pins: pins.clone(),
+            x: [0; 32],
+            pc: 0,
+            instret: 0,
+        });
+        let harts = match self.modes {
+            Modes::All => HartSet::Full(fakes.map(|fake| Box::new(fake) as Box<dyn FullHart>).collect()),
+            Modes::SupervisorOnly => HartSet::Guest(fakes.map(|fake| Box::new(fake) as Box<dyn GuestHart>).collect()),
+        };
+        Ok(Harts { harts, cpu: Cpu::of_isa(Isa::default()) })
+    }
+}
+
+/// A kernel of a few bytes, which fakes do not read.
+struct Kernel(tempfile::NamedTempFile);
+
+impl Kernel {
+    fn new() -> Kernel {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"\x6f\0\0\0").unwrap();
+        Kernel(file)
+    }
+
+    fn config(&self) -> MachineConfig {
+        let kernel: PathBuf = self.0.path().into();
+        MachineConfig { kernel: Some(kernel), memory_bytes: 64 << 20, ..MachineConfig::default() }
+    }
+}
+
+fn machine(config: MachineConfig, modes: Modes, scripts: Vec<Vec<Act>>) -> Machine {
+    let scripts: Vec<Script> = scripts.into_iter().map(|acts| Arc::new(Mutex::new(acts.into()))).collect();
+    Machine::new(MachineConfig { harts: scripts.len(), ..config }, &mut Fakes { modes, scripts }).unwrap()
+}
+
+#[test]
+fn the_finisher_ends_the_run_and_instructions_are_counted() {
+    let kernel = Kernel::new();
+    let script = vec![Act::Work(7), Act::Store(FINISHER, 0x5555)];
+    let mut machine = machine(kernel.config(), Modes::All, vec![script]);
+    let retired = machine.retired();
+    assert_eq!(machine.run().unwrap(), Ending::Event(SystemEvent::Shutdown));
+    assert_eq!(retired.load(Ordering::Relaxed), 7);
+}
+
+#[test]
+fn a_hart_that_halts_is_named() {
+    let kernel = Kernel::new();
+    let config = || MachineConfig { firmware: Firmware::None, ..kernel.config() };
+    let ending = machine(config(), Modes::All, vec![vec![], vec![Act::Halt]]).run().unwrap();
+    assert!(matches!(ending, Ending::Halted { hart: 1, .. }), "{ending:?}");
+    let ending = machine(kernel.config(), Modes::SupervisorOnly, vec![vec![Act::Halt]]).run().unwrap();
+    assert_eq!(ending, Ending::Halted { hart: 0, reason: Some("the script says so".into()) });
+}
+
+#[test]
+fn stopping_wakes_a_machine_that_sleeps() {
+    let kernel = Kernel::new();
+    let mut machine = machine(kernel.config(), Modes::All, vec![vec![]]);
+    let stopper = machine.stopper();
+    let stop = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        stopper.stop();
+    });
+    assert_eq!(machine.run().unwrap(), Ending::Stopped);
+    stop.join().unwrap();
+}
+
+#[test]
+fn a_stop_before_the_run_counts() {
+    let kernel = Kernel::new();
+    for modes in [Modes::All, Modes::SupervisorOnly] {
+        let mut machine = machine(kernel.config(), modes, vec![vec![]]);
+        machine.stopper().stop();
+        assert_eq!(machine.run().unwrap(), Ending::Stopped);
+    }
+}
+
+#[test]
+fn time_runs_out_for_a_machine_that_sleeps() {
+    let kernel = Kernel::new();
+    for modes in [Modes::All, Modes::SupervisorOnly] {
+        let config = MachineConfig { timeout: Some(Duration::from_millis(50)), ..kernel.config() };
+        assert_eq!(machine(config, modes, vec![vec![]]).run().unwrap(), Ending::TimedOut);
+    }
+}
+
+#[test]
+fn a_timer_ends_the_sleep_in_time() {
+    let kernel = Kernel::new();
+    let ticks = vcpu::ticks(Duration::from_millis(100));
+    let script = vec![Act::Wait(Some(ticks)), Act::Store(FINISHER, 0x5555)];
+    let start = Instant::now();
+    let ending = machine(kernel.config(), Modes::All, vec![script]).run().unwrap();
+    assert_eq!(ending, Ending::Event(SystemEvent::Shutdown));
+    assert!(start.elapsed() >= Duration::from_millis(95), "{:?}", start.elapsed());
+}
+
+#[test]
+fn virtual_time_jumps_to_the_next_timer() {
+    let kernel = Kernel::new();
+    let an_hour = vcpu::ticks(Duration::from_secs(3600));
+    let config = MachineConfig { time: TimeSource::Instructions { per_tick: 10 }, ..kernel.config() };
+    let script = vec![Act::Work(100), Act::Wait(Some(an_hour)), Act::Store(FINISHER, 0x5555)];
+    assert_eq!(machine(config, Modes::All, vec![script]).run().unwrap(), Ending::Event(SystemEvent::Shutdown));
+}
+
+#[test]
+fn instructions_run_out() {
+    let kernel = Kernel::new();
+    let config = MachineConfig { max_instructions: Some(100), ..kernel.config() };
+    let script = (0..1000).map(|_| Act::Work(10)).collect();
+    let mut machine = machine(config, Modes::All, vec![script]);
+    assert_eq!(machine.run().unwrap(), Ending::TimedOut);
+    assert_eq!(machine.retired().load(Ordering::Relaxed), 100);
+}
+
+#[test]
+fn a_typed_byte_wakes_a_hart_that_listens() {
+    let kernel = Kernel::new();
+    // The UART's received-data interrupt, source 10 of the PLIC, context 1: hart 0, S-mode.
+    let script = vec![
+        Act::Store(UART + 1, 1),
+        Act::Store(0xc00_0000 + 4 * 10, 1),
+        Act::Store(0xc00_2080, 1 << 10),
+        Act::Wait(None),
+        Act::Store(FINISHER, 0x5555),
+    ];
+    let mut machine = machine(kernel.config(), Modes::All, vec![script]);
+    let keyboard = machine.keyboard();
+    let typing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(keyboard.type_in(b"x"), 1);
+    });
+    assert_eq!(machine.run().unwrap(), Ending::Event(SystemEvent::Shutdown));
+    typing.join().unwrap();
+}
+
+#[test]
+fn a_reset_starts_over_and_no_reboot_ends() {
+    let kernel = Kernel::new();
+    let script = || vec![Act::Store(FINISHER, 0x7777), Act::Store(FINISHER, 0x5555)];
+    let ending = machine(kernel.config(), Modes::All, vec![script()]).run().unwrap();
+    assert_eq!(ending, Ending::Event(SystemEvent::Shutdown));
+    let config = MachineConfig { no_reboot: true, ..kernel.config() };
+    assert_eq!(machine(config, Modes::All, vec![script()]).run().unwrap(), Ending::Event(SystemEvent::Reset));
+}
+
+#[test]
+fn a_file_that_is_gone_at_a_reset_is_an_error() {
+    let kernel = Kernel::new();
+    let mut machine = machine(kernel.config(), Modes::All, vec![vec![Act::Store(FINISHER, 0x7777)]]);
+    drop(kernel);
+    assert!(machine.run().unwrap_err().to_string().contains("cannot be read"));
+}
+
+#[test]
+fn a_hart_that_is_not_started_has_no_turn() {
+    let kernel = Kernel::new();
+    const HSM: u64 = 0x48_534d;
+    let starter = vec![Act::Work(1), Act::Sbi([HSM, 0, 1, 0x8020_0000, 0])];
+    let started = vec![Act::Work(5), Act::Store(FINISHER, 0x5555)];
+    let mut machine = machine(kernel.config(), Modes::All, vec![starter, started]);
+    assert_eq!(machine.run().unwrap(), Ending::Event(SystemEvent::Shutdown));
+    assert_eq!(machine.retired().load(Ordering::Relaxed), 6);
+}
+
+#[test]
+fn guests_end_by_their_host_s_event_whichever_hart_gets_it() {
+    let kernel = Kernel::new();
+    let event = SystemEvent::Fail(3);
+    let mut machine = machine(kernel.config(), Modes::SupervisorOnly, vec![vec![], vec![Act::Event(event)]]);
+    assert_eq!(machine.run().unwrap(), Ending::Event(event));
+}
+
+#[test]
+fn guests_end_by_the_finisher() {
+    let kernel = Kernel::new();
+    let script = vec![Act::Store(FINISHER, 0x5555)];
+    let mut machine = machine(kernel.config(), Modes::SupervisorOnly, vec![script]);
+    assert_eq!(machine.run().unwrap(), Ending::Event(SystemEvent::Shutdown));
+}
+
+#[test]
+fn guests_have_no_machine_level_devices_and_no_firmware_image() {
+    let kernel = Kernel::new();
+    let guest = machine(kernel.config(), Modes::SupervisorOnly, vec![vec![]]);
+    let contains =
+        |machine: &Machine, name: &str| machine.device_tree().windows(name.len()).any(|part| part == name.as_bytes());
+    assert!(!contains(&guest, "clint") && contains(&guest, "plic"));
+    let config = MachineConfig { firmware: Firmware::Image("fw.bin".into()), ..kernel.config() };
+    let mut fakes = Fakes { modes: Modes::SupervisorOnly, scripts: vec![Script::default()] };
+    assert!(Machine::new(config, &mut fakes).err().unwrap().to_string().contains("firmware image"));
+}
+
+#[test]
+fn impossible_machines_are_refused() {
+    let kernel = Kernel::new();
+    for config in [
+        MachineConfig { harts: 0, ..kernel.config() },
+        MachineConfig { harts: 65, ..kernel.config() },
+        MachineConfig { memory_bytes: 0, ..kernel.config() },
+        MachineConfig { memory_bytes: (64 << 20) + 1, ..kernel.config() },
+        MachineConfig { append: "a\0b".into(), ..kernel.config() },
+    ] {
+        let mut fakes = Fakes { modes: Modes::All, scripts: vec![Script::default()] };
+        assert!(Machine::new(config, &mut fakes).is_err());
+    }
+}
+
+#[test]
+fn without_software_there_is_a_device_tree_but_nothing_to_run() {
+    let mut machine =
+        machine(MachineConfig { memory_bytes: 64 << 20, ..MachineConfig::default() }, Modes::All, vec![vec![]]);
+    assert_eq!(machine.device_tree().first_chunk(), Some(&[0xd0, 0x0d, 0xfe, 0xed]));
+    assert!(machine.run().unwrap_err().to_string().contains("nothing to run"));
+}
