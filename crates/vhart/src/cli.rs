@@ -50,8 +50,10 @@ pub enum Command {
     /// Run a bare-metal ELF program; its result is the exit status
     Elf(ElfOptions),
     /// Boot a host Linux, load KVM, and boot a guest Linux inside it
+    #[cfg(feature = "linux")]
     Linux(crate::linux::Options),
     /// Show or remove what 'vhart linux' has fetched and built
+    #[cfg(feature = "linux")]
     Images(crate::images::Options),
     /// Print a completion script for a shell
     ///

@@ -1,15 +1,67 @@
 //! `vhart elf`: runs a bare-metal program.
+//!
+//! Time follows the instructions, so that a program does the same whenever it runs.
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use board::{Engine, Machine, MachineConfig, TimeSource};
 
-use crate::cli::ElfOptions;
+use crate::cli::{self, ElfOptions};
+use crate::commit_log::CommitLog;
+use crate::ending::Ending;
+use crate::signature::Signature;
+use crate::{engine, errors, run, terminal};
+
+/// Instructions in a tick of 100 ns: a hart of 100 MHz.
+const INSTRUCTIONS_PER_TICK: u64 = 10;
 
 /// Runs the subcommand.
 ///
 /// # Errors
-/// Always: the board does not exist yet.
-pub fn run(_options: &ElfOptions) -> Result<ExitCode> {
-    bail!("the board does not exist yet")
+/// The program cannot be run, or a result cannot be written.
+pub fn run(options: &ElfOptions) -> Result<ExitCode> {
+    let log = CommitLog::default();
+    let mut machine = Machine::new(config(options), &mut *engine(options, &log)?)?;
+    if let Some(file) = &options.machine.dump_dtb {
+        errors::write_file("device tree", file, machine.device_tree())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let signature = options.signature.as_ref().map(|_| Signature::of(&machine)).transpose();
+    let signature = signature.with_context(|| format!("'{}'", options.file.display()))?;
+    options.commit_log.as_ref().map_or(Ok(()), |file| log.open(file))?;
+    let stopper = run::stopper(&machine);
+    terminal::watch_signals(stopper.on_quit())?;
+    let ending = run::drive(&mut machine, &options.machine, &stopper);
+    log.close()?;
+    let ending = ending?;
+    if let (Some(file), Some(signature), true) = (&options.signature, signature, is_result(ending)) {
+        let text = signature.text(&machine, options.signature_granularity);
+        errors::write_file("signature", file, text.as_bytes())?;
+    }
+    Ok(ending.into())
+}
+
+fn config(options: &ElfOptions) -> MachineConfig {
+    MachineConfig {
+        firmware: board::Firmware::None,
+        kernel: Some(options.file.clone()),
+        time: TimeSource::Instructions { per_tick: INSTRUCTIONS_PER_TICK },
+        max_instructions: options.max_instructions,
+        no_reboot: true,
+        ..run::bare(&options.machine, run::standard_output())
+    }
+}
+
+fn engine(options: &ElfOptions, log: &CommitLog) -> Result<Box<dyn Engine>> {
+    match (options.machine.engine, &options.commit_log) {
+        (cli::Engine::Kvm, _) => bail!("engine kvm has no M-mode, in which bare-metal programs start"),
+        (cli::Engine::Interp, Some(_)) => Ok(engine::logged(log.clone())),
+        (choice, None) => Ok(engine::of(choice)),
+    }
+}
+
+/// Whether the program came to its own end, so that its signature is complete.
+fn is_result(ending: Ending) -> bool {
+    matches!(ending, Ending::PowerOff | Ending::Fail(_))
 }

@@ -1,5 +1,7 @@
 //! How errors end the program: one sentence on standard error, exit status 1.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -25,20 +27,22 @@ fn without_number(text: &str) -> String {
     }
 }
 
-/// Reads the whole file that the user named as the machine's `what`.
-///
-/// # Errors
-/// One that names both and says why.
-pub fn read_file(what: &str, path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read {what} '{}'", path.display()))
-}
-
 /// Writes `data` to the file that the user named for `what`.
 ///
 /// # Errors
-/// One that names both and says why.
+/// One that names both and says why. A file that could not be written whole is not left behind.
 pub fn write_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
-    std::fs::write(path, data).with_context(|| format!("cannot write {what} '{}'", path.display()))
+    let failed = || format!("cannot write {what} '{}'", path.display());
+    let mut file = File::create(path).with_context(failed)?;
+    file.write_all(data).inspect_err(|_| discard(&file, path)).with_context(failed)
+}
+
+/// Removes what was written, unless it is a device or a pipe.
+fn discard(file: &File, path: &Path) {
+    if file.metadata().is_ok_and(|info| info.is_file()) {
+        // The error that led here is the one to tell.
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 #[cfg(test)]
@@ -46,8 +50,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_file_is_one_sentence() {
-        let error = read_file("kernel", Path::new("/nowhere/Image")).unwrap_err();
-        assert_eq!(sentence(&error), "cannot read kernel '/nowhere/Image': No such file or directory");
+    fn a_missing_directory_is_one_sentence() {
+        let error = write_file("report", Path::new("/nowhere/report"), &[]).unwrap_err();
+        assert_eq!(sentence(&error), "cannot write report '/nowhere/report': No such file or directory");
     }
 }

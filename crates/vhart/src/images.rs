@@ -1,17 +1,85 @@
 //! `vhart images`: what `vhart linux` has fetched and built, and where it is.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use images::{Cache, Entry};
+
+use crate::linux::{Bars, cache};
 
 /// Options of `vhart images`.
 #[derive(clap::Args, Debug)]
-pub struct Options {}
+pub struct Options {
+    /// Remove everything; it is fetched and built again when next needed
+    #[arg(long)]
+    pub remove: bool,
+
+    /// The directory, where it is not the user's own
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+}
 
 /// Runs the subcommand.
 ///
 /// # Errors
-/// Always: it does not exist yet.
-pub fn run(_options: &Options) -> Result<ExitCode> {
-    bail!("'vhart images' does not exist yet")
+/// Where the cache cannot be read or emptied.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let cache = cache(options.cache.as_deref())?;
+    if options.remove { remove(&cache) } else { list(&cache) }
+}
+
+fn remove(cache: &Cache) -> Result<ExitCode> {
+    let freed = cache.clean(&cache.lock(&Bars::new())?)?;
+    println!("removed {} from {}", size(freed), cache.root().display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(cache: &Cache) -> Result<ExitCode> {
+    let entries = cache.list()?;
+    let now = SystemTime::now();
+    entries.iter().for_each(|entry| println!("{}", line(entry, now)));
+    let sum = entries.iter().map(|entry| entry.len_bytes).sum();
+    println!("{:>8}  in all, in {}", size(sum), cache.root().display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(entry: &Entry, now: SystemTime) -> String {
+    format!("{:>8}  {}  ({})", size(entry.len_bytes), entry.name, age(entry.modified, now))
+}
+
+/// How long ago, in the unit that fits.
+fn age(then: SystemTime, now: SystemTime) -> String {
+    let minutes = now.duration_since(then).unwrap_or_default().as_secs() / 60;
+    match minutes {
+        0 => "just now".to_owned(),
+        1..=119 => format!("{minutes} min ago"),
+        120..=2879 => format!("{} h ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 1440),
+    }
+}
+
+/// A length in the unit that fits.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn lengths_and_ages_have_units_that_fit() {
+        assert_eq!([size(5), size(53_000_000), size(1_600_000_000)], ["5 B", "53 MB", "1.6 GB"]);
+        let then = SystemTime::UNIX_EPOCH;
+        assert_eq!(age(then, then + Duration::from_secs(7200)), "2 h ago");
+        assert_eq!(age(then + Duration::from_secs(1), then), "just now");
+    }
 }

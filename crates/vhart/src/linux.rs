@@ -1,17 +1,33 @@
 //! `vhart linux`: a host Linux with KVM, and a guest Linux inside it.
 
+mod check;
+mod console;
+mod images;
+mod options;
+mod progress;
+mod record;
+mod report;
+
+pub use self::images::cache;
+pub use options::Options;
+pub use progress::Bars;
+
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-/// Options of `vhart linux`.
-#[derive(clap::Args, Debug)]
-pub struct Options {}
+use self::images::Images;
+use options::Print;
 
 /// Runs the subcommand.
 ///
 /// # Errors
-/// Always: it does not exist yet.
-pub fn run(_options: &Options) -> Result<ExitCode> {
-    bail!("'vhart linux' does not exist yet")
+/// Where the images cannot be had, the machine cannot be run, or a check fails.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let images = Images::prepare(options, &Bars::new())?;
+    match options.print {
+        Some(Print::Qemu) => images.print_qemu(options),
+        None if options.check => check::run(options, &images),
+        None => crate::run::run(&images.run_options(options)),
+    }
 }

@@ -5,13 +5,20 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod commit_log;
+mod devices;
 mod elf;
 mod ending;
+mod engine;
 mod errors;
 mod generate;
+#[cfg(feature = "linux")]
 mod images;
+#[cfg(feature = "linux")]
 mod linux;
 mod run;
+mod signature;
+mod stats;
 mod terminal;
 
 use std::process::ExitCode;
@@ -23,7 +30,9 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Elf(options) => elf::run(&options),
+        #[cfg(feature = "linux")]
         Command::Linux(options) => linux::run(&options),
+        #[cfg(feature = "linux")]
         Command::Images(options) => images::run(&options),
         Command::Completion { shell } => generate::completion(shell),
         Command::Man { directory } => generate::man(directory.as_deref()),

@@ -1,15 +1,142 @@
 //! `vhart run`: boots a kernel or firmware.
 
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use ::devices::ConsoleOut;
 use anyhow::{Result, bail};
+use board::{Keyboard, Machine, MachineConfig, TimeSource};
+use vcpu::SystemEvent;
 
-use crate::cli::RunOptions;
+use crate::cli::{Firmware, MachineOptions, RunOptions};
+use crate::ending::{Ending, Stopper};
+use crate::stats::Stats;
+use crate::terminal::{self, Input};
+use crate::{devices, engine, errors};
+
+/// How long typed input waits before it is offered to a guest again that did not take it.
+const NEXT_OFFER: Duration = Duration::from_millis(5);
 
 /// Runs the subcommand.
 ///
 /// # Errors
-/// Always: the board does not exist yet.
-pub fn run(_options: &RunOptions) -> Result<ExitCode> {
-    bail!("the board does not exist yet")
+/// A file or a device is not what the machine needs, or the machine cannot go on.
+pub fn run(options: &RunOptions) -> Result<ExitCode> {
+    let config = config(options, standard_output())?;
+    let mut machine = Machine::new(config, &mut *engine::of(options.machine.engine))?;
+    if let Some(file) = &options.machine.dump_dtb {
+        errors::write_file("device tree", file, machine.device_tree())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stopper = stopper(&machine);
+    let attached = terminal::attach(input(machine.keyboard()), stopper.on_quit())?;
+    let ending = drive(&mut machine, &options.machine, &stopper);
+    drop(attached);
+    Ok(ending?.into())
+}
+
+/// The machine that the options describe, with its serial port's output going to `console`.
+///
+/// # Errors
+/// A disk cannot be opened, or a forwarded port is taken.
+pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig> {
+    Ok(MachineConfig {
+        firmware: match &options.firmware {
+            Firmware::Builtin => board::Firmware::Builtin,
+            Firmware::None => board::Firmware::None,
+            Firmware::File(path) => board::Firmware::Image(path.clone()),
+        },
+        kernel: options.kernel().map(Into::into),
+        initrd: options.initrd.clone(),
+        append: options.append.clone().unwrap_or_default(),
+        slots: devices::slots(options)?,
+        no_reboot: options.no_reboot,
+        ..bare(&options.machine, console)
+    })
+}
+
+/// A machine without software.
+pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
+    MachineConfig {
+        harts: options.harts as usize,
+        memory_bytes: options.memory,
+        isa: options.isa.unwrap_or_default(),
+        console,
+        time: TimeSource::Wall,
+        ..MachineConfig::default()
+    }
+}
+
+/// Sends the serial port's output to standard output, byte by byte as it comes.
+pub fn standard_output() -> ConsoleOut {
+    Box::new(|bytes| {
+        let mut out = std::io::stdout().lock();
+        // Whoever closed standard output does not want it.
+        let _ = out.write_all(bytes).and_then(|()| out.flush());
+    })
+}
+
+/// Ends `machine` for reasons outside of it.
+pub fn stopper(machine: &Machine) -> Stopper {
+    let stop = machine.stopper();
+    Stopper::new(move || stop.stop())
+}
+
+/// Runs `machine` to its end, within the limits and with the reports that the user asked for.
+///
+/// # Errors
+/// The machine cannot go on.
+pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper) -> Result<Ending> {
+    stopper.after(options.timeout);
+    let stats = options.stats.then(|| Stats::begin(machine.retired()));
+    let ending = machine.run();
+    terminal::restore();
+    stats.iter().for_each(Stats::print);
+    match ending? {
+        board::Ending::Event(SystemEvent::Shutdown | SystemEvent::Reset) => Ok(Ending::PowerOff),
+        board::Ending::Event(SystemEvent::Fail(code)) => Ok(Ending::Fail(code)),
+        board::Ending::Stopped => Ok(stopper.ending().unwrap_or(Ending::PowerOff)),
+        board::Ending::TimedOut => Ok(Ending::Limit),
+        board::Ending::ToHost(value) => Ok(test_result(value)),
+        board::Ending::Halted { hart, reason: None } => bail!("hart {hart} cannot go on"),
+        board::Ending::Halted { hart, reason: Some(reason) } => bail!("hart {hart} cannot go on: {reason}"),
+    }
+}
+
+/// What a write to `tohost` says: 1 is success, and otherwise the test's number stands above the lowest bit.
+fn test_result(value: u64) -> Ending {
+    match value >> 1 {
+        0 => Ending::PowerOff,
+        code => Ending::Fail(u32::try_from(code).unwrap_or(u32::MAX)),
+    }
+}
+
+/// Types what arrives on standard input. A pipe waits for the guest; at a terminal, what is typed ahead of a guest
+/// that does not read is lost, so that the keys that end the machine are not.
+fn input(keyboard: Keyboard) -> Input {
+    let patient = !std::io::stdin().is_terminal();
+    Box::new(move |bytes| {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = &rest[keyboard.type_in(rest)..];
+            if rest.is_empty() || !patient {
+                return;
+            }
+            std::thread::sleep(NEXT_OFFER);
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tohost_names_the_test_that_failed() {
+        assert_eq!(test_result(1), Ending::PowerOff);
+        assert_eq!(test_result(3 << 1 | 1).status(), 3);
+        assert_eq!(test_result(1337).status(), 255);
+        assert_eq!(test_result(u64::MAX).status(), 255);
+    }
 }

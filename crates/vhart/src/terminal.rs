@@ -45,13 +45,21 @@ impl Drop for Attached {
 /// # Errors
 /// When the terminal or the signals cannot be set up; everything is as before then.
 pub fn attach(input: Input, on_quit: OnQuit) -> Result<Attached> {
-    signals::watch(on_quit.clone()).context("cannot watch for signals")?;
+    signals::watch(on_quit.clone(), || drop(raw::enter())).context("cannot watch for signals")?;
     raw::enter().context("cannot put the terminal into raw mode")?;
     let attached = Attached(());
     let escapes = std::io::stdin().is_terminal().then(Escapes::default);
     let reader = Reader { input, on_quit, escapes };
     std::thread::Builder::new().name("console input".into()).spawn(move || reader.run()).context("no thread")?;
     Ok(attached)
+}
+
+/// Only watches for signals: what a program without a console of its own needs. The terminal stays as it is.
+///
+/// # Errors
+/// When the signals cannot be watched.
+pub fn watch_signals(on_quit: OnQuit) -> Result<()> {
+    signals::watch(on_quit, || ()).context("cannot watch for signals")
 }
 
 /// The thread that reads standard input until it ends.

@@ -22,7 +22,7 @@ pub enum Engine {
 }
 
 /// The machine itself.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct MachineOptions {
     /// Number of harts, 1 to 64
     #[arg(long, visible_alias = "smp", value_name = "N", default_value_t = 1, help_heading = MACHINE)]

@@ -34,7 +34,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
     pub initrd: Option<PathBuf>,
 
-    /// The kernel's command line
+    /// The kernel's command line [default: none; Linux finds its console in the device tree]
     #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, help_heading = SOFTWARE)]
     pub append: Option<String>,
 
@@ -47,7 +47,7 @@ pub struct RunOptions {
     #[command(flatten)]
     pub machine: MachineOptions,
 
-    /// A disk: a raw file, as PATH or file=PATH[,readonly=on][,snapshot=on]; may be repeated
+    /// A disk: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on]`; may be repeated
     ///
     /// With snapshot=on the guest's writes are forgotten at the end and the file is only read. A comma in the path is
     /// written twice after file=.
@@ -60,7 +60,7 @@ pub struct RunOptions {
     #[arg(help_heading = DEVICES)]
     pub net: Option<Net>,
 
-    /// A port of this computer that leads into the guest: [tcp:|udp:][ADDRESS:]PORT:GUESTPORT; may be repeated
+    /// A port of this computer that leads into the guest: `[tcp:|udp:][ADDRESS:]PORT:GUESTPORT`; may be repeated
     ///
     /// For example 2222:22. Without an address only this computer reaches the port. Implies --net user.
     #[arg(long = "forward", value_name = "PORTS", value_parser = net::parse_forward, help_heading = DEVICES)]

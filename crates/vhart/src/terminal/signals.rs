@@ -9,13 +9,13 @@ use signal_hook::low_level::emulate_default_handler;
 use super::{OnQuit, Quit, raw};
 
 /// Watches for signals on a thread of its own. The first that ends the program asks for a quiet end, the second
-/// does not ask.
-pub fn watch(on_quit: OnQuit) -> io::Result<()> {
+/// does not ask. Where the program was stopped and goes on, it does so by `resume`.
+pub fn watch(on_quit: OnQuit, resume: fn()) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])?;
     let mut asked = false;
     let mut handle = move |signal| match signal {
         SIGTSTP => stop(),
-        SIGCONT => drop(raw::enter()),
+        SIGCONT => resume(),
         _ if std::mem::replace(&mut asked, true) => end(signal),
         _ => {
             raw::restore();
@@ -26,7 +26,7 @@ pub fn watch(on_quit: OnQuit) -> io::Result<()> {
     Ok(())
 }
 
-/// Stops like any program would; SIGCONT brings raw mode back.
+/// Stops like any program would.
 fn stop() {
     raw::restore();
     // Cannot fail: SIGTSTP has a default action.

@@ -1,0 +1,51 @@
+//! The devices in the board's virtio slots: disks, a network card, a source of random numbers.
+
+use anyhow::Result;
+use board::SlotMaker;
+use board::map::VIRTIO_SLOTS;
+use virtio::{BlockAccess, BlockFile, NetConfig, UserNet};
+
+use crate::cli::{Disk, Forward, Protocol, RunOptions};
+
+/// The network card's address: the one that QEMU gives its first card.
+const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+
+/// Opens what the user asked for, in the order of the options. The source of random numbers comes last, if there is a
+/// slot left.
+///
+/// # Errors
+/// A disk cannot be opened, or a forwarded port is taken.
+pub fn slots(options: &RunOptions) -> Result<Vec<SlotMaker>> {
+    let mut slots: Vec<SlotMaker> = options.disks.iter().map(disk).collect::<Result<_>>()?;
+    if let Some(forwards) = options.net() {
+        slots.push(network(&forwards)?);
+    }
+    if slots.len() < VIRTIO_SLOTS {
+        slots.push(Box::new(|ram, irq| virtio::entropy(ram.guest_memory(), irq)));
+    }
+    Ok(slots)
+}
+
+fn disk(disk: &Disk) -> Result<SlotMaker> {
+    let access = match (disk.readonly, disk.snapshot) {
+        (true, _) => BlockAccess::ReadOnly,
+        (false, true) => BlockAccess::Snapshot,
+        (false, false) => BlockAccess::ReadWrite,
+    };
+    let file = BlockFile::open(&disk.file, access)?;
+    Ok(Box::new(|ram, irq| virtio::block(ram.guest_memory(), irq, file)))
+}
+
+fn network(forwards: &[Forward]) -> Result<SlotMaker> {
+    let forwards = forwards.iter().map(forward).collect();
+    let net = UserNet::open(NetConfig { mac: MAC, forwards })?;
+    Ok(Box::new(|ram, irq| virtio::network(ram.guest_memory(), irq, net)))
+}
+
+fn forward(forward: &Forward) -> virtio::Forward {
+    let protocol = match forward.protocol {
+        Protocol::Tcp => virtio::Protocol::Tcp,
+        Protocol::Udp => virtio::Protocol::Udp,
+    };
+    virtio::Forward { protocol, host: forward.listen, guest_port: forward.guest_port }
+}

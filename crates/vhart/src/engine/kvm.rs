@@ -1,0 +1,98 @@
+//! Harts executed by `/dev/kvm`.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use board::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts, Terminal};
+use firmware::Console;
+use kvm::{GuestCpu, KvmVcpu, SbiConsole, Vm};
+use vcpu::{Exit, HartPins, Reg, Vcpu};
+
+/// Makes harts of a KVM guest.
+pub struct Kvm;
+
+impl Engine for Kvm {
+    fn modes(&self) -> Modes {
+        Modes::SupervisorOnly
+    }
+
+    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
+        let vm = Vm::new(parts.ram, parts.bus)?;
+        let mut harts: Vec<Box<dyn GuestHart>> = Vec::new();
+        let mut described = None;
+        for (id, pins) in parts.pins.into_iter().enumerate() {
+            let mut hart = vm.vcpu(id as u32, pins)?;
+            hart.set_console(Arc::new(Mutex::new(SbiTerminal(parts.terminal.clone()))));
+            described = described.or(Some(hart.describe()?));
+            harts.push(Box::new(KvmHart(hart)));
+        }
+        let cpu = described.ok_or("a machine without harts")?;
+        Ok(Harts { harts: HartSet::Guest(harts), cpu: node(&cpu) })
+    }
+}
+
+/// What the hart's device-tree node says.
+fn node(cpu: &GuestCpu) -> Cpu {
+    Cpu {
+        isa: cpu.isa_string(),
+        extensions: cpu.extensions.iter().map(|name| (*name).to_owned()).collect(),
+        mmu_type: cpu.paging.mmu_type(),
+        timebase_hz: cpu.timebase_hz,
+        cbom_bytes: cpu.cbom_bytes,
+        cboz_bytes: cpu.cboz_bytes,
+        cbop_bytes: cpu.cbop_bytes,
+    }
+}
+
+/// A vCPU as the board knows it.
+struct KvmHart(KvmVcpu);
+
+impl Vcpu for KvmHart {
+    fn run(&mut self, budget: u64) -> Exit {
+        self.0.run(budget)
+    }
+    fn reg(&self, reg: Reg) -> u64 {
+        self.0.reg(reg)
+    }
+    fn set_reg(&mut self, reg: Reg, value: u64) {
+        self.0.set_reg(reg, value);
+    }
+    fn instret(&self) -> Option<u64> {
+        self.0.instret()
+    }
+    fn pins(&self) -> Arc<HartPins> {
+        self.0.pins()
+    }
+}
+
+impl GuestHart for KvmHart {
+    fn halt_reason(&self) -> Option<String> {
+        self.0.halt_reason().map(str::to_owned)
+    }
+}
+
+/// The board's terminal as KVM's SBI console.
+struct SbiTerminal(Arc<Mutex<Terminal>>);
+
+impl SbiConsole for SbiTerminal {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes);
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> usize {
+        let mut terminal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let typed = std::iter::from_fn(|| terminal.read());
+        into.iter_mut().zip(typed).map(|(place, byte)| *place = byte).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(not(target_arch = "riscv64"))]
+    #[test]
+    fn elsewhere_than_on_riscv64_the_engine_says_so() {
+        let config = board::MachineConfig::default();
+        let refused = board::Machine::new(config, &mut super::Kvm).err().unwrap();
+        assert!(refused.to_string().starts_with("engine kvm runs on riscv64 Linux only"), "{refused}");
+    }
+}

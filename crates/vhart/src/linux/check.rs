@@ -1,0 +1,128 @@
+//! `vhart linux --check`: from power on to power off with nobody at the console.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use images::Phase;
+
+use super::Options;
+use super::images::{Images, firmware_name};
+use super::record::{Arrival, Record};
+use super::report::{self, HEADING, Report, Row};
+use crate::errors;
+
+/// How long a run may take where the user sets no limit: ten times what it takes on a slow computer.
+const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// Boots the images and follows the phases.
+///
+/// # Errors
+/// One that names the phase that did not arrive, with the console's last lines.
+pub fn run(options: &Options, images: &Images) -> Result<ExitCode> {
+    println!("{HEADING}");
+    let check = Check { record: Arc::new(Mutex::new(Record::new())), echo: options.verbose };
+    let reason = check.boot(options, images)?;
+    let report = check.report(options, images, reason);
+    if let Some(file) = &options.json {
+        errors::write_file("report", file, &serde_json::to_vec_pretty(&report)?)?;
+    }
+    match report.passed {
+        true => println!("{}", report::summary(lock(&check.record).arrivals())),
+        false => return Err(complaint(&report)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One run. Cloning shares it.
+#[derive(Clone)]
+struct Check {
+    record: Arc<Mutex<Record>>,
+    /// Whether the console is shown.
+    echo: bool,
+}
+
+impl Check {
+    /// Boots, and follows the run to its end. Answers why it ended early, if it did.
+    fn boot(&self, _options: &Options, _images: &Images) -> Result<Option<String>> {
+        Err(anyhow!("the board does not exist yet"))
+    }
+
+    /// Takes what the console shows.
+    fn console(&self, bytes: &[u8]) {
+        if self.echo {
+            // Whoever closed standard error does not want it.
+            let _ = std::io::stderr().write_all(bytes);
+        }
+        self.follow(|record| record.console(bytes));
+    }
+
+    /// Lets `what` happen to the record, and prints the phases that arrive by it.
+    fn follow(&self, what: impl FnOnce(&mut Record) -> Vec<Arrival>) {
+        let mut record = lock(&self.record);
+        let before = record.arrivals().len();
+        what(&mut record);
+        for row in &report::rows(record.arrivals())[before..] {
+            print(row);
+        }
+    }
+
+    fn report(&self, options: &Options, images: &Images, reason: Option<String>) -> Report {
+        let record = lock(&self.record);
+        let missing = record.awaited();
+        Report {
+            passed: missing.is_none(),
+            missing: missing.map(Phase::name),
+            reason: missing.and(record.failure().map(str::to_owned).or(reason)),
+            kernel: images.kernel_release().map(str::to_owned),
+            firmware: firmware_name(&options.firmware),
+            harts: options.machine.harts,
+            memory_bytes: options.machine.memory,
+            phases: report::rows(record.arrivals()),
+            console: missing.map_or_else(Vec::new, |_| record.last_lines()),
+        }
+    }
+}
+
+fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+    record.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Prints a row at once, so that a log shows where a run stands.
+fn print(row: &Row) {
+    let mut out = std::io::stdout().lock();
+    // Whoever closed standard output does not want it.
+    let _ = writeln!(out, "{row}").and_then(|()| out.flush());
+}
+
+/// What a failed run says.
+fn complaint(report: &Report) -> anyhow::Error {
+    let missing = report.missing.unwrap_or("end");
+    let reason = report.reason.as_deref().unwrap_or("the machine powered off");
+    let console: String = report.console.iter().map(|line| format!("\n  {line}")).collect();
+    anyhow!("'{missing}' did not arrive: {reason}\nlast lines of the console:{console}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaint_names_the_phase_and_shows_the_console() {
+        let report = Report {
+            passed: false,
+            missing: Some("guest init"),
+            reason: Some("time is up".to_owned()),
+            kernel: None,
+            firmware: "builtin".to_owned(),
+            harts: 1,
+            memory_bytes: 0,
+            phases: Vec::new(),
+            console: vec!["Oops".to_owned()],
+        };
+        let text = complaint(&report).to_string();
+        assert_eq!(text, "'guest init' did not arrive: time is up\nlast lines of the console:\n  Oops");
+    }
+}

@@ -1,0 +1,121 @@
+//! From the options to files that boot, and to the machine that boots them.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use images::{Apt, Cache, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Progress, Request, qemu, vmm};
+
+use super::Options;
+use crate::cli;
+
+/// The workspace that this program was built from.
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// What the machine boots.
+pub struct Images(Prepared);
+
+impl Images {
+    /// Fetches and builds what the options ask for, as far as it is not in the cache.
+    ///
+    /// # Errors
+    /// One that says what is missing and what to do.
+    pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Images> {
+        let cache = cache(options.cache.as_deref())?;
+        let mut request = request(options, cache);
+        images::check(&request)?;
+        request.vmm = vmm(options, &request.cache, progress)?;
+        Ok(Images(images::prepare(&request, progress)?))
+    }
+
+    /// Prints QEMU's command line for the same images.
+    pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
+        let machine = qemu::Machine { harts: options.machine.harts, memory_mib: options.machine.memory >> 20 };
+        println!("{}", qemu::shell_line(&qemu::command(&self.0, machine)));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What `vhart run` would have to be told to boot them.
+    pub fn run_options(&self, options: &Options) -> cli::RunOptions {
+        cli::RunOptions {
+            image: None,
+            kernel: Some(self.0.kernel.clone()),
+            initrd: Some(self.0.initrd.clone()),
+            append: Some(self.0.append.clone()),
+            firmware: self.0.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
+            machine: options.machine.clone(),
+            disks: vec![disk(&self.0.disk)],
+            net: Some(cli::Net::User(Vec::new())),
+            forwards: Vec::new(),
+            no_reboot: true,
+        }
+    }
+
+    /// The kernel's release, where it is Debian's.
+    pub fn kernel_release(&self) -> Option<&str> {
+        self.0.kernel_release.as_deref()
+    }
+}
+
+/// The cache that the user names, else their own.
+///
+/// # Errors
+/// Where there is no place for one.
+pub fn cache(named: Option<&Path>) -> Result<Cache> {
+    match named {
+        Some(place) => Ok(Cache::at(place)),
+        None => Ok(Cache::of_user()?),
+    }
+}
+
+fn disk(disk: &images::Disk) -> cli::Disk {
+    let shared = matches!(disk, images::Disk::Shared(_));
+    cli::Disk { file: disk.path().to_owned(), readonly: false, snapshot: shared }
+}
+
+/// The VMM: the user's own, or one built now; none where the user's own initrd brings what it needs.
+fn vmm(options: &Options, cache: &Cache, progress: &dyn Progress) -> Result<Option<PathBuf>> {
+    if options.vmm.is_some() || options.initrd.is_some() {
+        return Ok(options.vmm.clone());
+    }
+    let workspace = Path::new(WORKSPACE).canonicalize().unwrap_or_else(|_| WORKSPACE.into());
+    let built = vmm::build(&workspace, cache, &apt(options), progress);
+    built.map(Some).context("no VMM for the guest")
+}
+
+fn request(options: &Options, cache: Cache) -> Request {
+    Request {
+        packages: match &options.packages {
+            Some(directory) => Packages::Directory(directory.clone()),
+            None => Packages::Apt(apt(options)),
+        },
+        mode: if options.check { Mode::Check } else { Mode::Interactive },
+        firmware: options.firmware.clone(),
+        kernel: options.kernel.clone(),
+        modules: options.modules.clone(),
+        initrd: options.initrd.clone(),
+        disk: options.disk.clone(),
+        vmm: options.vmm.clone(),
+        guest: Guest { harts: options.guest_harts, memory_mib: options.guest_memory },
+        append: options.append.clone().unwrap_or_default(),
+        ..Request::new(cache)
+    }
+}
+
+fn apt(options: &Options) -> Apt {
+    Apt {
+        suite: options.suite.clone(),
+        mirror: options.mirror.clone(),
+        expired: if options.accept_expired { Expired::Accept } else { Expired::Refuse },
+        freshness: if options.refresh { Freshness::Newest } else { Freshness::Cached },
+    }
+}
+
+/// The firmware's name in a report.
+pub fn firmware_name(firmware: &Firmware) -> String {
+    match firmware {
+        Firmware::BuiltIn => "builtin".to_owned(),
+        Firmware::OpenSbi => "opensbi".to_owned(),
+        Firmware::File(path) => path.display().to_string(),
+    }
+}

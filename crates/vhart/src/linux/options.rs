@@ -1,0 +1,160 @@
+//! `vhart linux`: options.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use images::Firmware;
+
+use crate::cli::MachineOptions;
+
+const PACKAGES: &str = "Packages";
+const SOFTWARE: &str = "Software";
+const GUEST: &str = "Guest";
+const CHECK: &str = "Check";
+
+const AFTER: &str = "\
+Kernel and user land are Debian's, fetched once by this system's apt into a private directory; nothing is installed. The \
+guest is run by a riscv64 build of vhart itself, made once for each state of its sources.
+
+Exit status: 0 when the machine powers off, when the user quits, or when a check passes; 1 when something is missing or a \
+check fails; 2 for wrong usage; 124 after a timeout without --check.
+
+On the console, Ctrl-A X quits and Ctrl-A H lists what else there is.";
+
+/// A command line to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Print {
+    /// QEMU's, for the same images
+    Qemu,
+}
+
+/// Options of `vhart linux`.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER, mut_arg("memory", |memory| memory.default_value("1G")))]
+pub struct Options {
+    /// Run unattended from power on to power off, and report when each phase arrived
+    #[arg(long, help_heading = CHECK)]
+    pub check: bool,
+
+    /// Write the report of --check to a file, as JSON
+    #[arg(long, value_name = "FILE", requires = "check", help_heading = CHECK)]
+    pub json: Option<PathBuf>,
+
+    /// Show the console of --check on standard error
+    #[arg(long, short, requires = "check", help_heading = CHECK)]
+    pub verbose: bool,
+
+    /// Print a command line that boots the same images, and boot nothing
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub print: Option<Print>,
+
+    #[command(flatten)]
+    pub machine: MachineOptions,
+
+    /// Virtual CPUs of the guest
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(help_heading = GUEST)]
+    pub guest_harts: u32,
+
+    /// Memory of the guest in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(64..))]
+    #[arg(help_heading = GUEST)]
+    pub guest_memory: u64,
+
+    /// Firmware of the host: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode image
+    #[arg(long, visible_alias = "bios", value_name = "builtin|opensbi|FILE", default_value = "builtin")]
+    #[arg(value_parser = firmware, help_heading = SOFTWARE)]
+    pub firmware: Firmware,
+
+    /// Kernel of your own for host and guest, in place of Debian's
+    #[arg(long, short, value_name = "FILE", help_heading = SOFTWARE)]
+    pub kernel: Option<PathBuf>,
+
+    /// Directory with the modules of your own kernel
+    #[arg(long, value_name = "DIR", requires = "kernel", help_heading = SOFTWARE)]
+    pub modules: Option<PathBuf>,
+
+    /// Initial RAM disk of your own for the host
+    #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
+    pub initrd: Option<PathBuf>,
+
+    /// More words for the host kernel's command line
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, help_heading = SOFTWARE)]
+    pub append: Option<String>,
+
+    /// Disk of your own, a raw file, which the host hands on to the guest; what they write stays
+    #[arg(long, visible_alias = "drive", value_name = "FILE", help_heading = SOFTWARE)]
+    pub disk: Option<PathBuf>,
+
+    /// Ready riscv64 build of vhart that runs the guest, in place of one built now
+    #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
+    pub vmm: Option<PathBuf>,
+
+    /// Debian's suite: stable, testing, or a code name
+    #[arg(long, default_value = "stable", help_heading = PACKAGES)]
+    pub suite: String,
+
+    /// Debian archive [default: the one that this system's apt uses]
+    #[arg(long, value_name = "URL", help_heading = PACKAGES)]
+    pub mirror: Option<String>,
+
+    /// Directory of .deb files to take in place of an archive
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "mirror"], help_heading = PACKAGES)]
+    pub packages: Option<PathBuf>,
+
+    /// Accept an archive whose date has passed, such as a snapshot; signatures are checked all the same
+    #[arg(long, help_heading = PACKAGES)]
+    pub accept_expired: bool,
+
+    /// Ask the archive for newer versions of what is in the cache
+    #[arg(long, help_heading = PACKAGES)]
+    pub refresh: bool,
+
+    /// Directory for what is fetched and built [default: vhart in the user's cache directory]
+    #[arg(long, value_name = "DIR", help_heading = PACKAGES)]
+    pub cache: Option<PathBuf>,
+}
+
+fn firmware(text: &str) -> Result<Firmware, String> {
+    match text {
+        "" => Err("write builtin, opensbi or a path".into()),
+        "builtin" | "default" => Ok(Firmware::BuiltIn),
+        "opensbi" => Ok(Firmware::OpenSbi),
+        path => Ok(Firmware::File(path.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn parse(line: &str) -> Result<Options, clap::Error> {
+        let words = ["vhart", "linux"].into_iter().chain(line.split_whitespace());
+        match Cli::try_parse_from(words)?.command {
+            Command::Linux(options) => Ok(options),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_host_has_room_for_its_guest() {
+        let options = parse("").unwrap();
+        assert_eq!((options.machine.memory, options.guest_memory), (1 << 30, 256));
+        assert_eq!(parse("-m 2G").unwrap().machine.memory, 2 << 30);
+    }
+
+    #[test]
+    fn firmware_is_a_word_or_a_path() {
+        assert_eq!(parse("--firmware opensbi").unwrap().firmware, Firmware::OpenSbi);
+        assert_eq!(parse("--bios fw.bin").unwrap().firmware, Firmware::File("fw.bin".into()));
+    }
+
+    #[test]
+    fn a_report_needs_a_check() {
+        assert_eq!(parse("--json r.json").unwrap_err().exit_code(), 2);
+        assert!(parse("--check --json r.json --accept-expired").is_ok());
+        assert_eq!(parse("--packages d --suite testing").unwrap_err().exit_code(), 2);
+    }
+}

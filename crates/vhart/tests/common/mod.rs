@@ -1,0 +1,74 @@
+//! Programs for tests: assembled from `tests/programs`, and run through the binary.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The cross compiler, of Debian's package gcc-riscv64-linux-gnu.
+const COMPILER: &str = "riscv64-linux-gnu-gcc";
+
+/// A directory with assembled programs in it.
+pub struct Programs(tempfile::TempDir);
+
+impl Programs {
+    pub fn new() -> Programs {
+        Programs(tempfile::tempdir().unwrap())
+    }
+
+    /// A path within the directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Assembles `tests/programs/NAME.s` with these symbols, for this address.
+    pub fn assemble(&self, name: &str, symbols: &[(&str, u64)], address: u64) -> PathBuf {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+        let program = self.path(name);
+        let mut compiler = Command::new(COMPILER);
+        compiler.args(["-nostdlib", "-static", "-march=rv64gc", "-mabi=lp64d", "-Wl,--build-id=none", "-Wl,-N"]);
+        compiler.arg(format!("-Wl,-Ttext={address:#x}")).current_dir(&sources);
+        for (symbol, value) in symbols {
+            compiler.arg(format!("-Wa,--defsym,{symbol}={value}"));
+        }
+        compiler.arg("-o").arg(&program).arg(format!("{name}.s"));
+        let output = compiler.output().unwrap_or_else(|e| panic!("{COMPILER}: {e}; install gcc-riscv64-linux-gnu"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        program
+    }
+
+    /// A program that runs from the beginning of memory.
+    pub fn bare(&self, name: &str, symbols: &[(&str, u64)]) -> PathBuf {
+        self.assemble(name, symbols, 0x8000_0000)
+    }
+}
+
+/// The binary with these arguments, with nothing to read.
+pub fn vhart<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vhart"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// What the binary said, as text.
+pub struct Said {
+    pub status: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Said {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Said { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+/// Runs the binary to its end.
+pub fn say<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Said {
+    vhart(arguments).output().unwrap().into()
+}
+
+/// Runs the binary with a file between words.
+pub fn say_of(before: &[&str], file: &Path, after: &[&str]) -> Said {
+    let words = before.iter().map(|word| (*word).into()).chain([file.as_os_str().to_owned()]);
+    say(&words.chain(after.iter().map(|word| (*word).into())).collect::<Vec<std::ffi::OsString>>())
+}

@@ -1,0 +1,123 @@
+//! Bad files: one sentence that names the file, exit status 1, and nothing left behind.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Programs, say, say_of};
+
+/// Runs `vhart run` and `vhart elf` on `file`; both must say one sentence with `expected` in it.
+fn refused(file: &Path, expected: &str) {
+    for words in [&["run"][..], &["run", "--firmware", "none"], &["run", "--firmware"], &["elf"]] {
+        let said = say_of(words, file, &["--timeout", "60s"]);
+        assert_eq!(said.status, Some(1), "{words:?} {}: {}", file.display(), said.err);
+        assert!(said.err.starts_with("vhart: '"), "{words:?}: {}", said.err);
+        assert!(said.err.contains(file.to_str().unwrap()) && said.err.contains(expected), "{words:?}: {}", said.err);
+        assert_eq!((said.err.lines().count(), said.out.as_str()), (1, ""), "{words:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    refused(Path::new("/nowhere/kernel"), "No such file");
+}
+
+#[test]
+fn a_directory_is_no_program() {
+    refused(Programs::new().path("").as_path(), "is a directory");
+}
+
+#[test]
+fn an_empty_file_is_no_program() {
+    let programs = Programs::new();
+    std::fs::write(programs.path("empty"), []).unwrap();
+    refused(&programs.path("empty"), "is empty");
+}
+
+#[test]
+fn a_program_for_another_machine_is_told_apart() {
+    // The test's own binary is one, except on RISC-V.
+    if cfg!(target_arch = "x86_64") {
+        refused(Path::new("/proc/self/exe"), "x86 ELF");
+    }
+}
+
+#[test]
+fn a_program_that_is_cut_off_is_told_so() {
+    let programs = Programs::new();
+    let whole = std::fs::read(programs.bare("finisher", &[("RESULT", 0x5555)])).unwrap();
+    for (name, len) in [("header", 40), ("segments", 0x80)] {
+        std::fs::write(programs.path(name), &whole[..len]).unwrap();
+        refused(&programs.path(name), "truncated or corrupt");
+    }
+}
+
+#[test]
+fn a_program_beyond_memory_names_both() {
+    let programs = Programs::new();
+    refused(&programs.assemble("spin", &[], 0xc000_0000), "0xc0000000");
+}
+
+#[test]
+fn an_object_file_is_not_linked() {
+    let programs = Programs::new();
+    let mut object = std::fs::read(programs.bare("spin", &[])).unwrap();
+    // e_type: ET_REL.
+    object[16] = 1;
+    std::fs::write(programs.path("object"), object).unwrap();
+    refused(&programs.path("object"), "not linked");
+}
+
+#[test]
+fn without_any_program_there_is_nothing_to_run() {
+    let said = say(&["run"]);
+    assert_eq!(said.status, Some(1));
+    assert!(said.err.contains("nothing to run"), "{}", said.err);
+}
+
+#[test]
+fn a_kernel_in_the_place_of_the_firmware_is_refused() {
+    let programs = Programs::new();
+    let file = programs.bare("spin", &[]);
+    let said = say_of(&["run", "--firmware", file.to_str().unwrap()], &file, &[]);
+    assert_eq!(said.status, Some(1));
+    assert!(said.err.contains("want the same memory"), "{}", said.err);
+}
+
+#[test]
+fn bad_disks_and_initial_ram_disks_are_named() {
+    let programs = Programs::new();
+    let kernel = programs.bare("spin", &[]);
+    std::fs::write(programs.path("odd"), b"neither a disk nor an initrd").unwrap();
+    let odd = programs.path("odd");
+    for words in [["run", "--disk", "/nowhere/disk"], ["run", "--initrd", odd.to_str().unwrap()]] {
+        let said = say_of(&words, &kernel, &[]);
+        assert_eq!(said.status, Some(1), "{words:?}");
+        assert!(said.err.contains(words[2]), "{words:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn results_of_a_program_that_cannot_run_are_not_begun() {
+    let programs = Programs::new();
+    let results = [("--commit-log", "log"), ("--signature", "signature"), ("--dump-dtb", "dtb")];
+    for (option, name) in results {
+        let path = programs.path(name);
+        let said = say(&["elf", option, path.to_str().unwrap(), "/nowhere/program"]);
+        assert_eq!(said.status, Some(1), "{option}");
+        assert!(!path.exists(), "{option}");
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let programs = Programs::new();
+    let file = programs.bare("signature", &[]);
+    for option in ["--signature", "--commit-log", "--dump-dtb"] {
+        for path in ["/nowhere/result", "/dev/full"] {
+            let said = say_of(&["elf", option, path], &file, &["--timeout", "60s"]);
+            assert_eq!(said.status, Some(1), "{option} {path}: {}", said.err);
+            assert!(said.err.contains("cannot write"), "{option} {path}: {}", said.err);
+        }
+    }
+}

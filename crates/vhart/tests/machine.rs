@@ -1,0 +1,175 @@
+//! Small programs through the binary: how they end, and what they say on the way.
+
+mod common;
+
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{Programs, say_of, vhart};
+
+/// A guard against programs that do not end.
+const LIMIT: &[&str] = &["--timeout", "60s"];
+
+#[test]
+fn tohost_is_the_exit_status() {
+    let programs = Programs::new();
+    for (result, status) in [(1, 0), (3 << 1 | 1, 3), (1337, 255)] {
+        let file = programs.bare("tohost", &[("RESULT", result)]);
+        assert_eq!(say_of(&["elf"], &file, LIMIT).status, Some(status), "{result}");
+    }
+}
+
+#[test]
+fn the_finisher_is_the_exit_status_and_the_serial_port_is_standard_output() {
+    let programs = Programs::new();
+    for (result, status) in [(0x5555, 0), (0x0003_3333, 3), (0x3333, 1)] {
+        let file = programs.bare("finisher", &[("RESULT", result)]);
+        let said = say_of(&["elf"], &file, LIMIT);
+        assert_eq!((said.status, said.out.as_str()), (Some(status), "hello from the serial port\n"), "{result:#x}");
+    }
+}
+
+#[test]
+fn a_kernel_without_firmware_starts_in_machine_mode() {
+    let programs = Programs::new();
+    let file = programs.bare("finisher", &[("RESULT", 0x5555)]);
+    let said = say_of(&["run", "--firmware", "none", "--kernel"], &file, LIMIT);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "hello from the serial port\n"));
+}
+
+#[test]
+fn a_firmware_image_starts_at_the_beginning_of_memory() {
+    let programs = Programs::new();
+    let file = programs.bare("finisher", &[("RESULT", 0x5555)]);
+    let said = say_of(&["run", "--firmware"], &file, LIMIT);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "hello from the serial port\n"), "{}", said.err);
+}
+
+#[test]
+fn sbi_calls_of_two_harts_are_answered() {
+    let programs = Programs::new();
+    let file = programs.assemble("sbi", &[], 0x8020_0000);
+    let said = say_of(&["run", "--harts", "2", "--kernel"], &file, LIMIT);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "booted.\nstarted\ntimer..\nipi....\n"), "{}", said.err);
+}
+
+#[test]
+fn a_failure_that_a_kernel_reports_is_status_1() {
+    let programs = Programs::new();
+    let file = programs.assemble("sbi", &[], 0x8020_0000);
+    // With one hart there is no second one to start.
+    let said = say_of(&["run", "--kernel"], &file, LIMIT);
+    assert_eq!((said.status, said.out.as_str()), (Some(1), "booted.\n"), "{}", said.err);
+}
+
+#[test]
+fn the_signature_is_written_as_architecture_tests_want_it() {
+    let programs = Programs::new();
+    let file = programs.bare("signature", &[]);
+    let path = programs.path("signature.txt");
+    let to = path.to_str().unwrap();
+    assert_eq!(say_of(&["elf", "--signature", to], &file, LIMIT).status, Some(0));
+    let expected = "00000000000000000123456789abcdef\n00000000000000000000000000000001\n";
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+    let words = ["elf", "--signature-granularity", "4", "--signature", to];
+    assert_eq!(say_of(&words, &file, LIMIT).status, Some(0));
+    let expected = "89abcdef\n01234567\n00000000\n00000000\n00000001\n00000000\n";
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+}
+
+#[test]
+fn a_program_without_a_signature_is_refused_and_no_file_is_left() {
+    let programs = Programs::new();
+    let file = programs.bare("spin", &[]);
+    let path = programs.path("signature.txt");
+    let said = say_of(&["elf", "--signature", path.to_str().unwrap()], &file, LIMIT);
+    assert_eq!(said.status, Some(1));
+    assert!(said.err.contains("begin_signature") && !path.exists(), "{}", said.err);
+}
+
+#[test]
+fn the_commit_log_has_spikes_lines() {
+    let programs = Programs::new();
+    let file = programs.bare("tohost", &[("RESULT", 1)]);
+    let path = programs.path("log");
+    assert_eq!(say_of(&["elf", "--commit-log", path.to_str().unwrap()], &file, LIMIT).status, Some(0));
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert!(log.starts_with("core   0: 3 0x0000000000001000 (0x00000297) x5  0x0000000000001000\n"), "{log}");
+    assert!(log.lines().any(|line| line.contains(" mem 0x") && line.ends_with(" 0x0000000000000001")), "{log}");
+}
+
+#[test]
+fn limits_end_programs_that_run_and_programs_that_wait() {
+    let programs = Programs::new();
+    for (name, limit) in
+        [("spin", ["--timeout", "200ms"]), ("wait", ["--timeout", "200ms"]), ("spin", ["--max-instructions", "100000"])]
+    {
+        let file = programs.bare(name, &[]);
+        let start = Instant::now();
+        assert_eq!(say_of(&["elf"], &file, &limit).status, Some(124), "{name} {limit:?}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{name} {limit:?}");
+    }
+}
+
+#[test]
+fn statistics_are_one_line_on_standard_error() {
+    let programs = Programs::new();
+    let file = programs.bare("finisher", &[("RESULT", 0x5555)]);
+    let said = say_of(&["elf", "--stats"], &file, LIMIT);
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    assert!(said.err.contains(" instructions, ") && said.err.trim_end().ends_with(" MIPS"), "{}", said.err);
+}
+
+#[test]
+fn typed_input_reaches_a_program_that_sleeps() {
+    let programs = Programs::new();
+    let file = programs.bare("echo", &[]);
+    let words = ["run", "--firmware", "none", "--timeout", "60s", file.to_str().unwrap()];
+    let mut child = vhart(&words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut typed = child.stdin.take().unwrap();
+    // More than the serial port holds, in two parts with a sleep between them.
+    let text = "x".repeat(10_000);
+    typed.write_all(text.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    typed.write_all(b"end.").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), text + "end.");
+}
+
+#[test]
+fn a_reset_starts_over_unless_it_is_to_end() {
+    let programs = Programs::new();
+    let file = programs.bare("reboot", &[]);
+    let said = say_of(&["run", "--firmware", "none"], &file, LIMIT);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "first\nsecond\n"), "{}", said.err);
+    let said = say_of(&["run", "--no-reboot", "--firmware", "none"], &file, LIMIT);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "first\n"), "{}", said.err);
+}
+
+#[test]
+fn a_signal_ends_the_run_with_its_number() {
+    let programs = Programs::new();
+    for (words, name) in [(&["run", "--firmware", "none"][..], "wait"), (&["elf"], "spin")] {
+        let file = programs.bare(name, &[]);
+        let mut child = vhart(words).arg(&file).arg("--timeout").arg("60s").spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(128 + 15), "{words:?}");
+    }
+}
+
+#[test]
+fn the_device_tree_is_written_and_nothing_runs() {
+    let programs = Programs::new();
+    let path = programs.path("dtb");
+    let said = common::say(&["run", "--dump-dtb", path.to_str().unwrap()]);
+    assert_eq!((said.status, said.out.as_str(), said.err.as_str()), (Some(0), "", ""));
+    let tree = std::fs::read(&path).unwrap();
+    assert_eq!(tree.first_chunk(), Some(&[0xd0, 0x0d, 0xfe, 0xed]));
+    for name in ["riscv,isa-extensions", "sifive,plic-1.0.0", "ns16550a", "virtio,mmio", "sifive,clint0"] {
+        assert!(tree.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
+    }
+}

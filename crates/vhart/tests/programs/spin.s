@@ -1,0 +1,3 @@
+# Does nothing, forever.
+        .globl _start
+_start: j _start
