@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use images::Phase;
+use board::{Ending, Machine};
+use images::{Firmware, Phase};
+use vcpu::SystemEvent;
 
 use super::Options;
 use super::images::{Images, firmware_name};
@@ -46,8 +48,21 @@ struct Check {
 
 impl Check {
     /// Boots, and follows the run to its end. Answers why it ended early, if it did.
-    fn boot(&self, _options: &Options, _images: &Images) -> Result<Option<String>> {
-        Err(anyhow!("the board does not exist yet"))
+    fn boot(&self, options: &Options, images: &Images) -> Result<Option<String>> {
+        let check = self.clone();
+        let mut config = crate::run::config(&images.run_options(options), Box::new(move |bytes| check.console(bytes)))?;
+        let limit = *config.timeout.get_or_insert(TIMEOUT);
+        let mut engine = crate::engine::of(options.machine.engine);
+        let mut machine = Machine::new(config, &mut *engine)?;
+        lock(&self.record).start(machine.retired());
+        if options.firmware == Firmware::BuiltIn {
+            self.follow(|record| record.reach(Phase::Firmware));
+        }
+        let ending = machine.run()?;
+        if matches!(ending, Ending::Event(SystemEvent::Shutdown)) {
+            self.follow(Record::power_off);
+        }
+        Ok(early(&ending, limit))
     }
 
     /// Takes what the console shows.
@@ -83,6 +98,22 @@ impl Check {
             phases: report::rows(record.arrivals()),
             console: missing.map_or_else(Vec::new, |_| record.last_lines()),
         }
+    }
+}
+
+/// Why a run that ended so ended early; none for a power-off.
+fn early(ending: &Ending, limit: Duration) -> Option<String> {
+    match ending {
+        Ending::Event(SystemEvent::Shutdown) => None,
+        Ending::Event(SystemEvent::Reset) => Some("the host asked for a reset".to_owned()),
+        Ending::Event(SystemEvent::Fail(code)) => Some(format!("the host reported failure {code}")),
+        Ending::Stopped => Some("it was stopped".to_owned()),
+        Ending::TimedOut => Some(format!("it took longer than {} s (see --timeout)", limit.as_secs())),
+        Ending::Halted { hart, reason } => {
+            let why = reason.as_deref().unwrap_or("its engine does not say why");
+            Some(format!("hart {hart} cannot go on: {why}"))
+        }
+        Ending::ToHost(value) => Some(format!("the host wrote {value:#x} to tohost")),
     }
 }
 
