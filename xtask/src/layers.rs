@@ -28,7 +28,8 @@ pub fn check() -> anyhow::Result<()> {
         .output()
         .context("cannot run cargo metadata")?;
     let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")?;
-    let wrong: Vec<String> = dependencies(&metadata).into_iter().filter_map(|(from, to)| objection(&from, &to)).collect();
+    let wrong: Vec<String> =
+        dependencies(&metadata).into_iter().filter_map(|(from, to)| objection(&from, &to)).collect();
     if !wrong.is_empty() {
         bail!("dependencies against the layers:\n  {}", wrong.join("\n  "));
     }

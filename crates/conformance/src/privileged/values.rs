@@ -51,7 +51,7 @@ impl Values<'_> {
             csr::SATP => root(rng, &self.tables.satp, atp::ASID_BITS),
             csr::VSATP => root(rng, &self.tables.vsatp, atp::ASID_BITS),
             csr::HGATP => root(rng, &self.tables.hgatp, atp::VMID_BITS),
-            csr::STIMECMP | csr::VSTIMECMP => rng.pick(&[0, u64::MAX, u64::MAX]),
+            csr::STIMECMP | csr::VSTIMECMP => u64::MAX,
             csr::PMPADDR0..0x3f0 => pmp_address(rng),
             _ => rng.integer() & writable(address),
         }
