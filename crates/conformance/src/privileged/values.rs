@@ -64,6 +64,8 @@ pub const fn writable(address: u16) -> u64 {
         csr::MTVEC | csr::STVEC | csr::VSTVEC | csr::SATP | csr::VSATP | csr::HGATP => 0,
         csr::STIMECMP | csr::VSTIMECMP | csr::MISA => 0,
         csr::MEDELEG | csr::HEDELEG => !UNDELEGATED,
+        // The guest's time never comes to a `vstimecmp` of all ones.
+        csr::HTIMEDELTA => u64::MAX >> 1,
         csr::PMPCFG0..0x3b0 => 0x7f7f_7f7f_7f7f_7f7f,
         csr::MSECCFG => !(seccfg::MML | seccfg::MMWP),
         csr::MSTATUS => !status::MBE,
