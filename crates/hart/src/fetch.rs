@@ -13,11 +13,16 @@ use crate::hart::At;
 impl Core {
     /// RAM offset of the instruction at `pc`, if it can be fetched from RAM and the whole page may be executed.
     pub fn fetch_offset(&mut self) -> Option<u64> {
+        if let Some(offset) = self.code.active.page(self.pc) {
+            return Some(offset);
+        }
         let request = Request::for_fetch(&self.state, Virt(self.pc));
         let found = self.translate(&request, 2).ok()?;
         let page = arch::Phys(found.phys.0 & !(arch::addr::PAGE_BYTES - 1));
         let uniform = privileged::pmp::region_uniform(&self.state, &self.config, page, arch::addr::PAGE_BYTES);
-        self.ram.offset(found.phys, 2).filter(|_| uniform)
+        let offset = self.ram.offset(found.phys, 2).filter(|_| uniform)?;
+        self.code.active.enter_page(self.pc, offset, found.page_bits);
+        Some(offset)
     }
 
     /// Fetches and decodes the instruction at `pc`, from RAM or a device.

@@ -11,7 +11,8 @@ use crate::contexts::Table;
 /// No page has this tag: bits below the page number are never all set in one.
 const NO_PAGE: u64 = u64::MAX;
 const DATA_ENTRIES: usize = 512;
-const JUMP_ENTRIES: usize = 2048;
+const JUMP_ENTRIES: usize = 4096;
+const CODE_PAGES: usize = 256;
 
 /// One page.
 #[derive(Clone, Copy)]
@@ -102,21 +103,43 @@ struct JumpEntry {
 /// No instruction is at an odd address.
 const NO_JUMP: JumpEntry = JumpEntry { va: NO_PAGE, block: 0 };
 
-/// Decoded blocks by virtual address.
+/// A page that may be fetched from.
+#[derive(Clone, Copy)]
+struct CodePage {
+    start: u64,
+    /// Offset in RAM.
+    offset: u64,
+}
+
+const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0 };
+
+/// Instructions by virtual address: decoded blocks, and behind them the pages of RAM that they are in.
 pub struct JumpTable {
     entries: Box<[JumpEntry; JUMP_ENTRIES]>,
+    pages: Box<[CodePage; CODE_PAGES]>,
+    /// Log2 of the largest page that something was cut from.
+    largest_bits: u32,
     used: bool,
 }
 
 impl Default for JumpTable {
     fn default() -> Self {
-        JumpTable { entries: Box::new([NO_JUMP; JUMP_ENTRIES]), used: false }
+        JumpTable {
+            entries: Box::new([NO_JUMP; JUMP_ENTRIES]),
+            pages: Box::new([NO_CODE; CODE_PAGES]),
+            largest_bits: 0,
+            used: false,
+        }
     }
 }
 
 #[inline(always)]
 fn jump_index(va: u64) -> usize {
     (va >> 1) as usize % JUMP_ENTRIES
+}
+
+fn page_index(va: u64) -> usize {
+    (va >> PAGE_SHIFT) as usize % CODE_PAGES
 }
 
 impl JumpTable {
@@ -127,10 +150,23 @@ impl JumpTable {
         (entry.va == va).then_some(entry.block)
     }
 
-    /// Enters a block.
+    /// Enters a block, whose page has been entered.
     pub fn enter(&mut self, va: u64, block: u32) {
-        self.used = true;
         self.entries[jump_index(va)] = JumpEntry { va, block };
+    }
+
+    /// RAM offset of the instruction at `va`.
+    pub fn page(&self, va: u64) -> Option<u64> {
+        let page = &self.pages[page_index(va)];
+        (page.start == va & !(PAGE_BYTES - 1)).then_some(page.offset + va % PAGE_BYTES)
+    }
+
+    /// Enters the page of `va`, which is at RAM offset `offset` and was cut from one of 2^`page_bits` bytes.
+    pub fn enter_page(&mut self, va: u64, offset: u64, page_bits: u32) {
+        self.used = true;
+        self.largest_bits = self.largest_bits.max(page_bits.min(63));
+        let first = offset & !(PAGE_BYTES - 1);
+        self.pages[page_index(va)] = CodePage { start: va & !(PAGE_BYTES - 1), offset: first };
     }
 }
 
@@ -138,13 +174,20 @@ impl Table for JumpTable {
     fn clear(&mut self) {
         if self.used {
             self.entries.fill(NO_JUMP);
+            self.pages.fill(NO_CODE);
             self.used = false;
+            self.largest_bits = 0;
         }
     }
 
-    /// Blocks do not remember their page size, so all go.
-    fn clear_address(&mut self, _va: u64) {
-        self.clear();
+    /// Entries do not remember the size of their page, so all go that might be in the same as `va`.
+    fn clear_address(&mut self, va: u64) {
+        let bits = self.largest_bits;
+        if !self.used {
+            return;
+        }
+        self.entries.iter_mut().filter(|e| (e.va ^ va) >> bits == 0).for_each(|e| *e = NO_JUMP);
+        self.pages.iter_mut().filter(|p| (p.start ^ va) >> bits == 0).for_each(|p| *p = NO_CODE);
     }
 }
 
@@ -167,6 +210,18 @@ mod tests {
         table.enter(0x1000, 0, 12, true, true);
         assert_eq!(table.read(0x1004, 8), None);
         assert_eq!(table.read(0x1004, 4), Some(4));
+    }
+
+    #[test]
+    fn an_address_fence_spares_code_of_other_large_pages() {
+        let mut table = JumpTable::default();
+        for va in [0x20_0100, 0x40_0100] {
+            table.enter_page(va, va, 21);
+            table.enter(va, 7);
+        }
+        table.clear_address(0x3f_f000);
+        assert_eq!((table.get(0x20_0100), table.page(0x20_0100)), (None, None));
+        assert_eq!((table.get(0x40_0100), table.page(0x40_0104)), (Some(7), Some(0x40_0104)));
     }
 
     #[test]
