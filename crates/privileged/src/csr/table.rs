@@ -164,6 +164,9 @@ registers! { (state, config, address, value)
         gate::pmp(config, address), pmp::pmpaddr(state, address),
         pmp::write_pmpaddr(state, config, address, value);
     c::MSECCFG => gate::having(config, address, Smepmp), state.mseccfg, pmp::write_mseccfg(state, config, value);
+    // RISC-V Debug Specification 1.0, "Enumeration": a type of 0 (in `tinfo`, its bit) says that there is no trigger.
+    c::TSELECT..=c::TDATA3 => Ok(()), 0, IGNORED;
+    c::TINFO => Ok(()), 1, IGNORED;
     c::MVENDORID => gate::base(config, address), config.ids.vendor, IGNORED;
     c::MARCHID => gate::base(config, address), config.ids.arch, IGNORED;
     c::MIMPID => gate::base(config, address), config.ids.implementation, IGNORED;
