@@ -44,6 +44,8 @@ pub struct Core {
     pub exit: Option<Exit>,
     /// Address of the access that trapped, for the transformed instruction.
     pub access_address: u64,
+    /// Traps taken. A guest whose handler traps at once retires nothing, and must come to the end of its turn all the same.
+    pub traps: u64,
     /// Something happened after which interrupts must be looked at before the next instruction.
     pub look: bool,
     /// FENCE.I is due.
@@ -100,6 +102,7 @@ impl Core {
             trap: None,
             exit: None,
             access_address: 0,
+            traps: 0,
             look: true,
             fence_i: false,
             waiting: false,
@@ -129,6 +132,11 @@ impl Core {
         self.data.select(data_key(&self.state));
         self.code.select(code_key(&self.state));
         self.look = true;
+    }
+
+    /// What a turn is measured in: instructions retired and traps taken.
+    pub fn work(&self) -> u64 {
+        self.state.instret.wrapping_add(self.traps)
     }
 
     /// Drops translations.

@@ -103,7 +103,7 @@ impl Hart {
 
     /// Runs for about `budget` instructions, watched.
     pub(crate) fn drive<R: Record>(&mut self, budget: u64, record: &mut R) -> Exit {
-        let end = self.core.state.instret.saturating_add(budget);
+        let end = self.core.work().saturating_add(budget);
         self.core.pins.take_attention();
         if !self.alone {
             self.core.reservation = None;
@@ -114,12 +114,12 @@ impl Hart {
                 return exit;
             }
             self.interrupt();
-            let poll = end.min(self.core.state.instret.saturating_add(POLL));
+            let poll = end.min(self.core.work().saturating_add(POLL));
             self.blocks_until(poll, record);
             if let Some(exit) = self.core.exit.take() {
                 return exit;
             }
-            if self.core.state.instret >= end || self.core.pins.wanted() {
+            if self.core.work() >= end || self.core.pins.wanted() {
                 return Exit::Quantum;
             }
         }
@@ -147,9 +147,9 @@ impl Hart {
         Some(cause)
     }
 
-    /// Executes blocks until so many instructions have retired since reset, or something wants a look.
+    /// Executes blocks until so much [`Core::work`] is done, or something wants a look.
     fn blocks_until<R: Record>(&mut self, poll: u64, record: &mut R) {
-        while self.core.state.instret < poll && self.core.exit.is_none() && !self.core.waiting {
+        while self.core.work() < poll && self.core.exit.is_none() && !self.core.waiting {
             if self.core.look {
                 self.interrupt();
             }
@@ -291,6 +291,7 @@ impl Hart {
 
     fn enter(&mut self, cause: Cause, pc: u64) {
         let core = &mut self.core;
+        core.traps += 1;
         core.pc = privileged::enter(&mut core.state, &core.config, cause, pc);
         core.select();
     }

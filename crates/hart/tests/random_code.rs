@@ -1,0 +1,122 @@
+//! Random bytes as code, in every mode: whatever a guest executes ends in a trap at worst, never in a panic or a hang.
+
+use std::sync::{Arc, Mutex};
+
+use arch::{Isa, Mode, Phys};
+use bus::{Bus, Device};
+use hart::{Hart, HartParts};
+use memory::Ram;
+use privileged::Config;
+use vcpu::{Clock, FullHart, HartPins, Reg, Vcpu};
+
+const RAM_BASE: u64 = 0x8000_0000;
+const RAM_BYTES: u64 = 1 << 20;
+/// Programs tried; each is another seed.
+const PROGRAMS: u64 = 300;
+const INSTRUCTIONS: u64 = 20_000;
+
+/// A device that answers with what was written last.
+#[derive(Default)]
+struct Echo(u8);
+
+impl Device for Echo {
+    fn read(&mut self, _offset: u64, data: &mut [u8]) {
+        data.fill(self.0);
+    }
+    fn write(&mut self, _offset: u64, data: &[u8]) {
+        self.0 = data.first().copied().unwrap_or_default();
+    }
+}
+
+/// xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+/// A legal encoding more often than not, else anything.
+fn word(random: &mut Random) -> u32 {
+    let bits = random.bits();
+    if bits >> 62 == 0 {
+        return bits as u32;
+    }
+    let opcode = arch::insn::OPCODES[(bits >> 32) as usize % arch::insn::OPCODES.len()];
+    let pattern = opcode.row().pattern;
+    bits as u32 & !pattern.mask | pattern.value
+}
+
+fn hart(random: &mut Random) -> Hart {
+    let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
+    for offset in (0..RAM_BYTES).step_by(4) {
+        ram.store_u32(offset, word(random)).unwrap();
+    }
+    let mut bus = Bus::default();
+    bus.map("echo", Phys(0x1000_0000), 0x1000, Arc::new(Mutex::new(Echo::default()))).unwrap();
+    Hart::new(HartParts {
+        config: Config::new(Isa::ALL, 0),
+        ram,
+        bus: Arc::new(bus),
+        clock: Arc::new(Clock::virtual_time()),
+        pins: HartPins::new(),
+        alone: true,
+    })
+}
+
+/// Registers that point into RAM or at the device, so that accesses go somewhere.
+fn fill_registers(hart: &mut Hart, random: &mut Random) {
+    for register in 1..32 {
+        let bits = random.bits();
+        let value = match bits >> 62 {
+            0 => bits,
+            1 => 0x1000_0000 + bits % 0x1000,
+            _ => RAM_BASE + bits % RAM_BYTES,
+        };
+        hart.set_reg(Reg::X(register), value);
+    }
+}
+
+fn start(hart: &mut Hart, random: &mut Random, seed: u64) {
+    let pc = RAM_BASE + (random.bits() % RAM_BYTES & !1);
+    if seed.is_multiple_of(3) {
+        hart.reset_machine(pc);
+    } else {
+        hart.enter_supervisor(pc);
+    }
+    let tables = |bits: u64| 8 << 60 | (RAM_BASE + bits % RAM_BYTES) >> 12 & !3;
+    let (satp, vsatp, hgatp) = (tables(random.bits()), tables(random.bits()), tables(random.bits()));
+    let state = hart.state_mut();
+    match seed % 5 {
+        1 => state.satp = satp,
+        2 => (state.mode, state.vsatp) = (Mode::VS, vsatp),
+        3 => (state.mode, state.hgatp) = (Mode::VU, hgatp),
+        4 => state.hgatp = hgatp,
+        _ => {}
+    }
+    state.s.tvec = RAM_BASE + (random.bits() % RAM_BYTES & !3);
+    state.vs.tvec = RAM_BASE + (random.bits() % RAM_BYTES & !3);
+    state.m.tvec = RAM_BASE + (random.bits() % RAM_BYTES & !3);
+    state.mstatus |= arch::csr::status::FS;
+    state.vsstatus |= arch::csr::status::FS;
+}
+
+#[test]
+fn random_code_never_panics_or_hangs() {
+    let mut retired = 0;
+    for seed in 1..=PROGRAMS {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut hart = hart(&mut random);
+        start(&mut hart, &mut random, seed);
+        fill_registers(&mut hart, &mut random);
+        for _ in 0..40 {
+            hart.run(INSTRUCTIONS / 40);
+        }
+        retired += hart.instret().unwrap();
+    }
+    assert!(retired > PROGRAMS, "programs that never execute anything test nothing: {retired}");
+}
