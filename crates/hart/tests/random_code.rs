@@ -82,7 +82,7 @@ fn fill_registers(hart: &mut Hart, random: &mut Random) {
 }
 
 fn start(hart: &mut Hart, random: &mut Random, seed: u64) {
-    let pc = RAM_BASE + (random.bits() % RAM_BYTES & !1);
+    let pc = RAM_BASE + ((random.bits() % RAM_BYTES) & !1);
     if seed.is_multiple_of(3) {
         hart.reset_machine(pc);
     } else {
@@ -98,9 +98,9 @@ fn start(hart: &mut Hart, random: &mut Random, seed: u64) {
         4 => state.hgatp = hgatp,
         _ => {}
     }
-    state.s.tvec = RAM_BASE + (random.bits() % RAM_BYTES & !3);
-    state.vs.tvec = RAM_BASE + (random.bits() % RAM_BYTES & !3);
-    state.m.tvec = RAM_BASE + (random.bits() % RAM_BYTES & !3);
+    state.s.tvec = RAM_BASE + ((random.bits() % RAM_BYTES) & !3);
+    state.vs.tvec = RAM_BASE + ((random.bits() % RAM_BYTES) & !3);
+    state.m.tvec = RAM_BASE + ((random.bits() % RAM_BYTES) & !3);
     state.mstatus |= arch::csr::status::FS;
     state.vsstatus |= arch::csr::status::FS;
 }
