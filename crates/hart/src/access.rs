@@ -4,7 +4,7 @@
 //! that it faults as a whole.
 
 use arch::addr::PAGE_BYTES;
-use arch::{Phys, Trap, Virt};
+use arch::{Exception, Phys, Trap, Virt};
 use privileged::{Access, PageMemory, Request, Translation, pmp};
 
 use crate::core::{Core, Stop};
@@ -44,8 +44,6 @@ pub enum Place {
     /// A device, if any is there.
     Bus(Phys),
 }
-
-const ACCESS_BYTES: [u64; 4] = [1, 2, 4, 8];
 
 impl Core {
     /// What `access` at `va` asks of the translation.
@@ -102,12 +100,7 @@ impl Core {
     fn resolve_bytes(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<[Place; 8], Stop> {
         self.access_address = va;
         if !self.config.misaligned {
-            let cause = match access {
-                Access::Store => arch::Exception::StoreAddressMisaligned,
-                _ => arch::Exception::LoadAddressMisaligned,
-            };
-            let gva = self.request(by, access, va).mode.virt;
-            return Err(self.raise(Trap { gva, ..Trap::new(cause, va) }));
+            return Err(self.misaligned(by, access, va));
         }
         let mut places = [Place::Bus(Phys(0)); 8];
         for (at, place) in (0..bytes).zip(&mut places) {
@@ -119,7 +112,6 @@ impl Core {
     /// Loads, the long way.
     #[cold]
     pub fn load_slow(&mut self, by: By, va: u64, bytes: u64) -> Result<u64, Stop> {
-        debug_assert!(ACCESS_BYTES.contains(&bytes));
         if va & (bytes - 1) == 0 {
             self.access_address = va;
             let place = self.resolve(by, Access::Load, va, bytes)?;
@@ -137,7 +129,6 @@ impl Core {
     /// Stores, the long way.
     #[cold]
     pub fn store_slow(&mut self, by: By, va: u64, bytes: u64, value: u64) -> Result<(), Stop> {
-        debug_assert!(ACCESS_BYTES.contains(&bytes));
         if va & (bytes - 1) == 0 {
             self.access_address = va;
             let place = self.resolve(by, Access::Store, va, bytes)?;
@@ -175,7 +166,17 @@ impl Core {
         written.ok_or_else(|| self.refused(by, Access::Store, va))
     }
 
-    /// Nothing is at the physical address.
+    /// The address may not be misaligned.
+    pub fn misaligned(&mut self, by: By, access: Access, va: u64) -> Stop {
+        let cause = match access {
+            Access::Store => Exception::StoreAddressMisaligned,
+            _ => Exception::LoadAddressMisaligned,
+        };
+        let gva = self.request(by, access, va).mode.virt;
+        self.raise(Trap { gva, ..Trap::new(cause, va) })
+    }
+
+    /// Nothing is at the physical address, or not what the access needs.
     pub fn refused(&mut self, by: By, access: Access, va: u64) -> Stop {
         let trap = privileged::access_fault(&self.request(by, access, va));
         self.raise(trap)

@@ -18,14 +18,10 @@ impl Core {
     fn atomic_offset(&mut self, access: Access, va: u64, bytes: u64) -> Result<u64, Stop> {
         self.access_address = va;
         if va & (bytes - 1) != 0 {
-            let cause = match (self.config.misaligned, access) {
-                (true, Access::Load) => Exception::LoadAccessFault,
-                (true, _) => Exception::StoreAccessFault,
-                (false, Access::Load) => Exception::LoadAddressMisaligned,
-                (false, _) => Exception::StoreAddressMisaligned,
-            };
-            let gva = self.state.data_mode().virt;
-            return Err(self.raise(Trap { gva, ..Trap::new(cause, va) }));
+            return Err(match self.config.misaligned {
+                true => self.refused(By::Ordinary, access, va),
+                false => self.misaligned(By::Ordinary, access, va),
+            });
         }
         match self.resolve(By::Ordinary, access, va, bytes)? {
             Place::Ram(offset) => Ok(offset),

@@ -30,7 +30,7 @@ pub struct Slot {
 
 /// A run of instructions.
 pub struct Block {
-    /// The instructions. Empty when the first one is not legal: see `raw`.
+    /// The instructions; at least one.
     pub slots: Box<[Slot]>,
     /// The encodings, to tell whether memory still says the same.
     raw: Box<[u8]>,
@@ -86,14 +86,6 @@ pub struct Blocks {
     generation: u32,
 }
 
-/// What [`Blocks::at`] found.
-pub enum Found {
-    /// The block with this number.
-    Block(u32),
-    /// The first instruction runs into the next page, or is not legal: it cannot be a block.
-    Single,
-}
-
 impl Blocks {
     /// An empty cache.
     pub fn new() -> Self {
@@ -121,26 +113,25 @@ impl Blocks {
         *self = Blocks { generation: self.generation, ..Blocks::new() };
     }
 
-    /// The block at a RAM offset, decoded now if need be.
-    pub fn at(&mut self, offset: u64, ram: &Ram, isa: &Isa) -> Found {
+    /// The number of the block at a RAM offset, decoded now if need be. `None`: the first instruction runs into the next
+    /// page, or is not legal.
+    pub fn at(&mut self, offset: u64, ram: &Ram, isa: &Isa) -> Option<u32> {
         let known = self.by_offset.get(&offset).copied();
         if let Some(number) = known
             && self.still_true(number, ram)
         {
-            return Found::Block(number);
+            return Some(number);
         }
         let left = PAGE_BYTES - offset % PAGE_BYTES;
         let mut bytes = [0; 4 * MAX_SLOTS];
         let bytes = &mut bytes[..left.min(4 * MAX_SLOTS as u64) as usize];
-        if ram.read_bytes(offset, bytes).is_none() {
-            return Found::Single;
-        }
+        ram.read_bytes(offset, bytes)?;
         let slots = slots(bytes, isa);
-        let Some(last) = slots.last() else { return Found::Single };
+        let last = slots.last()?;
         let len = usize::from(last.at) + usize::from(last.len);
         self.slots += slots.len();
         let block = Block { slots: slots.into(), raw: bytes[..len].into(), offset, generation: self.generation };
-        Found::Block(self.keep(known, block))
+        Some(self.keep(known, block))
     }
 
     fn keep(&mut self, place: Option<u32>, block: Block) -> u32 {

@@ -5,6 +5,18 @@
 //! `satp` changes which tables are active and forgets nothing. Fences ([`Fence`]) drop exactly what they name, or
 //! more, never less.
 
+use arch::csr::atp;
+
+/// The bits of `value` that are an ASID.
+pub const fn asid(value: u64) -> u64 {
+    value & ((1 << atp::ASID_BITS) - 1)
+}
+
+/// The bits of `value` that are a VMID.
+pub const fn vmid(value: u64) -> u64 {
+    value & ((1 << atp::VMID_BITS) - 1)
+}
+
 /// What decides the meaning of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -23,12 +35,12 @@ pub struct Key {
 impl Key {
     /// ASID field of `satp` and `vsatp`.
     fn asid(&self) -> u64 {
-        self.satp >> 44 & 0xffff
+        asid(self.satp >> atp::ID_SHIFT)
     }
 
     /// VMID field of `hgatp`.
     fn vmid(&self) -> u64 {
-        self.hgatp >> 44 & 0x3fff
+        vmid(self.hgatp >> atp::ID_SHIFT)
     }
 }
 

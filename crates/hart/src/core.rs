@@ -9,7 +9,7 @@ use memory::Ram;
 use privileged::{Config, State};
 use vcpu::{Clock, Exit, HartPins};
 
-use crate::contexts::{Contexts, Fence, Key};
+use crate::contexts::{self, Contexts, Fence, Key};
 use crate::tlb::{DataTable, JumpTable};
 
 /// An instruction was left before its end: the reason stands in [`Core::trap`] or [`Core::exit`].
@@ -147,7 +147,7 @@ impl Core {
 
     /// VMID in `hgatp`.
     pub fn vmid(&self) -> u64 {
-        self.state.hgatp >> atp::ID_SHIFT & ((1 << atp::VMID_BITS) - 1)
+        contexts::vmid(self.state.hgatp >> atp::ID_SHIFT)
     }
 
     /// Brings the privileged state's inputs up to date: time, wires, edges.

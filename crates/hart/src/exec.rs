@@ -8,7 +8,7 @@ use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Val
 
 use crate::access::{By, read_ram, write_ram};
 use crate::atomic::{combine32, combine64};
-use crate::contexts::Fence;
+use crate::contexts::{self, Fence};
 use crate::core::{Core, Stop};
 use crate::record::Record;
 
@@ -385,11 +385,11 @@ impl<R: Record> Privileged for Run<'_, R> {
             TlbFence::HfenceGvma | TlbFence::HinvalGvma => permit::hfence_gvma(state),
         })?;
         let (va, id) = (address.map(|w| w.0), id.map(|w| w.0));
-        let asid = id.map(|id| id & 0xffff);
+        let asid = id.map(contexts::asid);
         let guest = Fence::Guest { va, asid, vmid: self.core.vmid() };
         let fence = match fence {
             TlbFence::SfenceVma | TlbFence::SinvalVma if !self.core.state.mode.virt => Fence::Supervisor { va, asid },
-            TlbFence::HfenceGvma | TlbFence::HinvalGvma => Fence::GuestPhysical { vmid: id.map(|id| id & 0x3fff) },
+            TlbFence::HfenceGvma | TlbFence::HinvalGvma => Fence::GuestPhysical { vmid: id.map(contexts::vmid) },
             _ => guest,
         };
         self.core.forget(&fence);

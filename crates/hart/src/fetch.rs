@@ -4,7 +4,7 @@
 //! address of that halfword.
 
 use arch::{Exception, Trap, Virt};
-use privileged::{Access, Request};
+use privileged::Request;
 
 use crate::blocks::decode;
 use crate::core::Core;
@@ -50,7 +50,6 @@ impl Core {
         }
         let mut data = [0; 2];
         self.bus.read(found.phys, &mut data).map_err(|_| privileged::access_fault(&request))?;
-        debug_assert_eq!(request.access, Access::Fetch);
         Ok(u16::from_le_bytes(data))
     }
 }

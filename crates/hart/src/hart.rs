@@ -8,7 +8,7 @@ use memory::Ram;
 use privileged::{Cause, Config, State, tinst};
 use vcpu::{Clock, Exit, HartPins, Reg, Vcpu};
 
-use crate::blocks::{Blocks, Found};
+use crate::blocks::Blocks;
 use crate::core::{Core, Stop};
 use crate::exec::Run;
 use crate::record::Record;
@@ -110,6 +110,7 @@ impl Hart {
         }
         loop {
             self.core.refresh();
+            self.fence_instructions();
             if let Some(exit) = self.wait() {
                 return exit;
             }
@@ -173,21 +174,14 @@ impl Hart {
     /// block, as the instruction crosses pages, is not in RAM, or cannot be fetched at all.
     #[cold]
     fn find(&mut self) -> Option<u32> {
-        if std::mem::take(&mut self.core.fence_i) {
-            self.blocks.fence();
-        }
         if self.blocks.is_full() {
             self.blocks.clear();
             self.core.code.fence(&crate::contexts::Fence::All);
         }
         let offset = self.core.fetch_offset()?;
-        match self.blocks.at(offset, &self.core.ram, &self.core.config.isa) {
-            Found::Block(number) => {
-                self.core.code.active.enter(self.core.pc, number);
-                Some(number)
-            }
-            Found::Single => None,
-        }
+        let number = self.blocks.at(offset, &self.core.ram, &self.core.config.isa)?;
+        self.core.code.active.enter(self.core.pc, number);
+        Some(number)
     }
 
     #[inline(always)]
@@ -213,7 +207,7 @@ impl Hart {
         }
         self.core.pc = run.next();
         self.core.state.instret = base.wrapping_add(block.slots.len() as u64);
-        self.after();
+        self.fence_instructions();
     }
 
     /// Fetches and executes one instruction, wherever it is.
@@ -239,15 +233,14 @@ impl Hart {
         }
         self.core.pc = run.next();
         self.core.state.instret = retired.wrapping_add(1);
-        self.after();
+        self.fence_instructions();
         Ended::Retired
     }
 
-    /// What instructions left for their end.
+    /// Does the FENCE.I that an instruction, another hart or a reset asked for.
     #[inline(always)]
-    fn after(&mut self) {
-        if self.core.fence_i {
-            self.core.fence_i = false;
+    fn fence_instructions(&mut self) {
+        if std::mem::take(&mut self.core.fence_i) {
             self.blocks.fence();
         }
     }

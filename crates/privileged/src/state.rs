@@ -70,7 +70,6 @@ pub struct State {
     pub satp: u64,
     pub scounteren: u64,
     pub senvcfg: u64,
-    pub sstateen: [u64; 4],
     pub stimecmp: u64,
 
     pub hstatus: u64,
@@ -127,7 +126,6 @@ impl State {
             satp: 0,
             scounteren: 0,
             senvcfg: 0,
-            sstateen: [0; 4],
             stimecmp: 0,
             hstatus: 0,
             hedeleg: 0,
