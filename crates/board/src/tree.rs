@@ -5,7 +5,6 @@
 use devices::{Finisher, Place};
 use vm_fdt::{Error, FdtWriter};
 
-use crate::config::SlotDevice;
 use crate::engine::Cpu;
 use crate::loader::Range;
 use crate::map::Region;
@@ -188,9 +187,4 @@ fn local_controller(fdt: &mut FdtWriter, phandle: u32) -> Result<(), Error> {
     fdt.property_u32("#interrupt-cells", 1)?;
     fdt.property_phandle(phandle)?;
     fdt.end_node(node)
-}
-
-/// A slot's device as a part of the tree.
-pub fn slot_node<'a>(device: &'a dyn SlotDevice, region: Region, irq: u32) -> Mapped<'a> {
-    Mapped { device, region, irq: Some(irq), role: Role::Plain }
 }

@@ -143,7 +143,7 @@ impl Wiring {
         ];
         nodes.extend(clint.as_deref().map(|clint| node(clint, map::CLINT, None, Role::Plain)));
         nodes.extend(sswi.as_deref().map(|sswi| node(sswi, map::SSWI, None, Role::Plain)));
-        nodes.extend(slots.iter().map(|(device, slot)| crate::tree::slot_node(&**device, slot.region, slot.irq)));
+        nodes.extend(slots.iter().map(|(device, slot)| node(&**device, slot.region, Some(slot.irq), Role::Plain)));
         write(nodes)
     }
 
