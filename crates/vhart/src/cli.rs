@@ -13,7 +13,7 @@ mod value;
 pub use disk::Disk;
 pub use elf::ElfOptions;
 pub use machine::{Engine, MachineOptions};
-pub use net::{Forward, Net, Protocol};
+pub use net::Net;
 pub use run::{Firmware, RunOptions};
 
 use std::path::PathBuf;

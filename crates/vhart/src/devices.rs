@@ -3,9 +3,9 @@
 use anyhow::Result;
 use board::SlotMaker;
 use board::map::VIRTIO_SLOTS;
-use virtio::{BlockAccess, BlockFile, NetConfig, UserNet};
+use virtio::{BlockAccess, BlockFile, Forward, NetConfig, UserNet};
 
-use crate::cli::{Disk, Forward, Protocol, RunOptions};
+use crate::cli::{Disk, RunOptions};
 
 /// The network card's address: the one that QEMU gives its first card.
 const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -18,7 +18,7 @@ const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 pub fn slots(options: &RunOptions) -> Result<Vec<SlotMaker>> {
     let mut slots: Vec<SlotMaker> = options.disks.iter().map(disk).collect::<Result<_>>()?;
     if let Some(forwards) = options.net() {
-        slots.push(network(&forwards)?);
+        slots.push(network(forwards)?);
     }
     if slots.len() < VIRTIO_SLOTS {
         slots.push(Box::new(|ram, irq| virtio::entropy(ram.guest_memory(), irq)));
@@ -36,16 +36,7 @@ fn disk(disk: &Disk) -> Result<SlotMaker> {
     Ok(Box::new(|ram, irq| virtio::block(ram.guest_memory(), irq, file)))
 }
 
-fn network(forwards: &[Forward]) -> Result<SlotMaker> {
-    let forwards = forwards.iter().map(forward).collect();
+fn network(forwards: Vec<Forward>) -> Result<SlotMaker> {
     let net = UserNet::open(NetConfig { mac: MAC, forwards })?;
     Ok(Box::new(|ram, irq| virtio::network(ram.guest_memory(), irq, net)))
-}
-
-fn forward(forward: &Forward) -> virtio::Forward {
-    let protocol = match forward.protocol {
-        Protocol::Tcp => virtio::Protocol::Tcp,
-        Protocol::Udp => virtio::Protocol::Udp,
-    };
-    virtio::Forward { protocol, host: forward.listen, guest_port: forward.guest_port }
 }

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use virtio::{Forward, Protocol};
+
 /// A network card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Net {
@@ -9,26 +11,6 @@ pub enum Net {
     None,
     /// A card behind a user-space network, and ports forwarded to the guest.
     User(Vec<Forward>),
-}
-
-/// TCP or UDP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
-/// A port of this computer that leads to a port of the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forward {
-    /// What is forwarded.
-    pub protocol: Protocol,
-    /// Where vhart listens.
-    pub listen: SocketAddr,
-    /// The port in the guest.
-    pub guest_port: u16,
 }
 
 /// Reads `user`, `none` or QEMU's `user,hostfwd=tcp::2222-:22`.
@@ -84,7 +66,7 @@ fn forward(protocol: Protocol, listen: &str, guest: &str) -> Option<Forward> {
         address => address.parse().ok()?,
     };
     let guest_port = guest.parse().ok().filter(|&port| port != 0)?;
-    Some(Forward { protocol, listen: SocketAddr::new(address, port.parse().ok()?), guest_port })
+    Some(Forward { protocol, host: SocketAddr::new(address, port.parse().ok()?), guest_port })
 }
 
 fn explain(text: &str) -> String {
@@ -96,7 +78,7 @@ mod tests {
     use super::*;
 
     fn tcp(listen: &str, guest_port: u16) -> Forward {
-        Forward { protocol: Protocol::Tcp, listen: listen.parse().unwrap(), guest_port }
+        Forward { protocol: Protocol::Tcp, host: listen.parse().unwrap(), guest_port }
     }
 
     #[test]

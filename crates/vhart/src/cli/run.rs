@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use virtio::Forward;
 
-use super::{Disk, Forward, MachineOptions, Net, disk, net};
+use super::{Disk, MachineOptions, Net, disk, net};
 
 const SOFTWARE: &str = "Software";
 const DEVICES: &str = "Devices";

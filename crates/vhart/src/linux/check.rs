@@ -77,11 +77,9 @@ impl Check {
     /// Lets `what` happen to the record, and prints the phases that arrive by it.
     fn follow(&self, what: impl FnOnce(&mut Record) -> Vec<Arrival>) {
         let mut record = lock(&self.record);
-        let before = record.arrivals().len();
-        what(&mut record);
-        for row in &report::rows(record.arrivals())[before..] {
-            print(row);
-        }
+        let new = what(&mut record).len();
+        let rows = report::rows(record.arrivals());
+        rows[rows.len().saturating_sub(new)..].iter().for_each(print);
     }
 
     fn report(&self, options: &Options, images: &Images, reason: Option<String>) -> Report {
