@@ -89,52 +89,6 @@ impl Image {
     }
 }
 
-/// Reads what a program for HTIF needs of an ELF-64 file: its loadable segments, its entry, and `tohost`. `None`: it is
-/// not such a file.
-pub fn read(file: &[u8]) -> Option<Image> {
-    let entry = word(file, 24, 8)?;
-    let (headers, headers_count) = (word(file, 32, 8)?, word(file, 56, 2)?);
-    let mut segments = Vec::new();
-    for number in 0..headers_count {
-        let at = headers + number * PROGRAM_HEADER_BYTES;
-        if word(file, at, 4)? != 1 {
-            continue;
-        }
-        let (offset, len) = (word(file, at + 8, 8)? as usize, word(file, at + 32, 8)? as usize);
-        let mut bytes = file.get(offset..offset.checked_add(len)?)?.to_vec();
-        bytes.resize((word(file, at + 40, 8)? as usize).max(len), 0);
-        segments.push((word(file, at + 24, 8)?, bytes));
-    }
-    let symbols = find_symbol(file, "tohost").map(|address| ("tohost", address)).into_iter().collect();
-    Some(Image { entry, segments, symbols })
-}
-
-/// The value of a symbol.
-fn find_symbol(file: &[u8], name: &str) -> Option<u64> {
-    const SYMBOL_TABLE: u64 = 2;
-    const SYMBOL_BYTES: u64 = 24;
-    let (sections, sections_count) = (word(file, 40, 8)?, word(file, 60, 2)?);
-    let section = |number: u64| sections + number * SECTION_HEADER_BYTES;
-    let table = (0..sections_count).map(section).find(|&at| word(file, at + 4, 4) == Some(SYMBOL_TABLE))?;
-    let (symbols, len) = (word(file, table + 24, 8)?, word(file, table + 32, 8)?);
-    let strings = word(file, section(word(file, table + 40, 4)?) + 24, 8)?;
-    let has_name = |&at: &u64| {
-        let start = word(file, at, 4).map(|offset| (strings + offset) as usize);
-        let text = start.and_then(|start| file.get(start..start + name.len() + 1));
-        text.is_some_and(|text| text.strip_prefix(name.as_bytes()) == Some(&[0]))
-    };
-    let found = (0..len / SYMBOL_BYTES).map(|number| symbols + number * SYMBOL_BYTES).find(has_name)?;
-    word(file, found + 8, 8)
-}
-
-/// `len` bytes at `at`, little-endian.
-fn word(file: &[u8], at: u64, len: usize) -> Option<u64> {
-    let start = usize::try_from(at).ok()?;
-    let mut value = [0; 8];
-    value[..len].copy_from_slice(file.get(start..start.checked_add(len)?)?);
-    Some(u64::from_le_bytes(value))
-}
-
 const SECTION_NAMES: &[u8] = b"\0.symtab\0.strtab\0.shstrtab\0";
 
 #[derive(Clone, Copy)]
@@ -186,6 +140,10 @@ fn put64(out: &mut Vec<u8>, value: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arch::Phys;
+    use board::loader::{self, Defaults};
+    use memory::Ram;
+    use std::io::Write;
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -194,9 +152,16 @@ mod tests {
             segments: vec![(0x8000_0000, vec![1, 2, 3, 4])],
             symbols: vec![("fromhost", 0x8000_1008), ("tohost", 0x8000_1000)],
         };
-        let again = read(&image.to_elf()).unwrap();
-        assert_eq!((again.entry, &again.segments), (image.entry, &image.segments));
-        assert_eq!(again.symbol("tohost"), Some(0x8000_1000));
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&image.to_elf()).unwrap();
+        let ram = Ram::new(Phys(0x8000_0000), 0x2000).unwrap();
+        let defaults = Defaults { raw: Phys(0), linux: Phys(0) };
+        let again = loader::program(file.path(), &ram, defaults).unwrap();
+        let mut bytes = [0; 4];
+        ram.read_bytes(0, &mut bytes).unwrap();
+        assert_eq!((again.entry, &bytes[..]), (Phys(image.entry), &image.segments[0].1[..]));
+        assert_eq!((again.range.start, again.range.end), (0x8000_0000, 0x8000_0004));
+        assert_eq!(again.symbols.address("tohost"), Some(Phys(0x8000_1000)));
     }
 
     #[test]

