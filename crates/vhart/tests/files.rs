@@ -121,3 +121,13 @@ fn a_result_that_cannot_be_written_is_an_error() {
         }
     }
 }
+
+#[test]
+fn a_port_in_use_is_one_sentence_that_says_so_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ports = format!("{}:22", taken.local_addr().unwrap().port());
+    let said = say(&["run", "--forward", &ports, "kernel"]);
+    assert_eq!((said.status, said.err.lines().count()), (Some(1), 1), "{}", said.err);
+    assert!(said.err.contains("TCP 127.0.0.1:"), "{}", said.err);
+    assert_eq!(said.err.matches("in use").count(), 1, "{}", said.err);
+}

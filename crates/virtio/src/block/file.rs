@@ -59,7 +59,7 @@ pub enum DiskError {
         path: PathBuf,
     },
     /// There is no place for what the guest writes.
-    #[error("no temporary file for the snapshot of {path:?} (set TMPDIR to a directory with room): {source}")]
+    #[error("no temporary file for the snapshot of {path:?} (set TMPDIR to a directory with room)")]
     Scratch {
         /// The file.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum DiskError {
         source: io::Error,
     },
     /// Anything else.
-    #[error("cannot open disk image {path:?}: {source}")]
+    #[error("cannot open disk image {path:?}")]
     Io {
         /// The file.
         path: PathBuf,

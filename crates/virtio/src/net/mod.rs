@@ -14,6 +14,7 @@ mod tcp;
 mod udp;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -36,6 +37,15 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Protocol::Tcp => "TCP",
+            Protocol::Udp => "UDP",
+        })
+    }
 }
 
 /// A port of the host that leads to a port of the guest.
@@ -62,7 +72,7 @@ pub struct NetConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
     /// A forwarded port cannot be had.
-    #[error("cannot listen on {protocol:?} {host} to forward it to the guest's port {guest_port}: {source}")]
+    #[error("cannot listen on {protocol} {host} to forward it to the guest's port {guest_port}")]
     Listen {
         /// TCP or UDP.
         protocol: Protocol,
