@@ -14,16 +14,17 @@ fn ram() -> Ram {
     Ram::new(Phys(BASE), 16 << 20).unwrap()
 }
 
-fn file(name: &str, content: &[u8]) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("vhart-loading-{}-{name}", std::process::id()));
+/// A file of this name, in a directory of its own that goes with the first of the two.
+fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
     std::fs::write(&path, content).unwrap();
-    path
+    (directory, path)
 }
 
 fn load(name: &str, content: &[u8]) -> Result<(loader::Program, Ram), String> {
-    let (path, ram) = (file(name, content), ram());
+    let ((_directory, path), ram) = (file(name, content), ram());
     let loaded = loader::program(&path, &ram, DEFAULTS).map_err(|e| e.to_string());
-    std::fs::remove_file(path).unwrap();
     loaded.map(|program| (program, ram))
 }
 
@@ -130,9 +131,8 @@ fn archive() -> Vec<u8> {
 }
 
 fn check_initrd(name: &str, content: &[u8]) -> Result<(), String> {
-    let path = file(name, content);
+    let (_directory, path) = file(name, content);
     let loaded = loader::initrd(&path, &ram()).map_err(|e| e.to_string());
-    std::fs::remove_file(path).unwrap();
     loaded.map(|_| ())
 }
 
