@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("L0 vocabulary", &["vhart-arch", "vhart-events"]),
     ("L1 rules", &["vhart-fp", "vhart-semantics", "vhart-privileged"]),
     ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-vcpu"]),
-    ("L2 engines and devices", &["vhart-hart", "vhart-kvm", "vhart-devices", "vhart-virtio"]),
+    ("L2 engines and devices", &["vhart-hart", "vhart-jit", "vhart-kvm", "vhart-devices", "vhart-virtio"]),
     ("L3 composition", &["vhart-firmware", "vhart-board", "vhart-images"]),
     ("L4 programs", &["vhart", "vhart-conformance", "xtask"]),
 ];

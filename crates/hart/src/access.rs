@@ -68,6 +68,24 @@ impl Core {
         if permitted { Ok(found) } else { Err(privileged::access_fault(request)) }
     }
 
+    /// Address of RAM on the host: what the data table's addresses start from.
+    #[inline(always)]
+    pub fn ram_on_host(&self) -> u64 {
+        self.ram.host_base() as u64
+    }
+
+    /// RAM offset of an aligned read of `bytes` at `va`, if the data table has the page.
+    #[inline(always)]
+    pub fn readable(&self, va: u64, bytes: u64) -> Option<u64> {
+        self.data.active.read(va, bytes).map(|host| host.wrapping_sub(self.ram_on_host()))
+    }
+
+    /// RAM offset of an aligned write of `bytes` at `va`, if the data table has the page.
+    #[inline(always)]
+    pub fn writable(&self, va: u64, bytes: u64) -> Option<u64> {
+        self.data.active.write(va, bytes).map(|host| host.wrapping_sub(self.ram_on_host()))
+    }
+
     /// Where an access that stays within a page goes. Ordinary accesses to RAM are entered into the data table.
     pub fn resolve(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<Place, Stop> {
         let request = self.request(by, access, va);
@@ -93,7 +111,8 @@ impl Core {
         let permits = |access| pmp::check(&self.state, &self.config, page, PAGE_BYTES, access, privilege);
         let readable = found.readable && permits(Access::Load);
         let writable = found.writable && permits(Access::Store);
-        self.data.active.enter(request.va.0, offset, found.page_bits, readable, writable);
+        let host = self.ram_on_host().wrapping_add(offset);
+        self.data.active.enter(request.va.0, host, found.page_bits, readable, writable);
     }
 
     /// Where the bytes of an access go, when it may be misaligned or cross pages.

@@ -7,7 +7,7 @@ use privileged::Access;
 use semantics::{AmoOp, Width};
 
 use crate::access::{By, Place, read_ram, write_ram};
-use crate::core::{Core, Stop};
+use crate::core::{Core, NOT_RESERVED, Stop};
 
 /// Bytes of a cache block (Zic64b).
 pub const CACHE_BLOCK: u64 = 64;
@@ -32,7 +32,7 @@ impl Core {
     /// RAM offset of an AMO or SC: by the data table where it has the page.
     #[inline]
     fn amo_offset(&mut self, va: u64, bytes: u64) -> Result<u64, Stop> {
-        match self.data.active.write(va, bytes) {
+        match self.writable(va, bytes) {
             Some(offset) => Ok(offset),
             None => self.atomic_offset(Access::Store, va, bytes),
         }
@@ -75,18 +75,19 @@ impl Core {
 
     /// LR: reads and reserves.
     pub fn reserve_at(&mut self, width: Width, va: u64) -> Result<u64, Stop> {
-        let offset = match self.data.active.read(va, width.bytes()) {
+        let offset = match self.readable(va, width.bytes()) {
             Some(offset) => offset,
             None => self.atomic_offset(Access::Load, va, width.bytes())?,
         };
-        self.reservation = Some(offset);
+        self.reservation = self.ram_on_host().wrapping_add(offset);
         Ok(read_ram(&self.ram, offset, width.bytes()).unwrap_or_default())
     }
 
     /// SC: writes if the reservation holds, and ends it. A fault is raised in either case.
     pub fn conditional_at(&mut self, width: Width, va: u64, value: u64) -> Result<bool, Stop> {
         let offset = self.amo_offset(va, width.bytes())?;
-        let holds = self.reservation.take() == Some(offset);
+        let reserved = std::mem::replace(&mut self.reservation, NOT_RESERVED);
+        let holds = reserved == self.ram_on_host().wrapping_add(offset);
         if holds {
             write_ram(&self.ram, offset, width.bytes(), value);
         }

@@ -7,6 +7,8 @@
 
 use arch::csr::atp;
 
+use crate::tlb::JumpTable;
+
 /// The bits of `value` that are an ASID.
 pub const fn asid(value: u64) -> u64 {
     value & ((1 << atp::ASID_BITS) - 1)
@@ -96,6 +98,8 @@ pub trait Table: Default {
     fn clear(&mut self);
     /// Forgets what covers `va`.
     fn clear_address(&mut self, va: u64);
+    /// Is about to be used again after another was.
+    fn activate(&mut self) {}
 }
 
 /// Contexts kept at once. KVM's exit path visits five (VU, VS, HS, U, M); the rest are other processes.
@@ -140,6 +144,7 @@ impl<T: Table> Contexts<T> {
         std::mem::swap(&mut parked.table, &mut self.active);
         std::mem::swap(&mut parked.key, &mut self.key);
         parked.last_use = self.tick;
+        self.active.activate();
     }
 
     /// Index of a parked, empty table for `key`.
@@ -163,6 +168,14 @@ impl<T: Table> Contexts<T> {
                 None => table.clear(),
             }
         }
+    }
+}
+
+impl Contexts<JumpTable> {
+    /// Makes every context forget what is executed where: the active one now, the others before their next use.
+    pub fn clear_targets(&mut self) {
+        self.active.clear_targets();
+        self.parked.iter_mut().for_each(|p| p.table.expire_targets());
     }
 }
 

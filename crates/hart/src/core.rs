@@ -21,23 +21,46 @@ pub enum Stop {
     Exit,
 }
 
+/// [`Core::reservation`] where there is none: RAM is never there on the host.
+pub const NOT_RESERVED: u64 = 0;
+
+/// What generated code keeps beside the registers. An interpreter does not look at it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Generated {
+    /// Instructions left of the quantum. In the middle of a block, all of the block count as done.
+    pub left: i64,
+    /// The count of retired instructions at which nothing is left.
+    pub deadline: u64,
+    /// Whether floating-point instructions may run as generated: FS is Dirty and `frm` is to nearest, ties to even.
+    pub fp_ready: bool,
+}
+
 /// A hart without its decode cache.
 pub struct Core {
+    /// Integer registers.
     pub x: [u64; 32],
+    /// Floating-point registers.
     pub f: [u64; 32],
+    /// Address of the next instruction.
     pub pc: u64,
+    /// The privileged state.
     pub state: State,
+    /// What the hart can do.
     pub config: Config,
+    /// Guest memory.
     pub ram: Ram,
+    /// The devices.
     pub bus: Arc<Bus>,
+    /// The timebase.
     pub clock: Arc<Clock>,
+    /// The wires.
     pub pins: Arc<HartPins>,
     /// Translated data addresses.
     pub data: Contexts<DataTable>,
     /// Translated instruction addresses.
     pub code: Contexts<JumpTable>,
-    /// RAM offset that LR reserved.
-    pub reservation: Option<u64>,
+    /// Host address that LR reserved, or [`NOT_RESERVED`].
+    pub reservation: u64,
     /// Why an instruction was left.
     pub trap: Option<Trap>,
     /// Why the hart stops.
@@ -58,6 +81,8 @@ pub struct Core {
     pub sbi_timer: u64,
     /// Whether targets of jumps must be multiples of four.
     pub aligned_jumps: bool,
+    /// What generated code keeps here.
+    pub generated: Generated,
 }
 
 /// The context of instruction fetches.
@@ -83,6 +108,7 @@ fn key(state: &State, mode: Mode, permits: u8) -> Key {
 }
 
 impl Core {
+    /// A hart after reset.
     pub fn new(config: Config, ram: Ram, bus: Arc<Bus>, clock: Arc<Clock>, pins: Arc<HartPins>) -> Core {
         let state = State::reset(&config);
         let aligned_jumps = !config.has(arch::Extension::Zca);
@@ -98,7 +124,7 @@ impl Core {
             bus,
             clock,
             pins,
-            reservation: None,
+            reservation: NOT_RESERVED,
             trap: None,
             exit: None,
             access_address: 0,
@@ -109,6 +135,7 @@ impl Core {
             sbi: false,
             sbi_timer: u64::MAX,
             aligned_jumps,
+            generated: Generated::default(),
         }
     }
 
@@ -120,7 +147,7 @@ impl Core {
         self.pc = pc;
         self.state = State::reset(&self.config);
         self.state.instret = retired;
-        (self.reservation, self.trap, self.exit) = (None, None, None);
+        (self.reservation, self.trap, self.exit) = (NOT_RESERVED, None, None);
         (self.waiting, self.sbi, self.sbi_timer) = (false, false, u64::MAX);
         self.fence_i = true;
         self.forget(&Fence::All);

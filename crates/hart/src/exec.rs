@@ -23,11 +23,12 @@ pub struct Run<'a, R> {
 }
 
 impl<'a, R: Record> Run<'a, R> {
+    /// An instruction at `pc`, seen by `record`.
     pub fn new(core: &'a mut Core, record: &'a mut R, pc: u64) -> Self {
         Run { core, record, pc, next: pc, retired: 0 }
     }
 
-    /// Goes to the instruction of `len` bytes at `pc`.
+    /// Goes to the instruction of `len` bytes at `pc`, before which `retired` have retired.
     #[inline(always)]
     pub fn place(&mut self, pc: u64, len: u8, retired: u64) {
         self.pc = pc;
@@ -46,10 +47,12 @@ impl<'a, R: Record> Run<'a, R> {
         self.next
     }
 
+    /// The instruction, with these bits, begins.
     pub fn begin(&mut self, raw: u32) {
         self.record.begin(self.core.state.mode, self.pc, raw);
     }
 
+    /// It retired.
     pub fn end(&mut self) {
         self.record.end();
     }
@@ -91,6 +94,7 @@ impl<'a, R: Record> Run<'a, R> {
     fn apply(&mut self, effects: Effects) {
         if effects.has(Effects::PROTECTION) {
             self.core.forget(&Fence::All);
+            self.core.look = true;
         }
         if effects.has(Effects::TRANSLATION) {
             self.core.select();
@@ -146,7 +150,7 @@ impl<R: Record> Exec for Run<'_, R> {
     #[inline(always)]
     fn load(&mut self, width: Width, address: X64) -> Value<Self> {
         let (va, bytes) = (address.0, width.bytes());
-        let value = match self.core.data.active.read(va, bytes) {
+        let value = match self.core.readable(va, bytes) {
             Some(offset) => read_ram(&self.core.ram, offset, bytes),
             None => None,
         };
@@ -163,7 +167,7 @@ impl<R: Record> Exec for Run<'_, R> {
     #[inline(always)]
     fn store(&mut self, width: Width, address: X64, value: X64) -> Out<Self> {
         let (va, bytes) = (address.0, width.bytes());
-        let written = match self.core.data.active.write(va, bytes) {
+        let written = match self.core.writable(va, bytes) {
             Some(offset) => write_ram(&self.core.ram, offset, bytes, value.0),
             None => None,
         };

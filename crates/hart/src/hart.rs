@@ -9,7 +9,7 @@ use privileged::{Cause, Config, State, tinst};
 use vcpu::{Clock, Exit, HartPins, Reg, Vcpu};
 
 use crate::blocks::Blocks;
-use crate::core::{Core, Stop};
+use crate::core::{Core, NOT_RESERVED, Stop};
 use crate::exec::Run;
 use crate::record::Record;
 
@@ -42,7 +42,8 @@ pub enum Step {
 
 /// One RISC-V hart, interpreted.
 pub struct Hart {
-    pub(crate) core: Core,
+    /// What instructions work on.
+    pub core: Core,
     pub(crate) blocks: Blocks,
     alone: bool,
 }
@@ -50,20 +51,27 @@ pub struct Hart {
 /// Instructions between two looks at wires, kicks and time: about ten microseconds.
 const POLL: u64 = 4096;
 
-/// How a block ended.
-enum Ended {
+/// How a block or an instruction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
     /// All of it retired.
     Retired,
+    /// It took this trap.
     Trapped(Cause),
+    /// It was not executed: [`Core::exit`] says why.
     Stopped,
 }
 
 /// An instruction in its place, as far as traps need it.
-#[derive(Clone, Copy)]
-pub(crate) struct At {
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    /// What it does.
     pub insn: Insn,
+    /// Its address.
     pub pc: u64,
+    /// Its bits as fetched.
     pub raw: u32,
+    /// Their number in bytes.
     pub len: u8,
 }
 
@@ -103,20 +111,25 @@ impl Hart {
 
     /// Runs for about `budget` instructions, watched.
     pub(crate) fn drive<R: Record>(&mut self, budget: u64, record: &mut R) -> Exit {
+        self.drive_by(budget, POLL, |hart, poll| hart.blocks_until(poll, record))
+    }
+
+    /// Runs for about `budget` instructions, and looks at wires, kicks and time every `interval`. `execute` executes
+    /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`], [`Core::exit`]).
+    pub fn drive_by(&mut self, budget: u64, interval: u64, mut execute: impl FnMut(&mut Hart, u64)) -> Exit {
         let end = self.core.work().saturating_add(budget);
         self.core.pins.take_attention();
         if !self.alone {
-            self.core.reservation = None;
+            self.core.reservation = NOT_RESERVED;
         }
         loop {
             self.core.refresh();
-            self.fence_instructions();
             if let Some(exit) = self.wait() {
                 return exit;
             }
             self.interrupt();
-            let poll = end.min(self.core.work().saturating_add(POLL));
-            self.blocks_until(poll, record);
+            let poll = end.min(self.core.work().saturating_add(interval));
+            execute(self, poll);
             if let Some(exit) = self.core.exit.take() {
                 return exit;
             }
@@ -139,7 +152,7 @@ impl Hart {
     }
 
     /// Takes the interrupt that is due, if any.
-    fn interrupt(&mut self) -> Option<Cause> {
+    pub fn interrupt(&mut self) -> Option<Cause> {
         self.core.look = false;
         let (interrupt, _) = privileged::next_interrupt(&self.core.state, &self.core.config)?;
         let cause = Cause::Interrupt(interrupt);
@@ -150,6 +163,7 @@ impl Hart {
 
     /// Executes blocks until so much [`Core::work`] is done, or something wants a look.
     fn blocks_until<R: Record>(&mut self, poll: u64, record: &mut R) {
+        self.fence_instructions();
         while self.core.work() < poll && self.core.exit.is_none() && !self.core.waiting {
             if self.core.look {
                 self.interrupt();
@@ -161,9 +175,9 @@ impl Hart {
     /// Executes the block at `pc`.
     #[inline(always)]
     fn block<R: Record>(&mut self, record: &mut R) {
-        let known = self.core.code.active.get(self.core.pc).filter(|&number| self.blocks.get(number).is_some());
+        let known = self.core.code.active.get(self.core.pc).filter(|&number| self.blocks.get(number as u32).is_some());
         match known.or_else(|| self.find()) {
-            Some(number) => self.run_block(number, record),
+            Some(number) => self.run_block(number as u32, record),
             None => {
                 self.single(record);
             }
@@ -173,13 +187,13 @@ impl Hart {
     /// Finds the block at `pc` by its physical address, and enters it into the jump table. `None`: there can be no
     /// block, as the instruction crosses pages, is not in RAM, or cannot be fetched at all.
     #[cold]
-    fn find(&mut self) -> Option<u32> {
+    fn find(&mut self) -> Option<u64> {
         if self.blocks.is_full() {
             self.blocks.clear();
             self.core.code.fence(&crate::contexts::Fence::All);
         }
         let offset = self.core.fetch_offset()?;
-        let number = self.blocks.at(offset, &self.core.ram, &self.core.config.isa)?;
+        let number = self.blocks.at(offset, &self.core.ram, &self.core.config.isa)?.into();
         self.core.code.active.enter(self.core.pc, number);
         Some(number)
     }
@@ -212,7 +226,7 @@ impl Hart {
 
     /// Fetches and executes one instruction, wherever it is.
     #[cold]
-    fn single<R: Record>(&mut self, record: &mut R) -> Ended {
+    pub fn single<R: Record>(&mut self, record: &mut R) -> Ended {
         let pc = self.core.pc;
         let at = match self.core.fetch() {
             Ok(at) => at,
@@ -247,7 +261,7 @@ impl Hart {
 
     /// An instruction was left: takes its trap, or stops in front of it.
     #[cold]
-    fn leave(&mut self, stop: Stop, at: At) -> Ended {
+    pub fn leave(&mut self, stop: Stop, at: At) -> Ended {
         self.core.pc = at.pc;
         match (stop, self.core.trap.take()) {
             (Stop::Trap, Some(trap)) => {

@@ -1,8 +1,9 @@
 //! The data TLB and the jump cache: the tables that a context owns.
 //!
-//! Both are direct-mapped. A [`DataTable`] maps virtual pages of RAM to byte offsets in RAM, with separate tags for
+//! Both are direct-mapped. A [`DataTable`] maps virtual pages of RAM to addresses of the host, with separate tags for
 //! reading and writing; device pages and pages whose PMP verdict differs within the page are never entered. A
-//! [`JumpTable`] maps virtual instruction addresses to decoded blocks.
+//! [`JumpTable`] maps virtual instruction addresses to what the engine executes there. Their layout is fixed, for
+//! generated code reads them.
 
 use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 
@@ -10,26 +11,32 @@ use crate::contexts::Table;
 
 /// No page has this tag: bits below the page number are never all set in one.
 const NO_PAGE: u64 = u64::MAX;
-const DATA_ENTRIES: usize = 512;
-const JUMP_ENTRIES: usize = 4096;
+/// Entries of a [`DataTable`].
+pub const DATA_ENTRIES: usize = 512;
+/// Entries of a [`JumpTable`].
+pub const JUMP_ENTRIES: usize = 4096;
 const CODE_PAGES: usize = 256;
 
 /// One page.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct DataEntry {
-    read: u64,
-    write: u64,
-    /// RAM offset minus virtual address.
-    addend: u64,
+    /// Its first virtual address, if it may be read.
+    pub read: u64,
+    /// Its first virtual address, if it may be written.
+    pub write: u64,
+    /// Address on the host minus virtual address.
+    pub addend: u64,
     /// Log2 of the size of the page this was cut from.
-    page_bits: u32,
+    page_bits: u64,
 }
 
 const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, page_bits: 0 };
 
 /// Pages of RAM by virtual address.
 pub struct DataTable {
-    entries: Box<[DataEntry; DATA_ENTRIES]>,
+    /// By page number, modulo their count.
+    pub entries: Box<[DataEntry; DATA_ENTRIES]>,
     used: bool,
 }
 
@@ -52,27 +59,31 @@ fn data_index(va: u64) -> usize {
 }
 
 impl DataTable {
-    /// RAM offset of an aligned read of `bytes` at `va`.
+    /// Host address of an aligned read of `bytes` at `va`.
     #[inline(always)]
     pub fn read(&self, va: u64, bytes: u64) -> Option<u64> {
         let entry = &self.entries[data_index(va)];
         (entry.read == tag(va, bytes)).then_some(va.wrapping_add(entry.addend))
     }
 
-    /// RAM offset of an aligned write of `bytes` at `va`.
+    /// Host address of an aligned write of `bytes` at `va`.
     #[inline(always)]
     pub fn write(&self, va: u64, bytes: u64) -> Option<u64> {
         let entry = &self.entries[data_index(va)];
         (entry.write == tag(va, bytes)).then_some(va.wrapping_add(entry.addend))
     }
 
-    /// Enters the page of `va`, whose first byte is at RAM offset `page`.
+    /// Enters the page of `va`, whose first byte is at host address `page`.
     pub fn enter(&mut self, va: u64, page: u64, page_bits: u32, readable: bool, writable: bool) {
         let start = va & !(PAGE_BYTES - 1);
         let allow = |yes| if yes { start } else { NO_PAGE };
         self.used = true;
-        self.entries[data_index(va)] =
-            DataEntry { read: allow(readable), write: allow(writable), addend: page.wrapping_sub(start), page_bits };
+        self.entries[data_index(va)] = DataEntry {
+            read: allow(readable),
+            write: allow(writable),
+            addend: page.wrapping_sub(start),
+            page_bits: page_bits.into(),
+        };
     }
 }
 
@@ -94,14 +105,18 @@ impl Table for DataTable {
     }
 }
 
+/// An instruction that something can be executed for.
 #[derive(Clone, Copy)]
-struct JumpEntry {
-    va: u64,
-    block: u32,
+#[repr(C)]
+pub struct JumpEntry {
+    /// Its virtual address.
+    pub va: u64,
+    /// What the engine made of it: the number of a decoded block, or the address of translated code.
+    pub target: u64,
 }
 
 /// No instruction is at an odd address.
-const NO_JUMP: JumpEntry = JumpEntry { va: NO_PAGE, block: 0 };
+const NO_JUMP: JumpEntry = JumpEntry { va: NO_PAGE, target: 0 };
 
 /// A page that may be fetched from.
 #[derive(Clone, Copy)]
@@ -113,13 +128,16 @@ struct CodePage {
 
 const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0 };
 
-/// Instructions by virtual address: decoded blocks, and behind them the pages of RAM that they are in.
+/// Instructions by virtual address: what is executed for them, and behind it the pages of RAM that they are in.
 pub struct JumpTable {
-    entries: Box<[JumpEntry; JUMP_ENTRIES]>,
+    /// By address in halfwords, modulo their count.
+    pub entries: Box<[JumpEntry; JUMP_ENTRIES]>,
     pages: Box<[CodePage; CODE_PAGES]>,
     /// Log2 of the largest page that something was cut from.
     largest_bits: u32,
     used: bool,
+    /// The targets are to be forgotten before the table is used again.
+    expired: bool,
 }
 
 impl Default for JumpTable {
@@ -129,6 +147,7 @@ impl Default for JumpTable {
             pages: Box::new([NO_CODE; CODE_PAGES]),
             largest_bits: 0,
             used: false,
+            expired: false,
         }
     }
 }
@@ -143,16 +162,29 @@ fn page_index(va: u64) -> usize {
 }
 
 impl JumpTable {
-    /// The block at `va`.
+    /// What is executed at `va`.
     #[inline(always)]
-    pub fn get(&self, va: u64) -> Option<u32> {
+    pub fn get(&self, va: u64) -> Option<u64> {
         let entry = &self.entries[jump_index(va)];
-        (entry.va == va).then_some(entry.block)
+        (entry.va == va).then_some(entry.target)
     }
 
-    /// Enters a block, whose page has been entered.
-    pub fn enter(&mut self, va: u64, block: u32) {
-        self.entries[jump_index(va)] = JumpEntry { va, block };
+    /// Enters what is executed at `va`, whose page has been entered.
+    pub fn enter(&mut self, va: u64, target: u64) {
+        self.entries[jump_index(va)] = JumpEntry { va, target };
+    }
+
+    /// Forgets what is executed, not where the pages are.
+    pub fn clear_targets(&mut self) {
+        if self.used {
+            self.entries.fill(NO_JUMP);
+        }
+        self.expired = false;
+    }
+
+    /// [`JumpTable::clear_targets`], put off until the table is used again.
+    pub fn expire_targets(&mut self) {
+        self.expired = true;
     }
 
     /// RAM offset of the instruction at `va`.
@@ -177,6 +209,12 @@ impl Table for JumpTable {
             self.pages.fill(NO_CODE);
             self.used = false;
             self.largest_bits = 0;
+        }
+    }
+
+    fn activate(&mut self) {
+        if self.expired {
+            self.clear_targets();
         }
     }
 

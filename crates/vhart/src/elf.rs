@@ -56,7 +56,8 @@ fn config(options: &ElfOptions) -> MachineConfig {
 fn engine(options: &ElfOptions, log: &CommitLog) -> Result<Box<dyn Engine>> {
     match (options.machine.engine, &options.commit_log) {
         (cli::Engine::Kvm, _) => bail!("engine kvm has no M-mode, in which bare-metal programs start"),
-        (cli::Engine::Interp, Some(_)) => Ok(engine::logged(log.clone())),
+        // the log is the interpreter's: it sees every instruction
+        (_, Some(_)) => Ok(engine::logged(log.clone())),
         (choice, None) => Ok(engine::of(choice)),
     }
 }

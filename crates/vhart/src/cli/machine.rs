@@ -14,11 +14,18 @@ const LIMITS: &str = "Limits and reports";
 /// What executes the harts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
-    /// The interpreter: exact, on any computer
+    /// The translator: makes code of the host from the guest's; on x86-64 computers
     #[value(alias = "tcg")]
+    Jit,
+    /// The interpreter: the reference, on any computer
     Interp,
     /// /dev/kvm of a RISC-V Linux host
     Kvm,
+}
+
+impl Engine {
+    /// What this computer does best.
+    pub const DEFAULT: Engine = if cfg!(all(target_arch = "x86_64", unix)) { Engine::Jit } else { Engine::Interp };
 }
 
 /// The machine itself.
@@ -41,7 +48,7 @@ pub struct MachineOptions {
     pub isa: Option<Isa>,
 
     /// What executes the harts
-    #[arg(long, visible_alias = "accel", value_enum, default_value_t = Engine::Interp, help_heading = MACHINE)]
+    #[arg(long, visible_alias = "accel", value_enum, default_value_t = Engine::DEFAULT, help_heading = MACHINE)]
     pub engine: Engine,
 
     /// Give up after this time, for example 90s or 5m; exit status 124

@@ -128,7 +128,7 @@ mod tests {
         let options = parse("Image").unwrap();
         assert_eq!(options.kernel().unwrap().to_str(), Some("Image"));
         assert_eq!((options.machine.harts, options.machine.memory), (1, 512 << 20));
-        assert_eq!((options.machine.engine, options.firmware), (Engine::Interp, Firmware::Builtin));
+        assert_eq!((options.machine.engine, options.firmware), (Engine::DEFAULT, Firmware::Builtin));
         assert!(options.net.is_none() && options.disks.is_empty());
     }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use board::{Cpu, Engine, HartSet, Harts, Modes, Parts};
-use hart::{Hart, HartParts, Recorded};
+use hart::{Hart, Recorded};
 use vcpu::FullHart;
 
 use crate::commit_log::CommitLog;
@@ -34,19 +34,8 @@ impl Engine for Interp {
     }
 
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
-        let alone = parts.pins.len() == 1;
-        let make = |(id, pins): (usize, &std::sync::Arc<vcpu::HartPins>)| {
-            let hart = Hart::new(HartParts {
-                config: privileged::Config::new(parts.isa, id as u64),
-                ram: parts.ram.clone(),
-                bus: parts.bus.clone(),
-                clock: parts.clock.clone(),
-                pins: pins.clone(),
-                alone,
-            });
-            self.watched(hart, id)
-        };
-        let harts = HartSet::Full(parts.pins.iter().enumerate().map(make).collect());
+        let make = |(id, parts)| self.watched(Hart::new(parts), id);
+        let harts = HartSet::Full(super::parts_of(&parts).enumerate().map(make).collect());
         Ok(Harts { harts, cpu: Cpu::of_isa(parts.isa) })
     }
 }

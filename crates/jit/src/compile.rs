@@ -1,0 +1,262 @@
+//! The translator's instance of the texts: what an instruction does becomes code.
+//!
+//! A register write waits for the end of the instruction, so every tree still reads the values from before it.
+//! An operation that the back end does not do answers [`Unfit`], and the instruction goes through the interpreter.
+
+use fp::{Fmt, Op as FpOp};
+use semantics::{AmoOp, CboOp, Exec, Order, Out, Value, Width};
+
+use crate::expr::{Condition, Expr, Heap, N, Node};
+use crate::x64::Emitter;
+
+/// The instruction is not translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfit;
+
+/// How an instruction ends a block.
+#[derive(Clone, Copy)]
+pub enum Leaves<'a> {
+    /// It does not.
+    Not,
+    /// A branch to this address where the condition holds.
+    Branch(N<'a>, u64),
+    /// A jump to this address.
+    To(u64),
+    /// A jump to the target that the emitter keeps.
+    Kept,
+}
+
+/// A register to be written at the instruction's end.
+#[derive(Clone, Copy)]
+enum Write<'a> {
+    X(u8, N<'a>),
+    F(u8, N<'a>),
+}
+
+/// What is known while a block is compiled.
+pub struct Compiler<'a> {
+    /// The back end.
+    pub emitter: Emitter,
+    heap: &'a Heap,
+    /// Whether misaligned accesses are done rather than trapped.
+    misaligned: bool,
+    /// Whether jumps need targets that are multiples of four.
+    aligned_jumps: bool,
+    pc: u64,
+    next: u64,
+    /// Values of integer registers that a block has written with constants.
+    known: [Option<i64>; 32],
+    /// Whether the block has checked that floating point may run.
+    fp_checked: bool,
+    /// Whether this instruction does the check.
+    fp_checks: bool,
+    write: Option<Write<'a>>,
+    leaves: Leaves<'a>,
+}
+
+impl<'a> Compiler<'a> {
+    /// A compiler on this back end.
+    pub fn new(emitter: Emitter, heap: &'a Heap, misaligned: bool, aligned_jumps: bool) -> Self {
+        Compiler {
+            emitter,
+            heap,
+            misaligned,
+            aligned_jumps,
+            pc: 0,
+            next: 0,
+            known: [None; 32],
+            fp_checked: false,
+            fp_checks: false,
+            write: None,
+            leaves: Leaves::Not,
+        }
+    }
+
+    /// At the start of a block nothing is known.
+    pub fn open_block(&mut self) {
+        self.known = [None; 32];
+        self.fp_checked = false;
+    }
+
+    /// After an instruction that was interpreted in the middle of a block, what it may have changed is not known.
+    pub fn interpreted(&mut self, insn: &arch::Insn) {
+        let written = semantics::Footprint::of(insn).x_written;
+        (0..32).filter(|x| written >> x & 1 != 0).for_each(|x| self.known[x] = None);
+        self.fp_checked = false;
+    }
+
+    /// Compiles the instruction at `pc`, which ends at `next`. A detour goes by `site`; answers how it leaves, and
+    /// whether its detour, if taken, must leave the block.
+    ///
+    /// # Errors
+    /// [`Unfit`]: nothing was emitted.
+    pub fn instruction(&mut self, insn: &arch::Insn, pc: u64, next: u64, site: u32) -> Result<Compiled<'a>, Unfit> {
+        let mark = self.emitter.mark();
+        (self.pc, self.next, self.write, self.leaves, self.fp_checks) = (pc, next, None, Leaves::Not, false);
+        let done = match semantics::execute_user(self, insn) {
+            Some(Ok(())) => {
+                self.commit();
+                self.emitter.end_instruction(site)
+            }
+            Some(Err(Unfit)) | None => None,
+        };
+        let Some(detours) = done else {
+            self.emitter.rewind(&mark);
+            return Err(Unfit);
+        };
+        if let Some(Write::X(x, value)) = self.write {
+            self.known[usize::from(x & 31)] = match *value {
+                Node::Const(c) => Some(c),
+                _ => None,
+            };
+        }
+        self.fp_checked |= self.fp_checks;
+        Ok(Compiled { leaves: self.leaves, detours, detour_leaves: self.fp_checks })
+    }
+
+    fn commit(&mut self) {
+        match self.write {
+            Some(Write::X(x, value)) => self.emitter.set_x(x, value),
+            Some(Write::F(f, value)) => self.emitter.set_f(f, value),
+            None => {}
+        }
+    }
+
+    fn leaf(&self, node: Node<'a>) -> Expr<'a> {
+        Expr::leaf(self.heap, node)
+    }
+
+    fn fit(&self, node: Option<Node<'a>>) -> Value<Self> {
+        node.map(|node| self.leaf(node)).ok_or(Unfit)
+    }
+}
+
+/// What came of an instruction.
+pub struct Compiled<'a> {
+    /// How it ends the block.
+    pub leaves: Leaves<'a>,
+    /// Whether it may run through the interpreter.
+    pub detours: bool,
+    /// Whether it must leave the block then: what the rest of the block takes for granted may not hold.
+    pub detour_leaves: bool,
+}
+
+impl<'a> Exec for Compiler<'a> {
+    type W = Expr<'a>;
+    type Exit = Unfit;
+
+    fn imm(&self, value: i64) -> Expr<'a> {
+        self.leaf(Node::Const(value))
+    }
+    fn pc(&self) -> Expr<'a> {
+        self.leaf(Node::Const(self.pc as i64))
+    }
+    fn next_pc(&self) -> Expr<'a> {
+        self.leaf(Node::Const(self.next as i64))
+    }
+    fn x(&self, register: u8) -> Expr<'a> {
+        match (register, self.known[usize::from(register & 31)]) {
+            (0, _) => self.imm(0),
+            (_, Some(value)) => self.imm(value),
+            _ => self.leaf(Node::X(register)),
+        }
+    }
+    fn f(&self, register: u8) -> Expr<'a> {
+        self.leaf(Node::F(register))
+    }
+    fn set_x(&mut self, register: u8, value: Expr<'a>) {
+        if register != 0 {
+            // only amocas.q writes two, and is unfit before
+            debug_assert!(self.write.is_none(), "one register is written");
+            self.write = Some(Write::X(register, value.node));
+        }
+    }
+    fn set_f(&mut self, register: u8, value: Expr<'a>) {
+        self.write = Some(Write::F(register, value.node));
+    }
+
+    fn load(&mut self, width: Width, address: Expr<'a>) -> Value<Self> {
+        let node = self.emitter.load(width, !self.misaligned, address.node);
+        self.fit(node)
+    }
+    fn store(&mut self, width: Width, address: Expr<'a>, value: Expr<'a>) -> Out<Self> {
+        self.emitter.store(width, !self.misaligned, address.node, value.node).ok_or(Unfit)
+    }
+    fn branch(&mut self, condition: Condition<'a>, target: Expr<'a>) -> Out<Self> {
+        let Node::Const(target) = *target.node else { return Err(Unfit) };
+        if self.aligned_jumps && target & 2 != 0 {
+            return Err(Unfit);
+        }
+        self.leaves = match *condition.0.node {
+            Node::Const(0) => Leaves::To(self.next),
+            Node::Const(_) => Leaves::To(target as u64),
+            _ => Leaves::Branch(condition.0.node, target as u64),
+        };
+        Ok(())
+    }
+    fn jump(&mut self, target: Expr<'a>) -> Out<Self> {
+        if self.aligned_jumps {
+            return Err(Unfit);
+        }
+        match *target.node {
+            Node::Const(target) => self.leaves = Leaves::To(target as u64),
+            _ => {
+                self.emitter.keep_target(target.node);
+                self.leaves = Leaves::Kept;
+            }
+        }
+        Ok(())
+    }
+
+    fn amo(&mut self, width: Width, op: AmoOp, _order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {
+        let node = self.emitter.amo(width, op, address.node, value.node);
+        self.fit(node)
+    }
+    fn amocas(
+        &mut self,
+        width: Width,
+        _order: Order,
+        address: Expr<'a>,
+        expected: [Expr<'a>; 2],
+        desired: [Expr<'a>; 2],
+    ) -> Result<[Expr<'a>; 2], Unfit> {
+        let node = self.emitter.compare_and_swap(width, address.node, expected[0].node, desired[0].node);
+        Ok([self.fit(node)?, self.imm(0)])
+    }
+    fn reserve(&mut self, width: Width, _order: Order, address: Expr<'a>) -> Value<Self> {
+        let node = self.emitter.reserve(width, address.node);
+        self.fit(node)
+    }
+    fn conditional(&mut self, width: Width, _order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {
+        let node = self.emitter.conditional(width, address.node, value.node);
+        self.fit(node)
+    }
+    fn fence(&mut self, _fm: u8, pred: u8, succ: u8) -> Out<Self> {
+        const W_OR_O: u8 = 0b0101;
+        const R_OR_I: u8 = 0b1010;
+        self.emitter.fence(pred & W_OR_O != 0 && succ & R_OR_I != 0);
+        Ok(())
+    }
+    fn cbo_zero(&mut self, _address: Expr<'a>) -> Out<Self> {
+        Err(Unfit)
+    }
+    fn cbo_maint(&mut self, _op: CboOp, _address: Expr<'a>) -> Out<Self> {
+        Err(Unfit)
+    }
+
+    fn fp_enabled(&mut self) -> Out<Self> {
+        if !self.fp_checked {
+            self.emitter.check_fp();
+            self.fp_checks = true;
+        }
+        Ok(())
+    }
+    fn fp(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [Expr<'a>; 3]) -> Value<Self> {
+        let node = self.emitter.fp(op, fmt, rm, operands.map(|e| e.node));
+        self.fit(node)
+    }
+
+    fn illegal(&mut self) -> Unfit {
+        Unfit
+    }
+}

@@ -1,0 +1,267 @@
+//! The hart: generated code between the same traps, interrupts and looks at the wires as the interpreter's.
+
+use std::sync::Arc;
+
+use hart::engine::{Core, Ended, Run};
+use hart::{Hart, HartParts};
+use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Vcpu};
+
+use crate::memory::CodeMemory;
+use crate::translator::{Counters, MAX_INSNS, ROOM, Translator};
+use crate::x64::{self, Enter, Helpers};
+
+/// Instructions between two looks at wires, kicks and time: some ten microseconds.
+const POLL: u64 = 16384;
+
+/// Why there is no such hart.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host's processor is too old.
+    #[error("engine jit needs a processor with {0}; choose --engine interp")]
+    Host(String),
+    /// The host gave no memory for code.
+    #[error("cannot map memory for generated code: {0}; choose --engine interp")]
+    Memory(std::io::Error),
+}
+
+/// What a hart is made of.
+pub struct JitParts {
+    /// All but its way of executing.
+    pub hart: HartParts,
+    /// Bytes of code kept at most; `None` is as much as there is. For tests of what happens when it is full.
+    pub code_bytes: Option<usize>,
+}
+
+/// One RISC-V hart, translated.
+pub struct JitHart {
+    hart: Hart,
+    translator: Translator,
+}
+
+/// What generated code gives back to the helpers.
+struct Context {
+    hart: *mut Hart,
+    translator: *mut Translator,
+}
+
+/// Answers of helpers that are not addresses of code.
+const GO_ON: u64 = 0;
+const LEAVE: u64 = 1;
+
+impl JitHart {
+    /// A hart after reset, in M-mode at address 0.
+    ///
+    /// # Errors
+    /// The host lacks something.
+    pub fn new(parts: JitParts) -> Result<JitHart, Error> {
+        x64::check_host().map_err(Error::Host)?;
+        let limit = parts.code_bytes.map(|bytes| bytes.max(2 * ROOM));
+        let memory = CodeMemory::new(limit).map_err(|errno| Error::Memory(errno.into()))?;
+        let helpers = Helpers { interpret, find, link };
+        Ok(JitHart { hart: Hart::new(parts.hart), translator: Translator::new(memory, &helpers) })
+    }
+
+    /// What the translator did so far.
+    pub fn counters(&self) -> Counters {
+        self.translator.counters()
+    }
+
+    /// The hart without its way of executing.
+    pub fn hart(&self) -> &Hart {
+        &self.hart
+    }
+
+    /// The hart without its way of executing, to be changed by tests and debuggers.
+    pub fn hart_mut(&mut self) -> &mut Hart {
+        &mut self.hart
+    }
+}
+
+/// Executes until so much work is done, or something wants a look.
+fn execute(hart: &mut Hart, translator: &mut Translator, poll: u64) {
+    while hart.core.work() < poll && hart.core.exit.is_none() && !hart.core.waiting {
+        // a block that does not fit does not run: with room for one more than is wanted, what is wanted gets done
+        hart.core.generated.deadline = poll.saturating_add(MAX_INSNS.into());
+        let Some(code) = go(hart, translator) else { continue };
+        let rbp = std::ptr::from_mut(&mut hart.core.x).cast::<u8>().wrapping_add(x64::BIAS);
+        let mut context = Context { hart, translator };
+        // SAFETY: `enter` is code that `Stubs::generate` made for this signature, `code` an entry that the translator
+        // made for the hart's state, and both stay where they are while `context` lives. Generated code reaches the hart
+        // only through these pointers; no reference to it is in use until it returns.
+        unsafe {
+            let enter: Enter = std::mem::transmute((*context.translator).stubs().enter as usize);
+            enter(std::ptr::from_mut(&mut context).cast(), rbp.cast(), code);
+        }
+        fold_flags(&mut hart.core);
+        settle_count(&mut hart.core, 0);
+    }
+}
+
+/// `instret`, as generated code has counted it, with `undone` instructions of the block still to come.
+fn settle_count(core: &mut Core, undone: u8) {
+    let left = (core.generated.left as u64).wrapping_add(undone.into());
+    core.state.instret = core.generated.deadline.wrapping_sub(core.traps).wrapping_sub(left);
+}
+
+/// Takes what is due between instructions, and finds the code to go on with. `None`: generated code is to be left.
+fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
+    loop {
+        if std::mem::take(&mut hart.core.fence_i) {
+            translator.fence(&mut hart.core);
+        }
+        if hart.core.exit.is_some() || hart.core.waiting {
+            break;
+        }
+        if hart.core.look {
+            hart.interrupt();
+        }
+        if hart.core.work() >= hart.core.generated.deadline {
+            break;
+        }
+        if let Some(code) = translator.find(&mut hart.core) {
+            prepare(&mut hart.core);
+            return Some(code);
+        }
+        if hart.single(&mut ()) == Ended::Stopped {
+            break;
+        }
+    }
+    prepare(&mut hart.core);
+    None
+}
+
+/// Brings what generated code keeps beside the registers up to date.
+fn prepare(core: &mut Core) {
+    let state = &core.state;
+    let dirty = |status: u64| status & arch::csr::status::FS == arch::csr::status::FS;
+    core.generated.fp_ready =
+        dirty(state.mstatus) && (!state.mode.virt || dirty(state.vsstatus)) && state.frm == fp::Rounding::Rne as u8;
+    core.generated.left = core.generated.deadline.wrapping_sub(core.work()) as i64;
+}
+
+/// The hart and the translator of a context.
+///
+/// # Safety
+/// `context` is what [`execute`] gave to the generated code that calls, and nothing else refers to the two.
+unsafe fn parts<'a>(context: *mut ()) -> (&'a mut Hart, &'a mut Translator) {
+    let context = context.cast::<Context>();
+    // SAFETY: as the caller promises; the pointers were made from exclusive references that are not used meanwhile.
+    unsafe { (&mut *(*context).hart, &mut *(*context).translator) }
+}
+
+/// Runs an instruction through the interpreter.
+unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
+    // SAFETY: generated code passes the context it was entered with.
+    let (hart, translator) = unsafe { parts(context) };
+    let Some(site) = translator.site(site) else { return LEAVE };
+    fold_flags(&mut hart.core);
+    settle_count(&mut hart.core, site.left);
+    let retired = hart.core.state.instret;
+    let at = site.at;
+    let mut record = ();
+    let mut run = Run::new(&mut hart.core, &mut record, at.pc);
+    run.place(at.pc, at.len, retired);
+    match semantics::execute(&mut run, &at.insn) {
+        Ok(()) => {
+            let next = run.next();
+            let core = &mut hart.core;
+            if !site.leaves && !core.look && !core.fence_i && core.exit.is_none() {
+                let left = core.generated.left;
+                prepare(core);
+                core.generated.left = left;
+                return GO_ON;
+            }
+            core.pc = next;
+            core.state.instret = retired.wrapping_add(1);
+        }
+        Err(stop) => {
+            hart.leave(stop, at);
+        }
+    }
+    go(hart, translator).unwrap_or(LEAVE)
+}
+
+/// Finds code for the hart's pc.
+unsafe extern "sysv64" fn find(context: *mut (), _: u64) -> u64 {
+    // SAFETY: as in `interpret`.
+    let (hart, translator) = unsafe { parts(context) };
+    settle_count(&mut hart.core, 0);
+    go(hart, translator).unwrap_or(LEAVE)
+}
+
+/// Finds code for a jump within a page, and lets it go there from now on.
+unsafe extern "sysv64" fn link(context: *mut (), site: u64) -> u64 {
+    // SAFETY: as in `interpret`.
+    let (hart, translator) = unsafe { parts(context) };
+    let Some(link) = translator.link(site) else { return LEAVE };
+    settle_count(&mut hart.core, 0);
+    hart.core.pc = link.target;
+    let flushes = translator.counters().flushes;
+    if let Some(code) = translator.find(&mut hart.core) {
+        translator.patch(link, code, flushes);
+    }
+    go(hart, translator).unwrap_or(LEAVE)
+}
+
+/// The exception flags of MXCSR.
+const EXCEPTIONS: u32 = 0x3f;
+/// MXCSR as a program finds it: all exceptions masked, to nearest, no flags.
+const MXCSR: u32 = 0x1f80;
+
+/// Moves the flags that generated code has raised from MXCSR to `fflags`.
+fn fold_flags(core: &mut Core) {
+    let mut mxcsr = 0u32;
+    // SAFETY: stores a register to a variable.
+    unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack, preserves_flags)) };
+    if mxcsr & EXCEPTIONS == 0 {
+        return;
+    }
+    let flag = |bit: u32, flag: fp::Flags| if mxcsr >> bit & 1 != 0 { flag.0 } else { 0 };
+    core.state.fflags |= flag(0, fp::Flags::NV)
+        | flag(2, fp::Flags::DZ)
+        | flag(3, fp::Flags::OF)
+        | flag(4, fp::Flags::UF)
+        | flag(5, fp::Flags::NX);
+    // SAFETY: the value is the default, which this thread had before.
+    unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &MXCSR, options(nostack, preserves_flags)) };
+}
+
+impl Vcpu for JitHart {
+    fn run(&mut self, budget: u64) -> Exit {
+        let translator = &mut self.translator;
+        self.hart.drive_by(budget, POLL, |hart, poll| execute(hart, translator, poll))
+    }
+    fn reg(&self, reg: Reg) -> u64 {
+        self.hart.reg(reg)
+    }
+    fn set_reg(&mut self, reg: Reg, value: u64) {
+        self.hart.set_reg(reg, value);
+    }
+    fn instret(&self) -> Option<u64> {
+        self.hart.instret()
+    }
+    fn pins(&self) -> Arc<HartPins> {
+        self.hart.pins()
+    }
+}
+
+impl FullHart for JitHart {
+    fn reset_machine(&mut self, pc: u64) {
+        self.hart.reset_machine(pc);
+    }
+    fn enter_supervisor(&mut self, pc: u64) {
+        self.hart.enter_supervisor(pc);
+    }
+    fn fence(&mut self, fence: Fence) {
+        self.hart.fence(fence);
+    }
+    fn set_supervisor_timer(&mut self, deadline: u64) {
+        self.hart.set_supervisor_timer(deadline);
+    }
+    fn vmid(&self) -> u16 {
+        self.hart.vmid()
+    }
+    fn set_counter(&mut self, counter: u32, value: u64) {
+        self.hart.set_counter(counter, value);
+    }
+}

@@ -1,0 +1,458 @@
+//! The translator: finds code for an address, or makes it.
+//!
+//! Code is keyed by virtual address (links and `auipc` are constants in it) and by offset in RAM, not by privilege, V,
+//! ASID or VMID: data accesses go through whichever table the hart's context has, so code survives every switch. A
+//! block stays within a page. Blocks of one page are linked directly; all else goes through the context's jump table.
+//!
+//! Stores do not touch code: as the manual allows, they reach it with FENCE.I. After one, a page's blocks are compared
+//! with memory before any of them runs again, and made anew if a byte differs. Zifencei: "Stores to instruction memory
+//! ... are not guaranteed to be visible to instruction fetches ... until a FENCE.I instruction is executed."
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use arch::addr::PAGE_BYTES;
+use arch::insn::{Class, Insn};
+use hart::engine::{At, Core, decode, raw_at};
+
+use crate::compile::{Compiled, Compiler, Leaves};
+use crate::expr::Heap;
+use crate::memory::CodeMemory;
+use crate::x64::{Emitter, Exit, Helpers, Stubs};
+
+/// Longest block.
+pub const MAX_INSNS: u8 = 64;
+/// Blocks translated together at most: each is what the one before falls through to.
+const MAX_RUN: usize = 4;
+/// Bytes of source that such a run may span.
+const WINDOW: usize = 1024;
+/// Room that the code of such a run needs at most, hot and cold each.
+pub const ROOM: usize = 64 << 10;
+
+/// An instruction that may run through the interpreter, and what that needs.
+#[derive(Clone, Copy)]
+pub struct Site {
+    /// The instruction.
+    pub at: At,
+    /// Instructions of its block from it to the end, itself included: all count as done already.
+    pub left: u8,
+    /// Whether the block is left after it.
+    pub leaves: bool,
+}
+
+/// A jump within a page that is linked when it is first taken.
+#[derive(Clone, Copy)]
+pub struct LinkSite {
+    /// Where it goes.
+    pub target: u64,
+    /// The address behind its displacement, or 0.
+    pub patch: u64,
+}
+
+/// The bytes that a block was made of.
+struct Source {
+    offset: u64,
+    at: usize,
+    len: u16,
+}
+
+/// The blocks of a page at a virtual address.
+#[derive(Default)]
+struct Unit {
+    generation: u32,
+    sources: Vec<Source>,
+    keys: Vec<Key>,
+}
+
+/// Virtual address and offset in RAM.
+type Key = (u64, u64);
+
+/// What was done, for statistics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Blocks translated.
+    pub blocks: u64,
+    /// Instructions translated.
+    pub instructions: u64,
+    /// Those of them that always run through the interpreter.
+    pub interpreted: u64,
+    /// Times that all code was dropped because the cache was full.
+    pub flushes: u64,
+    /// FENCE.I.
+    pub fences: u64,
+    /// Pages made anew because their bytes had changed.
+    pub changed_pages: u64,
+}
+
+/// Translates for one hart.
+pub struct Translator {
+    memory: CodeMemory,
+    stubs: Stubs,
+    sites: Vec<Site>,
+    links: Vec<LinkSite>,
+    /// Entry addresses.
+    entries: HashMap<Key, u64, BuildHasherDefault<KeyHasher>>,
+    units: HashMap<Key, Unit, BuildHasherDefault<KeyHasher>>,
+    /// All bytes that blocks were made of.
+    bytes: Vec<u8>,
+    generation: u32,
+    heap: Heap,
+    counters: Counters,
+}
+
+impl Translator {
+    /// A translator whose code calls these helpers.
+    pub fn new(mut memory: CodeMemory, helpers: &Helpers) -> Translator {
+        let mut stubs = Stubs::default();
+        if let Some([hot, _]) = memory.place(ROOM) {
+            let mut asm = crate::x64::Asm::new(hot);
+            stubs = Stubs::generate(&mut asm, helpers);
+            memory.put(&asm.code, &[]);
+            memory.keep();
+        }
+        Translator {
+            memory,
+            stubs,
+            sites: Vec::new(),
+            links: Vec::new(),
+            entries: HashMap::default(),
+            units: HashMap::default(),
+            bytes: Vec::new(),
+            generation: 0,
+            heap: Heap::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The code between blocks.
+    pub fn stubs(&self) -> &Stubs {
+        &self.stubs
+    }
+
+    /// A site by its number.
+    pub fn site(&self, number: u64) -> Option<Site> {
+        self.sites.get(number as usize).copied()
+    }
+
+    /// A link by its number.
+    pub fn link(&self, number: u64) -> Option<LinkSite> {
+        self.links.get(number as usize).copied()
+    }
+
+    /// What was done so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Lets the jump of a link go to `code`, unless all was dropped since `flushes` were counted.
+    pub fn patch(&mut self, link: LinkSite, code: u64, flushes: u64) {
+        if link.patch != 0 && flushes == self.counters.flushes {
+            self.memory.patch(link.patch, code);
+        }
+    }
+
+    /// FENCE.I.
+    pub fn fence(&mut self, core: &mut Core) {
+        self.generation = self.generation.wrapping_add(1);
+        self.counters.fences += 1;
+        core.code.clear_targets();
+    }
+
+    /// Drops all code.
+    fn clear(&mut self, core: &mut Core) {
+        self.counters.flushes += 1;
+        self.memory.clear();
+        self.sites.clear();
+        self.links.clear();
+        self.entries.clear();
+        self.units.clear();
+        self.bytes.clear();
+        core.code.clear_targets();
+    }
+
+    /// Code for the hart's pc. `None`: there can be no block, as the instruction crosses pages, is not in RAM, is not
+    /// legal or cannot be fetched at all.
+    pub fn find(&mut self, core: &mut Core) -> Option<u64> {
+        let pc = core.pc;
+        if let Some(code) = core.code.active.get(pc) {
+            return Some(code);
+        }
+        let offset = core.fetch_offset()?;
+        self.validate(pc, offset, core);
+        let code = match self.entries.get(&(pc, offset)) {
+            Some(&code) => code,
+            None => self.translate(core, pc, offset)?,
+        };
+        core.code.active.enter(pc, code);
+        Some(code)
+    }
+
+    /// Compares the page's blocks with memory, if that has not been done since the last FENCE.I.
+    fn validate(&mut self, pc: u64, offset: u64, core: &Core) {
+        let key = page_key(pc, offset);
+        let Some(unit) = self.units.get_mut(&key) else { return };
+        if unit.generation == self.generation {
+            return;
+        }
+        unit.generation = self.generation;
+        let bytes = &self.bytes;
+        let same = |source: &Source| {
+            let mut now = [0; WINDOW];
+            let now = &mut now[..usize::from(source.len)];
+            read(core, source.offset, now) && *now == bytes[source.at..source.at + now.len()]
+        };
+        if !unit.sources.iter().all(same) {
+            self.counters.changed_pages += 1;
+            unit.sources.clear();
+            for key in std::mem::take(&mut unit.keys) {
+                self.entries.remove(&key);
+            }
+        }
+    }
+
+    /// Translates the block at `pc`, which is at `offset` in RAM, and what it falls through to.
+    fn translate(&mut self, core: &mut Core, pc: u64, offset: u64) -> Option<u64> {
+        if self.memory.place(ROOM).is_none() {
+            self.clear(core);
+        }
+        let [hot, cold] = self.memory.place(ROOM)?;
+        let mut window = [0; WINDOW];
+        let len = ((PAGE_BYTES - offset % PAGE_BYTES) as usize).min(WINDOW);
+        let window = &mut window[..len];
+        if !read(core, offset, window) {
+            return None;
+        }
+        let mut heap = std::mem::take(&mut self.heap);
+        heap.reset();
+        let emitter = Emitter::new(hot, cold, self.stubs);
+        let compiler = Compiler::new(emitter, &heap, core.config.misaligned, core.aligned_jumps);
+        let mut run = Run { translator: self, core, compiler, pc, offset, window, fresh: Vec::new(), at: 0 };
+        let done = run.blocks();
+        let (fresh, end) = (std::mem::take(&mut run.fresh), run.at);
+        let finished = run.compiler.emitter.finish();
+        self.heap = heap;
+        if !done || !self.memory.put(&finished.hot.code, &finished.cold.code) {
+            return None;
+        }
+        for link in finished.links {
+            if let Some(site) = self.links.get_mut(link.site as usize) {
+                site.patch = link.patch;
+            }
+        }
+        let source = Source { offset, at: self.bytes.len(), len: end as u16 };
+        self.bytes.extend_from_slice(&window[..end]);
+        self.remember(page_key(pc, offset), source, &fresh);
+        Some(hot)
+    }
+
+    fn remember(&mut self, page: Key, source: Source, fresh: &[(Key, u64)]) {
+        let unit = self.units.entry(page).or_default();
+        unit.generation = self.generation;
+        unit.sources.push(source);
+        for &(key, code) in fresh {
+            self.counters.blocks += 1;
+            unit.keys.push(key);
+            self.entries.insert(key, code);
+        }
+    }
+}
+
+fn page_key(pc: u64, offset: u64) -> Key {
+    (pc / PAGE_BYTES, offset / PAGE_BYTES)
+}
+
+/// Reads RAM in words where it can.
+fn read(core: &Core, offset: u64, into: &mut [u8]) -> bool {
+    let mut at = offset;
+    let (words, rest) = into.as_chunks_mut::<8>();
+    for word in words {
+        let Some(value) = core.ram.load_u64(at) else { return false };
+        *word = value.to_le_bytes();
+        at += 8;
+    }
+    core.ram.read_bytes(at, rest).is_some()
+}
+
+/// A run of blocks in translation.
+struct Run<'t, 'a> {
+    translator: &'t mut Translator,
+    core: &'t Core,
+    compiler: Compiler<'a>,
+    /// Of the first instruction.
+    pc: u64,
+    offset: u64,
+    /// The bytes from there on.
+    window: &'t [u8],
+    /// The blocks of this run.
+    fresh: Vec<(Key, u64)>,
+    /// Offset in the window of the next instruction.
+    at: usize,
+}
+
+/// How a block came to its end.
+enum End {
+    /// Elsewhere: its exit is emitted.
+    Closed,
+    /// What comes next is the block behind.
+    FallsThrough,
+    /// Nothing could be translated.
+    Empty,
+}
+
+impl<'a> Run<'_, 'a> {
+    fn blocks(&mut self) -> bool {
+        for number in 0..MAX_RUN {
+            match self.block(number + 1 == MAX_RUN) {
+                End::Closed => break,
+                End::FallsThrough => {}
+                End::Empty => return number > 0,
+            }
+        }
+        true
+    }
+
+    fn here(&self) -> u64 {
+        self.pc.wrapping_add(self.at as u64)
+    }
+
+    fn fetch(&self) -> Option<At> {
+        let (raw, len) = raw_at(&self.window[self.at..])?;
+        let insn = decode(raw, len, &self.core.config.isa)?;
+        Some(At { insn, pc: self.here(), raw, len })
+    }
+
+    /// Translates a block; `last` when nothing may fall through behind it.
+    fn block(&mut self, last: bool) -> End {
+        let first_site = self.translator.sites.len();
+        let start = self.here();
+        let key = (start, self.offset + self.at as u64);
+        if self.fetch().is_none() {
+            if self.at == 0 {
+                return End::Empty;
+            }
+            // the block before falls through to here
+            let exit = self.exit(start);
+            self.compiler.emitter.go(exit);
+            return End::Closed;
+        }
+        if self.at != 0
+            && let Exit::Code(code) = self.exit(start)
+        {
+            self.compiler.emitter.go(Exit::Code(code));
+            return End::Closed;
+        }
+        self.fresh.push((key, self.compiler.emitter.here()));
+        self.compiler.emitter.open_block(start);
+        self.compiler.open_block();
+        let mut count = 0;
+        let end = loop {
+            let Some(at) = self.fetch() else { break None };
+            self.at += usize::from(at.len);
+            count += 1;
+            if let Some(end) = self.instruction(at, count) {
+                break Some(end);
+            }
+            if count == MAX_INSNS {
+                break None;
+            }
+        };
+        self.translator.counters.instructions += u64::from(count);
+        for site in &mut self.translator.sites[first_site..] {
+            site.left = count + 1 - site.left;
+        }
+        self.close(count, end, last)
+    }
+
+    fn close(&mut self, count: u8, end: Option<Leaves<'a>>, last: bool) -> End {
+        let behind = self.here();
+        match end {
+            Some(Leaves::To(target)) => {
+                let exit = self.exit(target);
+                self.compiler.emitter.close_block(count, exit);
+                End::Closed
+            }
+            Some(Leaves::Kept) => {
+                self.compiler.emitter.close_block(count, Exit::Kept);
+                End::Closed
+            }
+            Some(Leaves::Not) => {
+                self.compiler.emitter.count(count);
+                End::Closed
+            }
+            Some(Leaves::Branch(condition, target)) => {
+                let exit = self.exit(target);
+                self.compiler.emitter.branch(condition, exit);
+                self.go_on(count, behind, last)
+            }
+            None => self.go_on(count, behind, last),
+        }
+    }
+
+    fn go_on(&mut self, count: u8, behind: u64, last: bool) -> End {
+        if last || behind.is_multiple_of(PAGE_BYTES) {
+            let exit = self.exit(behind);
+            self.compiler.emitter.close_block(count, exit);
+            return End::Closed;
+        }
+        self.compiler.emitter.count(count);
+        End::FallsThrough
+    }
+
+    /// Translates one instruction, number `count` of its block; answers how the block ends, if it does.
+    fn instruction(&mut self, at: At, count: u8) -> Option<Leaves<'a>> {
+        let number = self.translator.sites.len() as u32;
+        // a site's `left` is its number in the block, until the block's length is known
+        let site = Site { at, left: count, leaves: false };
+        match self.compiler.instruction(&at.insn, at.pc, self.here(), number) {
+            Ok(Compiled { leaves, detours, detour_leaves }) => {
+                if detours {
+                    self.translator.sites.push(Site { leaves: detour_leaves, ..site });
+                }
+                (!matches!(leaves, Leaves::Not)).then_some(leaves)
+            }
+            Err(_) => {
+                let ends = leaves_block(&at.insn);
+                self.translator.counters.interpreted += 1;
+                self.translator.sites.push(Site { leaves: ends, ..site });
+                self.compiler.emitter.interpret(number);
+                self.compiler.interpreted(&at.insn);
+                ends.then_some(Leaves::Not)
+            }
+        }
+    }
+
+    /// How to go to `target`.
+    fn exit(&mut self, target: u64) -> Exit {
+        if target / PAGE_BYTES != self.pc / PAGE_BYTES {
+            return Exit::Far { pc: target };
+        }
+        let key = (target, (self.offset & !(PAGE_BYTES - 1)) + target % PAGE_BYTES);
+        let fresh = self.fresh.iter().find(|(k, _)| *k == key).map(|&(_, code)| code);
+        if let Some(code) = fresh.or_else(|| self.translator.entries.get(&key).copied()) {
+            return Exit::Code(code);
+        }
+        self.translator.links.push(LinkSite { target, patch: 0 });
+        Exit::Near { site: (self.translator.links.len() - 1) as u32 }
+    }
+}
+
+/// Whether the interpreter's instance of an instruction decides where to go on.
+fn leaves_block(insn: &Insn) -> bool {
+    matches!(insn.class(), Class::Branch | Class::Jump | Class::Sys)
+}
+
+/// Spreads addresses.
+#[derive(Default)]
+pub struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&b| self.write_u64(b.into()));
+    }
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+}

@@ -1,0 +1,133 @@
+//! Atomic memory operations, LR and SC, as locked instructions of the host.
+//!
+//! A locked instruction orders everything before and after it, so `aq` and `rl` ask for nothing more.
+
+use semantics::{AmoOp, Width};
+
+use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm};
+use super::emit::{ALL_FREE, Emitter, Kept};
+use super::memory::Access;
+use super::state::RESERVATION;
+use crate::expr::{N, Node};
+
+const AT: Rm = Rm::M(RCX, 0);
+
+impl Emitter {
+    /// Checks an atomic access; its address on the host is in rcx then.
+    fn atomic(&mut self, write: bool, width: Width, address: N) -> Option<()> {
+        let bytes = super::emit::plain(width)?;
+        let a = self.probe(Access { write, aligned: true, bytes }, address);
+        self.hot.alu(Alu::Add, 64, RCX, Rm::R(a));
+        Some(())
+    }
+
+    /// What an operation left in a scratch register; the others are free.
+    fn result<'a>(&mut self, r: Reg) -> Node<'a> {
+        self.free = ALL_FREE & !(1 << r);
+        Node::Kept(self.keep(Kept::Rm(Rm::R(r))))
+    }
+
+    /// An AMO: the old value, zero-extended. `None`: not this way.
+    pub fn amo<'a>(&mut self, width: Width, op: AmoOp, address: N, value: N) -> Option<Node<'a>> {
+        let bits = width.bits();
+        let operand = match *value {
+            Node::Const(_) if !matches!(op, AmoOp::Swap | AmoOp::Add) => return None,
+            Node::Const(_) => None,
+            _ => Some(self.leaf(value, 64)?),
+        };
+        self.atomic(true, width, address)?;
+        let old = match (op, operand) {
+            (AmoOp::Swap | AmoOp::Add, _) => {
+                self.into(RDX, value, 64);
+                match op {
+                    AmoOp::Swap => self.hot.xchg(bits, AT, RDX),
+                    _ => self.hot.lock_xadd(bits, AT, RDX),
+                }
+                RDX
+            }
+            (_, Some(operand)) => {
+                self.exchange_loop(bits, op, operand);
+                RAX
+            }
+            (_, None) => return None,
+        };
+        Some(self.result(old))
+    }
+
+    /// Reads, combines and exchanges until nobody came between; the old value is in rax.
+    fn exchange_loop(&mut self, bits: u32, op: AmoOp, operand: Rm) {
+        self.hot.mov(bits, RAX, AT);
+        let again = self.hot.here();
+        self.hot.mov(bits, RDX, Rm::R(RAX));
+        let keeps_old = match op {
+            AmoOp::Min => Some(Cc(14)),
+            AmoOp::Max => Some(Cc(13)),
+            AmoOp::Minu => Some(Cc::A.not()),
+            AmoOp::Maxu => Some(Cc::AE),
+            _ => None,
+        };
+        match keeps_old {
+            Some(cc) => {
+                self.hot.alu(Alu::Cmp, bits, RDX, operand);
+                self.hot.cmov(cc.not(), RDX, operand);
+            }
+            None => {
+                let op = match op {
+                    AmoOp::And => Alu::And,
+                    AmoOp::Or => Alu::Or,
+                    _ => Alu::Xor,
+                };
+                self.hot.alu(op, bits, RDX, operand);
+            }
+        }
+        self.hot.lock_cmpxchg(bits, AT, RDX);
+        self.hot.jcc(Cc::NE, again);
+    }
+
+    /// Compare and swap of one register: the old value, zero-extended. `None`: not this way.
+    pub fn compare_and_swap<'a>(&mut self, width: Width, address: N, expected: N, desired: N) -> Option<Node<'a>> {
+        let bits = width.bits();
+        super::emit::plain(width)?;
+        self.atomic(true, width, address)?;
+        self.into(RAX, expected, 64);
+        self.into(RDX, desired, 64);
+        if bits == 32 {
+            self.hot.mov(32, RAX, Rm::R(RAX));
+        }
+        self.hot.lock_cmpxchg(bits, AT, RDX);
+        Some(self.result(RAX))
+    }
+
+    /// LR: reads and reserves. `None`: not this way.
+    pub fn reserve<'a>(&mut self, width: Width, address: N) -> Option<Node<'a>> {
+        self.atomic(false, width, address)?;
+        self.hot.store(8, RESERVATION, RCX);
+        let held = self.memory(AT);
+        Some(Node::Mem(width, held))
+    }
+
+    /// SC: writes where the reservation holds, and ends it; 0 for written, 1 for not. `None`: not this way.
+    pub fn conditional<'a>(&mut self, width: Width, address: N, value: N) -> Option<Node<'a>> {
+        let bytes = super::emit::plain(width)?;
+        if !matches!(value, Node::Const(_)) {
+            self.leaf(value, 64)?;
+        }
+        self.atomic(true, width, address)?;
+        self.into(RDX, value, 64);
+        self.hot.mov_i(RAX, 1);
+        self.hot.alu(Alu::Cmp, 64, RCX, RESERVATION);
+        self.hot.store_i(8, RESERVATION, hart::engine::NOT_RESERVED as i32);
+        let fails = self.hot.jcc_fix(Cc::NE);
+        self.hot.store(bytes, AT, RDX);
+        self.hot.mov_i(RAX, 0);
+        self.hot.bind_here(fails);
+        Some(self.result(RAX))
+    }
+
+    /// A fence: only stores before loads need more than the host's order.
+    pub fn fence(&mut self, stores_before_loads: bool) {
+        if stores_before_loads {
+            self.hot.mfence();
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The emitter: one block's code in the making.
+//!
+//! Hot code goes on where it is; cold code, which leaves the block or comes back after a detour, is gathered and put
+//! elsewhere when the block is finished.
+
+use semantics::Width;
+
+use super::asm::{Alu, Asm, Cc, Fix, RAX, RCX, RDX, Reg, Rm};
+use super::state::{self, BUDGET, home, jump, x_slot};
+use super::stubs::Stubs;
+use crate::expr::{Held, N, Node};
+
+/// A value that lasts to the end of the instruction.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kept {
+    /// Memory or a register.
+    Rm(Rm),
+    /// A scalar in an SSE register.
+    Sse(super::asm::Scalar, Reg),
+}
+
+/// Out-of-line code.
+enum Cold {
+    /// Runs the instruction through the interpreter and goes on behind it.
+    Interpret { from: Vec<Fix>, site: u32, back: u64 },
+    /// The quantum has no room for the block of `count` instructions at `pc`.
+    Stop { from: Fix, count: i8, pc: u64 },
+    /// A jump within the page that is not linked yet.
+    Link { from: Vec<Fix>, site: u32 },
+    /// A branch to another page.
+    Far { from: Vec<Fix>, pc: u64 },
+}
+
+/// A jump whose target is known when it is first taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// The site that is given to the helper.
+    pub site: u32,
+    /// Address of the code behind the displacement that is to be changed; 0 where there are several such jumps.
+    pub patch: u64,
+}
+
+/// How a block goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum Exit {
+    /// At an address within the page, known to have code.
+    Code(u64),
+    /// At an address within the page.
+    Near {
+        /// The site of the link.
+        site: u32,
+    },
+    /// At an address elsewhere.
+    Far {
+        /// The address.
+        pc: u64,
+    },
+    /// Where [`Emitter::keep_target`] said.
+    Kept,
+}
+
+/// What came of a run of blocks.
+pub struct Finished {
+    /// Hot code.
+    pub hot: Asm,
+    /// Cold code.
+    pub cold: Asm,
+    /// Links that can be patched.
+    pub links: Vec<Link>,
+}
+
+/// A mark to come back to.
+pub struct Mark {
+    hot: usize,
+    colds: usize,
+}
+
+/// Scratch registers, as a set.
+pub(super) const ALL_FREE: u8 = 0b111;
+
+/// Generates code for a run of blocks.
+pub struct Emitter {
+    pub(super) hot: Asm,
+    cold: Asm,
+    stubs: Stubs,
+    colds: Vec<Cold>,
+    links: Vec<Link>,
+    /// Scratch registers that are free, as a set.
+    pub(super) free: u8,
+    /// Set where an instruction needs more registers than there are: what was emitted for it is void.
+    pub(super) overflow: bool,
+    pub(super) kept: Vec<Kept>,
+    /// Jumps that the current instruction makes to its detour.
+    pub(super) detours: Vec<Fix>,
+    pub(super) has_fma: bool,
+    /// Offset of the open block's entry, and the index of its way out where the quantum ends.
+    entry: usize,
+    opened: usize,
+}
+
+impl Emitter {
+    /// An emitter of hot and cold code to these addresses.
+    pub fn new(hot: u64, cold: u64, stubs: Stubs) -> Self {
+        Emitter {
+            hot: Asm::new(hot),
+            cold: Asm::new(cold),
+            stubs,
+            colds: Vec::new(),
+            links: Vec::new(),
+            free: ALL_FREE,
+            overflow: false,
+            kept: Vec::new(),
+            detours: Vec::new(),
+            has_fma: is_x86_feature_detected!("fma"),
+            entry: 0,
+            opened: 0,
+        }
+    }
+
+    /// Where the next byte of hot code goes.
+    pub fn here(&self) -> u64 {
+        self.hot.here()
+    }
+
+    /// The entry of a block at `pc`, whose number of instructions is told to [`Emitter::close_block`].
+    pub fn open_block(&mut self, pc: u64) {
+        self.entry = self.hot.code.len();
+        self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
+        let from = self.hot.jcc_fix(Cc::S);
+        self.colds.push(Cold::Stop { from, count: 0, pc });
+        self.opened = self.colds.len() - 1;
+    }
+
+    /// Ends a block of `count` instructions.
+    pub fn close_block(&mut self, count: u8, exit: Exit) {
+        self.count(count);
+        self.go(exit);
+    }
+
+    /// Goes on at `exit`.
+    pub fn go(&mut self, exit: Exit) {
+        match exit {
+            Exit::Code(to) => {
+                if to != self.hot.here() {
+                    self.hot.jmp(to);
+                }
+            }
+            Exit::Near { site } => {
+                let fix = self.hot.jmp_fix();
+                self.link(site, vec![fix]);
+            }
+            Exit::Far { pc } => go_far(&mut self.hot, &self.stubs, pc),
+            Exit::Kept => self.go_kept(),
+        }
+        self.free = ALL_FREE;
+    }
+
+    /// Ends a block of `count` instructions whose code falls through to what is emitted next.
+    pub fn count(&mut self, count: u8) {
+        debug_assert!(count < 128, "the count is a signed byte");
+        // 49 83 /5 ib: the immediate is the fourth byte
+        self.hot.code[self.entry + 3] = count;
+        if let Some(Cold::Stop { count: place, .. }) = self.colds.get_mut(self.opened) {
+            *place = count as i8;
+        }
+    }
+
+    /// Starts an instruction.
+    pub fn mark(&mut self) -> Mark {
+        self.free = ALL_FREE;
+        self.overflow = false;
+        self.kept.clear();
+        self.detours.clear();
+        Mark { hot: self.hot.code.len(), colds: self.colds.len() }
+    }
+
+    /// Takes back what was emitted since the mark.
+    pub fn rewind(&mut self, mark: &Mark) {
+        self.hot.code.truncate(mark.hot);
+        self.colds.truncate(mark.colds);
+        self.detours.clear();
+    }
+
+    /// Ends an instruction: its detours run it through the interpreter, as `site`, and come back here. Answers whether
+    /// there were any. Where registers did not suffice, everything is void: `None`.
+    pub fn end_instruction(&mut self, site: u32) -> Option<bool> {
+        if self.overflow {
+            return None;
+        }
+        let from = std::mem::take(&mut self.detours);
+        let any = !from.is_empty();
+        if any {
+            self.colds.push(Cold::Interpret { from, site, back: self.hot.here() });
+        }
+        Some(any)
+    }
+
+    /// Runs the instruction through the interpreter.
+    pub fn interpret(&mut self, site: u32) {
+        self.hot.mov_i(RCX, site.into());
+        self.hot.call(self.stubs.interpret);
+    }
+
+    /// Lets a branch go to `exit` where the condition holds.
+    pub fn branch(&mut self, condition: N, exit: Exit) {
+        let mut fixes = Vec::new();
+        self.jump_if(condition, true, &mut fixes);
+        match exit {
+            Exit::Code(to) => fixes.iter().for_each(|&fix| self.hot.bind(fix, to)),
+            Exit::Near { site } => self.link(site, fixes),
+            Exit::Far { pc } => self.colds.push(Cold::Far { from: fixes, pc }),
+            Exit::Kept => debug_assert!(false, "targets of branches are constants"),
+        }
+        self.free = ALL_FREE;
+    }
+
+    fn link(&mut self, site: u32, from: Vec<Fix>) {
+        if let [fix] = from[..] {
+            self.links.push(Link { site, patch: self.hot.base + fix.0 as u64 });
+        }
+        self.colds.push(Cold::Link { from, site });
+    }
+
+    /// Goes to the address in rax, by the jump table.
+    fn go_kept(&mut self) {
+        self.hot.mov(32, RCX, Rm::R(RAX));
+        self.hot.alu_i(Alu::And, 32, Rm::R(RCX), jump::MASK);
+        self.hot.shift_i(super::asm::Shift::Shl, 32, RCX, jump::LEFT);
+        self.hot.alu(Alu::Add, 64, RCX, state::JUMP_ENTRIES);
+        self.hot.alu(Alu::Cmp, 64, RAX, Rm::M(RCX, jump::VA));
+        self.hot.jcc(Cc::NE, self.stubs.find);
+        self.hot.jmp_rm(Rm::M(RCX, jump::TARGET));
+    }
+
+    /// Computes where a jump goes; [`Exit::Kept`] goes there.
+    pub fn keep_target(&mut self, target: N) {
+        self.free &= !1;
+        self.into(RAX, target, 64);
+        self.free &= !1;
+    }
+
+    /// Writes an integer register.
+    pub fn set_x(&mut self, x: u8, value: N) {
+        let slot = match home(x) {
+            Some(d) => return self.into(d, value, 64),
+            None => x_slot(x),
+        };
+        match *value {
+            Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(8, slot, c as i32),
+            Node::Bin(crate::expr::Op::Add, &Node::X(y), &Node::Const(c)) if y == x && i32::try_from(c).is_ok() => {
+                self.hot.alu_i(Alu::Add, 64, slot, c as i32);
+            }
+            _ => {
+                let s = self.reg(value);
+                self.hot.store(8, slot, s);
+            }
+        }
+    }
+
+    /// Keeps a value to the end of the instruction.
+    pub(super) fn keep(&mut self, value: Kept) -> Held {
+        self.kept.push(value);
+        (self.kept.len() - 1) as Held
+    }
+
+    pub(super) fn kept(&self, held: Held) -> Kept {
+        self.kept.get(usize::from(held)).copied().unwrap_or(Kept::Rm(Rm::R(RDX)))
+    }
+
+    /// Everything, with the cold code generated.
+    pub fn finish(mut self) -> Finished {
+        for cold in std::mem::take(&mut self.colds) {
+            self.emit_cold(cold);
+        }
+        Finished { hot: self.hot, cold: self.cold, links: self.links }
+    }
+
+    fn emit_cold(&mut self, cold: Cold) {
+        let here = self.cold.here();
+        match cold {
+            Cold::Interpret { from, site, back } => {
+                from.iter().for_each(|&fix| self.hot.bind(fix, here));
+                self.cold.mov_i(RCX, site.into());
+                self.cold.call(self.stubs.interpret);
+                self.cold.jmp(back);
+            }
+            Cold::Stop { from, count, pc } => {
+                self.hot.bind(from, here);
+                self.cold.alu_i(Alu::Add, 64, Rm::R(BUDGET), count.into());
+                self.cold.mov_i(RAX, pc as i64);
+                self.cold.jmp(self.stubs.stop);
+            }
+            Cold::Link { from, site } => {
+                from.iter().for_each(|&fix| self.hot.bind(fix, here));
+                self.cold.mov_i(RCX, site.into());
+                self.cold.jmp(self.stubs.link);
+            }
+            Cold::Far { from, pc } => {
+                from.iter().for_each(|&fix| self.hot.bind(fix, here));
+                go_far(&mut self.cold, &self.stubs, pc);
+            }
+        }
+    }
+
+    /// Memory of a width as the back end kept it.
+    pub(super) fn memory(&mut self, at: Rm) -> Held {
+        self.keep(Kept::Rm(at))
+    }
+}
+
+/// Goes to an address in another page, by the jump table.
+fn go_far(asm: &mut Asm, stubs: &Stubs, pc: u64) {
+    let at = (pc as i32 & jump::MASK) << jump::LEFT;
+    asm.mov_i(RAX, pc as i64);
+    asm.mov(64, RCX, state::JUMP_ENTRIES);
+    asm.alu(Alu::Cmp, 64, RAX, Rm::M(RCX, at + jump::VA));
+    asm.jcc(Cc::NE, stubs.find);
+    asm.jmp_rm(Rm::M(RCX, at + jump::TARGET));
+}
+
+/// The widths that generated code accesses.
+pub(super) fn plain(width: Width) -> Option<u64> {
+    (width != Width::B16).then_some(width.bytes())
+}

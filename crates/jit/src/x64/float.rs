@@ -1,0 +1,231 @@
+//! Floating point on the host's unit, where it gives what the manual of RISC-V asks for.
+//!
+//! Rounding is to nearest, ties to even (or toward zero, in conversions to integers), as the text or `frm` says; all
+//! else is interpreted. The exception flags gather in MXCSR and are folded into `fflags` by the translator's helpers.
+//! An operation whose result is a NaN, a conversion that saturates and an operand that is not NaN-boxed run through
+//! the interpreter: values and flags are its own then.
+
+use fp::{Fmt, Op as FpOp};
+
+use super::asm::{Alu, Cc, RAX, Reg, Rm, Scalar, sse};
+use super::emit::{Emitter, Kept};
+use super::state::{FP_READY, f_slot, f_slot_high};
+use crate::expr::{N, Node, Op, Rel};
+
+/// Bits of a scalar.
+pub(super) fn bits(fmt: Scalar) -> u32 {
+    match fmt {
+        Scalar::Single => 32,
+        Scalar::Double => 64,
+    }
+}
+
+fn scalar(fmt: Fmt) -> Option<Scalar> {
+    match fmt {
+        Fmt::H => None,
+        Fmt::S => Some(Scalar::Single),
+        Fmt::D => Some(Scalar::Double),
+    }
+}
+
+/// What fills the upper half of a register around a single.
+const BOX: i64 = -1 << 32;
+/// `rm` fields.
+mod rm {
+    pub const NEAREST: u8 = 0;
+    pub const TOWARD_ZERO: u8 = 1;
+    pub const DYNAMIC: u8 = 7;
+}
+
+/// An operand without its sign flips, and whether there was one.
+fn unsigned(e: N, fmt: Scalar) -> (N, bool) {
+    match *e {
+        Node::Bin(Op::Xor, inner, &Node::Const(c)) if c == 1 << (bits(fmt) - 1) => (inner, true),
+        Node::Bin(Op::Xor, inner, &Node::Const(i64::MIN)) if fmt == Scalar::Double => (inner, true),
+        _ => (e, false),
+    }
+}
+
+impl Emitter {
+    /// Lets the instruction run through the interpreter, as `site` says, unless generated floating point may run.
+    pub fn check_fp(&mut self) {
+        self.hot.cmp_byte(FP_READY, 0);
+        let fix = self.hot.jcc_fix(Cc::E);
+        self.detours.push(fix);
+    }
+
+    /// Writes a floating-point register.
+    pub fn set_f(&mut self, f: u8, value: N) {
+        match *value {
+            Node::Bin(Op::Or, inner, &Node::Const(BOX)) => {
+                if let Some((Scalar::Single, x)) = self.sse(inner) {
+                    self.hot.scalar(Scalar::Single, sse::MOV_STORE, x, f_slot(f));
+                } else {
+                    let s = self.scratch();
+                    self.into(s, inner, 32);
+                    self.hot.store(4, f_slot(f), s);
+                }
+                self.hot.store_i(4, f_slot_high(f), -1);
+            }
+            _ => match self.sse(value) {
+                Some((fmt, x)) => self.hot.scalar(fmt, sse::MOV_STORE, x, f_slot(f)),
+                None => {
+                    let s = self.reg(value);
+                    self.hot.store(8, f_slot(f), s);
+                }
+            },
+        }
+    }
+
+    fn sse(&self, e: N) -> Option<(Scalar, Reg)> {
+        let held = match *e {
+            Node::Kept(held) => held,
+            _ => return None,
+        };
+        match self.kept(held) {
+            Kept::Sse(fmt, x) => Some((fmt, x)),
+            Kept::Rm(_) => None,
+        }
+    }
+
+    /// Arithmetic as `fp::evaluate` does it. `None`: not this way.
+    pub fn fp<'a>(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [N; 3]) -> Option<Node<'a>> {
+        let fmt = scalar(fmt)?;
+        let nearest = matches!(rm, rm::NEAREST | rm::DYNAMIC);
+        let [a, b, c] = operands;
+        match op {
+            FpOp::Add if nearest => self.arithmetic(sse::ADD, fmt, a, b),
+            FpOp::Sub if nearest => self.arithmetic(sse::SUB, fmt, a, b),
+            FpOp::Mul if nearest => self.arithmetic(sse::MUL, fmt, a, b),
+            FpOp::Div if nearest => self.arithmetic(sse::DIV, fmt, a, b),
+            FpOp::Sqrt if nearest => {
+                let a = self.scalar_operand(0, fmt, a)?;
+                self.hot.scalar(fmt, sse::SQRT, 0, a);
+                Some(self.number(fmt, 0))
+            }
+            FpOp::Fma if nearest && self.has_fma => self.fused(fmt, a, b, c),
+            FpOp::Eq => self.equal(fmt, a, b),
+            FpOp::Lt => self.ordered(Cc::A, fmt, a, b),
+            FpOp::Le => self.ordered(Cc::AE, fmt, a, b),
+            FpOp::ToFmt(to) if nearest => {
+                let to = scalar(to)?;
+                let a = self.scalar_operand(0, fmt, a)?;
+                self.hot.scalar(fmt, sse::CVT_FMT, 0, a);
+                Some(self.number(to, 0))
+            }
+            FpOp::FromI32 if nearest => self.from_integer(fmt, 32, a),
+            FpOp::FromI64 if nearest => self.from_integer(fmt, 64, a),
+            FpOp::ToI32 => self.to_integer(fmt, 32, rm, a),
+            FpOp::ToI64 => self.to_integer(fmt, 64, rm, a),
+            _ => None,
+        }
+    }
+
+    /// A scalar as an operand: in memory where it is there, else in SSE register `x`.
+    fn scalar_operand(&mut self, x: Reg, fmt: Scalar, e: N) -> Option<Rm> {
+        match fmt {
+            Scalar::Double => match self.leaf(e, 64) {
+                Some(m @ (Rm::M(..) | Rm::X(..))) => Some(m),
+                _ => {
+                    let r = self.reg(e);
+                    self.hot.to_sse(64, x, r);
+                    Some(Rm::R(x))
+                }
+            },
+            Scalar::Single => Some(self.unboxed(e)?),
+        }
+    }
+
+    /// A boxed single in its register; where it is not boxed, the instruction is interpreted.
+    fn unboxed(&mut self, e: N) -> Option<Rm> {
+        let Node::Select(&Node::Cmp(Rel::Eq, _, &Node::Const(-1)), &Node::Zext(32, &Node::F(f)), _) = *e else {
+            return None;
+        };
+        self.hot.alu_i(Alu::Cmp, 32, f_slot_high(f), -1);
+        let fix = self.hot.jcc_fix(Cc::NE);
+        self.detours.push(fix);
+        Some(f_slot(f))
+    }
+
+    fn scalar_in(&mut self, x: Reg, fmt: Scalar, e: N) -> Option<()> {
+        match self.scalar_operand(x, fmt, e)? {
+            Rm::R(_) => {}
+            m => self.hot.scalar(fmt, sse::MOV, x, m),
+        }
+        Some(())
+    }
+
+    fn arithmetic<'a>(&mut self, opcode: u8, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
+        self.scalar_in(0, fmt, a)?;
+        let b = self.scalar_operand(1, fmt, b)?;
+        self.hot.scalar(fmt, opcode, 0, b);
+        Some(self.number(fmt, 0))
+    }
+
+    fn fused<'a>(&mut self, fmt: Scalar, a: N, b: N, c: N) -> Option<Node<'a>> {
+        let ((a, negate_product), (c, negate_addend)) = (unsigned(a, fmt), unsigned(c, fmt));
+        self.scalar_in(0, fmt, c)?;
+        self.scalar_in(1, fmt, a)?;
+        let b = self.scalar_operand(2, fmt, b)?;
+        self.hot.fma231(fmt, negate_product, negate_addend, 0, 1, b);
+        Some(self.number(fmt, 0))
+    }
+
+    /// The result of an operation; where it is a NaN, the instruction is interpreted.
+    fn number<'a>(&mut self, fmt: Scalar, x: Reg) -> Node<'a> {
+        self.hot.comis(fmt, true, x, Rm::R(x));
+        let fix = self.hot.jcc_fix(Cc::P);
+        self.detours.push(fix);
+        Node::Kept(self.keep(Kept::Sse(fmt, x)))
+    }
+
+    fn equal<'a>(&mut self, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
+        self.scalar_in(0, fmt, a)?;
+        let b = self.scalar_operand(1, fmt, b)?;
+        self.free &= !(1 << RAX);
+        self.hot.mov_i(RAX, 0);
+        self.hot.comis(fmt, true, 0, b);
+        // unordered reads as equal, with the parity flag
+        let unordered = self.hot.jcc_fix(Cc::P);
+        self.hot.setcc(Cc::E, RAX);
+        self.hot.bind_here(unordered);
+        Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
+    }
+
+    /// a < b (`cc` is above) or a <= b (above or equal), as b compares with a.
+    fn ordered<'a>(&mut self, cc: Cc, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
+        self.scalar_in(1, fmt, b)?;
+        let a = self.scalar_operand(0, fmt, a)?;
+        self.free &= !(1 << RAX);
+        self.hot.mov_i(RAX, 0);
+        self.hot.comis(fmt, false, 1, a);
+        self.hot.setcc(cc, RAX);
+        Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
+    }
+
+    fn from_integer<'a>(&mut self, fmt: Scalar, bits: u32, a: N) -> Option<Node<'a>> {
+        let a = self.operand(a, bits);
+        self.hot.zero_sse(0);
+        self.hot.scalar_int(fmt, sse::CVT_FROM_INT, bits, 0, a);
+        Some(Node::Kept(self.keep(Kept::Sse(fmt, 0))))
+    }
+
+    fn to_integer<'a>(&mut self, fmt: Scalar, bits: u32, rm: u8, a: N) -> Option<Node<'a>> {
+        let opcode = match rm {
+            rm::TOWARD_ZERO => sse::CVT_TO_INT_TRUNCATE,
+            rm::NEAREST | rm::DYNAMIC => sse::CVT_TO_INT,
+            _ => return None,
+        };
+        let a = self.scalar_operand(0, fmt, a)?;
+        self.free &= !(1 << RAX);
+        self.hot.scalar_int(fmt, opcode, bits, RAX, a);
+        // what does not fit gives the most negative number: only from it does 1 not subtract
+        self.hot.alu_i(Alu::Cmp, bits, Rm::R(RAX), 1);
+        let saturates = self.hot.jcc_fix(Cc(0));
+        self.detours.push(saturates);
+        if bits == 32 {
+            self.hot.extend(true, 32, RAX, Rm::R(RAX));
+        }
+        Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
+    }
+}

@@ -1,0 +1,37 @@
+//! The back end for x86-64: registers, tiles, and the code between blocks.
+//!
+//! Everything that knows the host's instruction set is in this folder; what it offers to the rest is [`Emitter`],
+//! [`Stubs`] and [`check_host`].
+//!
+//! Registers: rbp points into the hart ([`hart::engine::Core`]) so that all integer registers are in reach of a byte;
+//! the guest registers of `HOME` live in host registers; r12 is the active data table, r15 what is left of the
+//! quantum; rax, rcx and rdx are scratch.
+
+mod asm;
+mod atomic;
+mod emit;
+mod float;
+mod memory;
+mod state;
+mod stubs;
+mod tiles;
+
+pub use asm::Asm;
+pub use emit::{Emitter, Exit};
+pub use state::BIAS;
+pub use stubs::{Enter, Helpers, Stubs};
+
+/// What generated code needs of the host.
+///
+/// # Errors
+/// The features that are missing.
+pub fn check_host() -> Result<(), String> {
+    let features = [
+        ("bmi1", is_x86_feature_detected!("bmi1")),
+        ("bmi2", is_x86_feature_detected!("bmi2")),
+        ("lzcnt", is_x86_feature_detected!("lzcnt")),
+        ("popcnt", is_x86_feature_detected!("popcnt")),
+    ];
+    let missing: Vec<&str> = features.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
+    if missing.is_empty() { Ok(()) } else { Err(missing.join(", ")) }
+}

@@ -1,0 +1,95 @@
+//! Where generated code finds the hart's state.
+
+use std::mem::offset_of;
+
+use hart::engine::{Contexts, Core, DataEntry, DataTable, Generated, JumpEntry, JumpTable};
+
+use super::asm::{RBP, Reg, Rm};
+
+/// Guest registers that live in host registers: a0 to a5, s0, sp and ra.
+pub const MAPPED: [(u8, Reg); 9] = [(10, 3), (11, 6), (12, 7), (13, 8), (14, 9), (15, 10), (8, 11), (2, 13), (1, 14)];
+/// The entries of the active data table.
+pub const TABLE: Reg = 12;
+/// What is left of the quantum.
+pub const BUDGET: Reg = 15;
+
+const HOMES: [Option<Reg>; 32] = {
+    let mut homes = [None; 32];
+    let mut at = 0;
+    while at < MAPPED.len() {
+        homes[MAPPED[at].0 as usize] = Some(MAPPED[at].1);
+        at += 1;
+    }
+    homes
+};
+
+/// The host register where a guest register lives.
+pub fn home(x: u8) -> Option<Reg> {
+    HOMES[usize::from(x & 31)]
+}
+
+/// rbp points this far into the integer registers: all of them are then in reach of a signed byte.
+pub const BIAS: usize = 128;
+
+/// A field of the core by its offset.
+const fn core(offset: usize) -> Rm {
+    Rm::M(RBP, offset as i32 - offset_of!(Core, x) as i32 - BIAS as i32)
+}
+
+/// Memory of an integer register.
+pub fn x_slot(x: u8) -> Rm {
+    core(offset_of!(Core, x) + usize::from(x & 31) * 8)
+}
+
+/// Memory of a floating-point register.
+pub fn f_slot(f: u8) -> Rm {
+    core(offset_of!(Core, f) + usize::from(f & 31) * 8)
+}
+
+/// The upper half of a floating-point register.
+pub fn f_slot_high(f: u8) -> Rm {
+    core(offset_of!(Core, f) + usize::from(f & 31) * 8 + 4)
+}
+
+/// Address of the next instruction.
+pub const PC: Rm = core(offset_of!(Core, pc));
+/// Where LR reserved.
+pub const RESERVATION: Rm = core(offset_of!(Core, reservation));
+/// Where r15 is kept outside.
+pub const LEFT: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, left));
+/// Whether floating point may run as generated.
+pub const FP_READY: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, fp_ready));
+/// The pointer to the entries of the active data table.
+pub const DATA_ENTRIES: Rm =
+    core(offset_of!(Core, data) + offset_of!(Contexts<DataTable>, active) + offset_of!(DataTable, entries));
+/// The pointer to the entries of the active jump table.
+pub const JUMP_ENTRIES: Rm =
+    core(offset_of!(Core, code) + offset_of!(Contexts<JumpTable>, active) + offset_of!(JumpTable, entries));
+
+/// Offsets in an entry of the data table.
+pub mod data {
+    use super::*;
+    pub const READ: i32 = offset_of!(DataEntry, read) as i32;
+    pub const WRITE: i32 = offset_of!(DataEntry, write) as i32;
+    pub const ADDEND: i32 = offset_of!(DataEntry, addend) as i32;
+    /// Log2 of an entry's size.
+    pub const SHIFT: u32 = size_of::<DataEntry>().trailing_zeros();
+    const _: () = assert!(size_of::<DataEntry>().is_power_of_two());
+    const _: () = assert!(hart::engine::DATA_ENTRIES.is_power_of_two());
+    /// An index in bytes, of an address shifted right by 12 - SHIFT.
+    pub const MASK: i32 = ((hart::engine::DATA_ENTRIES - 1) << SHIFT) as i32;
+}
+
+/// Offsets in an entry of the jump table.
+pub mod jump {
+    use super::*;
+    pub const VA: i32 = offset_of!(JumpEntry, va) as i32;
+    pub const TARGET: i32 = offset_of!(JumpEntry, target) as i32;
+    const SHIFT: u32 = size_of::<JumpEntry>().trailing_zeros();
+    const _: () = assert!(size_of::<JumpEntry>().is_power_of_two());
+    const _: () = assert!(hart::engine::JUMP_ENTRIES.is_power_of_two());
+    /// The bits of an address that choose the entry.
+    pub const MASK: i32 = ((hart::engine::JUMP_ENTRIES - 1) << 1) as i32;
+    /// How far they are shifted left to an index in bytes.
+    pub const LEFT: u8 = (SHIFT - 1) as u8;
+}

@@ -1,0 +1,119 @@
+//! The code between blocks: ways in, ways out, and calls of the translator.
+//!
+//! It is generated once, at the start of the cache, and never moves.
+
+use super::asm::{Alu, Asm, Cc, RAX, RBP, RCX, RDX, RSP, Rm};
+use super::state::{self, BUDGET, MAPPED, TABLE};
+
+/// Functions of the translator that generated code calls. All take the context that [`Enter`] was given.
+#[derive(Clone, Copy, Debug)]
+pub struct Helpers {
+    /// (context, site): runs an instruction through the interpreter. 0: goes on behind; 1: leaves; else: code to go to.
+    pub interpret: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+    /// (context, 0): finds code for the hart's pc. 1: leaves; else: code to go to.
+    pub find: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+    /// (context, site): finds code for a jump within a page and lets it go there. As `find`.
+    pub link: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+}
+
+/// Enters generated code: (context, rbp, code).
+pub type Enter = unsafe extern "sysv64" fn(*mut (), *mut (), u64);
+
+/// Addresses of the code between blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stubs {
+    /// An [`Enter`].
+    pub enter: u64,
+    /// Called with a site in ecx: [`Helpers::interpret`].
+    pub interpret: u64,
+    /// Jumped to with a site in ecx: [`Helpers::link`].
+    pub link: u64,
+    /// Jumped to with a pc in rax that the jump table does not have: [`Helpers::find`].
+    pub find: u64,
+    /// Jumped to with a pc in rax where the quantum ends.
+    pub stop: u64,
+}
+
+/// Registers that the calling convention wants back.
+const SAVED: [u8; 6] = [3, 5, 12, 13, 14, 15];
+/// Room for the context and for alignment: six registers and a return address are on the stack already.
+const FRAME: i32 = 8;
+const RDI: u8 = 7;
+const RSI: u8 = 6;
+
+impl Stubs {
+    /// Generates them.
+    pub fn generate(asm: &mut Asm, helpers: &Helpers) -> Stubs {
+        let mut stubs = Stubs { enter: asm.here(), ..Stubs::default() };
+        SAVED.iter().for_each(|&r| asm.push(r));
+        asm.alu_i(Alu::Sub, 64, Rm::R(RSP), FRAME);
+        asm.store(8, Rm::M(RSP, 0), RDI);
+        asm.mov(64, RBP, Rm::R(RSI));
+        asm.mov(64, RAX, Rm::R(RDX));
+        let go = asm.here();
+        reload(asm);
+        asm.jmp_rm(Rm::R(RAX));
+
+        let leave = asm.here();
+        asm.alu_i(Alu::Add, 64, Rm::R(RSP), FRAME);
+        SAVED.iter().rev().for_each(|&r| asm.pop(r));
+        asm.ret();
+
+        stubs.stop = asm.here();
+        asm.store(8, state::PC, RAX);
+        spill(asm);
+        asm.jmp(leave);
+
+        let decide = |asm: &mut Asm| {
+            asm.alu_i(Alu::Cmp, 64, Rm::R(RAX), 1);
+            asm.jcc(Cc::E, leave);
+            asm.jmp(go);
+        };
+        stubs.find = asm.here();
+        asm.store(8, state::PC, RAX);
+        spill(asm);
+        call(asm, helpers.find, 0);
+        decide(asm);
+
+        stubs.link = asm.here();
+        spill(asm);
+        call(asm, helpers.link, 0);
+        decide(asm);
+
+        stubs.interpret = asm.here();
+        spill(asm);
+        // the return address is above; it also keeps the stack from being aligned
+        asm.alu_i(Alu::Sub, 64, Rm::R(RSP), 8);
+        call(asm, helpers.interpret, 16);
+        asm.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
+        asm.test(64, RAX, RAX);
+        let elsewhere = asm.jcc_fix(Cc::NE);
+        reload(asm);
+        asm.ret();
+        asm.bind_here(elsewhere);
+        asm.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
+        decide(asm);
+        stubs
+    }
+}
+
+/// Calls a helper with the context, which is `depth` bytes up the stack, and the site in ecx.
+fn call(asm: &mut Asm, helper: unsafe extern "sysv64" fn(*mut (), u64) -> u64, depth: i32) {
+    asm.mov(64, RDI, Rm::M(RSP, depth));
+    asm.mov(32, RSI, Rm::R(RCX));
+    asm.mov_i(RAX, helper as usize as i64);
+    asm.call_rm(Rm::R(RAX));
+}
+
+/// Writes everything that lives in registers to the hart.
+fn spill(asm: &mut Asm) {
+    MAPPED.iter().for_each(|&(x, r)| asm.store(8, state::x_slot(x), r));
+    asm.store(8, state::LEFT, BUDGET);
+}
+
+/// Reads it back; rax is kept.
+fn reload(asm: &mut Asm) {
+    MAPPED.iter().for_each(|&(x, r)| asm.mov(64, r, state::x_slot(x)));
+    asm.mov(64, BUDGET, state::LEFT);
+    asm.mov(64, TABLE, state::DATA_ENTRIES);
+}
