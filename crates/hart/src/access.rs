@@ -32,6 +32,7 @@ impl PageMemory for Tables<'_> {
     fn update_pte(&mut self, at: Phys, old: u64, new: u64) -> Option<bool> {
         use std::sync::atomic::Ordering::SeqCst;
         let cell = self.0.cell_u64(self.0.offset(at, 8)?)?;
+        self.0.watch().note_write(self.0.offset(at, 8)?, 8);
         Some(cell.compare_exchange(old.to_le(), new.to_le(), SeqCst, SeqCst).is_ok())
     }
 }
@@ -89,11 +90,18 @@ impl Core {
     /// Where an access that stays within a page goes. Ordinary accesses to RAM are entered into the data table.
     pub fn resolve(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<Place, Stop> {
         let request = self.request(by, access, va);
+        self.counts.data_walks += 1;
         let found = match self.translate(&request, bytes) {
             Ok(found) => found,
             Err(trap) => return Err(self.raise(trap)),
         };
-        let Some(offset) = self.ram.offset(found.phys, bytes) else { return Ok(Place::Bus(found.phys)) };
+        let Some(offset) = self.ram.offset(found.phys, bytes) else {
+            self.counts.device += 1;
+            return Ok(Place::Bus(found.phys));
+        };
+        if access == Access::Store {
+            self.ram.watch().note_write(offset, bytes);
+        }
         if by == By::Ordinary {
             self.remember(&request, &found);
         }
@@ -110,7 +118,7 @@ impl Core {
         let privilege = request.mode.privilege;
         let permits = |access| pmp::check(&self.state, &self.config, page, PAGE_BYTES, access, privilege);
         let readable = found.readable && permits(Access::Load);
-        let writable = found.writable && permits(Access::Store);
+        let writable = found.writable && permits(Access::Store) && !self.ram.watch().is_watched(offset);
         let host = self.ram_on_host().wrapping_add(offset);
         self.data.active.enter(request.va.0, host, found.page_bits, readable, writable);
     }
@@ -213,13 +221,15 @@ pub fn read_ram(ram: &Ram, offset: u64, bytes: u64) -> Option<u64> {
     }
 }
 
-/// Writes the low 1, 2, 4 or 8 bytes of `value`.
+/// Writes the low 1, 2, 4 or 8 bytes of `value` where they are aligned. The page is not watched: translation saw to it.
 #[inline(always)]
 pub fn write_ram(ram: &Ram, offset: u64, bytes: u64, value: u64) -> Option<()> {
+    use std::sync::atomic::Ordering::Relaxed;
     match bytes {
-        1 => ram.store_u8(offset, value as u8),
-        2 => ram.store_u16(offset, value as u16),
-        4 => ram.store_u32(offset, value as u32),
-        _ => ram.store_u64(offset, value),
+        1 => ram.cell_u8(offset)?.store(value as u8, Relaxed),
+        2 => ram.cell_u16(offset)?.store((value as u16).to_le(), Relaxed),
+        4 => ram.cell_u32(offset)?.store((value as u32).to_le(), Relaxed),
+        _ => ram.cell_u64(offset)?.store(value.to_le(), Relaxed),
     }
+    Some(())
 }

@@ -97,6 +97,10 @@ impl Core {
     /// CBO.ZERO: zeroes the cache block of `va`.
     pub fn zero_block(&mut self, va: u64) -> Result<u64, Stop> {
         let start = va & !(CACHE_BLOCK - 1);
+        if let Some(offset) = self.writable(start, 8) {
+            (0..CACHE_BLOCK / 8).for_each(|word| _ = write_ram(&self.ram, offset + 8 * word, 8, 0));
+            return Ok(start);
+        }
         self.access_address = start;
         match self.resolve(By::Ordinary, Access::Store, start, CACHE_BLOCK)? {
             Place::Ram(offset) => {

@@ -7,7 +7,7 @@
 
 use arch::csr::atp;
 
-use crate::tlb::JumpTable;
+use crate::tlb::{DataTable, JumpTable};
 
 /// The bits of `value` that are an ASID.
 pub const fn asid(value: u64) -> u64 {
@@ -112,6 +112,10 @@ pub struct Contexts<T> {
     key: Key,
     parked: Vec<Parked<T>>,
     tick: u64,
+    /// Times that a context was entered which had no tables.
+    pub fresh: u64,
+    /// Switches.
+    pub switches: u64,
 }
 
 struct Parked<T> {
@@ -123,7 +127,7 @@ struct Parked<T> {
 impl<T: Table> Contexts<T> {
     /// Contexts of a hart that starts in `key`.
     pub fn new(key: Key) -> Self {
-        Contexts { active: T::default(), key, parked: Vec::new(), tick: 0 }
+        Contexts { active: T::default(), key, parked: Vec::new(), tick: 0, fresh: 0, switches: 0 }
     }
 
     /// Makes `key` the current context.
@@ -136,6 +140,7 @@ impl<T: Table> Contexts<T> {
 
     fn switch(&mut self, key: Key) {
         self.tick += 1;
+        self.switches += 1;
         let at = match self.parked.iter().position(|p| p.key == key) {
             Some(at) => at,
             None => self.make_room(key),
@@ -149,6 +154,7 @@ impl<T: Table> Contexts<T> {
 
     /// Index of a parked, empty table for `key`.
     fn make_room(&mut self, key: Key) -> usize {
+        self.fresh += 1;
         if self.parked.len() + 1 < POOL {
             self.parked.push(Parked { key, table: T::default(), last_use: 0 });
             return self.parked.len() - 1;
@@ -168,6 +174,14 @@ impl<T: Table> Contexts<T> {
                 None => table.clear(),
             }
         }
+    }
+}
+
+impl Contexts<DataTable> {
+    /// Takes away the right to write to the page at this host address.
+    pub fn forbid_writes(&mut self, page: u64) {
+        self.active.forbid_writes(page);
+        self.parked.iter_mut().for_each(|p| p.table.forbid_writes(page));
     }
 }
 

@@ -33,6 +33,21 @@ pub struct Generated {
     pub deadline: u64,
     /// Whether floating-point instructions may run as generated: FS is Dirty and `frm` is to nearest, ties to even.
     pub fp_ready: bool,
+    /// Whether CBO.ZERO may run as generated.
+    pub cbo_zero_ready: bool,
+}
+
+/// What address translation had to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TranslationCounts {
+    /// Page-table walks for loads and stores.
+    pub data_walks: u64,
+    /// Page-table walks for fetches.
+    pub fetch_walks: u64,
+    /// Fences of translations, one for each address that is named.
+    pub fences: u64,
+    /// Accesses to devices.
+    pub device: u64,
 }
 
 /// A hart without its decode cache.
@@ -83,6 +98,10 @@ pub struct Core {
     pub aligned_jumps: bool,
     /// What generated code keeps here.
     pub generated: Generated,
+    /// What address translation had to do.
+    pub counts: TranslationCounts,
+    /// How far this hart has followed the watches of code pages.
+    watches: usize,
 }
 
 /// The context of instruction fetches.
@@ -136,6 +155,8 @@ impl Core {
             sbi_timer: u64::MAX,
             aligned_jumps,
             generated: Generated::default(),
+            counts: TranslationCounts::default(),
+            watches: 0,
         }
     }
 
@@ -168,8 +189,17 @@ impl Core {
 
     /// Drops translations.
     pub fn forget(&mut self, fence: &Fence) {
+        self.counts.fences += 1;
         self.data.fence(fence);
         self.code.fence(fence);
+    }
+
+    /// Gives up the right to write, unseen, to pages that have come to be watched.
+    pub fn follow_watches(&mut self) {
+        let pages = self.ram.watch().watched_since(&mut self.watches);
+        for page in pages {
+            self.data.forbid_writes(self.ram_on_host().wrapping_add(page * arch::addr::PAGE_BYTES));
+        }
     }
 
     /// VMID in `hgatp`.

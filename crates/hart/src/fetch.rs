@@ -16,6 +16,7 @@ impl Core {
         if let Some(offset) = self.code.active.page(self.pc) {
             return Some(offset);
         }
+        self.counts.fetch_walks += 1;
         let request = Request::for_fetch(&self.state, Virt(self.pc));
         let found = self.translate(&request, 2).ok()?;
         let page = arch::Phys(found.phys.0 & !(arch::addr::PAGE_BYTES - 1));

@@ -119,6 +119,7 @@ impl Hart {
     pub fn drive_by(&mut self, budget: u64, interval: u64, mut execute: impl FnMut(&mut Hart, u64)) -> Exit {
         let end = self.core.work().saturating_add(budget);
         self.core.pins.take_attention();
+        self.core.follow_watches();
         if !self.alone {
             self.core.reservation = NOT_RESERVED;
         }

@@ -28,10 +28,11 @@ pub use record::{Record, Recorded};
 /// What another executor of the same hart works with: a translator, whose code knows where things lie, and which runs
 /// through the interpreter what it does not translate.
 pub mod engine {
+    pub use crate::atomic::CACHE_BLOCK;
     pub use crate::blocks::{decode, raw_at};
     pub use crate::contexts::{Contexts, Fence};
     pub use crate::core::{Core, Generated, NOT_RESERVED, Stop};
     pub use crate::exec::Run;
     pub use crate::hart::{At, Ended};
-    pub use crate::tlb::{DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JumpEntry, JumpTable};
+    pub use crate::tlb::{DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable};
 }

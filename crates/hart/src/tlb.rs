@@ -12,10 +12,12 @@ use crate::contexts::Table;
 /// No page has this tag: bits below the page number are never all set in one.
 const NO_PAGE: u64 = u64::MAX;
 /// Entries of a [`DataTable`].
-pub const DATA_ENTRIES: usize = 512;
+pub const DATA_ENTRIES: usize = 1024;
 /// Entries of a [`JumpTable`].
-pub const JUMP_ENTRIES: usize = 4096;
-const CODE_PAGES: usize = 256;
+pub const JUMP_ENTRIES: usize = 8192;
+/// The index of an address in halfwords is that of the address xor-ed with itself shifted right by this.
+pub const JUMP_MIX: u32 = 12;
+const CODE_PAGES: usize = 1024;
 
 /// One page.
 #[derive(Clone, Copy)]
@@ -33,16 +35,79 @@ pub struct DataEntry {
 
 const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, page_bits: 0 };
 
+/// The slots that were filled since a table was last empty, so that emptying it need not touch the others.
+#[derive(Default)]
+struct Filled(Vec<u16>);
+
+/// More slots than this are not emptied one by one.
+const MANY_FILLED: usize = 512;
+
+impl Filled {
+    #[inline]
+    fn note(&mut self, slot: usize) {
+        if self.0.len() <= MANY_FILLED {
+            self.0.push(slot as u16);
+        }
+    }
+
+    fn empty<T: Copy>(&mut self, slots: &mut [T], nothing: T) {
+        if self.0.len() > MANY_FILLED {
+            slots.fill(nothing);
+        } else {
+            for &slot in &self.0 {
+                slots[usize::from(slot)] = nothing;
+            }
+        }
+        self.0.clear();
+    }
+}
+
+const _: () = assert!(DATA_ENTRIES <= 1 << 16 && JUMP_ENTRIES <= 1 << 16, "a slot's number is 16 bits");
+
+/// The big pages that entries of a table were cut from.
+#[derive(Default)]
+struct BigPages {
+    /// (an address within, log2 of the size).
+    pages: [(u64, u32); 8],
+    count: usize,
+}
+
+impl BigPages {
+    /// Notes the page of `va`, if it is big.
+    fn note(&mut self, va: u64, page_bits: u32) {
+        if page_bits <= PAGE_SHIFT || self.covers(va) {
+            return;
+        }
+        // more pages than there is room for: one that holds all addresses
+        let whole = (va, u64::BITS - 1);
+        let at = self.count.min(self.pages.len() - 1);
+        self.pages[at] = if self.count < self.pages.len() - 1 { (va, page_bits.min(63)) } else { whole };
+        self.count = at + 1;
+    }
+
+    /// Whether `va` is in one of them.
+    fn covers(&self, va: u64) -> bool {
+        self.pages[..self.count].iter().any(|&(page, bits)| (page ^ va) >> bits == 0 || bits == u64::BITS - 1)
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
+    }
+}
+
 /// Pages of RAM by virtual address.
 pub struct DataTable {
     /// By page number, modulo their count.
     pub entries: Box<[DataEntry; DATA_ENTRIES]>,
+    big: BigPages,
+    filled: Filled,
     used: bool,
 }
 
 impl Default for DataTable {
     fn default() -> Self {
-        DataTable { entries: Box::new([EMPTY; DATA_ENTRIES]), used: false }
+        let entries = Box::new([EMPTY; DATA_ENTRIES]);
+        DataTable { entries, big: BigPages::default(), filled: Filled::default(), used: false }
     }
 }
 
@@ -78,6 +143,8 @@ impl DataTable {
         let start = va & !(PAGE_BYTES - 1);
         let allow = |yes| if yes { start } else { NO_PAGE };
         self.used = true;
+        self.big.note(va, page_bits);
+        self.filled.note(data_index(va));
         self.entries[data_index(va)] = DataEntry {
             read: allow(readable),
             write: allow(writable),
@@ -87,15 +154,34 @@ impl DataTable {
     }
 }
 
+impl DataTable {
+    /// Takes away the right to write to the page at this host address.
+    pub fn forbid_writes(&mut self, page: u64) {
+        if self.used {
+            let of_page = |e: &&mut DataEntry| e.write != NO_PAGE && e.write.wrapping_add(e.addend) == page;
+            self.entries.iter_mut().filter(of_page).for_each(|e| e.write = NO_PAGE);
+        }
+    }
+}
+
 impl Table for DataTable {
     fn clear(&mut self) {
         if self.used {
-            self.entries.fill(EMPTY);
+            self.filled.empty(&mut *self.entries, EMPTY);
+            self.big.clear();
             self.used = false;
         }
     }
 
     fn clear_address(&mut self, va: u64) {
+        if !self.big.covers(va) {
+            let entry = &mut self.entries[data_index(va)];
+            let page = if entry.read != NO_PAGE { entry.read } else { entry.write };
+            if page == va & !(PAGE_BYTES - 1) {
+                *entry = EMPTY;
+            }
+            return;
+        }
         for entry in self.entries.iter_mut() {
             let page = if entry.read != NO_PAGE { entry.read } else { entry.write };
             if page != NO_PAGE && (page ^ va) >> entry.page_bits.min(63) == 0 {
@@ -133,8 +219,11 @@ pub struct JumpTable {
     /// By address in halfwords, modulo their count.
     pub entries: Box<[JumpEntry; JUMP_ENTRIES]>,
     pages: Box<[CodePage; CODE_PAGES]>,
-    /// Log2 of the largest page that something was cut from.
-    largest_bits: u32,
+    filled: Filled,
+    filled_pages: Filled,
+    big: BigPages,
+    /// A bit, of a hash, for every page that has entries.
+    filter: [u64; FILTER_WORDS],
     used: bool,
     /// The targets are to be forgotten before the table is used again.
     expired: bool,
@@ -145,16 +234,30 @@ impl Default for JumpTable {
         JumpTable {
             entries: Box::new([NO_JUMP; JUMP_ENTRIES]),
             pages: Box::new([NO_CODE; CODE_PAGES]),
-            largest_bits: 0,
+            filled: Filled::default(),
+            filled_pages: Filled::default(),
+            big: BigPages::default(),
+            filter: [0; FILTER_WORDS],
             used: false,
             expired: false,
         }
     }
 }
 
+const FILTER_WORDS: usize = 16;
+
+/// Where the filter notes the page of `va`.
+#[inline]
+fn filter_bit(va: u64) -> (usize, u64) {
+    let page = va >> PAGE_SHIFT;
+    let hash = (page ^ page >> 10) as usize;
+    (hash / 64 % FILTER_WORDS, 1 << (hash % 64))
+}
+
+/// Far-apart pages must not share slots only because their offsets are alike: the page number is mixed in.
 #[inline(always)]
 fn jump_index(va: u64) -> usize {
-    (va >> 1) as usize % JUMP_ENTRIES
+    ((va ^ va >> JUMP_MIX) >> 1) as usize % JUMP_ENTRIES
 }
 
 fn page_index(va: u64) -> usize {
@@ -171,13 +274,17 @@ impl JumpTable {
 
     /// Enters what is executed at `va`, whose page has been entered.
     pub fn enter(&mut self, va: u64, target: u64) {
+        let (word, bit) = filter_bit(va);
+        self.filter[word] |= bit;
+        self.filled.note(jump_index(va));
         self.entries[jump_index(va)] = JumpEntry { va, target };
     }
 
     /// Forgets what is executed, not where the pages are.
     pub fn clear_targets(&mut self) {
         if self.used {
-            self.entries.fill(NO_JUMP);
+            self.filled.empty(&mut *self.entries, NO_JUMP);
+            self.filter = [0; FILTER_WORDS];
         }
         self.expired = false;
     }
@@ -196,8 +303,9 @@ impl JumpTable {
     /// Enters the page of `va`, which is at RAM offset `offset` and was cut from one of 2^`page_bits` bytes.
     pub fn enter_page(&mut self, va: u64, offset: u64, page_bits: u32) {
         self.used = true;
-        self.largest_bits = self.largest_bits.max(page_bits.min(63));
+        self.big.note(va, page_bits);
         let first = offset & !(PAGE_BYTES - 1);
+        self.filled_pages.note(page_index(va));
         self.pages[page_index(va)] = CodePage { start: va & !(PAGE_BYTES - 1), offset: first };
     }
 }
@@ -205,10 +313,11 @@ impl JumpTable {
 impl Table for JumpTable {
     fn clear(&mut self) {
         if self.used {
-            self.entries.fill(NO_JUMP);
-            self.pages.fill(NO_CODE);
+            self.filled.empty(&mut *self.entries, NO_JUMP);
+            self.filled_pages.empty(&mut *self.pages, NO_CODE);
+            self.filter = [0; FILTER_WORDS];
+            self.big.clear();
             self.used = false;
-            self.largest_bits = 0;
         }
     }
 
@@ -218,14 +327,28 @@ impl Table for JumpTable {
         }
     }
 
-    /// Entries do not remember the size of their page, so all go that might be in the same as `va`.
+    /// Entries do not remember the size of their page: where `va` is in a big one, all go.
     fn clear_address(&mut self, va: u64) {
-        let bits = self.largest_bits;
         if !self.used {
             return;
         }
-        self.entries.iter_mut().filter(|e| (e.va ^ va) >> bits == 0).for_each(|e| *e = NO_JUMP);
-        self.pages.iter_mut().filter(|p| (p.start ^ va) >> bits == 0).for_each(|p| *p = NO_CODE);
+        if self.big.covers(va) {
+            return self.clear();
+        }
+        let start = va & !(PAGE_BYTES - 1);
+        let page = &mut self.pages[page_index(va)];
+        if page.start == start {
+            *page = NO_CODE;
+        }
+        let (word, bit) = filter_bit(va);
+        if self.filter[word] & bit != 0 {
+            // the slots of a page are permuted by the page number, within its half of the table
+            let half = PAGE_BYTES as usize / 2;
+            let first = jump_index(start) / half * half;
+            let of_page = |e: &&mut JumpEntry| e.va & !(PAGE_BYTES - 1) == start;
+            let slots = &mut self.entries[first..first + half];
+            slots.iter_mut().filter(of_page).for_each(|e| *e = NO_JUMP);
+        }
     }
 }
 
@@ -251,15 +374,50 @@ mod tests {
     }
 
     #[test]
-    fn an_address_fence_spares_code_of_other_large_pages() {
+    fn an_address_fence_drops_code_of_a_big_page() {
         let mut table = JumpTable::default();
-        for va in [0x20_0100, 0x40_0100] {
+        for va in [0x20_0100, 0x20_5200] {
             table.enter_page(va, va, 21);
             table.enter(va, 7);
         }
+        table.clear_address(0x40_0000);
+        assert_eq!((table.get(0x20_0100), table.page(0x20_5204)), (Some(7), Some(0x20_5204)));
         table.clear_address(0x3f_f000);
         assert_eq!((table.get(0x20_0100), table.page(0x20_0100)), (None, None));
-        assert_eq!((table.get(0x40_0100), table.page(0x40_0104)), (Some(7), Some(0x40_0104)));
+        assert_eq!((table.get(0x20_5200), table.page(0x20_5204)), (None, None));
+    }
+
+    #[test]
+    fn an_address_fence_spares_code_of_other_small_pages() {
+        let mut table = JumpTable::default();
+        for va in [0x1100, 0x2100, 0x3ffe] {
+            table.enter_page(va, va, 12);
+            table.enter(va, 7);
+        }
+        table.clear_address(0x2fff);
+        assert_eq!((table.get(0x2100), table.page(0x2100)), (None, None));
+        assert_eq!((table.get(0x1100), table.page(0x1100)), (Some(7), Some(0x1100)));
+        assert_eq!((table.get(0x3ffe), table.page(0x3ffe)), (Some(7), Some(0x3ffe)));
+    }
+
+    #[test]
+    fn more_big_pages_than_are_noted_are_still_fenced() {
+        let mut table = DataTable::default();
+        let piece = |page: u64| (page << 21) + (page << 12);
+        (0..20).for_each(|page| table.enter(piece(page), piece(page), 21, true, true));
+        table.clear_address(17 << 21);
+        assert_eq!(table.read(piece(17), 1), None);
+        assert_eq!(table.read(piece(16), 1), Some(piece(16)));
+    }
+
+    #[test]
+    fn a_watched_page_is_no_longer_written() {
+        let mut table = DataTable::default();
+        table.enter(0x1000, 0x9000, 12, true, true);
+        table.enter(0x2000, 0xa000, 12, true, true);
+        table.forbid_writes(0x9000);
+        assert_eq!((table.read(0x1000, 1), table.write(0x1000, 1)), (Some(0x9000), None));
+        assert_eq!(table.write(0x2000, 1), Some(0xa000));
     }
 
     #[test]

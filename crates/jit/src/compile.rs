@@ -237,8 +237,9 @@ impl<'a> Exec for Compiler<'a> {
         self.emitter.fence(pred & W_OR_O != 0 && succ & R_OR_I != 0);
         Ok(())
     }
-    fn cbo_zero(&mut self, _address: Expr<'a>) -> Out<Self> {
-        Err(Unfit)
+    fn cbo_zero(&mut self, address: Expr<'a>) -> Out<Self> {
+        self.emitter.zero_block(hart::engine::CACHE_BLOCK, address.node);
+        Ok(())
     }
     fn cbo_maint(&mut self, _op: CboOp, _address: Expr<'a>) -> Out<Self> {
         Err(Unfit)

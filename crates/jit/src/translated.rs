@@ -136,6 +136,7 @@ fn prepare(core: &mut Core) {
     let dirty = |status: u64| status & arch::csr::status::FS == arch::csr::status::FS;
     core.generated.fp_ready =
         dirty(state.mstatus) && (!state.mode.virt || dirty(state.vsstatus)) && state.frm == fp::Rounding::Rne as u8;
+    core.generated.cbo_zero_ready = privileged::permit::cbo_zero(state).is_ok();
     core.generated.left = core.generated.deadline.wrapping_sub(core.work()) as i64;
 }
 

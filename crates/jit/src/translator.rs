@@ -4,9 +4,10 @@
 //! ASID or VMID: data accesses go through whichever table the hart's context has, so code survives every switch. A
 //! block stays within a page. Blocks of one page are linked directly; all else goes through the context's jump table.
 //!
-//! Stores do not touch code: as the manual allows, they reach it with FENCE.I. After one, a page's blocks are compared
-//! with memory before any of them runs again, and made anew if a byte differs. Zifencei: "Stores to instruction memory
-//! ... are not guaranteed to be visible to instruction fetches ... until a FENCE.I instruction is executed."
+//! Stores do not touch code: as the manual allows, they reach it with FENCE.I. Pages with code are watched
+//! ([`memory::CodeWatch`]). A FENCE.I before which none was written does nothing; else the blocks of those that were are
+//! compared with memory before any of them runs again, and made anew if a byte differs. Zifencei: FENCE.I "ensures that a
+//! subsequent instruction fetch on a RISC-V hart will see any previous data stores already visible to the same RISC-V hart".
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -59,7 +60,8 @@ struct Source {
 /// The blocks of a page at a virtual address.
 #[derive(Default)]
 struct Unit {
-    generation: u32,
+    /// The page was written to since its blocks were made or compared.
+    stale: bool,
     sources: Vec<Source>,
     keys: Vec<Key>,
 }
@@ -80,6 +82,14 @@ pub struct Counters {
     pub flushes: u64,
     /// FENCE.I.
     pub fences: u64,
+    /// Finds.
+    pub finds: u64,
+    /// Finds beyond the jump table.
+    pub misses: u64,
+    /// Pages compared.
+    pub validated: u64,
+    /// Blocks compared.
+    pub compared: u64,
     /// Pages made anew because their bytes had changed.
     pub changed_pages: u64,
 }
@@ -95,7 +105,12 @@ pub struct Translator {
     units: HashMap<Key, Unit, BuildHasherDefault<KeyHasher>>,
     /// All bytes that blocks were made of.
     bytes: Vec<u8>,
-    generation: u32,
+    /// Virtual pages of the units of a page of RAM.
+    aliases: HashMap<u64, Vec<u64>, BuildHasherDefault<KeyHasher>>,
+    /// How far the writes to watched pages were followed.
+    writes: usize,
+    /// Units that are stale.
+    stale: usize,
     heap: Heap,
     counters: Counters,
 }
@@ -118,7 +133,9 @@ impl Translator {
             entries: HashMap::default(),
             units: HashMap::default(),
             bytes: Vec::new(),
-            generation: 0,
+            aliases: HashMap::default(),
+            writes: 0,
+            stale: 0,
             heap: Heap::new(),
             counters: Counters::default(),
         }
@@ -153,9 +170,20 @@ impl Translator {
 
     /// FENCE.I.
     pub fn fence(&mut self, core: &mut Core) {
-        self.generation = self.generation.wrapping_add(1);
         self.counters.fences += 1;
-        core.code.clear_targets();
+        let mut any = false;
+        for page in core.ram.watch().written_since(&mut self.writes) {
+            for &va in self.aliases.get(&page).into_iter().flatten() {
+                if let Some(unit) = self.units.get_mut(&(va, page)) {
+                    self.stale += usize::from(!unit.stale);
+                    unit.stale = true;
+                    any = true;
+                }
+            }
+        }
+        if any {
+            core.code.clear_targets();
+        }
     }
 
     /// Drops all code.
@@ -166,6 +194,8 @@ impl Translator {
         self.links.clear();
         self.entries.clear();
         self.units.clear();
+        self.stale = 0;
+        self.aliases.clear();
         self.bytes.clear();
         core.code.clear_targets();
     }
@@ -174,11 +204,15 @@ impl Translator {
     /// legal or cannot be fetched at all.
     pub fn find(&mut self, core: &mut Core) -> Option<u64> {
         let pc = core.pc;
+        self.counters.finds += 1;
         if let Some(code) = core.code.active.get(pc) {
             return Some(code);
         }
+        self.counters.misses += 1;
         let offset = core.fetch_offset()?;
-        self.validate(pc, offset, core);
+        if self.stale != 0 {
+            self.validate(pc, offset, core);
+        }
         let code = match self.entries.get(&(pc, offset)) {
             Some(&code) => code,
             None => self.translate(core, pc, offset)?,
@@ -187,14 +221,20 @@ impl Translator {
         Some(code)
     }
 
-    /// Compares the page's blocks with memory, if that has not been done since the last FENCE.I.
-    fn validate(&mut self, pc: u64, offset: u64, core: &Core) {
+    /// Compares the page's blocks with memory, if it was written to.
+    fn validate(&mut self, pc: u64, offset: u64, core: &mut Core) {
         let key = page_key(pc, offset);
         let Some(unit) = self.units.get_mut(&key) else { return };
-        if unit.generation == self.generation {
+        if !unit.stale {
             return;
         }
-        unit.generation = self.generation;
+        unit.stale = false;
+        self.stale -= 1;
+        // before the comparison: a write that comes later is noted again
+        core.ram.watch().watch(key.1);
+        core.follow_watches();
+        self.counters.validated += 1;
+        self.counters.compared += unit.sources.len() as u64;
         let bytes = &self.bytes;
         let same = |source: &Source| {
             let mut now = [0; WINDOW];
@@ -216,6 +256,9 @@ impl Translator {
             self.clear(core);
         }
         let [hot, cold] = self.memory.place(ROOM)?;
+        // before the bytes are read: a write that comes later is noted
+        core.ram.watch().watch(offset / PAGE_BYTES);
+        core.follow_watches();
         let mut window = [0; WINDOW];
         let len = ((PAGE_BYTES - offset % PAGE_BYTES) as usize).min(WINDOW);
         let window = &mut window[..len];
@@ -247,7 +290,10 @@ impl Translator {
 
     fn remember(&mut self, page: Key, source: Source, fresh: &[(Key, u64)]) {
         let unit = self.units.entry(page).or_default();
-        unit.generation = self.generation;
+        let aliases = self.aliases.entry(page.1).or_default();
+        if !aliases.contains(&page.0) {
+            aliases.push(page.0);
+        }
         unit.sources.push(source);
         for &(key, code) in fresh {
             self.counters.blocks += 1;

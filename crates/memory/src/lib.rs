@@ -6,11 +6,18 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod watch;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use arch::Phys;
-use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+use vm_memory::{GuestAddress, GuestMemoryBackend};
+
+pub use watch::CodeWatch;
+
+/// Guest memory as the rust-vmm crates see it, with what they write noted.
+pub type GuestMemoryMmap = vm_memory::GuestMemoryMmap<CodeWatch>;
 
 /// Why RAM could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +41,7 @@ pub struct Ram {
     len: u64,
     host: *mut u8,
     mmap: Arc<GuestMemoryMmap>,
+    watch: CodeWatch,
 }
 
 // SAFETY: `host` points into `mmap`, which is kept alive by the Arc; every access through it is atomic or a
@@ -58,7 +66,8 @@ impl Ram {
         let len = usize::try_from(len_bytes).map_err(|e| fail(e.to_string()))?;
         let mmap = GuestMemoryMmap::from_ranges(&[(GuestAddress(base.0), len)]).map_err(|e| fail(e.to_string()))?;
         let host = mmap.get_host_address(GuestAddress(base.0)).map_err(|e| fail(e.to_string()))?;
-        Ok(Ram { base: base.0, len: len_bytes, host, mmap: Arc::new(mmap) })
+        let watch = mmap.iter().next().map(|region| region.get_mmap().bitmap().clone()).unwrap_or_default();
+        Ok(Ram { base: base.0, len: len_bytes, host, mmap: Arc::new(mmap), watch })
     }
 
     /// First address.
@@ -74,6 +83,12 @@ impl Ram {
     /// The same memory as the rust-vmm crates see it.
     pub fn guest_memory(&self) -> Arc<GuestMemoryMmap> {
         self.mmap.clone()
+    }
+
+    /// The pages that code was translated from.
+    #[inline]
+    pub fn watch(&self) -> &CodeWatch {
+        &self.watch
     }
 
     /// First byte on the host. For executors that map RAM themselves (KVM, a translator).
@@ -100,6 +115,7 @@ impl Ram {
     /// Copies `from` into RAM at `offset`, bytewise.
     pub fn write_bytes(&self, offset: u64, from: &[u8]) -> Option<()> {
         self.check(offset, from.len() as u64)?;
+        self.watch.note_write(offset, from.len() as u64);
         for (i, byte) in from.iter().enumerate() {
             self.atomic_u8(offset + i as u64).store(*byte, Ordering::Relaxed);
         }
@@ -151,6 +167,7 @@ macro_rules! cell {
             pub fn $store(&self, offset: u64, value: $int) -> Option<()> {
                 if let Some(cell) = self.$name(offset) {
                     cell.store(value.to_le(), Ordering::Relaxed);
+                    self.watch.note_write(offset, size_of::<$int>() as u64);
                     return Some(());
                 }
                 self.write_bytes(offset, &value.to_le_bytes())
@@ -163,6 +180,13 @@ cell!(cell_u32, load_u32, store_u32, AtomicU32, u32);
 cell!(cell_u64, load_u64, store_u64, AtomicU64, u64);
 
 impl Ram {
+    /// The byte at `offset`.
+    #[inline(always)]
+    pub fn cell_u8(&self, offset: u64) -> Option<&AtomicU8> {
+        self.check(offset, 1)?;
+        Some(self.atomic_u8(offset))
+    }
+
     /// Loads a byte.
     #[inline(always)]
     pub fn load_u8(&self, offset: u64) -> Option<u8> {
@@ -175,6 +199,7 @@ impl Ram {
     pub fn store_u8(&self, offset: u64, value: u8) -> Option<()> {
         self.check(offset, 1)?;
         self.atomic_u8(offset).store(value, Ordering::Relaxed);
+        self.watch.note_write(offset, 1);
         Some(())
     }
 }

@@ -37,7 +37,7 @@ impl Region {
 ///
 /// "Priority and Matching Logic": the lowest-numbered entry that matches any byte decides, and must match all of them.
 pub fn check(state: &State, config: &Config, addr: Phys, len: u64, access: Access, privilege: Privilege) -> bool {
-    if config.pmp_entries == 0 {
+    if config.pmp_entries == 0 || is_open(state) {
         return true;
     }
     let wanted = Region::new(addr.0, len);
@@ -45,6 +45,12 @@ pub fn check(state: &State, config: &Config, addr: Phys, len: u64, access: Acces
         Some((index, region)) => region.contains(wanted) && permits(state, state.pmpcfg[index], access, privilege),
         None => permits_unmatched(state, access, privilege),
     }
+}
+
+/// Whether the first entry gives everybody everything, as a firmware without secrets sets it: a short cut.
+const fn is_open(state: &State) -> bool {
+    const ALL: u8 = pmpcfg::A_NAPOT | pmpcfg::R | pmpcfg::W | pmpcfg::X;
+    state.pmpaddr[0] == ADDRESS_MASK && state.pmpcfg[0] == ALL && state.mseccfg & seccfg::MML == 0
 }
 
 /// [`check`] for HLVX: the memory must be readable and executable.
@@ -58,6 +64,9 @@ pub fn check_executable_load(state: &State, config: &Config, addr: Phys, len: u6
 
 /// Whether [`check`] says the same of every access inside the `len` bytes at `addr`, so that the verdict on one can be kept for all.
 pub fn region_uniform(state: &State, config: &Config, addr: Phys, len: u64) -> bool {
+    if is_open(state) {
+        return true;
+    }
     let wanted = Region::new(addr.0, len);
     first_match(state, config, wanted).is_none_or(|(_, region)| region.contains(wanted))
 }

@@ -20,7 +20,7 @@ mod transport;
 use std::sync::{Arc, Mutex};
 
 use bus::IrqLine;
-use vm_memory::GuestMemoryMmap;
+use memory::GuestMemoryMmap;
 
 pub use block::{Block, BlockAccess, BlockFile, DiskError};
 pub use console::{Console, ConsoleInput, ConsoleOut};

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use bus::{Device, IrqLine};
 use devices::{DtNode, Place, node_name};
+use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_config::{
     VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FEATURES_OK, VIRTIO_CONFIG_S_NEEDS_RESET, VIRTIO_F_VERSION_1,
 };
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use vm_fdt::{Error, FdtWriter};
-use vm_memory::GuestMemoryMmap;
 
 use crate::ring::{Broken, Layout, Ring};
 

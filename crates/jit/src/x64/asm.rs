@@ -444,6 +444,11 @@ impl Asm {
         self.op(false, &[0x0f, 0x57], x, R(x));
     }
 
+    /// Stores all 16 bytes of x.
+    pub fn store_vector(&mut self, d: Rm, x: Reg) {
+        self.op(false, &[0x0f, 0x11], x, d);
+    }
+
     /// x = the low `bits` of s.
     pub fn to_sse(&mut self, bits: u32, x: Reg, s: Reg) {
         self.prefixed(0x66, bits == 64, &[0x0f, 0x6e], x, R(s));

@@ -224,6 +224,8 @@ impl Emitter {
     /// Goes to the address in rax, by the jump table.
     fn go_kept(&mut self) {
         self.hot.mov(32, RCX, Rm::R(RAX));
+        self.hot.shift_i(super::asm::Shift::Shr, 32, RCX, jump::MIX);
+        self.hot.alu(Alu::Xor, 32, RCX, Rm::R(RAX));
         self.hot.alu_i(Alu::And, 32, Rm::R(RCX), jump::MASK);
         self.hot.shift_i(super::asm::Shift::Shl, 32, RCX, jump::LEFT);
         self.hot.alu(Alu::Add, 64, RCX, state::JUMP_ENTRIES);
@@ -310,7 +312,7 @@ impl Emitter {
 
 /// Goes to an address in another page, by the jump table.
 fn go_far(asm: &mut Asm, stubs: &Stubs, pc: u64) {
-    let at = (pc as i32 & jump::MASK) << jump::LEFT;
+    let at = ((pc ^ pc >> jump::MIX) as i32 & jump::MASK) << jump::LEFT;
     asm.mov_i(RAX, pc as i64);
     asm.mov(64, RCX, state::JUMP_ENTRIES);
     asm.alu(Alu::Cmp, 64, RAX, Rm::M(RCX, at + jump::VA));

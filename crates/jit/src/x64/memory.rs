@@ -9,7 +9,7 @@ use semantics::Width;
 
 use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm, Shift};
 use super::emit::{Emitter, plain};
-use super::state::{TABLE, data};
+use super::state::{CBO_ZERO_READY, TABLE, data};
 use crate::expr::{N, Node};
 
 /// What an access does, and what it asks of its address.
@@ -31,6 +31,12 @@ impl Emitter {
                 RAX
             }
         };
+        self.probe_register(access, a);
+        a
+    }
+
+    /// Checks an access at the address in `a`; its addend is in rcx then.
+    fn probe_register(&mut self, access: Access, a: Reg) {
         let last = access.bytes as i32 - 1;
         let page = -(PAGE_BYTES as i32);
         self.free &= !(1 << RCX);
@@ -49,7 +55,6 @@ impl Emitter {
         let miss = self.hot.jcc_fix(Cc::NE);
         self.detours.push(miss);
         self.hot.mov(64, RCX, Rm::X(TABLE, RCX, data::ADDEND));
-        a
     }
 
     /// Reads memory. `None`: not this way.
@@ -58,6 +63,21 @@ impl Emitter {
         let a = self.probe(Access { write: false, aligned, bytes }, address);
         let held = self.memory(Rm::X(a, RCX, 0));
         Some(Node::Mem(width, held))
+    }
+
+    /// Zeroes the cache block of an address, where the mode may.
+    pub fn zero_block(&mut self, block: u64, address: N) {
+        self.hot.cmp_byte(CBO_ZERO_READY, 0);
+        let fix = self.hot.jcc_fix(Cc::E);
+        self.detours.push(fix);
+        self.free &= !(1 << RAX);
+        self.into(RAX, address, 64);
+        self.hot.alu_i(Alu::And, 64, Rm::R(RAX), -(block as i32));
+        self.probe_register(Access { write: true, aligned: true, bytes: 1 }, RAX);
+        self.hot.zero_sse(0);
+        for at in (0..block as i32).step_by(16) {
+            self.hot.store_vector(Rm::X(RAX, RCX, at), 0);
+        }
     }
 
     /// Writes memory. `None`: not this way.

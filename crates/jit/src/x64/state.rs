@@ -59,6 +59,8 @@ pub const RESERVATION: Rm = core(offset_of!(Core, reservation));
 pub const LEFT: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, left));
 /// Whether floating point may run as generated.
 pub const FP_READY: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, fp_ready));
+/// Whether CBO.ZERO may run as generated.
+pub const CBO_ZERO_READY: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, cbo_zero_ready));
 /// The pointer to the entries of the active data table.
 pub const DATA_ENTRIES: Rm =
     core(offset_of!(Core, data) + offset_of!(Contexts<DataTable>, active) + offset_of!(DataTable, entries));
@@ -90,6 +92,8 @@ pub mod jump {
     const _: () = assert!(hart::engine::JUMP_ENTRIES.is_power_of_two());
     /// The bits of an address that choose the entry.
     pub const MASK: i32 = ((hart::engine::JUMP_ENTRIES - 1) << 1) as i32;
+    /// How far an address is shifted right to be mixed into itself.
+    pub const MIX: u8 = hart::engine::JUMP_MIX as u8;
     /// How far they are shifted left to an index in bytes.
     pub const LEFT: u8 = (SHIFT - 1) as u8;
 }
