@@ -8,6 +8,7 @@ use arch::{Exception, Phys, Trap, Virt};
 use privileged::{Access, PageMemory, Request, Translation, pmp};
 
 use crate::core::{Core, Stop};
+use crate::tlb::Cut;
 use memory::Ram;
 
 /// How an instruction reaches memory.
@@ -120,7 +121,7 @@ impl Core {
         let readable = found.readable && permits(Access::Load);
         let writable = found.writable && permits(Access::Store) && !self.ram.watch().is_watched(offset);
         let host = self.ram_on_host().wrapping_add(offset);
-        self.data.active.enter(request.va.0, host, found.page_bits, readable, writable);
+        self.data.active.enter(request.va.0, host, Cut::of(found), readable, writable);
     }
 
     /// Where the bytes of an access go, when it may be misaligned or cross pages.

@@ -67,8 +67,10 @@ pub enum Fence {
         /// The current guest.
         vmid: u64,
     },
-    /// HFENCE.GVMA. Tables hold guest virtual addresses, so a guest-physical address selects nothing.
+    /// HFENCE.GVMA.
     GuestPhysical {
+        /// Guest-physical address.
+        gpa: Option<u64>,
         /// Virtual-machine identifier.
         vmid: Option<u64>,
     },
@@ -80,14 +82,15 @@ impl Fence {
             Fence::All => true,
             Fence::Supervisor { asid, .. } => !key.virt && asid.is_none_or(|a| a == key.asid()),
             Fence::Guest { asid, vmid, .. } => key.virt && vmid == key.vmid() && asid.is_none_or(|a| a == key.asid()),
-            Fence::GuestPhysical { vmid } => key.virt && vmid.is_none_or(|v| v == key.vmid()),
+            Fence::GuestPhysical { vmid, .. } => key.virt && vmid.is_none_or(|v| v == key.vmid()),
         }
     }
 
-    fn address(&self) -> Option<u64> {
+    fn apply(&self, table: &mut impl Table) {
         match *self {
-            Fence::Supervisor { va, .. } | Fence::Guest { va, .. } => va,
-            Fence::All | Fence::GuestPhysical { .. } => None,
+            Fence::Supervisor { va: Some(va), .. } | Fence::Guest { va: Some(va), .. } => table.clear_address(va),
+            Fence::GuestPhysical { gpa: Some(gpa), .. } => table.clear_guest_physical(gpa),
+            _ => table.clear(),
         }
     }
 }
@@ -98,6 +101,8 @@ pub trait Table: Default {
     fn clear(&mut self);
     /// Forgets what covers `va`.
     fn clear_address(&mut self, va: u64);
+    /// Forgets what maps a guest virtual address to a guest-physical one in the same page of the G-stage as `gpa`.
+    fn clear_guest_physical(&mut self, gpa: u64);
     /// Is about to be used again after another was.
     fn activate(&mut self) {}
 }
@@ -168,12 +173,7 @@ impl<T: Table> Contexts<T> {
     /// Forgets what `fence` names.
     pub fn fence(&mut self, fence: &Fence) {
         let tables = self.parked.iter_mut().map(|p| (p.key, &mut p.table)).chain([(self.key, &mut self.active)]);
-        for (_, table) in tables.filter(|(key, _)| fence.selects(key)) {
-            match fence.address() {
-                Some(va) => table.clear_address(va),
-                None => table.clear(),
-            }
-        }
+        tables.filter(|(key, _)| fence.selects(key)).for_each(|(_, table)| fence.apply(table));
     }
 }
 
@@ -186,6 +186,12 @@ impl Contexts<DataTable> {
 }
 
 impl Contexts<JumpTable> {
+    /// Makes every context forget what is executed in the virtual page of `va`.
+    pub fn clear_page_of(&mut self, va: u64) {
+        self.active.clear_page_of(va);
+        self.parked.iter_mut().for_each(|p| p.table.clear_page_of(va));
+    }
+
     /// Makes every context forget what is executed where: the active one now, the others before their next use.
     pub fn clear_targets(&mut self) {
         self.active.clear_targets();
@@ -206,6 +212,9 @@ mod tests {
         }
         fn clear_address(&mut self, va: u64) {
             self.0.retain(|&p| p != va);
+        }
+        fn clear_guest_physical(&mut self, gpa: u64) {
+            self.0.retain(|&p| p + 10 != gpa);
         }
     }
 
@@ -268,9 +277,18 @@ mod tests {
     fn hfence_gvma_with_vmid_spares_other_guests() {
         let (seven, eight) = (key(true, 1, 7), key(true, 1, 8));
         let mut c = filled(&[seven, eight]);
-        c.fence(&Fence::GuestPhysical { vmid: Some(8) });
+        c.fence(&Fence::GuestPhysical { gpa: None, vmid: Some(8) });
         assert_eq!(pages(&mut c, seven), [1, 2]);
         assert_eq!(pages(&mut c, eight), [0u64; 0]);
+    }
+
+    #[test]
+    fn hfence_gvma_with_address_spares_other_pages_and_guests() {
+        let (seven, eight) = (key(true, 1, 7), key(true, 1, 8));
+        let mut c = filled(&[seven, eight]);
+        c.fence(&Fence::GuestPhysical { gpa: Some(11), vmid: Some(7) });
+        assert_eq!(pages(&mut c, seven), [2]);
+        assert_eq!(pages(&mut c, eight), [1, 2]);
     }
 
     #[test]

@@ -393,7 +393,9 @@ impl<R: Record> Privileged for Run<'_, R> {
         let guest = Fence::Guest { va, asid, vmid: self.core.vmid() };
         let fence = match fence {
             TlbFence::SfenceVma | TlbFence::SinvalVma if !self.core.state.mode.virt => Fence::Supervisor { va, asid },
-            TlbFence::HfenceGvma | TlbFence::HinvalGvma => Fence::GuestPhysical { vmid: id.map(contexts::vmid) },
+            TlbFence::HfenceGvma | TlbFence::HinvalGvma => {
+                Fence::GuestPhysical { gpa: va.map(|gpa| gpa << 2), vmid: id.map(contexts::vmid) }
+            }
             _ => guest,
         };
         self.core.forget(&fence);

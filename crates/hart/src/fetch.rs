@@ -9,20 +9,25 @@ use privileged::Request;
 use crate::blocks::decode;
 use crate::core::Core;
 use crate::hart::At;
+use crate::tlb::Cut;
 
 impl Core {
     /// RAM offset of the instruction at `pc`, if it can be fetched from RAM and the whole page may be executed.
     pub fn fetch_offset(&mut self) -> Option<u64> {
-        if let Some(offset) = self.code.active.page(self.pc) {
+        self.fetch_offset_of(self.pc)
+    }
+
+    fn fetch_offset_of(&mut self, va: u64) -> Option<u64> {
+        if let Some(offset) = self.code.active.page(va) {
             return Some(offset);
         }
         self.counts.fetch_walks += 1;
-        let request = Request::for_fetch(&self.state, Virt(self.pc));
+        let request = Request::for_fetch(&self.state, Virt(va));
         let found = self.translate(&request, 2).ok()?;
         let page = arch::Phys(found.phys.0 & !(arch::addr::PAGE_BYTES - 1));
         let uniform = privileged::pmp::region_uniform(&self.state, &self.config, page, arch::addr::PAGE_BYTES);
         let offset = self.ram.offset(found.phys, 2).filter(|_| uniform)?;
-        self.code.active.enter_page(self.pc, offset, found.page_bits);
+        self.code.active.enter_page(va, offset, Cut::of(&found));
         Some(offset)
     }
 
@@ -44,6 +49,9 @@ impl Core {
     }
 
     fn fetch_half(&mut self, va: u64) -> Result<u16, Trap> {
+        if let Some(half) = self.fetch_offset_of(va).and_then(|offset| self.ram.load_u16(offset)) {
+            return Ok(half);
+        }
         let request = Request::for_fetch(&self.state, Virt(va));
         let found = self.translate(&request, 2)?;
         if let Some(offset) = self.ram.offset(found.phys, 2) {

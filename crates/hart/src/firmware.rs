@@ -88,8 +88,9 @@ impl Core {
     fn fence_outside(&mut self, fence: Fence) {
         match fence {
             Fence::Instructions => {}
-            Fence::GuestPhysical { vmid, .. } => {
-                self.forget(&contexts::Fence::GuestPhysical { vmid: vmid.map(u64::from) });
+            Fence::GuestPhysical { range, vmid } => {
+                let vmid = vmid.map(u64::from);
+                self.forget_range(range, |gpa| contexts::Fence::GuestPhysical { gpa, vmid });
             }
             Fence::Supervisor { range, asid } => {
                 let asid = asid.map(u64::from);

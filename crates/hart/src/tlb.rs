@@ -7,6 +7,8 @@
 
 use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 
+use privileged::Translation;
+
 use crate::contexts::Table;
 
 /// No page has this tag: bits below the page number are never all set in one.
@@ -17,7 +19,43 @@ pub const DATA_ENTRIES: usize = 1024;
 pub const JUMP_ENTRIES: usize = 8192;
 /// The index of an address in halfwords is that of the address xor-ed with itself shifted right by this.
 pub const JUMP_MIX: u32 = 12;
-const CODE_PAGES: usize = 1024;
+/// Pages of code that a table knows: the text of a kernel.
+const CODE_PAGES: usize = 4096;
+
+/// The pages, of the first and of the second stage, that an entry was cut from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Log2 of the size of the first stage's page.
+    pub page_bits: u32,
+    /// The address between the stages.
+    pub guest_phys: u64,
+    /// Log2 of the size of the second stage's page.
+    pub guest_page_bits: u32,
+}
+
+impl Cut {
+    /// What a walk found.
+    pub fn of(found: &Translation) -> Cut {
+        let Translation { page_bits, guest_phys, guest_page_bits, .. } = *found;
+        Cut { page_bits, guest_phys: guest_phys.0, guest_page_bits }
+    }
+
+    /// In one word: the guest-physical page, and below it the two sizes.
+    fn pack(self) -> u64 {
+        let sizes = u64::from(self.guest_page_bits.min(63)) << 6 | u64::from(self.page_bits.min(63));
+        self.guest_phys & !(PAGE_BYTES - 1) | sizes
+    }
+}
+
+/// Whether the packed cut's first-stage page, which holds `page`, holds `va` too.
+fn same_page(cut: u64, page: u64, va: u64) -> bool {
+    (page ^ va) >> (cut & 63) == 0
+}
+
+/// Whether the packed cut's second-stage page holds `gpa`.
+fn same_guest_page(cut: u64, gpa: u64) -> bool {
+    (cut ^ gpa) >> (cut >> 6 & 63) == 0
+}
 
 /// One page.
 #[derive(Clone, Copy)]
@@ -29,11 +67,18 @@ pub struct DataEntry {
     pub write: u64,
     /// Address on the host minus virtual address.
     pub addend: u64,
-    /// Log2 of the size of the page this was cut from.
-    page_bits: u64,
+    /// The pages this was cut from.
+    cut: u64,
 }
 
-const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, page_bits: 0 };
+impl DataEntry {
+    /// Its page, if it has one.
+    fn page(&self) -> u64 {
+        if self.read != NO_PAGE { self.read } else { self.write }
+    }
+}
+
+const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, cut: 0 };
 
 /// The slots that were filled since a table was last empty, so that emptying it need not touch the others.
 #[derive(Default)]
@@ -50,13 +95,17 @@ impl Filled {
         }
     }
 
+    /// All slots, of `count`, that may be filled.
+    fn slots(&self, count: usize) -> impl Iterator<Item = usize> + '_ {
+        let many = self.0.len() > MANY_FILLED;
+        let all = if many { 0..count } else { 0..0 };
+        let few = if many { &[][..] } else { &self.0 };
+        all.chain(few.iter().map(|&slot| usize::from(slot)))
+    }
+
     fn empty<T: Copy>(&mut self, slots: &mut [T], nothing: T) {
-        if self.0.len() > MANY_FILLED {
-            slots.fill(nothing);
-        } else {
-            for &slot in &self.0 {
-                slots[usize::from(slot)] = nothing;
-            }
+        for slot in self.slots(slots.len()) {
+            slots[slot] = nothing;
         }
         self.0.clear();
     }
@@ -64,11 +113,14 @@ impl Filled {
 
 const _: () = assert!(DATA_ENTRIES <= 1 << 16 && JUMP_ENTRIES <= 1 << 16, "a slot's number is 16 bits");
 
+/// Big pages that are noted one by one: more than the text of a kernel has.
+const BIG_PAGES: usize = 32;
+
 /// The big pages that entries of a table were cut from.
 #[derive(Default)]
 struct BigPages {
     /// (an address within, log2 of the size).
-    pages: [(u64, u32); 8],
+    pages: [(u64, u32); BIG_PAGES],
     count: usize,
 }
 
@@ -139,17 +191,17 @@ impl DataTable {
     }
 
     /// Enters the page of `va`, whose first byte is at host address `page`.
-    pub fn enter(&mut self, va: u64, page: u64, page_bits: u32, readable: bool, writable: bool) {
+    pub fn enter(&mut self, va: u64, page: u64, cut: Cut, readable: bool, writable: bool) {
         let start = va & !(PAGE_BYTES - 1);
         let allow = |yes| if yes { start } else { NO_PAGE };
         self.used = true;
-        self.big.note(va, page_bits);
+        self.big.note(va, cut.page_bits);
         self.filled.note(data_index(va));
         self.entries[data_index(va)] = DataEntry {
             read: allow(readable),
             write: allow(writable),
             addend: page.wrapping_sub(start),
-            page_bits: page_bits.into(),
+            cut: cut.pack(),
         };
     }
 }
@@ -176,17 +228,19 @@ impl Table for DataTable {
     fn clear_address(&mut self, va: u64) {
         if !self.big.covers(va) {
             let entry = &mut self.entries[data_index(va)];
-            let page = if entry.read != NO_PAGE { entry.read } else { entry.write };
-            if page == va & !(PAGE_BYTES - 1) {
+            if entry.page() == va & !(PAGE_BYTES - 1) {
                 *entry = EMPTY;
             }
             return;
         }
-        for entry in self.entries.iter_mut() {
-            let page = if entry.read != NO_PAGE { entry.read } else { entry.write };
-            if page != NO_PAGE && (page ^ va) >> entry.page_bits.min(63) == 0 {
-                *entry = EMPTY;
-            }
+        let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && same_page(e.cut, e.page(), va);
+        self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
+    }
+
+    fn clear_guest_physical(&mut self, gpa: u64) {
+        if self.used {
+            let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && same_guest_page(e.cut, gpa);
+            self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
         }
     }
 }
@@ -210,11 +264,14 @@ struct CodePage {
     start: u64,
     /// Offset in RAM.
     offset: u64,
+    /// The pages this was cut from.
+    cut: u64,
 }
 
-const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0 };
+const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0, cut: 0 };
 
-/// Instructions by virtual address: what is executed for them, and behind it the pages of RAM that they are in.
+/// Instructions by virtual address: what is executed for them, and behind it the pages of RAM that they are in. What is
+/// executed is known only in pages that are known.
 pub struct JumpTable {
     /// By address in halfwords, modulo their count.
     pub entries: Box<[JumpEntry; JUMP_ENTRIES]>,
@@ -222,8 +279,6 @@ pub struct JumpTable {
     filled: Filled,
     filled_pages: Filled,
     big: BigPages,
-    /// A bit, of a hash, for every page that has entries.
-    filter: [u64; FILTER_WORDS],
     used: bool,
     /// The targets are to be forgotten before the table is used again.
     expired: bool,
@@ -237,21 +292,10 @@ impl Default for JumpTable {
             filled: Filled::default(),
             filled_pages: Filled::default(),
             big: BigPages::default(),
-            filter: [0; FILTER_WORDS],
             used: false,
             expired: false,
         }
     }
-}
-
-const FILTER_WORDS: usize = 16;
-
-/// Where the filter notes the page of `va`.
-#[inline]
-fn filter_bit(va: u64) -> (usize, u64) {
-    let page = va >> PAGE_SHIFT;
-    let hash = (page ^ page >> 10) as usize;
-    (hash / 64 % FILTER_WORDS, 1 << (hash % 64))
 }
 
 /// Far-apart pages must not share slots only because their offsets are alike: the page number is mixed in.
@@ -274,8 +318,6 @@ impl JumpTable {
 
     /// Enters what is executed at `va`, whose page has been entered.
     pub fn enter(&mut self, va: u64, target: u64) {
-        let (word, bit) = filter_bit(va);
-        self.filter[word] |= bit;
         self.filled.note(jump_index(va));
         self.entries[jump_index(va)] = JumpEntry { va, target };
     }
@@ -284,7 +326,6 @@ impl JumpTable {
     pub fn clear_targets(&mut self) {
         if self.used {
             self.filled.empty(&mut *self.entries, NO_JUMP);
-            self.filter = [0; FILTER_WORDS];
         }
         self.expired = false;
     }
@@ -300,13 +341,35 @@ impl JumpTable {
         (page.start == va & !(PAGE_BYTES - 1)).then_some(page.offset + va % PAGE_BYTES)
     }
 
-    /// Enters the page of `va`, which is at RAM offset `offset` and was cut from one of 2^`page_bits` bytes.
-    pub fn enter_page(&mut self, va: u64, offset: u64, page_bits: u32) {
+    /// Enters the page of `va`, which is at RAM offset `offset`.
+    pub fn enter_page(&mut self, va: u64, offset: u64, cut: Cut) {
         self.used = true;
-        self.big.note(va, page_bits);
-        let first = offset & !(PAGE_BYTES - 1);
+        self.big.note(va, cut.page_bits);
+        self.clear_page(page_index(va));
         self.filled_pages.note(page_index(va));
-        self.pages[page_index(va)] = CodePage { start: va & !(PAGE_BYTES - 1), offset: first };
+        let (start, offset) = (va & !(PAGE_BYTES - 1), offset & !(PAGE_BYTES - 1));
+        self.pages[page_index(va)] = CodePage { start, offset, cut: cut.pack() };
+    }
+
+    /// Forgets the page of `va`, and what is executed in it.
+    pub fn clear_page_of(&mut self, va: u64) {
+        if self.pages[page_index(va)].start == va & !(PAGE_BYTES - 1) {
+            self.clear_page(page_index(va));
+        }
+    }
+
+    /// Forgets a page, and what is executed in it.
+    fn clear_page(&mut self, index: usize) {
+        let start = self.pages[index].start;
+        if start == NO_PAGE {
+            return;
+        }
+        self.pages[index] = NO_CODE;
+        // the slots of a page are permuted by the page number, within their part of the table
+        let part = PAGE_BYTES as usize / 2;
+        let first = jump_index(start) / part * part;
+        let of_page = |e: &&mut JumpEntry| e.va & !(PAGE_BYTES - 1) == start;
+        self.entries[first..first + part].iter_mut().filter(of_page).for_each(|e| *e = NO_JUMP);
     }
 }
 
@@ -315,9 +378,16 @@ impl Table for JumpTable {
         if self.used {
             self.filled.empty(&mut *self.entries, NO_JUMP);
             self.filled_pages.empty(&mut *self.pages, NO_CODE);
-            self.filter = [0; FILTER_WORDS];
             self.big.clear();
             self.used = false;
+        }
+    }
+
+    fn clear_guest_physical(&mut self, gpa: u64) {
+        if self.used {
+            let here = |p: &CodePage| p.start != NO_PAGE && same_guest_page(p.cut, gpa);
+            let found: Vec<usize> = self.filled_pages.slots(CODE_PAGES).filter(|&at| here(&self.pages[at])).collect();
+            found.into_iter().for_each(|at| self.clear_page(at));
         }
     }
 
@@ -327,7 +397,7 @@ impl Table for JumpTable {
         }
     }
 
-    /// Entries do not remember the size of their page: where `va` is in a big one, all go.
+    /// Where `va` is in a big page, all goes.
     fn clear_address(&mut self, va: u64) {
         if !self.used {
             return;
@@ -335,20 +405,7 @@ impl Table for JumpTable {
         if self.big.covers(va) {
             return self.clear();
         }
-        let start = va & !(PAGE_BYTES - 1);
-        let page = &mut self.pages[page_index(va)];
-        if page.start == start {
-            *page = NO_CODE;
-        }
-        let (word, bit) = filter_bit(va);
-        if self.filter[word] & bit != 0 {
-            // the slots of a page are permuted by the page number, within its half of the table
-            let half = PAGE_BYTES as usize / 2;
-            let first = jump_index(start) / half * half;
-            let of_page = |e: &&mut JumpEntry| e.va & !(PAGE_BYTES - 1) == start;
-            let slots = &mut self.entries[first..first + half];
-            slots.iter_mut().filter(of_page).for_each(|e| *e = NO_JUMP);
-        }
+        self.clear_page_of(va);
     }
 }
 
@@ -356,10 +413,14 @@ impl Table for JumpTable {
 mod tests {
     use super::*;
 
+    fn cut(page_bits: u32) -> Cut {
+        Cut { page_bits, guest_phys: 0, guest_page_bits: 30 }
+    }
+
     #[test]
     fn a_page_answers_for_what_it_allows() {
         let mut table = DataTable::default();
-        table.enter(0x1234, 0x8000, 12, true, false);
+        table.enter(0x1234, 0x8000, cut(12), true, false);
         assert_eq!(table.read(0x1ff8, 8), Some(0x8ff8));
         assert_eq!(table.write(0x1ff8, 8), None);
         assert_eq!(table.read(0x2000, 8), None);
@@ -368,7 +429,7 @@ mod tests {
     #[test]
     fn a_misaligned_access_misses() {
         let mut table = DataTable::default();
-        table.enter(0x1000, 0, 12, true, true);
+        table.enter(0x1000, 0, cut(12), true, true);
         assert_eq!(table.read(0x1004, 8), None);
         assert_eq!(table.read(0x1004, 4), Some(4));
     }
@@ -377,7 +438,7 @@ mod tests {
     fn an_address_fence_drops_code_of_a_big_page() {
         let mut table = JumpTable::default();
         for va in [0x20_0100, 0x20_5200] {
-            table.enter_page(va, va, 21);
+            table.enter_page(va, va, cut(21));
             table.enter(va, 7);
         }
         table.clear_address(0x40_0000);
@@ -391,7 +452,7 @@ mod tests {
     fn an_address_fence_spares_code_of_other_small_pages() {
         let mut table = JumpTable::default();
         for va in [0x1100, 0x2100, 0x3ffe] {
-            table.enter_page(va, va, 12);
+            table.enter_page(va, va, cut(12));
             table.enter(va, 7);
         }
         table.clear_address(0x2fff);
@@ -404,7 +465,7 @@ mod tests {
     fn more_big_pages_than_are_noted_are_still_fenced() {
         let mut table = DataTable::default();
         let piece = |page: u64| (page << 21) + (page << 12);
-        (0..20).for_each(|page| table.enter(piece(page), piece(page), 21, true, true));
+        (0..40).for_each(|page| table.enter(piece(page), piece(page), cut(21), true, true));
         table.clear_address(17 << 21);
         assert_eq!(table.read(piece(17), 1), None);
         assert_eq!(table.read(piece(16), 1), Some(piece(16)));
@@ -413,8 +474,8 @@ mod tests {
     #[test]
     fn a_watched_page_is_no_longer_written() {
         let mut table = DataTable::default();
-        table.enter(0x1000, 0x9000, 12, true, true);
-        table.enter(0x2000, 0xa000, 12, true, true);
+        table.enter(0x1000, 0x9000, cut(12), true, true);
+        table.enter(0x2000, 0xa000, cut(12), true, true);
         table.forbid_writes(0x9000);
         assert_eq!((table.read(0x1000, 1), table.write(0x1000, 1)), (Some(0x9000), None));
         assert_eq!(table.write(0x2000, 1), Some(0xa000));
@@ -423,12 +484,42 @@ mod tests {
     #[test]
     fn an_address_fence_drops_every_piece_of_a_big_page() {
         let mut table = DataTable::default();
-        table.enter(0x20_0000, 0, 21, true, true);
-        table.enter(0x20_5000, 0x5000, 21, true, true);
-        table.enter(0x40_6000, 0x6000, 12, true, true);
+        table.enter(0x20_0000, 0, cut(21), true, true);
+        table.enter(0x20_5000, 0x5000, cut(21), true, true);
+        table.enter(0x40_6000, 0x6000, cut(12), true, true);
         table.clear_address(0x21_0000);
         assert_eq!(table.read(0x20_0000, 1), None);
         assert_eq!(table.read(0x20_5000, 1), None);
         assert_eq!(table.read(0x40_6000, 1), Some(0x6000));
+    }
+
+    #[test]
+    fn a_guest_physical_fence_drops_every_piece_of_a_second_stage_page() {
+        let (big, small) = ((0x8000_0000, 21), (0x9000_1000, 12));
+        let cut = |(guest_phys, guest_page_bits)| Cut { page_bits: 12, guest_phys, guest_page_bits };
+        let mut data = DataTable::default();
+        let mut code = JumpTable::default();
+        for (va, cut) in [(0x1000, cut(big)), (0x2000, cut(small))] {
+            data.enter(va, va, cut, true, true);
+            code.enter_page(va, va, cut);
+            code.enter(va, 7);
+        }
+        data.clear_guest_physical(0x801f_f000);
+        code.clear_guest_physical(0x801f_f000);
+        assert_eq!((data.read(0x1000, 1), code.get(0x1000), code.page(0x1000)), (None, None, None));
+        assert_eq!((data.read(0x2000, 1), code.get(0x2000)), (Some(0x2000), Some(7)));
+        data.clear_guest_physical(0x9000_1ff8);
+        code.clear_guest_physical(0x9000_1ff8);
+        assert_eq!((data.read(0x2000, 1), code.get(0x2000)), (None, None));
+    }
+
+    #[test]
+    fn what_is_executed_goes_with_its_page() {
+        let mut table = JumpTable::default();
+        let (one, same_slot) = (0x1100, 0x1100 + ((CODE_PAGES as u64) << PAGE_SHIFT));
+        table.enter_page(one, one, cut(12));
+        table.enter(one, 7);
+        table.enter_page(same_slot, same_slot, cut(12));
+        assert_eq!((table.get(one), table.page(one)), (None, None));
     }
 }

@@ -57,7 +57,7 @@ impl JitHart {
         x64::check_host().map_err(Error::Host)?;
         let limit = parts.code_bytes.map(|bytes| bytes.max(2 * ROOM));
         let memory = CodeMemory::new(limit).map_err(|errno| Error::Memory(errno.into()))?;
-        let helpers = Helpers { interpret, find, link };
+        let helpers = Helpers { interpret, find, single, link };
         Ok(JitHart { hart: Hart::new(parts.hart), translator: Translator::new(memory, &helpers) })
     }
 
@@ -187,6 +187,19 @@ unsafe extern "sysv64" fn find(context: *mut (), _: u64) -> u64 {
     // SAFETY: as in `interpret`.
     let (hart, translator) = unsafe { parts(context) };
     settle_count(&mut hart.core, 0);
+    go(hart, translator).unwrap_or(LEAVE)
+}
+
+/// Executes the instruction at the hart's pc, fetched anew.
+unsafe extern "sysv64" fn single(context: *mut (), _: u64) -> u64 {
+    // SAFETY: as in `interpret`.
+    let (hart, translator) = unsafe { parts(context) };
+    fold_flags(&mut hart.core);
+    settle_count(&mut hart.core, 0);
+    if hart.core.work() < hart.core.generated.deadline && hart.single(&mut ()) == Ended::Stopped {
+        prepare(&mut hart.core);
+        return LEAVE;
+    }
     go(hart, translator).unwrap_or(LEAVE)
 }
 

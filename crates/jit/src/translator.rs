@@ -82,14 +82,12 @@ pub struct Counters {
     pub flushes: u64,
     /// FENCE.I.
     pub fences: u64,
-    /// Finds.
+    /// Times that generated code asked where to go on.
     pub finds: u64,
-    /// Finds beyond the jump table.
+    /// Times that the context's jump table did not know.
     pub misses: u64,
-    /// Pages compared.
-    pub validated: u64,
-    /// Blocks compared.
-    pub compared: u64,
+    /// Pages compared with memory, as they had been written to.
+    pub compared_pages: u64,
     /// Pages made anew because their bytes had changed.
     pub changed_pages: u64,
 }
@@ -171,18 +169,14 @@ impl Translator {
     /// FENCE.I.
     pub fn fence(&mut self, core: &mut Core) {
         self.counters.fences += 1;
-        let mut any = false;
         for page in core.ram.watch().written_since(&mut self.writes) {
             for &va in self.aliases.get(&page).into_iter().flatten() {
                 if let Some(unit) = self.units.get_mut(&(va, page)) {
                     self.stale += usize::from(!unit.stale);
                     unit.stale = true;
-                    any = true;
+                    core.code.clear_page_of(va * PAGE_BYTES);
                 }
             }
-        }
-        if any {
-            core.code.clear_targets();
         }
     }
 
@@ -233,8 +227,7 @@ impl Translator {
         // before the comparison: a write that comes later is noted again
         core.ram.watch().watch(key.1);
         core.follow_watches();
-        self.counters.validated += 1;
-        self.counters.compared += unit.sources.len() as u64;
+        self.counters.compared_pages += 1;
         let bytes = &self.bytes;
         let same = |source: &Source| {
             let mut now = [0; WINDOW];
@@ -374,7 +367,7 @@ impl<'a> Run<'_, 'a> {
         let key = (start, self.offset + self.at as u64);
         if self.fetch().is_none() {
             if self.at == 0 {
-                return End::Empty;
+                return self.crossing(key);
             }
             // the block before falls through to here
             let exit = self.exit(start);
@@ -407,6 +400,18 @@ impl<'a> Run<'_, 'a> {
             site.left = count + 1 - site.left;
         }
         self.close(count, end, last)
+    }
+
+    /// An instruction that goes on in the next page, whose mapping may be another at every execution.
+    fn crossing(&mut self, key: Key) -> End {
+        let crosses = self.window.len() == 2 && self.window[0] & 3 == 3;
+        if !crosses {
+            return End::Empty;
+        }
+        self.fresh.push((key, self.compiler.emitter.here()));
+        self.compiler.emitter.single(key.0);
+        self.at = self.window.len();
+        End::Closed
     }
 
     fn close(&mut self, count: u8, end: Option<Leaves<'a>>, last: bool) -> End {

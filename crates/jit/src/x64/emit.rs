@@ -131,6 +131,12 @@ impl Emitter {
         self.opened = self.colds.len() - 1;
     }
 
+    /// All there is to do at `pc` is to interpret one instruction, fetched anew.
+    pub fn single(&mut self, pc: u64) {
+        self.hot.mov_i(RAX, pc as i64);
+        self.hot.jmp(self.stubs.single);
+    }
+
     /// Ends a block of `count` instructions.
     pub fn close_block(&mut self, count: u8, exit: Exit) {
         self.count(count);

@@ -12,6 +12,8 @@ pub struct Helpers {
     pub interpret: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
     /// (context, 0): finds code for the hart's pc. 1: leaves; else: code to go to.
     pub find: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+    /// (context, 0): executes the instruction at the hart's pc through the interpreter, fetched anew. As `find`.
+    pub single: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
     /// (context, site): finds code for a jump within a page and lets it go there. As `find`.
     pub link: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
 }
@@ -30,6 +32,8 @@ pub struct Stubs {
     pub link: u64,
     /// Jumped to with a pc in rax that the jump table does not have: [`Helpers::find`].
     pub find: u64,
+    /// Jumped to with a pc in rax where there is no code to make: [`Helpers::single`].
+    pub single: u64,
     /// Jumped to with a pc in rax where the quantum ends.
     pub stop: u64,
 }
@@ -73,6 +77,12 @@ impl Stubs {
         asm.store(8, state::PC, RAX);
         spill(asm);
         call(asm, helpers.find, 0);
+        decide(asm);
+
+        stubs.single = asm.here();
+        asm.store(8, state::PC, RAX);
+        spill(asm);
+        call(asm, helpers.single, 0);
         decide(asm);
 
         stubs.link = asm.here();

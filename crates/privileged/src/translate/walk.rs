@@ -29,6 +29,10 @@ pub struct Translation {
     /// The address bits that are an offset in the first stage's page: a fence of any address with the same upper bits
     /// is a fence of this translation.
     pub page_bits: u32,
+    /// The address between the stages: what the first stage gave.
+    pub guest_phys: GuestPhys,
+    /// As `page_bits`, for the second stage and `guest_phys`.
+    pub guest_page_bits: u32,
     /// Whether later loads like the request may use this translation.
     pub readable: bool,
     /// Whether later stores like the request may use this translation: D is set in every stage.
@@ -125,6 +129,8 @@ impl Leaf {
         Translation {
             phys: Phys(next.address),
             page_bits: self.page_bits,
+            guest_phys: GuestPhys(self.address),
+            guest_page_bits: next.page_bits,
             readable: self.rights.read && next.rights.read,
             writable: self.rights.write && next.rights.write,
             executable: self.rights.execute && next.rights.execute,
