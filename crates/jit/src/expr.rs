@@ -162,12 +162,12 @@ impl<'a> Expr<'a> {
         Expr { node: heap.alloc(node), heap }
     }
 
-    fn new(self, node: Node<'a>) -> Self {
+    fn grow(self, node: Node<'a>) -> Self {
         Expr { node: self.heap.alloc(node), ..self }
     }
 
     fn constant(self, value: u64) -> Self {
-        self.new(Const(value as i64))
+        self.grow(Const(value as i64))
     }
 
     fn bin(self, op: Op, other: Self) -> Self {
@@ -185,10 +185,10 @@ impl<'a> Expr<'a> {
             (And, _, Const(0xff)) => self.zext(8),
             (And, _, Const(0xffff)) => self.zext(16),
             (And, _, Const(0xffff_ffff)) => self.zext(32),
-            (Xor, _, Const(-1)) => self.new(Node::Un(Un::Not, self.node)),
+            (Xor, _, Const(-1)) => self.grow(Node::Un(Un::Not, self.node)),
             (Shl | Shr | Sar, _, Const(c)) if c & 63 != c => self.bin(op, self.constant(c as u64 & 63)),
-            (Shl | Shr | Sar, _, Bin(And, n, &Const(63))) => self.new(Bin(op, self.node, n)),
-            _ => self.new(Bin(op, self.node, other.node)),
+            (Shl | Shr | Sar, _, Bin(And, n, &Const(63))) => self.grow(Bin(op, self.node, n)),
+            _ => self.grow(Bin(op, self.node, other.node)),
         }
     }
 
@@ -204,17 +204,17 @@ impl<'a> Expr<'a> {
                     Un::Rev8 => value.rev8().0,
                 })
             }
-            _ => self.new(Node::Un(op, self.node)),
+            _ => self.grow(Node::Un(op, self.node)),
         }
     }
 
     fn compare(self, rel: Rel, other: Self) -> Condition<'a> {
         Condition(match (rel, *self.node, *other.node) {
             (_, Const(a), Const(b)) => self.constant(rel.holds(X64(a as u64), X64(b as u64)).into()),
-            (Rel::LtU, Const(0), _) => other.new(Cmp(Rel::Ne, other.node, self.node)),
-            (Rel::LtU, _, Const(1)) => self.new(Cmp(Rel::Eq, self.node, self.constant(0).node)),
-            (_, Const(_), _) => self.new(Cmp(rel.swapped(), other.node, self.node)),
-            _ => self.new(Cmp(rel, self.node, other.node)),
+            (Rel::LtU, Const(0), _) => other.grow(Cmp(Rel::Ne, other.node, self.node)),
+            (Rel::LtU, _, Const(1)) => self.grow(Cmp(Rel::Eq, self.node, self.constant(0).node)),
+            (_, Const(_), _) => self.grow(Cmp(rel.swapped(), other.node, self.node)),
+            _ => self.grow(Cmp(rel, self.node, other.node)),
         })
     }
 
@@ -230,7 +230,7 @@ impl<'a> Expr<'a> {
             Zext(from, _) if !signed && from <= bits => self,
             // of the low bits nothing is changed by a wider extension
             Sext(from, n) | Zext(from, n) if from >= bits => Expr { node: n, ..self }.extend(bits, signed),
-            _ => self.new(if signed { Sext(bits, self.node) } else { Zext(bits, self.node) }),
+            _ => self.grow(if signed { Sext(bits, self.node) } else { Zext(bits, self.node) }),
         }
     }
 }
@@ -287,7 +287,7 @@ impl BitAnd for Condition<'_> {
         match (*self.0.node, *other.0.node) {
             (Const(0), _) | (_, Const(1)) => self,
             (Const(_), _) | (_, Const(0)) => other,
-            _ => Condition(self.0.new(Both(self.0.node, other.0.node))),
+            _ => Condition(self.0.grow(Both(self.0.node, other.0.node))),
         }
     }
 }
@@ -298,7 +298,7 @@ impl BitOr for Condition<'_> {
         match (*self.0.node, *other.0.node) {
             (Const(1), _) | (_, Const(0)) => self,
             (Const(_), _) | (_, Const(1)) => other,
-            _ => Condition(self.0.new(Either(self.0.node, other.0.node))),
+            _ => Condition(self.0.grow(Either(self.0.node, other.0.node))),
         }
     }
 }
@@ -307,7 +307,7 @@ impl Not for Condition<'_> {
     type Output = Self;
     fn not(self) -> Self {
         match *self.0.node {
-            Cmp(rel, a, b) => Condition(self.0.new(Cmp(rel.not(), a, b))),
+            Cmp(rel, a, b) => Condition(self.0.grow(Cmp(rel.not(), a, b))),
             _ => self.0.compare(Rel::Eq, self.0.constant(0)),
         }
     }
@@ -344,7 +344,7 @@ impl<'a> Word for Expr<'a> {
         match *condition.0.node {
             Const(0) => no,
             Const(_) => yes,
-            _ => yes.new(Select(condition.0.node, yes.node, no.node)),
+            _ => yes.grow(Select(condition.0.node, yes.node, no.node)),
         }
     }
     fn from_bool(condition: Condition<'a>) -> Self {

@@ -343,13 +343,15 @@ impl Asm {
         self.byte(amount);
     }
 
-    fn vex(&mut self, map: u8, wide: bool, pp: u8, reg: Reg, v: Reg, rm: Rm, opcode: u8) {
+    /// A VEX-coded instruction of opcode map 2 with prefix `pp` (1 is 66, 2 F3, 3 F2).
+    fn vex(&mut self, wide: bool, pp: u8, opcode: u8, reg: Reg, v: Reg, rm: Rm) {
+        const MAP: u8 = 2;
         let (index, base) = match rm {
             R(r) | M(r, _) => (0, r),
             X(base, index, _) => (index, base),
         };
         let inverted = (reg >> 3 ^ 1) << 7 | (index >> 3 ^ 1) << 6 | (base >> 3 ^ 1) << 5;
-        self.code.extend_from_slice(&[0xc4, inverted | map, u8::from(wide) << 7 | (v ^ 15) << 3 | pp, opcode]);
+        self.code.extend_from_slice(&[0xc4, inverted | MAP, u8::from(wide) << 7 | (v ^ 15) << 3 | pp, opcode]);
         self.modrm(reg, rm);
     }
 
@@ -360,12 +362,12 @@ impl Asm {
             Shift::Sar => 2,
             Shift::Shr => 3,
         };
-        self.vex(2, bits == 64, pp, d, n, s, 0xf7);
+        self.vex(bits == 64, pp, 0xf7, d, n, s);
     }
 
-    /// d = a & !b... the first operand is the one that is inverted: d = !n & s (BMI1).
+    /// d = !n & s (BMI1).
     pub fn andn(&mut self, bits: u32, d: Reg, n: Reg, s: Rm) {
-        self.vex(2, bits == 64, 0, d, n, s, 0xf2);
+        self.vex(bits == 64, 0, 0xf2, d, n, s);
     }
 
     /// d = the number of leading zeros of s (LZCNT).
@@ -450,19 +452,19 @@ impl Asm {
     }
 
     /// x = the low `bits` of s.
-    pub fn to_sse(&mut self, bits: u32, x: Reg, s: Reg) {
+    pub fn mov_to_sse(&mut self, bits: u32, x: Reg, s: Reg) {
         self.prefixed(0x66, bits == 64, &[0x0f, 0x6e], x, R(s));
     }
 
     /// d = the low `bits` of x.
-    pub fn from_sse(&mut self, bits: u32, d: Reg, x: Reg) {
+    pub fn mov_from_sse(&mut self, bits: u32, d: Reg, x: Reg) {
         self.prefixed(0x66, bits == 64, &[0x0f, 0x7e], x, R(d));
     }
 
     /// x = x + a * s, with the product's and x's sign flipped if so told (FMA).
     pub fn fma231(&mut self, fmt: Scalar, negate_product: bool, negate_addend: bool, x: Reg, a: Reg, s: Rm) {
         let opcode = 0xb9 + 2 * u8::from(negate_addend) + 4 * u8::from(negate_product);
-        self.vex(2, fmt == Scalar::Double, 1, x, a, s, opcode);
+        self.vex(fmt == Scalar::Double, 1, opcode, x, a, s);
     }
 
     /// Pushes a register.

@@ -113,10 +113,10 @@ impl Emitter {
                 self.hot.scalar(fmt, sse::CVT_FMT, 0, a);
                 Some(self.number(to, 0))
             }
-            FpOp::FromI32 if nearest => self.from_integer(fmt, 32, a),
-            FpOp::FromI64 if nearest => self.from_integer(fmt, 64, a),
-            FpOp::ToI32 => self.to_integer(fmt, 32, rm, a),
-            FpOp::ToI64 => self.to_integer(fmt, 64, rm, a),
+            FpOp::FromI32 if nearest => self.convert_integer(fmt, 32, a),
+            FpOp::FromI64 if nearest => self.convert_integer(fmt, 64, a),
+            FpOp::ToI32 => self.integer_of(fmt, 32, rm, a),
+            FpOp::ToI64 => self.integer_of(fmt, 64, rm, a),
             _ => None,
         }
     }
@@ -128,7 +128,7 @@ impl Emitter {
                 Some(m @ (Rm::M(..) | Rm::X(..))) => Some(m),
                 _ => {
                     let r = self.reg(e);
-                    self.hot.to_sse(64, x, r);
+                    self.hot.mov_to_sse(64, x, r);
                     Some(Rm::R(x))
                 }
             },
@@ -203,14 +203,14 @@ impl Emitter {
         Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
     }
 
-    fn from_integer<'a>(&mut self, fmt: Scalar, bits: u32, a: N) -> Option<Node<'a>> {
+    fn convert_integer<'a>(&mut self, fmt: Scalar, bits: u32, a: N) -> Option<Node<'a>> {
         let a = self.operand(a, bits);
         self.hot.zero_sse(0);
         self.hot.scalar_int(fmt, sse::CVT_FROM_INT, bits, 0, a);
         Some(Node::Kept(self.keep(Kept::Sse(fmt, 0))))
     }
 
-    fn to_integer<'a>(&mut self, fmt: Scalar, bits: u32, rm: u8, a: N) -> Option<Node<'a>> {
+    fn integer_of<'a>(&mut self, fmt: Scalar, bits: u32, rm: u8, a: N) -> Option<Node<'a>> {
         let opcode = match rm {
             rm::TOWARD_ZERO => sse::CVT_TO_INT_TRUNCATE,
             rm::NEAREST | rm::DYNAMIC => sse::CVT_TO_INT,

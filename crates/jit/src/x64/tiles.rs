@@ -173,7 +173,7 @@ impl Emitter {
         match kept {
             Kept::Rm(Rm::R(s)) if s == d => {}
             Kept::Rm(rm) => self.hot.mov(64, d, rm),
-            Kept::Sse(fmt, x) => self.hot.from_sse(super::float::bits(fmt), d, x),
+            Kept::Sse(fmt, x) => self.hot.mov_from_sse(super::float::bits(fmt), d, x),
         }
     }
 
