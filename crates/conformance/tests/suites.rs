@@ -33,7 +33,8 @@ const UNCLAIMED: [&str; 4] = ["rv64uziccid", "rv64uzbk", "rv64uzk", "rv64uzv"];
 
 fn is_claimed(path: &Path) -> bool {
     let name = path.file_name().map_or_else(Default::default, |name| name.to_string_lossy().into_owned());
-    name.starts_with("rv64") && !UNCLAIMED.iter().any(|prefix| name.starts_with(prefix))
+    (name.starts_with("rv64") || name.starts_with("hypervisor-"))
+        && !UNCLAIMED.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn programs(directory: &Path) -> Vec<PathBuf> {
