@@ -8,7 +8,7 @@
 mod failure;
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,6 +17,7 @@ use crate::error::{Error, OnFile, Result};
 use crate::progress::Progress;
 use crate::request::{Apt, Expired};
 use crate::sources::Archive;
+use crate::words::Words;
 use failure::Place;
 
 /// Where the system's apt is configured.
@@ -145,8 +146,6 @@ impl<'a> Root<'a> {
 
     /// Runs apt-get in `directory`; returns what it wrote on standard error where it failed.
     fn run(&self, arguments: &[&str], directory: &Path, progress: &dyn Progress) -> Result<Option<String>> {
-        let place = &self.directory;
-        let mut errors = tempfile::tempfile_in(place).on_file("write in", place)?;
         let mut child = self
             .command("apt-get")
             .args(["-q", "-o", "APT::Status-Fd=1"])
@@ -154,15 +153,15 @@ impl<'a> Root<'a> {
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(errors.try_clone().on_file("write in", place)?)
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(spawn_failed)?;
+        let words = Words::of(&mut child);
         if let Some(output) = child.stdout.take() {
             report(output, progress);
         }
         let status = child.wait().map_err(spawn_failed)?;
-        let mut text = String::new();
-        errors.rewind().and_then(|()| errors.read_to_string(&mut text)).on_file("read in", place)?;
+        let text = words.text();
         Ok((!status.success()).then_some(text))
     }
 

@@ -22,6 +22,19 @@ pub enum Error {
         /// The file that did not fit.
         path: PathBuf,
     },
+    /// The file system of the cache has less room than what is to be fetched takes.
+    #[error(
+        "{} has {} MB free, and {} MB are needed: free some, or name another directory with --cache (or VHART_CACHE)",
+        path.display(), free_bytes / 1_000_000, needed_bytes / 1_000_000
+    )]
+    Room {
+        /// Where it was to go.
+        path: PathBuf,
+        /// What it takes.
+        needed_bytes: u64,
+        /// What there is.
+        free_bytes: u64,
+    },
     /// There is no place for a cache.
     #[error("no cache directory: HOME and XDG_CACHE_HOME are unset, name one with --cache (or VHART_CACHE)")]
     NoCache,

@@ -26,8 +26,10 @@ mod prepare;
 mod progress;
 pub mod qemu;
 mod request;
+mod room;
 mod sources;
 pub mod vmm;
+mod words;
 
 pub use cache::{Cache, Entry, Lock};
 pub use error::{Error, Result};

@@ -12,7 +12,7 @@ mod sources;
 use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, Lock};
-use crate::error::{OnFile, Result};
+use crate::error::{Error, OnFile, Result};
 use crate::progress::Progress;
 use crate::request::Apt;
 use sources::Sources;
@@ -37,7 +37,7 @@ pub fn build(workspace: &Path, cache: &Cache, apt: &Apt, progress: &dyn Progress
         return Ok(path);
     }
     let lock = cache.lock(progress)?;
-    let built = compile(&sources, cache, apt, progress, &lock)?;
+    let built = compile(&sources, cache, apt, progress, &lock).map_err(|why| no_room(why, cache))?;
     keep(&built, &name, cache, &lock)
 }
 
@@ -54,6 +54,16 @@ fn compile(sources: &Sources, cache: &Cache, apt: &Apt, progress: &dyn Progress,
     debian::Root::fetch(cache, apt, progress, lock)?.build(sources, progress)
 }
 
+/// Tells a full disk, of which tools speak at length, from their other failures.
+fn no_room(why: Error, cache: &Cache) -> Error {
+    match &why {
+        Error::Tool { detail, .. } if detail.contains("No space left on device") => {
+            Error::Full { path: cache.root().to_owned() }
+        }
+        _ => why,
+    }
+}
+
 /// Copies what was built into the cache.
 fn keep(built: &Path, name: &str, cache: &Cache, lock: &Lock) -> Result<PathBuf> {
     let scratch = cache.scratch(lock)?;
@@ -61,4 +71,18 @@ fn keep(built: &Path, name: &str, cache: &Cache, lock: &Lock) -> Result<PathBuf>
     std::fs::copy(built, &made).on_file("copy", built)?;
     cache.prune(BUILT, KEPT, lock)?;
     cache.publish(&made, name, lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_in_one_sentence() {
+        let detail = "E: Write error - write (28: No space left on device)\nE: mmdebstrap failed to run".to_owned();
+        let why = no_room(Error::Tool { what: "fetching".to_owned(), detail }, &Cache::at("/cache"));
+        assert!(why.to_string().starts_with("no space left for /cache: free some"), "{why}");
+        let other = no_room(Error::Tool { what: "fetching".to_owned(), detail: "no".to_owned() }, &Cache::at("/cache"));
+        assert_eq!(other.to_string(), "fetching failed:\nno");
+    }
 }

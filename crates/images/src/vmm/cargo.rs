@@ -57,7 +57,8 @@ pub(super) fn last_words(errors: &mut File) -> String {
     }
 }
 
-fn last_lines(text: &str) -> String {
+/// The end of `text`, without empty lines.
+pub(super) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
 }

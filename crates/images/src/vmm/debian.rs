@@ -16,9 +16,14 @@ use crate::cache::{Cache, Lock};
 use crate::error::{Error, OnFile, Result};
 use crate::progress::{Progress, step};
 use crate::request::{Apt, Expired};
+use crate::room;
+use crate::words::Words;
 
 /// The root's place in the cache. The number changes with what is installed.
 const PLACE: &str = "toolchain/debian-1";
+
+/// What the root and the build in it take.
+const ROOM_BYTES: u64 = 2_500_000_000;
 
 /// The suite: stable's compiler is too old.
 const SUITE: &str = "testing";
@@ -87,6 +92,7 @@ impl Root {
     pub(super) fn fetch(cache: &Cache, apt: &Apt, progress: &dyn Progress, lock: &Lock) -> Result<Root> {
         let user = User::current();
         let archive = apt::archive(apt)?;
+        room::check(cache.root(), ROOM_BYTES)?;
         let scratch = cache.scratch(lock)?;
         let made = scratch.path().join("root");
         fs::create_dir(&made).on_file("make directory", &made)?;
@@ -161,14 +167,17 @@ fn unpacked(what: &str, command: &mut Command, directory: &Path) -> Result<()> {
     let mut maker = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().map_err(io)?;
     let mut tar = Command::new("tar");
     tar.args(["--extract", "--no-same-owner", "--exclude=./dev/*", "--directory"]).arg(directory);
-    tar.stdin(maker.stdout.take().map_or(Stdio::null(), Stdio::from)).stderr(Stdio::null());
-    let unpacked = tar.status().map_err(io)?;
+    tar.stdin(maker.stdout.take().map_or(Stdio::null(), Stdio::from)).stderr(Stdio::piped());
+    let mut tar = tar.spawn().map_err(io)?;
+    let tars_words = Words::of(&mut tar);
+    let unpacked = tar.wait().map_err(io)?;
     let made = maker.wait().map_err(io)?;
-    match (made.success(), unpacked.success()) {
-        (true, true) => Ok(()),
-        (true, false) => Err(failed("tar could not unpack what mmdebstrap made".to_owned())),
-        (false, _) => Err(failed(cargo::last_words(&mut errors))),
+    if made.success() && unpacked.success() {
+        return Ok(());
     }
+    // Where tar fails, mmdebstrap does too, for want of a reader.
+    let words = cargo::last_words(&mut errors) + "\n" + &cargo::last_lines(&tars_words.text());
+    Err(failed(words.trim().to_owned()))
 }
 
 /// What apt says in mmdebstrap's words, where it does.
