@@ -46,6 +46,9 @@ impl<'a> Store<'a> {
 
     /// Fetches `parts`, of which those already here in the version that the source has are left alone.
     pub(crate) fn fetch(&self, parts: &[Part], lock: &Lock) -> Result<()> {
+        if parts.is_empty() {
+            return Ok(());
+        }
         match self.packages {
             Packages::Apt(apt) => self.fetch_by_apt(parts, apt, lock),
             Packages::Directory(directory) => parts.iter().try_for_each(|&part| self.take_from(directory, part, lock)),
@@ -180,6 +183,14 @@ mod tests {
     #[test]
     fn suites_cannot_leave_the_cache() {
         assert_eq!(hex_key("../../etc", None), ".._.._etc");
+    }
+
+    #[test]
+    fn nothing_is_fetched_without_a_look_at_the_archive() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = Cache::at(place.path());
+        let packages = Packages::Apt(Apt { mirror: Some("http://127.0.0.1:1/".to_owned()), ..Apt::default() });
+        Store::new(&cache, &packages, &()).fetch(&[], &cache.lock(&()).unwrap()).unwrap();
     }
 
     #[test]

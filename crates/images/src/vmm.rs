@@ -32,11 +32,21 @@ pub fn build(workspace: &Path, cache: &Cache, apt: &Apt, progress: &dyn Progress
     let sources = Sources::find(workspace)?;
     let name = format!("{BUILT}/{}", sources.key()?);
     let path = cache.path(&name);
-    if path.is_file() {
-        cache.used(&path);
+    let there = || {
+        let there = path.is_file();
+        if there {
+            cache.used(&path);
+        }
+        there
+    };
+    if there() {
         return Ok(path);
     }
     let lock = cache.lock(progress)?;
+    // Another process may have built it while this one waited.
+    if there() {
+        return Ok(path);
+    }
     let built = compile(&sources, cache, apt, progress, &lock).map_err(|why| no_room(why, cache))?;
     keep(&built, &name, cache, &lock)
 }
@@ -75,7 +85,43 @@ fn keep(built: &Path, name: &str, cache: &Cache, lock: &Lock) -> Result<PathBuf>
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::fs;
+
     use super::*;
+
+    /// Another process: it holds the lock until somebody waits for it, and has built the VMM then.
+    struct Builder {
+        lock: RefCell<Option<Lock>>,
+        vmm: PathBuf,
+    }
+
+    impl Progress for Builder {
+        fn begin(&self, what: &str) {
+            panic!("{what}");
+        }
+        fn fraction(&self, _done: f64) {}
+        fn end(&self) {}
+        fn note(&self, _text: &str) {
+            fs::create_dir_all(self.vmm.parent().unwrap()).unwrap();
+            fs::write(&self.vmm, "vmm").unwrap();
+            self.lock.take();
+        }
+    }
+
+    #[test]
+    fn what_another_process_has_built_meanwhile_is_taken() {
+        let place = tempfile::tempdir().unwrap();
+        for name in ["Cargo.toml", "Cargo.lock", "crates/a/src/lib.rs", "xtask/Cargo.toml"] {
+            let path = place.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        let cache = Cache::at(place.path().join("cache"));
+        let vmm = cache.path(BUILT).join(Sources::find(place.path()).unwrap().key().unwrap());
+        let builder = Builder { lock: RefCell::new(Some(cache.lock(&()).unwrap())), vmm: vmm.clone() };
+        assert_eq!(build(place.path(), &cache, &Apt::default(), &builder).unwrap(), vmm);
+    }
 
     #[test]
     fn a_full_disk_is_said_in_one_sentence() {
