@@ -8,7 +8,7 @@ use memory::Ram;
 use crate::config::{Firmware, MachineConfig};
 use crate::engine::Cpu;
 use crate::error::Error;
-use crate::loader::{self, Defaults, Places, Program, Range};
+use crate::loader::{self, Defaults, Initrd, Places, Program, Range};
 use crate::map::DRAM_BASE;
 use crate::rom::Boot;
 use crate::tree::{Chosen, Tree};
@@ -70,10 +70,10 @@ impl Software {
         };
         let kernel = self.kernel.as_ref().map(|path| loader::program(path, ram, self.kernel_defaults())).transpose()?;
         self.check_collision(kernel.as_ref(), firmware.as_ref())?;
-        let initrd = self.initrd.as_ref().map(|path| loader::initrd(path, ram)).transpose()?.unwrap_or_default();
+        let mut initrd = self.initrd.as_ref().map(|path| Initrd::open(path, ram)).transpose()?;
         let taken: Vec<Range> = kernel.iter().chain(&firmware).map(|program| program.range).collect();
-        let (tree, places) = self.place_tree(hardware, &taken, initrd.len() as u64)?;
-        put(ram, places.initrd, &initrd)?;
+        let (tree, places) = self.place_tree(hardware, &taken, initrd.as_ref().map_or(0, Initrd::len_bytes))?;
+        initrd.as_mut().map_or(Ok(()), |initrd| initrd.load(ram, Phys(places.initrd)))?;
         put(ram, places.tree, &tree)?;
         Ok(Loaded { kernel, firmware, tree, tree_at: places.tree })
     }

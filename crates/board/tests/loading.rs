@@ -132,8 +132,13 @@ fn archive() -> Vec<u8> {
 
 fn check_initrd(name: &str, content: &[u8]) -> Result<(), String> {
     let (_directory, path) = file(name, content);
-    let loaded = loader::initrd(&path, &ram()).map_err(|e| e.to_string());
-    loaded.map(|_| ())
+    let ram = ram();
+    let mut initrd = loader::Initrd::open(&path, &ram).map_err(|e| e.to_string())?;
+    initrd.load(&ram, Phys(BASE + 4)).map_err(|e| e.to_string())?;
+    let mut there = vec![0; content.len()];
+    ram.read_bytes(4, &mut there).unwrap();
+    assert_eq!((there.as_slice(), initrd.len_bytes()), (content, content.len() as u64));
+    Ok(())
 }
 
 #[test]
@@ -146,5 +151,8 @@ fn whole_initrds_pass_also_one_behind_the_other() {
 fn damaged_and_foreign_initrds_are_refused() {
     assert!(check_initrd("cut", &archive()[..120]).err().unwrap().contains("breaks off"));
     assert!(check_initrd("cut.gz", &gzip(&archive())[..30]).err().unwrap().contains("corrupt"));
+    assert!(check_initrd("cut", &archive()[..130]).err().unwrap().contains("breaks off"));
+    let odd = [archive(), b"odd".to_vec()].concat();
+    assert!(check_initrd("odd", &odd).err().unwrap().contains("something that is no archive follows"));
     assert!(check_initrd("text", b"hello").err().unwrap().contains("is no initrd"));
 }

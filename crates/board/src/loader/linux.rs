@@ -14,36 +14,41 @@ const FLAGS: usize = 24;
 /// In the flags: the kernel is big-endian.
 const BIG_ENDIAN: u64 = 1;
 
+/// Puts a kernel into `ram`.
 pub fn load(content: &[u8], ram: &Ram, base: Phys) -> Result<Program, Problem> {
-    let field = |at: usize| content[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
+    let program = program(content, content.len() as u64, ram, base)?;
+    write(ram, program.entry, content)?;
+    Ok(program)
+}
+
+/// Where a kernel of `len` bytes goes, by what stands in its first, `head`.
+pub fn program(head: &[u8], len: u64, ram: &Ram, base: Phys) -> Result<Program, Problem> {
+    let field = |at: usize| head.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
     if field(FLAGS) & BIG_ENDIAN != 0 {
         return Err(Problem::Foreign { what: "a big-endian kernel" });
     }
     let start = base.0.wrapping_add(field(TEXT_OFFSET));
-    let bytes = field(IMAGE_SIZE).max(content.len() as u64);
+    let bytes = field(IMAGE_SIZE).max(len);
     ram.offset(Phys(start), bytes).ok_or(Problem::Beyond { start, bytes, ram: Range::of(ram) })?;
-    check_whole(content)?;
-    write(ram, Phys(start), content)?;
+    check_whole(head, len)?;
     Ok(Program { entry: Phys(start), range: Range { start, end: start + bytes }, symbols: Symbols::default() })
 }
 
 /// The EFI stub's section table tells how long the file must be.
-fn check_whole(content: &[u8]) -> Result<(), Problem> {
-    match file_bytes(content) {
-        Some(bytes) if bytes > content.len() as u64 => {
-            Err(Problem::corrupt(format!("it has {} bytes, its header tells of {bytes}", content.len())))
-        }
+fn check_whole(head: &[u8], len: u64) -> Result<(), Problem> {
+    match file_bytes(head) {
+        Some(bytes) if bytes > len => Err(Problem::corrupt(format!("it has {len} bytes, its header tells of {bytes}"))),
         _ => Ok(()),
     }
 }
 
 /// End of the last section's data in the file, if the kernel has an EFI stub.
-fn file_bytes(content: &[u8]) -> Option<u64> {
+fn file_bytes(head: &[u8]) -> Option<u64> {
     const SECTION_BYTES: usize = 40;
-    let half = |at: usize| content.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes);
-    let word = |at: usize| content.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
+    let half = |at: usize| head.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes);
+    let word = |at: usize| head.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
     let pe = word(0x3c)? as usize;
-    if content.get(pe..pe.checked_add(4)?)? != b"PE\0\0" {
+    if head.get(pe..pe.checked_add(4)?)? != b"PE\0\0" {
         return None;
     }
     let table = pe + 24 + usize::from(half(pe + 20)?);

@@ -5,6 +5,7 @@
 mod elf;
 mod error;
 mod initrd;
+mod input;
 mod linux;
 mod magic;
 mod place;
@@ -14,15 +15,17 @@ pub use elf::Symbols;
 pub use error::{Error, Problem};
 pub use place::{Places, Range, place};
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arch::Phys;
 use memory::Ram;
 use vm_memory::{Bytes, GuestAddress};
 
+use input::Input;
 use magic::Kind;
+
+/// Bytes at the front of a kernel that hold all its headers.
+const HEAD_BYTES: u64 = 64 << 10;
 
 /// A program in memory.
 #[derive(Debug)]
@@ -49,19 +52,51 @@ pub struct Defaults {
 /// # Errors
 /// The file cannot be read, is no program for this machine, or does not fit into memory.
 pub fn program(path: &Path, ram: &Ram, defaults: Defaults) -> Result<Program, Error> {
-    let content = read(path, ram.len_bytes())?;
-    let loaded = unpack::unpack(content, ram.len_bytes()).and_then(|content| put(&content, ram, defaults));
-    loaded.map_err(|problem| problem.of(path))
+    let mut input = Input::open(path, ram.len_bytes())?;
+    load(&mut input, ram, defaults).map_err(|problem| problem.of(path))
 }
 
-/// Reads an initial RAM disk and checks that it is whole.
-///
-/// # Errors
-/// The file cannot be read, or the kernel would refuse it.
-pub fn initrd(path: &Path, ram: &Ram) -> Result<Vec<u8>, Error> {
-    let content = read(path, ram.len_bytes())?;
-    initrd::check(&content).map_err(|problem| problem.of(path))?;
-    Ok(content)
+/// An initial RAM disk that is whole.
+pub struct Initrd {
+    path: PathBuf,
+    input: Input,
+}
+
+impl Initrd {
+    /// Opens an initial RAM disk and checks that it is whole.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the kernel would refuse it.
+    pub fn open(path: &Path, ram: &Ram) -> Result<Initrd, Error> {
+        let mut input = Input::open(path, ram.len_bytes())?;
+        initrd::check(&mut input).map_err(|problem| problem.of(path))?;
+        Ok(Initrd { path: path.into(), input })
+    }
+
+    /// How many bytes it has.
+    pub fn len_bytes(&self) -> u64 {
+        self.input.len_bytes()
+    }
+
+    /// Copies it to `at` in `ram`.
+    ///
+    /// # Errors
+    /// The file cannot be read any more, or does not fit there.
+    pub fn load(&mut self, ram: &Ram, at: Phys) -> Result<(), Error> {
+        self.input.copy_to(ram, at).map_err(|problem| problem.of(&self.path))
+    }
+}
+
+/// A kernel as it is goes from the file into memory; others are unpacked, or taken apart, on the way.
+fn load(input: &mut Input, ram: &Ram, defaults: Defaults) -> Result<Program, Problem> {
+    let head = input.head(HEAD_BYTES)?;
+    if magic::kind(&head) == Kind::Linux {
+        let program = linux::program(&head, input.len_bytes(), ram, defaults.linux)?;
+        input.copy_to(ram, program.entry)?;
+        return Ok(program);
+    }
+    let content = unpack::unpack(input.content()?, ram.len_bytes())?;
+    put(&content, ram, defaults)
 }
 
 fn put(content: &[u8], ram: &Ram, defaults: Defaults) -> Result<Program, Problem> {
@@ -78,25 +113,6 @@ fn raw(content: &[u8], ram: &Ram, at: Phys) -> Result<Program, Problem> {
     write(ram, at, content)?;
     let range = Range { start: at.0, end: at.0 + content.len() as u64 };
     Ok(Program { entry: at, range, symbols: Symbols::default() })
-}
-
-/// Reads a file that is to go into memory, or be unpacked into it.
-fn read(path: &Path, ram_bytes: u64) -> Result<Vec<u8>, Error> {
-    let unreadable = |reason: std::io::Error| Problem::Unreadable { reason }.of(path);
-    let file = File::open(path).map_err(unreadable)?;
-    let info = file.metadata().map_err(unreadable)?;
-    if info.is_dir() {
-        return Err(Problem::Directory.of(path));
-    }
-    if info.len() > ram_bytes {
-        return Err(Problem::TooBig { bytes: info.len(), ram_bytes }.of(path));
-    }
-    let mut content = Vec::with_capacity(info.len() as usize);
-    file.take(ram_bytes).read_to_end(&mut content).map_err(unreadable)?;
-    if content.is_empty() {
-        return Err(Problem::Empty.of(path));
-    }
-    Ok(content)
 }
 
 /// Copies `bytes` into RAM.
