@@ -27,7 +27,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let images = Images::prepare(options, &Bars::new())?;
     match options.print {
         Some(Print::Qemu) => images.print_qemu(options),
-        None if options.check => check::run(options, &images),
+        // Whoever asks for the device tree alone runs nothing, unattended or not.
+        None if options.check && options.machine.dump_dtb.is_none() => check::run(options, &images),
         None => crate::run::run(&images.run_options(options)),
     }
 }

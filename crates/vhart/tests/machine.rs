@@ -173,3 +173,19 @@ fn the_device_tree_is_written_and_nothing_runs() {
         assert!(tree.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
     }
 }
+
+#[test]
+fn the_device_tree_of_a_check_is_written_and_nothing_runs() {
+    let programs = Programs::new();
+    let (path, kernel, initrd) = (programs.path("dtb"), programs.path("kernel"), programs.path("initrd"));
+    std::fs::write(&kernel, [0x13; 64]).unwrap();
+    // Packed in a way that only the kernel looks into.
+    std::fs::write(&initrd, b"BZh9").unwrap();
+    let cache = programs.path("cache");
+    let files = [("--kernel", &kernel), ("--initrd", &initrd), ("--cache", &cache), ("--dump-dtb", &path)];
+    let mut words: Vec<&str> = vec!["linux", "--check", "--timeout", "1s"];
+    words.extend(files.iter().flat_map(|(option, file)| [*option, file.to_str().unwrap()]));
+    let said = common::say(&words);
+    assert_eq!((said.status, said.out.as_str(), said.err.as_str()), (Some(0), "", ""));
+    assert_eq!(std::fs::read(&path).unwrap().first_chunk(), Some(&[0xd0, 0x0d, 0xfe, 0xed]));
+}
