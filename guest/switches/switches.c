@@ -1,0 +1,196 @@
+/*
+ * How long it takes to leave a world and come back: one S-mode program that runs on the machine itself, as the kernel,
+ * and as the guest of a hypervisor on it.
+ *
+ * It prints a line `NAME NANOSECONDS COUNT` for each operation, where COUNT is how often it was done, and powers off.
+ * What the machine does not have is left out.
+ */
+#include <stdint.h>
+
+enum { UART = 0x10000000, UART_SCRATCH = UART + 7, UART_STATUS = UART + 5, UART_READY = 1 << 5 };
+enum { BASE = 0x10, TIME = 0x54494d45, RFENCE = 0x52464e43, RESET = 0x53525354 };
+enum { SIE_TIMER = 1 << 5, SSTATUS_SIE = 1 << 1 };
+
+/* The virt board's time base is 10 MHz. */
+enum { NANOSECONDS_PER_TICK = 100 };
+
+/* An operation is repeated until this has passed. */
+enum { ENOUGH_TICKS = 1000000 };
+
+/* How far ahead WFI's timer is set. */
+enum { NAP_TICKS = 500 };
+
+/* Memory that nothing has touched: 4 KiB pages from the first, 2 MiB pages from the second. */
+enum { SMALL_PAGE = 4096, LARGE_PAGE = 2 << 20, SMALL_PAGES = 4096, LARGE_PAGES = 32 };
+static const uint64_t small_pages = 0x82000000, large_pages = 0x84000000;
+
+/* What the trap handler counts, and reads. */
+extern volatile uint64_t skipped, timer_count, timer_by_sbi;
+
+struct answer { long error, value; };
+
+static inline struct answer sbi(long extension, long function, long a, long b, long c, long d)
+{
+    register long a0 __asm__("a0") = a;
+    register long a1 __asm__("a1") = b;
+    register long a2 __asm__("a2") = c;
+    register long a3 __asm__("a3") = d;
+    register long a6 __asm__("a6") = function;
+    register long a7 __asm__("a7") = extension;
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a6), "r"(a7) : "memory");
+    return (struct answer){a0, a1};
+}
+
+static inline uint64_t now(void)
+{
+    uint64_t ticks;
+    __asm__ volatile("csrr %0, time" : "=r"(ticks));
+    return ticks;
+}
+
+static inline void set_stimecmp(uint64_t ticks) { __asm__ volatile("csrw 0x14d, %0" : : "r"(ticks) : "memory"); }
+static inline void enable_timer(void) { __asm__ volatile("csrs sie, %0" : : "r"(SIE_TIMER) : "memory"); }
+static inline void disable_timer(void) { __asm__ volatile("csrc sie, %0" : : "r"(SIE_TIMER) : "memory"); }
+static inline void let_interrupts_in(void) { __asm__ volatile("csrs sstatus, %0" : : "i"(SSTATUS_SIE) : "memory"); }
+static inline void keep_interrupts_out(void) { __asm__ volatile("csrc sstatus, %0" : : "i"(SSTATUS_SIE) : "memory"); }
+
+static void print_char(char c)
+{
+    while (!(*(volatile uint8_t *)UART_STATUS & UART_READY))
+        ;
+    *(volatile uint8_t *)UART = (uint8_t)c;
+}
+
+static void print(const char *text)
+{
+    while (*text)
+        print_char(*text++);
+}
+
+static void print_number(uint64_t number)
+{
+    if (number >= 10)
+        print_number(number / 10);
+    print_char((char)('0' + number % 10));
+}
+
+/* Prints a line: nanoseconds for one of `count`, with two digits after the point. */
+static void report(const char *name, uint64_t ticks, uint64_t count)
+{
+    uint64_t hundredths = ticks * NANOSECONDS_PER_TICK * 100 / count;
+    print(name);
+    print_char(' ');
+    print_number(hundredths / 100);
+    print_char('.');
+    print_char((char)('0' + hundredths / 10 % 10));
+    print_char((char)('0' + hundredths % 10));
+    print_char(' ');
+    print_number(count);
+    print("\r\n");
+}
+
+static void null_call(void) { sbi(BASE, 0, 0, 0, 0, 0); }
+static void mmio_read(void) { (void)*(volatile uint8_t *)UART_SCRATCH; }
+static void read_cycle(void) { __asm__ volatile("csrr t0, cycle" : : : "t0"); }
+static void read_instret(void) { __asm__ volatile("csrr t0, instret" : : : "t0"); }
+static void write_sscratch(void) { __asm__ volatile("csrw sscratch, zero" : : : "memory"); }
+/* Hart mask 1 from hart 0 on, all addresses. */
+static void remote_fence(void) { sbi(RFENCE, 1, 1, 0, 0, -1); }
+static void illegal(void) { __asm__ volatile(".word 0xc0001073"); }
+
+/* An interrupt that comes at once; the handler puts the timer off again. */
+static void interrupt(void)
+{
+    uint64_t before = timer_count;
+    if (timer_by_sbi)
+        sbi(TIME, 0, 0, 0, 0, 0);
+    else
+        set_stimecmp(0);
+    while (timer_count == before)
+        ;
+}
+
+/* Does `operation` twice as often until it has taken long enough. Nothing is reported where it does not exist. */
+static void repeat(const char *name, void operation(void), int may_trap)
+{
+    uint64_t traps = skipped;
+    operation();
+    if (skipped != traps && !may_trap)
+        return;
+    for (uint64_t count = 16;; count *= 2) {
+        uint64_t start = now();
+        for (uint64_t i = 0; i < count; i++)
+            operation();
+        uint64_t ticks = now() - start;
+        if (ticks >= ENOUGH_TICKS) {
+            report(name, ticks, count);
+            return;
+        }
+    }
+}
+
+static void timer_interrupts(const char *name, int by_sbi)
+{
+    timer_by_sbi = (uint64_t)by_sbi;
+    set_stimecmp(-1ul);
+    sbi(TIME, 0, -1, 0, 0, 0);
+    enable_timer();
+    let_interrupts_in();
+    repeat(name, interrupt, 0);
+    keep_interrupts_out();
+    disable_timer();
+}
+
+/* How much later than the timer's time a hart that waits for it goes on. */
+static void naps(int sstc)
+{
+    uint64_t late = 0, count = 0;
+    enable_timer();
+    for (uint64_t end = now() + ENOUGH_TICKS; now() < end; count++) {
+        uint64_t deadline = now() + NAP_TICKS;
+        if (sstc)
+            set_stimecmp(deadline);
+        else
+            sbi(TIME, 0, (long)deadline, 0, 0, 0);
+        while (now() < deadline)
+            __asm__ volatile("wfi");
+        late += now() - deadline;
+    }
+    disable_timer();
+    report("wfi-wakes-late", late, count);
+}
+
+static void touch(const char *name, uint64_t first, uint64_t step, uint64_t count)
+{
+    uint64_t start = now();
+    for (uint64_t i = 0; i < count; i++)
+        *(volatile uint64_t *)(first + i * step) = 1;
+    report(name, now() - start, count);
+}
+
+/* Whether there is a supervisor timer that no firmware has to set. */
+static int has_sstc(void)
+{
+    uint64_t traps = skipped;
+    set_stimecmp(-1ul);
+    return skipped == traps;
+}
+
+void measure(void)
+{
+    int sstc = has_sstc();
+    touch("touch-4k", small_pages, SMALL_PAGE, SMALL_PAGES);
+    touch("touch-2m", large_pages, LARGE_PAGE, LARGE_PAGES);
+    repeat("sscratch-write", write_sscratch, 0);
+    repeat("trap-and-return", illegal, 1);
+    repeat("sbi-null", null_call, 0);
+    repeat("mmio-read", mmio_read, 0);
+    repeat("rdcycle", read_cycle, 0);
+    repeat("rdinstret", read_instret, 0);
+    repeat("remote-fence", remote_fence, 0);
+    if (sstc)
+        timer_interrupts("timer-sstc", 0);
+    timer_interrupts("timer-sbi", 1);
+    naps(sstc);
+    sbi(RESET, 0, 0, 0, 0, 0);
+}
