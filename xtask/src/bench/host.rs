@@ -1,0 +1,124 @@
+//! The host Linux with KVM of `vhart linux`, and the same with another guest in it.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::child;
+use super::subject::Subject;
+
+/// Where the host's initramfs has the kernel of its guest.
+const GUEST_KERNEL: &str = "boot/vmlinuz";
+
+/// What `vhart linux --check` boots.
+pub struct Host {
+    /// QEMU's command line for it, without the program.
+    pub words: Vec<String>,
+}
+
+impl Host {
+    /// Asks `vhart` for it; what is missing is fetched and built. `args` are more options of `vhart linux`.
+    ///
+    /// # Errors
+    /// vhart cannot prepare it, or prints what is not understood.
+    pub fn of(vhart: &Subject, args: &[String], limit: std::time::Duration) -> anyhow::Result<Host> {
+        let words = ["--check", "--print", "qemu"].into_iter().chain(args.iter().map(String::as_str));
+        let output = child::run(vhart.vhart("linux", words.map(OsStr::new)), limit)?.output();
+        let line = output.lines().rev().find(|line| line.starts_with("qemu-system-riscv64 "));
+        let line = line.context("vhart linux --print qemu printed no command line")?;
+        Ok(Host { words: words_of(line).split_off(1) })
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> anyhow::Result<&Path> {
+        self.after("-kernel").map(Path::new)
+    }
+
+    /// The initial RAM disk.
+    pub fn initrd(&self) -> anyhow::Result<&Path> {
+        self.after("-initrd").map(Path::new)
+    }
+
+    /// The kernel's command line.
+    pub fn append(&self) -> anyhow::Result<&str> {
+        self.after("-append")
+    }
+
+    /// Writes the initial RAM disk to `to`, with `program` in place of the guest's kernel.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn with_guest(&self, program: &Path, to: PathBuf) -> anyhow::Result<PathBuf> {
+        let initrd = self.initrd()?;
+        let mut content = fs::read(initrd).with_context(|| format!("cannot read '{}'", initrd.display()))?;
+        let program = fs::read(program).with_context(|| format!("cannot read '{}'", program.display()))?;
+        // Linux unpacks archives one after the other; a later file replaces one of the same name.
+        content.resize(content.len().next_multiple_of(4), 0);
+        entry(&mut content, GUEST_KERNEL, 0o100_644, &program);
+        entry(&mut content, "TRAILER!!!", 0, &[]);
+        File::create(&to)
+            .and_then(|mut file| file.write_all(&content))
+            .with_context(|| format!("cannot write '{}'", to.display()))?;
+        Ok(to)
+    }
+
+    fn after(&self, option: &str) -> anyhow::Result<&str> {
+        let at = self.words.iter().position(|word| word == option);
+        match at.and_then(|at| self.words.get(at + 1)) {
+            Some(word) => Ok(word),
+            None => bail!("vhart linux --print qemu printed no {option}"),
+        }
+    }
+}
+
+/// Appends a file to a cpio archive (newc, as the kernel's initramfs documentation describes it).
+fn entry(archive: &mut Vec<u8>, name: &str, mode: u32, content: &[u8]) {
+    let (links, size, name_size) = (1, content.len() as u32, name.len() as u32 + 1);
+    archive.extend_from_slice(b"070701");
+    for field in [0, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0_u32] {
+        archive.extend_from_slice(format!("{field:08x}").as_bytes());
+    }
+    archive.extend_from_slice(name.as_bytes());
+    archive.push(0);
+    archive.resize(archive.len().next_multiple_of(4), 0);
+    archive.extend_from_slice(content);
+    archive.resize(archive.len().next_multiple_of(4), 0);
+}
+
+/// The words of a shell's line that quotes with apostrophes and escapes apostrophes with backslashes.
+fn words_of(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, words.last_mut()) {
+            ('\'', _) => quoted = !quoted,
+            (' ', _) if !quoted => words.push(String::new()),
+            ('\\', Some(word)) if !quoted => word.extend(letters.next()),
+            (other, Some(word)) => word.push(other),
+            (_, None) => {}
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_lose_their_quotes() {
+        assert_eq!(words_of(r"q -append 'a=1 b' 'it'\''s'"), ["q", "-append", "a=1 b", "it's"]);
+    }
+
+    #[test]
+    fn archive_entries_are_aligned() {
+        let mut archive = Vec::new();
+        entry(&mut archive, "ab", 0o100_644, b"12345");
+        assert_eq!(archive.len(), (110_usize + 3).next_multiple_of(4) + 8);
+        assert!(archive.starts_with(b"070701"));
+    }
+}

@@ -1,0 +1,218 @@
+//! `cargo xtask bench`: how fast vhart is, alone or against another emulator, which may be itself at another revision.
+//!
+//! The subjects run the same jobs alternately, so that what else the computer does hits both. It measures; it judges
+//! nothing.
+
+mod build;
+mod child;
+mod document;
+mod guest;
+mod host;
+mod job;
+mod objects;
+mod results;
+mod series;
+mod subject;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use build::Places;
+use guest::Programs;
+use host::Host;
+use job::{Figures, Job};
+use results::Results;
+use subject::{Emulator, Subject};
+
+/// The document with the tables.
+const DOCUMENT: &str = "docs/benchmarks.md";
+
+/// What to measure, and what to do with the figures.
+#[derive(Args)]
+pub struct Options {
+    /// Compile the guest programs, and run nothing.
+    #[arg(long)]
+    build_only: bool,
+    /// The vhart to measure [default: the workspace's, built now].
+    #[arg(long, value_name = "PATH")]
+    vhart: Option<PathBuf>,
+    /// Its engine [default: its own choice].
+    #[arg(long, value_name = "NAME")]
+    engine: Option<String>,
+    /// What to measure it against: a qemu-system-riscv64, or another vhart.
+    #[arg(long, value_name = "PATH", conflicts_with = "against_rev")]
+    against: Option<PathBuf>,
+    /// Measure it against vhart at a git revision.
+    #[arg(long, value_name = "REV")]
+    against_rev: Option<String>,
+    /// The engine of the vhart that it is measured against.
+    #[arg(long, value_name = "NAME")]
+    against_engine: Option<String>,
+    /// How often each job is run.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Run this job only; may be repeated. Jobs: a program's name, switches-bare, switches-guest, linux.
+    #[arg(long, value_name = "NAME", conflicts_with = "update_docs")]
+    only: Vec<String>,
+    /// Another bare-metal program, for example CoreMark; may be repeated.
+    #[arg(long, value_name = "NAME=PATH", value_parser = named_file)]
+    elf: Vec<(String, PathBuf)>,
+    /// One more word for 'vhart linux', for example --accept-expired; may be repeated.
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    linux_arg: Vec<String>,
+    /// Seconds after which a run has failed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    limit: u64,
+    /// Write the figures to a file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the tables into docs/benchmarks.md.
+    #[arg(long)]
+    update_docs: bool,
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err("write NAME=PATH".into()),
+    }
+}
+
+/// Measures, and shows the figures.
+///
+/// # Errors
+/// Something is missing, or a job failed; the others are run and shown all the same.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let places = Places::find()?;
+    let programs = guest::build(&places.workspace.join("guest"), &places.bench())?;
+    if options.build_only {
+        println!("{}", places.bench().display());
+        return Ok(());
+    }
+    let subjects = options.subjects(&places)?;
+    let jobs = options.jobs(&places, programs, &subjects)?;
+    let (results, failed) = options.measure(&jobs, &subjects);
+    options.show(&places, &results)?;
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+impl Options {
+    fn subjects(&self, places: &Places) -> anyhow::Result<Vec<Subject>> {
+        let vhart = self.vhart.clone().map_or_else(|| places.vhart(), Ok)?;
+        let ours = Subject::at(&vhart, self.engine.as_deref())?;
+        if ours.emulator() != Emulator::Vhart {
+            bail!("'{}' is not vhart", vhart.display());
+        }
+        let engine = self.against_engine.as_deref();
+        let theirs = match (&self.against, &self.against_rev) {
+            (Some(program), _) => Some(Subject::at(program, engine)?),
+            (None, Some(revision)) => {
+                let (program, short) = places.vhart_at(revision)?;
+                Some(Subject::at(&program, engine)?.called(&format!("at {short}")))
+            }
+            (None, None) => None,
+        };
+        Ok(std::iter::once(ours).chain(theirs).collect())
+    }
+
+    /// The jobs that were asked for. What boots Linux is prepared only if it is among them.
+    fn jobs(&self, places: &Places, programs: Programs, subjects: &[Subject]) -> anyhow::Result<Vec<Job>> {
+        let elves = programs.compute.into_iter().chain(self.elf.iter().cloned());
+        let mut jobs: Vec<Job> = elves.map(|(name, file)| Job::Compute { name, file }).collect();
+        jobs.push(Job::Bare { kernel: programs.switches.clone() });
+        jobs.retain(|job| self.wanted(job.name()));
+        if self.wanted("switches-guest") {
+            let host = self.host(subjects)?;
+            let initrd = host.with_guest(&programs.switches, places.bench().join("switches.cpio"))?;
+            jobs.push(Job::Guest { host, initrd });
+        }
+        if self.wanted("linux") {
+            let (host, report) = (self.host(subjects)?, places.bench().join("linux.json"));
+            jobs.push(Job::Linux { host, args: self.linux_arg.clone(), report });
+        }
+        match self.only.iter().find(|name| !jobs.iter().any(|job| job.name() == *name)) {
+            Some(name) => bail!("there is no job '{name}'"),
+            None => Ok(jobs),
+        }
+    }
+
+    fn wanted(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    fn host(&self, subjects: &[Subject]) -> anyhow::Result<Host> {
+        let ours = subjects.first().context("nobody to ask")?;
+        Host::of(ours, &self.linux_arg, self.limit())
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit)
+    }
+
+    /// Runs every job; the second are the names of those that failed.
+    fn measure(&self, jobs: &[Job], subjects: &[Subject]) -> (Results, Vec<String>) {
+        let names = subjects.iter().map(|subject| subject.name.clone()).collect();
+        let mut results = Results { processor: processor(), rounds: self.rounds, subjects: names, rows: Vec::new() };
+        let mut failed = Vec::new();
+        for job in jobs {
+            match self.rounds(job, subjects) {
+                Ok(runs) => results.add(job.set(), &runs),
+                Err(why) => {
+                    eprintln!("{}: {why:#}", job.name());
+                    failed.push(job.name().to_owned());
+                }
+            }
+        }
+        (results, failed)
+    }
+
+    /// Runs `job` by all subjects, as often as asked for: the figures of each subject's runs.
+    fn rounds(&self, job: &Job, subjects: &[Subject]) -> anyhow::Result<Vec<Vec<Figures>>> {
+        let mut runs = vec![Vec::new(); subjects.len()];
+        for round in 1..=self.rounds {
+            eprintln!("{} {round}/{}", job.name(), self.rounds);
+            for (subject, runs) in subjects.iter().zip(&mut runs) {
+                runs.push(job.run(subject, self.limit()).with_context(|| subject.name.clone())?);
+            }
+        }
+        Ok(runs)
+    }
+
+    fn show(&self, places: &Places, results: &Results) -> anyhow::Result<()> {
+        let tables = results.markdown();
+        println!("{tables}");
+        if let Some(file) = &self.json {
+            let text = serde_json::to_string_pretty(results)?;
+            fs::write(file, text).with_context(|| format!("cannot write '{}'", file.display()))?;
+        }
+        if self.update_docs {
+            document::update(&places.workspace.join(DOCUMENT), &tables)?;
+        }
+        Ok(())
+    }
+}
+
+/// The processor's name, as Linux knows it.
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split_once(": "));
+    name.map_or("an unknown processor".to_owned(), |(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_has_a_name_and_a_path() {
+        assert_eq!(named_file("coremark=dir/a.elf").unwrap(), ("coremark".to_owned(), "dir/a.elf".into()));
+        assert!(named_file("coremark").is_err());
+    }
+}

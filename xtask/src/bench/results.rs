@@ -1,0 +1,182 @@
+//! All that was measured: as JSON, and as the tables of docs/benchmarks.md.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::job::{Figures, Quantity, Set};
+use super::series::Series;
+
+/// The results of a run of the harness.
+#[derive(Serialize)]
+pub struct Results {
+    /// The processor that everything ran on.
+    pub processor: String,
+    /// How often each subject ran each job.
+    pub rounds: u32,
+    /// Who was measured: vhart, and what it is measured against.
+    pub subjects: Vec<String>,
+    /// The figures, in the order in which they were measured.
+    pub rows: Vec<Row>,
+}
+
+/// One figure of all subjects.
+#[derive(Serialize)]
+pub struct Row {
+    /// The part of the table.
+    pub set: Set,
+    /// The program, operation or phase.
+    pub name: String,
+    /// What is counted.
+    pub quantity: Quantity,
+    /// The values by subject; empty for one that does not tell.
+    pub series: Vec<Series>,
+    /// The median of the second by that of the first: how many times faster vhart is.
+    pub ratio: Option<f64>,
+}
+
+/// The sets, their headings, and the quantity that their tables show.
+const TABLES: [(Set, &str, Quantity); 4] = [
+    (Set::Compute, "Bare-metal programs, seconds of processor time", Quantity::CpuSeconds),
+    (Set::Bare, "World switches of a kernel on the machine, nanoseconds", Quantity::Nanoseconds),
+    (Set::Guest, "World switches of a guest in KVM, nanoseconds", Quantity::Nanoseconds),
+    (Set::Linux, "`vhart linux --check`, seconds since power on", Quantity::WallSeconds),
+];
+
+impl Results {
+    /// Adds what the rounds of one job gave: for each subject, the figures of its runs.
+    pub fn add(&mut self, set: Set, runs: &[Vec<Figures>]) {
+        let mut found: BTreeMap<&(String, Quantity), Vec<Series>> = BTreeMap::new();
+        for (subject, figures) in runs.iter().enumerate() {
+            for (key, value) in figures.iter().flatten() {
+                let series = found.entry(key).or_insert_with(|| vec![Series::default(); runs.len()]);
+                series[subject].push(*value);
+            }
+        }
+        let rows = found.into_iter().map(|((name, quantity), series)| {
+            let ratio = ratio(*quantity, &series);
+            Row { set, name: name.clone(), quantity: *quantity, series, ratio }
+        });
+        self.rows.extend(rows);
+        // Phases are read in the order of their arrival; the sort leaves everything else where it is.
+        if set == Set::Linux {
+            self.rows.sort_by(|a, b| a.set.cmp(&b.set).then(arrival(a).total_cmp(&arrival(b))));
+        }
+    }
+
+    /// The tables.
+    pub fn markdown(&self) -> String {
+        let mut text = format!(
+            "Medians of {} rounds (least to most), run alternately, on {}. 'Ratio' says how many times faster {} is.\n",
+            self.rounds,
+            self.processor,
+            self.subjects.first().map_or("vhart", String::as_str)
+        );
+        for (set, heading, quantity) in TABLES {
+            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.set == set && shown(row, quantity)).collect();
+            if !rows.is_empty() {
+                let _ = write!(text, "\n### {heading}\n\n{}", self.table(&rows));
+            }
+        }
+        text
+    }
+
+    fn table(&self, rows: &[&Row]) -> String {
+        let mut text = format!("| | {} |", self.subjects.join(" | "));
+        let compared = self.subjects.len() > 1;
+        text.push_str(if compared { " ratio |\n" } else { "\n" });
+        let _ = writeln!(text, "|---|{}", "---:|".repeat(self.subjects.len() + usize::from(compared)));
+        for row in rows {
+            let cells: Vec<String> = row.series.iter().map(cell).collect();
+            let _ = write!(text, "| {}{} | {} |", row.name, unit(row), cells.join(" | "));
+            let ratio = row.ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+            text.push_str(&if compared { format!(" {ratio} |\n") } else { "\n".to_owned() });
+        }
+        text
+    }
+}
+
+/// When the phase of a row arrived; what is not a phase comes after them.
+fn arrival(row: &Row) -> f64 {
+    let median = row.series.first().map_or(f64::NAN, Series::median);
+    if row.set == Set::Linux && row.quantity == Quantity::WallSeconds && !median.is_nan() { median } else { f64::MAX }
+}
+
+/// The table shows one quantity; that of Linux also what the whole cost.
+fn shown(row: &Row, quantity: Quantity) -> bool {
+    row.quantity == quantity || (row.set == Set::Linux && row.quantity == Quantity::CpuSeconds)
+}
+
+/// What is said where a row differs from its table.
+fn unit(row: &Row) -> &'static str {
+    if row.set == Set::Linux && row.quantity == Quantity::CpuSeconds { ", processor time" } else { "" }
+}
+
+/// How many times faster the first of two is; counts have no speed.
+fn ratio(quantity: Quantity, series: &[Series]) -> Option<f64> {
+    match series {
+        [ours, theirs] if quantity != Quantity::Instructions && !ours.is_empty() && !theirs.is_empty() => {
+            Some(theirs.median() / ours.median())
+        }
+        _ => None,
+    }
+}
+
+fn cell(series: &Series) -> String {
+    if series.is_empty() {
+        return "–".to_owned();
+    }
+    format!("{} ({}–{})", digits(series.median()), digits(series.least()), digits(series.most()))
+}
+
+/// Three digits that say something.
+fn digits(value: f64) -> String {
+    match value {
+        v if v >= 100.0 => format!("{v:.0}"),
+        v if v >= 10.0 => format!("{v:.1}"),
+        v => format!("{v:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(name: &str, quantity: Quantity, value: f64) -> Figures {
+        Figures::from([((name.to_owned(), quantity), value)])
+    }
+
+    fn results() -> Results {
+        let subjects = vec!["vhart".to_owned(), "QEMU 11".to_owned()];
+        Results { processor: "a processor".to_owned(), rounds: 2, subjects, rows: Vec::new() }
+    }
+
+    #[test]
+    fn the_table_has_medians_spread_and_ratio() {
+        let mut results = results();
+        let run = |value| figures("sort", Quantity::CpuSeconds, value);
+        results.add(Set::Compute, &[vec![run(1.0), run(3.0)], vec![run(8.0), run(12.0)]]);
+        let text = results.markdown();
+        assert!(text.contains("| | vhart | QEMU 11 | ratio |\n|---|---:|---:|---:|\n"), "{text}");
+        assert!(text.contains("| sort | 2.00 (1.00–3.00) | 10.0 (8.00–12.0) | 5.00 |\n"), "{text}");
+    }
+
+    #[test]
+    fn what_only_one_tells_has_no_ratio() {
+        let mut results = results();
+        results.add(Set::Bare, &[vec![figures("rdcycle", Quantity::Nanoseconds, 30.0)], vec![Figures::new()]]);
+        assert!(results.markdown().contains("| rdcycle | 30.0 (30.0–30.0) | – | – |"), "{}", results.markdown());
+    }
+
+    #[test]
+    fn phases_stand_in_order_of_arrival() {
+        let mut results = results();
+        let mut run = figures("host off", Quantity::WallSeconds, 9.0);
+        run.extend(figures("init", Quantity::WallSeconds, 4.0));
+        run.extend(figures("all", Quantity::CpuSeconds, 1.0));
+        results.add(Set::Linux, &[vec![run], vec![]]);
+        let names: Vec<&str> = results.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["init", "host off", "all"]);
+    }
+}
