@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 
@@ -49,7 +50,7 @@ pub struct Programs {
     pub switches: PathBuf,
 }
 
-/// Compiles every program from the sources in `guest` into `into`.
+/// Compiles every program from the sources in `guest` into `into`, unless it is there already.
 ///
 /// # Errors
 /// The compiler is missing, or refuses a program.
@@ -57,7 +58,7 @@ pub fn build(guest: &Path, into: &Path) -> anyhow::Result<Programs> {
     fs::create_dir_all(into).with_context(|| format!("cannot make '{}'", into.display()))?;
     let compiler = Compiler { guest, into };
     let source = into.join("objects.c");
-    fs::write(&source, objects::source()).with_context(|| format!("cannot write '{}'", source.display()))?;
+    write_changed(&source, &objects::source())?;
     let mut compute = Vec::new();
     for name in COMPUTE {
         compute.push((name.to_owned(), compiler.compute(name, &guest.join(format!("compute/{name}.c")))?));
@@ -90,12 +91,38 @@ impl Compiler<'_> {
         let mut command = Command::new(COMPILER);
         command.args(FLAGS).arg(joined("-Wl,-T,", &self.guest.join("machine.ld"))).args(flags);
         command.arg("-o").arg(&file).args(sources);
+        let record = self.into.join(format!("{name}.command"));
+        let line = format!("{command:?}\n");
+        if fs::read_to_string(&record).is_ok_and(|last| last == line) && self.is_fresh(&file, sources) {
+            return Ok(file);
+        }
+        eprintln!("compiling {name} ...");
         let status = command.status().with_context(|| format!("cannot run {COMPILER} (Debian: apt install {PACKAGE})"));
         if !status?.success() {
             bail!("{COMPILER} refuses the program {name}");
         }
+        write_changed(&record, &line)?;
         Ok(file)
     }
+
+    /// Whether `file` is younger than all that it was made of.
+    fn is_fresh(&self, file: &Path, sources: &[PathBuf]) -> bool {
+        let common = ["machine.ld", "compute/work.h"].map(|name| self.guest.join(name));
+        let made = modified(file);
+        made.is_some() && sources.iter().chain(&common).all(|source| modified(source).is_some_and(|at| Some(at) < made))
+    }
+}
+
+fn modified(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).and_then(|data| data.modified()).ok()
+}
+
+/// Writes `text` unless that is what the file holds.
+fn write_changed(file: &Path, text: &str) -> anyhow::Result<()> {
+    if fs::read_to_string(file).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(file, text).with_context(|| format!("cannot write '{}'", file.display()))
 }
 
 /// An option with a path in the same word.

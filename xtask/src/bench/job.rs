@@ -14,6 +14,9 @@ use super::child::{self, Run};
 use super::host::Host;
 use super::subject::{Boot, Emulator, Subject};
 
+/// The last line of the world-switch program.
+const DONE: &str = "switches: done";
+
 /// Something to run.
 pub enum Job {
     /// A bare-metal program that computes.
@@ -138,8 +141,8 @@ fn instructions(errors: &str) -> Option<f64> {
 /// The lines `NAME NANOSECONDS COUNT` of the world-switch program, among others of a console.
 fn switches(console: &str) -> anyhow::Result<Figures> {
     let figures: Figures = console.lines().filter_map(switch).collect();
-    if figures.is_empty() {
-        bail!("the world-switch program said nothing:\n{}", child::tail(console));
+    if !console.contains(DONE) {
+        bail!("the world-switch program did not come to its end:\n{}", child::tail(console));
     }
     Ok(figures)
 }
@@ -201,11 +204,11 @@ mod tests {
 
     #[test]
     fn the_programs_lines_are_found_among_others() {
-        let console = "[    0.1] Linux version 6\r\nsbi-null 193.44 524288\r\na b c\nmmio-read 70 16\n";
+        let console = "[    0.1] Linux version 6\r\nsbi-null 193.44 524288\r\na b c\nmmio-read 70 16\nswitches: done\n";
         let figures = switches(console).unwrap();
         let names: Vec<_> = figures.iter().map(|((name, _), value)| (name.as_str(), *value)).collect();
         assert_eq!(names, [("mmio-read", 70.0), ("sbi-null", 193.44)]);
-        assert!(switches("nothing").is_err());
+        assert!(switches("sbi-null 193.44 524288\n").is_err());
     }
 
     #[test]
