@@ -36,6 +36,9 @@ pub struct Row {
     pub ratio: Option<f64>,
 }
 
+/// Below this, seconds are not compared.
+const LEAST_SECONDS: f64 = 0.01;
+
 /// The sets, their headings, and the quantity that their tables show.
 const TABLES: [(Set, &str, Quantity); 4] = [
     (Set::Compute, "Bare-metal programs, seconds of processor time", Quantity::CpuSeconds),
@@ -76,7 +79,8 @@ impl Results {
         for (set, heading, quantity) in TABLES {
             let rows: Vec<&Row> = self.rows.iter().filter(|row| row.set == set && shown(row, quantity)).collect();
             if !rows.is_empty() {
-                let _ = write!(text, "\n### {heading}\n\n{}", self.table(&rows));
+                let mean = (set == Set::Compute).then(|| mean(&rows)).flatten().unwrap_or_default();
+                let _ = write!(text, "\n### {heading}\n\n{}{mean}", self.table(&rows));
             }
         }
         text
@@ -113,14 +117,28 @@ fn unit(row: &Row) -> &'static str {
     if row.set == Set::Linux && row.quantity == Quantity::CpuSeconds { ", processor time" } else { "" }
 }
 
-/// How many times faster the first of two is; counts have no speed.
+/// How many times faster the first of two is; counts have no speed, nor has what takes no time.
 fn ratio(quantity: Quantity, series: &[Series]) -> Option<f64> {
+    let least = match quantity {
+        Quantity::Instructions => return None,
+        Quantity::Nanoseconds => 0.0,
+        Quantity::CpuSeconds | Quantity::WallSeconds => LEAST_SECONDS,
+    };
     match series {
-        [ours, theirs] if quantity != Quantity::Instructions && !ours.is_empty() && !theirs.is_empty() => {
-            Some(theirs.median() / ours.median())
-        }
+        // An empty series has a median that is no number, which is above nothing.
+        [ours, theirs] if ours.median() > least && theirs.median() > least => Some(theirs.median() / ours.median()),
         _ => None,
     }
+}
+
+/// What stands under a table of programs: one figure for all.
+fn mean(rows: &[&Row]) -> Option<String> {
+    let ratios: Vec<f64> = rows.iter().filter_map(|row| row.ratio).collect();
+    if ratios.len() < 2 {
+        return None;
+    }
+    let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+    Some(format!("\nGeometric mean of the ratios: {mean:.2}\n"))
 }
 
 fn cell(series: &Series) -> String {
@@ -160,6 +178,25 @@ mod tests {
         let text = results.markdown();
         assert!(text.contains("| | vhart | QEMU 11 | ratio |\n|---|---:|---:|---:|\n"), "{text}");
         assert!(text.contains("| sort | 2.00 (1.00–3.00) | 10.0 (8.00–12.0) | 5.00 |\n"), "{text}");
+    }
+
+    #[test]
+    fn the_mean_of_programs_is_geometric() {
+        let mut results = results();
+        let run = |value| {
+            let mut run = figures("sort", Quantity::CpuSeconds, value);
+            run.extend(figures("list", Quantity::CpuSeconds, 1.0 / value));
+            vec![run]
+        };
+        results.add(Set::Compute, &[run(1.0), run(4.0)]);
+        assert!(results.markdown().contains("Geometric mean of the ratios: 1.00\n"), "{}", results.markdown());
+    }
+
+    #[test]
+    fn what_takes_no_time_is_not_compared() {
+        let series = [0.001, 0.5].map(|value| Series::from_iter([value]));
+        assert_eq!(ratio(Quantity::WallSeconds, &series), None);
+        assert_eq!(ratio(Quantity::Nanoseconds, &series), Some(500.0));
     }
 
     #[test]

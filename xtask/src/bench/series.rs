@@ -54,6 +54,12 @@ impl Series {
     }
 }
 
+impl FromIterator<f64> for Series {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Series {
+        Series(values.into_iter().collect())
+    }
+}
+
 impl From<Series> for Summary {
     fn from(series: Series) -> Summary {
         Summary { median: series.median(), least: series.least(), most: series.most(), values: series.0 }
@@ -66,14 +72,14 @@ mod tests {
 
     #[test]
     fn the_median_is_in_the_middle() {
-        assert_eq!(Series(vec![3.0, 1.0, 9.0]).median(), 3.0);
-        assert_eq!(Series(vec![4.0, 1.0, 2.0, 9.0]).median(), 3.0);
+        assert_eq!(Series::from_iter([3.0, 1.0, 9.0]).median(), 3.0);
+        assert_eq!(Series::from_iter([4.0, 1.0, 2.0, 9.0]).median(), 3.0);
         assert!(Series::default().median().is_nan());
     }
 
     #[test]
     fn the_spread_goes_from_least_to_most() {
-        let series = Series(vec![3.0, 1.0, 9.0]);
+        let series = Series::from_iter([3.0, 1.0, 9.0]);
         assert_eq!((series.least(), series.most()), (1.0, 9.0));
     }
 }
