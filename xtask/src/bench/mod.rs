@@ -70,7 +70,7 @@ pub struct Options {
     /// Write the figures to a file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the tables into docs/benchmarks.md.
+    /// Write the tables into docs/benchmarks.md, unless a job failed.
     #[arg(long)]
     update_docs: bool,
 }
@@ -95,10 +95,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     let subjects = options.subjects(&places)?;
     let jobs = options.jobs(&places, programs, &subjects)?;
-    let (results, failed) = options.measure(&jobs, &subjects);
-    options.show(&places, &results)?;
+    let (results, failed) = options.measure(&jobs, &subjects)?;
+    let tables = results.markdown();
+    println!("{tables}");
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
+    }
+    if options.update_docs {
+        document::update(&places.workspace.join(DOCUMENT), &tables)?;
     }
     Ok(())
 }
@@ -156,8 +160,9 @@ impl Options {
         Duration::from_secs(self.limit)
     }
 
-    /// Runs every job; the second are the names of those that failed.
-    fn measure(&self, jobs: &[Job], subjects: &[Subject]) -> (Results, Vec<String>) {
+    /// Runs every job; the second are the names of those that failed. What is known is written after each job, so that
+    /// it outlives one that hangs.
+    fn measure(&self, jobs: &[Job], subjects: &[Subject]) -> anyhow::Result<(Results, Vec<String>)> {
         let names = subjects.iter().map(|subject| subject.name.clone()).collect();
         let mut results = Results { processor: processor(), rounds: self.rounds, subjects: names, rows: Vec::new() };
         let mut failed = Vec::new();
@@ -169,8 +174,9 @@ impl Options {
                     failed.push(job.name().to_owned());
                 }
             }
+            self.save(&results)?;
         }
-        (results, failed)
+        Ok((results, failed))
     }
 
     /// Runs `job` by all subjects, as often as asked for: the figures of each subject's runs.
@@ -185,17 +191,10 @@ impl Options {
         Ok(runs)
     }
 
-    fn show(&self, places: &Places, results: &Results) -> anyhow::Result<()> {
-        let tables = results.markdown();
-        println!("{tables}");
-        if let Some(file) = &self.json {
-            let text = serde_json::to_string_pretty(results)?;
-            fs::write(file, text).with_context(|| format!("cannot write '{}'", file.display()))?;
-        }
-        if self.update_docs {
-            document::update(&places.workspace.join(DOCUMENT), &tables)?;
-        }
-        Ok(())
+    fn save(&self, results: &Results) -> anyhow::Result<()> {
+        let Some(file) = &self.json else { return Ok(()) };
+        let text = serde_json::to_string_pretty(results)?;
+        fs::write(file, text).with_context(|| format!("cannot write '{}'", file.display()))
     }
 }
 
