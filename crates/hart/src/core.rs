@@ -35,6 +35,17 @@ pub struct Generated {
     pub fp_ready: bool,
     /// Whether CBO.ZERO may run as generated.
     pub cbo_zero_ready: bool,
+    /// The mode, as [`Generated::mode_code`] numbers it.
+    pub mode: u8,
+    /// Whether an interrupt is pending and enabled in `mie`, so that setting an xIE may let it in.
+    pub interrupt_waits: bool,
+}
+
+impl Generated {
+    /// A mode as a number.
+    pub const fn mode_code(mode: Mode) -> u8 {
+        mode.privilege as u8 | (mode.virt as u8) << 2
+    }
 }
 
 /// What address translation had to do.

@@ -3,8 +3,13 @@
 //! A register write waits for the end of the instruction, so every tree still reads the values from before it.
 //! An operation that the back end does not do answers [`Unfit`], and the instruction goes through the interpreter.
 
+use arch::Mode;
+use arch::csr::{self, status};
 use fp::{Fmt, Op as FpOp};
-use semantics::{AmoOp, CboOp, Exec, Order, Out, Value, Width};
+use hart::engine::{Core, Generated};
+use privileged::Config;
+use privileged::csr::{SSTATUS_SHOWN, stored, stored_sstatus};
+use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
 use crate::expr::{Condition, Expr, Heap, N, Node};
 use crate::x64::Emitter;
@@ -38,8 +43,9 @@ pub struct Compiler<'a> {
     /// The back end.
     pub emitter: Emitter,
     heap: &'a Heap,
-    /// Whether misaligned accesses are done rather than trapped.
-    misaligned: bool,
+    config: &'a Config,
+    /// The mode that CSRs are accessed in.
+    mode: Mode,
     /// Whether jumps need targets that are multiples of four.
     aligned_jumps: bool,
     pc: u64,
@@ -56,12 +62,13 @@ pub struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     /// A compiler on this back end.
-    pub fn new(emitter: Emitter, heap: &'a Heap, misaligned: bool, aligned_jumps: bool) -> Self {
+    pub fn new(emitter: Emitter, heap: &'a Heap, core: &'a Core) -> Self {
         Compiler {
             emitter,
             heap,
-            misaligned,
-            aligned_jumps,
+            config: &core.config,
+            mode: core.state.mode,
+            aligned_jumps: core.aligned_jumps,
             pc: 0,
             next: 0,
             known: [None; 32],
@@ -93,12 +100,12 @@ impl<'a> Compiler<'a> {
     pub fn instruction(&mut self, insn: &arch::Insn, pc: u64, next: u64, site: u32) -> Result<Compiled<'a>, Unfit> {
         let mark = self.emitter.mark();
         (self.pc, self.next, self.write, self.leaves, self.fp_checks) = (pc, next, None, Leaves::Not, false);
-        let done = match semantics::execute_user(self, insn) {
-            Some(Ok(())) => {
+        let done = match semantics::execute(self, insn) {
+            Ok(()) => {
                 self.commit();
                 self.emitter.end_instruction(site)
             }
-            Some(Err(Unfit)) | None => None,
+            Err(Unfit) => None,
         };
         let Some(detours) = done else {
             self.emitter.rewind(&mark);
@@ -176,11 +183,11 @@ impl<'a> Exec for Compiler<'a> {
     }
 
     fn load(&mut self, width: Width, address: Expr<'a>) -> Value<Self> {
-        let node = self.emitter.load(width, !self.misaligned, address.node);
+        let node = self.emitter.load(width, !self.config.misaligned, address.node);
         self.fit(node)
     }
     fn store(&mut self, width: Width, address: Expr<'a>, value: Expr<'a>) -> Out<Self> {
-        self.emitter.store(width, !self.misaligned, address.node, value.node).ok_or(Unfit)
+        self.emitter.store(width, !self.config.misaligned, address.node, value.node).ok_or(Unfit)
     }
     fn branch(&mut self, condition: Condition<'a>, target: Expr<'a>) -> Out<Self> {
         let Node::Const(target) = *target.node else { return Err(Unfit) };
@@ -259,5 +266,69 @@ impl<'a> Exec for Compiler<'a> {
 
     fn illegal(&mut self) -> Unfit {
         Unfit
+    }
+}
+
+macro_rules! unfit {
+    ($($method:ident)*) => { $( fn $method(&mut self) -> Out<Self> { Err(Unfit) } )* };
+}
+
+/// Only CSRs that lie open are translated; all else that is privileged is the hart's to do.
+impl<'a> Privileged for Compiler<'a> {
+    unfit! { ecall ebreak sret mret wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
+
+    fn csr(&mut self, op: CsrOp, address: u16, value: Expr<'a>) -> Value<Self> {
+        if address == csr::SSTATUS {
+            return self.sstatus(op, value);
+        }
+        let place = stored(self.config, self.mode, address).ok_or(Unfit)?;
+        if matches!(op, CsrOp::Set | CsrOp::Clear) {
+            return Err(Unfit);
+        }
+        self.emitter.check_mode(Generated::mode_code(self.mode));
+        let old = match op {
+            CsrOp::Write => Node::Const(0),
+            _ => self.emitter.read_stored(place.offset),
+        };
+        if op != CsrOp::Read {
+            let legal = value & self.imm(place.mask as i64);
+            self.emitter.write_stored(place.offset, legal.node);
+        }
+        Ok(self.leaf(old))
+    }
+    fn tlb_fence(&mut self, _: TlbFence, _: Option<Expr<'a>>, _: Option<Expr<'a>>) -> Out<Self> {
+        Err(Unfit)
+    }
+    fn hyper_load(&mut self, _: Width, _: Expr<'a>) -> Value<Self> {
+        Err(Unfit)
+    }
+    fn hyper_load_exec(&mut self, _: Width, _: Expr<'a>) -> Value<Self> {
+        Err(Unfit)
+    }
+    fn hyper_store(&mut self, _: Width, _: Expr<'a>, _: Expr<'a>) -> Out<Self> {
+        Err(Unfit)
+    }
+}
+
+impl<'a> Compiler<'a> {
+    /// Reads `sstatus`, and at most changes SIE, as kernels do around every lock.
+    fn sstatus(&mut self, op: CsrOp, value: Expr<'a>) -> Value<Self> {
+        const SIE: i64 = status::SIE as i64;
+        let place = stored_sstatus(self.config, self.mode).ok_or(Unfit)?;
+        let set = match (op, *value.node) {
+            (CsrOp::Read, _) => None,
+            (CsrOp::Set, Node::Const(SIE)) => Some(true),
+            (CsrOp::Clear, Node::Const(SIE)) => Some(false),
+            _ => return Err(Unfit),
+        };
+        self.emitter.check_mode(Generated::mode_code(self.mode));
+        if set == Some(true) {
+            self.emitter.check_no_interrupt_waits();
+        }
+        let old = self.emitter.read_sstatus(place.offset, place.mask as i32, SSTATUS_SHOWN);
+        if let Some(set) = set {
+            self.emitter.write_sie(place.offset, set);
+        }
+        Ok(self.leaf(old))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hart::engine::{Core, Ended, Run};
+use hart::engine::{Core, Ended, Generated, Run};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Vcpu};
 
@@ -136,6 +136,8 @@ fn prepare(core: &mut Core) {
     let dirty = |status: u64| status & arch::csr::status::FS == arch::csr::status::FS;
     core.generated.fp_ready =
         dirty(state.mstatus) && (!state.mode.virt || dirty(state.vsstatus)) && state.frm == fp::Rounding::Rne as u8;
+    core.generated.mode = Generated::mode_code(state.mode);
+    core.generated.interrupt_waits = privileged::has_wakeup(state, &core.config);
     core.generated.cbo_zero_ready = privileged::permit::cbo_zero(state).is_ok();
     core.generated.left = core.generated.deadline.wrapping_sub(core.work()) as i64;
 }

@@ -261,7 +261,7 @@ impl Translator {
         let mut heap = std::mem::take(&mut self.heap);
         heap.reset();
         let emitter = Emitter::new(hot, cold, self.stubs);
-        let compiler = Compiler::new(emitter, &heap, core.config.misaligned, core.aligned_jumps);
+        let compiler = Compiler::new(emitter, &heap, core);
         let mut run = Run { translator: self, core, compiler, pc, offset, window, fresh: Vec::new(), at: 0 };
         let done = run.blocks();
         let (fresh, end) = (std::mem::take(&mut run.fresh), run.at);

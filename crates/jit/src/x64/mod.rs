@@ -9,6 +9,7 @@
 
 mod asm;
 mod atomic;
+mod csr;
 mod emit;
 mod float;
 mod memory;

@@ -61,6 +61,16 @@ pub const LEFT: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, le
 pub const FP_READY: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, fp_ready));
 /// Whether CBO.ZERO may run as generated.
 pub const CBO_ZERO_READY: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, cbo_zero_ready));
+/// The mode's number.
+pub const MODE: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, mode));
+/// Whether an interrupt waits to be let in.
+pub const INTERRUPT_WAITS: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, interrupt_waits));
+
+/// A word of the privileged state by its offset.
+pub const fn privileged(offset: usize) -> Rm {
+    core(offset_of!(Core, state) + offset)
+}
+
 /// The pointer to the entries of the active data table.
 pub const DATA_ENTRIES: Rm =
     core(offset_of!(Core, data) + offset_of!(Contexts<DataTable>, active) + offset_of!(DataTable, entries));

@@ -14,10 +14,13 @@ mod identity;
 mod interrupts;
 mod pmp;
 mod status;
+mod stored;
 mod table;
 #[cfg(test)]
 mod testing;
 mod traps;
+
+pub use stored::{SSTATUS_SHOWN, Stored, stored, stored_sstatus};
 
 use arch::csr::{self as name, ip};
 use arch::{Mode, Privilege};

@@ -11,7 +11,7 @@ use super::replace;
 use crate::{Config, Effects, State};
 
 /// What can be written in `sstatus` and `vsstatus`. FS does not exist without F. (In Spike S-mode suffices.)
-fn supervisor_fields(config: &Config) -> u64 {
+pub fn supervisor_fields(config: &Config) -> u64 {
     const ALWAYS: u64 = status::SIE | status::SPIE | status::SPP | status::SUM | status::MXR;
     ALWAYS | config.bits_if(Extension::F, status::FS)
 }

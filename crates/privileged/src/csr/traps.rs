@@ -10,7 +10,7 @@ use arch::Extension;
 use crate::{Bank, Config, State};
 
 /// The bits of an address that say whose register it is.
-const LEVEL: u16 = 0x700;
+pub const LEVEL: u16 = 0x700;
 
 /// The bank that the register at `address` belongs to. `htval` and `htinst` are in the supervisor's.
 pub const fn bank(state: &State, address: u16) -> &Bank {

@@ -1,0 +1,73 @@
+//! CSRs that are read and written where they lie.
+//!
+//! Which register an access reaches, and whether it may, depends on the mode; code does not. So the code is made for the
+//! mode it is translated in, and checks that it is the current one.
+
+use arch::csr::status;
+
+use super::asm::{Alu, Cc, RAX, RDX, Rm, Shift};
+use super::emit::{Emitter, Kept};
+use super::state::{INTERRUPT_WAITS, MODE, privileged};
+use crate::expr::{N, Node};
+
+impl Emitter {
+    /// Lets the instruction run through the interpreter in any other mode.
+    pub fn check_mode(&mut self, code: u8) {
+        self.hot.cmp_byte(MODE, code);
+        let fix = self.hot.jcc_fix(Cc::NE);
+        self.detours.push(fix);
+    }
+
+    /// Reads the register at this offset in the privileged state.
+    pub fn read_stored<'a>(&mut self, offset: usize) -> Node<'a> {
+        self.free &= !(1 << RAX);
+        self.hot.mov(64, RAX, privileged(offset));
+        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
+    }
+
+    /// Writes the register at this offset in the privileged state.
+    pub fn write_stored(&mut self, offset: usize, value: N) {
+        match *value {
+            Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(8, privileged(offset), c as i32),
+            _ => {
+                let v = self.reg(value);
+                self.hot.store(8, privileged(offset), v);
+            }
+        }
+    }
+
+    /// Reads `sstatus`: the fields of `mask` in the register at `offset`, `shown`, and SD where FS is Dirty.
+    pub fn read_sstatus<'a>(&mut self, offset: usize, mask: i32, shown: u64) -> Node<'a> {
+        // adding the lower bit of FS carries out of it where both bits are set
+        const FS_LOW: i32 = 1 << status::FS.trailing_zeros();
+        const CARRY: i32 = 1 << (status::FS.trailing_zeros() + 2);
+        const TO_SD: u8 = (status::SD.trailing_zeros() - status::FS.trailing_zeros() - 2) as u8;
+        self.free &= !(1 << RAX);
+        self.hot.mov_i(RAX, shown as i64);
+        self.hot.mov(64, RDX, privileged(offset));
+        self.hot.alu_i(Alu::And, 64, Rm::R(RDX), mask);
+        self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), status::FS as i32);
+        self.hot.alu_i(Alu::Add, 32, Rm::R(RDX), FS_LOW);
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), CARRY);
+        self.hot.shift_i(Shift::Shl, 64, RDX, TO_SD);
+        self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
+        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
+    }
+
+    /// Lets the instruction run through the interpreter where an interrupt waits.
+    pub fn check_no_interrupt_waits(&mut self) {
+        self.hot.cmp_byte(INTERRUPT_WAITS, 0);
+        let fix = self.hot.jcc_fix(Cc::NE);
+        self.detours.push(fix);
+    }
+
+    /// Sets or clears SIE in the register at this offset.
+    pub fn write_sie(&mut self, offset: usize, set: bool) {
+        const SIE: i32 = status::SIE as i32;
+        match set {
+            true => self.hot.alu_i(Alu::Or, 64, privileged(offset), SIE),
+            false => self.hot.alu_i(Alu::And, 64, privileged(offset), !SIE),
+        }
+    }
+}
