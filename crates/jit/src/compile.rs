@@ -6,7 +6,7 @@
 use arch::Mode;
 use arch::csr::{self, status};
 use fp::{Fmt, Op as FpOp};
-use hart::engine::{Core, Generated};
+use hart::engine::{At, Core, Generated};
 use privileged::Config;
 use privileged::csr::{SSTATUS_SHOWN, stored, stored_sstatus};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
@@ -58,6 +58,8 @@ pub struct Compiler<'a> {
     fp_checks: bool,
     write: Option<Write<'a>>,
     leaves: Leaves<'a>,
+    /// What skipped instructions would have made of a register; see [`Compiler::hammock`].
+    skipped: Option<(u8, N<'a>)>,
 }
 
 impl<'a> Compiler<'a> {
@@ -76,6 +78,7 @@ impl<'a> Compiler<'a> {
             fp_checks: false,
             write: None,
             leaves: Leaves::Not,
+            skipped: None,
         }
     }
 
@@ -121,6 +124,44 @@ impl<'a> Compiler<'a> {
         Ok(Compiled { leaves: self.leaves, detours, detour_leaves: self.fp_checks })
     }
 
+    /// Compiles the instructions that a branch skips where `condition` holds: where all of them only compute one integer
+    /// register, the register keeps its value or gets the new one, without a jump. Compilers for RISC-V, whose base has
+    /// no conditional move, write minima, maxima and counts like this, and hosts predict such branches badly.
+    ///
+    /// # Errors
+    /// [`Unfit`]: nothing was emitted.
+    pub fn hammock(&mut self, condition: N<'a>, skipped: &[At]) -> Result<(), Unfit> {
+        let mark = self.emitter.mark();
+        self.skipped = None;
+        let done = skipped.iter().try_for_each(|at| self.skip(at)).and_then(|()| {
+            let (x, value) = self.skipped.ok_or(Unfit)?;
+            self.emitter.set_x_unless(x, condition, value, skipped.len());
+            self.emitter.end_instruction(0).filter(|detours| !detours).ok_or(Unfit)?;
+            self.known[usize::from(x & 31)] = None;
+            Ok(())
+        });
+        self.skipped = None;
+        if done.is_err() {
+            self.emitter.rewind(&mark);
+        }
+        done
+    }
+
+    /// Takes note of what a skipped instruction would do.
+    fn skip(&mut self, at: &At) -> Result<(), Unfit> {
+        if at.insn.class() != arch::insn::Class::Alu {
+            return Err(Unfit);
+        }
+        (self.pc, self.next, self.write) = (at.pc, at.pc.wrapping_add(at.len.into()), None);
+        semantics::execute(self, &at.insn)?;
+        match (self.write.take(), self.skipped) {
+            (Some(Write::X(x, value)), None) => self.skipped = Some((x, value)),
+            (Some(Write::X(x, value)), Some((before, _))) if x == before => self.skipped = Some((x, value)),
+            _ => return Err(Unfit),
+        }
+        Ok(())
+    }
+
     fn commit(&mut self) {
         match self.write {
             Some(Write::X(x, value)) => self.emitter.set_x(x, value),
@@ -164,6 +205,7 @@ impl<'a> Exec for Compiler<'a> {
     fn x(&self, register: u8) -> Expr<'a> {
         match (register, self.known[usize::from(register & 31)]) {
             (0, _) => self.imm(0),
+            _ if let Some((_, value)) = self.skipped.filter(|(x, _)| *x == register) => Expr::of(self.heap, value),
             (_, Some(value)) => self.imm(value),
             _ => self.leaf(Node::X(register)),
         }

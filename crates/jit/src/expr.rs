@@ -162,6 +162,11 @@ impl<'a> Expr<'a> {
         Expr { node: heap.alloc(node), heap }
     }
 
+    /// A tree that is there.
+    pub fn of(heap: &'a Heap, node: N<'a>) -> Self {
+        Expr { node, heap }
+    }
+
     fn grow(self, node: Node<'a>) -> Self {
         Expr { node: self.heap.alloc(node), ..self }
     }

@@ -226,6 +226,10 @@ const MXCSR: u32 = 0x1f80;
 
 /// Moves the flags that generated code has raised from MXCSR to `fflags`.
 fn fold_flags(core: &mut Core) {
+    // where it may not run, generated floating point has raised nothing
+    if !core.generated.fp_ready {
+        return;
+    }
     let mut mxcsr = 0u32;
     // SAFETY: stores a register to a variable.
     unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack, preserves_flags)) };

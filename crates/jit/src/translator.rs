@@ -388,10 +388,16 @@ impl<'a> Run<'_, 'a> {
             let Some(at) = self.fetch() else { break None };
             self.at += usize::from(at.len);
             count += 1;
-            if let Some(end) = self.instruction(at, count) {
-                break Some(end);
+            match self.instruction(at, count) {
+                Some(Leaves::Branch(condition, target))
+                    if let Some(skipped) = self.hammock(condition, target, count) =>
+                {
+                    count += skipped;
+                }
+                Some(end) => break Some(end),
+                None => {}
             }
-            if count == MAX_INSNS {
+            if count >= MAX_INSNS {
                 break None;
             }
         };
@@ -400,6 +406,26 @@ impl<'a> Run<'_, 'a> {
             site.left = count + 1 - site.left;
         }
         self.close(count, end, last)
+    }
+
+    /// Makes a conditional move of the instructions that a branch to `target` skips, if they are few and simple enough;
+    /// answers how many they are.
+    fn hammock(&mut self, condition: crate::expr::N<'a>, target: u64, count: u8) -> Option<u8> {
+        const MOST: u8 = 2;
+        let start = self.at;
+        let mut skipped = Vec::new();
+        while self.here() != target {
+            let at = self.fetch().filter(|_| skipped.len() < MOST.into());
+            let Some(at) = at else { break };
+            self.at += usize::from(at.len);
+            skipped.push(at);
+        }
+        let fits = self.here() == target && !skipped.is_empty() && count + MOST <= MAX_INSNS;
+        if fits && self.compiler.hammock(condition, &skipped).is_ok() {
+            return Some(skipped.len() as u8);
+        }
+        self.at = start;
+        None
     }
 
     /// An instruction that goes on in the next page, whose mapping may be another at every execution.

@@ -265,6 +265,24 @@ impl Emitter {
         }
     }
 
+    /// Writes an integer register unless the condition holds; then `count` instructions are not counted.
+    pub fn set_x_unless(&mut self, x: u8, condition: N, value: N, count: usize) {
+        let old = home(x).map_or(x_slot(x), Rm::R);
+        let new = self.scratch();
+        self.into(new, value, 64);
+        let cc = self.flags(condition);
+        self.hot.cmov(cc, new, old);
+        // moves leave the flags as they are
+        let taken = self.scratch();
+        self.hot.setcc(cc, taken);
+        self.hot.extend(false, 8, taken, Rm::R(taken));
+        (0..count).for_each(|_| self.hot.alu(Alu::Add, 64, BUDGET, Rm::R(taken)));
+        match old {
+            Rm::R(d) => self.hot.mov(64, d, Rm::R(new)),
+            slot => self.hot.store(8, slot, new),
+        }
+    }
+
     /// Keeps a value to the end of the instruction.
     pub(super) fn keep(&mut self, value: Kept) -> Held {
         self.kept.push(value);
