@@ -58,15 +58,41 @@ pub struct Row {
     pub pattern: Pattern,
     /// Operands, as the assembler writes them.
     pub operands: &'static str,
-    /// All extensions that must be there.
-    pub needs: Isa,
+    /// The extensions that bring it.
+    pub needs: Needs,
     /// Its kind.
     pub class: Class,
 }
 
+/// The extensions that bring an instruction.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    /// These, if all are there.
+    pub all: Isa,
+    /// Or this one alone.
+    pub or: Option<Extension>,
+}
+
+impl Needs {
+    /// Whether a machine with `isa` has the instruction.
+    #[inline]
+    pub fn met_by(self, isa: Isa) -> bool {
+        isa.contains(self.all) || self.or.is_some_and(|extension| isa.has(extension))
+    }
+}
+
+macro_rules! needs {
+    ([$extension:ident or $other:ident]) => {
+        Needs { all: Isa::of(&[Extension::$extension]), or: Some(Extension::$other) }
+    };
+    ([$($extension:ident)+]) => {
+        Needs { all: Isa::of(&[$(Extension::$extension),+]), or: None }
+    };
+}
+
 macro_rules! vocabulary {
     ({} $($name:ident $function:ident $format:ident $encoding:literal $operands:literal
-        [$($extension:ident)+] $class:ident;)*) => {
+        $needs:tt $class:ident;)*) => {
         /// The name of an instruction.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u16)]
@@ -80,7 +106,7 @@ macro_rules! vocabulary {
             function: stringify!($function),
             pattern: Pattern::parse($encoding),
             operands: $operands,
-            needs: Isa::of(&[$(Extension::$extension),+]),
+            needs: needs!($needs),
             class: Class::$class,
         }),*];
 

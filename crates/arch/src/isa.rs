@@ -72,6 +72,8 @@ extensions! {
     Zba "zba" [];
     Zbb "zbb" [];
     Zbc "zbc" [];
+    Zbkb "zbkb" [];
+    Zbkx "zbkx" [];
     Zbs "zbs" [];
     Zkt "zkt" [];
     Sha "sha" [H Ssstateen Shcounterenw Shvstvala Shtvala Shvstvecd Shvsatpa Shgatpa];

@@ -64,11 +64,25 @@ fn overlapping_rows_differ_in_the_number_of_fixed_bits() {
 }
 
 #[test]
+fn either_of_two_extensions_brings_what_they_share() {
+    use Extension::{Zbb, Zbkb};
+    let name = |raw, isa: Isa| decode(raw, &isa).map(|insn| insn.row().function);
+    let neither = Isa::ALL.without(Zbb).without(Zbkb);
+    let (ror, packw) = (0x60c5_d533, 0x0805_c53b); // packw a0,a1,x0
+    assert_eq!(name(ror, neither), None);
+    assert_eq!(name(ror, neither.with(Zbb)), Some("ror"));
+    assert_eq!(name(ror, neither.with(Zbkb)), Some("ror"));
+    assert_eq!(name(packw, neither.with(Zbkb)), Some("packw"));
+    assert_eq!(name(packw, neither.with(Zbkb).with(Zbb)), Some("zext_h"));
+}
+
+#[test]
 fn an_instruction_is_illegal_without_its_extension() {
     for opcode in OPCODES {
         let row = opcode.row();
-        for extension in Extension::ALL.iter().filter(|&&e| row.needs.has(e)) {
-            let insn = decode(row.pattern.value, &Isa::ALL.without(*extension));
+        let others = row.needs.or.into_iter().fold(Isa::ALL, Isa::without);
+        for extension in Extension::ALL.iter().filter(|&&e| row.needs.all.has(e)) {
+            let insn = decode(row.pattern.value, &others.without(*extension));
             assert_ne!(insn.map(|i| i.opcode()), Some(*opcode), "{opcode:?} without {extension:?}");
         }
     }

@@ -42,7 +42,7 @@ pub fn is_declined() -> bool {
 /// The ISA string of everything that vhart and this Spike both implement, in Spike's spelling.
 ///
 /// Spike has Zicsr, Zifencei, Sscounterenw and Svvptc always, or has no name for them.
-pub const ISA: &str = "rv64gcbh_zicsr_zifencei_zicntr_zihpm_zba_zbb_zbc_zbs_zicond_zfa_zfh_zcb_zawrs_zacas_zicbom_\
+pub const ISA: &str = "rv64gcbh_zicsr_zifencei_zicntr_zihpm_zba_zbb_zbc_zbkb_zbkx_zbs_zicond_zfa_zfh_zcb_zawrs_zacas_zicbom_\
                        zicbop_zicboz_zihintpause_zihintntl_zimop_zcmop_zicclsm_svnapot_svpbmt_svinval_svade_svadu_sstc_\
                        sscofpmf_smstateen_smepmp";
 

@@ -62,7 +62,7 @@ struct Kinds {
 impl Kinds {
     fn of(isa: Isa) -> Kinds {
         let mut kinds = Kinds::default();
-        for &opcode in OPCODES.iter().filter(|opcode| isa.contains(opcode.row().needs)) {
+        for &opcode in OPCODES.iter().filter(|opcode| opcode.row().needs.met_by(isa)) {
             match opcode.row().class {
                 Class::Alu => kinds.alu.push(opcode),
                 Class::Fp => kinds.fp.push(opcode),

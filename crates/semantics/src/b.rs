@@ -1,6 +1,7 @@
-//! B (Zba, Zbb, Zbs) and Zbc: bit manipulation.
+//! B (Zba, Zbb, Zbs), Zbc, Zbkb and Zbkx: bit manipulation.
 //!
-//! Unprivileged architecture, "B Extension for Bit Manipulation" and "Zbc Extension for Carry-less Multiplication".
+//! Unprivileged architecture, "B Extension for Bit Manipulation", "Zbc Extension for Carry-less Multiplication", and
+//! "Zbkb" and "Zbkx" of the scalar cryptography extensions.
 
 use crate::{Exec, Word, x_insns};
 use arch::insn::{R, Shift};
@@ -51,6 +52,33 @@ fn or_combine<M: Exec>(m: &M, value: M::W) -> M::W {
     ones * m.imm(0xff)
 }
 
+/// Swaps neighbouring groups of `width` bits; `low` has ones in the lower group of each pair.
+#[inline(always)]
+fn swap_groups<M: Exec>(m: &M, value: M::W, width: i64, low: i64) -> M::W {
+    ((value & m.imm(low)) << m.imm(width)) | ((value >> m.imm(width)) & m.imm(low))
+}
+
+/// The bits of each byte in reverse order.
+#[inline(always)]
+fn reverse_bytes_bits<M: Exec>(m: &M, value: M::W) -> M::W {
+    let value = swap_groups(m, value, 1, 0x5555_5555_5555_5555);
+    let value = swap_groups(m, value, 2, 0x3333_3333_3333_3333);
+    swap_groups(m, value, 4, 0x0f0f_0f0f_0f0f_0f0f)
+}
+
+/// Elements of `1 << log` bits: each of rs2 is replaced by that of rs1 which it numbers, or by zero if there is none.
+#[inline(always)]
+fn permute<M: Exec>(m: &M, log: i64, i: R) -> M::W {
+    let (elements, indices) = (m.x(i.rs1), m.x(i.rs2));
+    let ones = m.imm((1 << (1 << log)) - 1);
+    (0..64).step_by(1 << log).fold(m.imm(0), |result, at| {
+        let index = (indices >> m.imm(at)) & ones;
+        let element = (elements >> (index << m.imm(log))) & ones;
+        let there = index.lt_u(m.imm(64 >> log));
+        result | M::W::select(there, element << m.imm(at), m.imm(0))
+    })
+}
+
 // Zba
 x_insns! {
     add_uw R |m, i| shift_add_uw(m, 0, i);
@@ -89,6 +117,20 @@ x_insns! {
     zext_h R1 |m, i| m.x(i.rs1).zext(16);
     orc_b R1 |m, i| or_combine(m, m.x(i.rs1));
     rev8 R1 |m, i| m.x(i.rs1).rev8();
+}
+
+// Zbkb
+x_insns! {
+    pack R |m, i| m.x(i.rs1).zext(32) | (m.x(i.rs2) << m.imm(32));
+    packh R |m, i| m.x(i.rs1).zext(8) | (m.x(i.rs2).zext(8) << m.imm(8));
+    packw R |m, i| (m.x(i.rs1).zext(16) | (m.x(i.rs2) << m.imm(16))).sext(32);
+    brev8 R1 |m, i| reverse_bytes_bits(m, m.x(i.rs1));
+}
+
+// Zbkx
+x_insns! {
+    xperm4 R |m, i| permute(m, 2, i);
+    xperm8 R |m, i| permute(m, 3, i);
 }
 
 // Zbc

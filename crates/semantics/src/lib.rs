@@ -74,7 +74,7 @@ mod text {
 
 macro_rules! dispatch {
     ({ $m:ident $insn:ident $run:ident } $($name:ident $function:ident $format:ident $encoding:literal
-        $operands:literal [$($extension:ident)+] $class:ident;)*) => {
+        $operands:literal $needs:tt $class:ident;)*) => {
         match *$insn { $(Insn::$name(fields) => $run!($class $m $function fields)),* }
     };
 }

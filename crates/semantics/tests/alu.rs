@@ -164,6 +164,26 @@ fn zbb() {
     check1(Insn::Rev8, u64::swap_bytes);
 }
 
+#[test]
+fn zbkb() {
+    check2(Insn::Pack, |a, b| a & 0xffff_ffff | b << 32);
+    check2(Insn::Packh, |a, b| a & 0xff | (b & 0xff) << 8);
+    check2(Insn::Packw, |a, b| w(a as u32 & 0xffff | (b as u32) << 16));
+    check1(Insn::Brev8, |a| u64::from_le_bytes(a.to_le_bytes().map(u8::reverse_bits)));
+}
+
+#[test]
+fn zbkx() {
+    fn nibble(a: u64, at: u64) -> u64 {
+        a >> (4 * at) & 15
+    }
+    fn byte(a: u64, at: u8) -> u8 {
+        a.to_le_bytes().get(usize::from(at)).copied().unwrap_or(0)
+    }
+    check2(Insn::Xperm4, |a, b| (0..16).map(|at| nibble(a, nibble(b, at)) << (4 * at)).sum());
+    check2(Insn::Xperm8, |a, b| u64::from_le_bytes(b.to_le_bytes().map(|at| byte(a, at))));
+}
+
 /// Bit by bit, as the manual's pseudocode.
 fn carryless(a: u64, b: u64) -> u128 {
     (0..64).filter(|i| b >> i & 1 != 0).fold(0, |product, i| product ^ u128::from(a) << i)

@@ -26,7 +26,7 @@ pub fn decompress(raw: u16, isa: &Isa) -> Option<Insn> {
         2 => quadrant2(Half(raw)),
         _ => None,
     }?;
-    (isa.has(needs) && isa.contains(insn.row().needs)).then_some(insn)
+    (isa.has(needs) && insn.row().needs.met_by(*isa)).then_some(insn)
 }
 
 use Extension::{Zca, Zcb, Zcd, Zcmop};

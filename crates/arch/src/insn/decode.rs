@@ -106,6 +106,6 @@ pub fn decode(raw: u32, isa: &Isa) -> Option<Insn> {
     }
     let bucket = bucket(raw);
     let range = usize::from(INDEX.starts[bucket])..usize::from(INDEX.starts[bucket + 1]);
-    let meant = |c: &&Candidate| c.pattern.matches(raw) && isa.contains(c.opcode.row().needs);
+    let meant = |c: &&Candidate| c.pattern.matches(raw) && c.opcode.row().needs.met_by(*isa);
     INDEX.candidates[range].iter().find(meant).map(|c| Insn::decode_as(c.opcode, raw))
 }

@@ -8,7 +8,7 @@
 //! - `encoding` is written as the manual's tables write it, most significant field first;
 //! - `operands` are those of the assembler: `rd` an integer register, `fd` a floating-point one
 //!   (`exact` is a rounding mode that cannot matter: the assembler leaves out `rne` there, and `dyn` elsewhere);
-//! - `extensions` must all be there for the instruction to exist;
+//! - `extensions` must all be there for the instruction to exist; where `or` names one more, that one alone will do;
 //! - where two encodings overlap, the one with more fixed bits is meant.
 //!
 //! Compressed forms are in `compressed`: they expand to rows of this table.
@@ -177,19 +177,19 @@ macro_rules! for_each_insn {
         Sh3addUw sh3add_uw R "0010000 rs2 rs1 110 rd 0111011" "rd,rs1,rs2" [Zba] Alu;
         SlliUw slli_uw Shift "000010 shamt[5:0] rs1 001 rd 0011011" "rd,rs1,shamt" [Zba] Alu;
         // Zbb
-        Andn andn R "0100000 rs2 rs1 111 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
-        Orn orn R "0100000 rs2 rs1 110 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
-        Xnor xnor R "0100000 rs2 rs1 100 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
+        Andn andn R "0100000 rs2 rs1 111 rd 0110011" "rd,rs1,rs2" [Zbb or Zbkb] Alu;
+        Orn orn R "0100000 rs2 rs1 110 rd 0110011" "rd,rs1,rs2" [Zbb or Zbkb] Alu;
+        Xnor xnor R "0100000 rs2 rs1 100 rd 0110011" "rd,rs1,rs2" [Zbb or Zbkb] Alu;
         Max max R "0000101 rs2 rs1 110 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
         Maxu maxu R "0000101 rs2 rs1 111 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
         Min min R "0000101 rs2 rs1 100 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
         Minu minu R "0000101 rs2 rs1 101 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
-        Rol rol R "0110000 rs2 rs1 001 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
-        Ror ror R "0110000 rs2 rs1 101 rd 0110011" "rd,rs1,rs2" [Zbb] Alu;
-        Rori rori Shift "011000 shamt[5:0] rs1 101 rd 0010011" "rd,rs1,shamt" [Zbb] Alu;
-        Rolw rolw R "0110000 rs2 rs1 001 rd 0111011" "rd,rs1,rs2" [Zbb] Alu;
-        Rorw rorw R "0110000 rs2 rs1 101 rd 0111011" "rd,rs1,rs2" [Zbb] Alu;
-        Roriw roriw Shift "0110000 shamt[4:0] rs1 101 rd 0011011" "rd,rs1,shamt" [Zbb] Alu;
+        Rol rol R "0110000 rs2 rs1 001 rd 0110011" "rd,rs1,rs2" [Zbb or Zbkb] Alu;
+        Ror ror R "0110000 rs2 rs1 101 rd 0110011" "rd,rs1,rs2" [Zbb or Zbkb] Alu;
+        Rori rori Shift "011000 shamt[5:0] rs1 101 rd 0010011" "rd,rs1,shamt" [Zbb or Zbkb] Alu;
+        Rolw rolw R "0110000 rs2 rs1 001 rd 0111011" "rd,rs1,rs2" [Zbb or Zbkb] Alu;
+        Rorw rorw R "0110000 rs2 rs1 101 rd 0111011" "rd,rs1,rs2" [Zbb or Zbkb] Alu;
+        Roriw roriw Shift "0110000 shamt[4:0] rs1 101 rd 0011011" "rd,rs1,shamt" [Zbb or Zbkb] Alu;
         Clz clz R1 "0110000 00000 rs1 001 rd 0010011" "rd,rs1" [Zbb] Alu;
         Clzw clzw R1 "0110000 00000 rs1 001 rd 0011011" "rd,rs1" [Zbb] Alu;
         Ctz ctz R1 "0110000 00001 rs1 001 rd 0010011" "rd,rs1" [Zbb] Alu;
@@ -200,7 +200,15 @@ macro_rules! for_each_insn {
         SextH sext_h R1 "0110000 00101 rs1 001 rd 0010011" "rd,rs1" [Zbb] Alu;
         ZextH zext_h R1 "0000100 00000 rs1 100 rd 0111011" "rd,rs1" [Zbb] Alu;
         OrcB orc_b R1 "0010100 00111 rs1 101 rd 0010011" "rd,rs1" [Zbb] Alu;
-        Rev8 rev8 R1 "0110101 11000 rs1 101 rd 0010011" "rd,rs1" [Zbb] Alu;
+        Rev8 rev8 R1 "0110101 11000 rs1 101 rd 0010011" "rd,rs1" [Zbb or Zbkb] Alu;
+        // Zbkb; packw with rs2 = x0 is Zbb's zext.h
+        Pack pack R "0000100 rs2 rs1 100 rd 0110011" "rd,rs1,rs2" [Zbkb] Alu;
+        Packh packh R "0000100 rs2 rs1 111 rd 0110011" "rd,rs1,rs2" [Zbkb] Alu;
+        Packw packw R "0000100 rs2 rs1 100 rd 0111011" "rd,rs1,rs2" [Zbkb] Alu;
+        Brev8 brev8 R1 "0110100 00111 rs1 101 rd 0010011" "rd,rs1" [Zbkb] Alu;
+        // Zbkx
+        Xperm4 xperm4 R "0010100 rs2 rs1 010 rd 0110011" "rd,rs1,rs2" [Zbkx] Alu;
+        Xperm8 xperm8 R "0010100 rs2 rs1 100 rd 0110011" "rd,rs1,rs2" [Zbkx] Alu;
         // Zbc
         Clmul clmul R "0000101 rs2 rs1 001 rd 0110011" "rd,rs1,rs2" [Zbc] Alu;
         Clmulh clmulh R "0000101 rs2 rs1 011 rd 0110011" "rd,rs1,rs2" [Zbc] Alu;

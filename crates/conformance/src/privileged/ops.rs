@@ -198,7 +198,7 @@ impl Sequence<'_> {
             };
             let hyper = self.mode == Mode::M || self.mode == Mode::HS;
             let misplaced = row.class == Class::Hyper && !hyper && !self.rng.one_in(8);
-            if !wanted || misplaced || !isa.contains(row.needs) || opcode == Opcode::AmocasQ {
+            if !wanted || misplaced || !row.needs.met_by(isa) || opcode == Opcode::AmocasQ {
                 continue;
             }
             let mut raw = row.pattern.value | self.rng.bits() as u32 & !row.pattern.mask;
