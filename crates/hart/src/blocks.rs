@@ -1,8 +1,9 @@
 //! The decode cache: runs of decoded instructions by physical address.
 //!
 //! A block stays within one 4 KiB page and ends after a jump, a system instruction or [`MAX_SLOTS`] instructions. Its
-//! key is the physical address, so it survives every switch of address space. After FENCE.I a block is compared with
-//! memory before it runs again; until then, as the manual allows, stores do not reach it.
+//! key is the physical address, so it survives every switch of address space. Pages with blocks are watched
+//! ([`memory::CodeWatch`]): after FENCE.I the blocks of those that were written to are compared with memory before they
+//! run again; until then, as the manual allows, stores do not reach them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -10,7 +11,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use arch::addr::PAGE_BYTES;
 use arch::insn::Insn;
 use arch::isa::Isa;
-use memory::Ram;
+use memory::{CodeWatch, Ram};
+
+use crate::core::Core;
 
 /// Longest block.
 const MAX_SLOTS: usize = 32;
@@ -36,8 +39,8 @@ pub struct Block {
     raw: Box<[u8]>,
     /// Offset in RAM.
     offset: u64,
-    /// The FENCE.I that this block was last checked after.
-    generation: u32,
+    /// Memory may say otherwise by now.
+    stale: bool,
 }
 
 impl Block {
@@ -82,25 +85,35 @@ fn slots(bytes: &[u8], isa: &Isa) -> Vec<Slot> {
 pub struct Blocks {
     blocks: Vec<Block>,
     by_offset: HashMap<u64, u32, BuildHasherDefault<OffsetHasher>>,
+    /// The numbers of a page's blocks.
+    by_page: HashMap<u64, Vec<u32>, BuildHasherDefault<OffsetHasher>>,
     slots: usize,
-    generation: u32,
+    /// How far the writes to watched pages were followed.
+    writes: usize,
 }
 
 impl Blocks {
     /// An empty cache.
     pub fn new() -> Self {
-        Blocks { blocks: Vec::new(), by_offset: HashMap::default(), slots: 0, generation: 0 }
+        let (by_offset, by_page) = (HashMap::default(), HashMap::default());
+        Blocks { blocks: Vec::new(), by_offset, by_page, slots: 0, writes: 0 }
     }
 
     /// The block of this number, if it is known to match memory.
     #[inline(always)]
     pub fn get(&self, number: u32) -> Option<&Block> {
-        self.blocks.get(number as usize).filter(|b| b.generation == self.generation)
+        self.blocks.get(number as usize).filter(|b| !b.stale)
     }
 
-    /// FENCE.I: blocks must be compared with memory before they run again.
-    pub fn fence(&mut self) {
-        self.generation = self.generation.wrapping_add(1);
+    /// FENCE.I: blocks of pages that were written to must be compared with memory before they run again.
+    pub fn fence(&mut self, watch: &CodeWatch) {
+        let Some(pages) = watch.written_since(&mut self.writes) else {
+            self.blocks.iter_mut().for_each(|block| block.stale = true);
+            return;
+        };
+        for number in pages.iter().filter_map(|page| self.by_page.get(page)).flatten() {
+            self.blocks[*number as usize].stale = true;
+        }
     }
 
     /// Whether the cache must start over before another block is decoded. Numbers given out before are void then.
@@ -110,27 +123,32 @@ impl Blocks {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Blocks { generation: self.generation, ..Blocks::new() };
+        *self = Blocks { writes: self.writes, ..Blocks::new() };
     }
 
     /// The number of the block at a RAM offset, decoded now if need be. `None`: the first instruction runs into the next
     /// page, or is not legal.
-    pub fn at(&mut self, offset: u64, ram: &Ram, isa: &Isa) -> Option<u32> {
+    pub fn at(&mut self, offset: u64, core: &mut Core) -> Option<u32> {
+        // what is decoded now is new: what was written before it must not be seen later as it was
+        self.fence(core.ram.watch());
+        // before the bytes are read: a write that comes later is noted
+        core.ram.watch().watch(offset / PAGE_BYTES);
+        core.follow_watches();
         let known = self.by_offset.get(&offset).copied();
         if let Some(number) = known
-            && self.still_true(number, ram)
+            && self.still_true(number, &core.ram)
         {
             return Some(number);
         }
         let left = PAGE_BYTES - offset % PAGE_BYTES;
         let mut bytes = [0; 4 * MAX_SLOTS];
         let bytes = &mut bytes[..left.min(4 * MAX_SLOTS as u64) as usize];
-        ram.read_bytes(offset, bytes)?;
-        let slots = slots(bytes, isa);
+        core.ram.read_bytes(offset, bytes)?;
+        let slots = slots(bytes, &core.config.isa);
         let last = slots.last()?;
         let len = usize::from(last.at) + usize::from(last.len);
         self.slots += slots.len();
-        let block = Block { slots: slots.into(), raw: bytes[..len].into(), offset, generation: self.generation };
+        let block = Block { slots: slots.into(), raw: bytes[..len].into(), offset, stale: false };
         Some(self.keep(known, block))
     }
 
@@ -142,22 +160,21 @@ impl Blocks {
         }
         let number = self.blocks.len() as u32;
         self.by_offset.insert(block.offset, number);
+        self.by_page.entry(block.offset / PAGE_BYTES).or_default().push(number);
         self.blocks.push(block);
         number
     }
 
-    /// Compares a block with memory, unless that was done since the last FENCE.I.
+    /// Compares a block with memory, unless that is known to say the same.
     fn still_true(&mut self, number: u32, ram: &Ram) -> bool {
         let block = &mut self.blocks[number as usize];
-        if block.generation == self.generation {
+        if !block.stale {
             return true;
         }
         let mut bytes = [0; 4 * MAX_SLOTS];
         let bytes = &mut bytes[..block.raw.len()];
         let same = ram.read_bytes(block.offset, bytes).is_some() && *bytes == *block.raw;
-        if same {
-            block.generation = self.generation;
-        }
+        block.stale = !same;
         same
     }
 }

@@ -207,7 +207,10 @@ impl Core {
 
     /// Gives up the right to write, unseen, to pages that have come to be watched.
     pub fn follow_watches(&mut self) {
-        let pages = self.ram.watch().watched_since(&mut self.watches);
+        let Some(pages) = self.ram.watch().watched_since(&mut self.watches) else {
+            self.data.fence(&Fence::All);
+            return;
+        };
         for page in pages {
             self.data.forbid_writes(self.ram_on_host().wrapping_add(page * arch::addr::PAGE_BYTES));
         }

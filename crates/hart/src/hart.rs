@@ -48,6 +48,10 @@ pub struct Hart {
     alone: bool,
 }
 
+/// Instructions between two implicit FENCE.I. Ziccid: stores become visible to instruction fetches, eventually and in
+/// order, without one.
+const UNSEEN: u64 = 1 << 16;
+
 /// Instructions between two looks at wires, kicks and time: about ten microseconds.
 const POLL: u64 = 4096;
 
@@ -118,6 +122,7 @@ impl Hart {
     /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`], [`Core::exit`]).
     pub fn drive_by(&mut self, budget: u64, interval: u64, mut execute: impl FnMut(&mut Hart, u64)) -> Exit {
         let end = self.core.work().saturating_add(budget);
+        let mut fence_at = 0;
         self.core.pins.take_attention();
         self.core.follow_watches();
         if !self.alone {
@@ -129,6 +134,10 @@ impl Hart {
                 return exit;
             }
             self.interrupt();
+            if self.core.work() >= fence_at {
+                self.core.fence_i = true;
+                fence_at = self.core.work().saturating_add(UNSEEN);
+            }
             let poll = end.min(self.core.work().saturating_add(interval));
             execute(self, poll);
             if let Some(exit) = self.core.exit.take() {
@@ -164,8 +173,10 @@ impl Hart {
 
     /// Executes blocks until so much [`Core::work`] is done, or something wants a look.
     fn blocks_until<R: Record>(&mut self, poll: u64, record: &mut R) {
-        self.fence_instructions();
         while self.core.work() < poll && self.core.exit.is_none() && !self.core.waiting {
+            if std::mem::take(&mut self.core.fence_i) {
+                self.blocks.fence(self.core.ram.watch());
+            }
             if self.core.look {
                 self.interrupt();
             }
@@ -194,7 +205,7 @@ impl Hart {
             self.core.code.fence(&crate::contexts::Fence::All);
         }
         let offset = self.core.fetch_offset()?;
-        let number = self.blocks.at(offset, &self.core.ram, &self.core.config.isa)?.into();
+        let number = self.blocks.at(offset, &mut self.core)?.into();
         self.core.code.active.enter(self.core.pc, number);
         Some(number)
     }
@@ -222,13 +233,14 @@ impl Hart {
         }
         self.core.pc = run.next();
         self.core.state.instret = base.wrapping_add(block.slots.len() as u64);
-        self.fence_instructions();
     }
 
     /// Fetches and executes one instruction, wherever it is.
     #[cold]
     pub fn single<R: Record>(&mut self, record: &mut R) -> Ended {
         let pc = self.core.pc;
+        // what is fetched now is new: what was written before it must not be seen later as it was
+        self.core.fence_i = true;
         let at = match self.core.fetch() {
             Ok(at) => at,
             Err(trap) => return self.trap(trap, pc),
@@ -248,16 +260,7 @@ impl Hart {
         }
         self.core.pc = run.next();
         self.core.state.instret = retired.wrapping_add(1);
-        self.fence_instructions();
         Ended::Retired
-    }
-
-    /// Does the FENCE.I that an instruction, another hart or a reset asked for.
-    #[inline(always)]
-    fn fence_instructions(&mut self) {
-        if std::mem::take(&mut self.core.fence_i) {
-            self.blocks.fence();
-        }
     }
 
     /// An instruction was left: takes its trap, or stops in front of it.

@@ -169,7 +169,13 @@ impl Translator {
     /// FENCE.I.
     pub fn fence(&mut self, core: &mut Core) {
         self.counters.fences += 1;
-        for page in core.ram.watch().written_since(&mut self.writes) {
+        self.follow_writes(core);
+    }
+
+    /// Lets no block of a page that was written to run before it is compared.
+    fn follow_writes(&mut self, core: &mut Core) {
+        let written = core.ram.watch().written_since(&mut self.writes);
+        for page in written.unwrap_or_else(|| self.aliases.keys().copied().collect()) {
             for &va in self.aliases.get(&page).into_iter().flatten() {
                 if let Some(unit) = self.units.get_mut(&(va, page)) {
                     self.stale += usize::from(!unit.stale);
@@ -203,6 +209,8 @@ impl Translator {
             return Some(code);
         }
         self.counters.misses += 1;
+        // what is translated now is new: what was written before it must not be seen later as it was
+        self.follow_writes(core);
         let offset = core.fetch_offset()?;
         if self.stale != 0 {
             self.validate(pc, offset, core);

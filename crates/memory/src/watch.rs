@@ -11,30 +11,44 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arch::addr::PAGE_BYTES;
 use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
 
+/// What a [`Log`] keeps. A reader that is further behind must take it that something happened to every page.
+const KEPT: usize = 1 << 14;
+
 /// Pages in the order in which something happened to them, for several readers that each remember their place.
 #[derive(Debug, Default)]
 struct Log {
     len: AtomicUsize,
-    pages: Mutex<Vec<u64>>,
+    last: Mutex<Last>,
+}
+
+/// The end of a log.
+#[derive(Debug, Default)]
+struct Last {
+    pages: Vec<u64>,
+    /// What came before and is forgotten.
+    dropped: usize,
 }
 
 impl Log {
     fn push(&self, page: u64) {
-        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.push(page);
-        self.len.store(pages.len(), Ordering::Release);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.pages.len() == KEPT {
+            last.pages.drain(..KEPT / 2);
+            last.dropped += KEPT / 2;
+        }
+        last.pages.push(page);
+        self.len.store(last.dropped + last.pages.len(), Ordering::Release);
     }
 
-    /// What came after `place`, which moves on.
+    /// What came after `place`, which moves on; `None`: more than is kept.
     #[inline]
-    fn since(&self, place: &mut usize) -> Vec<u64> {
+    fn since(&self, place: &mut usize) -> Option<Vec<u64>> {
         if self.len.load(Ordering::Acquire) == *place {
-            return Vec::new();
+            return Some(Vec::new());
         }
-        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = pages.get(*place..).map(<[u64]>::to_vec).unwrap_or_default();
-        *place = pages.len();
-        news
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = std::mem::replace(place, last.dropped + last.pages.len());
+        last.pages.get(read.checked_sub(last.dropped)?..).map(<[u64]>::to_vec)
     }
 }
 
@@ -84,13 +98,13 @@ impl CodeWatch {
         }
     }
 
-    /// Pages whose watch began after `place`, which moves on.
-    pub fn watched_since(&self, place: &mut usize) -> Vec<u64> {
+    /// Pages whose watch began after `place`, which moves on; `None`: they may be any.
+    pub fn watched_since(&self, place: &mut usize) -> Option<Vec<u64>> {
         self.0.watched.since(place)
     }
 
-    /// Pages that were written to, which ended their watch, after `place`, which moves on.
-    pub fn written_since(&self, place: &mut usize) -> Vec<u64> {
+    /// Pages that were written to, which ended their watch, after `place`, which moves on; `None`: they may be any.
+    pub fn written_since(&self, place: &mut usize) -> Option<Vec<u64>> {
         self.0.written.since(place)
     }
 }
@@ -129,12 +143,12 @@ mod tests {
         let mut place = 0;
         watch.watch(2);
         watch.note_write(0x1fff, 1);
-        assert_eq!(watch.written_since(&mut place), [0u64; 0]);
+        assert_eq!(watch.written_since(&mut place), Some(vec![]));
         watch.note_write(0x1ffe, 4);
         watch.note_write(0x2000, 8);
-        assert_eq!(watch.written_since(&mut place), [2]);
+        assert_eq!(watch.written_since(&mut place), Some(vec![2]));
         assert!(!watch.is_watched(0x2000));
-        assert_eq!(watch.written_since(&mut place), [0u64; 0]);
+        assert_eq!(watch.written_since(&mut place), Some(vec![]));
     }
 
     #[test]
@@ -142,11 +156,24 @@ mod tests {
         let watch = CodeWatch::with_len(0x4000);
         let (mut one, mut other) = (0, 0);
         watch.watch(1);
-        assert_eq!(watch.watched_since(&mut one), [1]);
+        assert_eq!(watch.watched_since(&mut one), Some(vec![1]));
         watch.watch(1);
         watch.watch(3);
-        assert_eq!(watch.watched_since(&mut one), [3]);
-        assert_eq!(watch.watched_since(&mut other), [1, 3]);
+        assert_eq!(watch.watched_since(&mut one), Some(vec![3]));
+        assert_eq!(watch.watched_since(&mut other), Some(vec![1, 3]));
+    }
+
+    #[test]
+    fn a_reader_far_behind_is_told_so_once() {
+        let watch = CodeWatch::with_len(0x4000);
+        let (mut one, mut other) = (0, 0);
+        for _ in 0..3 * KEPT {
+            watch.watch(1);
+            watch.note_write(0x1000, 1);
+            assert_eq!(watch.written_since(&mut one), Some(vec![1]));
+        }
+        assert_eq!(watch.written_since(&mut other), None);
+        assert_eq!(watch.written_since(&mut other), Some(vec![]));
     }
 
     #[test]
