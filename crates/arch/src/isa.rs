@@ -45,6 +45,7 @@ extensions! {
     Zicbop "zicbop" [];
     Zicboz "zicboz" [];
     Ziccamoa "ziccamoa" [];
+    Ziccid "ziccid" [];
     Ziccif "ziccif" [];
     Zicclsm "zicclsm" [];
     Ziccrse "ziccrse" [];
