@@ -55,7 +55,7 @@ const REST: usize = 6;
 impl Source {
     pub fn new(isa: Isa) -> Source {
         let mut groups: [Vec<Opcode>; 7] = Default::default();
-        for &opcode in OPCODES.iter().filter(|opcode| isa.contains(opcode.row().needs)) {
+        for &opcode in OPCODES.iter().filter(|opcode| opcode.row().needs.met_by(isa)) {
             let group = match opcode.row().class {
                 Class::Alu => ALU,
                 Class::Fp => FP,
