@@ -46,11 +46,13 @@ pub struct Hart {
     pub core: Core,
     pub(crate) blocks: Blocks,
     alone: bool,
+    /// The [`Core::work`] at which the next implicit FENCE.I is due.
+    implicit_fence: u64,
 }
 
 /// Instructions between two implicit FENCE.I. Ziccid: stores become visible to instruction fetches, eventually and in
 /// order, without one.
-const UNSEEN: u64 = 1 << 16;
+const UNSEEN: u64 = 1 << 20;
 
 /// Instructions between two looks at wires, kicks and time: about ten microseconds.
 const POLL: u64 = 4096;
@@ -83,7 +85,7 @@ impl Hart {
     /// A hart after reset, in M-mode at address 0.
     pub fn new(parts: HartParts) -> Hart {
         let core = Core::new(parts.config, parts.ram, parts.bus, parts.clock, parts.pins);
-        Hart { core, blocks: Blocks::new(), alone: parts.alone }
+        Hart { core, blocks: Blocks::new(), alone: parts.alone, implicit_fence: UNSEEN }
     }
 
     /// The privileged state.
@@ -122,7 +124,6 @@ impl Hart {
     /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`], [`Core::exit`]).
     pub fn drive_by(&mut self, budget: u64, interval: u64, mut execute: impl FnMut(&mut Hart, u64)) -> Exit {
         let end = self.core.work().saturating_add(budget);
-        let mut fence_at = 0;
         self.core.pins.take_attention();
         self.core.follow_watches();
         if !self.alone {
@@ -134,9 +135,9 @@ impl Hart {
                 return exit;
             }
             self.interrupt();
-            if self.core.work() >= fence_at {
+            if self.core.work() >= self.implicit_fence {
                 self.core.fence_i = true;
-                fence_at = self.core.work().saturating_add(UNSEEN);
+                self.implicit_fence = self.core.work().saturating_add(UNSEEN);
             }
             let poll = end.min(self.core.work().saturating_add(interval));
             execute(self, poll);
