@@ -24,10 +24,18 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let spike = spike.to_str().context("the path of Spike is not UTF-8")?;
     cargo("test", &["test", "--workspace", "--release"], &[("VHART_SPIKE", spike)])?;
     if !options.no_boot {
-        cargo("linux --check", &["run", "--release", "--quiet", "--", "linux", "--check", "--accept-expired"], &[])?;
+        boot("linux --check", &[])?;
+        boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
+        boot("linux --check, interpreted", &["--engine", "interp"])?;
     }
     println!("everything passed");
     Ok(())
+}
+
+/// Boots the host and the guest Linux.
+fn boot(what: &str, options: &[&str]) -> anyhow::Result<()> {
+    let check = ["run", "--release", "--quiet", "--", "linux", "--check", "--accept-expired"];
+    cargo(what, &[&check[..], options].concat(), &[])
 }
 
 fn cargo(what: &str, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<()> {

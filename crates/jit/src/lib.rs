@@ -13,6 +13,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod compile;
+mod coverage;
 mod expr;
 mod memory;
 mod translated;
@@ -20,4 +21,5 @@ mod translator;
 mod x64;
 
 pub use crate::translated::{Error, JitHart, JitParts};
+pub use coverage::coverage;
 pub use translator::Counters;

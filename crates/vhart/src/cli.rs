@@ -55,6 +55,12 @@ pub enum Command {
     /// Show or remove what 'vhart linux' has fetched and built
     #[cfg(feature = "linux")]
     Images(crate::images::Options),
+    /// List the instructions of the machine, and which the translator generates code for
+    Isa {
+        /// The instruction set, as for 'vhart run' [default: all there is]
+        #[arg(long, value_name = "ISA", value_parser = machine::isa)]
+        isa: Option<arch::isa::Isa>,
+    },
     /// Print a completion script for a shell
     ///
     /// For example: `vhart completion bash > ~/.local/share/bash-completion/completions/vhart`

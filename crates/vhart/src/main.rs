@@ -14,6 +14,7 @@ mod errors;
 mod generate;
 #[cfg(feature = "linux")]
 mod images;
+mod isa;
 #[cfg(feature = "linux")]
 mod linux;
 mod run;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Linux(options) => linux::run(&options),
         #[cfg(feature = "linux")]
         Command::Images(options) => images::run(&options),
+        Command::Isa { isa } => isa::print(isa.unwrap_or_default()),
         Command::Completion { shell } => generate::completion(shell),
         Command::Man { directory } => generate::man(directory.as_deref()),
     };

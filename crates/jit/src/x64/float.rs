@@ -105,8 +105,10 @@ impl Emitter {
             }
             FpOp::Fma if nearest && self.has_fma => self.fused(fmt, a, b, c),
             FpOp::Eq => self.equal(fmt, a, b),
-            FpOp::Lt => self.ordered(Cc::A, fmt, a, b),
-            FpOp::Le => self.ordered(Cc::AE, fmt, a, b),
+            FpOp::Lt => self.ordered(Cc::A, false, fmt, a, b),
+            FpOp::Le => self.ordered(Cc::AE, false, fmt, a, b),
+            FpOp::LtQ => self.ordered(Cc::A, true, fmt, a, b),
+            FpOp::LeQ => self.ordered(Cc::AE, true, fmt, a, b),
             FpOp::ToFmt(to) if nearest => {
                 let to = scalar(to)?;
                 let a = self.scalar_operand(0, fmt, a)?;
@@ -114,6 +116,7 @@ impl Emitter {
                 Some(self.number(to, 0))
             }
             FpOp::FromI32 if nearest => self.convert_integer(fmt, 32, a),
+            FpOp::FromU32 if nearest => self.convert_integer(fmt, 64, &Node::Zext(32, a)),
             FpOp::FromI64 if nearest => self.convert_integer(fmt, 64, a),
             FpOp::ToI32 => self.integer_of(fmt, 32, rm, a),
             FpOp::ToI64 => self.integer_of(fmt, 64, rm, a),
@@ -193,12 +196,12 @@ impl Emitter {
     }
 
     /// a < b (`cc` is above) or a <= b (above or equal), as b compares with a.
-    fn ordered<'a>(&mut self, cc: Cc, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
+    fn ordered<'a>(&mut self, cc: Cc, quiet: bool, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
         self.scalar_in(1, fmt, b)?;
         let a = self.scalar_operand(0, fmt, a)?;
         self.free &= !(1 << RAX);
         self.hot.mov_i(RAX, 0);
-        self.hot.comis(fmt, false, 1, a);
+        self.hot.comis(fmt, quiet, 1, a);
         self.hot.setcc(cc, RAX);
         Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
     }

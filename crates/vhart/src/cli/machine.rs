@@ -72,7 +72,8 @@ pub struct MachineOptions {
     pub nographic: bool,
 }
 
-fn isa(text: &str) -> Result<Isa, String> {
+/// Reads an instruction set.
+pub fn isa(text: &str) -> Result<Isa, String> {
     if matches!(text, "max" | "rv64") {
         return Ok(Isa::default());
     }

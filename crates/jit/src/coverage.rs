@@ -1,0 +1,50 @@
+//! Which instructions have generated code.
+
+use std::sync::Arc;
+
+use arch::insn::{OPCODES, Opcode, decode};
+use arch::isa::Isa;
+use arch::{Mode, Phys};
+use bus::Bus;
+use hart::{Hart, HartParts};
+use memory::Ram;
+use vcpu::{Clock, HartPins};
+
+use crate::compile::Compiler;
+use crate::expr::Heap;
+use crate::x64::{Emitter, Stubs};
+
+/// Operands of all instructions: a0, a1, a2 and a3 where there are registers, `rm` 7, `sscratch` where there is a CSR, 1
+/// where there is an immediate of five bits.
+const OPERANDS: u32 = 10 << 7 | 7 << 12 | 11 << 15 | 12 << 20 | 13 << 27;
+const CSR: u32 = 0x140 << 20;
+
+/// Every instruction of `isa`, and whether it has generated code: for the usual operands, in HS-mode. The others, and all in
+/// the cases where generated code does not fit, run through the interpreter.
+///
+/// # Errors
+/// The host gives no memory.
+pub fn coverage(isa: Isa) -> Result<Vec<(Opcode, bool)>, memory::Error> {
+    let mut hart = Hart::new(HartParts {
+        config: privileged::Config::new(isa, 0),
+        ram: Ram::new(Phys(0x8000_0000), 0x1000)?,
+        bus: Arc::new(Bus::default()),
+        clock: Arc::new(Clock::virtual_time()),
+        pins: HartPins::new(),
+        alone: true,
+    });
+    hart.state_mut().mode = Mode::HS;
+    let has = |opcode: &&Opcode| opcode.row().needs.met_by(isa);
+    Ok(OPCODES.iter().filter(has).map(|&opcode| (opcode, is_generated(opcode, &hart, isa))).collect())
+}
+
+fn is_generated(opcode: Opcode, hart: &Hart, isa: Isa) -> bool {
+    let pattern = opcode.row().pattern;
+    let operands = if opcode.row().class == arch::insn::Class::Csr { OPERANDS & 0xf_ffff | CSR } else { OPERANDS };
+    // registers and immediates of some instructions do not mean anything with these: rs2 without its lowest bit is even
+    let Some(insn) = decode(pattern.value | operands & !pattern.mask, &isa) else { return false };
+    let heap = Heap::new();
+    let emitter = Emitter::new(0x10_0000, 0x20_0000, Stubs::default());
+    let (pc, next) = (0x8000_0000, 0x8000_0004);
+    Compiler::new(emitter, &heap, &hart.core).instruction(&insn, pc, next, 0).is_ok()
+}

@@ -1,0 +1,38 @@
+//! `vhart isa`: the instructions of the machine.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use arch::insn::{OPCODES, Opcode};
+use arch::isa::Isa;
+
+/// Prints a line for every instruction: its mnemonic, its extensions, and how the translator executes it.
+pub fn print(isa: Isa) -> Result<ExitCode> {
+    let translated = translated(isa)?;
+    let mut text = format!("{:<16} {:<16} engine jit\n", "instruction", "extension");
+    for &opcode in OPCODES.iter().filter(|opcode| opcode.row().needs.met_by(isa)) {
+        let row = opcode.row();
+        let needs: Vec<&str> = row.needs.all.names().chain(row.needs.or.map(|or| or.name())).collect();
+        let how = match translated.as_ref().map(|list| list.contains(&opcode)) {
+            Some(true) => "generated",
+            Some(false) => "interpreted",
+            None => "-",
+        };
+        text += &format!("{:<16} {:<16} {how}\n", row.function.replace('_', "."), needs.join(" "));
+    }
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The instructions with generated code, on hosts that code is generated for.
+#[cfg(all(target_arch = "x86_64", unix))]
+fn translated(isa: Isa) -> Result<Option<Vec<Opcode>>> {
+    let all = jit::coverage(isa)?;
+    Ok(Some(all.into_iter().filter(|(_, generated)| *generated).map(|(opcode, _)| opcode).collect()))
+}
+
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+fn translated(_isa: Isa) -> Result<Option<Vec<Opcode>>> {
+    Ok(None)
+}
