@@ -16,7 +16,7 @@ const NO_PAGE: u64 = u64::MAX;
 /// Entries of a [`DataTable`].
 pub const DATA_ENTRIES: usize = 1024;
 /// Entries of a [`JumpTable`].
-pub const JUMP_ENTRIES: usize = 8192;
+pub const JUMP_ENTRIES: usize = 32768;
 /// The index of an address in halfwords is that of the address xor-ed with itself shifted right by this.
 pub const JUMP_MIX: u32 = 12;
 /// Pages of code that a table knows: the text of a kernel.
@@ -81,25 +81,30 @@ impl DataEntry {
 const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, cut: 0 };
 
 /// The slots that were filled since a table was last empty, so that emptying it need not touch the others.
-#[derive(Default)]
-struct Filled(Vec<u16>);
-
-/// More slots than this are not emptied one by one.
-const MANY_FILLED: usize = 512;
+struct Filled {
+    slots: Vec<u16>,
+    /// More than these are not emptied one by one.
+    few: usize,
+}
 
 impl Filled {
+    /// Of a table of `count` slots.
+    fn of(count: usize) -> Filled {
+        Filled { slots: Vec::new(), few: count / 8 }
+    }
+
     #[inline]
     fn note(&mut self, slot: usize) {
-        if self.0.len() <= MANY_FILLED {
-            self.0.push(slot as u16);
+        if self.slots.len() <= self.few {
+            self.slots.push(slot as u16);
         }
     }
 
     /// All slots, of `count`, that may be filled.
     fn slots(&self, count: usize) -> impl Iterator<Item = usize> + '_ {
-        let many = self.0.len() > MANY_FILLED;
+        let many = self.slots.len() > self.few;
         let all = if many { 0..count } else { 0..0 };
-        let few = if many { &[][..] } else { &self.0 };
+        let few = if many { &[][..] } else { &self.slots };
         all.chain(few.iter().map(|&slot| usize::from(slot)))
     }
 
@@ -107,7 +112,7 @@ impl Filled {
         for slot in self.slots(slots.len()) {
             slots[slot] = nothing;
         }
-        self.0.clear();
+        self.slots.clear();
     }
 }
 
@@ -159,7 +164,7 @@ pub struct DataTable {
 impl Default for DataTable {
     fn default() -> Self {
         let entries = Box::new([EMPTY; DATA_ENTRIES]);
-        DataTable { entries, big: BigPages::default(), filled: Filled::default(), used: false }
+        DataTable { entries, big: BigPages::default(), filled: Filled::of(DATA_ENTRIES), used: false }
     }
 }
 
@@ -289,8 +294,8 @@ impl Default for JumpTable {
         JumpTable {
             entries: Box::new([NO_JUMP; JUMP_ENTRIES]),
             pages: Box::new([NO_CODE; CODE_PAGES]),
-            filled: Filled::default(),
-            filled_pages: Filled::default(),
+            filled: Filled::of(JUMP_ENTRIES),
+            filled_pages: Filled::of(CODE_PAGES),
             big: BigPages::default(),
             used: false,
             expired: false,
