@@ -4,7 +4,7 @@
 //! An operation that the back end does not do answers [`Unfit`], and the instruction goes through the interpreter.
 
 use arch::Mode;
-use arch::csr::{self, status};
+use arch::csr;
 use fp::{Fmt, Op as FpOp};
 use hart::engine::{At, Core, Generated};
 use privileged::Config;
@@ -353,24 +353,22 @@ impl<'a> Privileged for Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    /// Reads `sstatus`, and at most changes SIE, as kernels do around every lock.
+    /// Reads and writes `sstatus`, as kernels do around every lock, trap and access to user memory.
     fn sstatus(&mut self, op: CsrOp, value: Expr<'a>) -> Value<Self> {
-        const SIE: i64 = status::SIE as i64;
         let place = stored_sstatus(self.config, self.mode).ok_or(Unfit)?;
-        let set = match (op, *value.node) {
-            (CsrOp::Read, _) => None,
-            (CsrOp::Set, Node::Const(SIE)) => Some(true),
-            (CsrOp::Clear, Node::Const(SIE)) => Some(false),
-            _ => return Err(Unfit),
-        };
+        let mask = place.mask as i32;
         self.emitter.check_mode(Generated::mode_code(self.mode));
-        if set == Some(true) {
+        if op != CsrOp::Read {
             self.emitter.check_no_interrupt_waits();
         }
-        let old = self.emitter.read_sstatus(place.offset, place.mask as i32, SSTATUS_SHOWN);
-        if let Some(set) = set {
-            self.emitter.write_sie(place.offset, set);
+        self.emitter.load_sstatus(place.offset);
+        if op != CsrOp::Read {
+            self.emitter.change_sstatus(op, place.offset, mask, value.node);
         }
+        if op == CsrOp::Write {
+            return Ok(self.imm(0));
+        }
+        let old = self.emitter.show_sstatus(mask, SSTATUS_SHOWN);
         Ok(self.leaf(old))
     }
 }

@@ -322,6 +322,12 @@ impl Asm {
         self.op(bits == 64, &[0x85], b, R(a));
     }
 
+    /// Sets the flags of the low 32 bits of a & value.
+    pub fn test_i(&mut self, a: Reg, value: i32) {
+        self.op(false, &[0xf7], 0, R(a));
+        self.dword(value);
+    }
+
     /// d = d * s.
     pub fn imul(&mut self, bits: u32, d: Reg, s: Rm) {
         self.op(bits == 64, &[0x0f, 0xaf], d, s);

@@ -10,6 +10,13 @@ use super::memory::Access;
 use super::state::RESERVATION;
 use crate::expr::{N, Node};
 
+/// What an AMO combines memory with.
+#[derive(Clone, Copy)]
+enum Operand {
+    Rm(Rm),
+    Immediate(i32),
+}
+
 const AT: Rm = Rm::M(RCX, 0);
 
 impl Emitter {
@@ -31,13 +38,16 @@ impl Emitter {
     pub fn amo<'a>(&mut self, width: Width, op: AmoOp, address: N, value: N) -> Option<Node<'a>> {
         let bits = width.bits();
         let operand = match *value {
-            Node::Const(_) if !matches!(op, AmoOp::Swap | AmoOp::Add) => return None,
-            Node::Const(_) => None,
-            _ => Some(self.leaf(value, 64)?),
+            Node::Const(c) => Operand::Immediate(i32::try_from(c).ok()?),
+            _ => Operand::Rm(self.leaf(value, 64)?),
         };
+        let compares = matches!(op, AmoOp::Min | AmoOp::Max | AmoOp::Minu | AmoOp::Maxu);
+        if compares && matches!(operand, Operand::Immediate(_)) {
+            return None;
+        }
         self.atomic(true, width, address)?;
-        let old = match (op, operand) {
-            (AmoOp::Swap | AmoOp::Add, _) => {
+        let old = match op {
+            AmoOp::Swap | AmoOp::Add => {
                 self.into(RDX, value, 64);
                 match op {
                     AmoOp::Swap => self.hot.xchg(bits, AT, RDX),
@@ -45,17 +55,16 @@ impl Emitter {
                 }
                 RDX
             }
-            (_, Some(operand)) => {
+            _ => {
                 self.exchange_loop(bits, op, operand);
                 RAX
             }
-            (_, None) => return None,
         };
         Some(self.result(old))
     }
 
     /// Reads, combines and exchanges until nobody came between; the old value is in rax.
-    fn exchange_loop(&mut self, bits: u32, op: AmoOp, operand: Rm) {
+    fn exchange_loop(&mut self, bits: u32, op: AmoOp, operand: Operand) {
         self.hot.mov(bits, RAX, AT);
         let again = self.hot.here();
         self.hot.mov(bits, RDX, Rm::R(RAX));
@@ -66,19 +75,18 @@ impl Emitter {
             AmoOp::Maxu => Some(Cc::AE),
             _ => None,
         };
-        match keeps_old {
-            Some(cc) => {
+        let combine = match op {
+            AmoOp::And => Alu::And,
+            AmoOp::Or => Alu::Or,
+            _ => Alu::Xor,
+        };
+        match (operand, keeps_old) {
+            (Operand::Rm(operand), Some(cc)) => {
                 self.hot.alu(Alu::Cmp, bits, RDX, operand);
                 self.hot.cmov(cc.not(), RDX, operand);
             }
-            None => {
-                let op = match op {
-                    AmoOp::And => Alu::And,
-                    AmoOp::Or => Alu::Or,
-                    _ => Alu::Xor,
-                };
-                self.hot.alu(op, bits, RDX, operand);
-            }
+            (Operand::Rm(operand), None) => self.hot.alu(combine, bits, RDX, operand),
+            (Operand::Immediate(value), _) => self.hot.alu_i(combine, bits, Rm::R(RDX), value),
         }
         self.hot.lock_cmpxchg(bits, AT, RDX);
         self.hot.jcc(Cc::NE, again);

@@ -4,9 +4,10 @@
 //! mode it is translated in, and checks that it is the current one.
 
 use arch::csr::status;
+use semantics::CsrOp;
 
 use super::asm::{Alu, Cc, RAX, RDX, Rm, Shift};
-use super::emit::{Emitter, Kept};
+use super::emit::{ALL_FREE, Emitter, Kept};
 use super::state::{INTERRUPT_WAITS, MODE, privileged};
 use crate::expr::{N, Node};
 
@@ -36,25 +37,6 @@ impl Emitter {
         }
     }
 
-    /// Reads `sstatus`: the fields of `mask` in the register at `offset`, `shown`, and SD where FS is Dirty.
-    pub fn read_sstatus<'a>(&mut self, offset: usize, mask: i32, shown: u64) -> Node<'a> {
-        // adding the lower bit of FS carries out of it where both bits are set
-        const FS_LOW: i32 = 1 << status::FS.trailing_zeros();
-        const CARRY: i32 = 1 << (status::FS.trailing_zeros() + 2);
-        const TO_SD: u8 = (status::SD.trailing_zeros() - status::FS.trailing_zeros() - 2) as u8;
-        self.free &= !(1 << RAX);
-        self.hot.mov_i(RAX, shown as i64);
-        self.hot.mov(64, RDX, privileged(offset));
-        self.hot.alu_i(Alu::And, 64, Rm::R(RDX), mask);
-        self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
-        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), status::FS as i32);
-        self.hot.alu_i(Alu::Add, 32, Rm::R(RDX), FS_LOW);
-        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), CARRY);
-        self.hot.shift_i(Shift::Shl, 64, RDX, TO_SD);
-        self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
-        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
-    }
-
     /// Lets the instruction run through the interpreter where an interrupt waits.
     pub fn check_no_interrupt_waits(&mut self) {
         self.hot.cmp_byte(INTERRUPT_WAITS, 0);
@@ -62,12 +44,45 @@ impl Emitter {
         self.detours.push(fix);
     }
 
-    /// Sets or clears SIE in the register at this offset.
-    pub fn write_sie(&mut self, offset: usize, set: bool) {
-        const SIE: i32 = status::SIE as i32;
-        match set {
-            true => self.hot.alu_i(Alu::Or, 64, privileged(offset), SIE),
-            false => self.hot.alu_i(Alu::And, 64, privileged(offset), !SIE),
+    /// Loads the register behind `sstatus`, at this offset, for [`Emitter::change_sstatus`] and [`Emitter::show_sstatus`].
+    pub fn load_sstatus(&mut self, offset: usize) {
+        self.free &= !(1 << RAX);
+        self.hot.mov(64, RAX, privileged(offset));
+    }
+
+    /// Writes the fields of `mask`, unless what changes has consequences: then the instruction runs through the interpreter.
+    pub fn change_sstatus(&mut self, op: CsrOp, offset: usize, mask: i32, value: N) {
+        const CONSEQUENCES: i32 = (status::SUM | status::MXR | status::FS) as i32;
+        self.free &= !(1 << RDX);
+        self.into(RDX, value, 64);
+        match op {
+            CsrOp::Set => self.hot.andn(64, RDX, RAX, Rm::R(RDX)),
+            CsrOp::Clear => self.hot.alu(Alu::And, 64, RDX, Rm::R(RAX)),
+            _ => self.hot.alu(Alu::Xor, 64, RDX, Rm::R(RAX)),
         }
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), mask);
+        self.hot.test_i(RDX, CONSEQUENCES);
+        let fix = self.hot.jcc_fix(Cc::NE);
+        self.detours.push(fix);
+        self.hot.alu_mr(Alu::Xor, 64, privileged(offset), RDX);
+    }
+
+    /// What `sstatus` showed before: the fields of `mask`, `shown`, and SD where FS is Dirty.
+    pub fn show_sstatus<'a>(&mut self, mask: i32, shown: u64) -> Node<'a> {
+        // adding the lower bit of FS carries out of it where both bits are set
+        const FS_LOW: i32 = 1 << status::FS.trailing_zeros();
+        const CARRY: i32 = 1 << (status::FS.trailing_zeros() + 2);
+        const TO_SD: u8 = (status::SD.trailing_zeros() - status::FS.trailing_zeros() - 2) as u8;
+        self.hot.alu_i(Alu::And, 64, Rm::R(RAX), mask);
+        self.hot.mov(32, RDX, Rm::R(RAX));
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), status::FS as i32);
+        self.hot.alu_i(Alu::Add, 32, Rm::R(RDX), FS_LOW);
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), CARRY);
+        self.hot.shift_i(Shift::Shl, 64, RDX, TO_SD);
+        self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
+        self.hot.mov_i(RDX, shown as i64);
+        self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
+        self.free = ALL_FREE & !(1 << RAX);
+        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
     }
 }
