@@ -4,11 +4,10 @@
 //! An operation that the back end does not do answers [`Unfit`], and the instruction goes through the interpreter.
 
 use arch::Mode;
-use arch::csr;
 use fp::{Fmt, Op as FpOp};
 use hart::engine::{At, Core, Generated};
 use privileged::Config;
-use privileged::csr::{SSTATUS_SHOWN, stored, stored_sstatus};
+use privileged::csr::{Fields, stored, stored_fields};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
 use crate::expr::{Condition, Expr, Heap, N, Node};
@@ -320,8 +319,8 @@ impl<'a> Privileged for Compiler<'a> {
     unfit! { ecall ebreak sret mret wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
 
     fn csr(&mut self, op: CsrOp, address: u16, value: Expr<'a>) -> Value<Self> {
-        if address == csr::SSTATUS {
-            return self.sstatus(op, value);
+        if let Some(fields) = stored_fields(self.config, self.mode, address) {
+            return self.fields(op, &fields, value);
         }
         let place = stored(self.config, self.mode, address).ok_or(Unfit)?;
         if matches!(op, CsrOp::Set | CsrOp::Clear) {
@@ -353,22 +352,21 @@ impl<'a> Privileged for Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    /// Reads and writes `sstatus`, as kernels do around every lock, trap and access to user memory.
-    fn sstatus(&mut self, op: CsrOp, value: Expr<'a>) -> Value<Self> {
-        let place = stored_sstatus(self.config, self.mode).ok_or(Unfit)?;
-        let mask = place.mask as i32;
+    /// Accesses a register of fields, as kernels do with `sstatus` around every lock, trap and access to user memory, and with
+    /// `hstatus` at every entry to a guest.
+    fn fields(&mut self, op: CsrOp, fields: &Fields, value: Expr<'a>) -> Value<Self> {
         self.emitter.check_mode(Generated::mode_code(self.mode));
-        if op != CsrOp::Read {
+        if op != CsrOp::Read && fields.has_sie {
             self.emitter.check_no_interrupt_waits();
         }
-        self.emitter.load_sstatus(place.offset);
+        self.emitter.load_fields(fields.stored.offset);
         if op != CsrOp::Read {
-            self.emitter.change_sstatus(op, place.offset, mask, value.node);
+            self.emitter.change_fields(op, fields, value.node);
         }
         if op == CsrOp::Write {
             return Ok(self.imm(0));
         }
-        let old = self.emitter.show_sstatus(mask, SSTATUS_SHOWN);
+        let old = self.emitter.show_fields(fields);
         Ok(self.leaf(old))
     }
 }

@@ -4,6 +4,7 @@
 //! mode it is translated in, and checks that it is the current one.
 
 use arch::csr::status;
+use privileged::csr::Fields;
 use semantics::CsrOp;
 
 use super::asm::{Alu, Cc, RAX, RDX, Rm, Shift};
@@ -44,15 +45,14 @@ impl Emitter {
         self.detours.push(fix);
     }
 
-    /// Loads the register behind `sstatus`, at this offset, for [`Emitter::change_sstatus`] and [`Emitter::show_sstatus`].
-    pub fn load_sstatus(&mut self, offset: usize) {
+    /// Loads the register at this offset, for [`Emitter::change_fields`] and [`Emitter::show_fields`].
+    pub fn load_fields(&mut self, offset: usize) {
         self.free &= !(1 << RAX);
         self.hot.mov(64, RAX, privileged(offset));
     }
 
     /// Writes the fields of `mask`, unless what changes has consequences: then the instruction runs through the interpreter.
-    pub fn change_sstatus(&mut self, op: CsrOp, offset: usize, mask: i32, value: N) {
-        const CONSEQUENCES: i32 = (status::SUM | status::MXR | status::FS) as i32;
+    pub fn change_fields(&mut self, op: CsrOp, fields: &Fields, value: N) {
         self.free &= !(1 << RDX);
         self.into(RDX, value, 64);
         match op {
@@ -60,27 +60,29 @@ impl Emitter {
             CsrOp::Clear => self.hot.alu(Alu::And, 64, RDX, Rm::R(RAX)),
             _ => self.hot.alu(Alu::Xor, 64, RDX, Rm::R(RAX)),
         }
-        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), mask);
-        self.hot.test_i(RDX, CONSEQUENCES);
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), fields.stored.mask as i32);
+        self.hot.test_i(RDX, fields.consequences as i32);
         let fix = self.hot.jcc_fix(Cc::NE);
         self.detours.push(fix);
-        self.hot.alu_mr(Alu::Xor, 64, privileged(offset), RDX);
+        self.hot.alu_mr(Alu::Xor, 64, privileged(fields.stored.offset), RDX);
     }
 
-    /// What `sstatus` showed before: the fields of `mask`, `shown`, and SD where FS is Dirty.
-    pub fn show_sstatus<'a>(&mut self, mask: i32, shown: u64) -> Node<'a> {
+    /// What the register showed before: the fields, what always shows, and SD where FS is Dirty.
+    pub fn show_fields<'a>(&mut self, fields: &Fields) -> Node<'a> {
         // adding the lower bit of FS carries out of it where both bits are set
         const FS_LOW: i32 = 1 << status::FS.trailing_zeros();
         const CARRY: i32 = 1 << (status::FS.trailing_zeros() + 2);
         const TO_SD: u8 = (status::SD.trailing_zeros() - status::FS.trailing_zeros() - 2) as u8;
-        self.hot.alu_i(Alu::And, 64, Rm::R(RAX), mask);
-        self.hot.mov(32, RDX, Rm::R(RAX));
-        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), status::FS as i32);
-        self.hot.alu_i(Alu::Add, 32, Rm::R(RDX), FS_LOW);
-        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), CARRY);
-        self.hot.shift_i(Shift::Shl, 64, RDX, TO_SD);
-        self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
-        self.hot.mov_i(RDX, shown as i64);
+        self.hot.alu_i(Alu::And, 64, Rm::R(RAX), fields.stored.mask as i32);
+        if fields.has_sd {
+            self.hot.mov(32, RDX, Rm::R(RAX));
+            self.hot.alu_i(Alu::And, 32, Rm::R(RDX), status::FS as i32);
+            self.hot.alu_i(Alu::Add, 32, Rm::R(RDX), FS_LOW);
+            self.hot.alu_i(Alu::And, 32, Rm::R(RDX), CARRY);
+            self.hot.shift_i(Shift::Shl, 64, RDX, TO_SD);
+            self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
+        }
+        self.hot.mov_i(RDX, fields.shown as i64);
         self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
         self.free = ALL_FREE & !(1 << RAX);
         Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))

@@ -11,7 +11,7 @@ use super::replace;
 use crate::{Config, Effects, State};
 
 /// The bits that exist in the counter-enable registers.
-fn existing(config: &Config) -> u64 {
+pub fn existing(config: &Config) -> u64 {
     let basic = config.bits_if(Extension::Zicntr, counteren::CY | counteren::TM | counteren::IR);
     basic | config.bits_if(Extension::Zihpm, counteren::HPM)
 }

@@ -20,7 +20,7 @@ mod table;
 mod testing;
 mod traps;
 
-pub use stored::{SSTATUS_SHOWN, Stored, stored, stored_sstatus};
+pub use stored::{Fields, Stored, stored, stored_fields};
 
 use arch::csr::{self as name, ip};
 use arch::{Mode, Privilege};

@@ -4,12 +4,12 @@ use core::mem::offset_of;
 
 use arch::Mode;
 use arch::csr as c;
-use arch::csr::status;
+use arch::csr::{hstatus, status};
 
-use super::{check, reached, status as fields, traps};
+use super::{check, counters, reached, status as fields, traps};
 use crate::{Bank, Config, State};
 
-/// Where a register lies in [`State`], and what a write leaves in it. Neither has any other effect.
+/// Where a register lies in [`State`], and what a write leaves in it. Neither has any other effect than on counters' access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Offset in bytes.
@@ -36,24 +36,59 @@ pub fn stored(config: &Config, mode: Mode, address: u16) -> Option<Stored> {
         c::MTVAL | c::STVAL | c::VSTVAL => (offset_of!(Bank, tval), u64::MAX),
         c::MTVAL2 | c::HTVAL => (offset_of!(Bank, tval2), u64::MAX),
         c::MTINST | c::HTINST => (offset_of!(Bank, tinst), u64::MAX),
+        c::SCOUNTEREN => {
+            return whole(config, mode, address, offset_of!(State, scounteren), counters::existing(config));
+        }
         _ => return None,
     };
+    whole(config, mode, address, bank + field, mask)
+}
+
+/// A register, if the mode may access it.
+fn whole(config: &Config, mode: Mode, address: u16, offset: usize, mask: u64) -> Option<Stored> {
     let state = State { mode, ..State::reset(config) };
     check(&state, config, address, true).ok()?;
-    Some(Stored { offset: bank + field, mask })
+    Some(Stored { offset, mask })
 }
 
-/// The register behind `sstatus` and what of it shows, besides UXL and SD, which stands for FS being Dirty. Clearing SIE
-/// has no effect on anything else; setting it may let an interrupt in. `None` where `mode` may not access `sstatus`.
-pub fn stored_sstatus(config: &Config, mode: Mode) -> Option<Stored> {
-    let state = State { mode, ..State::reset(config) };
-    check(&state, config, c::SSTATUS, true).ok()?;
-    let offset = if mode.virt { offset_of!(State, vsstatus) } else { offset_of!(State, mstatus) };
-    Some(Stored { offset, mask: fields::supervisor_fields(config) })
+/// A register whose fields are stored, with some of which more changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fields {
+    /// Where it is, and which bits can be written.
+    pub stored: Stored,
+    /// Bits whose change has consequences, so that it must be written by [`super::write`].
+    pub consequences: u64,
+    /// Bits that show as ones in any case.
+    pub shown: u64,
+    /// Whether SD shows where FS is Dirty.
+    pub has_sd: bool,
+    /// Whether setting SIE in it may let an interrupt in.
+    pub has_sie: bool,
 }
 
-/// What `sstatus` shows in any case.
-pub const SSTATUS_SHOWN: u64 = status::UXL_64;
+/// `sstatus` and `hstatus` as `mode` has them; `None` for others, and where it may not access them.
+pub fn stored_fields(config: &Config, mode: Mode, address: u16) -> Option<Fields> {
+    match address {
+        c::SSTATUS => {
+            let offset = if mode.virt { offset_of!(State, vsstatus) } else { offset_of!(State, mstatus) };
+            Some(Fields {
+                stored: whole(config, mode, address, offset, fields::supervisor_fields(config))?,
+                consequences: status::SUM | status::MXR | status::FS,
+                shown: status::UXL_64,
+                has_sd: true,
+                has_sie: true,
+            })
+        }
+        c::HSTATUS => Some(Fields {
+            stored: whole(config, mode, address, offset_of!(State, hstatus), fields::HYPERVISOR | hstatus::VGEIN)?,
+            consequences: hstatus::SPVP | hstatus::VGEIN,
+            shown: hstatus::VSXL_64,
+            has_sd: false,
+            has_sie: false,
+        }),
+        _ => None,
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -65,6 +100,9 @@ mod tests {
     /// The field at an offset, by elimination: the one word of the state that a write changes.
     fn at(state: &mut State, offset: usize) -> &mut u64 {
         let (s, vs, m) = (offset_of!(State, s), offset_of!(State, vs), offset_of!(State, m));
+        if offset == offset_of!(State, scounteren) {
+            return &mut state.scounteren;
+        }
         let (bank, base) = match offset {
             o if (s..s + size_of::<Bank>()).contains(&o) => (&mut state.s, s),
             o if (vs..vs + size_of::<Bank>()).contains(&o) => (&mut state.vs, vs),
@@ -93,7 +131,8 @@ mod tests {
                 let value = 0x0123_4567_89ab_cdef ^ u64::from(address);
                 let mut expected = state.clone();
                 *at(&mut expected, offset) = value & mask;
-                assert_eq!(write(&mut state, &config, address, value), Ok(Effects::NONE), "{address:#x}");
+                let effects = write(&mut state, &config, address, value).unwrap();
+                assert!(effects == Effects::NONE || effects == Effects::COUNTERS, "{address:#x}");
                 assert_eq!(state, expected, "{address:#x}");
                 assert_eq!(read(&state, &config, address), Ok(value & mask), "{address:#x}");
             }
@@ -119,14 +158,33 @@ mod tests {
         let (mut state, config) = hart();
         for mode in [Mode::HS, Mode::VS] {
             state.mode = mode;
-            let Stored { mask, .. } = stored_sstatus(&config, mode).unwrap();
+            let Fields { stored: Stored { mask, .. }, shown, .. } = stored_fields(&config, mode, c::SSTATUS).unwrap();
             for value in [0, u64::MAX, 1 << 13] {
                 write(&mut state, &config, c::SSTATUS, value).unwrap();
                 let register = if mode.virt { state.vsstatus } else { state.mstatus };
                 let dirty = if register & status::FS == status::FS { status::SD } else { 0 };
-                assert_eq!(read(&state, &config, c::SSTATUS), Ok(register & mask | SSTATUS_SHOWN | dirty));
+                assert_eq!(read(&state, &config, c::SSTATUS), Ok(register & mask | shown | dirty));
             }
         }
-        assert_eq!(stored_sstatus(&config, Mode::U), None);
+        assert_eq!(stored_fields(&config, Mode::U, c::SSTATUS), None);
+    }
+
+    #[test]
+    fn what_has_no_consequences_has_no_effects() {
+        let (mut state, config) = hart();
+        for (mode, address) in [(Mode::HS, c::SSTATUS), (Mode::VS, c::SSTATUS), (Mode::HS, c::HSTATUS)] {
+            state.mode = mode;
+            let fields = stored_fields(&config, mode, address).unwrap();
+            for bit in 0..64 {
+                let old = read(&state, &config, address).unwrap();
+                let changed = 1 << bit & fields.stored.mask & !fields.consequences;
+                let effects = write(&mut state, &config, address, old ^ changed).unwrap();
+                let lets_in = fields.has_sie && changed == status::SIE;
+                assert!(effects == Effects::NONE || lets_in, "bit {bit} of {address:#x}");
+                let now = read(&state, &config, address).unwrap();
+                assert_eq!(now, old ^ changed, "bit {bit} of {address:#x}");
+            }
+        }
+        assert_eq!(stored_fields(&config, Mode::VS, c::HSTATUS), None);
     }
 }
