@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hart::engine::{Core, Ended, Generated, Run};
+use hart::engine::{At, Core, Ended, Generated, Run};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Vcpu};
 
 use crate::memory::CodeMemory;
-use crate::translator::{Counters, MAX_INSNS, ROOM, Translator};
+use crate::translator::{Counters, MAX_INSNS, ROOM, Site, Translator};
 use crate::x64::{self, Enter, Helpers};
 
 /// Instructions between two looks at wires, kicks and time: some ten microseconds.
@@ -160,11 +160,10 @@ unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
     fold_flags(&mut hart.core);
     settle_count(&mut hart.core, site.left);
     let retired = hart.core.state.instret;
-    let at = site.at;
     let mut record = ();
-    let mut run = Run::new(&mut hart.core, &mut record, at.pc);
-    run.place(at.pc, at.len, retired);
-    match semantics::execute(&mut run, &at.insn) {
+    let mut run = Run::new(&mut hart.core, &mut record, site.pc);
+    run.place(site.pc, site.len, retired);
+    match semantics::execute(&mut run, &site.insn) {
         Ok(()) => {
             let next = run.next();
             let core = &mut hart.core;
@@ -178,10 +177,19 @@ unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
             core.state.instret = retired.wrapping_add(1);
         }
         Err(stop) => {
+            let at = place(&mut hart.core, &site);
             hart.leave(stop, at);
         }
     }
     go(hart, translator).unwrap_or(LEAVE)
+}
+
+/// The instruction of a site with its bits as fetched, which a site does not keep: memory has them, unless it was written
+/// to meanwhile.
+fn place(core: &mut Core, site: &Site) -> At {
+    core.pc = site.pc;
+    let executed = At { insn: site.insn, pc: site.pc, raw: site.insn.encode(), len: site.len };
+    core.fetch().ok().filter(|at| at.insn == site.insn && at.len == site.len).unwrap_or(executed)
 }
 
 /// Finds code for the hart's pc.

@@ -33,13 +33,19 @@ pub const ROOM: usize = 64 << 10;
 /// An instruction that may run through the interpreter, and what that needs.
 #[derive(Clone, Copy)]
 pub struct Site {
-    /// The instruction.
-    pub at: At,
+    /// Its address.
+    pub pc: u64,
+    /// What it does.
+    pub insn: Insn,
+    /// Its length in bytes.
+    pub len: u8,
     /// Instructions of its block from it to the end, itself included: all count as done already.
     pub left: u8,
     /// Whether the block is left after it.
     pub leaves: bool,
 }
+
+const _: () = assert!(size_of::<Site>() <= 24, "there are hundreds of thousands");
 
 /// A jump within a page that is linked when it is first taken.
 #[derive(Clone, Copy)]
@@ -487,7 +493,7 @@ impl<'a> Run<'_, 'a> {
     fn instruction(&mut self, at: At, count: u8) -> Option<Leaves<'a>> {
         let number = self.translator.sites.len() as u32;
         // a site's `left` is its number in the block, until the block's length is known
-        let site = Site { at, left: count, leaves: false };
+        let site = Site { pc: at.pc, insn: at.insn, len: at.len, left: count, leaves: false };
         match self.compiler.instruction(&at.insn, at.pc, self.here(), number) {
             Ok(Compiled { leaves, detours, detour_leaves }) => {
                 if detours {
