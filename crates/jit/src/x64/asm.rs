@@ -546,3 +546,6 @@ impl Asm {
         self.bind(fix, self.here());
     }
 }
+
+#[cfg(test)]
+mod tests;
