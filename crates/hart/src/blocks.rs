@@ -179,6 +179,14 @@ impl Blocks {
     }
 }
 
+impl std::ops::Index<u32> for Blocks {
+    type Output = Block;
+    /// A block that [`Blocks::at`] has just numbered.
+    fn index(&self, number: u32) -> &Block {
+        &self.blocks[number as usize]
+    }
+}
+
 /// Offsets are multiples of two; one multiplication spreads them.
 #[derive(Default)]
 pub struct OffsetHasher(u64);

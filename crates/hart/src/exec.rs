@@ -36,6 +36,24 @@ impl<'a, R: Record> Run<'a, R> {
         self.retired = retired;
     }
 
+    /// Goes on to the next instruction, of `len` bytes.
+    #[inline(always)]
+    pub fn go_on(&mut self, len: u8) {
+        self.pc = self.next;
+        self.next = self.pc.wrapping_add(len.into());
+    }
+
+    /// The instruction has retired.
+    #[inline(always)]
+    pub fn retire(&mut self) {
+        self.retired = self.retired.wrapping_add(1);
+    }
+
+    /// Instructions retired before this one.
+    pub fn retired(&self) -> u64 {
+        self.retired
+    }
+
     /// Address of the instruction.
     pub fn at(&self) -> u64 {
         self.pc
@@ -364,7 +382,7 @@ impl<R: Record> Privileged for Run<'_, R> {
 
     fn wfi(&mut self) -> Out<Self> {
         self.permit(permit::wfi(&self.core.state))?;
-        self.core.waiting = true;
+        (self.core.waiting, self.core.look) = (true, true);
         Ok(())
     }
 
@@ -377,7 +395,7 @@ impl<R: Record> Privileged for Run<'_, R> {
     }
 
     fn fence_i(&mut self) -> Out<Self> {
-        self.core.fence_i = true;
+        (self.core.fence_i, self.core.look) = (true, true);
         Ok(())
     }
 

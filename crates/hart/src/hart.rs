@@ -8,7 +8,7 @@ use memory::Ram;
 use privileged::{Cause, Config, State, tinst};
 use vcpu::{Clock, Exit, HartPins, Reg, Vcpu};
 
-use crate::blocks::Blocks;
+use crate::blocks::{Block, Blocks};
 use crate::core::{Core, NOT_RESERVED, Stop};
 use crate::exec::Run;
 use crate::record::Record;
@@ -181,59 +181,42 @@ impl Hart {
             if self.core.look {
                 self.interrupt();
             }
-            self.block(record);
+            let until = poll.saturating_sub(self.core.traps);
+            while self.block(record) && !self.core.look && self.core.state.instret < until {}
         }
     }
 
-    /// Executes the block at `pc`.
+    /// Executes the block at `pc`. Whether all of it retired; if not, there is more to look at than [`Core::look`].
     #[inline(always)]
-    fn block<R: Record>(&mut self, record: &mut R) {
-        let known = self.core.code.active.get(self.core.pc).filter(|&number| self.blocks.get(number as u32).is_some());
-        match known.or_else(|| self.find()) {
-            Some(number) => self.run_block(number as u32, record),
-            None => {
-                self.single(record);
-            }
-        }
+    fn block<R: Record>(&mut self, record: &mut R) -> bool {
+        let known = self.core.code.active.get(self.core.pc).and_then(|number| self.blocks.get(number as u32));
+        let block = match known {
+            Some(block) => block,
+            None => match self.find() {
+                Some(number) => &self.blocks[number],
+                None => {
+                    self.single(record);
+                    return false;
+                }
+            },
+        };
+        let Err((stop, at)) = run_block(&mut self.core, block, record) else { return true };
+        self.leave(stop, at);
+        false
     }
 
     /// Finds the block at `pc` by its physical address, and enters it into the jump table. `None`: there can be no
     /// block, as the instruction crosses pages, is not in RAM, or cannot be fetched at all.
     #[cold]
-    fn find(&mut self) -> Option<u64> {
+    fn find(&mut self) -> Option<u32> {
         if self.blocks.is_full() {
             self.blocks.clear();
             self.core.code.fence(&crate::contexts::Fence::All);
         }
         let offset = self.core.fetch_offset()?;
-        let number = self.blocks.at(offset, &mut self.core)?.into();
-        self.core.code.active.enter(self.core.pc, number);
+        let number = self.blocks.at(offset, &mut self.core)?;
+        self.core.code.active.enter(self.core.pc, number.into());
         Some(number)
-    }
-
-    #[inline(always)]
-    fn run_block<R: Record>(&mut self, number: u32, record: &mut R) {
-        let Some(block) = self.blocks.get(number) else { return };
-        let start = self.core.pc;
-        let base = self.core.state.instret;
-        let mut run = Run::new(&mut self.core, record, start);
-        for (done, slot) in block.slots.iter().enumerate() {
-            run.place(start.wrapping_add(slot.at.into()), slot.len, base.wrapping_add(done as u64));
-            if R::ON {
-                run.begin(block.raw_of(slot));
-            }
-            if let Err(stop) = semantics::execute(&mut run, &slot.insn) {
-                let at = At { insn: slot.insn, pc: run.at(), raw: block.raw_of(slot), len: slot.len };
-                self.core.state.instret = base.wrapping_add(done as u64);
-                self.leave(stop, at);
-                return;
-            }
-            if R::ON {
-                run.end();
-            }
-        }
-        self.core.pc = run.next();
-        self.core.state.instret = base.wrapping_add(block.slots.len() as u64);
     }
 
     /// Fetches and executes one instruction, wherever it is.
@@ -307,6 +290,36 @@ impl Hart {
         core.pc = privileged::enter(&mut core.state, &core.config, cause, pc);
         core.select();
     }
+}
+
+/// Executes a block.
+///
+/// # Errors
+/// The instruction that was left.
+#[inline(always)]
+fn run_block<R: Record>(core: &mut Core, block: &Block, record: &mut R) -> Result<(), (Stop, At)> {
+    let (start, retired) = (core.pc, core.state.instret);
+    let mut run = Run::new(core, record, start);
+    run.place(start, 0, retired);
+    for slot in &block.slots {
+        run.go_on(slot.len);
+        if R::ON {
+            run.begin(block.raw_of(slot));
+        }
+        if let Err(stop) = semantics::execute(&mut run, &slot.insn) {
+            let (pc, retired) = (run.at(), run.retired());
+            core.state.instret = retired;
+            return Err((stop, At { insn: slot.insn, pc, raw: block.raw_of(slot), len: slot.len }));
+        }
+        if R::ON {
+            run.end();
+        }
+        run.retire();
+    }
+    let (next, retired) = (run.next(), run.retired());
+    core.pc = next;
+    core.state.instret = retired;
+    Ok(())
 }
 
 impl Vcpu for Hart {
