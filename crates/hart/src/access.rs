@@ -211,26 +211,27 @@ impl Core {
     }
 }
 
-/// Reads 1, 2, 4 or 8 bytes of RAM.
+/// Reads 1, 2, 4 or 8 bytes of RAM at an offset that is aligned.
 #[inline(always)]
 pub fn read_ram(ram: &Ram, offset: u64, bytes: u64) -> Option<u64> {
-    match bytes {
-        1 => ram.load_u8(offset).map(u64::from),
-        2 => ram.load_u16(offset).map(u64::from),
-        4 => ram.load_u32(offset).map(u64::from),
-        _ => ram.load_u64(offset),
-    }
+    use std::sync::atomic::Ordering::Relaxed;
+    Some(match bytes {
+        1 => ram.cell_u8(offset)?.load(Relaxed).into(),
+        2 => u16::from_le(ram.around_u16(offset)?.load(Relaxed)).into(),
+        4 => u32::from_le(ram.around_u32(offset)?.load(Relaxed)).into(),
+        _ => u64::from_le(ram.around_u64(offset)?.load(Relaxed)),
+    })
 }
 
-/// Writes the low 1, 2, 4 or 8 bytes of `value` where they are aligned. The page is not watched: translation saw to it.
+/// Writes the low 1, 2, 4 or 8 bytes of `value` at an offset that is aligned. The page is not watched: translation saw to it.
 #[inline(always)]
 pub fn write_ram(ram: &Ram, offset: u64, bytes: u64, value: u64) -> Option<()> {
     use std::sync::atomic::Ordering::Relaxed;
     match bytes {
         1 => ram.cell_u8(offset)?.store(value as u8, Relaxed),
-        2 => ram.cell_u16(offset)?.store((value as u16).to_le(), Relaxed),
-        4 => ram.cell_u32(offset)?.store((value as u32).to_le(), Relaxed),
-        _ => ram.cell_u64(offset)?.store(value.to_le(), Relaxed),
+        2 => ram.around_u16(offset)?.store((value as u16).to_le(), Relaxed),
+        4 => ram.around_u32(offset)?.store((value as u32).to_le(), Relaxed),
+        _ => ram.around_u64(offset)?.store(value.to_le(), Relaxed),
     }
     Some(())
 }

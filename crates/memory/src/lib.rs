@@ -137,18 +137,27 @@ impl Ram {
 }
 
 macro_rules! cell {
-    ($name:ident, $load:ident, $store:ident, $atomic:ident, $int:ident) => {
+    ($name:ident, $around:ident, $load:ident, $store:ident, $atomic:ident, $int:ident) => {
         impl Ram {
             /// The naturally aligned cell at `offset`, or `None` outside RAM or misaligned.
             #[inline(always)]
             pub fn $name(&self, offset: u64) -> Option<&$atomic> {
-                const BYTES: u64 = size_of::<$int>() as u64;
-                if offset >= self.len || self.len - offset < BYTES || !offset.is_multiple_of(BYTES) {
+                let aligned = offset.is_multiple_of(size_of::<$int>() as u64);
+                self.$around(offset).filter(|_| aligned)
+            }
+
+            /// The naturally aligned cell that the byte at `offset` is in, or `None` outside RAM. For offsets that are
+            /// known to be aligned: there is nothing else to check.
+            #[inline(always)]
+            pub fn $around(&self, offset: u64) -> Option<&$atomic> {
+                let start = offset & !(size_of::<$int>() as u64 - 1);
+                if start >= self.len {
                     return None;
                 }
-                // SAFETY: the cell lies inside the mapping (checked), is aligned (the mapping is page-aligned and the
-                // offset a multiple of the size), and lives as long as `self.mmap`, hence as `&self`.
-                Some(unsafe { $atomic::from_ptr(self.host.add(offset as usize).cast()) })
+                // SAFETY: the cell lies inside the mapping (its start does, and the length is a multiple of 4 KiB), is
+                // aligned (the mapping is page-aligned and the start a multiple of the size), and lives as long as
+                // `self.mmap`, hence as `&self`.
+                Some(unsafe { $atomic::from_ptr(self.host.add(start as usize).cast()) })
             }
 
             /// Little-endian load at any alignment; single-copy atomic when naturally aligned.
@@ -175,9 +184,9 @@ macro_rules! cell {
         }
     };
 }
-cell!(cell_u16, load_u16, store_u16, AtomicU16, u16);
-cell!(cell_u32, load_u32, store_u32, AtomicU32, u32);
-cell!(cell_u64, load_u64, store_u64, AtomicU64, u64);
+cell!(cell_u16, around_u16, load_u16, store_u16, AtomicU16, u16);
+cell!(cell_u32, around_u32, load_u32, store_u32, AtomicU32, u32);
+cell!(cell_u64, around_u64, load_u64, store_u64, AtomicU64, u64);
 
 impl Ram {
     /// The byte at `offset`.
@@ -218,6 +227,15 @@ mod tests {
         ram.store_u64(0x1003, 0x0123_4567_89ab_cdef).unwrap();
         assert_eq!(ram.load_u64(0x1003), Some(0x0123_4567_89ab_cdef));
         assert_eq!(ram.load_u8(0x1003), Some(0xef));
+    }
+
+    #[test]
+    fn a_cell_is_the_one_around_a_byte() {
+        let ram = ram();
+        ram.store_u32(0x1ffc, 7).unwrap();
+        assert_eq!(ram.around_u32(0x1fff).map(|cell| cell.load(Ordering::Relaxed)), Some(7u32.to_le()));
+        assert!(ram.around_u32(0x2000).is_none() && ram.around_u64(u64::MAX).is_none());
+        assert!(ram.cell_u32(0x1ffe).is_none());
     }
 
     #[test]
