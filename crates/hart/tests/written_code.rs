@@ -66,5 +66,5 @@ fn a_store_reaches_fetches_behind_fence_i() {
 fn a_store_reaches_fetches_without_fence_i_in_the_end() {
     let program =
         [set(RESULT, OLD), WRITE, Insn::Beq(B { rs1: RESULT, rs2: 0, imm: -8 }), Insn::Jal(J { rd: 0, imm: 0 })];
-    assert_eq!(result(&program, 200_000), 1);
+    assert_eq!(result(&program, 4_000_000), 1);
 }
