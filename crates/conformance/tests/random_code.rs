@@ -1,4 +1,5 @@
-//! Random bytes as code, in every mode: whatever a guest executes ends in a trap at worst, never in a panic or a hang.
+//! Random bytes as code, in every mode and on both engines: whatever a guest executes ends in a trap at worst, never in a
+//! panic or a hang.
 
 use std::sync::{Arc, Mutex};
 
@@ -51,21 +52,21 @@ fn word(random: &mut Random) -> u32 {
     bits as u32 & !pattern.mask | pattern.value
 }
 
-fn hart(random: &mut Random) -> Hart {
+fn parts(random: &mut Random) -> HartParts {
     let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
     for offset in (0..RAM_BYTES).step_by(4) {
         ram.store_u32(offset, word(random)).unwrap();
     }
     let mut bus = Bus::default();
     bus.map("echo", Phys(0x1000_0000), 0x1000, Arc::new(Mutex::new(Echo::default()))).unwrap();
-    Hart::new(HartParts {
+    HartParts {
         config: Config::new(Isa::ALL, 0),
         ram,
         bus: Arc::new(bus),
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,
-    })
+    }
 }
 
 /// Registers that point into RAM or at the device, so that accesses go somewhere.
@@ -105,18 +106,30 @@ fn start(hart: &mut Hart, random: &mut Random, seed: u64) {
     state.vsstatus |= arch::csr::status::FS;
 }
 
-#[test]
-fn random_code_never_panics_or_hangs() {
+/// Runs every program on a hart made of the parts; `inner` is what of it can be prepared.
+fn run<H: Vcpu>(make: impl Fn(HartParts) -> H, inner: impl Fn(&mut H) -> &mut Hart) {
     let mut retired = 0;
     for seed in 1..=PROGRAMS {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut hart = hart(&mut random);
-        start(&mut hart, &mut random, seed);
-        fill_registers(&mut hart, &mut random);
+        let mut hart = make(parts(&mut random));
+        start(inner(&mut hart), &mut random, seed);
+        fill_registers(inner(&mut hart), &mut random);
         for _ in 0..40 {
             hart.run(INSTRUCTIONS / 40);
         }
         retired += hart.instret().unwrap();
     }
     assert!(retired > PROGRAMS, "programs that never execute anything test nothing: {retired}");
+}
+
+#[test]
+fn interpreted_random_code_never_panics_or_hangs() {
+    run(Hart::new, |hart| hart);
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn translated_random_code_never_panics_or_hangs() {
+    use jit::{JitHart, JitParts};
+    run(|hart| JitHart::new(JitParts { hart, code_bytes: None }).unwrap(), JitHart::hart_mut);
 }
