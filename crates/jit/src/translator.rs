@@ -19,7 +19,7 @@ use hart::engine::{At, Core, decode, raw_at};
 use crate::compile::{Compiled, Compiler, Leaves};
 use crate::expr::Heap;
 use crate::memory::CodeMemory;
-use crate::x64::{Emitter, Exit, Helpers, Stubs};
+use crate::x64::{Emitter, Exit, Helpers, Room, Stubs};
 
 /// Longest block.
 pub const MAX_INSNS: u8 = 64;
@@ -116,6 +116,7 @@ pub struct Translator {
     /// Units that are stale.
     stale: usize,
     heap: Heap,
+    room: Room,
     counters: Counters,
 }
 
@@ -141,6 +142,7 @@ impl Translator {
             writes: 0,
             stale: 0,
             heap: Heap::new(),
+            room: Room::default(),
             counters: Counters::default(),
         }
     }
@@ -274,14 +276,16 @@ impl Translator {
         }
         let mut heap = std::mem::take(&mut self.heap);
         heap.reset();
-        let emitter = Emitter::new(hot, cold, self.stubs);
+        let emitter = Emitter::new(hot, cold, self.stubs, std::mem::take(&mut self.room));
         let compiler = Compiler::new(emitter, &heap, core);
         let mut run = Run { translator: self, core, compiler, pc, offset, window, fresh: Vec::new(), at: 0 };
         let done = run.blocks();
         let (fresh, end) = (std::mem::take(&mut run.fresh), run.at);
         let finished = run.compiler.emitter.finish();
         self.heap = heap;
-        if !done || !self.memory.put(&finished.hot.code, &finished.cold.code) {
+        let put = done && self.memory.put(&finished.hot.code, &finished.cold.code);
+        self.room = Room { hot: finished.hot.code, cold: finished.cold.code };
+        if !put {
             return None;
         }
         for link in finished.links {

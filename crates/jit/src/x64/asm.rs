@@ -131,7 +131,13 @@ pub struct Asm {
 impl Asm {
     /// An empty buffer for code at `base`.
     pub fn new(base: u64) -> Self {
-        Asm { code: Vec::with_capacity(512), base }
+        Asm { code: Vec::new(), base }
+    }
+
+    /// The same, in memory that was used before.
+    pub fn reuse(mut code: Vec<u8>, base: u64) -> Self {
+        code.clear();
+        Asm { code, base }
     }
 
     /// The address of what is encoded next.
@@ -359,6 +365,15 @@ impl Asm {
         let inverted = (reg >> 3 ^ 1) << 7 | (index >> 3 ^ 1) << 6 | (base >> 3 ^ 1) << 5;
         self.code.extend_from_slice(&[0xc4, inverted | MAP, u8::from(wide) << 7 | (v ^ 15) << 3 | pp, opcode]);
         self.modrm(reg, rm);
+    }
+
+    /// d = the low 32 bits of s, rotated right, flags kept (BMI2).
+    pub fn rorx(&mut self, d: Reg, s: Reg, amount: u8) {
+        const MAP: u8 = 3;
+        let inverted = (d >> 3 ^ 1) << 7 | 1 << 6 | (s >> 3 ^ 1) << 5;
+        self.code.extend_from_slice(&[0xc4, inverted | MAP, 15 << 3 | 3, 0xf0]);
+        self.modrm(d, R(s));
+        self.byte(amount);
     }
 
     /// d = s shifted by the low bits of n (BMI2).

@@ -19,16 +19,19 @@ pub(super) enum Kept {
     Sse(super::asm::Scalar, Reg),
 }
 
+/// Jumps to one place; most often it is one jump.
+pub(super) type Fixes = smallvec::SmallVec<[Fix; 2]>;
+
 /// Out-of-line code.
 enum Cold {
     /// Runs the instruction through the interpreter and goes on behind it.
-    Interpret { from: Vec<Fix>, site: u32, back: u64 },
+    Interpret { from: Fixes, site: u32, back: u64 },
     /// The quantum has no room for the block of `count` instructions at `pc`.
     Stop { from: Fix, count: i8, pc: u64 },
     /// A jump within the page that is not linked yet.
-    Link { from: Vec<Fix>, site: u32 },
+    Link { from: Fixes, site: u32 },
     /// A branch to another page.
-    Far { from: Vec<Fix>, pc: u64 },
+    Far { from: Fixes, pc: u64 },
 }
 
 /// A jump whose target is known when it is first taken.
@@ -78,6 +81,15 @@ pub struct Mark {
 /// Scratch registers, as a set.
 pub(super) const ALL_FREE: u8 = 0b111;
 
+/// Memory for an emitter's code, to be used again.
+#[derive(Default)]
+pub struct Room {
+    /// For hot code.
+    pub hot: Vec<u8>,
+    /// For cold code.
+    pub cold: Vec<u8>,
+}
+
 /// Generates code for a run of blocks.
 pub struct Emitter {
     pub(super) hot: Asm,
@@ -91,7 +103,7 @@ pub struct Emitter {
     pub(super) overflow: bool,
     pub(super) kept: Vec<Kept>,
     /// Jumps that the current instruction makes to its detour.
-    pub(super) detours: Vec<Fix>,
+    pub(super) detours: Fixes,
     pub(super) has_fma: bool,
     /// Offset of the open block's entry, and the index of its way out where the quantum ends.
     entry: usize,
@@ -100,17 +112,17 @@ pub struct Emitter {
 
 impl Emitter {
     /// An emitter of hot and cold code to these addresses.
-    pub fn new(hot: u64, cold: u64, stubs: Stubs) -> Self {
+    pub fn new(hot: u64, cold: u64, stubs: Stubs, room: Room) -> Self {
         Emitter {
-            hot: Asm::new(hot),
-            cold: Asm::new(cold),
+            hot: Asm::reuse(room.hot, hot),
+            cold: Asm::reuse(room.cold, cold),
             stubs,
-            colds: Vec::new(),
+            colds: Vec::with_capacity(64),
             links: Vec::new(),
             free: ALL_FREE,
             overflow: false,
             kept: Vec::new(),
-            detours: Vec::new(),
+            detours: Fixes::new(),
             has_fma: is_x86_feature_detected!("fma"),
             entry: 0,
             opened: 0,
@@ -153,7 +165,7 @@ impl Emitter {
             }
             Exit::Near { site } => {
                 let fix = self.hot.jmp_fix();
-                self.link(site, vec![fix]);
+                self.link(site, smallvec::smallvec![fix]);
             }
             Exit::Far { pc } => go_far(&mut self.hot, &self.stubs, pc),
             Exit::Kept => self.go_kept(),
@@ -209,7 +221,7 @@ impl Emitter {
 
     /// Lets a branch go to `exit` where the condition holds.
     pub fn branch(&mut self, condition: N, exit: Exit) {
-        let mut fixes = Vec::new();
+        let mut fixes = Fixes::new();
         self.jump_if(condition, true, &mut fixes);
         match exit {
             Exit::Code(to) => fixes.iter().for_each(|&fix| self.hot.bind(fix, to)),
@@ -220,7 +232,7 @@ impl Emitter {
         self.free = ALL_FREE;
     }
 
-    fn link(&mut self, site: u32, from: Vec<Fix>) {
+    fn link(&mut self, site: u32, from: Fixes) {
         if let [fix] = from[..] {
             self.links.push(Link { site, patch: self.hot.base + fix.0 as u64 });
         }
@@ -229,8 +241,8 @@ impl Emitter {
 
     /// Goes to the address in rax, by the jump table.
     fn go_kept(&mut self) {
-        self.hot.mov(32, RCX, Rm::R(RAX));
-        self.hot.shift_i(super::asm::Shift::Shr, 32, RCX, jump::MIX);
+        // the bits that come round are masked away
+        self.hot.rorx(RCX, RAX, jump::MIX);
         self.hot.alu(Alu::Xor, 32, RCX, Rm::R(RAX));
         self.hot.alu_i(Alu::And, 32, Rm::R(RCX), jump::MASK);
         self.hot.shift_i(super::asm::Shift::Shl, 32, RCX, jump::LEFT);

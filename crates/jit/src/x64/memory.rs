@@ -7,7 +7,7 @@
 use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 use semantics::Width;
 
-use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm, Shift};
+use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm};
 use super::emit::{Emitter, plain};
 use super::state::{CBO_ZERO_READY, TABLE, data};
 use crate::expr::{N, Node};
@@ -40,8 +40,8 @@ impl Emitter {
         let last = access.bytes as i32 - 1;
         let page = -(PAGE_BYTES as i32);
         self.free &= !(1 << RCX);
-        self.hot.mov(32, RCX, Rm::R(a));
-        self.hot.shift_i(Shift::Shr, 32, RCX, (PAGE_SHIFT - data::SHIFT) as u8);
+        // the bits that come round are masked away
+        self.hot.rorx(RCX, a, (PAGE_SHIFT - data::SHIFT) as u8);
         self.hot.alu_i(Alu::And, 32, Rm::R(RCX), data::MASK);
         if access.aligned || last == 0 {
             self.hot.mov(64, RDX, Rm::R(a));

@@ -18,7 +18,7 @@ mod stubs;
 mod tiles;
 
 pub use asm::Asm;
-pub use emit::{Emitter, Exit};
+pub use emit::{Emitter, Exit, Room};
 pub use state::BIAS;
 pub use stubs::{Enter, Helpers, Stubs};
 

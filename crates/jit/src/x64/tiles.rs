@@ -5,8 +5,8 @@
 //! a scratch register that holds a part of the value is not free while the rest is computed. A tree that needs more of
 //! them than there are sets `overflow`, and the instruction is interpreted.
 
-use super::asm::{Alu, Cc, Fix, RAX, RCX, RDX, Reg, Rm, Shift};
-use super::emit::{ALL_FREE, Emitter, Kept};
+use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm, Shift};
+use super::emit::{ALL_FREE, Emitter, Fixes, Kept};
 use super::state::{f_slot, home, x_slot};
 use crate::expr::{N, Node, Op, Rel, Un, is_narrow};
 use Node::{Bin, Both, Cmp, Const, Either, F, Mem, Select, Sext, X, Zext};
@@ -336,7 +336,7 @@ impl Emitter {
     }
 
     fn select_by_jumps(&mut self, d: Reg, c: N, yes: N, no: N, bits: u32) {
-        let mut otherwise = Vec::new();
+        let mut otherwise = Fixes::new();
         self.jump_if(c, false, &mut otherwise);
         self.into(d, yes, bits);
         let done = self.hot.jmp_fix();
@@ -379,12 +379,12 @@ impl Emitter {
     }
 
     /// Jumps where the condition is `want`.
-    pub(super) fn jump_if(&mut self, c: N, want: bool, to: &mut Vec<Fix>) {
+    pub(super) fn jump_if(&mut self, c: N, want: bool, to: &mut Fixes) {
         match *c {
             Both(a, b) | Either(a, b) => {
                 // whether one operand alone, being `want`, decides
                 let alone = matches!(c, Both(..)) != want;
-                let mut skip = Vec::new();
+                let mut skip = Fixes::new();
                 if alone {
                     self.jump_if(a, want, to);
                 } else {

@@ -352,3 +352,12 @@ fn what_an_operand_touches() {
     assert!(Rm::M(3, 4).touches(3) && !Rm::M(3, 4).touches(4));
     assert!(Rm::X(3, 4, 5).touches(3) && Rm::X(3, 4, 5).touches(4) && !Rm::X(3, 4, 5).touches(5));
 }
+
+#[test]
+fn rotations() {
+    for d in 0..16 {
+        for s in 0..16 {
+            is(|a| a.rorx(d, s, 7), &format!("rorx {},{},0x7", r(d, 32), r(s, 32)));
+        }
+    }
+}
