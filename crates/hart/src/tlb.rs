@@ -16,7 +16,7 @@ const NO_PAGE: u64 = u64::MAX;
 /// Entries of a [`DataTable`].
 pub const DATA_ENTRIES: usize = 1024;
 /// Entries of a [`JumpTable`].
-pub const JUMP_ENTRIES: usize = 32768;
+pub const JUMP_ENTRIES: usize = 16384;
 /// The index of an address in halfwords is that of the address xor-ed with itself shifted right by this.
 pub const JUMP_MIX: u32 = 12;
 /// Pages of code that a table knows: the text of a kernel.
