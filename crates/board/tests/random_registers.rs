@@ -1,0 +1,75 @@
+//! Random accesses to the registers of every device of the board, of any width and alignment: whatever a guest writes there, the
+//! devices go on. (The virtio devices have such a test of their own, with random rings.)
+
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+
+use arch::Phys;
+use board::{Cpu, Engine, Firmware, HartSet, Harts, Machine, MachineConfig, Modes, Parts, TimeSource};
+use bus::Bus;
+
+/// Base and bytes of a region with registers, as in `board`'s memory map.
+const REGIONS: [(u64, u64); 7] = [
+    (0x1000, 0xf000),
+    (0x10_0000, 0x1000),
+    (0x10_1000, 0x1000),
+    (0x200_0000, 0x1_0000),
+    (0x2f0_0000, 0x4000),
+    (0xc00_0000, 0x60_0000),
+    (0x1000_0000, 0x100),
+];
+const ACCESSES: u64 = 400_000;
+
+/// Makes no harts, and keeps the bus.
+struct Harness(Arc<Mutex<Option<Arc<Bus>>>>);
+
+impl Engine for Harness {
+    fn modes(&self) -> Modes {
+        Modes::All
+    }
+    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
+        *self.0.lock().unwrap() = Some(parts.bus);
+        Ok(Harts { harts: HartSet::Full(Vec::new()), cpu: Cpu::of_isa(parts.isa) })
+    }
+}
+
+/// xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+#[test]
+fn devices_take_random_accesses() {
+    let bus = Arc::new(Mutex::new(None));
+    let config = MachineConfig {
+        harts: 3,
+        memory_bytes: 16 << 20,
+        firmware: Firmware::None,
+        time: TimeSource::Instructions { per_tick: 1 },
+        ..MachineConfig::default()
+    };
+    let machine = Machine::new(config, &mut Harness(bus.clone())).unwrap();
+    let bus = bus.lock().unwrap().take().unwrap();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut done = 0u64;
+    for _ in 0..ACCESSES {
+        let (base, len) = REGIONS[random.bits() as usize % REGIONS.len()];
+        // most registers are near the start
+        let span = if random.bits() & 1 == 0 { len } else { len.min(0x100) };
+        let at = Phys(base + random.bits() % span);
+        let bytes = 1usize << (random.bits() % 4);
+        let mut data = random.bits().to_le_bytes();
+        let answer =
+            if random.bits() & 1 == 0 { bus.read(at, &mut data[..bytes]) } else { bus.write(at, &data[..bytes]) };
+        done += u64::from(answer.is_ok());
+    }
+    assert!(done > ACCESSES / 2, "accesses that reach nothing test nothing: {done}");
+    drop(machine);
+}
