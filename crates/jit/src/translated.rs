@@ -130,8 +130,14 @@ fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
     None
 }
 
-/// Brings what generated code keeps beside the registers up to date.
+/// Brings what generated code keeps beside the registers up to date, between blocks.
 fn prepare(core: &mut Core) {
+    note_mode(core);
+    core.generated.left = core.generated.deadline.wrapping_sub(core.work()) as i64;
+}
+
+/// Notes what generated code may do in the current mode.
+fn note_mode(core: &mut Core) {
     let state = &core.state;
     let dirty = |status: u64| status & arch::csr::status::FS == arch::csr::status::FS;
     core.generated.fp_ready =
@@ -139,7 +145,6 @@ fn prepare(core: &mut Core) {
     core.generated.mode = Generated::mode_code(state.mode);
     core.generated.interrupt_waits = privileged::has_wakeup(state, &core.config);
     core.generated.cbo_zero_ready = privileged::permit::cbo_zero(state).is_ok();
-    core.generated.left = core.generated.deadline.wrapping_sub(core.work()) as i64;
 }
 
 /// The hart and the translator of a context.
@@ -168,9 +173,7 @@ unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
             let next = run.next();
             let core = &mut hart.core;
             if !site.leaves && !core.look && !core.fence_i && core.exit.is_none() {
-                let left = core.generated.left;
-                prepare(core);
-                core.generated.left = left;
+                note_mode(core);
                 return GO_ON;
             }
             core.pc = next;
