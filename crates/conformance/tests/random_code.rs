@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arch::{Isa, Mode, Phys};
 use bus::{Bus, Device};
+use conformance::rng::Rng;
 use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
@@ -29,20 +30,8 @@ impl Device for Echo {
     }
 }
 
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-}
-
 /// A legal encoding more often than not, else anything.
-fn word(random: &mut Random) -> u32 {
+fn word(random: &mut Rng) -> u32 {
     let bits = random.bits();
     if bits >> 62 == 0 {
         return bits as u32;
@@ -52,7 +41,7 @@ fn word(random: &mut Random) -> u32 {
     bits as u32 & !pattern.mask | pattern.value
 }
 
-fn parts(random: &mut Random) -> HartParts {
+fn parts(random: &mut Rng) -> HartParts {
     let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
     for offset in (0..RAM_BYTES).step_by(4) {
         ram.store_u32(offset, word(random)).unwrap();
@@ -70,7 +59,7 @@ fn parts(random: &mut Random) -> HartParts {
 }
 
 /// Registers that point into RAM or at the device, so that accesses go somewhere.
-fn fill_registers(hart: &mut Hart, random: &mut Random) {
+fn fill_registers(hart: &mut Hart, random: &mut Rng) {
     for register in 1..32 {
         let bits = random.bits();
         let value = match bits >> 62 {
@@ -82,7 +71,7 @@ fn fill_registers(hart: &mut Hart, random: &mut Random) {
     }
 }
 
-fn start(hart: &mut Hart, random: &mut Random, seed: u64) {
+fn start(hart: &mut Hart, random: &mut Rng, seed: u64) {
     let pc = RAM_BASE + ((random.bits() % RAM_BYTES) & !1);
     if seed.is_multiple_of(3) {
         hart.reset_machine(pc);
@@ -110,7 +99,7 @@ fn start(hart: &mut Hart, random: &mut Random, seed: u64) {
 fn run<H: Vcpu>(make: impl Fn(HartParts) -> H, inner: impl Fn(&mut H) -> &mut Hart) {
     let mut retired = 0;
     for seed in 1..=PROGRAMS {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = Rng::new(seed);
         let mut hart = make(parts(&mut random));
         start(inner(&mut hart), &mut random, seed);
         fill_registers(inner(&mut hart), &mut random);

@@ -8,7 +8,6 @@
 pub mod encode;
 pub mod layout;
 pub mod program;
-pub mod rng;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

@@ -2,8 +2,8 @@
 
 use arch::pte;
 
-use super::rng::Rng;
 use super::{DEVICE, Pair, RAM_BASE};
+use conformance::rng::Rng;
 
 /// The trap handler.
 pub const HANDLER: u64 = RAM_BASE;

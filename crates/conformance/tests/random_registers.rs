@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use arch::Phys;
 use board::{Cpu, Engine, Firmware, HartSet, Harts, Machine, MachineConfig, Modes, Parts, TimeSource};
 use bus::Bus;
+use conformance::rng::Rng;
 
 /// Base and bytes of a region with registers, as in `board`'s memory map.
 const REGIONS: [(u64, u64); 7] = [
@@ -33,18 +34,6 @@ impl Engine for Harness {
     }
 }
 
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-}
-
 #[test]
 fn devices_take_random_accesses() {
     let bus = Arc::new(Mutex::new(None));
@@ -57,7 +46,7 @@ fn devices_take_random_accesses() {
     };
     let machine = Machine::new(config, &mut Harness(bus.clone())).unwrap();
     let bus = bus.lock().unwrap().take().unwrap();
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Rng::new(1);
     let mut done = 0u64;
     for _ in 0..ACCESSES {
         let (base, len) = REGIONS[random.bits() as usize % REGIONS.len()];

@@ -8,8 +8,8 @@ use arch::csr::{self, envcfg, pmpcfg, status};
 use arch::{Isa, Mode, Privilege};
 use common::layout::{self, CODE, CODE_PAGES, DATA, DATA_PAGES, ENTRIES, ENTRY_BYTES, HANDLER, POOL, Stage, bits};
 use common::program::{BASES, LINKS, Source};
-use common::rng::Rng;
 use common::{DEVICE, Pair, RAM_BASE, encode as e};
+use conformance::rng::Rng;
 use privileged::Config;
 use vcpu::Exit;
 
