@@ -12,11 +12,13 @@ use crate::config::{Firmware, MachineConfig, TimeSource};
 use crate::console::{Keyboard, Terminal};
 use crate::engine::{Cpu, Engine, GuestHart, HartSet, Modes, Parts};
 use crate::error::Error;
+use crate::guests;
 use crate::htif::Htif;
 use crate::map;
+use crate::parallel::Parallel;
 use crate::software::{Hardware, Loaded, Software};
 use crate::stop::MachineStopper;
-use crate::threads;
+use crate::threads::Run;
 use crate::turns::Turns;
 use crate::wiring::{Connected, Wiring};
 
@@ -117,7 +119,7 @@ impl Machine {
             HartSet::Full(harts) => {
                 let console = Box::new(Terminal::new(wiring.uart()));
                 let has_h = isa.has(arch::Extension::H);
-                let make = || firmware::Firmware::new(harts.len(), has_h, ram.clone(), wiring.power.clone(), console);
+                let make = || firmware::Firmware::new(pins.clone(), has_h, ram.clone(), wiring.power.clone(), console);
                 let firmware = (*software.firmware() == Firmware::Builtin).then(make);
                 Executors::Full { harts, firmware }
             }
@@ -191,27 +193,62 @@ impl Machine {
 
     /// Runs until the run or the power cycle ends.
     fn run_once(&mut self) -> Result<Ending, Error> {
-        let (harts, firmware) = match &mut self.executors {
-            Executors::Guest(harts) => return threads::run(harts, &self.wiring, &self.stopper),
-            Executors::Full { harts, firmware } => (harts, firmware.as_mut()),
+        match (&mut self.executors, self.limits.time) {
+            (Executors::Guest(harts), _) => {
+                let life = |run: &Run, number, hart: &mut Box<dyn GuestHart>| guests::live(run, number, hart.as_mut());
+                Run::of(&self.wiring, &self.stopper, harts, life)
+            }
+            (Executors::Full { .. }, TimeSource::Wall) => self.run_in_parallel(),
+            (Executors::Full { .. }, TimeSource::Instructions { per_tick }) => Ok(self.run_in_turns(per_tick)),
+        }
+    }
+
+    fn run_in_parallel(&mut self) -> Result<Ending, Error> {
+        let htif = self.htif();
+        let Executors::Full { harts, firmware } = &mut self.executors else { return Ok(Ending::Stopped) };
+        let mail = firmware.as_ref().map(firmware::Firmware::mail).unwrap_or_default();
+        let parallel = Parallel {
+            firmware: firmware.as_mut().map(Mutex::new),
+            mail: &mail,
+            htif: htif.map(|htif| Mutex::new((htif, Terminal::new(self.wiring.uart())))),
+            ram: &self.ram,
+            clock: &self.clock,
+            retired: &self.retired,
+            allowed: self.limits.instructions,
+            left: AtomicU64::new(u64::MAX),
         };
+        let life = |run: &Run, number, hart: &mut Box<dyn FullHart>| parallel.live(run, number, hart.as_mut());
+        let ending = Run::of(&self.wiring, &self.stopper, harts, life)?;
+        self.limits.instructions = parallel.left.into_inner();
+        Ok(ending)
+    }
+
+    fn run_in_turns(&mut self, per_tick: u64) -> Ending {
+        let htif = self.htif();
+        let Executors::Full { harts, firmware } = &mut self.executors else { return Ending::Stopped };
         let this_thread = std::thread::current();
         harts.iter().for_each(|hart| hart.pins().runs_on(this_thread.clone()));
+        let mail = firmware.as_ref().map(firmware::Firmware::mail).unwrap_or_default();
         let mut turns = Turns {
             harts,
-            firmware,
-            htif: Htif::of(&self.ram, |name| self.loaded.symbol(name)),
+            firmware: firmware.as_mut(),
+            mail: &mail,
+            htif,
             terminal: &mut Terminal::new(self.wiring.uart()),
             ram: &self.ram,
             clock: &self.clock,
-            time: self.limits.time,
+            per_tick,
             wiring: &self.wiring,
             stopper: &self.stopper,
             retired: &self.retired,
             uncounted: 0,
             allowed: &mut self.limits.instructions,
         };
-        Ok(turns.run())
+        turns.run()
+    }
+
+    fn htif(&self) -> Option<Htif> {
+        Htif::of(&self.ram, |name| self.loaded.symbol(name))
     }
 
     /// A KVM guest's harts cannot be put back to reset from here.
@@ -234,7 +271,9 @@ impl Machine {
         let boot = self.loaded.boot();
         self.wiring.rom.program(&boot);
         match &mut self.executors {
-            Executors::Full { harts, firmware: Some(firmware) } => firmware.boot(harts, boot.start, boot.tree),
+            Executors::Full { harts, firmware: Some(firmware) } => {
+                harts.iter_mut().take(1).for_each(|hart| firmware.boot(hart.as_mut(), boot.start, boot.tree));
+            }
             Executors::Full { harts, firmware: None } => {
                 harts.iter_mut().for_each(|hart| hart.reset_machine(map::ROM.base.0));
             }

@@ -1,42 +1,37 @@
-//! Harts that take turns on one thread.
+//! Harts that take turns on one thread, while time goes by the instructions they retire.
 //!
-//! Each hart that runs gets a slice of instructions; between slices its firmware's calls are answered and the ends of
-//! the run are looked for. When all wait, the thread sleeps until the earliest of their timers, or until a kick.
+//! Each hart that runs gets a slice of instructions; between slices its firmware's calls are answered, the ends of the
+//! run are looked for, and time moves on. When all wait, time jumps to the earliest of their timers. Nothing depends on
+//! the host's clock or on chance: the same machine with the same input does the same again.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use firmware::Firmware;
+use firmware::{Firmware, Mail};
 use memory::Ram;
-use vcpu::{Clock, Exit, FullHart, Reg, TIMEBASE_HZ};
+use vcpu::{Clock, Exit, FullHart, Reg};
 
-use crate::config::TimeSource;
 use crate::console::Terminal;
 use crate::htif::Htif;
 use crate::machine::Ending;
 use crate::stop::MachineStopper;
 use crate::wiring::Wiring;
 
-/// Instructions in a slice of the only hart that runs: some ten milliseconds.
-const ALONE: u64 = 1 << 20;
-/// Instructions in a slice of one hart among several: how long the others wait for it.
-const AMONG_OTHERS: u64 = 50_000;
-/// Instructions in a slice of a program that may have written to `tohost`.
-const WITH_HTIF: u64 = 20_000;
-/// Instructions in a slice where time moves between slices only.
-const VIRTUAL: u64 = 10_000;
+/// Instructions in a slice.
+const SLICE: u64 = 10_000;
 
 /// What the harts share while they run.
 pub struct Turns<'a> {
     pub harts: &'a mut [Box<dyn FullHart>],
     pub firmware: Option<&'a mut Firmware>,
+    pub mail: &'a Mail,
     pub htif: Option<Htif>,
     pub terminal: &'a mut Terminal,
     pub ram: &'a Ram,
     pub clock: &'a Clock,
-    pub time: TimeSource,
+    /// Instructions for a tick of the clock.
+    pub per_tick: u64,
     pub wiring: &'a Wiring,
     pub stopper: &'a MachineStopper,
     pub retired: &'a Arc<AtomicU64>,
@@ -76,7 +71,7 @@ impl Turns<'_> {
 
     /// Gives every hart its turn.
     fn round(&mut self) -> ControlFlow<Ending, Round> {
-        let slice = self.slice();
+        let slice = SLICE.min(*self.allowed);
         let mut round = Round { longest: 0, all_idle: true, until: None };
         self.check()?;
         for hart in 0..self.harts.len() {
@@ -102,14 +97,6 @@ impl Turns<'_> {
         self.firmware.as_ref().is_none_or(|firmware| firmware.runs(hart))
     }
 
-    fn slice(&self) -> u64 {
-        let running = (0..self.harts.len()).filter(|&hart| self.runs(hart)).count();
-        let shared = if running > 1 { AMONG_OTHERS } else { ALONE };
-        let watched = if self.htif.is_some() { WITH_HTIF } else { ALONE };
-        let timed = if matches!(self.time, TimeSource::Instructions { .. }) { VIRTUAL } else { ALONE };
-        shared.min(watched).min(timed).min(*self.allowed)
-    }
-
     fn instret(&self, hart: usize) -> u64 {
         self.harts[hart].instret().unwrap_or(0)
     }
@@ -119,6 +106,7 @@ impl Turns<'_> {
         let mut left = budget;
         while left > 0 {
             let before = self.instret(hart);
+            self.mail.serve(hart, self.harts[hart].as_mut());
             match self.harts[hart].run(left) {
                 Exit::Quantum => break,
                 Exit::Idle { until } => return ControlFlow::Continue(Turn::Idle(until)),
@@ -137,7 +125,8 @@ impl Turns<'_> {
 
     fn answer(&mut self, hart: usize) -> ControlFlow<Ending> {
         match &mut self.firmware {
-            Some(firmware) => firmware.answer(hart, self.harts),
+            // the others serve what is asked of them before they execute: nobody needs to wait for it
+            Some(firmware) => _ = firmware.answer(hart, self.harts[hart].as_mut()),
             None => return ControlFlow::Break(self.halted(hart)),
         }
         self.check()
@@ -165,13 +154,11 @@ impl Turns<'_> {
         if *self.allowed != u64::MAX {
             *self.allowed = self.allowed.saturating_sub(round.longest);
         }
-        if let TimeSource::Instructions { per_tick } = self.time {
-            let per_tick = per_tick.max(1);
-            self.uncounted = self.uncounted.saturating_add(round.longest);
-            self.clock.advance(self.uncounted / per_tick);
-            self.uncounted %= per_tick;
-            self.wiring.poll_rtc();
-        }
+        let per_tick = self.per_tick.max(1);
+        self.uncounted = self.uncounted.saturating_add(round.longest);
+        self.clock.advance(self.uncounted / per_tick);
+        self.uncounted %= per_tick;
+        self.wiring.poll_rtc();
         if round.all_idle && !self.kicked() {
             self.sleep(round.until);
         }
@@ -183,17 +170,11 @@ impl Turns<'_> {
         (0..self.harts.len()).any(|hart| self.runs(hart) && self.harts[hart].pins().wanted())
     }
 
+    /// Without a timer there is only what comes from outside to wait for.
     fn sleep(&self, until: Option<u64>) {
-        let ticks = until.map(|until| until.saturating_sub(self.clock.now()));
-        match ticks {
-            Some(ticks) if !self.clock.is_wall() => self.clock.advance(ticks),
-            Some(ticks) => std::thread::park_timeout(duration(ticks)),
+        match until {
+            Some(until) => self.clock.advance(until.saturating_sub(self.clock.now())),
             None => std::thread::park(),
         }
     }
-}
-
-fn duration(ticks: u64) -> Duration {
-    let nanos = 1_000_000_000 / TIMEBASE_HZ;
-    Duration::from_nanos(ticks.saturating_mul(nanos))
 }

@@ -1,13 +1,14 @@
 //! Hart state management: who runs.
 //!
-//! SBI 2.0, "Hart State Management Extension (EID #0x48534D "HSM")". Harts are never in a pending state: the emulator
-//! starts and stops them between two instructions. A suspended hart wakes at once, which the specification allows:
+//! SBI 2.0, "Hart State Management Extension (EID #0x48534D "HSM")". Harts are never in a pending state: one that
+//! was started counts as such from then on, though its first instruction may take a while. A suspended hart wakes at once, which the specification allows:
 //! waiting is what WFI is for.
 
 use memory::Ram;
 use vcpu::{FullHart, Reg};
 
 use crate::call::{Answer, Call, Outcome, SbiError};
+use crate::mail::{Mail, Request};
 use crate::{A0, A1};
 
 /// States of the specification's table, by their numbers.
@@ -23,10 +24,10 @@ pub enum State {
 const RETENTIVE: u64 = 0;
 const NON_RETENTIVE: u64 = 0x8000_0000;
 
-pub fn answer(call: &Call, states: &mut [State], harts: &mut [Box<dyn FullHart>], ram: &Ram) -> Outcome {
+pub fn answer(call: &Call, states: &mut [State], mail: &Mail, ram: &Ram) -> Outcome {
     let [a0, a1, a2, ..] = call.args;
     match call.function {
-        0 => start(a0, a1, a2, states, harts, ram).into(),
+        0 => start(a0, a1, a2, states, mail, ram).into(),
         1 => Outcome::Stop,
         2 => status(a0, states).into(),
         3 => suspend(a0 & u64::from(u32::MAX), a1, a2, ram),
@@ -34,24 +35,15 @@ pub fn answer(call: &Call, states: &mut [State], harts: &mut [Box<dyn FullHart>]
     }
 }
 
-fn start(
-    hart: u64,
-    address: u64,
-    opaque: u64,
-    states: &mut [State],
-    harts: &mut [Box<dyn FullHart>],
-    ram: &Ram,
-) -> Answer {
+fn start(hart: u64, address: u64, opaque: u64, states: &mut [State], mail: &Mail, ram: &Ram) -> Answer {
     let id = usize::try_from(hart).unwrap_or(usize::MAX);
-    let (Some(state), Some(target)) = (states.get_mut(id), harts.get_mut(id)) else {
-        return Err(SbiError::InvalidParam);
-    };
+    let state = states.get_mut(id).ok_or(SbiError::InvalidParam)?;
     if *state == State::Started {
         return Err(SbiError::AlreadyAvailable);
     }
     check_address(address, ram)?;
     *state = State::Started;
-    enter(target.as_mut(), hart, address, opaque);
+    mail.post(id, Request::Start { address, opaque });
     Ok(0)
 }
 
@@ -60,7 +52,6 @@ pub fn enter(target: &mut dyn FullHart, id: u64, address: u64, opaque: u64) {
     target.enter_supervisor(address);
     target.set_reg(A0, id);
     target.set_reg(A1, opaque);
-    target.pins().kick();
 }
 
 fn status(hart: u64, states: &[State]) -> Answer {

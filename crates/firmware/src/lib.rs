@@ -9,6 +9,7 @@ mod base;
 mod call;
 mod console;
 mod hsm;
+mod mail;
 mod mask;
 mod pmu;
 mod rfence;
@@ -17,12 +18,13 @@ mod system;
 pub use call::{Answer, Call, Outcome, SbiError};
 pub use console::Console;
 pub use hsm::State;
+pub use mail::{Mail, Request, Ticket};
 
 use std::sync::Arc;
 
 use devices::PowerSwitch;
 use memory::Ram;
-use vcpu::{FullHart, Reg};
+use vcpu::{FullHart, HartPins, Reg};
 
 /// Extension ids.
 pub mod eid {
@@ -57,21 +59,35 @@ pub struct Firmware {
     has_h: bool,
     states: Vec<State>,
     counters: Vec<pmu::Started>,
+    mail: Arc<Mail>,
 }
 
 impl Firmware {
-    /// A firmware for `harts` harts, all stopped, with or without the H extension.
-    pub fn new(harts: usize, has_h: bool, ram: Ram, power: Arc<PowerSwitch>, console: Box<dyn Console>) -> Self {
-        Firmware { ram, power, console, has_h, states: vec![State::Stopped; harts], counters: vec![0; harts] }
+    /// A firmware for the harts with these pins, all stopped, with or without the H extension.
+    pub fn new(
+        pins: Vec<Arc<HartPins>>,
+        has_h: bool,
+        ram: Ram,
+        power: Arc<PowerSwitch>,
+        console: Box<dyn Console>,
+    ) -> Self {
+        let (states, counters) = (vec![State::Stopped; pins.len()], vec![0; pins.len()]);
+        Firmware { ram, power, console, has_h, states, counters, mail: Arc::new(Mail::new(pins)) }
+    }
+
+    /// What harts ask of each other. Whoever runs a hart serves its requests.
+    pub fn mail(&self) -> Arc<Mail> {
+        self.mail.clone()
     }
 
     /// Starts the machine: hart 0 enters the kernel at `entry` with the device tree at `device_tree`, the others wait.
-    pub fn boot(&mut self, harts: &mut [Box<dyn FullHart>], entry: u64, device_tree: u64) {
+    pub fn boot(&mut self, first: &mut dyn FullHart, entry: u64, device_tree: u64) {
         self.states.fill(State::Stopped);
         self.counters.fill(0);
-        if let (Some(state), Some(hart)) = (self.states.first_mut(), harts.first_mut()) {
+        self.mail.clear();
+        if let Some(state) = self.states.first_mut() {
             *state = State::Started;
-            hsm::enter(hart.as_mut(), 0, entry, device_tree);
+            hsm::enter(first, 0, entry, device_tree);
         }
     }
 
@@ -80,46 +96,49 @@ impl Firmware {
         self.states.get(hart) == Some(&State::Started)
     }
 
-    /// Answers the call that `caller` came back with ([`vcpu::Exit::Sbi`]).
-    pub fn answer(&mut self, caller: usize, harts: &mut [Box<dyn FullHart>]) {
-        let Some(call) = harts.get(caller).map(|hart| read_call(hart.as_ref())) else { return };
-        let outcome = self.outcome(caller, &call, harts);
-        let Some(hart) = harts.get_mut(caller) else { return };
-        match outcome {
+    /// Answers the call that `hart`, number `caller`, came back with ([`vcpu::Exit::Sbi`]). Before it goes on, the answer
+    /// is to be waited for.
+    pub fn answer(&mut self, caller: usize, hart: &mut dyn FullHart) -> Vec<Ticket> {
+        let mut awaited = Vec::new();
+        if caller >= self.states.len() {
+            return awaited;
+        }
+        let call = read_call(hart);
+        match self.outcome(caller, &call, hart, &mut awaited) {
             Outcome::Return(answer) => {
                 let (error, value) = answer.map_or_else(|error| (error as i64 as u64, 0), |value| (0, value));
                 hart.set_reg(A1, value);
-                go_on(hart.as_mut(), error);
+                go_on(hart, error);
             }
-            Outcome::ReturnLegacy(value) => go_on(hart.as_mut(), value),
+            Outcome::ReturnLegacy(value) => go_on(hart, value),
             Outcome::Stop => self.states[caller] = State::Stopped,
-            Outcome::Resume { address, opaque } => hsm::enter(hart.as_mut(), caller as u64, address, opaque),
+            Outcome::Resume { address, opaque } => hsm::enter(hart, caller as u64, address, opaque),
         }
+        awaited
     }
 
     /// What becomes of `call`; everything but the caller's registers is done.
-    fn outcome(&mut self, caller: usize, call: &Call, harts: &mut [Box<dyn FullHart>]) -> Outcome {
+    fn outcome(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, awaited: &mut Vec<Ticket>) -> Outcome {
         match call.extension {
             eid::BASE => base::answer(call).into(),
-            eid::TIME => time(call, harts[caller].as_mut()).into(),
-            eid::IPI => self.ipi(call, harts).into(),
-            eid::RFENCE => rfence::answer(call, caller, &self.states, harts, self.has_h).into(),
-            eid::HSM => hsm::answer(call, &mut self.states, harts, &self.ram),
+            eid::TIME => time(call, hart).into(),
+            eid::IPI => self.ipi(call).into(),
+            eid::RFENCE => rfence::answer(call, (caller, hart), &self.states, &self.mail, self.has_h, awaited).into(),
+            eid::HSM => hsm::answer(call, &mut self.states, &self.mail, &self.ram),
             eid::SRST => self.reset(call).into(),
-            eid::PMU => pmu::answer(call, &mut self.counters[caller], harts[caller].as_mut()).into(),
+            eid::PMU => pmu::answer(call, &mut self.counters[caller], hart).into(),
             eid::DBCN => console::answer(call, &self.ram, self.console.as_mut()).into(),
             eid::SUSP => system::suspend(call, caller, &self.states, &self.ram),
-            _ => self.legacy(call, harts[caller].as_mut()),
+            _ => self.legacy(call, hart),
         }
     }
 
-    fn ipi(&self, call: &Call, harts: &mut [Box<dyn FullHart>]) -> Answer {
+    fn ipi(&self, call: &Call) -> Answer {
         if call.function != 0 {
             return Err(SbiError::NotSupported);
         }
-        for id in mask::harts(call.args[0], call.args[1], harts.len())?.filter(|&id| self.runs(id)) {
-            harts[id].pins().pulse_ssip();
-        }
+        let harts = mask::harts(call.args[0], call.args[1], self.mail.harts())?;
+        harts.filter(|&id| self.runs(id)).filter_map(|id| self.mail.pins(id)).for_each(HartPins::pulse_ssip);
         Ok(0)
     }
 

@@ -1,21 +1,31 @@
 //! Remote fences.
 //!
-//! SBI 2.0, "RFENCE Extension (EID #0x52464E43 "RFNC")". The caller owns all harts meanwhile, so each fence is done,
-//! not requested, when the call returns.
+//! SBI 2.0, "RFENCE Extension (EID #0x52464E43 "RFNC")". The caller goes on when all harts it named have done the fence,
+//! as the Linux kernel wants it.
 
 use vcpu::{Fence, FenceRange, FullHart};
 
 use crate::call::{Answer, Call, SbiError};
 use crate::hsm::State;
+use crate::mail::{Mail, Request, Ticket};
 use crate::mask;
 
-pub fn answer(call: &Call, caller: usize, states: &[State], harts: &mut [Box<dyn FullHart>], has_h: bool) -> Answer {
-    let vmid = harts.get(caller).map_or(0, |hart| hart.vmid());
-    let fence = fence(call, vmid, has_h)?;
-    for id in mask::harts(call.args[0], call.args[1], harts.len())? {
-        // A hart that is stopped has no translation: it starts with none.
-        if states.get(id) == Some(&State::Started) {
-            harts[id].fence(fence);
+/// Asks the others for the fence, and does the caller's. `awaited` gets what is to be waited for.
+pub fn answer(
+    call: &Call,
+    (caller, hart): (usize, &mut dyn FullHart),
+    states: &[State],
+    mail: &Mail,
+    has_h: bool,
+    awaited: &mut Vec<Ticket>,
+) -> Answer {
+    let fence = fence(call, hart.vmid(), has_h)?;
+    for id in mask::harts(call.args[0], call.args[1], mail.harts())? {
+        if id == caller {
+            hart.fence(fence);
+        } else if states.get(id) == Some(&State::Started) {
+            // One that is stopped has no translation: it starts with none.
+            awaited.extend(mail.post(id, Request::Fence(fence)));
         }
     }
     Ok(0)

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use arch::Phys;
 use devices::PowerSwitch;
-use firmware::{Console, Firmware, SbiError, eid};
+use firmware::{Console, Firmware, SbiError, Ticket, eid};
 use memory::Ram;
 use vcpu::{Exit, Fence, FenceRange, FullHart, HartPins, Reg, SystemEvent, Vcpu};
 
@@ -85,6 +85,8 @@ impl Console for FakeConsole {
 
 struct Bench {
     firmware: Firmware,
+    /// What the last call has to wait for.
+    awaited: Vec<Ticket>,
     harts: Vec<Box<dyn FullHart>>,
     logs: Vec<Arc<Mutex<Log>>>,
     console: FakeConsole,
@@ -97,14 +99,15 @@ impl Bench {
         let ram = Ram::new(Phys(RAM_BASE), 1 << 20).unwrap();
         let power = PowerSwitch::new(Vec::new());
         let console = FakeConsole::default();
-        let mut firmware = Firmware::new(count, true, ram.clone(), power.clone(), Box::new(console.clone()));
+        let pins: Vec<_> = (0..count).map(|_| HartPins::new()).collect();
+        let mut firmware = Firmware::new(pins.clone(), true, ram.clone(), power.clone(), Box::new(console.clone()));
         let logs: Vec<_> = (0..count).map(|_| Arc::<Mutex<Log>>::default()).collect();
-        let hart = |log: &Arc<Mutex<Log>>| -> Box<dyn FullHart> {
-            Box::new(FakeHart { x: [0; 32], pc: 0, pins: HartPins::new(), log: log.clone() })
+        let hart = |(log, pins): (&Arc<Mutex<Log>>, Arc<HartPins>)| -> Box<dyn FullHart> {
+            Box::new(FakeHart { x: [0; 32], pc: 0, pins, log: log.clone() })
         };
-        let mut harts: Vec<_> = logs.iter().map(hart).collect();
-        firmware.boot(&mut harts, RAM_BASE, RAM_BASE + 0x1000);
-        Bench { firmware, harts, logs, console, power, ram }
+        let mut harts: Vec<_> = logs.iter().zip(pins).map(hart).collect();
+        firmware.boot(harts[0].as_mut(), RAM_BASE, RAM_BASE + 0x1000);
+        Bench { firmware, awaited: Vec::new(), harts, logs, console, power, ram }
     }
 
     /// `a0` and `a1` after a call by hart 0.
@@ -113,8 +116,13 @@ impl Bench {
         hart.set_reg(Reg::X(17), u64::from(extension));
         hart.set_reg(Reg::X(16), function);
         (0..6).for_each(|n| hart.set_reg(Reg::X(10 + n), args.get(usize::from(n)).copied().unwrap_or(0)));
-        self.firmware.answer(0, &mut self.harts);
+        self.awaited = self.firmware.answer(0, self.harts[0].as_mut());
         (self.harts[0].reg(Reg::X(10)) as i64, self.harts[0].reg(Reg::X(11)))
+    }
+
+    /// Lets a hart do what others asked of it, as before it executes.
+    fn serve(&mut self, hart: usize) {
+        self.firmware.mail().serve(hart, self.harts[hart].as_mut());
     }
 }
 
@@ -153,6 +161,7 @@ fn harts_start_once_and_only_in_ram() {
     assert_eq!(bench.call(eid::HSM, 0, &[1, 0x1000, 0]).0, INVALID_ADDRESS);
     assert_eq!(bench.call(eid::HSM, 0, &[2, RAM_BASE, 0]).0, INVALID_PARAM);
     assert_eq!(bench.call(eid::HSM, 0, &[1, RAM_BASE + 0x200, 77]).0, 0);
+    bench.serve(1);
     assert_eq!((bench.harts[1].reg(Reg::X(10)), bench.harts[1].reg(Reg::X(11))), (1, 77));
     assert_eq!(bench.call(eid::HSM, 0, &[1, RAM_BASE, 0]).0, SbiError::AlreadyAvailable as i64);
     assert_eq!(bench.call(eid::HSM, 2, &[1]), (0, 0));
@@ -189,6 +198,34 @@ fn fences_carry_their_range_and_the_caller_s_vmid() {
         Fence::GuestVirtual { range: FenceRange::All, asid: None, vmid: 5 },
     ];
     assert_eq!(bench.logs[0].lock().unwrap().fences, expected);
+}
+
+#[test]
+fn a_fence_of_another_hart_is_waited_for_until_it_is_done() {
+    let mut bench = Bench::new(3);
+    bench.call(eid::HSM, 0, &[1, RAM_BASE, 0]);
+    bench.serve(1);
+    assert_eq!(bench.call(eid::RFENCE, 0, &[0b111, 0]).0, 0);
+    let mail = bench.firmware.mail();
+    // the caller has done its own, and one that is stopped has none to do
+    assert_eq!(bench.awaited.len(), 1);
+    assert!(!mail.is_done(bench.awaited[0]));
+    bench.serve(1);
+    assert!(mail.is_done(bench.awaited[0]));
+    let fences = |hart: usize| bench.logs[hart].lock().unwrap().fences.len();
+    assert_eq!([fences(0), fences(1), fences(2)], [1, 1, 0]);
+}
+
+#[test]
+fn a_hart_that_sleeps_does_the_fence_when_it_goes_on() {
+    let mut bench = Bench::new(2);
+    bench.call(eid::HSM, 0, &[1, RAM_BASE, 0]);
+    bench.serve(1);
+    assert!(bench.firmware.mail().leave(1));
+    bench.call(eid::RFENCE, 1, &[0b10, 0]);
+    assert!(bench.awaited.is_empty() && bench.logs[1].lock().unwrap().fences.is_empty());
+    bench.serve(1);
+    assert_eq!(bench.logs[1].lock().unwrap().fences.len(), 1);
 }
 
 #[test]

@@ -2,12 +2,15 @@
 //!
 //! Atomics are for RAM only (PMAs: AMOArithmetic and RsrvEventual there, AMONone on devices).
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use arch::{Exception, Phys, Trap};
+use memory::Ram;
 use privileged::Access;
 use semantics::{AmoOp, Width};
 
 use crate::access::{By, Place, read_ram, write_ram};
-use crate::core::{Core, NOT_RESERVED, Stop};
+use crate::core::{Core, NOT_RESERVED, RESERVED_WIDE, Stop};
 
 /// Bytes of a cache block (Zic64b).
 pub const CACHE_BLOCK: u64 = 64;
@@ -40,7 +43,6 @@ impl Core {
 
     /// Applies `op` at `va` and answers the old value, zero-extended.
     pub fn amo_at(&mut self, width: Width, op: AmoOp, va: u64, operand: u64) -> Result<u64, Stop> {
-        use std::sync::atomic::Ordering::SeqCst;
         let offset = self.amo_offset(va, width.bytes())?;
         let old = match width {
             Width::B4 => self.ram.cell_u32(offset).map(|cell| {
@@ -58,19 +60,13 @@ impl Core {
     /// Compares and swaps; answers what memory held.
     pub fn cas_at(&mut self, width: Width, va: u64, expected: [u64; 2], desired: [u64; 2]) -> Result<[u64; 2], Stop> {
         let offset = self.amo_offset(va, width.bytes())?;
-        let part = width.bytes().min(8);
-        let mask = if part == 4 { u64::from(u32::MAX) } else { u64::MAX };
-        let wide = width == Width::B16;
-        let low = read_ram(&self.ram, offset, part).unwrap_or_default();
-        let high = if wide { read_ram(&self.ram, offset + 8, 8).unwrap_or_default() } else { 0 };
-        if low == expected[0] & mask && (!wide || high == expected[1]) {
-            // Harts take turns on one thread, so nobody comes between.
-            write_ram(&self.ram, offset, part, desired[0]);
-            if wide {
-                write_ram(&self.ram, offset + 8, 8, desired[1]);
-            }
-        }
-        Ok([low, high])
+        let ram = &self.ram;
+        let old = match width {
+            Width::B4 => exchange32(ram, offset, expected[0] as u32, desired[0] as u32).map(|old| [old.into(), 0]),
+            Width::B16 => exchange128(ram, offset, expected, desired),
+            _ => exchange64(ram, offset, expected[0], desired[0]).map(|old| [old, 0]),
+        };
+        old.ok_or_else(|| self.refused(By::Ordinary, Access::Store, va))
     }
 
     /// LR: reads and reserves.
@@ -79,19 +75,35 @@ impl Core {
             Some(offset) => offset,
             None => self.atomic_offset(Access::Load, va, width.bytes())?,
         };
-        self.reservation = self.ram_on_host().wrapping_add(offset);
-        Ok(read_ram(&self.ram, offset, width.bytes()).unwrap_or_default())
+        let value = read_ram(&self.ram, offset, width.bytes()).unwrap_or_default();
+        std::sync::atomic::fence(SeqCst);
+        self.reservation = self.ram_on_host().wrapping_add(offset) | reserved_width(width);
+        self.reserved = value;
+        Ok(value)
     }
 
     /// SC: writes if the reservation holds, and ends it. A fault is raised in either case.
+    ///
+    /// It holds while memory holds what LR read. That another hart wrote something else and the same again in between
+    /// is not seen; a program whose LR and SC are in one sequence, as "Eventual Success of Store-Conditional Instructions"
+    /// wants them, cannot tell.
     pub fn conditional_at(&mut self, width: Width, va: u64, value: u64) -> Result<bool, Stop> {
         let offset = self.amo_offset(va, width.bytes())?;
-        let reserved = std::mem::replace(&mut self.reservation, NOT_RESERVED);
-        let holds = reserved == self.ram_on_host().wrapping_add(offset);
-        if holds {
-            write_ram(&self.ram, offset, width.bytes(), value);
+        let reservation = std::mem::replace(&mut self.reservation, NOT_RESERVED);
+        let wide = reservation & RESERVED_WIDE != 0;
+        if reservation & !RESERVED_WIDE != self.ram_on_host().wrapping_add(offset) {
+            return Ok(false);
         }
-        Ok(holds)
+        let (ram, reserved) = (&self.ram, self.reserved);
+        let written = match width {
+            Width::B4 => exchange32(ram, offset, reserved as u32, value as u32).map(|old| old == reserved as u32),
+            _ if wide => exchange64(ram, offset, reserved, value).map(|old| old == reserved),
+            // of what it writes, LR has read the lower half
+            _ => read_ram(ram, offset, 8)
+                .filter(|&now| now as u32 == reserved as u32)
+                .and_then(|now| exchange64(ram, offset, now, value).map(|old| old == now)),
+        };
+        Ok(written.unwrap_or(false))
     }
 
     /// CBO.ZERO: zeroes the cache block of `va`.
@@ -125,6 +137,31 @@ impl Core {
         let there = self.ram.offset(at, 1).is_some() || self.bus.name_at(at).is_some();
         if there { Ok(()) } else { Err(privileged::access_fault(request)) }
     }
+}
+
+/// What [`Core::reservation`] has beside the address after an LR of this width.
+pub const fn reserved_width(width: Width) -> u64 {
+    if width.bytes() == 8 { RESERVED_WIDE } else { 0 }
+}
+
+/// Compares and exchanges; answers what was there, or `None` outside RAM.
+fn exchange32(ram: &Ram, offset: u64, expected: u32, desired: u32) -> Option<u32> {
+    let exchanged = ram.cell_u32(offset)?.compare_exchange(expected.to_le(), desired.to_le(), SeqCst, SeqCst);
+    Some(u32::from_le(exchanged.unwrap_or_else(|old| old)))
+}
+
+/// As [`exchange32`].
+fn exchange64(ram: &Ram, offset: u64, expected: u64, desired: u64) -> Option<u64> {
+    let exchanged = ram.cell_u64(offset)?.compare_exchange(expected.to_le(), desired.to_le(), SeqCst, SeqCst);
+    Some(u64::from_le(exchanged.unwrap_or_else(|old| old)))
+}
+
+/// As [`exchange32`]; the words are low and high.
+fn exchange128(ram: &Ram, offset: u64, expected: [u64; 2], desired: [u64; 2]) -> Option<[u64; 2]> {
+    let joined = |[low, high]: [u64; 2]| (u128::from(high) << 64 | u128::from(low)).to_le();
+    let exchanged = ram.cell_u128(offset)?.compare_exchange(joined(expected), joined(desired), SeqCst, SeqCst);
+    let old = u128::from_le(exchanged.unwrap_or_else(|old| old));
+    Some([old as u64, (old >> 64) as u64])
 }
 
 /// The exception of a store that fails as this load did.

@@ -2,7 +2,7 @@
 //!
 //! A block stays within one 4 KiB page and ends after a jump, a system instruction or [`MAX_SLOTS`] instructions. Its
 //! key is the physical address, so it survives every switch of address space. Pages with blocks are watched
-//! ([`memory::CodeWatch`]): after FENCE.I the blocks of those that were written to are compared with memory before they
+//! ([`memory::Watcher`]): after FENCE.I the blocks of those that were written to are compared with memory before they
 //! run again; until then, as the manual allows, stores do not reach them.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use arch::addr::PAGE_BYTES;
 use arch::insn::Insn;
 use arch::isa::Isa;
-use memory::{CodeWatch, Ram};
+use memory::{Ram, Watcher};
 
 use crate::core::Core;
 
@@ -88,15 +88,13 @@ pub struct Blocks {
     /// The numbers of a page's blocks.
     by_page: HashMap<u64, Vec<u32>, BuildHasherDefault<OffsetHasher>>,
     slots: usize,
-    /// How far the writes to watched pages were followed.
-    writes: usize,
 }
 
 impl Blocks {
     /// An empty cache.
     pub fn new() -> Self {
         let (by_offset, by_page) = (HashMap::default(), HashMap::default());
-        Blocks { blocks: Vec::new(), by_offset, by_page, slots: 0, writes: 0 }
+        Blocks { blocks: Vec::new(), by_offset, by_page, slots: 0 }
     }
 
     /// The block of this number, if it is known to match memory.
@@ -106,8 +104,8 @@ impl Blocks {
     }
 
     /// FENCE.I: blocks of pages that were written to must be compared with memory before they run again.
-    pub fn fence(&mut self, watch: &CodeWatch) {
-        let Some(pages) = watch.written_since(&mut self.writes) else {
+    pub fn fence(&mut self, watcher: &mut Watcher) {
+        let Some(pages) = watcher.written() else {
             self.blocks.iter_mut().for_each(|block| block.stale = true);
             return;
         };
@@ -123,16 +121,16 @@ impl Blocks {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Blocks { writes: self.writes, ..Blocks::new() };
+        *self = Blocks::new();
     }
 
     /// The number of the block at a RAM offset, decoded now if need be. `None`: the first instruction runs into the next
     /// page, or is not legal.
     pub fn at(&mut self, offset: u64, core: &mut Core) -> Option<u32> {
         // what is decoded now is new: what was written before it must not be seen later as it was
-        self.fence(core.ram.watch());
+        self.fence(&mut core.watcher);
         // before the bytes are read: a write that comes later is noted
-        core.ram.watch().watch(offset / PAGE_BYTES);
+        core.watcher.watch(offset / PAGE_BYTES);
         core.follow_watches();
         let known = self.by_offset.get(&offset).copied();
         if let Some(number) = known

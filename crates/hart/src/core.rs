@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use arch::addr::PAGE_BYTES;
 use arch::csr::{atp, ip, status};
 use arch::{Mode, Privilege, Trap};
 use bus::Bus;
-use memory::Ram;
+use memory::{Ram, Watcher};
 use privileged::{Config, State};
 use vcpu::{Clock, Exit, HartPins};
 
@@ -23,6 +24,9 @@ pub enum Stop {
 
 /// [`Core::reservation`] where there is none: RAM is never there on the host.
 pub const NOT_RESERVED: u64 = 0;
+
+/// The bit of [`Core::reservation`] that says that LR read eight bytes, not four. Addresses do not use it.
+pub const RESERVED_WIDE: u64 = 1;
 
 /// What generated code keeps beside the registers. An interpreter does not look at it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,8 +89,10 @@ pub struct Core {
     pub data: Contexts<DataTable>,
     /// Translated instruction addresses.
     pub code: Contexts<JumpTable>,
-    /// Host address that LR reserved, or [`NOT_RESERVED`].
+    /// Host address that LR reserved and [`RESERVED_WIDE`], or [`NOT_RESERVED`].
     pub reservation: u64,
+    /// What LR read.
+    pub reserved: u64,
     /// Why an instruction was left.
     pub trap: Option<Trap>,
     /// Why the hart stops.
@@ -111,8 +117,8 @@ pub struct Core {
     pub generated: Generated,
     /// What address translation had to do.
     pub counts: TranslationCounts,
-    /// How far this hart has followed the watches of code pages.
-    watches: usize,
+    /// The hart's part in the watch over code pages.
+    pub watcher: Watcher,
 }
 
 /// The context of instruction fetches.
@@ -141,6 +147,7 @@ impl Core {
     /// A hart after reset.
     pub fn new(config: Config, ram: Ram, bus: Arc<Bus>, clock: Arc<Clock>, pins: Arc<HartPins>) -> Core {
         let state = State::reset(&config);
+        let watcher = ram.watch().join();
         let aligned_jumps = !config.has(arch::Extension::Zca);
         Core {
             x: [0; 32],
@@ -151,10 +158,12 @@ impl Core {
             state,
             config,
             ram,
+            watcher,
             bus,
             clock,
             pins,
             reservation: NOT_RESERVED,
+            reserved: 0,
             trap: None,
             exit: None,
             access_address: 0,
@@ -167,7 +176,6 @@ impl Core {
             aligned_jumps,
             generated: Generated::default(),
             counts: TranslationCounts::default(),
-            watches: 0,
         }
     }
 
@@ -206,14 +214,20 @@ impl Core {
     }
 
     /// Gives up the right to write, unseen, to pages that have come to be watched.
+    #[inline]
     pub fn follow_watches(&mut self) {
-        let Some(pages) = self.ram.watch().watched_since(&mut self.watches) else {
-            self.data.fence(&Fence::All);
-            return;
-        };
-        for page in pages {
-            self.data.forbid_writes(self.ram_on_host().wrapping_add(page * arch::addr::PAGE_BYTES));
+        if !self.watcher.is_up_to_date() {
+            self.drop_writes();
         }
+    }
+
+    #[cold]
+    fn drop_writes(&mut self) {
+        let (host, data) = (self.ram_on_host(), &mut self.data);
+        self.watcher.follow(|pages| match pages {
+            None => data.fence(&Fence::All),
+            Some(pages) => pages.iter().for_each(|page| data.forbid_writes(host.wrapping_add(page * PAGE_BYTES))),
+        });
     }
 
     /// VMID in `hgatp`.

@@ -25,7 +25,7 @@ impl FullHart for Hart {
     }
 
     fn fence(&mut self, fence: Fence) {
-        if fence == Fence::Instructions {
+        if matches!(fence, Fence::Instructions | Fence::Everything) {
             self.core.fence_i = true;
         }
         self.core.fence_outside(fence);
@@ -88,6 +88,7 @@ impl Core {
     fn fence_outside(&mut self, fence: Fence) {
         match fence {
             Fence::Instructions => {}
+            Fence::Everything => self.forget(&contexts::Fence::All),
             Fence::GuestPhysical { range, vmid } => {
                 let vmid = vmid.map(u64::from);
                 self.forget_range(range, |gpa| contexts::Fence::GuestPhysical { gpa, vmid });

@@ -102,6 +102,7 @@ impl Hart {
 
     /// Executes one instruction, or takes one trap.
     pub fn step<R: Record>(&mut self, record: &mut R) -> Step {
+        self.core.follow_watches();
         self.core.refresh();
         self.core.select();
         self.core.waiting = false;
@@ -122,14 +123,20 @@ impl Hart {
 
     /// Runs for about `budget` instructions, and looks at wires, kicks and time every `interval`. `execute` executes
     /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`], [`Core::exit`]).
-    pub fn drive_by(&mut self, budget: u64, interval: u64, mut execute: impl FnMut(&mut Hart, u64)) -> Exit {
-        let end = self.core.work().saturating_add(budget);
+    pub fn drive_by(&mut self, budget: u64, interval: u64, execute: impl FnMut(&mut Hart, u64)) -> Exit {
         self.core.pins.take_attention();
-        self.core.follow_watches();
         if !self.alone {
             self.core.reservation = NOT_RESERVED;
         }
+        let exit = self.drive_on(budget, interval, execute);
+        self.core.watcher.rest();
+        exit
+    }
+
+    fn drive_on(&mut self, budget: u64, interval: u64, mut execute: impl FnMut(&mut Hart, u64)) -> Exit {
+        let end = self.core.work().saturating_add(budget);
         loop {
+            self.core.follow_watches();
             self.core.refresh();
             if let Some(exit) = self.wait() {
                 return exit;
@@ -176,7 +183,7 @@ impl Hart {
     fn blocks_until<R: Record>(&mut self, poll: u64, record: &mut R) {
         while self.core.work() < poll && self.core.exit.is_none() && !self.core.waiting {
             if std::mem::take(&mut self.core.fence_i) {
-                self.blocks.fence(self.core.ram.watch());
+                self.blocks.fence(&mut self.core.watcher);
             }
             if self.core.look {
                 self.interrupt();

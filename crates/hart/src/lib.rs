@@ -5,8 +5,7 @@
 //! instruction and its effects; `()` sees nothing and costs nothing.
 //!
 //! Time and other harts: a hart notices kicks, wires and timers every few thousand instructions, and at each
-//! instruction that could make an interrupt due. Harts of one machine take turns on one thread; a turn's end breaks
-//! the reservations of LR.
+//! instruction that could make an interrupt due. Harts of one machine run on threads of their own or take turns on one.
 
 #![forbid(unsafe_code)]
 
@@ -28,10 +27,10 @@ pub use record::{Record, Recorded};
 /// What another executor of the same hart works with: a translator, whose code knows where things lie, and which runs
 /// through the interpreter what it does not translate.
 pub mod engine {
-    pub use crate::atomic::CACHE_BLOCK;
+    pub use crate::atomic::{CACHE_BLOCK, reserved_width};
     pub use crate::blocks::{decode, raw_at};
     pub use crate::contexts::{Contexts, Fence};
-    pub use crate::core::{Core, Generated, NOT_RESERVED, Stop};
+    pub use crate::core::{Core, Generated, NOT_RESERVED, RESERVED_WIDE, Stop};
     pub use crate::exec::Run;
     pub use crate::hart::{At, Ended};
     pub use crate::tlb::{DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable};

@@ -5,7 +5,7 @@
 //! block stays within a page. Blocks of one page are linked directly; all else goes through the context's jump table.
 //!
 //! Stores do not touch code: as the manual allows, they reach it with FENCE.I. Pages with code are watched
-//! ([`memory::CodeWatch`]). A FENCE.I before which none was written does nothing; else the blocks of those that were are
+//! ([`memory::Watcher`]). A FENCE.I before which none was written does nothing; else the blocks of those that were are
 //! compared with memory before any of them runs again, and made anew if a byte differs. Zifencei: FENCE.I "ensures that a
 //! subsequent instruction fetch on a RISC-V hart will see any previous data stores already visible to the same RISC-V hart".
 
@@ -111,8 +111,6 @@ pub struct Translator {
     bytes: Vec<u8>,
     /// Virtual pages of the units of a page of RAM.
     aliases: HashMap<u64, Vec<u64>, BuildHasherDefault<KeyHasher>>,
-    /// How far the writes to watched pages were followed.
-    writes: usize,
     /// Units that are stale.
     stale: usize,
     heap: Heap,
@@ -139,7 +137,6 @@ impl Translator {
             units: HashMap::default(),
             bytes: Vec::new(),
             aliases: HashMap::default(),
-            writes: 0,
             stale: 0,
             heap: Heap::new(),
             room: Room::default(),
@@ -182,7 +179,7 @@ impl Translator {
 
     /// Lets no block of a page that was written to run before it is compared.
     fn follow_writes(&mut self, core: &mut Core) {
-        let written = core.ram.watch().written_since(&mut self.writes);
+        let written = core.watcher.written();
         for page in written.unwrap_or_else(|| self.aliases.keys().copied().collect()) {
             for &va in self.aliases.get(&page).into_iter().flatten() {
                 if let Some(unit) = self.units.get_mut(&(va, page)) {
@@ -241,7 +238,7 @@ impl Translator {
         unit.stale = false;
         self.stale -= 1;
         // before the comparison: a write that comes later is noted again
-        core.ram.watch().watch(key.1);
+        core.watcher.watch(key.1);
         core.follow_watches();
         self.counters.compared_pages += 1;
         let bytes = &self.bytes;
@@ -266,7 +263,7 @@ impl Translator {
         }
         let [hot, cold] = self.memory.place(ROOM)?;
         // before the bytes are read: a write that comes later is noted
-        core.ram.watch().watch(offset / PAGE_BYTES);
+        core.watcher.watch(offset / PAGE_BYTES);
         core.follow_watches();
         let mut window = [0; WINDOW];
         let len = ((PAGE_BYTES - offset % PAGE_BYTES) as usize).min(WINDOW);

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use arch::Phys;
+use portable_atomic::AtomicU128;
 use vm_memory::{GuestAddress, GuestMemoryBackend};
 
-pub use watch::CodeWatch;
+pub use watch::{CodeWatch, Watcher};
 
 /// Guest memory as the rust-vmm crates see it, with what they write noted.
 pub type GuestMemoryMmap = vm_memory::GuestMemoryMmap<CodeWatch>;
@@ -115,10 +116,11 @@ impl Ram {
     /// Copies `from` into RAM at `offset`, bytewise.
     pub fn write_bytes(&self, offset: u64, from: &[u8]) -> Option<()> {
         self.check(offset, from.len() as u64)?;
-        self.watch.note_write(offset, from.len() as u64);
         for (i, byte) in from.iter().enumerate() {
             self.atomic_u8(offset + i as u64).store(*byte, Ordering::Relaxed);
         }
+        // after the write: whoever looks at what is noted compares what is written
+        self.watch.note_write(offset, from.len() as u64);
         Some(())
     }
 
@@ -189,6 +191,15 @@ cell!(cell_u32, around_u32, load_u32, store_u32, AtomicU32, u32);
 cell!(cell_u64, around_u64, load_u64, store_u64, AtomicU64, u64);
 
 impl Ram {
+    /// The naturally aligned 16 bytes at `offset`, or `None` outside RAM or misaligned.
+    pub fn cell_u128(&self, offset: u64) -> Option<&AtomicU128> {
+        self.check(offset, 16).filter(|()| offset.is_multiple_of(16))?;
+        // SAFETY: the cell lies inside the mapping, is aligned (the mapping is page-aligned), and lives as long as
+        // `self.mmap`, hence as `&self`. Where the host has no such instruction, the type takes a lock, and a concurrent
+        // access of another size is defined all the same, as both are atomic accesses to raw memory outside Rust's view.
+        Some(unsafe { AtomicU128::from_ptr(self.host.add(offset as usize).cast()) })
+    }
+
     /// The byte at `offset`.
     #[inline(always)]
     pub fn cell_u8(&self, offset: u64) -> Option<&AtomicU8> {

@@ -2,11 +2,14 @@
 //!
 //! A translator watches the pages it has read code from. The first write to such a page, by a hart, a device or a
 //! loader, ends the watch and notes the page; whoever translates looks at what was noted when a FENCE.I asks for it.
+//!
 //! Stores that a hart makes through its data tables are not seen here: it must not give itself the right to write to a
-//! watched page, and drops it where it has it when another hart starts a watch ([`CodeWatch::watched_since`]).
+//! watched page, and drops it where it has it when another hart starts a watch. Until all have done so
+//! ([`Watcher::follow`]), the page counts as written to at every FENCE.I of the hart that watches. Nobody waits for
+//! anybody: a hart that executes nothing ([`Watcher::rest`]) follows before it goes on.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arch::addr::PAGE_BYTES;
 use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
@@ -37,13 +40,20 @@ impl Log {
             last.dropped += KEPT / 2;
         }
         last.pages.push(page);
-        self.len.store(last.dropped + last.pages.len(), Ordering::Release);
+        // in one order with the places of those who rest
+        self.len.store(last.dropped + last.pages.len(), Ordering::SeqCst);
+    }
+
+    /// How much was pushed.
+    #[inline]
+    fn len(&self) -> usize {
+        self.len.load(Ordering::SeqCst)
     }
 
     /// What came after `place`, which moves on; `None`: more than is kept.
     #[inline]
     fn since(&self, place: &mut usize) -> Option<Vec<u64>> {
-        if self.len.load(Ordering::Acquire) == *place {
+        if self.len() == *place {
             return Some(Vec::new());
         }
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,15 +72,28 @@ struct Pages {
     bits: Box<[AtomicU64]>,
     watched: Log,
     written: Log,
+    /// How far each hart has followed `watched`, or [`RESTS`].
+    places: RwLock<Vec<Arc<AtomicUsize>>>,
 }
+
+/// The place of a hart that executes nothing, and will follow before it does.
+const RESTS: usize = usize::MAX;
 
 impl CodeWatch {
     fn bit(&self, page: u64) -> Option<(&AtomicU64, u64)> {
         self.0.bits.get((page / 64) as usize).map(|word| (word, 1 << (page % 64)))
     }
 
+    /// One more hart. It rests until it first follows.
+    pub fn join(&self) -> Watcher {
+        let place = Arc::new(AtomicUsize::new(RESTS));
+        let mut places = self.0.places.write().unwrap_or_else(PoisonError::into_inner);
+        places.push(place.clone());
+        Watcher { watch: self.clone(), shown: place, rests: true, followed: 0, written: 0, open: Vec::new() }
+    }
+
     /// Starts to watch a page.
-    pub fn watch(&self, page: u64) {
+    fn watch(&self, page: u64) {
         if let Some((word, bit)) = self.bit(page)
             && word.fetch_or(bit, Ordering::AcqRel) & bit == 0
         {
@@ -97,15 +120,79 @@ impl CodeWatch {
             }
         }
     }
+}
 
-    /// Pages whose watch began after `place`, which moves on; `None`: they may be any.
-    pub fn watched_since(&self, place: &mut usize) -> Option<Vec<u64>> {
-        self.0.watched.since(place)
+/// A hart's part in the watch.
+#[derive(Debug)]
+pub struct Watcher {
+    watch: CodeWatch,
+    /// How far this hart has followed the watches of others, for them to see.
+    shown: Arc<AtomicUsize>,
+    rests: bool,
+    followed: usize,
+    /// How far it has read what was written to.
+    written: usize,
+    /// Pages that it watches and others may still write to unseen: (page, the place that they must have reached).
+    open: Vec<(u64, usize)>,
+}
+
+impl Watcher {
+    /// Starts to watch a page. To be called before its bytes are read.
+    pub fn watch(&mut self, page: u64) {
+        self.watch.watch(page);
+        let place = self.watch.0.watched.len();
+        if self.others_followed() < place {
+            self.open.push((page, place));
+        }
     }
 
-    /// Pages that were written to, which ended their watch, after `place`, which moves on; `None`: they may be any.
-    pub fn written_since(&self, place: &mut usize) -> Option<Vec<u64>> {
-        self.0.written.since(place)
+    /// Pages that were written to, or may have been, since this was last asked; `None`: they may be any.
+    pub fn written(&mut self) -> Option<Vec<u64>> {
+        // before the log is read: who has followed notes what he writes
+        let followed = if self.open.is_empty() { RESTS } else { self.others_followed() };
+        let mut pages = self.watch.0.written.since(&mut self.written)?;
+        if !self.open.is_empty() {
+            pages.extend(self.open.iter().map(|&(page, _)| page));
+            self.open.retain(|&(_, place)| followed < place);
+        }
+        Some(pages)
+    }
+
+    /// How far all others have followed.
+    fn others_followed(&self) -> usize {
+        let places = self.watch.0.places.read().unwrap_or_else(PoisonError::into_inner);
+        let others = places.iter().filter(|place| !Arc::ptr_eq(place, &self.shown));
+        others.map(|place| place.load(Ordering::SeqCst)).min().unwrap_or(RESTS)
+    }
+
+    /// Whether there is nothing to follow.
+    #[inline]
+    pub fn is_up_to_date(&self) -> bool {
+        !self.rests && self.followed == self.watch.0.watched.len()
+    }
+
+    /// Follows the watches that began since: `forbid` takes away the hart's right to write to these pages, or to any
+    /// where it gets `None`.
+    pub fn follow(&mut self, forbid: impl FnOnce(Option<Vec<u64>>)) {
+        if std::mem::take(&mut self.rests) {
+            // before the log is read: who starts a watch from now on sees that this hart must follow
+            self.shown.store(self.followed, Ordering::SeqCst);
+        }
+        forbid(self.watch.0.watched.since(&mut self.followed));
+        self.shown.store(self.followed, Ordering::SeqCst);
+    }
+
+    /// Until it follows again, the hart writes nothing.
+    pub fn rest(&mut self) {
+        self.rests = true;
+        self.shown.store(RESTS, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let mut places = self.watch.0.places.write().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|place| !Arc::ptr_eq(place, &self.shown));
     }
 }
 
@@ -137,49 +224,93 @@ impl NewBitmap for CodeWatch {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_write_ends_the_watch_and_is_noted_once() {
-        let watch = CodeWatch::with_len(0x4000);
-        let mut place = 0;
-        watch.watch(2);
-        watch.note_write(0x1fff, 1);
-        assert_eq!(watch.written_since(&mut place), Some(vec![]));
-        watch.note_write(0x1ffe, 4);
-        watch.note_write(0x2000, 8);
-        assert_eq!(watch.written_since(&mut place), Some(vec![2]));
-        assert!(!watch.is_watched(0x2000));
-        assert_eq!(watch.written_since(&mut place), Some(vec![]));
+    fn pages() -> CodeWatch {
+        CodeWatch::with_len(0x4000)
+    }
+
+    fn follow(hart: &mut Watcher) -> Option<Vec<u64>> {
+        let mut seen = None;
+        hart.follow(|pages| seen = pages);
+        seen
     }
 
     #[test]
-    fn each_reader_has_its_place() {
-        let watch = CodeWatch::with_len(0x4000);
-        let (mut one, mut other) = (0, 0);
-        watch.watch(1);
-        assert_eq!(watch.watched_since(&mut one), Some(vec![1]));
-        watch.watch(1);
-        watch.watch(3);
-        assert_eq!(watch.watched_since(&mut one), Some(vec![3]));
-        assert_eq!(watch.watched_since(&mut other), Some(vec![1, 3]));
+    fn a_write_ends_the_watch_and_is_noted_once() {
+        let watch = pages();
+        let mut hart = watch.join();
+        hart.watch(2);
+        watch.note_write(0x1fff, 1);
+        assert_eq!(hart.written(), Some(vec![]));
+        watch.note_write(0x1ffe, 4);
+        watch.note_write(0x2000, 8);
+        assert_eq!(hart.written(), Some(vec![2]));
+        assert!(!watch.is_watched(0x2000));
+        assert_eq!(hart.written(), Some(vec![]));
+    }
+
+    #[test]
+    fn each_follower_has_its_place() {
+        let watch = pages();
+        let (mut one, mut other) = (watch.join(), watch.join());
+        one.watch(1);
+        assert_eq!(follow(&mut one), Some(vec![1]));
+        one.watch(1);
+        one.watch(3);
+        assert_eq!(follow(&mut one), Some(vec![3]));
+        assert_eq!(follow(&mut other), Some(vec![1, 3]));
+        assert!(one.is_up_to_date() && other.is_up_to_date());
+    }
+
+    #[test]
+    fn until_others_have_followed_a_page_counts_as_written_to() {
+        let watch = pages();
+        let (mut one, mut other) = (watch.join(), watch.join());
+        follow(&mut other);
+        one.watch(1);
+        assert_eq!((one.written(), one.written()), (Some(vec![1]), Some(vec![1])));
+        follow(&mut other);
+        // once more: what the other wrote before it followed was not noted
+        assert_eq!((one.written(), one.written()), (Some(vec![1]), Some(vec![])));
+    }
+
+    #[test]
+    fn who_rests_is_not_waited_for_and_follows_when_it_goes_on() {
+        let watch = pages();
+        let (mut one, mut other) = (watch.join(), watch.join());
+        follow(&mut other);
+        other.rest();
+        one.watch(1);
+        assert_eq!(one.written(), Some(vec![]));
+        assert!(!other.is_up_to_date());
+        assert_eq!(follow(&mut other), Some(vec![1]));
+    }
+
+    #[test]
+    fn who_is_far_behind_may_write_to_nothing() {
+        let watch = CodeWatch::with_len((KEPT + 1) * PAGE_BYTES as usize);
+        let (mut one, mut other) = (watch.join(), watch.join());
+        (0..=KEPT as u64).for_each(|page| one.watch(page));
+        assert_eq!(follow(&mut other), None);
+        assert_eq!(follow(&mut other), Some(vec![]));
     }
 
     #[test]
     fn a_reader_far_behind_is_told_so_once() {
-        let watch = CodeWatch::with_len(0x4000);
-        let (mut one, mut other) = (0, 0);
+        let watch = pages();
+        let (mut one, mut other) = (watch.join(), watch.join());
         for _ in 0..3 * KEPT {
-            watch.watch(1);
+            one.watch(1);
             watch.note_write(0x1000, 1);
-            assert_eq!(watch.written_since(&mut one), Some(vec![1]));
+            assert_eq!(one.written(), Some(vec![1]));
         }
-        assert_eq!(watch.written_since(&mut other), None);
-        assert_eq!(watch.written_since(&mut other), Some(vec![]));
+        assert_eq!(other.written(), None);
+        assert_eq!(other.written(), Some(vec![]));
     }
 
     #[test]
     fn nothing_outside_is_watched() {
         let watch = CodeWatch::with_len(0x1000);
-        watch.watch(1 << 40);
+        watch.join().watch(1 << 40);
         watch.note_write(u64::MAX, 8);
         assert!(!watch.is_watched(1 << 52));
     }

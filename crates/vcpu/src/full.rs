@@ -21,6 +21,8 @@ pub enum FenceRange {
 /// A fence that one hart asks of another, in the words of the SBI's RFENCE extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
+    /// All that the others are, of everything.
+    Everything,
     /// FENCE.I.
     Instructions,
     /// SFENCE.VMA, of one address space or of all.

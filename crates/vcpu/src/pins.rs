@@ -1,7 +1,7 @@
 //! The wires into a hart.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 
 use arch::Interrupt;
@@ -13,7 +13,7 @@ pub type PinHook = Box<dyn Fn(Interrupt, bool) + Send + Sync>;
 /// Called when somebody kicks. How an executor that cannot watch [`HartPins::wanted`] is made to look.
 pub type KickHook = Box<dyn Fn() + Send + Sync>;
 
-/// Interrupt pins, the hart's MTIMER comparator, and a way to get its attention. All lock-free, from any thread.
+/// Interrupt pins, the hart's MTIMER comparator, and a way to get its attention. From any thread.
 #[derive(Default)]
 pub struct HartPins {
     /// Levels, by the bit numbers of `mip`: MSIP, SEIP, MEIP and, for AIA, guest external inputs through SGEIP.
@@ -27,7 +27,7 @@ pub struct HartPins {
     attention: AtomicBool,
     hook: OnceLock<PinHook>,
     kick_hook: OnceLock<KickHook>,
-    thread: OnceLock<Thread>,
+    thread: Mutex<Option<Thread>>,
 }
 
 impl HartPins {
@@ -48,9 +48,9 @@ impl HartPins {
         let _ = self.kick_hook.set(hook);
     }
 
-    /// Names the thread that sleeps when the hart is idle; a kick wakes it. The first call counts.
+    /// Names the thread that sleeps when the hart is idle; a kick wakes it.
     pub fn runs_on(&self, thread: Thread) {
-        let _ = self.thread.set(thread);
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
     }
 
     /// Drives a pin.
@@ -110,7 +110,7 @@ impl HartPins {
     /// Ends the hart's quantum soon, or its sleep.
     pub fn kick(&self) {
         self.attention.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.get() {
+        if let Some(thread) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
             thread.unpark();
         }
         if let Some(hook) = self.kick_hook.get() {

@@ -2,12 +2,13 @@
 //!
 //! A locked instruction orders everything before and after it, so `aq` and `rl` ask for nothing more.
 
+use hart::engine::reserved_width;
 use semantics::{AmoOp, Width};
 
 use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm};
 use super::emit::{ALL_FREE, Emitter, Kept};
 use super::memory::Access;
-use super::state::RESERVATION;
+use super::state::{RESERVATION, RESERVED};
 use crate::expr::{N, Node};
 
 /// What an AMO combines memory with.
@@ -109,26 +110,40 @@ impl Emitter {
     /// LR: reads and reserves. `None`: not this way.
     pub fn reserve<'a>(&mut self, width: Width, address: N) -> Option<Node<'a>> {
         self.atomic(false, width, address)?;
+        self.hot.mov(width.bits(), RAX, AT);
+        self.hot.store(8, RESERVED, RAX);
+        self.hot.alu_i(Alu::Or, 64, Rm::R(RCX), reserved_width(width) as i32);
         self.hot.store(8, RESERVATION, RCX);
-        let held = self.memory(AT);
-        Some(Node::Mem(width, held))
+        Some(self.result(RAX))
     }
 
     /// SC: writes where the reservation holds, and ends it; 0 for written, 1 for not. `None`: not this way.
     pub fn conditional<'a>(&mut self, width: Width, address: N, value: N) -> Option<Node<'a>> {
-        let bytes = super::emit::plain(width)?;
+        super::emit::plain(width)?;
         if !matches!(value, Node::Const(_)) {
             self.leaf(value, 64)?;
         }
         self.atomic(true, width, address)?;
-        self.into(RDX, value, 64);
-        self.hot.mov_i(RAX, 1);
-        self.hot.alu(Alu::Cmp, 64, RCX, RESERVATION);
+        // what is left of the reservation without the address is what LR's width was
+        self.hot.mov(64, RAX, RESERVATION);
+        self.hot.alu(Alu::Xor, 64, RAX, Rm::R(RCX));
+        let same = reserved_width(width) as i32;
+        self.hot.alu_i(Alu::Cmp, 64, Rm::R(RAX), same);
+        let holds = self.hot.jcc_fix(Cc::E);
+        self.hot.alu_i(Alu::Cmp, 64, Rm::R(RAX), same ^ hart::engine::RESERVED_WIDE as i32);
+        let other_width = self.hot.jcc_fix(Cc::E);
+        self.detours.push(other_width);
         self.hot.store_i(8, RESERVATION, hart::engine::NOT_RESERVED as i32);
-        let fails = self.hot.jcc_fix(Cc::NE);
-        self.hot.store(bytes, AT, RDX);
-        self.hot.mov_i(RAX, 0);
-        self.hot.bind_here(fails);
+        self.hot.mov_i(RAX, 1);
+        let end = self.hot.jmp_fix();
+        self.hot.bind_here(holds);
+        self.into(RDX, value, 64);
+        self.hot.store_i(8, RESERVATION, hart::engine::NOT_RESERVED as i32);
+        self.hot.mov(64, RAX, RESERVED);
+        self.hot.lock_cmpxchg(width.bits(), AT, RDX);
+        self.hot.setcc(Cc::NE, RAX);
+        self.hot.extend(false, 8, RAX, Rm::R(RAX));
+        self.hot.bind_here(end);
         Some(self.result(RAX))
     }
 

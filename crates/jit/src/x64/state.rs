@@ -55,6 +55,8 @@ pub fn f_slot_high(f: u8) -> Rm {
 pub const PC: Rm = core(offset_of!(Core, pc));
 /// Where LR reserved.
 pub const RESERVATION: Rm = core(offset_of!(Core, reservation));
+/// What LR read.
+pub const RESERVED: Rm = core(offset_of!(Core, reserved));
 /// Where r15 is kept outside.
 pub const LEFT: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, left));
 /// Whether floating point may run as generated.

@@ -1,0 +1,170 @@
+//! Harts with M-mode that run at the same time, each on a thread of its own, while the host's clock goes.
+//!
+//! A hart that waits lets its thread sleep until its next timer, or until a kick. What one hart asks of another through
+//! the firmware is served before the other executes on; who asked waits for that, and serves what is asked of it meanwhile.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use firmware::{Firmware, Mail, Ticket};
+use memory::Ram;
+use vcpu::{Clock, Exit, FullHart, Reg, TIMEBASE_HZ};
+
+use crate::console::Terminal;
+use crate::htif::Htif;
+use crate::machine::Ending;
+use crate::threads::Run;
+
+/// Instructions of a hart between two looks at the ends of the run that nobody is kicked for: some ten milliseconds.
+const SLICE: u64 = 1 << 20;
+/// The same for a program that may have written to `tohost`.
+const SLICE_WITH_HTIF: u64 = 20_000;
+/// Looks at a request that is waited for, before the thread lets others run.
+const SPINS: u32 = 200;
+/// How late the host may wake a hart that waits for its timer. Its own default is 50 microseconds.
+const TIMER_SLACK: Option<NonZeroU64> = NonZeroU64::new(1_000);
+
+/// What the harts share while they run.
+pub struct Parallel<'a> {
+    pub firmware: Option<Mutex<&'a mut Firmware>>,
+    pub mail: &'a Mail,
+    pub htif: Option<Mutex<(Htif, Terminal)>>,
+    pub ram: &'a Ram,
+    pub clock: &'a Clock,
+    pub retired: &'a AtomicU64,
+    /// Instructions of one hart until the run ends; all ones: as many as it likes.
+    pub allowed: u64,
+    /// What the hart that got furthest has left of them.
+    pub left: AtomicU64,
+}
+
+/// One hart's own.
+struct Own<'h> {
+    number: usize,
+    hart: &'h mut dyn FullHart,
+    left: u64,
+}
+
+impl Parallel<'_> {
+    /// The life of one hart's thread.
+    pub fn live(&self, run: &Run, number: usize, hart: &mut dyn FullHart) {
+        // Without it timers are late, no more.
+        let _ = rustix::thread::set_current_timer_slack(TIMER_SLACK);
+        hart.pins().runs_on(thread::current());
+        let mut own = Own { number, hart, left: self.allowed };
+        let mut runs = self.runs(number);
+        while !run.over() {
+            if runs {
+                runs = self.slice(run, &mut own);
+            } else {
+                self.rest(&own, None);
+                runs = self.runs(number);
+            }
+        }
+        self.left.fetch_min(own.left, Ordering::Relaxed);
+    }
+
+    /// Whether the hart runs. Harts that have a firmware in memory all do: it is for the firmware to let them wait.
+    fn runs(&self, number: usize) -> bool {
+        let Some(firmware) = &self.firmware else { return true };
+        firmware.lock().unwrap_or_else(PoisonError::into_inner).runs(number)
+    }
+
+    /// Runs a hart until it wants something. Whether it still runs then.
+    fn slice(&self, run: &Run, own: &mut Own) -> bool {
+        self.mail.serve(own.number, own.hart);
+        let slice = if self.htif.is_some() { SLICE_WITH_HTIF } else { SLICE };
+        let before = own.hart.instret();
+        let exit = own.hart.run(slice.min(own.left));
+        self.count(run, own, before);
+        self.poll(run);
+        match exit {
+            Exit::Quantum => {}
+            Exit::Idle { until } => self.rest(own, Some(until)),
+            Exit::Sbi => return self.answer(run, own),
+            Exit::Halted => run.meet(halted(own)),
+            Exit::System(event) => run.meet(Ending::Event(event)),
+        }
+        true
+    }
+
+    fn count(&self, run: &Run, own: &mut Own, before: Option<u64>) {
+        let (Some(before), Some(now)) = (before, own.hart.instret()) else { return };
+        let retired = now.wrapping_sub(before);
+        self.retired.fetch_add(retired, Ordering::Relaxed);
+        if self.allowed != u64::MAX {
+            own.left = own.left.saturating_sub(retired);
+        }
+        if own.left == 0 {
+            run.meet(Ending::TimedOut);
+        }
+    }
+
+    /// Looks at what a program asks for in memory.
+    fn poll(&self, run: &Run) {
+        let Some(htif) = &self.htif else { return };
+        let (htif, terminal) = &mut *htif.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = htif.poll(self.ram, terminal) {
+            run.meet(Ending::ToHost(value));
+        }
+    }
+
+    /// Answers the hart's SBI call. Whether it still runs then.
+    fn answer(&self, run: &Run, own: &mut Own) -> bool {
+        let Some(firmware) = &self.firmware else {
+            run.meet(halted(own));
+            return true;
+        };
+        let (awaited, runs) = {
+            let mut firmware = firmware.lock().unwrap_or_else(PoisonError::into_inner);
+            let awaited = firmware.answer(own.number, own.hart);
+            (awaited, firmware.runs(own.number))
+        };
+        for ticket in awaited {
+            self.wait(run, own, ticket);
+        }
+        runs
+    }
+
+    /// Waits until another hart has done what this one asked for.
+    fn wait(&self, run: &Run, own: &mut Own, ticket: Ticket) {
+        let mut spins = 0;
+        while !self.mail.is_done(ticket) && !run.over() {
+            // the other may wait for this one
+            self.mail.serve(own.number, own.hart);
+            spins += 1;
+            if spins < SPINS {
+                std::hint::spin_loop();
+            } else {
+                thread::yield_now();
+            }
+        }
+    }
+
+    /// Sleeps until the timer, if one is named, or until a kick.
+    fn rest(&self, own: &Own, timer: Option<Option<u64>>) {
+        let kicked = timer.is_some() && own.hart.pins().wanted();
+        // A kick after this look ends the sleep.
+        if kicked || !self.mail.leave(own.number) {
+            return;
+        }
+        match timer.flatten() {
+            Some(until) => thread::park_timeout(duration(until.saturating_sub(self.clock.now()))),
+            None => thread::park(),
+        }
+    }
+}
+
+/// A hart stops for good only where a trap finds nobody to handle it.
+fn halted(own: &Own) -> Ending {
+    let pc = own.hart.reg(Reg::Pc);
+    Ending::Halted { hart: own.number, reason: Some(format!("at {pc:#x} it took a trap that nothing handles")) }
+}
+
+/// The time that so many ticks take.
+fn duration(ticks: u64) -> Duration {
+    Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / TIMEBASE_HZ))
+}

@@ -1,0 +1,194 @@
+//! What harts ask of each other: fences, and to start.
+//!
+//! Each hart executes on a thread of its own, so another only leaves a request for it. It is served before the hart's
+//! next instruction. A hart that executes nothing (it sleeps, or is stopped) serves its requests when it goes on: who
+//! asked need not wait for it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use vcpu::{Fence, FullHart, HartPins};
+
+use crate::hsm;
+
+/// More fences than this wait as one of everything.
+const MANY: usize = 64;
+
+/// What is asked of a hart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A fence.
+    Fence(Fence),
+    /// To enter S-mode.
+    Start {
+        /// Physical address.
+        address: u64,
+        /// Value for `a1`.
+        opaque: u64,
+    },
+}
+
+/// A request that is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    hart: usize,
+    number: u64,
+}
+
+/// The requests to all harts of a machine. By default there are none, as without a firmware outside the harts.
+#[derive(Default)]
+pub struct Mail {
+    boxes: Vec<Inbox>,
+}
+
+struct Inbox {
+    waiting: Mutex<Waiting>,
+    /// Requests that were served.
+    served: AtomicU64,
+    pins: Arc<HartPins>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    requests: Vec<Request>,
+    /// Requests that were ever posted.
+    posted: u64,
+    /// The hart executes nothing before it has looked here.
+    away: bool,
+}
+
+impl Mail {
+    /// No requests; all harts are away.
+    pub(crate) fn new(pins: Vec<Arc<HartPins>>) -> Mail {
+        let waiting = || Mutex::new(Waiting { away: true, ..Waiting::default() });
+        let inbox = |pins| Inbox { waiting: waiting(), served: AtomicU64::new(0), pins };
+        Mail { boxes: pins.into_iter().map(inbox).collect() }
+    }
+
+    pub(crate) fn harts(&self) -> usize {
+        self.boxes.len()
+    }
+
+    pub(crate) fn pins(&self, hart: usize) -> Option<&HartPins> {
+        self.boxes.get(hart).map(|inbox| &*inbox.pins)
+    }
+
+    /// Leaves a request. `None`: it is as good as served, as the hart is away.
+    pub(crate) fn post(&self, hart: usize, request: Request) -> Option<Ticket> {
+        let inbox = self.boxes.get(hart)?;
+        let mut waiting = inbox.lock();
+        waiting.push(request);
+        let (number, away) = (waiting.posted, waiting.away);
+        drop(waiting);
+        // one that is away starts when it wakes up, but a fence alone is no reason to
+        if !away || matches!(request, Request::Start { .. }) {
+            inbox.pins.kick();
+        }
+        (!away).then_some(Ticket { hart, number })
+    }
+
+    /// Forgets all requests; all harts are away.
+    pub(crate) fn clear(&self) {
+        for inbox in &self.boxes {
+            let mut waiting = inbox.lock();
+            waiting.requests.clear();
+            waiting.away = true;
+            inbox.served.store(waiting.posted, Ordering::Release);
+        }
+    }
+
+    /// Does what is asked of `hart`, which is about to execute. To be called before each [`vcpu::Vcpu::run`].
+    pub fn serve(&self, number: usize, hart: &mut dyn FullHart) {
+        let Some(inbox) = self.boxes.get(number) else { return };
+        let (requests, posted) = inbox.lock().take();
+        if requests.is_empty() {
+            return;
+        }
+        for request in requests {
+            match request {
+                Request::Fence(fence) => hart.fence(fence),
+                Request::Start { address, opaque } => hsm::enter(hart, number as u64, address, opaque),
+            }
+        }
+        inbox.served.store(posted, Ordering::Release);
+    }
+
+    /// Says that `hart` executes nothing until it has served its requests. Answers false, and it is not so, where some
+    /// wait already.
+    pub fn leave(&self, hart: usize) -> bool {
+        let Some(inbox) = self.boxes.get(hart) else { return true };
+        let mut waiting = inbox.lock();
+        waiting.away = waiting.requests.is_empty();
+        waiting.away
+    }
+
+    /// Whether a request was served, or is as good as served.
+    pub fn is_done(&self, ticket: Ticket) -> bool {
+        let inbox = self.boxes.get(ticket.hart);
+        inbox.is_none_or(|inbox| inbox.served.load(Ordering::Acquire) >= ticket.number)
+    }
+}
+
+impl Inbox {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, request: Request) {
+        self.posted += 1;
+        if self.requests.len() >= MANY && matches!(request, Request::Fence(_)) {
+            self.requests.retain(|request| matches!(request, Request::Start { .. }));
+            self.requests.push(Request::Fence(Fence::Everything));
+        } else {
+            self.requests.push(request);
+        }
+    }
+
+    /// The requests, and the number of the last of them.
+    fn take(&mut self) -> (Vec<Request>, u64) {
+        self.away = false;
+        (std::mem::take(&mut self.requests), self.posted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail() -> Mail {
+        let mail = Mail::new(vec![HartPins::new(), HartPins::new()]);
+        mail.boxes[1].lock().away = false;
+        mail
+    }
+
+    const FENCE: Request = Request::Fence(Fence::Instructions);
+
+    #[test]
+    fn nobody_waits_for_one_that_is_away() {
+        let mail = mail();
+        assert!(mail.post(0, FENCE).is_none() && mail.post(7, FENCE).is_none());
+        let ticket = mail.post(1, FENCE).unwrap();
+        assert!(!mail.is_done(ticket) && !mail.leave(1));
+    }
+
+    #[test]
+    fn only_a_start_wakes_one_that_is_away() {
+        let mail = mail();
+        mail.post(0, FENCE);
+        assert!(!mail.boxes[0].pins.wanted());
+        mail.post(0, Request::Start { address: 0, opaque: 0 });
+        assert!(mail.boxes[0].pins.wanted());
+    }
+
+    #[test]
+    fn many_fences_wait_as_one_and_a_start_stays() {
+        let mail = mail();
+        mail.post(0, Request::Start { address: 1, opaque: 2 });
+        (0..1000).for_each(|_| _ = mail.post(0, FENCE));
+        let (requests, posted) = mail.boxes[0].lock().take();
+        assert!(requests.len() <= MANY && requests.contains(&Request::Fence(Fence::Everything)));
+        assert_eq!((requests[0], posted), (Request::Start { address: 1, opaque: 2 }, 1001));
+    }
+}
