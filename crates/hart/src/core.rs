@@ -28,6 +28,10 @@ pub const NOT_RESERVED: u64 = 0;
 /// The bit of [`Core::reservation`] that says that LR read eight bytes, not four. Addresses do not use it.
 pub const RESERVED_WIDE: u64 = 1;
 
+/// Of so many times that a hart says that it waits for another, its thread lets others run once. A wait that is over soon
+/// should not be made longer.
+const PAUSES: u32 = 32;
+
 /// What generated code keeps beside the registers. An interpreter does not look at it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Generated {
@@ -111,6 +115,10 @@ pub struct Core {
     pub sbi: bool,
     /// The firmware's supervisor timer, for harts without Sstc.
     pub sbi_timer: u64,
+    /// Whether the machine has no other hart: then nobody breaks reservations, and nobody is waited for.
+    pub alone: bool,
+    /// How often the hart has said that it waits for another.
+    pauses: u32,
     /// Whether targets of jumps must be multiples of four.
     pub aligned_jumps: bool,
     /// What generated code keeps here.
@@ -173,6 +181,8 @@ impl Core {
             waiting: false,
             sbi: false,
             sbi_timer: u64::MAX,
+            alone: false,
+            pauses: 0,
             aligned_jumps,
             generated: Generated::default(),
             counts: TranslationCounts::default(),
@@ -228,6 +238,14 @@ impl Core {
             None => data.fence(&Fence::All),
             Some(pages) => pages.iter().for_each(|page| data.forbid_writes(host.wrapping_add(page * PAGE_BYTES))),
         });
+    }
+
+    /// The program waits for another hart, which may wait for this hart's place on the host.
+    pub fn pause(&mut self) {
+        self.pauses = self.pauses.wrapping_add(1);
+        if !self.alone && self.pauses.is_multiple_of(PAUSES) {
+            std::thread::yield_now();
+        }
     }
 
     /// VMID in `hgatp`.

@@ -257,6 +257,11 @@ impl<R: Record> Exec for Run<'_, R> {
         Ok(())
     }
 
+    fn pause(&mut self) -> Out<Self> {
+        self.core.pause();
+        Ok(())
+    }
+
     fn cbo_zero(&mut self, address: X64) -> Out<Self> {
         self.permit(permit::cbo_zero(&self.core.state))?;
         let start = self.core.zero_block(address.0)?;
@@ -387,10 +392,13 @@ impl<R: Record> Privileged for Run<'_, R> {
     }
 
     fn wrs_nto(&mut self) -> Out<Self> {
-        self.permit(permit::wrs_nto(&self.core.state))
+        self.permit(permit::wrs_nto(&self.core.state))?;
+        self.core.pause();
+        Ok(())
     }
 
     fn wrs_sto(&mut self) -> Out<Self> {
+        self.core.pause();
         Ok(())
     }
 

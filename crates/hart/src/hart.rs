@@ -25,7 +25,7 @@ pub struct HartParts {
     pub clock: Arc<Clock>,
     /// The wires.
     pub pins: Arc<HartPins>,
-    /// Whether the machine has no other hart: then nobody breaks reservations.
+    /// Whether the machine has no other hart.
     pub alone: bool,
 }
 
@@ -45,7 +45,6 @@ pub struct Hart {
     /// What instructions work on.
     pub core: Core,
     pub(crate) blocks: Blocks,
-    alone: bool,
     /// The [`Core::work`] at which the next implicit FENCE.I is due.
     implicit_fence: u64,
 }
@@ -84,8 +83,9 @@ pub struct At {
 impl Hart {
     /// A hart after reset, in M-mode at address 0.
     pub fn new(parts: HartParts) -> Hart {
-        let core = Core::new(parts.config, parts.ram, parts.bus, parts.clock, parts.pins);
-        Hart { core, blocks: Blocks::new(), alone: parts.alone, implicit_fence: UNSEEN }
+        let mut core = Core::new(parts.config, parts.ram, parts.bus, parts.clock, parts.pins);
+        core.alone = parts.alone;
+        Hart { core, blocks: Blocks::new(), implicit_fence: UNSEEN }
     }
 
     /// The privileged state.
@@ -125,7 +125,7 @@ impl Hart {
     /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`], [`Core::exit`]).
     pub fn drive_by(&mut self, budget: u64, interval: u64, execute: impl FnMut(&mut Hart, u64)) -> Exit {
         self.core.pins.take_attention();
-        if !self.alone {
+        if !self.core.alone {
             self.core.reservation = NOT_RESERVED;
         }
         let exit = self.drive_on(budget, interval, execute);

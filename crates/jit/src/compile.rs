@@ -47,6 +47,8 @@ pub struct Compiler<'a> {
     mode: Mode,
     /// Whether jumps need targets that are multiples of four.
     aligned_jumps: bool,
+    /// Whether there is no other hart to wait for.
+    alone: bool,
     pc: u64,
     next: u64,
     /// Values of integer registers that a block has written with constants.
@@ -70,6 +72,7 @@ impl<'a> Compiler<'a> {
             config: &core.config,
             mode: core.state.mode,
             aligned_jumps: core.aligned_jumps,
+            alone: core.alone,
             pc: 0,
             next: 0,
             known: [None; 32],
@@ -284,6 +287,9 @@ impl<'a> Exec for Compiler<'a> {
         const R_OR_I: u8 = 0b1010;
         self.emitter.fence(pred & W_OR_O != 0 && succ & R_OR_I != 0);
         Ok(())
+    }
+    fn pause(&mut self) -> Out<Self> {
+        if self.alone { Ok(()) } else { Err(Unfit) }
     }
     fn cbo_zero(&mut self, address: Expr<'a>) -> Out<Self> {
         self.emitter.zero_block(hart::engine::CACHE_BLOCK, address.node);

@@ -147,6 +147,8 @@ pub trait Exec {
     fn conditional(&mut self, width: Width, order: Order, address: Self::W, value: Self::W) -> Value<Self>;
     /// Orders memory accesses: sets of `iorw`, i being bit 3. `fm` 8 with both `rw` is FENCE.TSO.
     fn fence(&mut self, fm: u8, pred: u8, succ: u8) -> Out<Self>;
+    /// PAUSE: a hint that the program waits for another hart.
+    fn pause(&mut self) -> Out<Self>;
     /// Zeroes the cache block that holds the address, if allowed (`xenvcfg.CBZE`).
     fn cbo_zero(&mut self, address: Self::W) -> Out<Self>;
     /// Manages the cache block that holds the address, if allowed (`xenvcfg.CBIE`, `xenvcfg.CBCFE`).

@@ -148,6 +148,9 @@ impl Exec for Recorder {
     fn fence(&mut self, _: u8, _: u8, _: u8) -> Out<Self> {
         Ok(())
     }
+    fn pause(&mut self) -> Out<Self> {
+        Ok(())
+    }
     fn cbo_zero(&mut self, _: Unknown) -> Out<Self> {
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 pub mod encode;
 pub mod layout;
+pub mod machine;
 pub mod program;
 
 use std::collections::VecDeque;

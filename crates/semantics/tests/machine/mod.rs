@@ -166,6 +166,9 @@ impl Exec for Machine {
         self.asked.push(Asked::Fence(fm, pred, succ));
         Ok(())
     }
+    fn pause(&mut self) -> Out<Self> {
+        Ok(())
+    }
     fn cbo_zero(&mut self, address: X64) -> Out<Self> {
         self.asked.push(Asked::CboZero(address.0));
         Ok(())
