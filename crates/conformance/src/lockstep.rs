@@ -173,7 +173,7 @@ pub fn hart_in(ram: &Ram, entry: u64) -> Hart {
         bus: Arc::new(bus),
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
-        alone: false,
+        alone: true,
     };
     let mut hart = Hart::new(parts);
     hart.reset_machine(entry);

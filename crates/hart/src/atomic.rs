@@ -94,7 +94,13 @@ impl Core {
         if reservation & !RESERVED_WIDE != self.ram_on_host().wrapping_add(offset) {
             return Ok(false);
         }
-        let (ram, reserved) = (&self.ram, self.reserved);
+        let ram = &self.ram;
+        // Its own stores do not end a hart's reservation; where there are others, one that changes what LR read does, as an
+        // SC may fail.
+        let reserved = match self.alone {
+            true => read_ram(ram, offset, width.bytes()).unwrap_or_default(),
+            false => self.reserved,
+        };
         let written = match width {
             Width::B4 => exchange32(ram, offset, reserved as u32, value as u32).map(|old| old == reserved as u32),
             _ if wide => exchange64(ram, offset, reserved, value).map(|old| old == reserved),

@@ -279,7 +279,7 @@ impl<'a> Exec for Compiler<'a> {
         self.fit(node)
     }
     fn conditional(&mut self, width: Width, _order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {
-        let node = self.emitter.conditional(width, address.node, value.node);
+        let node = self.emitter.conditional(width, self.alone, address.node, value.node);
         self.fit(node)
     }
     fn fence(&mut self, _fm: u8, pred: u8, succ: u8) -> Out<Self> {

@@ -117,8 +117,9 @@ impl Emitter {
         Some(self.result(RAX))
     }
 
-    /// SC: writes where the reservation holds, and ends it; 0 for written, 1 for not. `None`: not this way.
-    pub fn conditional<'a>(&mut self, width: Width, address: N, value: N) -> Option<Node<'a>> {
+    /// SC: writes where the reservation holds, and ends it; 0 for written, 1 for not. `alone`: the machine has no other
+    /// hart. `None`: not this way.
+    pub fn conditional<'a>(&mut self, width: Width, alone: bool, address: N, value: N) -> Option<Node<'a>> {
         super::emit::plain(width)?;
         if !matches!(value, Node::Const(_)) {
             self.leaf(value, 64)?;
@@ -139,7 +140,8 @@ impl Emitter {
         self.hot.bind_here(holds);
         self.into(RDX, value, 64);
         self.hot.store_i(8, RESERVATION, hart::engine::NOT_RESERVED as i32);
-        self.hot.mov(64, RAX, RESERVED);
+        // with nobody else, what is there is not compared
+        self.hot.mov(width.bits(), RAX, if alone { AT } else { RESERVED });
         self.hot.lock_cmpxchg(width.bits(), AT, RDX);
         self.hot.setcc(Cc::NE, RAX);
         self.hot.extend(false, 8, RAX, Rm::R(RAX));
