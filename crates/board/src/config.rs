@@ -70,6 +70,9 @@ pub struct MachineConfig {
     pub console: ConsoleOut,
     /// Where time comes from.
     pub time: TimeSource,
+    /// What is random for the machine comes from this number, and its calendar begins with a fixed date; without it both
+    /// are the host's.
+    pub seed: Option<u64>,
     /// Ends the run after this long.
     pub timeout: Option<Duration>,
     /// Ends the run after about so many instructions of one hart, as a timeout does.
@@ -91,6 +94,7 @@ impl Default for MachineConfig {
             slots: Vec::new(),
             console: Box::new(|_| ()),
             time: TimeSource::Wall,
+            seed: None,
             timeout: None,
             max_instructions: None,
             no_reboot: false,

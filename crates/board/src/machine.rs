@@ -108,6 +108,7 @@ impl Machine {
             pins: pins.clone(),
             console: config.console,
             slots: config.slots,
+            seeded: config.seed.is_some(),
         });
         let bus: Arc<Bus> = Arc::new(wiring.bus()?);
         let terminal = Arc::new(Mutex::new(Terminal::new(wiring.uart())));
@@ -163,6 +164,15 @@ impl Machine {
     /// Instructions that all harts have retired, updated after each slice. Stays 0 where the host does not count them.
     pub fn retired(&self) -> Arc<AtomicU64> {
         self.retired.clone()
+    }
+
+    /// Registers and privileged state of all harts, as text: the same for the same state. Empty where the host keeps them.
+    pub fn state(&self) -> String {
+        let mut text = String::new();
+        if let Executors::Full { harts, .. } = &self.executors {
+            harts.iter().for_each(|hart| hart.describe(&mut text));
+        }
+        text
     }
 
     /// Guest memory.

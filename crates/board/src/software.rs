@@ -23,6 +23,7 @@ pub struct Software {
     kernel: Option<PathBuf>,
     initrd: Option<PathBuf>,
     append: String,
+    seed: Option<u64>,
 }
 
 /// What the device tree describes besides the software.
@@ -53,6 +54,7 @@ impl Software {
             kernel: config.kernel.clone(),
             initrd: config.initrd.clone(),
             append: config.append.clone(),
+            seed: config.seed,
         }
     }
 
@@ -102,7 +104,7 @@ impl Software {
 
     /// Writes the tree twice: its size, which places depend on, does not depend on the places.
     fn place_tree(&self, hardware: &Hardware, taken: &[Range], initrd_bytes: u64) -> Result<(Vec<u8>, Places), Error> {
-        let seed = random_seed()?;
+        let seed = random_bytes(self.seed)?;
         let tree = |initrd: Range| {
             let initrd = (initrd_bytes != 0).then_some(initrd);
             self.flatten(hardware, Chosen { bootargs: self.append.clone(), initrd, seed })
@@ -145,8 +147,12 @@ fn put(ram: &Ram, at: u64, bytes: &[u8]) -> Result<(), Error> {
     loader::write(ram, Phys(at), bytes).map_err(Error::Placing)
 }
 
-fn random_seed() -> Result<[u8; 32], Error> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(Error::Random)?;
-    Ok(seed)
+/// What the kernel seeds its random numbers with.
+fn random_bytes(seed: Option<u64>) -> Result<[u8; 32], Error> {
+    let mut bytes = [0; 32];
+    match seed {
+        Some(seed) => fastrand::Rng::with_seed(seed).fill(&mut bytes),
+        None => getrandom::fill(&mut bytes).map_err(Error::Random)?,
+    }
+    Ok(bytes)
 }

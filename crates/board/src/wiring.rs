@@ -33,6 +33,8 @@ pub struct Connected {
     pub pins: Vec<Arc<HartPins>>,
     pub console: ConsoleOut,
     pub slots: Vec<SlotMaker>,
+    /// Whether the calendar begins with a fixed date.
+    pub seeded: bool,
 }
 
 /// A device with its place.
@@ -69,7 +71,7 @@ fn locked<D: ?Sized>(device: &Mutex<D>) -> MutexGuard<'_, D> {
 impl Wiring {
     /// Makes all devices.
     pub fn new(parts: Connected) -> Wiring {
-        let Connected { modes, ram, clock, pins, console, slots } = parts;
+        let Connected { modes, ram, clock, pins, console, slots, seeded } = parts;
         let contexts = match modes {
             Modes::All => Contexts::MachineAndSupervisor,
             Modes::SupervisorOnly => Contexts::SupervisorOnly,
@@ -78,7 +80,7 @@ impl Wiring {
         let line = |number| IrqLine::new(plic.clone(), number);
         let power = PowerSwitch::new(pins.clone());
         let uart = shared(Uart16550::new(console, line(map::UART_IRQ)));
-        let rtc = shared(Rtc::new(time_of_day(&clock), line(map::RTC_IRQ)));
+        let rtc = shared(Rtc::new(time_of_day(&clock, seeded), line(map::RTC_IRQ)));
         let machine_level = (modes == Modes::All).then(|| MachineLevel {
             clint: shared(Clint::new(clock, pins.clone())),
             sswi: shared(Sswi::new(pins.clone())),
@@ -186,11 +188,15 @@ fn node<'a>(device: &'a dyn DtNode, region: Region, irq: Option<u32>, role: Role
     Mapped { device, region, irq, role }
 }
 
-/// The host's time of day, or one that begins with it and moves with the machine's own clock.
-fn time_of_day(clock: &Arc<Clock>) -> TimeOfDay {
-    if clock.is_wall() {
+/// Where the calendar begins that is not the host's: 2026-01-01 00:00:00 UTC, in nanoseconds of the Unix epoch.
+const FIXED_DATE: u64 = 1_767_225_600_000_000_000;
+
+/// The host's time of day, or one that begins with it or with a fixed date and moves with the machine's own clock.
+fn time_of_day(clock: &Arc<Clock>, seeded: bool) -> TimeOfDay {
+    if clock.is_wall() && !seeded {
         return TimeOfDay::Host;
     }
-    let (clock, start) = (clock.clone(), devices::rtc::host_nanos());
+    let start = if seeded { FIXED_DATE } else { devices::rtc::host_nanos() };
+    let clock = clock.clone();
     TimeOfDay::Virtual(Box::new(move || start.wrapping_add(clock.now().wrapping_mul(TICK_NANOS))))
 }

@@ -99,6 +99,7 @@ impl FullHart for Fake {
     fn vmid(&self) -> u16 {
         0
     }
+    fn describe(&self, _text: &mut String) {}
     fn set_counter(&mut self, _: u32, _: u64) {}
 }
 

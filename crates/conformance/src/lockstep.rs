@@ -8,6 +8,7 @@ use ::privileged::{Cause, Config, MachineIds};
 use arch::addr::PAGE_BYTES;
 use arch::{Isa, Mode, Phys, Privilege};
 use bus::{Bus, Device};
+use hart::engine::NOT_RESERVED;
 use hart::{Hart, HartParts, Record, Step};
 use memory::Ram;
 use vcpu::{Clock, FullHart, HartPins, Reg, Vcpu};
@@ -249,7 +250,7 @@ impl Pair {
         }
         let base = self.hart.reg(Reg::X((self.theirs.raw >> 15 & 31) as u8));
         if self.theirs.stores.is_empty() && self.reserved.is_some_and(|at| (at ^ base).is_multiple_of(PAGE_BYTES)) {
-            self.hart.run(0);
+            self.hart.core.reservation = NOT_RESERVED;
             *self.agreement.argued.entry("sc-fails-spuriously").or_default() += 1;
         }
         self.reserved = None;

@@ -66,6 +66,7 @@ impl FullHart for FakeHart {
     fn vmid(&self) -> u16 {
         5
     }
+    fn describe(&self, _text: &mut String) {}
     fn set_counter(&mut self, counter: u32, value: u64) {
         self.log.lock().unwrap().counters.push((counter, value));
     }

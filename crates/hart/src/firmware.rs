@@ -1,5 +1,7 @@
 //! What a board and a firmware outside the hart do to it.
 
+use std::fmt::Write as _;
+
 use arch::csr::{self, envcfg, ip, pmpcfg, stateen};
 use arch::isa::Extension;
 use arch::{Exception, Mode};
@@ -44,6 +46,11 @@ impl FullHart for Hart {
 
     fn vmid(&self) -> u16 {
         self.core.vmid() as u16
+    }
+
+    fn describe(&self, text: &mut String) {
+        let core = &self.core;
+        let _ = writeln!(text, "{:x} {:x?} {:x?} {:?}", core.pc, core.x, core.f, core.state);
     }
 
     fn set_counter(&mut self, counter: u32, value: u64) {

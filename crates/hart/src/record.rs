@@ -80,6 +80,9 @@ impl<R: Record> FullHart for Recorded<R> {
     fn vmid(&self) -> u16 {
         self.hart.vmid()
     }
+    fn describe(&self, text: &mut String) {
+        self.hart.describe(text);
+    }
     fn set_counter(&mut self, counter: u32, value: u64) {
         self.hart.set_counter(counter, value);
     }

@@ -292,6 +292,9 @@ impl FullHart for JitHart {
     fn vmid(&self) -> u16 {
         self.hart.vmid()
     }
+    fn describe(&self, text: &mut String) {
+        self.hart.describe(text);
+    }
     fn set_counter(&mut self, counter: u32, value: u64) {
         self.hart.set_counter(counter, value);
     }

@@ -63,6 +63,8 @@ pub trait FullHart: Vcpu {
     fn set_supervisor_timer(&mut self, deadline: u64);
     /// The VMID in `hgatp`; 0 without H.
     fn vmid(&self) -> u16;
+    /// Appends registers and privileged state, in words that are the same for the same state and mean nothing else.
+    fn describe(&self, text: &mut String);
     /// Writes a machine counter: 0 is `mcycle`, 2 `minstret`, 3 to 31 `mhpmcounter`s.
     fn set_counter(&mut self, counter: u32, value: u64);
 }

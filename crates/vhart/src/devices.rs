@@ -1,6 +1,6 @@
 //! The devices in the board's virtio slots: disks, a network card, a source of random numbers.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use board::SlotMaker;
 use board::map::VIRTIO_SLOTS;
 use virtio::{BlockAccess, BlockFile, Forward, NetConfig, UserNet};
@@ -18,10 +18,14 @@ const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 pub fn slots(options: &RunOptions) -> Result<Vec<SlotMaker>> {
     let mut slots: Vec<SlotMaker> = options.disks.iter().map(disk).collect::<Result<_>>()?;
     if let Some(forwards) = options.net() {
+        if options.machine.deterministic.is_some() {
+            bail!("the network depends on the host's clock and on others: --deterministic goes without --net");
+        }
         slots.push(network(forwards)?);
     }
     if slots.len() < VIRTIO_SLOTS {
-        slots.push(Box::new(|ram, irq| virtio::entropy(ram.guest_memory(), irq)));
+        let seed = options.machine.deterministic;
+        slots.push(Box::new(move |ram, irq| virtio::entropy(ram.guest_memory(), irq, seed)));
     }
     Ok(slots)
 }

@@ -5,16 +5,14 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use board::{Engine, Machine, MachineConfig, TimeSource};
+use board::{Engine, Machine, MachineConfig};
 
 use crate::cli::{self, ElfOptions};
 use crate::commit_log::CommitLog;
+use crate::digest::Digests;
 use crate::ending::Ending;
 use crate::signature::Signature;
 use crate::{engine, errors, run, terminal};
-
-/// Instructions in a tick of 100 ns: a hart of 100 MHz.
-const INSTRUCTIONS_PER_TICK: u64 = 10;
 
 /// Runs the subcommand.
 ///
@@ -22,7 +20,8 @@ const INSTRUCTIONS_PER_TICK: u64 = 10;
 /// The program cannot be run, or a result cannot be written.
 pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     let log = CommitLog::default();
-    let mut machine = Machine::new(config(options), &mut *engine(options, &log)?)?;
+    let digests = Digests::wanted(&options.machine);
+    let mut machine = Machine::new(config(options, &digests), &mut *engine(options, &log)?)?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
@@ -34,6 +33,7 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     terminal::watch_signals(stopper.on_quit())?;
     let ending = run::drive(&mut machine, &options.machine, &stopper);
     log.close()?;
+    digests.print(&machine);
     let ending = ending?;
     if let (Some(file), Some(signature), true) = (&options.signature, signature, is_result(ending)) {
         let text = signature.text(&machine, options.signature_granularity);
@@ -42,14 +42,14 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     Ok(ending.into())
 }
 
-fn config(options: &ElfOptions) -> MachineConfig {
+fn config(options: &ElfOptions, digests: &Digests) -> MachineConfig {
     MachineConfig {
         firmware: board::Firmware::None,
         kernel: Some(options.file.clone()),
-        time: TimeSource::Instructions { per_tick: INSTRUCTIONS_PER_TICK },
+        time: run::INSTRUCTION_TIME,
         max_instructions: options.max_instructions,
         no_reboot: true,
-        ..run::bare(&options.machine, run::standard_output())
+        ..run::bare(&options.machine, digests.listen(run::standard_output()))
     }
 }
 

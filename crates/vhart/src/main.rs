@@ -7,6 +7,7 @@
 mod cli;
 mod commit_log;
 mod devices;
+mod digest;
 mod elf;
 mod ending;
 mod engine;

@@ -10,6 +10,7 @@ use board::{Keyboard, Machine, MachineConfig, TimeSource};
 use vcpu::SystemEvent;
 
 use crate::cli::{Firmware, MachineOptions, RunOptions};
+use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::stats::Stats;
 use crate::terminal::{self, Input};
@@ -18,12 +19,16 @@ use crate::{devices, engine, errors};
 /// How long typed input waits before it is offered to a guest again that did not take it.
 const NEXT_OFFER: Duration = Duration::from_millis(5);
 
+/// A tick of 100 ns for ten instructions: harts of 100 MHz.
+pub const INSTRUCTION_TIME: TimeSource = TimeSource::Instructions { per_tick: 10 };
+
 /// Runs the subcommand.
 ///
 /// # Errors
 /// A file or a device is not what the machine needs, or the machine cannot go on.
 pub fn run(options: &RunOptions) -> Result<ExitCode> {
-    let config = config(options, standard_output())?;
+    let digests = Digests::wanted(&options.machine);
+    let config = config(options, digests.listen(standard_output()))?;
     let mut machine = Machine::new(config, &mut *engine::of(options.machine.engine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
@@ -33,6 +38,7 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
     let attached = terminal::attach(input(machine.keyboard()), stopper.on_quit())?;
     let ending = drive(&mut machine, &options.machine, &stopper);
     drop(attached);
+    digests.print(&machine);
     Ok(ending?.into())
 }
 
@@ -63,7 +69,8 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         memory_bytes: options.memory,
         isa: options.isa.unwrap_or_default(),
         console,
-        time: TimeSource::Wall,
+        time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),
+        seed: options.deterministic,
         ..MachineConfig::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The entropy device.
 //!
-//! Models VIRTIO 1.2, "Entropy Device": buffers come back full of the host's random numbers.
+//! Models VIRTIO 1.2, "Entropy Device": buffers come back full of the host's random numbers, or of some that a seed decides.
 
 use virtio_bindings::virtio_ids::VIRTIO_ID_RNG;
 
@@ -10,8 +10,27 @@ use crate::transport::VirtioDevice;
 /// Most random bytes for one request; the device may fill less than the driver offers.
 const MOST_BYTES: u64 = 4096;
 
-/// A source of random numbers.
-pub struct Entropy;
+/// A source of random numbers: the host's, or for machines that do the same again and again, a generator.
+pub struct Entropy(Option<fastrand::Rng>);
+
+impl Entropy {
+    /// Numbers that `seed` decides; without it, the host's.
+    pub fn new(seed: Option<u64>) -> Self {
+        Entropy(seed.map(fastrand::Rng::with_seed))
+    }
+
+    fn fill(&mut self, ring: &Ring, request: &mut Request) -> Result<u32, Broken> {
+        let mut random = [0; MOST_BYTES as usize];
+        let random = &mut random[..request.writable.len().min(MOST_BYTES) as usize];
+        match &mut self.0 {
+            Some(generator) => generator.fill(random),
+            None if getrandom::fill(random).is_ok() => {}
+            // The host has none: the driver gets none.
+            None => return Ok(0),
+        }
+        Ok(request.writable.write(&ring.memory(), random)? as u32)
+    }
+}
 
 impl VirtioDevice for Entropy {
     const ID: u32 = VIRTIO_ID_RNG;
@@ -26,19 +45,9 @@ impl VirtioDevice for Entropy {
     fn notify(&mut self, queue: usize, rings: &mut [Option<Ring>]) -> Result<(), Broken> {
         let Some(Some(ring)) = rings.get_mut(queue) else { return Ok(()) };
         while let Some(mut request) = ring.pop()? {
-            let written = fill(ring, &mut request)?;
+            let written = self.fill(ring, &mut request)?;
             ring.finish(request, written)?;
         }
         Ok(())
-    }
-}
-
-fn fill(ring: &Ring, request: &mut Request) -> Result<u32, Broken> {
-    let mut random = [0; MOST_BYTES as usize];
-    let random = &mut random[..request.writable.len().min(MOST_BYTES) as usize];
-    match getrandom::fill(random) {
-        Ok(()) => Ok(request.writable.write(&ring.memory(), random)? as u32),
-        // The host has none: the driver gets none.
-        Err(_) => Ok(0),
     }
 }

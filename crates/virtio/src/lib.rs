@@ -37,9 +37,9 @@ pub fn block(memory: Arc<GuestMemoryMmap>, irq: IrqLine, disk: BlockFile) -> Arc
     Arc::new(Mutex::new(MmioTransport::new(Block::new(disk), memory, irq)))
 }
 
-/// A source of random numbers: the host's.
-pub fn entropy(memory: Arc<GuestMemoryMmap>, irq: IrqLine) -> Arc<Mutex<MmioTransport<Entropy>>> {
-    Arc::new(Mutex::new(MmioTransport::new(Entropy, memory, irq)))
+/// A source of random numbers: the host's, or those that a seed decides.
+pub fn entropy(memory: Arc<GuestMemoryMmap>, irq: IrqLine, seed: Option<u64>) -> Arc<Mutex<MmioTransport<Entropy>>> {
+    Arc::new(Mutex::new(MmioTransport::new(Entropy::new(seed), memory, irq)))
 }
 
 /// A network card on the network that `net` opened.

@@ -51,6 +51,14 @@ pub struct MachineOptions {
     #[arg(long, visible_alias = "accel", value_enum, default_value_t = Engine::DEFAULT, help_heading = MACHINE)]
     pub engine: Engine,
 
+    /// Do the same in every run: time follows the instructions, harts take turns, chance comes from the seed [default: 0]
+    ///
+    /// At the end digests of the machine's state and of its console are printed on standard error: with the same files,
+    /// options and engine they are the same. What is typed comes when it comes and is not part of it.
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    #[arg(help_heading = MACHINE)]
+    pub deterministic: Option<u64>,
+
     /// Give up after this time, for example 90s or 5m; exit status 124
     #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = LIMITS)]
     pub timeout: Option<Duration>,

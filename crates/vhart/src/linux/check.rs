@@ -14,6 +14,7 @@ use super::Options;
 use super::images::{Images, firmware_name};
 use super::record::{Arrival, Record};
 use super::report::{self, HEADING, Report, Row};
+use crate::digest::Digests;
 use crate::errors;
 
 /// How long a run may take where the user sets no limit: ten times what it takes on a slow computer.
@@ -50,7 +51,9 @@ impl Check {
     /// Boots, and follows the run to its end. Answers why it ended early, if it did.
     fn boot(&self, options: &Options, images: &Images) -> Result<Option<String>> {
         let check = self.clone();
-        let mut config = crate::run::config(&images.run_options(options), Box::new(move |bytes| check.console(bytes)))?;
+        let digests = Digests::wanted(&options.machine);
+        let console = digests.listen(Box::new(move |bytes| check.console(bytes)));
+        let mut config = crate::run::config(&images.run_options(options), console)?;
         let limit = *config.timeout.get_or_insert(TIMEOUT);
         let mut engine = crate::engine::of(options.machine.engine);
         let mut machine = Machine::new(config, &mut *engine)?;
@@ -59,6 +62,7 @@ impl Check {
             self.follow(|record| record.reach(Phase::Firmware));
         }
         let ending = machine.run()?;
+        digests.print(&machine);
         if matches!(ending, Ending::Event(SystemEvent::Shutdown)) {
             self.follow(Record::power_off);
         }

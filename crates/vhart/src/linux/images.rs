@@ -45,7 +45,7 @@ impl Images {
             firmware: self.0.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
             machine: options.machine.clone(),
             disks: vec![disk(&self.0.disk)],
-            net: Some(cli::Net::User(Vec::new())),
+            net: options.machine.deterministic.is_none().then(|| cli::Net::User(Vec::new())),
             forwards: Vec::new(),
             no_reboot: true,
         }
