@@ -27,15 +27,36 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         boot("linux --check", &[])?;
         boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
         boot("linux --check, interpreted", &["--engine", "interp"])?;
+        boot_twice_alike()?;
     }
     println!("everything passed");
     Ok(())
 }
 
+/// What boots them.
+const CHECK: [&str; 7] = ["run", "--release", "--quiet", "--", "linux", "--check", "--accept-expired"];
+
 /// Boots the host and the guest Linux.
 fn boot(what: &str, options: &[&str]) -> anyhow::Result<()> {
-    let check = ["run", "--release", "--quiet", "--", "linux", "--check", "--accept-expired"];
-    cargo(what, &[&check[..], options].concat(), &[])
+    cargo(what, &[&CHECK[..], options].concat(), &[])
+}
+
+/// Boots them twice with harts that take turns, and looks whether both runs came to the same.
+fn boot_twice_alike() -> anyhow::Result<()> {
+    let what = "linux --check, deterministic";
+    let options = ["--deterministic", "--harts", "2", "--guest-harts", "2"];
+    let run = || {
+        eprintln!("== {what}");
+        let output = Command::new("cargo").args(CHECK).args(options).output().context("cannot run cargo")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        eprint!("{said}");
+        let digest = said.lines().find(|line| line.contains("sha256:")).map(str::to_owned);
+        digest.filter(|_| output.status.success()).with_context(|| format!("{what} failed"))
+    };
+    if run()? != run()? {
+        bail!("{what}: two runs came to different ends");
+    }
+    Ok(())
 }
 
 fn cargo(what: &str, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<()> {

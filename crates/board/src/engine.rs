@@ -38,7 +38,7 @@ pub struct Harts {
 
 /// Harts with M-mode, or harts whose host answers for M-mode.
 pub enum HartSet {
-    /// The board runs them on one thread, in slices, and gives them a firmware.
+    /// The board gives them a firmware, and each a thread, or slices of one where time goes by instructions.
     Full(Vec<Box<dyn FullHart>>),
     /// The board gives each a thread. Hart 0 starts; the host starts the others when the guest asks.
     Guest(Vec<Box<dyn GuestHart>>),

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use board::{Keyboard, Machine, MachineConfig, TimeSource};
 use vcpu::SystemEvent;
 
-use crate::cli::{Firmware, MachineOptions, RunOptions};
+use crate::cli::{self, Firmware, MachineOptions, RunOptions};
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::stats::Stats;
@@ -47,6 +47,9 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
 /// # Errors
 /// A disk cannot be opened, or a forwarded port is taken.
 pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig> {
+    if options.machine.deterministic.is_some() && options.machine.engine == cli::Engine::Kvm {
+        bail!("engine kvm runs with the host's clock: --deterministic needs jit or interp");
+    }
     Ok(MachineConfig {
         firmware: match &options.firmware {
             Firmware::Builtin => board::Firmware::Builtin,

@@ -3,6 +3,7 @@
 mod common;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,29 @@ fn sbi_calls_of_two_harts_are_answered() {
     let file = programs.assemble("sbi", &[], 0x8020_0000);
     let said = say_of(&["run", "--harts", "2", "--kernel"], &file, LIMIT);
     assert_eq!((said.status, said.out.as_str()), (Some(0), "booted.\nstarted\ntimer..\nipi....\n"), "{}", said.err);
+}
+
+#[test]
+fn deterministic_runs_have_the_same_digests_and_other_seeds_others() {
+    let programs = Programs::new();
+    let file = programs.assemble("sbi", &[], 0x8020_0000);
+    let digests = |option| {
+        let said = say_of(&["run", "--harts", "2", option, "--kernel"], &file, LIMIT);
+        let line = said.err.lines().find(|line| line.starts_with("vhart: state sha256:"));
+        line.unwrap_or_else(|| panic!("{}", said.err)).to_owned()
+    };
+    let (first, again, other) =
+        (digests("--deterministic"), digests("--deterministic=0"), digests("--deterministic=1"));
+    assert_eq!(first, again);
+    let console = |line: &str| line.split_once("console").map(|(_, digest)| digest.to_owned());
+    assert!(first != other && console(&first) == console(&other), "{first}\n{other}");
+}
+
+#[test]
+fn a_deterministic_machine_has_no_network() {
+    let said = say_of(&["run", "--deterministic", "--net", "user", "--kernel"], Path::new("none"), LIMIT);
+    assert_eq!(said.status, Some(1));
+    assert!(said.err.contains("--deterministic goes without --net"), "{}", said.err);
 }
 
 #[test]
