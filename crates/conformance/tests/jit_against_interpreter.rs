@@ -4,7 +4,7 @@
 
 mod common;
 
-use arch::csr::{self, envcfg, pmpcfg, status};
+use arch::csr::{self, envcfg, pmpcfg, stateen, status};
 use arch::{Isa, Mode, Privilege};
 use common::layout::{self, CODE, CODE_PAGES, DATA, DATA_PAGES, ENTRIES, ENTRY_BYTES, HANDLER, POOL, Stage, bits};
 use common::program::{BASES, LINKS, Source};
@@ -144,6 +144,7 @@ fn prepare(mut pair: Pair, rng: &mut Rng, world: &World, second: Option<Stage>) 
     let floats: Vec<u64> = (0..32).map(|_| rng.float()).collect();
     let (delegated, update, trapped) = (bits(rng.one_in(4), rng.bits() & 0xb35d), rng.one_in(2), rng.bits());
     let stvec = CODE + (rng.below(CODE_PAGES * 4096) & !3);
+    let open = rng.one_in(2);
     pair.both(|hart| {
         hart.core.f.copy_from_slice(&floats);
         hart.core.pc = HANDLER;
@@ -159,10 +160,12 @@ fn prepare(mut pair: Pair, rng: &mut Rng, world: &World, second: Option<Stage>) 
         state.pmpcfg[1] = pmpcfg::A_NAPOT | pmpcfg::R | pmpcfg::W | pmpcfg::X;
         state.medeleg = delegated;
         (state.mcounteren, state.scounteren, state.hcounteren) = (7, 7, 7);
-        let features = envcfg::CBZE | envcfg::CBCFE | envcfg::CBIE;
-        state.menvcfg = features & trapped | bits(update, envcfg::ADUE);
+        // not the reserved value of CBIE
+        let features = envcfg::CBZE | envcfg::CBCFE | 1 << envcfg::CBIE_SHIFT;
+        state.menvcfg = features & trapped | bits(update, envcfg::ADUE) | bits(open, envcfg::STCE);
         state.henvcfg = features & (trapped >> 8) | bits(update, envcfg::ADUE);
         state.senvcfg = features & (trapped >> 16);
+        state.mstateen[0] = bits(open, stateen::SE | stateen::ENVCFG);
         state.mie = trapped >> 24 & 0x8;
         (state.stimecmp, state.vstimecmp) = (u64::MAX, u64::MAX);
     });

@@ -41,10 +41,14 @@ pub struct Generated {
     pub deadline: u64,
     /// Whether floating-point instructions may run as generated: FS is Dirty and `frm` is to nearest, ties to even.
     pub fp_ready: bool,
+    /// Whether it may have raised flags that `fflags` does not have yet.
+    pub fp_raises: bool,
     /// Whether CBO.ZERO may run as generated.
     pub cbo_zero_ready: bool,
     /// The mode, as [`Generated::mode_code`] numbers it.
     pub mode: u8,
+    /// Whether the mode is HS-mode, and no register of M-mode withholds another from it ([`privileged::csr::is_open`]).
+    pub open: bool,
     /// Whether an interrupt is pending and enabled in `mie`, so that setting an xIE may let it in.
     pub interrupt_waits: bool,
 }

@@ -7,7 +7,7 @@ use arch::Mode;
 use fp::{Fmt, Op as FpOp};
 use hart::engine::{At, Core, Generated};
 use privileged::Config;
-use privileged::csr::{Fields, stored, stored_fields};
+use privileged::csr::{Fields, View, is_gated, stored, stored_fields, viewed};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
 use crate::expr::{Condition, Expr, Heap, N, Node};
@@ -325,14 +325,22 @@ impl<'a> Privileged for Compiler<'a> {
     unfit! { ecall ebreak sret mret wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
 
     fn csr(&mut self, op: CsrOp, address: u16, value: Expr<'a>) -> Value<Self> {
+        let gated = is_gated(self.config, self.mode, address);
+        if gated && self.mode != Mode::HS {
+            return Err(Unfit);
+        }
         if let Some(fields) = stored_fields(self.config, self.mode, address) {
+            self.check_access(gated);
             return self.fields(op, &fields, value);
+        }
+        if let Some(view) = viewed(self.config, self.mode, address) {
+            return self.view(op, &view, gated, value);
         }
         let place = stored(self.config, self.mode, address).ok_or(Unfit)?;
         if matches!(op, CsrOp::Set | CsrOp::Clear) {
             return Err(Unfit);
         }
-        self.emitter.check_mode(Generated::mode_code(self.mode));
+        self.check_access(gated);
         let old = match op {
             CsrOp::Write => Node::Const(0),
             _ => self.emitter.read_stored(place.offset),
@@ -358,16 +366,40 @@ impl<'a> Privileged for Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
+    /// Lets the instruction run through the interpreter in another mode, and where something may withhold a gated register.
+    fn check_access(&mut self, gated: bool) {
+        match gated {
+            true => self.emitter.check_open(),
+            false => self.emitter.check_mode(Generated::mode_code(self.mode)),
+        }
+    }
+
+    /// Accesses a register that is a view of others, as KVM does with a vCPU's at every exit: most writes change nothing.
+    fn view(&mut self, op: CsrOp, view: &View, gated: bool, value: Expr<'a>) -> Value<Self> {
+        if op != CsrOp::Write && !view.readable {
+            return Err(Unfit);
+        }
+        self.check_access(gated);
+        self.emitter.load_view(view);
+        if op != CsrOp::Read {
+            self.emitter.check_unchanged(op, view, value.node);
+        }
+        let shown = self.emitter.show_view();
+        Ok(self.leaf(shown))
+    }
+
     /// Accesses a register of fields, as kernels do with `sstatus` around every lock, trap and access to user memory, and with
     /// `hstatus` at every entry to a guest.
     fn fields(&mut self, op: CsrOp, fields: &Fields, value: Expr<'a>) -> Value<Self> {
-        self.emitter.check_mode(Generated::mode_code(self.mode));
+        if op != CsrOp::Read && fields.fp != 0 {
+            self.fp_checked = false;
+        }
         if op != CsrOp::Read && fields.has_sie {
             self.emitter.check_no_interrupt_waits();
         }
         self.emitter.load_fields(fields.stored.offset);
         if op != CsrOp::Read {
-            self.emitter.change_fields(op, fields, value.node);
+            self.emitter.change_fields(op, fields, self.mode.virt, value.node);
         }
         if op == CsrOp::Write {
             return Ok(self.imm(0));

@@ -142,6 +142,8 @@ fn note_mode(core: &mut Core) {
     let dirty = |status: u64| status & arch::csr::status::FS == arch::csr::status::FS;
     core.generated.fp_ready =
         dirty(state.mstatus) && (!state.mode.virt || dirty(state.vsstatus)) && state.frm == fp::Rounding::Rne as u8;
+    core.generated.fp_raises |= core.generated.fp_ready;
+    core.generated.open = privileged::csr::is_open(state, &core.config);
     core.generated.mode = Generated::mode_code(state.mode);
     core.generated.interrupt_waits = privileged::has_wakeup(state, &core.config);
     core.generated.cbo_zero_ready = privileged::permit::cbo_zero(state).is_ok();
@@ -238,9 +240,10 @@ const MXCSR: u32 = 0x1f80;
 /// Moves the flags that generated code has raised from MXCSR to `fflags`.
 fn fold_flags(core: &mut Core) {
     // where it may not run, generated floating point has raised nothing
-    if !core.generated.fp_ready {
+    if !core.generated.fp_raises {
         return;
     }
+    core.generated.fp_raises = core.generated.fp_ready;
     let mut mxcsr = 0u32;
     // SAFETY: stores a register to a variable.
     unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack, preserves_flags)) };

@@ -12,7 +12,7 @@ pub const BASES: [u8; 6] = [2, 8, 10, 14, 20, 28];
 pub const LINKS: [u8; 3] = [1, 5, 13];
 
 /// CSRs that random code reads and writes.
-const CSRS: [u16; 22] = [
+const CSRS: [u16; 33] = [
     csr::FFLAGS,
     csr::FRM,
     csr::FCSR,
@@ -35,6 +35,17 @@ const CSRS: [u16; 22] = [
     csr::HVIP,
     csr::VSSTATUS,
     csr::HSTATUS,
+    csr::VSIE,
+    csr::HIE,
+    csr::STIMECMP,
+    csr::VSTIMECMP,
+    csr::HTIMEDELTA,
+    csr::HENVCFG,
+    csr::HSTATEEN0,
+    csr::SSTATEEN0,
+    csr::HCOUNTEREN,
+    csr::HIDELEG,
+    csr::HEDELEG,
 ];
 
 /// Instructions by what they need.

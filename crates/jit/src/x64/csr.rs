@@ -3,13 +3,16 @@
 //! Which register an access reaches, and whether it may, depends on the mode; code does not. So the code is made for the
 //! mode it is translated in, and checks that it is the current one.
 
+use std::mem::offset_of;
+
 use arch::csr::status;
-use privileged::csr::Fields;
+use privileged::State;
+use privileged::csr::{Fields, Join, View, Word};
 use semantics::CsrOp;
 
-use super::asm::{Alu, Cc, RAX, RDX, Rm, Shift};
+use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm, Shift};
 use super::emit::{ALL_FREE, Emitter, Kept};
-use super::state::{INTERRUPT_WAITS, MODE, privileged};
+use super::state::{FP_RAISES, FP_READY, INTERRUPT_WAITS, MODE, OPEN, privileged};
 use crate::expr::{N, Node};
 
 impl Emitter {
@@ -18,6 +21,64 @@ impl Emitter {
         self.hot.cmp_byte(MODE, code);
         let fix = self.hot.jcc_fix(Cc::NE);
         self.detours.push(fix);
+    }
+
+    /// Lets the instruction run through the interpreter in any mode but HS-mode, and where something is withheld from it.
+    pub fn check_open(&mut self) {
+        self.hot.cmp_byte(OPEN, 1);
+        let fix = self.hot.jcc_fix(Cc::NE);
+        self.detours.push(fix);
+    }
+
+    /// Computes a view, for [`Emitter::check_unchanged`] and [`Emitter::show_view`].
+    pub fn load_view(&mut self, view: &View) {
+        self.free &= !(1 << RAX);
+        self.load_word(RAX, view.first);
+        if let Some((join, word)) = view.second {
+            self.load_word(RDX, word);
+            let op = if join == Join::And { Alu::And } else { Alu::Or };
+            self.hot.alu(op, 64, RAX, Rm::R(RDX));
+        }
+        if view.shift != 0 {
+            self.hot.shift_i(Shift::Shr, 64, RAX, view.shift);
+        }
+    }
+
+    fn load_word(&mut self, to: Reg, word: Word) {
+        self.hot.mov(64, to, privileged(word.offset));
+        if word.mask != u64::MAX {
+            self.hot.alu_i(Alu::And, 64, Rm::R(to), word.mask as i32);
+        }
+    }
+
+    /// Lets the instruction run through the interpreter where it changes the view that was loaded.
+    pub fn check_unchanged(&mut self, op: CsrOp, view: &View, value: N) {
+        self.difference(op, value);
+        if view.writable == u64::MAX {
+            self.hot.test(64, RDX, RDX);
+        } else {
+            self.hot.mov_i(RCX, view.writable as i64);
+            self.hot.test(64, RDX, RCX);
+        }
+        let fix = self.hot.jcc_fix(Cc::NE);
+        self.detours.push(fix);
+    }
+
+    /// The view that was loaded.
+    pub fn show_view<'a>(&mut self) -> Node<'a> {
+        self.free = ALL_FREE & !(1 << RAX);
+        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
+    }
+
+    /// What an access changes in a register whose value is in rax, in rdx.
+    fn difference(&mut self, op: CsrOp, value: N) {
+        self.free &= !(1 << RDX);
+        self.into(RDX, value, 64);
+        match op {
+            CsrOp::Set => self.hot.andn(64, RDX, RAX, Rm::R(RDX)),
+            CsrOp::Clear => self.hot.alu(Alu::And, 64, RDX, Rm::R(RAX)),
+            _ => self.hot.alu(Alu::Xor, 64, RDX, Rm::R(RAX)),
+        }
     }
 
     /// Reads the register at this offset in the privileged state.
@@ -52,19 +113,36 @@ impl Emitter {
     }
 
     /// Writes the fields of `mask`, unless what changes has consequences: then the instruction runs through the interpreter.
-    pub fn change_fields(&mut self, op: CsrOp, fields: &Fields, value: N) {
-        self.free &= !(1 << RDX);
-        self.into(RDX, value, 64);
-        match op {
-            CsrOp::Set => self.hot.andn(64, RDX, RAX, Rm::R(RDX)),
-            CsrOp::Clear => self.hot.alu(Alu::And, 64, RDX, Rm::R(RAX)),
-            _ => self.hot.alu(Alu::Xor, 64, RDX, Rm::R(RAX)),
-        }
+    pub fn change_fields(&mut self, op: CsrOp, fields: &Fields, virt: bool, value: N) {
+        self.difference(op, value);
         self.hot.alu_i(Alu::And, 32, Rm::R(RDX), fields.stored.mask as i32);
         self.hot.test_i(RDX, fields.consequences as i32);
         let fix = self.hot.jcc_fix(Cc::NE);
         self.detours.push(fix);
         self.hot.alu_mr(Alu::Xor, 64, privileged(fields.stored.offset), RDX);
+        if fields.fp != 0 {
+            self.hot.test_i(RDX, fields.fp as i32);
+            let same = self.hot.jcc_fix(Cc::E);
+            self.note_fp(virt);
+            self.hot.bind_here(same);
+        }
+    }
+
+    /// Notes whether floating point may run as generated, after FS has changed: it must be Dirty, and `frm` to nearest.
+    fn note_fp(&mut self, virt: bool) {
+        const FS: i32 = status::FS as i32;
+        const _: () = assert!(fp::Rounding::Rne as u8 == 0);
+        self.hot.mov(32, RDX, privileged(offset_of!(State, mstatus)));
+        if virt {
+            self.hot.alu(Alu::And, 32, RDX, privileged(offset_of!(State, vsstatus)));
+        }
+        self.hot.alu_i(Alu::Xor, 32, Rm::R(RDX), FS);
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), FS);
+        self.hot.extend(false, 8, RCX, privileged(offset_of!(State, frm)));
+        self.hot.alu(Alu::Or, 32, RDX, Rm::R(RCX));
+        self.hot.setcc(Cc::E, RDX);
+        self.hot.store(1, FP_READY, RDX);
+        self.hot.store_i(1, FP_RAISES, 1);
     }
 
     /// What the register showed before: the fields, what always shows, and SD where FS is Dirty.

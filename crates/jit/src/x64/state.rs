@@ -61,10 +61,14 @@ pub const RESERVED: Rm = core(offset_of!(Core, reserved));
 pub const LEFT: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, left));
 /// Whether floating point may run as generated.
 pub const FP_READY: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, fp_ready));
+/// Whether floating point may have raised flags that `fflags` does not have yet.
+pub const FP_RAISES: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, fp_raises));
 /// Whether CBO.ZERO may run as generated.
 pub const CBO_ZERO_READY: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, cbo_zero_ready));
 /// The mode's number.
 pub const MODE: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, mode));
+/// Whether the mode is HS-mode with nothing withheld.
+pub const OPEN: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, open));
 /// Whether an interrupt waits to be let in.
 pub const INTERRUPT_WAITS: Rm = core(offset_of!(Core, generated) + offset_of!(Generated, interrupt_waits));
 

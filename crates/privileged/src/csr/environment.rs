@@ -11,14 +11,14 @@ use super::replace;
 use crate::{Config, Effects, State};
 
 /// The fields of all three `envcfg` registers. (Spike lacks FIOM, which the manual demands where there is S-mode.)
-fn user_fields(config: &Config) -> u64 {
+pub fn user_fields(config: &Config) -> u64 {
     envcfg::FIOM
         | config.bits_if(Extension::Zicbom, envcfg::CBIE | envcfg::CBCFE)
         | config.bits_if(Extension::Zicboz, envcfg::CBZE)
 }
 
 /// The fields that `menvcfg` and `henvcfg` have besides.
-fn supervisor_fields(config: &Config) -> u64 {
+pub fn supervisor_fields(config: &Config) -> u64 {
     config.bits_if(Extension::Svadu, envcfg::ADUE)
         | config.bits_if(Extension::Svpbmt, envcfg::PBMTE)
         | config.bits_if(Extension::Sstc, envcfg::STCE)
@@ -60,7 +60,7 @@ pub fn number(address: u16) -> usize {
 ///
 /// Those that control state which this hart does not have are zero, C among them: there is no custom state. That leaves
 /// none for `sstateen`. (In Spike, C and CSRIND can be written.)
-const fn enables(index: usize) -> u64 {
+pub const fn enables(index: usize) -> u64 {
     stateen::SE | if index == 0 { stateen::ENVCFG } else { 0 }
 }
 

@@ -3,7 +3,7 @@
 //! Each gate says Illegal where HS-mode could not access the register either, and Virtual where a field of the
 //! hypervisor withholds it from V = 1 only.
 
-use arch::csr::{self, counteren, envcfg, stateen};
+use arch::csr::{self, counteren, envcfg, stateen, status};
 use arch::{Extension, Mode, Privilege};
 
 use super::environment;
@@ -85,6 +85,22 @@ pub fn environment(state: &State, config: &Config, address: u16) -> Verdict {
 pub fn state_enable(state: &State, config: &Config, address: u16) -> Verdict {
     having(config, address, Extension::Ssstateen)?;
     enabled(state, config, environment::number(address), stateen::SE)
+}
+
+/// A state in `mode` in which no register of a higher level withholds another from HS-mode.
+pub fn all_open(config: &Config, mode: Mode) -> State {
+    let (mstateen, menvcfg, mcounteren) = ([u64::MAX; 4], u64::MAX, u64::MAX);
+    State { mode, mstateen, menvcfg, mcounteren, ..State::reset(config) }
+}
+
+/// Whether the mode is HS-mode, and no field that the gates of this file look at withholds a register from it.
+pub fn is_open(state: &State, config: &Config) -> bool {
+    let enables = stateen::SE | stateen::ENVCFG;
+    state.mode == Mode::HS
+        && state.mstatus & status::TVM == 0
+        && state.mcounteren & counteren::TM != 0
+        && state.menvcfg & envcfg::STCE != 0
+        && environment::mstateen(state, config, 0) & enables == enables
 }
 
 /// `pmpaddr`, and `pmpcfg` with even numbers: "`pmpcfg1`, `pmpcfg3`, ... are illegal" on RV64.

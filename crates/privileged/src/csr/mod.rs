@@ -19,8 +19,11 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod traps;
+mod viewed;
 
+pub use gate::is_open;
 pub use stored::{Fields, Stored, stored, stored_fields};
+pub use viewed::{Join, View, Word, viewed};
 
 use arch::csr::{self as name, ip};
 use arch::{Mode, Privilege};
@@ -71,6 +74,12 @@ pub fn check(state: &State, config: &Config, address: u16, writes: bool) -> Resu
     }
     let of_supervisor = needed <= HYPERVISOR;
     Err(if state.mode.virt && of_supervisor { Denied::Virtual } else { Denied::Illegal })
+}
+
+/// Whether `mode` may access the CSR at `address` only where [`is_open`] holds, if at all: some other field may withhold it.
+pub fn is_gated(config: &Config, mode: Mode, address: u16) -> bool {
+    let closed = State { mode, mstatus: u64::MAX, hstatus: u64::MAX, ..State::reset(config) };
+    check(&closed, config, address, false).is_err()
 }
 
 /// The level of HS-mode in an address.

@@ -71,12 +71,12 @@ pub const fn hstatus(state: &State) -> u64 {
 /// What can be written in `hstatus` besides VGEIN.
 pub const HYPERVISOR: u64 = h::GVA | h::SPV | h::SPVP | h::HU | h::VTVM | h::VTW | h::VTSR;
 
-/// VGEIN keeps its value where the new one is above GEILEN.
+/// VGEIN keeps its value where the new one is above GEILEN. SPVP has no effects: HLV and HSV look at it at each access.
 pub fn write_hstatus(state: &mut State, config: &Config, value: u64) -> Effects {
     let supported = (value & h::VGEIN) >> h::VGEIN_SHIFT <= u64::from(config.guest_external_interrupts);
     let fields = HYPERVISOR | if supported { h::VGEIN } else { 0 };
     let changed = replace(&mut state.hstatus, fields, value);
-    Effects::TRANSLATION.when(changed & h::SPVP != 0) | Effects::INTERRUPTS.when(changed & h::VGEIN != 0)
+    Effects::INTERRUPTS.when(changed & h::VGEIN != 0)
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use core::mem::offset_of;
 
 use arch::Mode;
 use arch::csr as c;
-use arch::csr::{hstatus, status};
+use arch::csr::{envcfg, hstatus, status};
 
-use super::{check, counters, reached, status as fields, traps};
+use super::{check, counters, environment, gate, reached, status as fields, traps};
 use crate::{Bank, Config, State};
 
 /// Where a register lies in [`State`], and what a write leaves in it. Neither has any other effect than on counters' access.
@@ -19,7 +19,7 @@ pub struct Stored {
 }
 
 /// The register that an access to `address` in `mode` reaches, if it is of this kind and nothing withholds it from the
-/// mode.
+/// mode, or only what [`super::is_gated`] tells.
 pub fn stored(config: &Config, mode: Mode, address: u16) -> Option<Stored> {
     const BANKS: [usize; 3] = [offset_of!(State, s), offset_of!(State, vs), offset_of!(State, m)];
     let address_reached = reached(mode, address);
@@ -39,6 +39,12 @@ pub fn stored(config: &Config, mode: Mode, address: u16) -> Option<Stored> {
         c::SCOUNTEREN => {
             return whole(config, mode, address, offset_of!(State, scounteren), counters::existing(config));
         }
+        c::HCOUNTEREN => {
+            return whole(config, mode, address, offset_of!(State, hcounteren), counters::existing(config));
+        }
+        c::HEDELEG => return whole(config, mode, address, offset_of!(State, hedeleg), traps::HEDELEG),
+        // always zero: so is the word that VS has no register for
+        c::SSTATEEN0 => return whole(config, mode, address, offset_of!(State, vs) + offset_of!(Bank, tinst), 0),
         _ => return None,
     };
     whole(config, mode, address, bank + field, mask)
@@ -46,8 +52,7 @@ pub fn stored(config: &Config, mode: Mode, address: u16) -> Option<Stored> {
 
 /// A register, if the mode may access it.
 fn whole(config: &Config, mode: Mode, address: u16, offset: usize, mask: u64) -> Option<Stored> {
-    let state = State { mode, ..State::reset(config) };
-    check(&state, config, address, true).ok()?;
+    check(&gate::all_open(config, mode), config, address, true).ok()?;
     Some(Stored { offset, mask })
 }
 
@@ -58,6 +63,8 @@ pub struct Fields {
     pub stored: Stored,
     /// Bits whose change has consequences, so that it must be written by [`super::write`].
     pub consequences: u64,
+    /// Bits whose change matters to whoever executes floating-point instructions, and to nobody else.
+    pub fp: u64,
     /// Bits that show as ones in any case.
     pub shown: u64,
     /// Whether SD shows where FS is Dirty.
@@ -66,14 +73,15 @@ pub struct Fields {
     pub has_sie: bool,
 }
 
-/// `sstatus` and `hstatus` as `mode` has them; `None` for others, and where it may not access them.
+/// `sstatus`, `vsstatus`, `hstatus` and `senvcfg` as `mode` has them; `None` for others, and where it may not access them.
 pub fn stored_fields(config: &Config, mode: Mode, address: u16) -> Option<Fields> {
     match address {
         c::SSTATUS => {
             let offset = if mode.virt { offset_of!(State, vsstatus) } else { offset_of!(State, mstatus) };
             Some(Fields {
                 stored: whole(config, mode, address, offset, fields::supervisor_fields(config))?,
-                consequences: status::SUM | status::MXR | status::FS,
+                consequences: status::SUM | status::MXR,
+                fp: status::FS,
                 shown: status::UXL_64,
                 has_sd: true,
                 has_sie: true,
@@ -81,8 +89,26 @@ pub fn stored_fields(config: &Config, mode: Mode, address: u16) -> Option<Fields
         }
         c::HSTATUS => Some(Fields {
             stored: whole(config, mode, address, offset_of!(State, hstatus), fields::HYPERVISOR | hstatus::VGEIN)?,
-            consequences: hstatus::SPVP | hstatus::VGEIN,
+            consequences: hstatus::VGEIN,
+            fp: 0,
             shown: hstatus::VSXL_64,
+            has_sd: false,
+            has_sie: false,
+        }),
+        c::VSSTATUS if !mode.virt => Some(Fields {
+            stored: whole(config, mode, address, offset_of!(State, vsstatus), fields::supervisor_fields(config))?,
+            consequences: status::SUM | status::MXR | status::FS | status::SIE,
+            fp: 0,
+            shown: status::UXL_64,
+            has_sd: true,
+            has_sie: false,
+        }),
+        // a mode that may access it does not go by it
+        c::SENVCFG => Some(Fields {
+            stored: whole(config, mode, address, offset_of!(State, senvcfg), environment::user_fields(config))?,
+            consequences: envcfg::CBIE,
+            fp: 0,
+            shown: 0,
             has_sd: false,
             has_sie: false,
         }),
@@ -94,14 +120,17 @@ pub fn stored_fields(config: &Config, mode: Mode, address: u16) -> Option<Fields
 mod tests {
     use super::*;
     use crate::csr::testing::hart;
-    use crate::csr::{read, write};
+    use crate::csr::{is_gated, read, write};
     use crate::{Denied, Effects};
 
     /// The field at an offset, by elimination: the one word of the state that a write changes.
     fn at(state: &mut State, offset: usize) -> &mut u64 {
         let (s, vs, m) = (offset_of!(State, s), offset_of!(State, vs), offset_of!(State, m));
-        if offset == offset_of!(State, scounteren) {
-            return &mut state.scounteren;
+        match offset {
+            o if o == offset_of!(State, scounteren) => return &mut state.scounteren,
+            o if o == offset_of!(State, hcounteren) => return &mut state.hcounteren,
+            o if o == offset_of!(State, hedeleg) => return &mut state.hedeleg,
+            _ => {}
         }
         let (bank, base) = match offset {
             o if (s..s + size_of::<Bank>()).contains(&o) => (&mut state.s, s),
@@ -121,10 +150,10 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_what_is_read_and_a_write_does_no_more() {
-        let (mut state, config) = hart();
+        let (_, config) = hart();
         let mut found = 0;
         for mode in [Mode::M, Mode::HS, Mode::U, Mode::VS, Mode::VU] {
-            state.mode = mode;
+            let mut state = gate::all_open(&config, mode);
             for address in 0..0x1000 {
                 let Some(Stored { offset, mask }) = stored(&config, mode, address) else { continue };
                 found += 1;
@@ -146,7 +175,8 @@ mod tests {
         for mode in [Mode::HS, Mode::U, Mode::VS, Mode::VU] {
             state.mode = mode;
             for address in 0..0x1000 {
-                if matches!(read(&state, &config, address), Err(Denied::Illegal | Denied::Virtual)) {
+                let open = !is_gated(&config, mode, address);
+                if open && matches!(read(&state, &config, address), Err(Denied::Illegal | Denied::Virtual)) {
                     assert_eq!(stored(&config, mode, address), None, "{address:#x} in {mode:?}");
                 }
             }
@@ -171,18 +201,27 @@ mod tests {
 
     #[test]
     fn what_has_no_consequences_has_no_effects() {
-        let (mut state, config) = hart();
-        for (mode, address) in [(Mode::HS, c::SSTATUS), (Mode::VS, c::SSTATUS), (Mode::HS, c::HSTATUS)] {
-            state.mode = mode;
+        let (_, config) = hart();
+        let registers = [
+            (Mode::HS, c::SSTATUS),
+            (Mode::VS, c::SSTATUS),
+            (Mode::HS, c::HSTATUS),
+            (Mode::HS, c::VSSTATUS),
+            (Mode::HS, c::SENVCFG),
+        ];
+        for (mode, address) in registers {
+            let mut state = gate::all_open(&config, mode);
             let fields = stored_fields(&config, mode, address).unwrap();
             for bit in 0..64 {
                 let old = read(&state, &config, address).unwrap();
                 let changed = 1 << bit & fields.stored.mask & !fields.consequences;
                 let effects = write(&mut state, &config, address, old ^ changed).unwrap();
                 let lets_in = fields.has_sie && changed == status::SIE;
-                assert!(effects == Effects::NONE || lets_in, "bit {bit} of {address:#x}");
+                let fp = effects == Effects::FP && changed & fields.fp != 0;
+                assert!(effects == Effects::NONE || lets_in || fp, "bit {bit} of {address:#x}");
                 let now = read(&state, &config, address).unwrap();
-                assert_eq!(now, old ^ changed, "bit {bit} of {address:#x}");
+                let derived = if fields.has_sd { status::SD } else { 0 };
+                assert_eq!((now ^ old) & !derived, changed, "bit {bit} of {address:#x}");
             }
         }
         assert_eq!(stored_fields(&config, Mode::VS, c::HSTATUS), None);
