@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arch::insn::{Class, Insn};
 use hart::engine::{At, Core, Ended, Generated, Run};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Vcpu};
@@ -175,7 +176,9 @@ unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
             let next = run.next();
             let core = &mut hart.core;
             if !site.leaves && !core.look && !core.fence_i && core.exit.is_none() {
-                note_mode(core);
+                if !only_accesses(&site.insn) {
+                    note_mode(core);
+                }
                 return GO_ON;
             }
             core.pc = next;
@@ -189,11 +192,21 @@ unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
     go(hart, translator).unwrap_or(LEAVE)
 }
 
-/// The instruction of a site with its bits as fetched, which a site does not keep: memory has them, unless it was written
-/// to meanwhile.
+/// Whether all that an instruction does is to access memory. What a floating-point load makes of FS is noted later.
+fn only_accesses(insn: &Insn) -> bool {
+    matches!(insn.class(), Class::Load | Class::Store | Class::Amo | Class::Hyper)
+}
+
+/// The instruction of a site with its bits as fetched, if its trap tells them. A site does not keep them: memory has them,
+/// unless it was written to meanwhile.
 fn place(core: &mut Core, site: &Site) -> At {
+    use arch::Exception::{IllegalInstruction, VirtualInstruction};
     core.pc = site.pc;
     let executed = At { insn: site.insn, pc: site.pc, raw: site.insn.encode(), len: site.len };
+    let tells = |trap: &arch::Trap| matches!(trap.cause, IllegalInstruction | VirtualInstruction);
+    if !core.trap.as_ref().is_some_and(tells) {
+        return executed;
+    }
     core.fetch().ok().filter(|at| at.insn == site.insn && at.len == site.len).unwrap_or(executed)
 }
 
