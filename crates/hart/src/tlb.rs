@@ -285,6 +285,8 @@ pub struct JumpTable {
     filled_pages: Filled,
     big: BigPages,
     used: bool,
+    /// Which of a page's slots is to make room, as a bit of their index.
+    turn: usize,
     /// The targets are to be forgotten before the table is used again.
     expired: bool,
 }
@@ -298,6 +300,7 @@ impl Default for JumpTable {
             filled_pages: Filled::of(CODE_PAGES),
             big: BigPages::default(),
             used: false,
+            turn: 0,
             expired: false,
         }
     }
@@ -309,9 +312,13 @@ fn jump_index(va: u64) -> usize {
     ((va ^ va >> JUMP_MIX) >> 1) as usize % JUMP_ENTRIES
 }
 
+/// A page has two slots, this one and the one that differs in [`OTHER_SLOT`]: the pages of a module that is run together
+/// with the kernel often have slots of the kernel's own.
 fn page_index(va: u64) -> usize {
     (va >> PAGE_SHIFT) as usize % CODE_PAGES
 }
+
+const OTHER_SLOT: usize = CODE_PAGES / 2;
 
 impl JumpTable {
     /// What is executed at `va`.
@@ -340,9 +347,16 @@ impl JumpTable {
         self.expired = true;
     }
 
+    /// The slot that has the page of `va`; if there is none, the one to enter it in.
+    fn page_slot(&self, va: u64) -> usize {
+        let slots = [page_index(va), page_index(va) ^ OTHER_SLOT];
+        let of = |start| slots.into_iter().find(|&slot| self.pages[slot].start == start);
+        of(va & !(PAGE_BYTES - 1)).or_else(|| of(NO_PAGE)).unwrap_or(slots[0] ^ self.turn)
+    }
+
     /// RAM offset of the instruction at `va`.
     pub fn page(&self, va: u64) -> Option<u64> {
-        let page = &self.pages[page_index(va)];
+        let page = &self.pages[self.page_slot(va)];
         (page.start == va & !(PAGE_BYTES - 1)).then_some(page.offset + va % PAGE_BYTES)
     }
 
@@ -350,16 +364,19 @@ impl JumpTable {
     pub fn enter_page(&mut self, va: u64, offset: u64, cut: Cut) {
         self.used = true;
         self.big.note(va, cut.page_bits);
-        self.clear_page(page_index(va));
-        self.filled_pages.note(page_index(va));
+        self.turn ^= OTHER_SLOT;
+        let slot = self.page_slot(va);
+        self.clear_page(slot);
+        self.filled_pages.note(slot);
         let (start, offset) = (va & !(PAGE_BYTES - 1), offset & !(PAGE_BYTES - 1));
-        self.pages[page_index(va)] = CodePage { start, offset, cut: cut.pack() };
+        self.pages[slot] = CodePage { start, offset, cut: cut.pack() };
     }
 
     /// Forgets the page of `va`, and what is executed in it.
     pub fn clear_page_of(&mut self, va: u64) {
-        if self.pages[page_index(va)].start == va & !(PAGE_BYTES - 1) {
-            self.clear_page(page_index(va));
+        let slot = self.page_slot(va);
+        if self.pages[slot].start == va & !(PAGE_BYTES - 1) {
+            self.clear_page(slot);
         }
     }
 
@@ -521,10 +538,17 @@ mod tests {
     #[test]
     fn what_is_executed_goes_with_its_page() {
         let mut table = JumpTable::default();
-        let (one, same_slot) = (0x1100, 0x1100 + ((CODE_PAGES as u64) << PAGE_SHIFT));
-        table.enter_page(one, one, cut(12));
-        table.enter(one, 7);
-        table.enter_page(same_slot, same_slot, cut(12));
-        assert_eq!((table.get(one), table.page(one)), (None, None));
+        let same_slots = |n: u64| 0x1100 + n * ((CODE_PAGES as u64) << PAGE_SHIFT);
+        let entered = |table: &JumpTable, n| table.get(same_slots(n)).is_some();
+        for n in 0..2 {
+            table.enter_page(same_slots(n), same_slots(n), cut(12));
+            table.enter(same_slots(n), 7);
+        }
+        assert!(entered(&table, 0) && entered(&table, 1));
+        for n in 2..4 {
+            table.enter_page(same_slots(n), same_slots(n), cut(12));
+            let gone = (0..2).filter(|&n| !entered(&table, n) && table.page(same_slots(n)).is_none());
+            assert_eq!(gone.count() as u64, n - 1);
+        }
     }
 }
