@@ -462,6 +462,21 @@ impl Asm {
         self.op(false, &[0x0f, if quiet { 0x2e } else { 0x2f }], x, s);
     }
 
+    /// x = all of s.
+    pub fn mov_sse(&mut self, x: Reg, s: Reg) {
+        self.op(false, &[0x0f, 0x28], x, R(s));
+    }
+
+    /// All bits of x are set.
+    pub fn ones_sse(&mut self, x: Reg) {
+        self.prefixed(0x66, false, &[0x0f, 0x76], x, R(x));
+    }
+
+    /// x = its low 32 bits, and above them those of s, and so on for the second 32 bits of each.
+    pub fn interleave_sse(&mut self, x: Reg, s: Reg) {
+        self.op(false, &[0x0f, 0x14], x, R(s));
+    }
+
     /// x = 0.
     pub fn zero_sse(&mut self, x: Reg) {
         self.op(false, &[0x0f, 0x57], x, R(x));

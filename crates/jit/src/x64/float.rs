@@ -9,7 +9,7 @@ use fp::{Fmt, Op as FpOp};
 
 use super::asm::{Alu, Cc, RAX, Reg, Rm, Scalar, sse};
 use super::emit::{Emitter, Kept};
-use super::state::{FP_READY, f_slot, f_slot_high};
+use super::state::{FP_READY, f_home, f_slot, f_slot_high};
 use crate::expr::{N, Node, Op, Rel};
 
 /// Bits of a scalar.
@@ -28,6 +28,8 @@ fn scalar(fmt: Fmt) -> Option<Scalar> {
     }
 }
 
+/// An SSE register that holds nothing at an instruction's end.
+const SCRATCH: Reg = 2;
 /// What fills the upper half of a register around a single.
 const BOX: i64 = -1 << 32;
 /// `rm` fields.
@@ -54,26 +56,55 @@ impl Emitter {
         self.detours.push(fix);
     }
 
-    /// Writes a floating-point register.
+    /// Writes a floating-point register: memory, and the SSE register that holds a copy.
     pub fn set_f(&mut self, f: u8, value: N) {
-        match *value {
-            Node::Bin(Op::Or, inner, &Node::Const(BOX)) => {
-                if let Some((Scalar::Single, x)) = self.sse(inner) {
-                    self.hot.scalar(Scalar::Single, sse::MOV_STORE, x, f_slot(f));
-                } else {
+        let home = f_home(f);
+        let x = home.unwrap_or(0);
+        if self.put_in_sse(x, value) {
+            return self.hot.scalar(Scalar::Double, sse::MOV_STORE, x, f_slot(f));
+        }
+        let s = self.reg(value);
+        self.hot.store(8, f_slot(f), s);
+        if home.is_some() {
+            self.hot.mov_to_sse(64, x, s);
+        }
+    }
+
+    /// Puts a value for a floating-point register into an SSE register, unless it is easier got as an integer.
+    fn put_in_sse(&mut self, x: Reg, value: N) -> bool {
+        if let Node::Bin(Op::Or, inner, &Node::Const(BOX)) = *value {
+            match (self.sse(inner), self.leaf(inner, 32)) {
+                (Some((Scalar::Single, held)), _) => self.copy_sse(x, held),
+                (_, Some(m @ (Rm::M(..) | Rm::X(..)))) => self.hot.scalar(Scalar::Single, sse::MOV, x, m),
+                _ => {
                     let s = self.scratch();
                     self.into(s, inner, 32);
-                    self.hot.store(4, f_slot(f), s);
+                    self.hot.mov_to_sse(32, x, s);
                 }
-                self.hot.store_i(4, f_slot_high(f), -1);
             }
-            _ => match self.sse(value) {
-                Some((fmt, x)) => self.hot.scalar(fmt, sse::MOV_STORE, x, f_slot(f)),
-                None => {
-                    let s = self.reg(value);
-                    self.hot.store(8, f_slot(f), s);
-                }
-            },
+            self.hot.ones_sse(SCRATCH);
+            self.hot.interleave_sse(x, SCRATCH);
+            return true;
+        }
+        match (self.sse(value), self.leaf(value, 64)) {
+            (Some((Scalar::Double, held)), _) => self.copy_sse(x, held),
+            (_, Some(m @ (Rm::M(..) | Rm::X(..)))) => self.hot.scalar(Scalar::Double, sse::MOV, x, m),
+            _ => return false,
+        }
+        true
+    }
+
+    fn copy_sse(&mut self, x: Reg, s: Reg) {
+        if x != s {
+            self.hot.mov_sse(x, s);
+        }
+    }
+
+    /// The SSE register that holds a floating-point register.
+    pub(super) fn f_register(&self, e: N) -> Option<Reg> {
+        match *e {
+            Node::F(f) => f_home(f),
+            _ => None,
         }
     }
 
@@ -128,6 +159,7 @@ impl Emitter {
     fn scalar_operand(&mut self, x: Reg, fmt: Scalar, e: N) -> Option<Rm> {
         match fmt {
             Scalar::Double => match self.leaf(e, 64) {
+                _ if let Some(home) = self.f_register(e) => Some(Rm::R(home)),
                 Some(m @ (Rm::M(..) | Rm::X(..))) => Some(m),
                 _ => {
                     let r = self.reg(e);
@@ -147,15 +179,26 @@ impl Emitter {
         self.hot.alu_i(Alu::Cmp, 32, f_slot_high(f), -1);
         let fix = self.hot.jcc_fix(Cc::NE);
         self.detours.push(fix);
-        Some(f_slot(f))
+        Some(f_home(f).map_or(f_slot(f), Rm::R))
     }
 
     fn scalar_in(&mut self, x: Reg, fmt: Scalar, e: N) -> Option<()> {
         match self.scalar_operand(x, fmt, e)? {
-            Rm::R(_) => {}
+            Rm::R(r) => self.copy_sse(x, r),
             m => self.hot.scalar(fmt, sse::MOV, x, m),
         }
         Some(())
+    }
+
+    /// A scalar in some SSE register: in `x`, where it is in none.
+    fn scalar_register(&mut self, x: Reg, fmt: Scalar, e: N) -> Option<Reg> {
+        match self.scalar_operand(x, fmt, e)? {
+            Rm::R(r) => Some(r),
+            m => {
+                self.hot.scalar(fmt, sse::MOV, x, m);
+                Some(x)
+            }
+        }
     }
 
     fn arithmetic<'a>(&mut self, opcode: u8, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
@@ -168,9 +211,9 @@ impl Emitter {
     fn fused<'a>(&mut self, fmt: Scalar, a: N, b: N, c: N) -> Option<Node<'a>> {
         let ((a, negate_product), (c, negate_addend)) = (unsigned(a, fmt), unsigned(c, fmt));
         self.scalar_in(0, fmt, c)?;
-        self.scalar_in(1, fmt, a)?;
+        let a = self.scalar_register(1, fmt, a)?;
         let b = self.scalar_operand(2, fmt, b)?;
-        self.hot.fma231(fmt, negate_product, negate_addend, 0, 1, b);
+        self.hot.fma231(fmt, negate_product, negate_addend, 0, a, b);
         Some(self.number(fmt, 0))
     }
 
@@ -183,11 +226,11 @@ impl Emitter {
     }
 
     fn equal<'a>(&mut self, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
-        self.scalar_in(0, fmt, a)?;
+        let a = self.scalar_register(0, fmt, a)?;
         let b = self.scalar_operand(1, fmt, b)?;
         self.free &= !(1 << RAX);
         self.hot.mov_i(RAX, 0);
-        self.hot.comis(fmt, true, 0, b);
+        self.hot.comis(fmt, true, a, b);
         // unordered reads as equal, with the parity flag
         let unordered = self.hot.jcc_fix(Cc::P);
         self.hot.setcc(Cc::E, RAX);
@@ -197,11 +240,11 @@ impl Emitter {
 
     /// a < b (`cc` is above) or a <= b (above or equal), as b compares with a.
     fn ordered<'a>(&mut self, cc: Cc, quiet: bool, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
-        self.scalar_in(1, fmt, b)?;
+        let b = self.scalar_register(1, fmt, b)?;
         let a = self.scalar_operand(0, fmt, a)?;
         self.free &= !(1 << RAX);
         self.hot.mov_i(RAX, 0);
-        self.hot.comis(fmt, quiet, 1, a);
+        self.hot.comis(fmt, quiet, b, a);
         self.hot.setcc(cc, RAX);
         Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
     }

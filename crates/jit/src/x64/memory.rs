@@ -7,7 +7,7 @@
 use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 use semantics::Width;
 
-use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm};
+use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm, Scalar, sse};
 use super::emit::{Emitter, plain};
 use super::state::{CBO_ZERO_READY, TABLE, data};
 use crate::expr::{N, Node};
@@ -88,6 +88,10 @@ impl Emitter {
         match *value {
             Node::Const(c) if bytes < 8 => self.hot.store_i(bytes, to, c as i32),
             Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(bytes, to, c as i32),
+            _ if let (4 | 8, Some(x)) = (bytes, self.f_register(value)) => {
+                let fmt = if bytes == 8 { Scalar::Double } else { Scalar::Single };
+                self.hot.scalar(fmt, sse::MOV_STORE, x, to);
+            }
             _ => {
                 let v = self.reg(value);
                 self.hot.store(bytes, to, v);

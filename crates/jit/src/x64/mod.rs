@@ -5,7 +5,8 @@
 //!
 //! Registers: rbp points into the hart ([`hart::engine::Core`]) so that all integer registers are in reach of a byte;
 //! the guest registers of `HOME` live in host registers; r12 is the active data table, r15 what is left of the
-//! quantum; rax, rcx and rdx are scratch.
+//! quantum; rax, rcx and rdx are scratch. The floating-point registers of `F_HOMES` have a copy in an SSE register, which
+//! the ways in and the ways back from helpers read from memory; xmm0 to xmm2 are scratch.
 
 mod asm;
 mod atomic;

@@ -8,24 +8,49 @@ use super::asm::{RBP, Reg, Rm};
 
 /// Guest registers that live in host registers: a0 to a5, s0, sp and ra.
 pub const MAPPED: [(u8, Reg); 9] = [(10, 3), (11, 6), (12, 7), (13, 8), (14, 9), (15, 10), (8, 11), (2, 13), (1, 14)];
+/// Floating-point registers that SSE registers hold a copy of, while generated floating point may run: fa0 to fa7, fs0,
+/// fs1 and ft0 to ft2. Memory is written with them, so there is nothing to spill.
+pub const F_MAPPED: [(u8, Reg); 13] = [
+    (10, 3),
+    (11, 4),
+    (12, 5),
+    (13, 6),
+    (14, 7),
+    (15, 8),
+    (16, 9),
+    (17, 10),
+    (8, 11),
+    (9, 12),
+    (0, 13),
+    (1, 14),
+    (2, 15),
+];
 /// The entries of the active data table.
 pub const TABLE: Reg = 12;
 /// What is left of the quantum.
 pub const BUDGET: Reg = 15;
 
-const HOMES: [Option<Reg>; 32] = {
+const fn homes(mapped: &[(u8, Reg)]) -> [Option<Reg>; 32] {
     let mut homes = [None; 32];
     let mut at = 0;
-    while at < MAPPED.len() {
-        homes[MAPPED[at].0 as usize] = Some(MAPPED[at].1);
+    while at < mapped.len() {
+        homes[mapped[at].0 as usize] = Some(mapped[at].1);
         at += 1;
     }
     homes
-};
+}
+
+const HOMES: [Option<Reg>; 32] = homes(&MAPPED);
+const F_HOMES: [Option<Reg>; 32] = homes(&F_MAPPED);
 
 /// The host register where a guest register lives.
 pub fn home(x: u8) -> Option<Reg> {
     HOMES[usize::from(x & 31)]
+}
+
+/// The SSE register that holds a copy of a floating-point register.
+pub fn f_home(f: u8) -> Option<Reg> {
+    F_HOMES[usize::from(f & 31)]
 }
 
 /// rbp points this far into the integer registers: all of them are then in reach of a signed byte.

@@ -2,8 +2,8 @@
 //!
 //! It is generated once, at the start of the cache, and never moves.
 
-use super::asm::{Alu, Asm, Cc, RAX, RBP, RCX, RDX, RSP, Rm};
-use super::state::{self, BUDGET, MAPPED, TABLE};
+use super::asm::{Alu, Asm, Cc, RAX, RBP, RCX, RDX, RSP, Rm, Scalar, sse};
+use super::state::{self, BUDGET, F_MAPPED, MAPPED, TABLE};
 
 /// Functions of the translator that generated code calls. All take the context that [`Enter`] was given.
 #[derive(Clone, Copy, Debug)]
@@ -126,4 +126,9 @@ fn reload(asm: &mut Asm) {
     MAPPED.iter().for_each(|&(x, r)| asm.mov(64, r, state::x_slot(x)));
     asm.mov(64, BUDGET, state::LEFT);
     asm.mov(64, TABLE, state::DATA_ENTRIES);
+    // no generated code looks at them before it may run floating point, which only helpers change
+    asm.cmp_byte(state::FP_READY, 0);
+    let unused = asm.jcc_fix(Cc::E);
+    F_MAPPED.iter().for_each(|&(f, x)| asm.scalar(Scalar::Double, sse::MOV, x, state::f_slot(f)));
+    asm.bind_here(unused);
 }

@@ -248,6 +248,11 @@ fn registers_only() {
         is(|a| a.push(d), &format!("push {}", r(d, 64)));
         is(|a| a.pop(d), &format!("pop {}", r(d, 64)));
         is(|a| a.zero_sse(d), &format!("xorps {0},{0}", x(d)));
+        is(|a| a.ones_sse(d), &format!("pcmpeqd {0},{0}", x(d)));
+        for s in SOME {
+            is(|a| a.mov_sse(d, s), &format!("movaps {},{}", x(d), x(s)));
+            is(|a| a.interleave_sse(d, s), &format!("unpcklps {},{}", x(d), x(s)));
+        }
     }
     is(|a| a.ret(), "ret");
     is(|a| a.mfence(), "mfence");
