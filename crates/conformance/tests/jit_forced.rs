@@ -108,6 +108,26 @@ fn a_store_to_code_is_seen_behind_fence_i() {
     assert_eq!(pair.jit.hart().core.x[10], 0x201);
 }
 
+/// A jump to a few instructions and an indirect jump has a copy of them behind it: both copies change.
+#[test]
+fn a_dispatch_that_is_repeated_changes_with_its_page() {
+    const DISPATCH: u64 = START + 0x40;
+    let mut pair = pair(None);
+    pair.put_words(START, &[e::addi(10, 10, 1), e::jal(0, 0x3c)]);
+    pair.put_words(DISPATCH, &[e::addi(11, 11, 1), e::jalr(0, 13, 0)]);
+    pair.put_words(START + 0x80, &[e::wfi()]);
+    pair.put_words(OTHER, &[e::sw(14, 15, 0), e::fence_i(), e::jalr(0, 16, 0)]);
+    pair.both(|hart| {
+        let x = &mut hart.core.x;
+        (x[13], x[14], x[15], x[16]) = (START + 0x80, e::addi(11, 11, 0x100).into(), DISPATCH, START);
+    });
+    finish(&mut pair);
+    again(&mut pair, OTHER);
+    finish(&mut pair);
+    let x = &pair.jit.hart().core.x;
+    assert_eq!((x[10], x[11]), (2, 0x101));
+}
+
 #[test]
 fn a_fault_in_the_middle_of_a_block_is_exact() {
     let mut pair = pair(None);

@@ -14,6 +14,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use arch::addr::PAGE_BYTES;
 use arch::insn::{Class, Insn};
+use arch::isa::Isa;
 use hart::engine::{At, Core, decode, raw_at};
 
 use crate::compile::{Compiled, Compiler, Leaves};
@@ -27,6 +28,8 @@ pub const MAX_INSNS: u8 = 64;
 const MAX_RUN: usize = 4;
 /// Bytes of source that such a run may span.
 const WINDOW: usize = 1024;
+/// A dispatch that may be repeated behind a jump to it has at most so many instructions.
+const MOST_OF_DISPATCH: usize = 16;
 /// Room that the code of such a run needs at most, hot and cold each.
 pub const ROOM: usize = 64 << 10;
 
@@ -265,19 +268,17 @@ impl Translator {
         // before the bytes are read: a write that comes later is noted
         core.watcher.watch(offset / PAGE_BYTES);
         core.follow_watches();
-        let mut window = [0; WINDOW];
-        let len = ((PAGE_BYTES - offset % PAGE_BYTES) as usize).min(WINDOW);
-        let window = &mut window[..len];
-        if !read(core, offset, window) {
-            return None;
-        }
+        let window = Window::at(core, offset)?;
         let mut heap = std::mem::take(&mut self.heap);
         heap.reset();
         let emitter = Emitter::new(hot, cold, self.stubs, std::mem::take(&mut self.room));
         let compiler = Compiler::new(emitter, &heap, core);
-        let mut run = Run { translator: self, core, compiler, pc, offset, window, fresh: Vec::new(), at: 0 };
+        let mut run =
+            Run { translator: self, core, compiler, pc, offset, window, fresh: Vec::new(), at: 0, before: None };
         let done = run.blocks();
-        let (fresh, end) = (std::mem::take(&mut run.fresh), run.at);
+        let fresh = std::mem::take(&mut run.fresh);
+        let last = Piece { offset: run.offset, window: run.window, len: run.at };
+        let pieces = [run.before.take(), Some(last)];
         let finished = run.compiler.emitter.finish();
         self.heap = heap;
         let put = done && self.memory.put(&finished.hot.code, &finished.cold.code);
@@ -290,19 +291,20 @@ impl Translator {
                 site.patch = link.patch;
             }
         }
-        let source = Source { offset, at: self.bytes.len(), len: end as u16 };
-        self.bytes.extend_from_slice(&window[..end]);
-        self.remember(page_key(pc, offset), source, &fresh);
+        self.remember(page_key(pc, offset), pieces.iter().flatten(), &fresh);
         Some(hot)
     }
 
-    fn remember(&mut self, page: Key, source: Source, fresh: &[(Key, u64)]) {
+    fn remember<'p>(&mut self, page: Key, pieces: impl Iterator<Item = &'p Piece>, fresh: &[(Key, u64)]) {
         let unit = self.units.entry(page).or_default();
         let aliases = self.aliases.entry(page.1).or_default();
         if !aliases.contains(&page.0) {
             aliases.push(page.0);
         }
-        unit.sources.push(source);
+        for piece in pieces {
+            unit.sources.push(Source { offset: piece.offset, at: self.bytes.len(), len: piece.len as u16 });
+            self.bytes.extend_from_slice(&piece.window.bytes()[..piece.len]);
+        }
         for &(key, code) in fresh {
             self.counters.blocks += 1;
             unit.keys.push(key);
@@ -327,6 +329,54 @@ fn read(core: &Core, offset: u64, into: &mut [u8]) -> bool {
     core.ram.read_bytes(at, rest).is_some()
 }
 
+/// Bytes of code, to the end of their page at most.
+struct Window {
+    bytes: [u8; WINDOW],
+    len: usize,
+}
+
+impl Window {
+    /// What is at this offset in RAM.
+    fn at(core: &Core, offset: u64) -> Option<Window> {
+        let len = ((PAGE_BYTES - offset % PAGE_BYTES) as usize).min(WINDOW);
+        let mut window = Window { bytes: [0; WINDOW], len };
+        read(core, offset, &mut window.bytes[..len]).then_some(window)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// The instruction at an offset in the window.
+    fn fetch(&self, at: usize, isa: &Isa) -> Option<(Insn, u32, u8)> {
+        let (raw, len) = raw_at(self.bytes().get(at..)?)?;
+        Some((decode(raw, len, isa)?, raw, len))
+    }
+
+    /// Whether this is what interpreters and `switch` in loops have in common: a few instructions on the way to an
+    /// indirect jump.
+    fn dispatches(&self, isa: &Isa) -> bool {
+        const RETURN: [u8; 2] = [1, 5];
+        let mut at = 0;
+        for _ in 0..MOST_OF_DISPATCH {
+            let Some((insn, _, len)) = self.fetch(at, isa) else { return false };
+            match (insn, insn.class()) {
+                (Insn::Jalr(i), _) => return i.rd == 0 && !RETURN.contains(&i.rs1),
+                (_, Class::Jump | Class::Sys) => return false,
+                _ => at += usize::from(len),
+            }
+        }
+        false
+    }
+}
+
+/// Bytes that code was made of.
+struct Piece {
+    offset: u64,
+    window: Window,
+    len: usize,
+}
+
 /// A run of blocks in translation.
 struct Run<'t, 'a> {
     translator: &'t mut Translator,
@@ -336,7 +386,9 @@ struct Run<'t, 'a> {
     pc: u64,
     offset: u64,
     /// The bytes from there on.
-    window: &'t [u8],
+    window: Window,
+    /// What was translated before a jump was followed, after which the above are those of its target.
+    before: Option<Piece>,
     /// The blocks of this run.
     fresh: Vec<(Key, u64)>,
     /// Offset in the window of the next instruction.
@@ -370,8 +422,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     fn fetch(&self) -> Option<At> {
-        let (raw, len) = raw_at(&self.window[self.at..])?;
-        let insn = decode(raw, len, &self.core.config.isa)?;
+        let (insn, raw, len) = self.window.fetch(self.at, &self.core.config.isa)?;
         Some(At { insn, pc: self.here(), raw, len })
     }
 
@@ -390,6 +441,7 @@ impl<'a> Run<'_, 'a> {
             return End::Closed;
         }
         if self.at != 0
+            && self.before.is_none()
             && let Exit::Code(code) = self.exit(start)
         {
             self.compiler.emitter.go(Exit::Code(code));
@@ -409,6 +461,7 @@ impl<'a> Run<'_, 'a> {
                 {
                     count += skipped;
                 }
+                Some(Leaves::To(target)) if count < MAX_INSNS && self.follow(target) => {}
                 Some(end) => break Some(end),
                 None => {}
             }
@@ -443,15 +496,31 @@ impl<'a> Run<'_, 'a> {
         None
     }
 
+    /// Goes on at the target of a jump, where that only dispatches: the host predicts many indirect jumps better, each
+    /// with a history of its own, than one that goes everywhere.
+    fn follow(&mut self, target: u64) -> bool {
+        if self.before.is_some() || target / PAGE_BYTES != self.pc / PAGE_BYTES {
+            return false;
+        }
+        let offset = (self.offset & !(PAGE_BYTES - 1)) + target % PAGE_BYTES;
+        let Some(window) = Window::at(self.core, offset).filter(|w| w.dispatches(&self.core.config.isa)) else {
+            return false;
+        };
+        let window = std::mem::replace(&mut self.window, window);
+        self.before = Some(Piece { offset: self.offset, window, len: self.at });
+        (self.pc, self.offset, self.at) = (target, offset, 0);
+        true
+    }
+
     /// An instruction that goes on in the next page, whose mapping may be another at every execution.
     fn crossing(&mut self, key: Key) -> End {
-        let crosses = self.window.len() == 2 && self.window[0] & 3 == 3;
+        let crosses = matches!(self.window.bytes(), [low, _] if low & 3 == 3);
         if !crosses {
             return End::Empty;
         }
         self.fresh.push((key, self.compiler.emitter.here()));
         self.compiler.emitter.single(key.0);
-        self.at = self.window.len();
+        self.at = self.window.len;
         End::Closed
     }
 
