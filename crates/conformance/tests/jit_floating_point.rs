@@ -131,10 +131,17 @@ fn combinations(opcode: Opcode) -> Vec<[u64; 3]> {
     }
 }
 
-/// The instruction on registers 11, 12 and 13, with its result in `rd`.
-fn instance(opcode: Opcode, rm: Option<u32>, rd: u32) -> u32 {
+/// The registers of an instruction: its sources and its result.
+type Registers = ([u8; 3], u8);
+
+/// Such as generated code holds in registers, one of which is overwritten or read twice, and such as it does not hold.
+const REGISTERS: [Registers; 4] = [([11, 12, 13], 14), ([11, 12, 13], 11), ([11, 11, 13], 14), ([28, 29, 30], 31)];
+
+/// The instruction on these registers.
+fn instance(opcode: Opcode, rm: Option<u32>, (sources, rd): Registers) -> u32 {
     let pattern = opcode.row().pattern;
-    let mut raw = 13 << 27 | 12 << 20 | 11 << 15 | rd << 7;
+    let [rs1, rs2, rs3] = sources.map(u32::from);
+    let mut raw = rs3 << 27 | rs2 << 20 | rs1 << 15 | u32::from(rd) << 7;
     if let Some(rm) = rm {
         raw |= rm << 12;
     }
@@ -147,15 +154,15 @@ fn has_rounding(opcode: Opcode) -> bool {
 }
 
 /// A loop over all combinations.
-fn code(insn: u32, rd: u8, frm: i32) -> Vec<u32> {
+fn code(insn: u32, (sources, rd): Registers, frm: i32) -> Vec<u32> {
     use arch::insn::{I, Insn, S};
     let load = |rd: u8, imm| Insn::Fld(I { rd, rs1: 20, imm }).encode();
     let store = |rs2: u8, imm| Insn::Fsd(S { rs1: 21, rs2, imm }).encode();
     let body = [
-        e::ld(11, 20, 0),
-        load(11, 0),
-        load(12, 8),
-        load(13, 16),
+        e::ld(sources[0], 20, 0),
+        load(sources[0], 0),
+        load(sources[1], 8),
+        load(sources[2], 16),
         insn,
         e::sd(rd, 21, 0),
         store(rd, 8),
@@ -183,8 +190,8 @@ impl Bench {
         self.count = combinations.len() as u64;
     }
 
-    fn run(&mut self, insn: u32, rd: u8, frm: u32) {
-        self.pair.put_words(RAM_BASE, &code(insn, rd, frm as i32));
+    fn run(&mut self, insn: u32, registers: Registers, frm: u32) {
+        self.pair.put_words(RAM_BASE, &code(insn, registers, frm as i32));
         let end = INPUT + self.count * STRIDE;
         self.pair.both(|hart| {
             hart.core.waiting = false;
@@ -250,10 +257,10 @@ fn values_and_flags_are_the_interpreters() {
             false => vec![(None, 0), (None, 1)],
         };
         for (rm, frm) in modes {
-            for rd in [14, 11] {
+            for registers in REGISTERS {
                 runs += 1;
-                bench.run(instance(opcode, rm, rd), rd as u8, frm);
-                bench.check(name, &format!("rm {rm:?} frm {frm} rd {rd}"), &combinations);
+                bench.run(instance(opcode, rm, registers), registers, frm);
+                bench.check(name, &format!("rm {rm:?} frm {frm} on {registers:?}"), &combinations);
             }
         }
     }

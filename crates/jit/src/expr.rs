@@ -187,6 +187,14 @@ impl<'a> Expr<'a> {
                 let sum = self.constant(a.wrapping_add(b) as u64);
                 Expr { node: n, ..self }.bin(Add, sum)
             }
+            (Xor, ..) if same(self.node, other.node) => self.constant(0),
+            // what sign injection makes of one register: itself, or itself with its sign flipped
+            (Or, Bin(And, n, &Const(a)), Bin(And, m, &Const(b))) if same(n, m) => {
+                Expr { node: n, ..self }.bin(And, self.constant((a | b) as u64))
+            }
+            (Or, Bin(And, n, &Const(a)), Bin(And, &Node::Un(Un::Not, m), &Const(b))) if a == !b && same(n, m) => {
+                Expr { node: n, ..self }.bin(Xor, self.constant(b as u64))
+            }
             (And, _, Const(0xff)) => self.zext(8),
             (And, _, Const(0xffff)) => self.zext(16),
             (And, _, Const(0xffff_ffff)) => self.zext(32),
@@ -237,6 +245,19 @@ impl<'a> Expr<'a> {
             Sext(from, n) | Zext(from, n) if from >= bits => Expr { node: n, ..self }.extend(bits, signed),
             _ => self.grow(if signed { Sext(bits, self.node) } else { Zext(bits, self.node) }),
         }
+    }
+}
+
+/// Whether two trees are alike, of the kinds that an instruction makes of a register read twice.
+fn same(a: N, b: N) -> bool {
+    match (*a, *b) {
+        (X(a), X(b)) | (F(a), F(b)) => a == b,
+        (Const(a), Const(b)) => a == b,
+        (Zext(m, a), Zext(n, b)) => m == n && same(a, b),
+        (Bin(o, a, c), Bin(p, b, d)) => o == p && same(a, b) && same(c, d),
+        (Cmp(q, a, c), Cmp(r, b, d)) => q == r && same(a, b) && same(c, d),
+        (Select(a, c, e), Select(b, d, f)) => same(a, b) && same(c, d) && same(e, f),
+        _ => false,
     }
 }
 

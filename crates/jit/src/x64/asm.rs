@@ -110,7 +110,9 @@ pub mod sse {
     pub const MUL: u8 = 0x59;
     pub const CVT_FMT: u8 = 0x5a;
     pub const SUB: u8 = 0x5c;
+    pub const MIN: u8 = 0x5d;
     pub const DIV: u8 = 0x5e;
+    pub const MAX: u8 = 0x5f;
     pub const CVT_FROM_INT: u8 = 0x2a;
     pub const CVT_TO_INT: u8 = 0x2d;
     pub const CVT_TO_INT_TRUNCATE: u8 = 0x2c;
@@ -465,6 +467,16 @@ impl Asm {
     /// x = all of s.
     pub fn mov_sse(&mut self, x: Reg, s: Reg) {
         self.op(false, &[0x0f, 0x28], x, R(s));
+    }
+
+    /// x = x & s, all bits.
+    pub fn and_sse(&mut self, x: Reg, s: Reg) {
+        self.op(false, &[0x0f, 0x54], x, R(s));
+    }
+
+    /// x = x | s, all bits.
+    pub fn or_sse(&mut self, x: Reg, s: Reg) {
+        self.op(false, &[0x0f, 0x56], x, R(s));
     }
 
     /// All bits of x are set.

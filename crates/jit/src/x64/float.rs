@@ -73,6 +73,14 @@ impl Emitter {
     /// Puts a value for a floating-point register into an SSE register, unless it is easier got as an integer.
     fn put_in_sse(&mut self, x: Reg, value: N) -> bool {
         if let Node::Bin(Op::Or, inner, &Node::Const(BOX)) = *value {
+            if let Some(single) = self.unboxed(inner) {
+                match single {
+                    Rm::R(held) => self.copy_sse(x, held),
+                    m => self.hot.scalar(Scalar::Single, sse::MOV, x, m),
+                }
+                self.box_sse(x);
+                return true;
+            }
             match (self.sse(inner), self.leaf(inner, 32)) {
                 (Some((Scalar::Single, held)), _) => self.copy_sse(x, held),
                 (_, Some(m @ (Rm::M(..) | Rm::X(..)))) => self.hot.scalar(Scalar::Single, sse::MOV, x, m),
@@ -82,8 +90,7 @@ impl Emitter {
                     self.hot.mov_to_sse(32, x, s);
                 }
             }
-            self.hot.ones_sse(SCRATCH);
-            self.hot.interleave_sse(x, SCRATCH);
+            self.box_sse(x);
             return true;
         }
         match (self.sse(value), self.leaf(value, 64)) {
@@ -92,6 +99,12 @@ impl Emitter {
             _ => return false,
         }
         true
+    }
+
+    /// Boxes the single in an SSE register.
+    fn box_sse(&mut self, x: Reg) {
+        self.hot.ones_sse(SCRATCH);
+        self.hot.interleave_sse(x, SCRATCH);
     }
 
     fn copy_sse(&mut self, x: Reg, s: Reg) {
@@ -135,6 +148,7 @@ impl Emitter {
                 Some(self.number(fmt, 0))
             }
             FpOp::Fma if nearest && self.has_fma => self.fused(fmt, a, b, c),
+            FpOp::Min | FpOp::Max => self.extreme(op == FpOp::Min, fmt, a, b),
             FpOp::Eq => self.equal(fmt, a, b),
             FpOp::Lt => self.ordered(Cc::A, false, fmt, a, b),
             FpOp::Le => self.ordered(Cc::AE, false, fmt, a, b),
@@ -149,6 +163,15 @@ impl Emitter {
             FpOp::FromI32 if nearest => self.convert_integer(fmt, 32, a),
             FpOp::FromU32 if nearest => self.convert_integer(fmt, 64, &Node::Zext(32, a)),
             FpOp::FromI64 if nearest => self.convert_integer(fmt, 64, a),
+            FpOp::FromU64 if nearest => {
+                let r = self.reg(a);
+                self.hot.test(64, r, r);
+                let big = self.hot.jcc_fix(Cc::S);
+                self.detours.push(big);
+                self.convert_integer(fmt, 64, a)
+            }
+            FpOp::ToU32 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 32, a),
+            FpOp::ToU64 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 63, a),
             FpOp::ToI32 => self.integer_of(fmt, 32, rm, a),
             FpOp::ToI64 => self.integer_of(fmt, 64, rm, a),
             _ => None,
@@ -223,6 +246,50 @@ impl Emitter {
         let fix = self.hot.jcc_fix(Cc::P);
         self.detours.push(fix);
         Node::Kept(self.keep(Kept::Sse(fmt, x)))
+    }
+
+    /// The lesser or the greater of two numbers.
+    fn extreme<'a>(&mut self, lesser: bool, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
+        let a = self.scalar_register(1, fmt, a)?;
+        let b = self.scalar_operand(2, fmt, b)?;
+        self.hot.comis(fmt, true, a, b);
+        let unordered = self.hot.jcc_fix(Cc::P);
+        self.detours.push(unordered);
+        self.hot.mov_sse(0, a);
+        // of equal numbers the host takes b, and only zeros differ: the negative one is less
+        self.hot.scalar(fmt, if lesser { sse::MIN } else { sse::MAX }, 0, b);
+        let different = self.hot.jcc_fix(Cc::NE);
+        if lesser {
+            self.hot.or_sse(0, a);
+        } else {
+            self.hot.and_sse(0, a);
+        }
+        self.hot.bind_here(different);
+        Some(Node::Kept(self.keep(Kept::Sse(fmt, 0))))
+    }
+
+    /// An unsigned integer below 2 to the power of `bits`, toward zero, sign-extended from 32 bits where it has so many.
+    fn unsigned_of<'a>(&mut self, fmt: Scalar, bits: u32, a: N) -> Option<Node<'a>> {
+        let limit = match fmt {
+            Scalar::Single => i64::from(127 + bits) << 23,
+            Scalar::Double => i64::from(1023 + bits) << 52,
+        };
+        let a = self.scalar_register(0, fmt, a)?;
+        self.free &= !(1 << RAX);
+        // before the conversion, which would raise "inexact" for what does not fit
+        self.hot.zero_sse(1);
+        self.hot.comis(fmt, true, a, Rm::R(1));
+        let negative = self.hot.jcc_fix(Cc::B);
+        self.hot.mov_i(RAX, limit);
+        self.hot.mov_to_sse(64, 1, RAX);
+        self.hot.comis(fmt, true, a, Rm::R(1));
+        let too_big = self.hot.jcc_fix(Cc::AE);
+        self.detours.extend([negative, too_big]);
+        self.hot.scalar_int(fmt, sse::CVT_TO_INT_TRUNCATE, 64, RAX, Rm::R(a));
+        if bits == 32 {
+            self.hot.extend(true, 32, RAX, Rm::R(RAX));
+        }
+        Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
     }
 
     fn equal<'a>(&mut self, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {

@@ -251,6 +251,8 @@ fn registers_only() {
         is(|a| a.ones_sse(d), &format!("pcmpeqd {0},{0}", x(d)));
         for s in SOME {
             is(|a| a.mov_sse(d, s), &format!("movaps {},{}", x(d), x(s)));
+            is(|a| a.and_sse(d, s), &format!("andps {},{}", x(d), x(s)));
+            is(|a| a.or_sse(d, s), &format!("orps {},{}", x(d), x(s)));
             is(|a| a.interleave_sse(d, s), &format!("unpcklps {},{}", x(d), x(s)));
         }
     }
@@ -303,6 +305,8 @@ fn scalars() {
                 (sse::MUL, "mul"),
                 (sse::SUB, "sub"),
                 (sse::DIV, "div"),
+                (sse::MIN, "min"),
+                (sse::MAX, "max"),
             ];
             for (opcode, name) in names {
                 is(|a| a.scalar(fmt, opcode, d, s), &format!("{prefix}{name}{suffix} {},{}", x(d), xm(s)));
