@@ -135,7 +135,14 @@ fn combinations(opcode: Opcode) -> Vec<[u64; 3]> {
 type Registers = ([u8; 3], u8);
 
 /// Such as generated code holds in registers, one of which is overwritten or read twice, and such as it does not hold.
-const REGISTERS: [Registers; 4] = [([11, 12, 13], 14), ([11, 12, 13], 11), ([11, 11, 13], 14), ([28, 29, 30], 31)];
+const REGISTERS: [Registers; 6] = [
+    ([11, 12, 13], 14),
+    ([11, 12, 13], 11),
+    ([11, 12, 13], 12),
+    ([11, 12, 13], 13),
+    ([11, 11, 13], 14),
+    ([28, 29, 30], 31),
+];
 
 /// The instruction on these registers.
 fn instance(opcode: Opcode, rm: Option<u32>, (sources, rd): Registers) -> u32 {
