@@ -143,6 +143,7 @@ impl Emitter {
         self.hot.setcc(Cc::E, RDX);
         self.hot.store(1, FP_READY, RDX);
         self.hot.store_i(1, FP_RAISES, 1);
+        self.hot.call(self.stubs.floats);
     }
 
     /// What the register showed before: the fields, what always shows, and SD where FS is Dirty.

@@ -36,6 +36,8 @@ pub struct Stubs {
     pub single: u64,
     /// Jumped to with a pc in rax where the quantum ends.
     pub stop: u64,
+    /// Called where floating point comes to be allowed to run as generated: reads its registers.
+    pub floats: u64,
 }
 
 /// Registers that the calling convention wants back.
@@ -103,6 +105,10 @@ impl Stubs {
         asm.bind_here(elsewhere);
         asm.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
         decide(asm);
+
+        stubs.floats = asm.here();
+        reload_floats(asm);
+        asm.ret();
         stubs
     }
 }
@@ -126,7 +132,11 @@ fn reload(asm: &mut Asm) {
     MAPPED.iter().for_each(|&(x, r)| asm.mov(64, r, state::x_slot(x)));
     asm.mov(64, BUDGET, state::LEFT);
     asm.mov(64, TABLE, state::DATA_ENTRIES);
-    // no generated code looks at them before it may run floating point, which only helpers change
+    reload_floats(asm);
+}
+
+/// Reads the floating-point registers, if they are looked at: what may not run floating point does not.
+fn reload_floats(asm: &mut Asm) {
     asm.cmp_byte(state::FP_READY, 0);
     let unused = asm.jcc_fix(Cc::E);
     F_MAPPED.iter().for_each(|&(f, x)| asm.scalar(Scalar::Double, sse::MOV, x, state::f_slot(f)));
