@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use memory::Ram;
-use vcpu::{Clock, Fence, FullHart, HartPins, Reg, SystemEvent};
+use vcpu::{Clock, Fence, FullHart, HartPins, Reg, Statistic, SystemEvent};
 
 use crate::config::{Firmware, MachineConfig, TimeSource};
 use crate::console::{Keyboard, Terminal};
@@ -173,6 +173,14 @@ impl Machine {
             harts.iter().for_each(|hart| hart.describe(&mut text));
         }
         text
+    }
+
+    /// What the executor of each hart did; `docs/statistics.md` explains the names.
+    pub fn statistics(&self) -> Vec<Vec<Statistic>> {
+        match &self.executors {
+            Executors::Full { harts, .. } => harts.iter().map(|hart| hart.statistics()).collect(),
+            Executors::Guest(harts) => harts.iter().map(|hart| hart.statistics()).collect(),
+        }
     }
 
     /// Guest memory.

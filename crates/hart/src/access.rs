@@ -8,6 +8,7 @@ use arch::{Exception, Phys, Trap, Virt};
 use privileged::{Access, PageMemory, Request, Translation, pmp};
 
 use crate::core::{Core, Stop};
+use crate::statistics::TranslationCounts;
 use crate::tlb::Cut;
 use memory::Ram;
 
@@ -23,18 +24,30 @@ pub enum By {
 }
 
 /// Page tables in RAM.
-struct Tables<'a>(&'a Ram);
+struct Tables<'a> {
+    ram: &'a Ram,
+    counts: &'a mut TranslationCounts,
+}
 
 impl PageMemory for Tables<'_> {
     fn read_pte(&mut self, at: Phys) -> Option<u64> {
-        self.0.load_u64(self.0.offset(at, 8)?)
+        self.counts.pte_reads += 1;
+        self.ram.load_u64(self.ram.offset(at, 8)?)
     }
 
     fn update_pte(&mut self, at: Phys, old: u64, new: u64) -> Option<bool> {
         use std::sync::atomic::Ordering::SeqCst;
-        let cell = self.0.cell_u64(self.0.offset(at, 8)?)?;
-        self.0.watch().note_write(self.0.offset(at, 8)?, 8);
+        self.counts.pte_updates += 1;
+        let cell = self.ram.cell_u64(self.ram.offset(at, 8)?)?;
+        self.ram.watch().note_write(self.ram.offset(at, 8)?, 8);
         Some(cell.compare_exchange(old.to_le(), new.to_le(), SeqCst, SeqCst).is_ok())
+    }
+
+    fn descending(&mut self, guest_stage: bool) {
+        match guest_stage {
+            true => self.counts.guest_stage_walks += 1,
+            false => self.counts.first_stage_walks += 1,
+        }
     }
 }
 
@@ -59,7 +72,7 @@ impl Core {
 
     /// Translates, and checks PMP for `bytes`.
     pub fn translate(&mut self, request: &Request, bytes: u64) -> Result<Translation, Trap> {
-        let mut tables = Tables(&self.ram);
+        let mut tables = Tables { ram: &self.ram, counts: &mut self.counts };
         let found = privileged::walk(&self.state, &self.config, request, &mut tables)?;
         let privilege = request.mode.privilege;
         let permitted = if request.hlvx {
@@ -91,13 +104,13 @@ impl Core {
     /// Where an access that stays within a page goes. Ordinary accesses to RAM are entered into the data table.
     pub fn resolve(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<Place, Stop> {
         let request = self.request(by, access, va);
-        self.counts.data_walks += 1;
+        self.counts.data_misses += 1;
         let found = match self.translate(&request, bytes) {
             Ok(found) => found,
             Err(trap) => return Err(self.raise(trap)),
         };
         let Some(offset) = self.ram.offset(found.phys, bytes) else {
-            self.counts.device += 1;
+            self.counts.device_accesses += 1;
             return Ok(Place::Bus(found.phys));
         };
         if access == Access::Store {

@@ -11,6 +11,7 @@ use privileged::{Config, State};
 use vcpu::{Clock, Exit, HartPins};
 
 use crate::contexts::{self, Contexts, Fence, Key};
+use crate::statistics::TranslationCounts;
 use crate::tlb::{DataTable, JumpTable};
 
 /// An instruction was left before its end: the reason stands in [`Core::trap`] or [`Core::exit`].
@@ -58,19 +59,6 @@ impl Generated {
     pub const fn mode_code(mode: Mode) -> u8 {
         mode.privilege as u8 | (mode.virt as u8) << 2
     }
-}
-
-/// What address translation had to do.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TranslationCounts {
-    /// Page-table walks for loads and stores.
-    pub data_walks: u64,
-    /// Page-table walks for fetches.
-    pub fetch_walks: u64,
-    /// Fences of translations, one for each address that is named.
-    pub fences: u64,
-    /// Accesses to devices.
-    pub device: u64,
 }
 
 /// A hart without its decode cache.
@@ -222,7 +210,7 @@ impl Core {
 
     /// Drops translations.
     pub fn forget(&mut self, fence: &Fence) {
-        self.counts.fences += 1;
+        self.counts.note(fence);
         self.data.fence(fence);
         self.code.fence(fence);
     }

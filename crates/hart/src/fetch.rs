@@ -21,7 +21,7 @@ impl Core {
         if let Some(offset) = self.code.active.page(va) {
             return Some(offset);
         }
-        self.counts.fetch_walks += 1;
+        self.counts.fetch_misses += 1;
         let request = Request::for_fetch(&self.state, Virt(va));
         let found = self.translate(&request, 2).ok()?;
         let page = arch::Phys(found.phys.0 & !(arch::addr::PAGE_BYTES - 1));

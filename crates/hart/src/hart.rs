@@ -6,7 +6,7 @@ use arch::{Insn, Mode, Trap};
 use bus::Bus;
 use memory::Ram;
 use privileged::{Cause, Config, State, tinst};
-use vcpu::{Clock, Exit, HartPins, Reg, Vcpu};
+use vcpu::{Clock, Exit, HartPins, Reg, Statistic, Vcpu};
 
 use crate::blocks::{Block, Blocks};
 use crate::core::{Core, NOT_RESERVED, Stop};
@@ -355,5 +355,9 @@ impl Vcpu for Hart {
 
     fn pins(&self) -> Arc<HartPins> {
         self.core.pins.clone()
+    }
+
+    fn statistics(&self) -> Vec<Statistic> {
+        self.core.statistics()
     }
 }

@@ -19,10 +19,12 @@ mod fetch;
 mod firmware;
 mod hart;
 mod record;
+mod statistics;
 mod tlb;
 
 pub use hart::{Hart, HartParts, Step};
 pub use record::{Record, Recorded};
+pub use statistics::TranslationCounts;
 
 /// What another executor of the same hart works with: a translator, whose code knows where things lie, and which runs
 /// through the interpreter what it does not translate.

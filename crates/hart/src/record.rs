@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arch::Mode;
-use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Vcpu};
+use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
 
 use crate::hart::Hart;
 
@@ -61,6 +61,9 @@ impl<R: Record> Vcpu for Recorded<R> {
     }
     fn pins(&self) -> Arc<HartPins> {
         self.hart.pins()
+    }
+    fn statistics(&self) -> Vec<Statistic> {
+        self.hart.statistics()
     }
 }
 

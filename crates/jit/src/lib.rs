@@ -16,10 +16,11 @@ mod compile;
 mod coverage;
 mod expr;
 mod memory;
+mod statistics;
 mod translated;
 mod translator;
 mod x64;
 
 pub use crate::translated::{Error, JitHart, JitParts};
 pub use coverage::coverage;
-pub use translator::Counters;
+pub use statistics::{Calls, Counters};

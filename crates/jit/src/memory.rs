@@ -83,6 +83,11 @@ impl CodeMemory {
         (self.hot, self.cold) = (self.start, 0);
     }
 
+    /// Bytes of hot and of cold code.
+    pub fn used(&self) -> [usize; 2] {
+        [self.hot, self.cold]
+    }
+
     /// Lets the jump whose displacement ends at `end` go to `to`.
     pub fn patch(&mut self, end: u64, to: u64) {
         let at = end.wrapping_sub(self.executable as u64).wrapping_sub(4);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arch::insn::{Class, Insn};
 use hart::engine::{At, Core, Ended, Generated, Run};
 use hart::{Hart, HartParts};
-use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Vcpu};
+use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
 
 use crate::memory::CodeMemory;
-use crate::translator::{Counters, MAX_INSNS, ROOM, Site, Translator};
+use crate::statistics::Counters;
+use crate::translator::{MAX_INSNS, ROOM, Site, Translator};
 use crate::x64::{self, Enter, Helpers};
 
 /// Instructions between two looks at wires, kicks and time: some ten microseconds.
@@ -165,6 +166,7 @@ unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
     // SAFETY: generated code passes the context it was entered with.
     let (hart, translator) = unsafe { parts(context) };
     let Some(site) = translator.site(site) else { return LEAVE };
+    translator.count_call(&site.insn);
     fold_flags(&mut hart.core);
     settle_count(&mut hart.core, site.left);
     let retired = hart.core.state.instret;
@@ -238,7 +240,7 @@ unsafe extern "sysv64" fn link(context: *mut (), site: u64) -> u64 {
     let Some(link) = translator.link(site) else { return LEAVE };
     settle_count(&mut hart.core, 0);
     hart.core.pc = link.target;
-    let flushes = translator.counters().flushes;
+    let flushes = translator.flushes();
     if let Some(code) = translator.find(&mut hart.core) {
         translator.patch(link, code, flushes);
     }
@@ -289,6 +291,9 @@ impl Vcpu for JitHart {
     }
     fn pins(&self) -> Arc<HartPins> {
         self.hart.pins()
+    }
+    fn statistics(&self) -> Vec<Statistic> {
+        [self.hart.statistics(), self.counters().statistics()].concat()
     }
 }
 

@@ -11,6 +11,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::time::Instant;
 
 use arch::addr::PAGE_BYTES;
 use arch::insn::{Class, Insn};
@@ -20,6 +21,7 @@ use hart::engine::{At, Core, decode, raw_at};
 use crate::compile::{Compiled, Compiler, Leaves};
 use crate::expr::Heap;
 use crate::memory::CodeMemory;
+use crate::statistics::Counters;
 use crate::x64::{Emitter, Exit, Helpers, Room, Stubs};
 
 /// Longest block.
@@ -77,29 +79,6 @@ struct Unit {
 
 /// Virtual address and offset in RAM.
 type Key = (u64, u64);
-
-/// What was done, for statistics.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counters {
-    /// Blocks translated.
-    pub blocks: u64,
-    /// Instructions translated.
-    pub instructions: u64,
-    /// Those of them that always run through the interpreter.
-    pub interpreted: u64,
-    /// Times that all code was dropped because the cache was full.
-    pub flushes: u64,
-    /// FENCE.I.
-    pub fences: u64,
-    /// Times that generated code asked where to go on.
-    pub finds: u64,
-    /// Times that the context's jump table did not know.
-    pub misses: u64,
-    /// Pages compared with memory, as they had been written to.
-    pub compared_pages: u64,
-    /// Pages made anew because their bytes had changed.
-    pub changed_pages: u64,
-}
 
 /// Translates for one hart.
 pub struct Translator {
@@ -164,7 +143,17 @@ impl Translator {
 
     /// What was done so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters { code_bytes: self.memory.used(), ..self.counters }
+    }
+
+    /// Counts a call of the interpreter for this instruction.
+    pub fn count_call(&mut self, insn: &Insn) {
+        self.counters.calls.note(insn);
+    }
+
+    /// Times that all code was dropped.
+    pub fn flushes(&self) -> u64 {
+        self.counters.flushes
     }
 
     /// Lets the jump of a link go to `code`, unless all was dropped since `flushes` were counted.
@@ -225,7 +214,12 @@ impl Translator {
         }
         let code = match self.entries.get(&(pc, offset)) {
             Some(&code) => code,
-            None => self.translate(core, pc, offset)?,
+            None => {
+                let start = Instant::now();
+                let made = self.translate(core, pc, offset);
+                self.counters.time += start.elapsed();
+                made?
+            }
         };
         core.code.active.enter(pc, code);
         Some(code)

@@ -65,7 +65,14 @@ pub trait Vcpu: Send {
     fn instret(&self) -> Option<u64>;
     /// The wires into this hart.
     fn pins(&self) -> std::sync::Arc<HartPins>;
+    /// What the executor did since it was made, by name; `docs/statistics.md` explains the names.
+    fn statistics(&self) -> Vec<Statistic> {
+        Vec::new()
+    }
 }
+
+/// A name, and how often or how much.
+pub type Statistic = (&'static str, u64);
 
 /// Frequency of the timebase in Hz.
 pub const TIMEBASE_HZ: u64 = 10_000_000;

@@ -99,10 +99,10 @@ pub fn stopper(machine: &Machine) -> Stopper {
 /// The machine cannot go on.
 pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper) -> Result<Ending> {
     stopper.after(options.timeout);
-    let stats = options.stats.then(|| Stats::begin(machine.retired()));
+    let stats = options.stats.then(|| Stats::begin(machine));
     let ending = machine.run();
     terminal::restore();
-    stats.iter().for_each(Stats::print);
+    stats.iter().for_each(|stats| stats.print(machine));
     match ending? {
         board::Ending::Event(SystemEvent::Shutdown | SystemEvent::Reset) => Ok(Ending::PowerOff),
         board::Ending::Event(SystemEvent::Fail(code)) => Ok(Ending::Fail(code)),

@@ -1,8 +1,11 @@
-//! `--stats`: how much was executed, and how fast.
+//! `--stats`: how much was executed, how fast, and what the engine did for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use board::Machine;
+use vcpu::Statistic;
 
 /// A measurement that began when it was made.
 pub struct Stats {
@@ -11,14 +14,16 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Begins to measure; `retired` counts instructions.
-    pub fn begin(retired: Arc<AtomicU64>) -> Self {
-        Stats { start: Instant::now(), retired }
+    /// Begins to measure what `machine` does.
+    pub fn begin(machine: &Machine) -> Self {
+        Stats { start: Instant::now(), retired: machine.retired() }
     }
 
     /// Prints what was measured to standard error.
-    pub fn print(&self) {
-        eprintln!("vhart: {}", sentence(self.retired.load(Ordering::Relaxed), self.start.elapsed()));
+    pub fn print(&self, machine: &Machine) {
+        let time = self.start.elapsed();
+        eprintln!("vhart: {}", sentence(self.retired.load(Ordering::Relaxed), time));
+        eprint!("{}", table(&machine.statistics(), time));
     }
 }
 
@@ -32,6 +37,32 @@ fn sentence(instructions: u64, time: Duration) -> String {
     format!("{instructions} instructions, {seconds:.3} s, {mips:.1} MIPS")
 }
 
+/// A row for each name: the sum, that in a second of the run, and where there are several harts a column for each.
+fn table(harts: &[Vec<Statistic>], time: Duration) -> String {
+    let mut text = String::new();
+    for (row, &(name, _)) in harts.first().into_iter().flatten().enumerate() {
+        let each: Vec<u64> = harts.iter().map(|hart| hart.get(row).map_or(0, |&(_, value)| value)).collect();
+        let sum: u64 = each.iter().sum();
+        let columns: String = match each.len() {
+            1 => String::new(),
+            _ => each.iter().map(|value| format!(" {value:>16}")).collect(),
+        };
+        text += &format!("{name:30} {sum:>16} {:>14.1}/s{columns}\n", sum as f64 / time.as_secs_f64().max(1e-9));
+    }
+    text + &translation(harts)
+}
+
+/// What translating one instruction took, where an engine translates.
+fn translation(harts: &[Vec<Statistic>]) -> String {
+    let sum = |wanted| harts.iter().flatten().filter(|(name, _)| *name == wanted).map(|(_, value)| value).sum::<u64>();
+    match sum("translated_instructions") {
+        0 => String::new(),
+        count => {
+            format!("{:30} {:>16.1}\n", "ns_per_translated_instruction", sum("translation_ns") as f64 / count as f64)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +71,25 @@ mod tests {
     fn a_million_in_a_hundredth_of_a_second_is_100_mips() {
         assert_eq!(sentence(1_000_000, Duration::from_millis(10)), "1000000 instructions, 0.010 s, 100.0 MIPS");
         assert_eq!(sentence(0, Duration::from_secs(2)), "2.000 s");
+    }
+
+    #[test]
+    fn harts_are_summed_and_shown() {
+        let harts = [vec![("traps", 3)], vec![("traps", 4)]];
+        let text = table(&harts, Duration::from_secs(2));
+        assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["traps", "7", "3.5/s", "3", "4"]);
+    }
+
+    #[test]
+    fn every_name_is_explained() {
+        let document = include_str!("../../../docs/statistics.md");
+        for engine in [crate::cli::Engine::Interp, crate::cli::Engine::DEFAULT] {
+            let machine = Machine::new(board::MachineConfig::default(), &mut *crate::engine::of(engine)).unwrap();
+            let statistics = machine.statistics();
+            assert!(statistics[0].len() > 10);
+            for (name, _) in &statistics[0] {
+                assert!(document.contains(&format!("`{name}`")), "{name}");
+            }
+        }
     }
 }

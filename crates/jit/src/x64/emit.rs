@@ -94,7 +94,7 @@ pub struct Room {
 pub struct Emitter {
     pub(super) hot: Asm,
     cold: Asm,
-    stubs: Stubs,
+    pub(super) stubs: Stubs,
     colds: Vec<Cold>,
     links: Vec<Link>,
     /// Scratch registers that are free, as a set.

@@ -19,6 +19,9 @@ pub trait PageMemory {
 
     /// Replaces an entry if it is still `old`. `Some(false)`: it changed meanwhile; `None`: no writable memory there.
     fn update_pte(&mut self, at: Phys, old: u64, new: u64) -> Option<bool>;
+
+    /// A page table is about to be descended: that of the G-stage, or of the first. For statistics.
+    fn descending(&mut self, _guest_stage: bool) {}
 }
 
 /// What an address translates to, and what may be remembered about its page.
@@ -240,6 +243,7 @@ impl<M: PageMemory> Walker<'_, M> {
         if tree.is_too_wide() {
             return Err(tree.fail(WalkError::AddressTooWide));
         }
+        self.memory.descending(tree.is_guest());
         let mut base = tree.root;
         for level in (0..tree.scheme.levels()).rev() {
             let entry = tree.entry(base, level);

@@ -63,7 +63,10 @@ pub struct MachineOptions {
     #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = LIMITS)]
     pub timeout: Option<Duration>,
 
-    /// Print instructions, seconds and MIPS at the end, on standard error
+    /// Print at the end, on standard error, what was executed, how fast, and what the engine did for it
+    ///
+    /// Traps, address translation (misses, walks, fences), generated code and calls of the interpreter, for each hart and
+    /// in sum; docs/statistics.md explains the names.
     #[arg(long, help_heading = LIMITS)]
     pub stats: bool,
 

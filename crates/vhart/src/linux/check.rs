@@ -13,9 +13,10 @@ use vcpu::SystemEvent;
 use super::Options;
 use super::images::{Images, firmware_name};
 use super::record::{Arrival, Record};
-use super::report::{self, HEADING, Report, Row};
+use super::report::{self, ByName, HEADING, Report, Row};
 use crate::digest::Digests;
 use crate::errors;
+use crate::stats::Stats;
 
 /// How long a run may take where the user sets no limit: ten times what it takes on a slow computer.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -27,8 +28,8 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 pub fn run(options: &Options, images: &Images) -> Result<ExitCode> {
     println!("{HEADING}");
     let check = Check { record: Arc::new(Mutex::new(Record::new())), echo: options.verbose };
-    let reason = check.boot(options, images)?;
-    let report = check.report(options, images, reason);
+    let ended = check.boot(options, images)?;
+    let report = check.report(options, images, ended);
     if let Some(file) = &options.json {
         errors::write_file("report", file, &serde_json::to_vec_pretty(&report)?)?;
     }
@@ -47,9 +48,17 @@ struct Check {
     echo: bool,
 }
 
+/// How a run ended.
+struct Ended {
+    /// Why it ended early, if it did.
+    early: Option<String>,
+    /// What the engine did, where the user asked for it.
+    statistics: Option<Vec<ByName>>,
+}
+
 impl Check {
-    /// Boots, and follows the run to its end. Answers why it ended early, if it did.
-    fn boot(&self, options: &Options, images: &Images) -> Result<Option<String>> {
+    /// Boots, and follows the run to its end.
+    fn boot(&self, options: &Options, images: &Images) -> Result<Ended> {
         let check = self.clone();
         let digests = Digests::wanted(&options.machine);
         let console = digests.listen(Box::new(move |bytes| check.console(bytes)));
@@ -61,12 +70,16 @@ impl Check {
         if options.firmware == Firmware::BuiltIn {
             self.follow(|record| record.reach(Phase::Firmware));
         }
-        let ending = machine.run()?;
+        let stats = options.machine.stats.then(|| Stats::begin(&machine));
+        let ending = machine.run();
+        stats.iter().for_each(|stats| stats.print(&machine));
+        let ending = ending?;
         digests.print(&machine);
         if matches!(ending, Ending::Event(SystemEvent::Shutdown)) {
             self.follow(Record::power_off);
         }
-        Ok(early(&ending, limit))
+        let statistics = stats.map(|_| machine.statistics().iter().map(report::by_name).collect());
+        Ok(Ended { early: early(&ending, limit), statistics })
     }
 
     /// Takes what the console shows.
@@ -86,18 +99,19 @@ impl Check {
         rows[rows.len().saturating_sub(new)..].iter().for_each(print);
     }
 
-    fn report(&self, options: &Options, images: &Images, reason: Option<String>) -> Report {
+    fn report(&self, options: &Options, images: &Images, ended: Ended) -> Report {
         let record = lock(&self.record);
         let missing = record.awaited();
         Report {
             passed: missing.is_none(),
             missing: missing.map(Phase::name),
-            reason: missing.and(record.failure().map(str::to_owned).or(reason)),
+            reason: missing.and(record.failure().map(str::to_owned).or(ended.early)),
             kernel: images.kernel_release().map(str::to_owned),
             firmware: firmware_name(&options.firmware),
             harts: options.machine.harts,
             memory_bytes: options.machine.memory,
             phases: report::rows(record.arrivals()),
+            statistics: ended.statistics,
             console: missing.map_or_else(Vec::new, |_| record.last_lines()),
         }
     }
@@ -153,6 +167,7 @@ mod tests {
             harts: 1,
             memory_bytes: 0,
             phases: Vec::new(),
+            statistics: None,
             console: vec!["Oops".to_owned()],
         };
         let text = complaint(&report).to_string();

@@ -1,6 +1,9 @@
 //! The report of an unattended run: a table for people, JSON for programs.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use vcpu::Statistic;
 
 use super::record::Arrival;
 
@@ -23,9 +26,15 @@ pub struct Report {
     pub memory_bytes: u64,
     /// The phases that arrived, in order.
     pub phases: Vec<Row>,
+    /// With `--stats`: what the engine did, by name, for each hart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<Vec<ByName>>,
     /// The console's last lines, where a phase is missing.
     pub console: Vec<String>,
 }
+
+/// One hart's statistics.
+pub type ByName = BTreeMap<&'static str, u64>;
 
 /// One phase of the report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,6 +70,11 @@ impl Row {
 pub fn rows(arrivals: &[Arrival]) -> Vec<Row> {
     let before = std::iter::once(None).chain(arrivals.iter().map(Some));
     arrivals.iter().zip(before).map(|(arrival, before)| Row::new(arrival, before)).collect()
+}
+
+/// The same statistics, for JSON.
+pub fn by_name(statistics: &Vec<Statistic>) -> ByName {
+    statistics.iter().copied().collect()
 }
 
 fn mips(instructions: u64, seconds: f64) -> f64 {
