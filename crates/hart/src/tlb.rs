@@ -22,6 +22,10 @@ pub const JUMP_MIX: u32 = 12;
 /// Pages of code that a table knows: the text of a kernel.
 const CODE_PAGES: usize = 4096;
 
+/// What is executed is looked for in so many pages one by one; for more, it is forgotten wherever it is, which costs a look
+/// at the translator's map and no walk.
+const FEW_PAGES: usize = 8;
+
 /// The pages, of the first and of the second stage, that an entry was cut from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -380,6 +384,17 @@ impl JumpTable {
         }
     }
 
+    /// Forgets the pages for which `here` holds, and what is executed in them.
+    fn clear_pages(&mut self, here: impl Fn(&CodePage) -> bool) {
+        let known = |at: &usize| self.pages[*at].start != NO_PAGE && here(&self.pages[*at]);
+        let found: Vec<usize> = self.filled_pages.slots(CODE_PAGES).filter(known).collect();
+        if found.len() <= FEW_PAGES {
+            return found.into_iter().for_each(|at| self.clear_page(at));
+        }
+        found.into_iter().for_each(|at| self.pages[at] = NO_CODE);
+        self.clear_targets();
+    }
+
     /// Forgets a page, and what is executed in it.
     fn clear_page(&mut self, index: usize) {
         let start = self.pages[index].start;
@@ -407,9 +422,7 @@ impl Table for JumpTable {
 
     fn clear_guest_physical(&mut self, gpa: u64) {
         if self.used {
-            let here = |p: &CodePage| p.start != NO_PAGE && same_guest_page(p.cut, gpa);
-            let found: Vec<usize> = self.filled_pages.slots(CODE_PAGES).filter(|&at| here(&self.pages[at])).collect();
-            found.into_iter().for_each(|at| self.clear_page(at));
+            self.clear_pages(|page| same_guest_page(page.cut, gpa));
         }
     }
 
@@ -419,13 +432,12 @@ impl Table for JumpTable {
         }
     }
 
-    /// Where `va` is in a big page, all goes.
     fn clear_address(&mut self, va: u64) {
         if !self.used {
             return;
         }
         if self.big.covers(va) {
-            return self.clear();
+            return self.clear_pages(|page| same_page(page.cut, page.start, va));
         }
         self.clear_page_of(va);
     }
