@@ -4,10 +4,11 @@
 //! that it faults as a whole.
 
 use arch::addr::PAGE_BYTES;
-use arch::{Exception, Phys, Trap, Virt};
-use privileged::{Access, PageMemory, Request, Translation, pmp};
+use arch::{Exception, GuestPhys, Phys, Trap, Virt};
+use privileged::{Access, GuestLeaf, PageMemory, Request, Translation, pmp};
 
 use crate::core::{Core, Stop};
+use crate::guest_stage::GuestPages;
 use crate::statistics::TranslationCounts;
 use crate::tlb::Cut;
 use memory::Ram;
@@ -27,6 +28,8 @@ pub enum By {
 struct Tables<'a> {
     ram: &'a Ram,
     counts: &'a mut TranslationCounts,
+    guest: &'a mut GuestPages,
+    hgatp: u64,
 }
 
 impl PageMemory for Tables<'_> {
@@ -48,6 +51,16 @@ impl PageMemory for Tables<'_> {
             true => self.counts.guest_stage_walks += 1,
             false => self.counts.first_stage_walks += 1,
         }
+    }
+
+    fn guest_leaf(&mut self, gpa: GuestPhys) -> Option<GuestLeaf> {
+        let found = self.guest.get(self.hgatp, gpa.0)?;
+        self.counts.guest_leaf_hits += 1;
+        Some(found)
+    }
+
+    fn remember_guest_leaf(&mut self, gpa: GuestPhys, leaf: GuestLeaf) {
+        self.guest.enter(self.hgatp, gpa.0, leaf);
     }
 }
 
@@ -72,7 +85,8 @@ impl Core {
 
     /// Translates, and checks PMP for `bytes`.
     pub fn translate(&mut self, request: &Request, bytes: u64) -> Result<Translation, Trap> {
-        let mut tables = Tables { ram: &self.ram, counts: &mut self.counts };
+        let mut tables =
+            Tables { ram: &self.ram, counts: &mut self.counts, guest: &mut self.guest_pages, hgatp: self.state.hgatp };
         let found = privileged::walk(&self.state, &self.config, request, &mut tables)?;
         let privilege = request.mode.privilege;
         let permitted = if request.hlvx {

@@ -11,6 +11,7 @@ use privileged::{Config, State};
 use vcpu::{Clock, Exit, HartPins};
 
 use crate::contexts::{self, Contexts, Fence, Key};
+use crate::guest_stage::GuestPages;
 use crate::statistics::TranslationCounts;
 use crate::tlb::{DataTable, JumpTable};
 
@@ -85,6 +86,8 @@ pub struct Core {
     pub data: Contexts<DataTable>,
     /// Translated instruction addresses.
     pub code: Contexts<JumpTable>,
+    /// Leaves of the G-stage.
+    pub guest_pages: GuestPages,
     /// Host address that LR reserved and [`RESERVED_WIDE`], or [`NOT_RESERVED`].
     pub reservation: u64,
     /// What LR read.
@@ -155,6 +158,7 @@ impl Core {
             pc: 0,
             data: Contexts::new(data_key(&state)),
             code: Contexts::new(code_key(&state)),
+            guest_pages: GuestPages::default(),
             state,
             config,
             ram,
@@ -213,6 +217,7 @@ impl Core {
         self.counts.note(fence);
         self.data.fence(fence);
         self.code.fence(fence);
+        self.guest_pages.fence(fence);
     }
 
     /// Gives up the right to write, unseen, to pages that have come to be watched.

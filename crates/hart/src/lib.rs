@@ -17,6 +17,7 @@ mod core;
 mod exec;
 mod fetch;
 mod firmware;
+mod guest_stage;
 mod hart;
 mod record;
 mod statistics;

@@ -16,6 +16,8 @@ pub struct TranslationCounts {
     pub first_stage_walks: u64,
     /// Descents of the page table of `hgatp`: one for each entry of `vsatp`'s that is read, and one for the access.
     pub guest_stage_walks: u64,
+    /// Leaves of that page table that were remembered, so that it was not descended.
+    pub guest_leaf_hits: u64,
     /// Page-table entries read.
     pub pte_reads: u64,
     /// Page-table entries whose A or D was set.
@@ -58,6 +60,7 @@ impl Core {
             ("device_accesses", counts.device_accesses),
             ("first_stage_walks", counts.first_stage_walks),
             ("guest_stage_walks", counts.guest_stage_walks),
+            ("guest_leaf_hits", counts.guest_leaf_hits),
             ("pte_reads", counts.pte_reads),
             ("pte_updates", counts.pte_updates),
             ("supervisor_fences", supervisor[0]),

@@ -156,11 +156,80 @@ impl BigPages {
     }
 }
 
+/// Words of a filter.
+const FILTER_WORDS: usize = 64;
+/// Log2 of the size of the pages that have a filter of their own, besides small ones.
+const MIDDLE_BITS: u32 = 21;
+
+/// Numbers, modulo the count of bits.
+struct Filter([u64; FILTER_WORDS]);
+
+impl Filter {
+    fn place(number: u64) -> (usize, u64) {
+        ((number / 64) as usize % FILTER_WORDS, 1 << (number % 64))
+    }
+
+    fn note(&mut self, number: u64) {
+        let (word, bit) = Filter::place(number);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(&self, number: u64) -> bool {
+        let (word, bit) = Filter::place(number);
+        self.0[word] & bit != 0
+    }
+}
+
+/// The guest-physical pages that entries of a table were cut from, or more. HFENCE.GVMA mostly names a page that was not
+/// mapped before, for which no table need be looked through.
+pub struct GuestPhysical {
+    small: Filter,
+    /// Pages of 2 MiB, and NAPOT ranges within.
+    middle: Filter,
+    big: BigPages,
+}
+
+impl Default for GuestPhysical {
+    fn default() -> Self {
+        let none = || Filter([0; FILTER_WORDS]);
+        GuestPhysical { small: none(), middle: none(), big: BigPages::default() }
+    }
+}
+
+impl GuestPhysical {
+    /// Notes the page of `gpa`.
+    pub fn note(&mut self, gpa: u64, page_bits: u32) {
+        if page_bits <= PAGE_SHIFT {
+            self.small.note(gpa >> PAGE_SHIFT);
+        } else if page_bits <= MIDDLE_BITS {
+            self.middle.note(gpa >> MIDDLE_BITS);
+        } else {
+            self.big.note(gpa, page_bits);
+        }
+    }
+
+    /// Whether the page of `gpa` may be among them.
+    pub fn may_have(&self, gpa: u64) -> bool {
+        self.small.may_have(gpa >> PAGE_SHIFT) || self.may_be_in_larger(gpa)
+    }
+
+    /// Whether a page that is not small and holds `gpa` may be among them.
+    pub fn may_be_in_larger(&self, gpa: u64) -> bool {
+        self.middle.may_have(gpa >> MIDDLE_BITS) || self.big.covers(gpa)
+    }
+
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        *self = GuestPhysical::default();
+    }
+}
+
 /// Pages of RAM by virtual address.
 pub struct DataTable {
     /// By page number, modulo their count.
     pub entries: Box<[DataEntry; DATA_ENTRIES]>,
     big: BigPages,
+    guest: GuestPhysical,
     filled: Filled,
     used: bool,
 }
@@ -168,7 +237,13 @@ pub struct DataTable {
 impl Default for DataTable {
     fn default() -> Self {
         let entries = Box::new([EMPTY; DATA_ENTRIES]);
-        DataTable { entries, big: BigPages::default(), filled: Filled::of(DATA_ENTRIES), used: false }
+        DataTable {
+            entries,
+            big: BigPages::default(),
+            guest: GuestPhysical::default(),
+            filled: Filled::of(DATA_ENTRIES),
+            used: false,
+        }
     }
 }
 
@@ -205,6 +280,7 @@ impl DataTable {
         let allow = |yes| if yes { start } else { NO_PAGE };
         self.used = true;
         self.big.note(va, cut.page_bits);
+        self.guest.note(cut.guest_phys, cut.guest_page_bits);
         self.filled.note(data_index(va));
         self.entries[data_index(va)] = DataEntry {
             read: allow(readable),
@@ -230,6 +306,7 @@ impl Table for DataTable {
         if self.used {
             self.filled.empty(&mut *self.entries, EMPTY);
             self.big.clear();
+            self.guest.clear();
             self.used = false;
         }
     }
@@ -247,7 +324,7 @@ impl Table for DataTable {
     }
 
     fn clear_guest_physical(&mut self, gpa: u64) {
-        if self.used {
+        if self.used && self.guest.may_have(gpa) {
             let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && same_guest_page(e.cut, gpa);
             self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
         }
@@ -288,6 +365,7 @@ pub struct JumpTable {
     filled: Filled,
     filled_pages: Filled,
     big: BigPages,
+    guest: GuestPhysical,
     used: bool,
     /// Which of a page's slots is to make room, as a bit of their index.
     turn: usize,
@@ -303,6 +381,7 @@ impl Default for JumpTable {
             filled: Filled::of(JUMP_ENTRIES),
             filled_pages: Filled::of(CODE_PAGES),
             big: BigPages::default(),
+            guest: GuestPhysical::default(),
             used: false,
             turn: 0,
             expired: false,
@@ -368,6 +447,7 @@ impl JumpTable {
     pub fn enter_page(&mut self, va: u64, offset: u64, cut: Cut) {
         self.used = true;
         self.big.note(va, cut.page_bits);
+        self.guest.note(cut.guest_phys, cut.guest_page_bits);
         self.turn ^= OTHER_SLOT;
         let slot = self.page_slot(va);
         self.clear_page(slot);
@@ -416,12 +496,13 @@ impl Table for JumpTable {
             self.filled.empty(&mut *self.entries, NO_JUMP);
             self.filled_pages.empty(&mut *self.pages, NO_CODE);
             self.big.clear();
+            self.guest.clear();
             self.used = false;
         }
     }
 
     fn clear_guest_physical(&mut self, gpa: u64) {
-        if self.used {
+        if self.used && self.guest.may_have(gpa) {
             self.clear_pages(|page| same_guest_page(page.cut, gpa));
         }
     }

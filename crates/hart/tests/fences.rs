@@ -81,8 +81,15 @@ impl Tree {
         let (big, part) = (va / BIG % 512, va / BIG);
         let pointer = |table: u64| (table + RAM_BASE) >> 12 << 10 | pte::V;
         ram.store_u64(self.entry(2, 0, 0), pointer(self.entry(1, 0, 0))).unwrap();
-        let leaf =
-            to / size * size >> 12 << 10 | pte::V | pte::R | pte::W | pte::X | pte::A | pte::D | self.rights | flags;
+        let leaf = ((to / size * size) >> 12) << 10
+            | pte::V
+            | pte::R
+            | pte::W
+            | pte::X
+            | pte::A
+            | pte::D
+            | self.rights
+            | flags;
         if size == BIG {
             return ram.store_u64(self.entry(1, 0, big), leaf).unwrap();
         }

@@ -28,7 +28,7 @@ pub use counter::Counter;
 pub use effects::Effects;
 pub use interrupt::{has_wakeup, next_interrupt, next_timer, pending};
 pub use state::{Bank, State};
-pub use translate::{Access, PageMemory, Request, Translation, access_fault, walk};
+pub use translate::{Access, GuestLeaf, PageMemory, Request, Translation, access_fault, walk};
 pub use trap::{Cause, enter, mret, route, sret};
 
 use arch::{Exception, Trap};

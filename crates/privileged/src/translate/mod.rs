@@ -9,4 +9,4 @@ mod walk;
 
 pub use fault::{Failure, Implicit, Stage, WalkError, access_fault, trap};
 pub use request::{Access, Request};
-pub use walk::{PageMemory, Translation, walk};
+pub use walk::{GuestLeaf, PageMemory, Translation, walk};

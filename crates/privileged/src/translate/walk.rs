@@ -22,6 +22,24 @@ pub trait PageMemory {
 
     /// A page table is about to be descended: that of the G-stage, or of the first. For statistics.
     fn descending(&mut self, _guest_stage: bool) {}
+
+    /// The leaf of the G-stage's page table for the page of `gpa`, if [`PageMemory::remember_guest_leaf`] was told and no fence
+    /// has named it since.
+    fn guest_leaf(&mut self, _gpa: GuestPhys) -> Option<GuestLeaf> {
+        None
+    }
+
+    /// What the G-stage's page table has for the page of `gpa`, A and D included.
+    fn remember_guest_leaf(&mut self, _gpa: GuestPhys, _leaf: GuestLeaf) {}
+}
+
+/// A leaf of the G-stage's page table, as it may be remembered: what it permits is looked at anew for each access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestLeaf {
+    /// The entry.
+    pub pte: Pte,
+    /// The address bits that are an offset in its page.
+    pub page_bits: u32,
 }
 
 /// What an address translates to, and what may be remembered about its page.
@@ -121,6 +139,17 @@ struct Leaf {
 }
 
 impl Leaf {
+    /// What a page-table entry makes of a tree's address, A and D being as the access wants them.
+    const fn of(tree: Tree, pte: Pte, page_bits: u32, rights: Rights) -> Leaf {
+        let offset = (1u64 << page_bits) - 1;
+        Leaf {
+            // For a NAPOT range the low bits of the PPN say its size; the offset replaces them.
+            address: pte.ppn() << PAGE_SHIFT & !offset | tree.address & offset,
+            page_bits,
+            rights: Rights { write: rights.write && pte.has(pte::D), ..rights },
+        }
+    }
+
     /// A stage that is Bare.
     const fn bare(address: u64) -> Leaf {
         let rights = Rights { read: true, write: true, execute: true, read_code: true };
@@ -222,7 +251,7 @@ impl<M: PageMemory> Walker<'_, M> {
         let Some(scheme) = scheme(self.state.hgatp).filter(|_| request.mode.virt) else {
             return Ok(Leaf::bare(address));
         };
-        self.descend(Tree {
+        let tree = Tree {
             table: Table::Guest(implicit),
             scheme,
             root: root(self.state.hgatp),
@@ -235,7 +264,20 @@ impl<M: PageMemory> Walker<'_, M> {
             },
             hlvx: request.hlvx && implicit.is_none(),
             mxr: request.mxr_g && implicit.is_none(),
-        })
+        };
+        match self.remembered(tree) {
+            Some(leaf) => Ok(leaf),
+            None => self.descend(tree),
+        }
+    }
+
+    /// What a leaf of the G-stage that is remembered makes of the address. `None` where none is, and where this one does not
+    /// permit the access as it stands: what the page table has now decides.
+    fn remembered(&mut self, tree: Tree) -> Option<Leaf> {
+        let GuestLeaf { pte, page_bits } = self.memory.guest_leaf(GuestPhys(tree.address))?;
+        let rights = self.rights(tree, pte);
+        let fits = is_permitted(tree, rights) && pte.has(needed(tree));
+        fits.then(|| Leaf::of(tree, pte, page_bits, rights))
     }
 
     /// Steps 1 to 4: from the root to a leaf.
@@ -299,17 +341,15 @@ impl<M: PageMemory> Walker<'_, M> {
             return Err(tree.fail(WalkError::NotPermitted));
         }
         let offset_bits = offset_bits(tree, level, pte)?;
-        let needed = if tree.access == Access::Store { pte::A | pte::D } else { pte::A };
+        let needed = needed(tree);
         if !pte.has(needed) {
             self.update(tree, entry, at, pte, needed)?;
         }
-        let offset = (1u64 << offset_bits) - 1;
-        Ok(Leaf {
-            // For a NAPOT range the low bits of the PPN say its size; the offset replaces them.
-            address: pte.ppn() << PAGE_SHIFT & !offset | tree.address & offset,
-            page_bits: offset_bits,
-            rights: Rights { write: rights.write && (pte.0 | needed) & pte::D != 0, ..rights },
-        })
+        let pte = Pte(pte.0 | needed);
+        if tree.is_guest() {
+            self.memory.remember_guest_leaf(GuestPhys(tree.address), GuestLeaf { pte, page_bits: offset_bits });
+        }
+        Ok(Leaf::of(tree, pte, offset_bits, rights))
     }
 
     /// Steps 5 and 6: what a page permits to the request's mode.
@@ -342,6 +382,14 @@ impl<M: PageMemory> Walker<'_, M> {
             Some(false) => Err(Stop::Changed),
             None => Err(tree.fail(WalkError::TableAccess)),
         }
+    }
+}
+
+/// Bits that a leaf must have for the access.
+const fn needed(tree: Tree) -> u64 {
+    match tree.access {
+        Access::Store => pte::A | pte::D,
+        Access::Load | Access::Fetch => pte::A,
     }
 }
 
