@@ -16,9 +16,11 @@ mod compile;
 mod coverage;
 mod expr;
 mod memory;
+mod sites;
 mod statistics;
 mod translated;
 mod translator;
+mod unit;
 mod x64;
 
 pub use crate::translated::{Error, JitHart, JitParts};

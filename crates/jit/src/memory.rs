@@ -8,6 +8,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 const HOT_BYTES: usize = 64 << 20;
 /// Bytes of cold code.
 const COLD_BYTES: usize = 48 << 20;
+const _: () = assert!(HOT_BYTES <= 1 << 32, "places in hot code are 32 bits");
 const BYTES: usize = HOT_BYTES + COLD_BYTES;
 
 /// Memory for code. Pages are taken from the host when first written.
@@ -81,6 +82,11 @@ impl CodeMemory {
     /// Forgets all code but what is permanent.
     pub fn clear(&mut self) {
         (self.hot, self.cold) = (self.start, 0);
+    }
+
+    /// Where hot code starts.
+    pub fn base(&self) -> u64 {
+        self.executable as u64
     }
 
     /// Bytes of hot and of cold code.

@@ -8,8 +8,9 @@ use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
 
 use crate::memory::CodeMemory;
+use crate::sites::Site;
 use crate::statistics::Counters;
-use crate::translator::{MAX_INSNS, ROOM, Site, Translator};
+use crate::translator::{MAX_INSNS, ROOM, Translator};
 use crate::x64::{self, Enter, Helpers};
 
 /// Instructions between two looks at wires, kicks and time: some ten microseconds.
@@ -242,7 +243,7 @@ unsafe extern "sysv64" fn link(context: *mut (), site: u64) -> u64 {
     hart.core.pc = link.target;
     let flushes = translator.flushes();
     if let Some(code) = translator.find(&mut hart.core) {
-        translator.patch(link, code, flushes);
+        translator.patch(site, code, flushes);
     }
     go(hart, translator).unwrap_or(LEAVE)
 }

@@ -21,7 +21,9 @@ use hart::engine::{At, Core, decode, raw_at};
 use crate::compile::{Compiled, Compiler, Leaves};
 use crate::expr::Heap;
 use crate::memory::CodeMemory;
+use crate::sites::{Site, Sites};
 use crate::statistics::Counters;
+use crate::unit::{Source, Unit};
 use crate::x64::{Emitter, Exit, Helpers, Room, Stubs};
 
 /// Longest block.
@@ -35,23 +37,6 @@ const MOST_OF_DISPATCH: usize = 16;
 /// Room that the code of such a run needs at most, hot and cold each.
 pub const ROOM: usize = 64 << 10;
 
-/// An instruction that may run through the interpreter, and what that needs.
-#[derive(Clone, Copy)]
-pub struct Site {
-    /// Its address.
-    pub pc: u64,
-    /// What it does.
-    pub insn: Insn,
-    /// Its length in bytes.
-    pub len: u8,
-    /// Instructions of its block from it to the end, itself included: all count as done already.
-    pub left: u8,
-    /// Whether the block is left after it.
-    pub leaves: bool,
-}
-
-const _: () = assert!(size_of::<Site>() <= 24, "there are hundreds of thousands");
-
 /// A jump within a page that is linked when it is first taken.
 #[derive(Clone, Copy)]
 pub struct LinkSite {
@@ -61,22 +46,6 @@ pub struct LinkSite {
     pub patch: u64,
 }
 
-/// The bytes that a block was made of.
-struct Source {
-    offset: u64,
-    at: usize,
-    len: u16,
-}
-
-/// The blocks of a page at a virtual address.
-#[derive(Default)]
-struct Unit {
-    /// The page was written to since its blocks were made or compared.
-    stale: bool,
-    sources: Vec<Source>,
-    keys: Vec<Key>,
-}
-
 /// Virtual address and offset in RAM.
 type Key = (u64, u64);
 
@@ -84,10 +53,11 @@ type Key = (u64, u64);
 pub struct Translator {
     memory: CodeMemory,
     stubs: Stubs,
-    sites: Vec<Site>,
+    sites: Sites,
     links: Vec<LinkSite>,
-    /// Entry addresses.
-    entries: HashMap<Key, u64, BuildHasherDefault<KeyHasher>>,
+    /// Links that have been patched, so that nobody asks for them any more.
+    free_links: Vec<u32>,
+    /// By page.
     units: HashMap<Key, Unit, BuildHasherDefault<KeyHasher>>,
     /// All bytes that blocks were made of.
     bytes: Vec<u8>,
@@ -113,9 +83,9 @@ impl Translator {
         Translator {
             memory,
             stubs,
-            sites: Vec::new(),
+            sites: Sites::default(),
             links: Vec::new(),
-            entries: HashMap::default(),
+            free_links: Vec::new(),
             units: HashMap::default(),
             bytes: Vec::new(),
             aliases: HashMap::default(),
@@ -133,7 +103,7 @@ impl Translator {
 
     /// A site by its number.
     pub fn site(&self, number: u64) -> Option<Site> {
-        self.sites.get(number as usize).copied()
+        self.sites.get(number)
     }
 
     /// A link by its number.
@@ -156,11 +126,24 @@ impl Translator {
         self.counters.flushes
     }
 
-    /// Lets the jump of a link go to `code`, unless all was dropped since `flushes` were counted.
-    pub fn patch(&mut self, link: LinkSite, code: u64, flushes: u64) {
+    /// Lets the jump of link `number` go to `code`, unless all was dropped since `flushes` were counted.
+    pub fn patch(&mut self, number: u64, code: u64, flushes: u64) {
+        let Some(link) = self.link(number) else { return };
         if link.patch != 0 && flushes == self.counters.flushes {
             self.memory.patch(link.patch, code);
+            self.free_links.push(number as u32);
         }
+    }
+
+    /// The number of a new link to `target`.
+    fn new_link(&mut self, target: u64) -> u32 {
+        let link = LinkSite { target, patch: 0 };
+        if let Some(number) = self.free_links.pop() {
+            self.links[number as usize] = link;
+            return number;
+        }
+        self.links.push(link);
+        (self.links.len() - 1) as u32
     }
 
     /// FENCE.I.
@@ -189,7 +172,7 @@ impl Translator {
         self.memory.clear();
         self.sites.clear();
         self.links.clear();
-        self.entries.clear();
+        self.free_links.clear();
         self.units.clear();
         self.stale = 0;
         self.aliases.clear();
@@ -212,8 +195,8 @@ impl Translator {
         if self.stale != 0 {
             self.validate(pc, offset, core);
         }
-        let code = match self.entries.get(&(pc, offset)) {
-            Some(&code) => code,
+        let code = match self.entry(pc, offset) {
+            Some(code) => code,
             None => {
                 let start = Instant::now();
                 let made = self.translate(core, pc, offset);
@@ -223,6 +206,12 @@ impl Translator {
         };
         core.code.active.enter(pc, code);
         Some(code)
+    }
+
+    /// Code for the instruction at `pc`, which is at `offset` in RAM.
+    fn entry(&self, pc: u64, offset: u64) -> Option<u64> {
+        let code = self.units.get(&page_key(pc, offset))?.entry(pc)?;
+        Some(self.memory.base() + u64::from(code))
     }
 
     /// Compares the page's blocks with memory, if it was written to.
@@ -242,14 +231,12 @@ impl Translator {
         let same = |source: &Source| {
             let mut now = [0; WINDOW];
             let now = &mut now[..usize::from(source.len)];
-            read(core, source.offset, now) && *now == bytes[source.at..source.at + now.len()]
+            let then = source.at as usize;
+            read(core, key.1 * PAGE_BYTES + u64::from(source.start), now) && *now == bytes[then..then + now.len()]
         };
-        if !unit.sources.iter().all(same) {
+        if !unit.sources().iter().all(same) {
             self.counters.changed_pages += 1;
-            unit.sources.clear();
-            for key in std::mem::take(&mut unit.keys) {
-                self.entries.remove(&key);
-            }
+            unit.clear();
         }
     }
 
@@ -289,20 +276,22 @@ impl Translator {
         Some(hot)
     }
 
-    fn remember<'p>(&mut self, page: Key, pieces: impl Iterator<Item = &'p Piece>, fresh: &[(Key, u64)]) {
+    /// Enters blocks of a page, and what they were made of.
+    fn remember<'p>(&mut self, page: Key, pieces: impl Iterator<Item = &'p Piece>, fresh: &[(u64, u64)]) {
+        let base = self.memory.base();
         let unit = self.units.entry(page).or_default();
         let aliases = self.aliases.entry(page.1).or_default();
         if !aliases.contains(&page.0) {
             aliases.push(page.0);
         }
         for piece in pieces {
-            unit.sources.push(Source { offset: piece.offset, at: self.bytes.len(), len: piece.len as u16 });
+            let start = (piece.offset % PAGE_BYTES) as u16;
+            unit.remember(Source { at: self.bytes.len() as u32, start, len: piece.len as u16 });
             self.bytes.extend_from_slice(&piece.window.bytes()[..piece.len]);
         }
-        for &(key, code) in fresh {
+        for &(pc, code) in fresh {
             self.counters.blocks += 1;
-            unit.keys.push(key);
-            self.entries.insert(key, code);
+            unit.enter(pc, (code - base) as u32);
         }
     }
 }
@@ -383,8 +372,8 @@ struct Run<'t, 'a> {
     window: Window,
     /// What was translated before a jump was followed, after which the above are those of its target.
     before: Option<Piece>,
-    /// The blocks of this run.
-    fresh: Vec<(Key, u64)>,
+    /// The blocks of this run: where they start, and their code.
+    fresh: Vec<(u64, u64)>,
     /// Offset in the window of the next instruction.
     at: usize,
 }
@@ -424,10 +413,9 @@ impl<'a> Run<'_, 'a> {
     fn block(&mut self, last: bool) -> End {
         let first_site = self.translator.sites.len();
         let start = self.here();
-        let key = (start, self.offset + self.at as u64);
         if self.fetch().is_none() {
             if self.at == 0 {
-                return self.crossing(key);
+                return self.crossing(start);
             }
             // the block before falls through to here
             let exit = self.exit(start);
@@ -441,7 +429,7 @@ impl<'a> Run<'_, 'a> {
             self.compiler.emitter.go(Exit::Code(code));
             return End::Closed;
         }
-        self.fresh.push((key, self.compiler.emitter.here()));
+        self.fresh.push((start, self.compiler.emitter.here()));
         self.compiler.emitter.open_block(start);
         self.compiler.open_block();
         let mut count = 0;
@@ -464,9 +452,7 @@ impl<'a> Run<'_, 'a> {
             }
         };
         self.translator.counters.instructions += u64::from(count);
-        for site in &mut self.translator.sites[first_site..] {
-            site.left = count + 1 - site.left;
-        }
+        self.translator.sites.settle(first_site, count);
         self.close(count, end, last)
     }
 
@@ -507,13 +493,13 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// An instruction that goes on in the next page, whose mapping may be another at every execution.
-    fn crossing(&mut self, key: Key) -> End {
+    fn crossing(&mut self, pc: u64) -> End {
         let crosses = matches!(self.window.bytes(), [low, _] if low & 3 == 3);
         if !crosses {
             return End::Empty;
         }
-        self.fresh.push((key, self.compiler.emitter.here()));
-        self.compiler.emitter.single(key.0);
+        self.fresh.push((pc, self.compiler.emitter.here()));
+        self.compiler.emitter.single(pc);
         self.at = self.window.len;
         End::Closed
     }
@@ -555,7 +541,7 @@ impl<'a> Run<'_, 'a> {
 
     /// Translates one instruction, number `count` of its block; answers how the block ends, if it does.
     fn instruction(&mut self, at: At, count: u8) -> Option<Leaves<'a>> {
-        let number = self.translator.sites.len() as u32;
+        let number = self.translator.sites.len();
         // a site's `left` is its number in the block, until the block's length is known
         let site = Site { pc: at.pc, insn: at.insn, len: at.len, left: count, leaves: false };
         match self.compiler.instruction(&at.insn, at.pc, self.here(), number) {
@@ -581,13 +567,11 @@ impl<'a> Run<'_, 'a> {
         if target / PAGE_BYTES != self.pc / PAGE_BYTES {
             return Exit::Far { pc: target };
         }
-        let key = (target, (self.offset & !(PAGE_BYTES - 1)) + target % PAGE_BYTES);
-        let fresh = self.fresh.iter().find(|(k, _)| *k == key).map(|&(_, code)| code);
-        if let Some(code) = fresh.or_else(|| self.translator.entries.get(&key).copied()) {
+        let fresh = self.fresh.iter().find(|(pc, _)| *pc == target).map(|&(_, code)| code);
+        if let Some(code) = fresh.or_else(|| self.translator.entry(target, self.offset)) {
             return Exit::Code(code);
         }
-        self.translator.links.push(LinkSite { target, patch: 0 });
-        Exit::Near { site: (self.translator.links.len() - 1) as u32 }
+        Exit::Near { site: self.translator.new_link(target) }
     }
 }
 

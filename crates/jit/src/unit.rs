@@ -1,0 +1,95 @@
+//! What there is of a page at a virtual address: where its blocks are, and what they were made of.
+//!
+//! There are hundreds of thousands of blocks, in some thousands of pages. What is searched for one is small and lies together.
+
+use arch::addr::PAGE_BYTES;
+
+/// The bytes that a run of blocks was made of.
+#[derive(Clone, Copy)]
+pub struct Source {
+    /// Where a copy of them is.
+    pub at: u32,
+    /// Offset of the first in its page.
+    pub start: u16,
+    /// Their number.
+    pub len: u16,
+}
+
+/// The blocks of a page at a virtual address.
+#[derive(Default)]
+pub struct Unit {
+    /// The page was written to since its blocks were made or compared.
+    pub stale: bool,
+    sources: Vec<Source>,
+    /// Offsets in the page of instructions that there is code for, in order.
+    places: Vec<u16>,
+    /// Their code, as offset in the memory of hot code.
+    code: Vec<u32>,
+}
+
+/// Offset in its page.
+fn place(pc: u64) -> u16 {
+    (pc % PAGE_BYTES) as u16
+}
+
+/// Lets a list grow by a quarter, not to the double.
+fn reserve<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(4 + list.len() / 4);
+    }
+}
+
+impl Unit {
+    /// Code for the instruction at `pc`.
+    pub fn entry(&self, pc: u64) -> Option<u32> {
+        let at = self.places.binary_search(&place(pc)).ok()?;
+        self.code.get(at).copied()
+    }
+
+    /// Enters code for the instruction at `pc`.
+    pub fn enter(&mut self, pc: u64, code: u32) {
+        match self.places.binary_search(&place(pc)) {
+            Ok(at) => self.code[at] = code,
+            Err(at) => {
+                reserve(&mut self.places);
+                reserve(&mut self.code);
+                self.places.insert(at, place(pc));
+                self.code.insert(at, code);
+            }
+        }
+    }
+
+    /// What the blocks were made of.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Notes what blocks were made of.
+    pub fn remember(&mut self, source: Source) {
+        reserve(&mut self.sources);
+        self.sources.push(source);
+    }
+
+    /// Forgets all blocks.
+    pub fn clear(&mut self) {
+        self.sources.clear();
+        self.places.clear();
+        self.code.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_found_by_their_place_in_the_page() {
+        let mut unit = Unit::default();
+        for (pc, code) in [(0x5ffe, 3), (0x5000, 1), (0x5100, 2), (0x5100, 4)] {
+            unit.enter(pc, code);
+        }
+        assert_eq!([0x5000, 0x5100, 0x5ffe, 0x5102].map(|pc| unit.entry(pc)), [Some(1), Some(4), Some(3), None]);
+        unit.clear();
+        assert_eq!(unit.entry(0x5000), None);
+    }
+}
