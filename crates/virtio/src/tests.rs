@@ -10,9 +10,14 @@ use crate::*;
 
 const STATUS: u64 = 0x70;
 
+/// The host's random numbers.
+fn hosts_entropy(memory: Arc<GuestMemoryMmap>, irq: IrqLine) -> Arc<Mutex<MmioTransport<Entropy>>> {
+    entropy(memory, irq, None)
+}
+
 #[test]
 fn the_registers_say_what_it_is() {
-    let driver = Driver::new(entropy);
+    let driver = Driver::new(hosts_entropy);
     assert_eq!([0, 4, 8].map(|register| driver.read(register)), [0x7472_6976, 2, 4]);
     driver.write(0x14, 1);
     assert_eq!(driver.read(0x10) & 1, 1, "VERSION_1");
@@ -23,7 +28,7 @@ fn the_registers_say_what_it_is() {
 
 #[test]
 fn narrow_and_misaligned_accesses_do_nothing() {
-    let driver = Driver::new(entropy);
+    let driver = Driver::new(hosts_entropy);
     let mut transport = driver.transport.lock().unwrap();
     for (offset, len) in [(0, 1), (0, 2), (0, 8), (1, 4), (0x70, 1)] {
         let mut data = vec![0xff; len];
@@ -35,7 +40,7 @@ fn narrow_and_misaligned_accesses_do_nothing() {
 
 #[test]
 fn features_that_were_not_offered_are_refused() {
-    let driver = Driver::new(entropy);
+    let driver = Driver::new(hosts_entropy);
     for (low, high) in [(1, 1), (0, 0)] {
         driver.write(STATUS, 0);
         driver.write(STATUS, 3);
@@ -50,7 +55,7 @@ fn features_that_were_not_offered_are_refused() {
 
 #[test]
 fn a_reset_forgets_everything() {
-    let mut driver = Driver::new(entropy);
+    let mut driver = Driver::new(hosts_entropy);
     driver.start(0);
     driver.offer(0, 0, &[(BUFFERS, 64, true)]);
     driver.notify(0);
@@ -62,7 +67,7 @@ fn a_reset_forgets_everything() {
 
 #[test]
 fn a_queue_outside_memory_needs_a_reset() {
-    let mut driver = Driver::new(entropy);
+    let mut driver = Driver::new(hosts_entropy);
     driver.start(0);
     driver.write(0x44, 0);
     driver.write(0x80, 0x10);
@@ -72,7 +77,7 @@ fn a_queue_outside_memory_needs_a_reset() {
 
 #[test]
 fn a_chain_without_end_needs_a_reset() {
-    let mut driver = Driver::new(entropy);
+    let mut driver = Driver::new(hosts_entropy);
     driver.start(0);
     driver.offer(0, 0, &[(BUFFERS, 64, true)]);
     // Its descriptor says that it is followed by itself.
@@ -85,7 +90,7 @@ fn a_chain_without_end_needs_a_reset() {
 
 #[test]
 fn interrupts_come_only_when_wanted() {
-    let mut driver = Driver::new(entropy);
+    let mut driver = Driver::new(hosts_entropy);
     driver.start(0);
     driver.memory.write_obj(1u16, GuestAddress(MEMORY_BASE + 0x1000)).unwrap();
     driver.offer(0, 0, &[(BUFFERS, 64, true)]);
@@ -96,7 +101,7 @@ fn interrupts_come_only_when_wanted() {
 
 #[test]
 fn with_event_indices_both_sides_say_when() {
-    let mut driver = Driver::new(entropy);
+    let mut driver = Driver::new(hosts_entropy);
     driver.start(1 << 29);
     // The driver wants no interrupt before the second buffer is used.
     driver.memory.write_obj(1u16, GuestAddress(MEMORY_BASE + 0x1004 + 2 * 64)).unwrap();
@@ -112,8 +117,22 @@ fn with_event_indices_both_sides_say_when() {
 }
 
 #[test]
+fn a_seed_decides_the_random_bytes() {
+    let bytes = |seed| {
+        let mut driver = Driver::new(|memory, irq| entropy(memory, irq, Some(seed)));
+        driver.start(0);
+        driver.offer(0, 0, &[(BUFFERS, 64, true)]);
+        driver.notify(0);
+        let mut bytes = [0; 64];
+        driver.memory.read_slice(&mut bytes, GuestAddress(BUFFERS)).unwrap();
+        bytes
+    };
+    assert!(bytes(1) == bytes(1) && bytes(1) != bytes(2));
+}
+
+#[test]
 fn random_bytes_fill_the_buffer() {
-    let mut driver = Driver::new(entropy);
+    let mut driver = Driver::new(hosts_entropy);
     driver.start(0);
     driver.offer(0, 0, &[(BUFFERS, 64, true)]);
     driver.notify(0);
@@ -203,7 +222,7 @@ fn nothing_a_driver_does_hurts_a_disk() {
 
 #[test]
 fn nothing_a_driver_does_hurts_the_small_devices() {
-    torment(Driver::new(entropy), 20_000);
+    torment(Driver::new(hosts_entropy), 20_000);
     torment(Driver::new(|memory, irq| console(memory, irq, Box::new(|_| ()))), 20_000);
 }
 

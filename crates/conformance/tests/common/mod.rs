@@ -19,7 +19,7 @@ use arch::{Interrupt, Isa, Mode, Phys};
 use bus::{Bus, Device};
 use hart::{Hart, HartParts, Record};
 use jit::{JitHart, JitParts};
-use memory::Ram;
+use memory::{Ram, Watcher};
 use privileged::Config;
 use vcpu::{Clock, Exit, HartPins, Vcpu};
 
@@ -97,6 +97,7 @@ pub struct Pair {
     /// Memory of the one and of the other.
     pub rams: [Ram; 2],
     trail: Trail,
+    watcher: Watcher,
 }
 
 impl Pair {
@@ -110,7 +111,8 @@ impl Pair {
         let (one, ram) = parts(config.clone());
         let (other, plain_ram) = parts(config);
         let jit = JitHart::new(JitParts { hart: one, code_bytes }).unwrap();
-        Pair { jit, plain: Hart::new(other), rams: [ram, plain_ram], trail: Trail::default() }
+        let watcher = ram.watch().join();
+        Pair { jit, plain: Hart::new(other), rams: [ram, plain_ram], trail: Trail::default(), watcher }
     }
 
     /// Does the same to both harts.
@@ -150,6 +152,12 @@ impl Pair {
             }
         }
         self.compare().map(|()| exit)
+    }
+
+    /// Whether code was written to since this was last asked. Until the next FENCE.I translated code may be what was there
+    /// before, and the interpreter, which fetches each instruction when it steps, executes what is there now.
+    pub fn code_was_written(&mut self) -> bool {
+        self.watcher.written().is_none_or(|pages| !pages.is_empty())
     }
 
     fn compare(&self) -> Result<(), String> {
