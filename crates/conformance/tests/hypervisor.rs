@@ -25,7 +25,11 @@ const ARGUED: [(&str, &str); 4] = [
         "wants the old translation before the fence. Hypervisor instructions walk the tables anew, as they may: fences \
          say when a store to a page table is seen at the latest, not at the earliest",
     ),
-    ("hs sfence doest not affect guest level tlb entries", "the same"),
+    (
+        "vs gets right values after changing pt",
+        "changes G-stage tables, and has VS-mode execute SFENCE.VMA: that is for VS-stage tables alone, and says nothing of \
+         the G-stage, for which HFENCE.GVMA is",
+    ),
     (
         "vs access to time casuses succsseful with mcounteren.tm and hcounteren.tm set",
         "wants an illegal instruction, against its own name: with both bits set, reads of time are permitted",
