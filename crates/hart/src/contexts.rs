@@ -44,7 +44,15 @@ impl Key {
     fn vmid(&self) -> u64 {
         vmid(self.hgatp >> atp::ID_SHIFT)
     }
+
+    /// A number for all but the address-space registers.
+    fn kind(&self) -> usize {
+        (usize::from(self.virt) << 5 | usize::from(self.privilege) << 3 | usize::from(self.permits)) % KINDS
+    }
 }
+
+/// Numbers of [`Key::kind`].
+const KINDS: usize = 64;
 
 /// What an address-translation fence forgets. `None` is all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +124,8 @@ pub struct Contexts<T> {
     pub active: T,
     key: Key,
     parked: Vec<Parked<T>>,
+    /// Where in `parked` a key of each kind was put last: a hart comes back to where it was.
+    hints: [u8; KINDS],
     tick: u64,
     /// Times that a context was entered which had no tables.
     pub fresh: u64,
@@ -132,7 +142,7 @@ struct Parked<T> {
 impl<T: Table> Contexts<T> {
     /// Contexts of a hart that starts in `key`.
     pub fn new(key: Key) -> Self {
-        Contexts { active: T::default(), key, parked: Vec::new(), tick: 0, fresh: 0, switches: 0 }
+        Contexts { active: T::default(), key, parked: Vec::new(), hints: [0; KINDS], tick: 0, fresh: 0, switches: 0 }
     }
 
     /// Makes `key` the current context.
@@ -146,15 +156,24 @@ impl<T: Table> Contexts<T> {
     fn switch(&mut self, key: Key) {
         self.tick += 1;
         self.switches += 1;
-        let at = match self.parked.iter().position(|p| p.key == key) {
-            Some(at) => at,
-            None => self.make_room(key),
+        let hint = usize::from(self.hints[key.kind()]);
+        let at = match self.parked.get(hint) {
+            Some(parked) if parked.key == key => hint,
+            _ => self.find(key),
         };
+        self.hints[self.key.kind()] = at as u8;
         let parked = &mut self.parked[at];
         std::mem::swap(&mut parked.table, &mut self.active);
         std::mem::swap(&mut parked.key, &mut self.key);
         parked.last_use = self.tick;
         self.active.activate();
+    }
+
+    /// Index of the parked table of `key`, which may be a new one.
+    #[cold]
+    fn find(&mut self, key: Key) -> usize {
+        let known = self.parked.iter().position(|parked| parked.key == key);
+        known.unwrap_or_else(|| self.make_room(key))
     }
 
     /// Index of a parked, empty table for `key`.
