@@ -2,7 +2,7 @@
 //!
 //! Random programs run on Spike and on vhart's hart in lock step: every retired instruction's effects are compared
 //! ([`lockstep`]). A program is a function of its seed: random instruction streams ([`stream`]), and random privileged
-//! sequences ([`mod@privileged`]). The public suites (riscv-tests) run where a variable names their files.
+//! sequences ([`mod@privileged`]). Translated code is compared at the ends of short quanta (`translated`). The public suites (riscv-tests) run where a variable names their files.
 
 #![forbid(unsafe_code)]
 
@@ -15,3 +15,5 @@ pub mod privileged;
 pub mod rng;
 pub mod spike;
 pub mod stream;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod translated;

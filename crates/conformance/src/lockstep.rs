@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use ::privileged::{Cause, Config, MachineIds};
+use ::privileged::{Cause, Config, MachineIds, State};
 use arch::addr::PAGE_BYTES;
 use arch::{Isa, Mode, Phys, Privilege};
 use bus::{Bus, Device};
@@ -25,11 +25,11 @@ pub const RAM_BYTES: u64 = 16 << 20;
 /// Where Spike has `mtimecmp` of hart 0. Programs set it to all ones, so that time decides nothing.
 pub const MTIMECMP: u64 = 0x0200_4000;
 /// Traps in a row without an instruction between them: a loop.
-const MOST_TRAPS: u32 = 1000;
+pub(crate) const MOST_TRAPS: u32 = 1000;
 /// More instructions than any program has that comes to its end: random stores may turn one into a loop, on both sides.
-const MOST_INSTRUCTIONS: u64 = 3_000_000;
+pub(crate) const MOST_INSTRUCTIONS: u64 = 3_000_000;
 /// Instructions shown before a difference.
-const SHOWN: usize = 20;
+pub(crate) const SHOWN: usize = 20;
 
 /// What a comparison found when both agreed.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub struct Agreement {
     pub retired: u64,
     /// Programs that both harts ran without end; they were left.
     pub endless: u64,
+    /// Instructions among them that the interpreter executed, where a translated hart had to stop at a certain one.
+    pub stepped: u64,
     /// Traps that the hart took.
     pub traps: BTreeMap<String, u64>,
     /// Differences that are argued in `differences.md`, by name.
@@ -49,6 +51,7 @@ impl Agreement {
     pub fn add(&mut self, other: Agreement) {
         self.retired += other.retired;
         self.endless += other.endless;
+        self.stepped += other.stepped;
         for (name, count) in other.traps {
             *self.traps.entry(name).or_default() += count;
         }
@@ -76,7 +79,7 @@ pub enum Error {
 pub fn compare(image: &Image) -> Result<Agreement, Error> {
     let mut spike = Spike::start(image, spike::ISA)?;
     let mut pair = Pair::new(image);
-    if !pair.find_entry(&mut spike, image.entry) {
+    if !find_entry(&mut spike, &mut pair.theirs, image.entry) {
         return Err(Error::Difference(format!("Spike does not come to the entry: {}", spike.complaints())));
     }
     loop {
@@ -95,10 +98,20 @@ pub fn compare(image: &Image) -> Result<Agreement, Error> {
     }
 }
 
+/// Skips Spike's boot ROM, up to the instruction at `entry`, which is then in `theirs`.
+pub(crate) fn find_entry(spike: &mut Spike, theirs: &mut Commit, entry: u64) -> bool {
+    while spike.next_into(theirs) {
+        if theirs.pc == entry {
+            return true;
+        }
+    }
+    false
+}
+
 /// What a hart's instruction did.
 #[derive(Debug, Default)]
-struct Seen {
-    commit: Commit,
+pub(crate) struct Seen {
+    pub(crate) commit: Commit,
 }
 
 impl Record for Seen {
@@ -154,11 +167,17 @@ pub fn config() -> Config {
 /// # Panics
 /// If the image does not fit into RAM.
 pub fn hart_with(image: &Image) -> (Hart, Ram) {
+    let ram = ram_with(image);
+    (hart_in(&ram, image.entry), ram)
+}
+
+/// Memory with `image` in it.
+pub(crate) fn ram_with(image: &Image) -> Ram {
     let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).expect("memory for the test machine");
     for (address, bytes) in &image.segments {
         ram.write_bytes(address - RAM_BASE, bytes).expect("the program fits into RAM");
     }
-    (hart_in(&ram, image.entry), ram)
+    ram
 }
 
 /// A hart with this memory, in front of the instruction at `entry`.
@@ -166,19 +185,23 @@ pub fn hart_with(image: &Image) -> (Hart, Ram) {
 /// # Panics
 /// If the bus is not empty, which it is.
 pub fn hart_in(ram: &Ram, entry: u64) -> Hart {
+    let mut hart = Hart::new(parts_in(ram));
+    hart.reset_machine(entry);
+    hart
+}
+
+/// What a hart with this memory is made of.
+pub(crate) fn parts_in(ram: &Ram) -> HartParts {
     let mut bus = Bus::default();
     bus.map("clint", Phys(0x0200_0000), 0x1_0000, Arc::new(Mutex::new(Sink))).expect("an empty bus");
-    let parts = HartParts {
+    HartParts {
         config: config(),
         ram: ram.clone(),
         bus: Arc::new(bus),
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,
-    };
-    let mut hart = Hart::new(parts);
-    hart.reset_machine(entry);
-    hart
+    }
 }
 
 /// Both harts, at the same instruction.
@@ -211,16 +234,6 @@ impl Pair {
             reserved: None,
             agreement: Agreement::default(),
         }
-    }
-
-    /// Skips Spike's boot ROM.
-    fn find_entry(&mut self, spike: &mut Spike, entry: u64) -> bool {
-        while spike.next_into(&mut self.theirs) {
-            if self.theirs.pc == entry {
-                return true;
-            }
-        }
-        false
     }
 
     /// Lets ours retire one instruction and compares it with theirs.
@@ -300,26 +313,14 @@ impl Pair {
         if !flags_logged && self.hart.state().fflags != self.fflags {
             return Some(format!("ours changes fflags to {:#x}", self.hart.state().fflags));
         }
+        if theirs.is_empty() {
+            return None;
+        }
+        let state = in_machine_mode(self.hart.state());
         theirs.iter().find_map(|&(address, value)| {
-            let own = self.csr(address)?;
+            let own = machine_view(&state, &self.config, address)?;
             (own != value).then(|| format!("CSR {}: ours {own:#x}", csr_name(address)))
         })
-    }
-
-    /// What a CSR reads in M-mode.
-    fn csr(&self, address: u16) -> Option<u64> {
-        match address {
-            1 => return Some(self.hart.state().fflags.into()),
-            2 => return Some(self.hart.state().frm.into()),
-            // They go on counting.
-            0xb00..0xc00 => return None,
-            // Logged without what other registers and wires add; reads show it.
-            arch::csr::MIP | arch::csr::SIP | arch::csr::HIP | arch::csr::VSIP | arch::csr::HVIP => return None,
-            _ => {}
-        }
-        let mut state = self.hart.state().clone();
-        state.mode = Mode { privilege: Privilege::Machine, virt: false };
-        ::privileged::csr::read(&state, &self.config, address).ok()
     }
 
     fn remember(&mut self) {
@@ -349,17 +350,36 @@ impl Pair {
     }
 }
 
+/// What a CSR reads in `state`, which is in M-mode, where that is what Spike logs.
+pub(crate) fn machine_view(state: &State, config: &Config, address: u16) -> Option<u64> {
+    match address {
+        1 => return Some(state.fflags.into()),
+        2 => return Some(state.frm.into()),
+        // They go on counting.
+        0xb00..0xc00 => return None,
+        // Logged without what other registers and wires add; reads show it.
+        arch::csr::MIP | arch::csr::SIP | arch::csr::HIP | arch::csr::VSIP | arch::csr::HVIP => return None,
+        _ => {}
+    }
+    ::privileged::csr::read(state, config, address).ok()
+}
+
+/// The same state, in M-mode.
+pub(crate) fn in_machine_mode(state: &State) -> State {
+    State { mode: Mode { privilege: Privilege::Machine, virt: false }, ..state.clone() }
+}
+
 /// Whether `raw` is the atomic instruction `funct5`, of 32 or 64 bits.
-const fn is_atomic(raw: u32, funct5: u32) -> bool {
+pub(crate) const fn is_atomic(raw: u32, funct5: u32) -> bool {
     raw & 0xf800_607f == funct5 << 27 | 0x202f
 }
 
-fn csr_name(address: u16) -> String {
+pub(crate) fn csr_name(address: u16) -> String {
     arch::csr::name(address).map_or_else(|| format!("{address:#x}"), |name| name.to_string())
 }
 
 /// A commit and its disassembly.
-fn with_text(commit: &Commit) -> String {
+pub(crate) fn with_text(commit: &Commit) -> String {
     let isa = Isa::ALL;
     let insn = match arch::insn::fetch_len(commit.raw as u16) {
         2 => arch::insn::decompress(commit.raw as u16, &isa),
@@ -368,7 +388,7 @@ fn with_text(commit: &Commit) -> String {
     insn.map_or_else(|| commit.to_string(), |insn| format!("{commit}   {insn}"))
 }
 
-fn name_of(cause: Cause) -> String {
+pub(crate) fn name_of(cause: Cause) -> String {
     match cause {
         Cause::Exception(trap) => format!("{:?}", trap.cause),
         Cause::Interrupt(interrupt) => format!("{interrupt:?} interrupt"),
@@ -385,7 +405,7 @@ fn same_stores(ours: &Commit, theirs: &Commit) -> bool {
     ours.stores == theirs.stores || bytes_of(&ours.stores) == bytes_of(&theirs.stores)
 }
 
-fn bytes_of(stores: &[Store]) -> BTreeMap<u64, u8> {
+pub(crate) fn bytes_of(stores: &[Store]) -> BTreeMap<u64, u8> {
     let bytes = |store: &Store| {
         let (address, value) = (store.address, store.value);
         (0..u64::from(store.len_bytes.min(8))).map(move |i| (address.wrapping_add(i), (value >> (8 * i)) as u8))

@@ -1,11 +1,19 @@
-//! Random programs on Spike and on the hart.
+//! Random programs on Spike and on the hart, interpreted and translated.
+//!
+//! `VHART_LOCKSTEP_FACTOR` is how much runs, in parts of the usual; `VHART_LOCKSTEP_SEED` the first seed.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use conformance::elf::Image;
 use conformance::lockstep::{Agreement, Error, compare};
+#[cfg(all(target_arch = "x86_64", unix))]
+use conformance::translated::{self, Addresses};
 use conformance::{privileged, spike, stream};
+
+/// Instructions of a random stream.
+const LENGTH: u64 = 60_000;
+/// Sequences of a privileged program.
+const SEQUENCES: u64 = 1000;
 
 /// How much is done, in parts of the usual.
 fn factor() -> f64 {
@@ -26,8 +34,8 @@ fn has_spike() -> bool {
     spike::locate().map(|_| true).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Compares `programs` programs on all cores.
-fn compare_all(programs: u64, make: impl Fn(u64) -> Image + Sync) -> Agreement {
+/// Compares `programs` programs, each known by its seed, on all cores.
+fn compare_all(programs: u64, compare: impl Fn(u64) -> Result<Agreement, Error> + Sync) -> Agreement {
     let next = AtomicU64::new(0);
     let total = Mutex::new(Agreement::default());
     let failures = Mutex::new(Vec::new());
@@ -38,7 +46,7 @@ fn compare_all(programs: u64, make: impl Fn(u64) -> Image + Sync) -> Agreement {
                 return;
             }
             let seed = first_seed() + number;
-            match compare(&make(seed)) {
+            match compare(seed) {
                 Ok(agreement) => total.lock().unwrap().add(agreement),
                 Err(Error::Difference(text)) => failures.lock().unwrap().push(format!("seed {seed}, {text}")),
                 Err(error) => panic!("{error}"),
@@ -57,7 +65,8 @@ fn compare_all(programs: u64, make: impl Fn(u64) -> Image + Sync) -> Agreement {
 }
 
 fn print(what: &str, agreement: &Agreement) {
-    println!("{what}: {} instructions agree, {} programs without end", agreement.retired, agreement.endless);
+    let Agreement { retired, stepped, endless, .. } = agreement;
+    println!("{what}: {retired} instructions agree, {stepped} of them stepped; {endless} programs without end");
     println!("  traps: {:?}", agreement.traps);
     println!("  argued differences: {:?}", agreement.argued);
 }
@@ -67,9 +76,8 @@ fn streams_agree() {
     if !has_spike() {
         return;
     }
-    const LENGTH: u64 = 60_000;
     let programs = (20.0 * factor()).ceil() as u64;
-    let agreement = compare_all(programs, |seed| stream::program(seed, LENGTH));
+    let agreement = compare_all(programs, |seed| compare(&stream::program(seed, LENGTH)));
     print("streams", &agreement);
     assert!(agreement.retired >= programs * LENGTH * 9 / 10, "{agreement:?}");
 }
@@ -79,9 +87,37 @@ fn privileged_sequences_agree() {
     if !has_spike() {
         return;
     }
-    const SEQUENCES: u64 = 1000;
     let programs = (55.0 * factor()).ceil() as u64;
-    let agreement = compare_all(programs, |seed| privileged::program(seed, SEQUENCES));
+    let agreement = compare_all(programs, |seed| compare(&privileged::program(seed, SEQUENCES)));
     print("privileged sequences", &agreement);
     assert!(agreement.endless * 10 <= programs, "{agreement:?}");
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn translated_streams_agree() {
+    if !has_spike() {
+        return;
+    }
+    let programs = (10.0 * factor()).ceil() as u64;
+    let agreement =
+        compare_all(programs, |seed| translated::compare(&stream::program(seed, LENGTH), seed, Addresses::Physical));
+    print("translated streams", &agreement);
+    assert!(agreement.retired >= programs * LENGTH * 9 / 10, "{agreement:?}");
+    assert!(agreement.stepped * 10 <= agreement.retired, "{agreement:?}");
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn translated_privileged_sequences_agree() {
+    if !has_spike() {
+        return;
+    }
+    let programs = (10.0 * factor()).ceil() as u64;
+    let agreement = compare_all(programs, |seed| {
+        translated::compare(&privileged::program(seed, SEQUENCES), seed, Addresses::Virtual)
+    });
+    print("translated privileged sequences", &agreement);
+    assert!(agreement.endless * 10 <= programs, "{agreement:?}");
+    assert!(agreement.stepped * 10 <= agreement.retired, "{agreement:?}");
 }
