@@ -4,21 +4,23 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-/// Bytes of hot code.
-const HOT_BYTES: usize = 64 << 20;
-/// Bytes of cold code.
-const COLD_BYTES: usize = 48 << 20;
-const _: () = assert!(HOT_BYTES <= 1 << 32, "places in hot code are 32 bits");
-const BYTES: usize = HOT_BYTES + COLD_BYTES;
+/// Bytes of code kept at most, where nobody says otherwise.
+pub const USUAL_BYTES: usize = 112 << 20;
+/// More than that is out of the reach of a jump.
+pub const MOST_BYTES: usize = (2 << 30) - (64 << 10);
+const _: () = assert!(MOST_BYTES <= 1 << 32, "places in code are 32 bits");
+/// Parts in seven of the memory that are for hot code; the others are for cold code.
+const HOT_PARTS: usize = 4;
 
 /// Memory for code. Pages are taken from the host when first written.
 pub struct CodeMemory {
     writable: *mut u8,
     executable: *mut u8,
+    /// Size of a mapping, and of its first part, which is for hot code.
+    bytes: usize,
+    hot_bytes: usize,
     hot: usize,
     cold: usize,
-    /// What is left of hot and of cold memory must hold at least the code of one translation.
-    limit: [usize; 2],
     /// Where hot code starts over.
     start: usize,
 }
@@ -27,47 +29,47 @@ pub struct CodeMemory {
 unsafe impl Send for CodeMemory {}
 
 impl CodeMemory {
-    /// Reserves the memory.
+    /// Reserves so many bytes, at most [`MOST_BYTES`].
     ///
     /// # Errors
     /// What the host said.
-    pub fn new(limit: Option<usize>) -> Result<Self, Errno> {
+    pub fn new(bytes: usize) -> Result<Self, Errno> {
         let file = memfd_create("vhart-code", MemfdFlags::CLOEXEC)?;
-        ftruncate(&file, BYTES as u64)?;
+        ftruncate(&file, bytes as u64)?;
         let map = |prot| {
             // SAFETY: a new mapping at an address of the host's choice; nothing else refers to it.
-            unsafe { mmap(std::ptr::null_mut(), BYTES, prot, MapFlags::SHARED, &file, 0) }
+            unsafe { mmap(std::ptr::null_mut(), bytes, prot, MapFlags::SHARED, &file, 0) }
         };
         let writable: *mut u8 = map(ProtFlags::READ | ProtFlags::WRITE)?.cast();
         let executable = match map(ProtFlags::READ | ProtFlags::EXEC) {
             Ok(at) => at.cast::<u8>(),
             Err(errno) => {
                 // SAFETY: the mapping was made above and nothing refers to it.
-                let _ = unsafe { munmap(writable.cast(), BYTES) };
+                let _ = unsafe { munmap(writable.cast(), bytes) };
                 return Err(errno);
             }
         };
-        let limit = [HOT_BYTES.min(limit.unwrap_or(usize::MAX)), COLD_BYTES.min(limit.unwrap_or(usize::MAX))];
-        Ok(CodeMemory { writable, executable, hot: 0, cold: 0, limit, start: 0 })
+        let hot_bytes = (bytes / 7 * HOT_PARTS).next_multiple_of(16).min(bytes);
+        Ok(CodeMemory { writable, executable, bytes, hot_bytes, hot: 0, cold: 0, start: 0 })
     }
 
     /// Addresses of the next hot and cold code, if `bytes` of each have room.
     pub fn place(&self, bytes: usize) -> Option<[u64; 2]> {
-        let fits = self.hot + bytes <= self.limit[0] && self.cold + bytes <= self.limit[1];
+        let fits = self.hot + bytes <= self.hot_bytes && self.hot_bytes + self.cold + bytes <= self.bytes;
         let base = self.executable as u64;
-        fits.then_some([base + self.hot as u64, base + (HOT_BYTES + self.cold) as u64])
+        fits.then_some([base + self.hot as u64, base + (self.hot_bytes + self.cold) as u64])
     }
 
     /// Puts code where [`CodeMemory::place`] said. Answers whether it fits.
     pub fn put(&mut self, hot: &[u8], cold: &[u8]) -> bool {
-        if self.hot + hot.len() > self.limit[0] || self.cold + cold.len() > self.limit[1] {
+        if self.hot + hot.len() > self.hot_bytes || self.hot_bytes + self.cold + cold.len() > self.bytes {
             return false;
         }
-        // SAFETY: both ranges lie within the writable mapping (the limits are at most the sizes of their parts), which
+        // SAFETY: both ranges lie within the writable mapping (just checked), which
         // nobody else writes, and the sources are not in it.
         unsafe {
             std::ptr::copy_nonoverlapping(hot.as_ptr(), self.writable.add(self.hot), hot.len());
-            std::ptr::copy_nonoverlapping(cold.as_ptr(), self.writable.add(HOT_BYTES + self.cold), cold.len());
+            std::ptr::copy_nonoverlapping(cold.as_ptr(), self.writable.add(self.hot_bytes + self.cold), cold.len());
         }
         self.hot = (self.hot + hot.len()).next_multiple_of(16);
         self.cold += cold.len();
@@ -97,7 +99,7 @@ impl CodeMemory {
     /// Lets the jump whose displacement ends at `end` go to `to`.
     pub fn patch(&mut self, end: u64, to: u64) {
         let at = end.wrapping_sub(self.executable as u64).wrapping_sub(4);
-        if at as usize <= BYTES - 4 {
+        if at as usize <= self.bytes - 4 {
             let displacement = (to.wrapping_sub(end) as i32).to_le_bytes();
             // SAFETY: four bytes within the writable mapping (just checked), which nobody else writes; the hart that
             // owns this memory is not executing them.
@@ -110,7 +112,7 @@ impl Drop for CodeMemory {
     fn drop(&mut self) {
         for at in [self.writable, self.executable] {
             // SAFETY: a mapping of this size that only this value refers to.
-            let _ = unsafe { munmap(at.cast(), BYTES) };
+            let _ = unsafe { munmap(at.cast(), self.bytes) };
         }
     }
 }

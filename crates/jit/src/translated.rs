@@ -7,7 +7,7 @@ use hart::engine::{At, Core, Ended, Generated, Run};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
 
-use crate::memory::CodeMemory;
+use crate::memory::{CodeMemory, MOST_BYTES, USUAL_BYTES};
 use crate::sites::Site;
 use crate::statistics::Counters;
 use crate::translator::{MAX_INSNS, ROOM, Translator};
@@ -20,18 +20,18 @@ const POLL: u64 = 16384;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The host's processor is too old.
-    #[error("engine jit needs a processor with {0}; choose --engine interp")]
+    #[error("the translator needs a processor with {0}")]
     Host(String),
     /// The host gave no memory for code.
-    #[error("cannot map memory for generated code: {0}; choose --engine interp")]
-    Memory(std::io::Error),
+    #[error("this computer gives the translator no memory for code")]
+    Memory(#[source] std::io::Error),
 }
 
 /// What a hart is made of.
 pub struct JitParts {
     /// All but its way of executing.
     pub hart: HartParts,
-    /// Bytes of code kept at most; `None` is as much as there is. For tests of what happens when it is full.
+    /// Bytes of code kept at most, up to 2 GiB; a quarter of a MiB is the least that serves, and is given in any case.
     pub code_bytes: Option<usize>,
 }
 
@@ -58,8 +58,8 @@ impl JitHart {
     /// The host lacks something.
     pub fn new(parts: JitParts) -> Result<JitHart, Error> {
         x64::check_host().map_err(Error::Host)?;
-        let limit = parts.code_bytes.map(|bytes| bytes.max(2 * ROOM));
-        let memory = CodeMemory::new(limit).map_err(|errno| Error::Memory(errno.into()))?;
+        let bytes = parts.code_bytes.unwrap_or(USUAL_BYTES).clamp(4 * ROOM, MOST_BYTES);
+        let memory = CodeMemory::new(bytes).map_err(|errno| Error::Memory(errno.into()))?;
         let helpers = Helpers { interpret, find, single, link };
         Ok(JitHart { hart: Hart::new(parts.hart), translator: Translator::new(memory, &helpers) })
     }

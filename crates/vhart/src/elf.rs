@@ -55,10 +55,10 @@ fn config(options: &ElfOptions, digests: &Digests) -> MachineConfig {
 
 fn engine(options: &ElfOptions, log: &CommitLog) -> Result<Box<dyn Engine>> {
     match (options.machine.engine, &options.commit_log) {
-        (cli::Engine::Kvm, _) => bail!("engine kvm has no M-mode, in which bare-metal programs start"),
+        (Some(cli::Engine::Kvm), _) => bail!("engine kvm has no M-mode, in which bare-metal programs start"),
         // the log is the interpreter's: it sees every instruction
         (_, Some(_)) => Ok(engine::logged(log.clone())),
-        (choice, None) => Ok(engine::of(choice)),
+        (_, None) => Ok(engine::of(&options.machine)),
     }
 }
 

@@ -20,7 +20,7 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 /// `text` without a final ` (os error N)`.
-fn without_number(text: &str) -> String {
+pub fn without_number(text: &str) -> String {
     match text.rfind(" (os error ") {
         Some(at) if text.ends_with(')') => text[..at].to_owned(),
         _ => text.to_owned(),

@@ -29,7 +29,7 @@ pub const INSTRUCTION_TIME: TimeSource = TimeSource::Instructions { per_tick: 10
 pub fn run(options: &RunOptions) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
     let config = config(options, digests.listen(standard_output()))?;
-    let mut machine = Machine::new(config, &mut *engine::of(options.machine.engine))?;
+    let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
@@ -47,7 +47,7 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
 /// # Errors
 /// A disk cannot be opened, or a forwarded port is taken.
 pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig> {
-    if options.machine.deterministic.is_some() && options.machine.engine == cli::Engine::Kvm {
+    if options.machine.deterministic.is_some() && options.machine.engine == Some(cli::Engine::Kvm) {
         bail!("engine kvm runs with the host's clock: --deterministic needs jit or interp");
     }
     Ok(MachineConfig {

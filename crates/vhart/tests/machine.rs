@@ -219,3 +219,32 @@ fn the_device_tree_of_a_check_is_written_and_nothing_runs() {
     assert_eq!((said.status, said.out.as_str(), said.err.as_str()), (Some(0), "", ""));
     assert_eq!(std::fs::read(&path).unwrap().first_chunk(), Some(&[0xd0, 0x0d, 0xfe, 0xed]));
 }
+
+/// Runs the binary where no file may be larger than 64 KiB: the memory for generated code is one that is.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn without_code_memory(words: &[&str], file: &std::path::Path) -> common::Said {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vhart")]);
+    shell.args(words).args(LIMIT).arg(file).stdin(Stdio::null());
+    shell.output().unwrap().into()
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn without_memory_for_code_the_interpreter_runs_unless_the_translator_was_named() {
+    let programs = Programs::new();
+    let file = programs.bare("finisher", &[("RESULT", 0x5555)]);
+    let why = "vhart: this computer gives the translator no memory for code: File too large";
+    let said = without_code_memory(&["elf"], &file);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "hello from the serial port\n"));
+    assert_eq!(said.err, format!("{why}; the slower interpreter runs the machine\n"));
+    let said = without_code_memory(&["elf", "--engine", "jit"], &file);
+    assert_eq!((said.status, said.err), (Some(1), format!("{why}; choose --engine interp\n")));
+}
+
+#[test]
+fn a_small_code_cache_is_enough() {
+    let programs = Programs::new();
+    let file = programs.bare("finisher", &[("RESULT", 0x5555)]);
+    assert_eq!(say_of(&["elf", "--code-cache", "1M"], &file, LIMIT).status, Some(0));
+}

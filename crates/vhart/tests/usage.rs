@@ -27,6 +27,7 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["run", "--disk", "file=a,cache=none", "Image"], "cache=none"),
         (&["run", "--forward", "22", "Image"], "--forward"),
         (&["run", "--engine", "magic", "Image"], "interp"),
+        (&["run", "--code-cache", "2G", "Image"], "1M to 1G"),
         (&["run", "--timeout", "soon", "Image"], "--timeout"),
         (&["elf"], "<FILE>"),
         (&["walk"], "walk"),

@@ -23,11 +23,6 @@ pub enum Engine {
     Kvm,
 }
 
-impl Engine {
-    /// What this computer does best.
-    pub const DEFAULT: Engine = if cfg!(all(target_arch = "x86_64", unix)) { Engine::Jit } else { Engine::Interp };
-}
-
 /// The machine itself.
 #[derive(Args, Clone, Debug)]
 pub struct MachineOptions {
@@ -47,9 +42,15 @@ pub struct MachineOptions {
     #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = isa, help_heading = MACHINE)]
     pub isa: Option<Isa>,
 
-    /// What executes the harts
-    #[arg(long, visible_alias = "accel", value_enum, default_value_t = Engine::DEFAULT, help_heading = MACHINE)]
-    pub engine: Engine,
+    /// What executes the harts [default: jit where this computer has what it needs, else interp]
+    #[arg(long, visible_alias = "accel", value_enum, help_heading = MACHINE)]
+    pub engine: Option<Engine>,
+
+    /// Generated code that each hart of engine jit keeps at most, 1M to 1G [default: 112M]
+    ///
+    /// When it is full, all of it is made anew as it is needed.
+    #[arg(long, value_name = "SIZE", value_parser = code_cache, help_heading = MACHINE)]
+    pub code_cache: Option<u64>,
 
     /// Do the same in every run: time follows the instructions, harts take turns, chance comes from the seed [default: 0]
     ///
@@ -83,10 +84,32 @@ pub struct MachineOptions {
     pub nographic: bool,
 }
 
+/// Reads the size of a code cache.
+fn code_cache(text: &str) -> Result<u64, String> {
+    match value::size(text)? {
+        bytes @ 0x10_0000..=0x4000_0000 => Ok(bytes),
+        _ => Err("a code cache has 1M to 1G".into()),
+    }
+}
+
 /// Reads an instruction set.
 pub fn isa(text: &str) -> Result<Isa, String> {
     if matches!(text, "max" | "rv64") {
         return Ok(Isa::default());
     }
     Isa::parse(text).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_cache_has_a_range() {
+        assert_eq!(code_cache("1M"), Ok(1 << 20));
+        assert_eq!(code_cache("1G"), Ok(1 << 30));
+        for text in ["512K", "1025M", "0", "much"] {
+            assert!(code_cache(text).is_err(), "{text}");
+        }
+    }
 }

@@ -128,7 +128,7 @@ mod tests {
         let options = parse("Image").unwrap();
         assert_eq!(options.kernel().unwrap().to_str(), Some("Image"));
         assert_eq!((options.machine.harts, options.machine.memory), (1, 512 << 20));
-        assert_eq!((options.machine.engine, options.firmware), (Engine::DEFAULT, Firmware::Builtin));
+        assert_eq!((options.machine.engine, options.firmware), (None, Firmware::Builtin));
         assert!(options.net.is_none() && options.disks.is_empty());
     }
 
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!((options.machine.harts, options.machine.memory), (2, 2 << 30));
         assert!(options.disks[0].snapshot && options.no_reboot);
         assert_eq!(options.net().unwrap()[0].guest_port, 22);
-        assert_eq!(options.machine.engine, Engine::Kvm);
+        assert_eq!(options.machine.engine, Some(Engine::Kvm));
     }
 
     #[test]

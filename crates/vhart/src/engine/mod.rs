@@ -7,15 +7,17 @@ mod kvm;
 use board::{Engine, Parts};
 use hart::HartParts;
 
-use crate::cli;
+use crate::cli::{self, MachineOptions};
 use crate::commit_log::CommitLog;
 
-/// The engine that the user chose.
-pub fn of(choice: cli::Engine) -> Box<dyn Engine> {
-    match choice {
-        cli::Engine::Jit => Box::new(jit::Jit),
-        cli::Engine::Interp => Box::new(interp::Interp::default()),
-        cli::Engine::Kvm => Box::new(kvm::Kvm),
+/// The engine that the user chose, else the fastest that this computer has.
+pub fn of(options: &MachineOptions) -> Box<dyn Engine> {
+    let jit = |otherwise| Box::new(jit::Jit { code_bytes: options.code_cache, otherwise });
+    match options.engine {
+        Some(cli::Engine::Jit) => jit(jit::Otherwise::Fail),
+        None if jit::EXISTS => jit(jit::Otherwise::Interpret),
+        Some(cli::Engine::Interp) | None => Box::new(interp::Interp::default()),
+        Some(cli::Engine::Kvm) => Box::new(kvm::Kvm),
     }
 }
 

@@ -64,7 +64,7 @@ impl Check {
         let console = digests.listen(Box::new(move |bytes| check.console(bytes)));
         let mut config = crate::run::config(&images.run_options(options), console)?;
         let limit = *config.timeout.get_or_insert(TIMEOUT);
-        let mut engine = crate::engine::of(options.machine.engine);
+        let mut engine = crate::engine::of(&options.machine);
         let mut machine = Machine::new(config, &mut *engine)?;
         lock(&self.record).start(machine.retired());
         if options.firmware == Firmware::BuiltIn {
