@@ -11,9 +11,15 @@
 
 #![cfg(all(target_arch = "x86_64", unix))]
 #![deny(unsafe_op_in_unsafe_fn)]
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what a crash was made of is told on Linux only"))]
 
 mod compile;
 mod coverage;
+#[cfg(target_os = "linux")]
+mod crash;
+#[cfg(not(target_os = "linux"))]
+#[path = "crash_unseen.rs"]
+mod crash;
 mod expr;
 mod memory;
 mod sites;
@@ -23,6 +29,7 @@ mod translator;
 mod unit;
 mod x64;
 
+pub use crate::crash::before_abort;
 pub use crate::translated::{Error, JitHart, JitParts};
 pub use coverage::coverage;
 pub use statistics::{Calls, Counters};

@@ -53,6 +53,11 @@ impl CodeMemory {
         Ok(CodeMemory { writable, executable, bytes, hot_bytes, hot: 0, cold: 0, start: 0 })
     }
 
+    /// Whether an address is executable here.
+    pub fn has(&self, address: u64) -> bool {
+        address.wrapping_sub(self.executable as u64) < self.bytes as u64
+    }
+
     /// Addresses of the next hot and cold code, if `bytes` of each have room.
     pub fn place(&self, bytes: usize) -> Option<[u64; 2]> {
         let fits = self.hot + bytes <= self.hot_bytes && self.hot_bytes + self.cold + bytes <= self.bytes;
@@ -94,6 +99,15 @@ impl CodeMemory {
     /// Bytes of hot and of cold code.
     pub fn used(&self) -> [usize; 2] {
         [self.hot, self.cold]
+    }
+
+    /// Replaces code.
+    #[cfg(test)]
+    pub fn overwrite(&mut self, address: u64, with: &[u8]) {
+        let at = (address - self.executable as u64) as usize;
+        assert!(at + with.len() <= self.bytes);
+        // SAFETY: within the writable mapping (just checked), which nobody else writes.
+        unsafe { std::ptr::copy_nonoverlapping(with.as_ptr(), self.writable.add(at), with.len()) };
     }
 
     /// Lets the jump whose displacement ends at `end` go to `to`.

@@ -7,6 +7,7 @@ use hart::engine::{At, Core, Ended, Generated, Run};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
 
+use crate::crash;
 use crate::memory::{CodeMemory, MOST_BYTES, USUAL_BYTES};
 use crate::sites::Site;
 use crate::statistics::Counters;
@@ -58,6 +59,7 @@ impl JitHart {
     /// The host lacks something.
     pub fn new(parts: JitParts) -> Result<JitHart, Error> {
         x64::check_host().map_err(Error::Host)?;
+        crash::watch();
         let bytes = parts.code_bytes.unwrap_or(USUAL_BYTES).clamp(4 * ROOM, MOST_BYTES);
         let memory = CodeMemory::new(bytes).map_err(|errno| Error::Memory(errno.into()))?;
         let helpers = Helpers { interpret, find, single, link };
@@ -80,6 +82,14 @@ impl JitHart {
     }
 }
 
+#[cfg(test)]
+impl JitHart {
+    /// Overwrites the code of the instruction at `pc`.
+    pub(crate) fn break_code(&mut self, pc: u64, with: &[u8]) {
+        assert!(self.translator.break_code(pc, with), "no code of {pc:#x}");
+    }
+}
+
 /// Executes until so much work is done, or something wants a look.
 fn execute(hart: &mut Hart, translator: &mut Translator, poll: u64) {
     while hart.core.work() < poll && hart.core.exit.is_none() && !hart.core.waiting {
@@ -93,7 +103,9 @@ fn execute(hart: &mut Hart, translator: &mut Translator, poll: u64) {
         // only through these pointers; no reference to it is in use until it returns.
         unsafe {
             let enter: Enter = std::mem::transmute((*context.translator).stubs().enter as usize);
+            let running = crash::Running::enter(context.translator, context.hart);
             enter(std::ptr::from_mut(&mut context).cast(), rbp.cast(), code);
+            drop(running);
         }
         fold_flags(&mut hart.core);
         settle_count(&mut hart.core, 0);

@@ -23,7 +23,7 @@ use crate::expr::Heap;
 use crate::memory::CodeMemory;
 use crate::sites::{Site, Sites};
 use crate::statistics::Counters;
-use crate::unit::{Source, Unit};
+use crate::unit::{Origin, Place, Source, Unit};
 use crate::x64::{Emitter, Exit, Helpers, Room, Stubs};
 
 /// Longest block.
@@ -61,6 +61,8 @@ pub struct Translator {
     units: HashMap<Key, Unit, BuildHasherDefault<KeyHasher>>,
     /// All bytes that blocks were made of.
     bytes: Vec<u8>,
+    /// Where their instructions begin.
+    places: Vec<Place>,
     /// Virtual pages of the units of a page of RAM.
     aliases: HashMap<u64, Vec<u64>, BuildHasherDefault<KeyHasher>>,
     /// Units that are stale.
@@ -88,6 +90,7 @@ impl Translator {
             free_links: Vec::new(),
             units: HashMap::default(),
             bytes: Vec::new(),
+            places: Vec::new(),
             aliases: HashMap::default(),
             stale: 0,
             heap: Heap::new(),
@@ -177,6 +180,7 @@ impl Translator {
         self.stale = 0;
         self.aliases.clear();
         self.bytes.clear();
+        self.places.clear();
         core.code.clear_targets();
     }
 
@@ -254,17 +258,20 @@ impl Translator {
         heap.reset();
         let emitter = Emitter::new(hot, cold, self.stubs, std::mem::take(&mut self.room));
         let compiler = Compiler::new(emitter, &heap, core);
+        let places = self.places.len();
+        let fresh = Vec::new();
         let mut run =
-            Run { translator: self, core, compiler, pc, offset, window, fresh: Vec::new(), at: 0, before: None };
+            Run { translator: self, core, compiler, pc, offset, window, hot, places, fresh, at: 0, before: None };
         let done = run.blocks();
         let fresh = std::mem::take(&mut run.fresh);
-        let last = Piece { offset: run.offset, window: run.window, len: run.at };
+        let last = Piece { offset: run.offset, window: run.window, len: run.at, places: run.places };
         let pieces = [run.before.take(), Some(last)];
         let finished = run.compiler.emitter.finish();
         self.heap = heap;
         let put = done && self.memory.put(&finished.hot.code, &finished.cold.code);
         self.room = Room { hot: finished.hot.code, cold: finished.cold.code };
         if !put {
+            self.places.truncate(places);
             return None;
         }
         for link in finished.links {
@@ -272,13 +279,59 @@ impl Translator {
                 site.patch = link.patch;
             }
         }
-        self.remember(page_key(pc, offset), pieces.iter().flatten(), &fresh);
+        self.remember(page_key(pc, offset), pieces.iter().flatten(), hot, &fresh);
         Some(hot)
     }
 
-    /// Enters blocks of a page, and what they were made of.
-    fn remember<'p>(&mut self, page: Key, pieces: impl Iterator<Item = &'p Piece>, fresh: &[(u64, u64)]) {
+    /// Whether `address` is one of the memory for code.
+    pub fn has(&self, address: u64) -> bool {
+        self.memory.has(address)
+    }
+
+    /// What the hot code at `address` was made of. `None`: it is none, or its block is known no more.
+    pub fn origin(&self, address: u64) -> Option<Origin> {
+        let host = address.checked_sub(self.memory.base())?;
+        let sources =
+            self.units.iter().flat_map(|(key, unit)| unit.sources().iter().map(move |source| (key.0, source)));
+        let of_run = sources.filter(|(_, s)| host.wrapping_sub(s.code.into()) < u64::from(s.code_bytes));
+        let known = of_run.filter_map(|(page, source)| {
+            let (mine, number) = self.places_before(source, host - u64::from(source.code))?;
+            Some((page, source, mine, number))
+        });
+        // a run may have followed a jump: what begins last before the address has it
+        let (page, source, mine, number) = known.max_by_key(|(.., mine, number)| mine[*number].host)?;
+        let opener = mine[..=number].iter().rfind(|place| place.opens).or(mine.first())?;
+        let start = page * PAGE_BYTES + u64::from(source.start);
+        let guest = usize::from(mine[number].guest);
+        let at = source.at as usize;
+        let (raw, len) = raw_at(self.bytes.get(at + guest..at + usize::from(source.len))?)?;
+        Some(Origin { pc: start + guest as u64, block: start + u64::from(opener.guest), raw, len })
+    }
+
+    /// The places of a source, and which of them is the last before this offset in the code of its run.
+    fn places_before(&self, source: &Source, host: u64) -> Option<(&[Place], usize)> {
+        let rest = self.places.get(source.places as usize..)?;
+        // the next source's places begin with offset 0 of its own
+        let more = rest.iter().skip(1).take_while(|place| place.guest != 0).count();
+        let mine = &rest[..rest.len().min(1 + more)];
+        Some((mine, mine.iter().rposition(|place| u64::from(place.host) <= host)?))
+    }
+
+    /// Overwrites the hot code of the instruction at `pc`. Answers whether there is any.
+    #[cfg(test)]
+    pub fn break_code(&mut self, pc: u64, with: &[u8]) -> bool {
         let base = self.memory.base();
+        let sources = self.units.values().flat_map(|unit| unit.sources());
+        let mut code = sources.flat_map(|s| base + u64::from(s.code)..base + u64::from(s.code + s.code_bytes));
+        let Some(at) = code.find(|&at| self.origin(at).is_some_and(|origin| origin.pc == pc)) else { return false };
+        self.memory.overwrite(at, with);
+        true
+    }
+
+    /// Enters blocks of a page, and what they were made of.
+    fn remember<'p>(&mut self, page: Key, pieces: impl Iterator<Item = &'p Piece>, hot: u64, fresh: &[(u64, u64)]) {
+        let base = self.memory.base();
+        let (code, code_bytes) = ((hot - base) as u32, self.room.hot.len() as u32);
         let unit = self.units.entry(page).or_default();
         let aliases = self.aliases.entry(page.1).or_default();
         if !aliases.contains(&page.0) {
@@ -286,7 +339,8 @@ impl Translator {
         }
         for piece in pieces {
             let start = (piece.offset % PAGE_BYTES) as u16;
-            unit.remember(Source { at: self.bytes.len() as u32, start, len: piece.len as u16 });
+            let (at, places) = (self.bytes.len() as u32, piece.places as u32);
+            unit.remember(Source { at, start, len: piece.len as u16, code, code_bytes, places });
             self.bytes.extend_from_slice(&piece.window.bytes()[..piece.len]);
         }
         for &(pc, code) in fresh {
@@ -358,6 +412,8 @@ struct Piece {
     offset: u64,
     window: Window,
     len: usize,
+    /// The first of its [`Place`]s.
+    places: usize,
 }
 
 /// A run of blocks in translation.
@@ -370,6 +426,10 @@ struct Run<'t, 'a> {
     offset: u64,
     /// The bytes from there on.
     window: Window,
+    /// Where its hot code begins.
+    hot: u64,
+    /// Its first [`Place`].
+    places: usize,
     /// What was translated before a jump was followed, after which the above are those of its target.
     before: Option<Piece>,
     /// The blocks of this run: where they start, and their code.
@@ -398,6 +458,13 @@ impl<'a> Run<'_, 'a> {
             }
         }
         true
+    }
+
+    /// Notes where the next instruction begins.
+    fn place(&mut self, host: u64, opens: bool) {
+        // both fit: a run has some hundred bytes of source, and `ROOM` for code
+        let place = Place { guest: self.at as u16, host: (host - self.hot) as u16, opens };
+        self.translator.places.push(place);
     }
 
     fn here(&self) -> u64 {
@@ -429,12 +496,15 @@ impl<'a> Run<'_, 'a> {
             self.compiler.emitter.go(Exit::Code(code));
             return End::Closed;
         }
-        self.fresh.push((start, self.compiler.emitter.here()));
+        let entry = self.compiler.emitter.here();
+        self.fresh.push((start, entry));
         self.compiler.emitter.open_block(start);
         self.compiler.open_block();
         let mut count = 0;
         let end = loop {
             let Some(at) = self.fetch() else { break None };
+            let begins = if count == 0 { entry } else { self.compiler.emitter.here() };
+            self.place(begins, count == 0);
             self.at += usize::from(at.len);
             count += 1;
             match self.instruction(at, count) {
@@ -487,7 +557,8 @@ impl<'a> Run<'_, 'a> {
             return false;
         };
         let window = std::mem::replace(&mut self.window, window);
-        self.before = Some(Piece { offset: self.offset, window, len: self.at });
+        let places = std::mem::replace(&mut self.places, self.translator.places.len());
+        self.before = Some(Piece { offset: self.offset, window, len: self.at, places });
         (self.pc, self.offset, self.at) = (target, offset, 0);
         true
     }
@@ -498,7 +569,9 @@ impl<'a> Run<'_, 'a> {
         if !crosses {
             return End::Empty;
         }
-        self.fresh.push((pc, self.compiler.emitter.here()));
+        let entry = self.compiler.emitter.here();
+        self.fresh.push((pc, entry));
+        self.place(entry, true);
         self.compiler.emitter.single(pc);
         self.at = self.window.len;
         End::Closed

@@ -4,7 +4,7 @@
 
 use arch::addr::PAGE_BYTES;
 
-/// The bytes that a run of blocks was made of.
+/// The bytes that a run of blocks was made of, and where their code is.
 #[derive(Clone, Copy)]
 pub struct Source {
     /// Where a copy of them is.
@@ -13,6 +13,36 @@ pub struct Source {
     pub start: u16,
     /// Their number.
     pub len: u16,
+    /// Where the run's hot code begins, as offset in the memory of hot code.
+    pub code: u32,
+    /// Size of the run's hot code.
+    pub code_bytes: u32,
+    /// Its first [`Place`].
+    pub places: u32,
+}
+
+/// Where an instruction begins.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// In the guest's code, from the first of the bytes of its source.
+    pub guest: u16,
+    /// In the hot code of its run of blocks.
+    pub host: u16,
+    /// Whether a block begins with it.
+    pub opens: bool,
+}
+
+/// What an address of generated code was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Address of the guest's instruction.
+    pub pc: u64,
+    /// Address of the first instruction of its block.
+    pub block: u64,
+    /// Its bits.
+    pub raw: u32,
+    /// Their number in bytes.
+    pub len: u8,
 }
 
 /// The blocks of a page at a virtual address.
