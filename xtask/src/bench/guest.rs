@@ -46,6 +46,8 @@ const FLAGS: [&str; 15] = [
 pub struct Programs {
     /// Bare-metal programs for M-mode that end through the test finisher: name and file.
     pub compute: Vec<(String, PathBuf)>,
+    /// The same as programs of Linux.
+    pub users: Vec<(String, PathBuf)>,
     /// The S-mode program.
     pub switches: PathBuf,
 }
@@ -59,12 +61,13 @@ pub fn build(guest: &Path, into: &Path) -> anyhow::Result<Programs> {
     let compiler = Compiler { guest, into };
     let source = into.join("objects.c");
     write_changed(&source, &objects::source())?;
-    let mut compute = Vec::new();
-    for name in COMPUTE {
-        compute.push((name.to_owned(), compiler.compute(name, &guest.join(format!("compute/{name}.c")))?));
+    let written = COMPUTE.map(|name| (name, guest.join(format!("compute/{name}.c"))));
+    let (mut compute, mut users) = (Vec::new(), Vec::new());
+    for (name, source) in written.into_iter().chain([(OBJECTS, source)]) {
+        compute.push((name.to_owned(), compiler.compute(name, &source)?));
+        users.push((name.to_owned(), compiler.user(name, &source)?));
     }
-    compute.push((OBJECTS.to_owned(), compiler.compute(OBJECTS, &source)?));
-    Ok(Programs { compute, switches: compiler.switches()? })
+    Ok(Programs { compute, users, switches: compiler.switches()? })
 }
 
 struct Compiler<'a> {
@@ -75,21 +78,33 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     fn compute(&self, name: &str, source: &Path) -> anyhow::Result<PathBuf> {
         let folder = self.guest.join("compute");
-        let include = joined("-I", &folder);
+        let flags = [joined("-I", &folder), self.on_the_machine()];
         let sources = [folder.join("start.S"), folder.join("memory.c"), source.to_owned()];
-        self.compile(name, &sources, &[include])
+        self.compile(name, &sources, &flags)
+    }
+
+    fn user(&self, name: &str, source: &Path) -> anyhow::Result<PathBuf> {
+        let folder = self.guest.join("compute");
+        let sources = [self.guest.join("linux/user.c"), folder.join("memory.c"), source.to_owned()];
+        self.compile(&format!("{name}-linux"), &sources, &[joined("-I", &folder)])
+    }
+
+    /// Where a program without an operating system lies.
+    fn on_the_machine(&self) -> OsString {
+        joined("-Wl,-T,", &self.guest.join("machine.ld"))
     }
 
     fn switches(&self) -> anyhow::Result<PathBuf> {
         let folder = self.guest.join("switches");
         let start = format!("-Wl,--defsym=start_address={KERNEL_START:#x}").into();
-        self.compile(SWITCHES, &[folder.join("start.S"), folder.join("switches.c")], &[start])
+        let sources = [folder.join("start.S"), folder.join("switches.c")];
+        self.compile(SWITCHES, &sources, &[start, self.on_the_machine()])
     }
 
     fn compile(&self, name: &str, sources: &[PathBuf], flags: &[OsString]) -> anyhow::Result<PathBuf> {
         let file = self.into.join(name);
         let mut command = Command::new(COMPILER);
-        command.args(FLAGS).arg(joined("-Wl,-T,", &self.guest.join("machine.ld"))).args(flags);
+        command.args(FLAGS).args(flags);
         command.arg("-o").arg(&file).args(sources);
         let record = self.into.join(format!("{name}.command"));
         let line = format!("{command:?}\n");

@@ -52,13 +52,39 @@ impl Host {
     /// # Errors
     /// A file cannot be read or written.
     pub fn with_guest(&self, program: &Path, to: PathBuf) -> anyhow::Result<PathBuf> {
-        let initrd = self.initrd()?;
-        let mut content = fs::read(initrd).with_context(|| format!("cannot read '{}'", initrd.display()))?;
-        let program = fs::read(program).with_context(|| format!("cannot read '{}'", program.display()))?;
-        // Linux unpacks archives one after the other; a later file replaces one of the same name.
+        let mut more = Archive::default();
+        more.file(GUEST_KERNEL, READABLE, &read(program)?);
+        self.with(more, to)
+    }
+
+    /// Writes the initial RAM disk to `to`, with init scripts that run `programs` in the host and in its guest; the scripts
+    /// are in `folder`.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn with_programs(&self, programs: &[(String, PathBuf)], folder: &Path, to: PathBuf) -> anyhow::Result<PathBuf> {
+        let common = |init: &str| -> anyhow::Result<Archive> {
+            let mut archive = Archive::default();
+            archive.file("init", EXECUTABLE, &read(&folder.join(init))?);
+            archive.directory("bench");
+            archive.directory("bench/programs");
+            archive.file("bench/run.sh", READABLE, &read(&folder.join("run.sh"))?);
+            for (name, file) in programs {
+                archive.file(&format!("bench/programs/{name}"), EXECUTABLE, &read(file)?);
+            }
+            Ok(archive)
+        };
+        let mut host = common("host.sh")?;
+        host.file("bench/guest.cpio", READABLE, &common("guest.sh")?.finish());
+        self.with(host, to)
+    }
+
+    /// Writes the initial RAM disk to `to`, with `more` behind it: Linux unpacks archives one after the other, and a later
+    /// file replaces one of the same name.
+    fn with(&self, more: Archive, to: PathBuf) -> anyhow::Result<PathBuf> {
+        let mut content = read(self.initrd()?)?;
         content.resize(content.len().next_multiple_of(4), 0);
-        entry(&mut content, GUEST_KERNEL, 0o100_644, &program);
-        entry(&mut content, "TRAILER!!!", 0, &[]);
+        content.extend(more.finish());
         File::create(&to)
             .and_then(|mut file| file.write_all(&content))
             .with_context(|| format!("cannot write '{}'", to.display()))?;
@@ -74,18 +100,45 @@ impl Host {
     }
 }
 
-/// Appends a file to a cpio archive (newc, as the kernel's initramfs documentation describes it).
-fn entry(archive: &mut Vec<u8>, name: &str, mode: u32, content: &[u8]) {
-    let (links, size, name_size) = (1, content.len() as u32, name.len() as u32 + 1);
-    archive.extend_from_slice(b"070701");
-    for field in [0, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0_u32] {
-        archive.extend_from_slice(format!("{field:08x}").as_bytes());
+/// Permissions of files.
+const READABLE: u32 = 0o644;
+const EXECUTABLE: u32 = 0o755;
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read '{}'", path.display()))
+}
+
+/// A cpio archive (newc, as the kernel's initramfs documentation describes it).
+#[derive(Default)]
+struct Archive(Vec<u8>);
+
+impl Archive {
+    fn directory(&mut self, name: &str) {
+        self.entry(name, 0o040_000 | EXECUTABLE, &[]);
     }
-    archive.extend_from_slice(name.as_bytes());
-    archive.push(0);
-    archive.resize(archive.len().next_multiple_of(4), 0);
-    archive.extend_from_slice(content);
-    archive.resize(archive.len().next_multiple_of(4), 0);
+
+    fn file(&mut self, name: &str, permissions: u32, content: &[u8]) {
+        self.entry(name, 0o100_000 | permissions, content);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.entry("TRAILER!!!", 0, &[]);
+        self.0
+    }
+
+    fn entry(&mut self, name: &str, mode: u32, content: &[u8]) {
+        let (links, size, name_size) = (1, content.len() as u32, name.len() as u32 + 1);
+        let archive = &mut self.0;
+        archive.extend_from_slice(b"070701");
+        for field in [0, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0_u32] {
+            archive.extend_from_slice(format!("{field:08x}").as_bytes());
+        }
+        archive.extend_from_slice(name.as_bytes());
+        archive.push(0);
+        archive.resize(archive.len().next_multiple_of(4), 0);
+        archive.extend_from_slice(content);
+        archive.resize(archive.len().next_multiple_of(4), 0);
+    }
 }
 
 /// The words of a shell's line that quotes with apostrophes and escapes apostrophes with backslashes.
@@ -116,9 +169,9 @@ mod tests {
 
     #[test]
     fn archive_entries_are_aligned() {
-        let mut archive = Vec::new();
-        entry(&mut archive, "ab", 0o100_644, b"12345");
-        assert_eq!(archive.len(), (110_usize + 3).next_multiple_of(4) + 8);
-        assert!(archive.starts_with(b"070701"));
+        let mut archive = Archive::default();
+        archive.file("ab", READABLE, b"12345");
+        assert_eq!(archive.0.len(), (110_usize + 3).next_multiple_of(4) + 8);
+        assert!(archive.0.starts_with(b"070701"));
     }
 }

@@ -17,6 +17,9 @@ use super::subject::{Boot, Emulator, Subject};
 /// The last line of the world-switch program.
 const DONE: &str = "switches: done";
 
+/// The last line of the programs in host and guest.
+const COMPUTED: &str = "compute: done";
+
 /// Something to run.
 pub enum Job {
     /// A bare-metal program that computes.
@@ -36,6 +39,13 @@ pub enum Job {
         /// The host.
         host: Host,
         /// The initial RAM disk with the program.
+        initrd: PathBuf,
+    },
+    /// The compute programs as processes, in the host Linux and in its guest.
+    Inside {
+        /// The host.
+        host: Host,
+        /// The initial RAM disk with the programs.
         initrd: PathBuf,
     },
     /// `vhart linux --check`.
@@ -59,6 +69,8 @@ pub enum Set {
     Bare,
     /// World switches of a guest of KVM.
     Guest,
+    /// Programs that compute as processes of the host Linux and of the guest Linux.
+    Inside,
     /// A host Linux and a guest Linux, from power on to power off.
     Linux,
 }
@@ -75,6 +87,8 @@ pub enum Quantity {
     Nanoseconds,
     /// Instructions retired.
     Instructions,
+    /// How many times as long as the same elsewhere.
+    Times,
 }
 
 /// What a run says.
@@ -87,6 +101,7 @@ impl Job {
             Job::Compute { .. } => Set::Compute,
             Job::Bare { .. } => Set::Bare,
             Job::Guest { .. } => Set::Guest,
+            Job::Inside { .. } => Set::Inside,
             Job::Linux { .. } => Set::Linux,
         }
     }
@@ -97,6 +112,7 @@ impl Job {
             Job::Compute { name, .. } => name,
             Job::Bare { .. } => "switches-bare",
             Job::Guest { .. } => "switches-guest",
+            Job::Inside { .. } => "linux-compute",
             Job::Linux { .. } => "linux",
         }
     }
@@ -114,16 +130,18 @@ impl Job {
                 Ok(figures)
             }
             Job::Bare { kernel } => switches(&child::run(subject.boot(&Boot { kernel, linux: None }), limit)?.output()),
-            Job::Guest { host, initrd } => {
-                let boot = Boot { kernel: host.kernel()?, linux: Some((initrd, host.append()?)) };
-                switches(&child::run(subject.boot(&boot), limit)?.output())
-            }
+            Job::Guest { host, initrd } => switches(&child::run(subject.boot(&boot(host, initrd)?), limit)?.output()),
+            Job::Inside { host, initrd } => inside(&child::run(subject.boot(&boot(host, initrd)?), limit)?.output()),
             Job::Linux { host, args, report } => match subject.emulator() {
                 Emulator::Vhart => checked_by_vhart(subject, host, args, report, limit),
                 Emulator::Qemu => checked_on_qemu(subject, host, limit),
             },
         }
     }
+}
+
+fn boot<'a>(host: &'a Host, initrd: &'a Path) -> anyhow::Result<Boot<'a>> {
+    Ok(Boot { kernel: host.kernel()?, linux: Some((initrd, host.append()?)) })
 }
 
 /// How long `run` took.
@@ -155,6 +173,33 @@ fn switch(line: &str) -> Option<((String, Quantity), f64)> {
         return None;
     }
     Some(((name.to_owned(), Quantity::Nanoseconds), nanoseconds.parse().ok()?))
+}
+
+/// The lines `compute WHERE NAME NANOSECONDS` of a console. The least of several says what the program takes, and not what
+/// else the computer does.
+fn inside(console: &str) -> anyhow::Result<Figures> {
+    if !console.contains(COMPUTED) {
+        bail!("the programs in host and guest did not come to their end:\n{}", child::tail(console));
+    }
+    let mut least: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    for (place, name, seconds) in console.lines().filter_map(computed) {
+        let known = least.entry((name, place)).or_insert(seconds);
+        *known = known.min(seconds);
+    }
+    let mut figures: Figures =
+        least.iter().map(|((name, place), &s)| ((format!("{name}, {place}"), Quantity::WallSeconds), s)).collect();
+    for ((name, _), guest) in least.iter().filter(|((_, place), _)| *place == "guest") {
+        let host =
+            least.get(&(*name, "host")).map(|host| ((format!("{name}, guest by host"), Quantity::Times), guest / host));
+        figures.extend(host);
+    }
+    Ok(figures)
+}
+
+fn computed(line: &str) -> Option<(&str, &str, f64)> {
+    let mut words = line.trim().strip_prefix("compute ")?.split(' ');
+    let (place, name, nanoseconds) = (words.next()?, words.next()?, words.next()?);
+    Some((place, name, nanoseconds.parse::<f64>().ok()? / 1e9))
 }
 
 /// Runs `vhart linux --check` on the host's own initial RAM disk, so that no revision boots another.
@@ -209,6 +254,17 @@ mod tests {
         let names: Vec<_> = figures.iter().map(|((name, _), value)| (name.as_str(), *value)).collect();
         assert_eq!(names, [("mmio-read", 70.0), ("sbi-null", 193.44)]);
         assert!(switches("sbi-null 193.44 524288\n").is_err());
+    }
+
+    #[test]
+    fn the_least_of_several_runs_counts_in_host_and_guest() {
+        let console = "compute host sort 3000000000\r\ncompute host sort 2000000000\ncompute guest sort 2100000000\n";
+        assert!(inside(console).is_err());
+        let figures = inside(&format!("{console}compute: done\n")).unwrap();
+        let figure = |name: &str, quantity| figures[&(name.to_owned(), quantity)];
+        assert_eq!(figure("sort, host", Quantity::WallSeconds), 2.0);
+        assert_eq!(figure("sort, guest", Quantity::WallSeconds), 2.1);
+        assert_eq!(figure("sort, guest by host", Quantity::Times), 1.05);
     }
 
     #[test]

@@ -40,10 +40,11 @@ pub struct Row {
 const LEAST_SECONDS: f64 = 0.01;
 
 /// The sets, their headings, and the quantity that their tables show.
-const TABLES: [(Set, &str, Quantity); 4] = [
+const TABLES: [(Set, &str, Quantity); 5] = [
     (Set::Compute, "Bare-metal programs, seconds of processor time", Quantity::CpuSeconds),
     (Set::Bare, "World switches of a kernel on the machine, nanoseconds", Quantity::Nanoseconds),
     (Set::Guest, "World switches of a guest in KVM, nanoseconds", Quantity::Nanoseconds),
+    (Set::Inside, "Programs in the host Linux and in its guest, seconds", Quantity::WallSeconds),
     (Set::Linux, "`vhart linux --check`, seconds since power on", Quantity::WallSeconds),
 ];
 
@@ -107,9 +108,11 @@ fn arrival(row: &Row) -> f64 {
     if row.set == Set::Linux && row.quantity == Quantity::WallSeconds && !median.is_nan() { median } else { f64::MAX }
 }
 
-/// The table shows one quantity; that of Linux also what the whole cost.
+/// The table shows one quantity; that of Linux also what the whole cost, and ratios are shown where there are any.
 fn shown(row: &Row, quantity: Quantity) -> bool {
-    row.quantity == quantity || (row.set == Set::Linux && row.quantity == Quantity::CpuSeconds)
+    row.quantity == quantity
+        || row.quantity == Quantity::Times
+        || (row.set == Set::Linux && row.quantity == Quantity::CpuSeconds)
 }
 
 /// What is said where a row differs from its table.
@@ -120,7 +123,7 @@ fn unit(row: &Row) -> &'static str {
 /// How many times faster the first of two is; counts have no speed, nor has what takes no time.
 fn ratio(quantity: Quantity, series: &[Series]) -> Option<f64> {
     let least = match quantity {
-        Quantity::Instructions => return None,
+        Quantity::Instructions | Quantity::Times => return None,
         Quantity::Nanoseconds => 0.0,
         Quantity::CpuSeconds | Quantity::WallSeconds => LEAST_SECONDS,
     };
