@@ -11,6 +11,7 @@ pub mod asm;
 pub mod commit;
 pub mod elf;
 pub mod lockstep;
+pub mod own_jit;
 pub mod privileged;
 pub mod rng;
 pub mod spike;

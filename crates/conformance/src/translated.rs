@@ -64,6 +64,17 @@ pub fn compare(image: &Image, seed: u64, addresses: Addresses) -> Result<Agreeme
     Ok(run.finish())
 }
 
+/// A hart with `image` in its memory, in front of the first instruction, that keeps so many bytes of code.
+///
+/// # Panics
+/// If the host does not let generated code run.
+pub fn hart_with(image: &Image, code_bytes: Option<usize>) -> JitHart {
+    let parts = JitParts { hart: lockstep::parts_in(&lockstep::ram_with(image), true), code_bytes };
+    let mut hart = JitHart::new(parts).expect("the host lets generated code run");
+    hart.reset_machine(image.entry);
+    hart
+}
+
 /// What Spike retired and ours has not yet.
 struct Log {
     spike: Spike,
@@ -228,10 +239,8 @@ struct Run {
 
 impl Run {
     fn new(image: &Image, log: Log, addresses: Addresses) -> Self {
-        let ram = lockstep::ram_with(image);
-        let parts = JitParts { hart: lockstep::parts_in(&ram), code_bytes: None };
-        let mut hart = JitHart::new(parts).expect("the host lets generated code run");
-        hart.reset_machine(image.entry);
+        let hart = hart_with(image, None);
+        let ram = hart.hart().core.ram.clone();
         Run {
             hart,
             ram,

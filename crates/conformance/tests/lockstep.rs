@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use conformance::lockstep::{Agreement, Error, compare};
 #[cfg(all(target_arch = "x86_64", unix))]
 use conformance::translated::{self, Addresses};
-use conformance::{privileged, spike, stream};
+use conformance::{own_jit, privileged, spike, stream};
 
 /// Instructions of a random stream.
 const LENGTH: u64 = 60_000;
@@ -120,4 +120,24 @@ fn translated_privileged_sequences_agree() {
     print("translated privileged sequences", &agreement);
     assert!(agreement.endless * 10 <= programs, "{agreement:?}");
     assert!(agreement.stepped * 10 <= agreement.retired, "{agreement:?}");
+}
+
+#[test]
+fn a_program_that_makes_its_own_code_agrees() {
+    if !has_spike() {
+        return;
+    }
+    let image = own_jit::program(1000);
+    print("own code", &compare(&image).unwrap_or_else(|error| panic!("{error}")));
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn a_program_that_makes_its_own_code_agrees_translated() {
+    if !has_spike() {
+        return;
+    }
+    let image = own_jit::program(5000);
+    let agreement = translated::compare(&image, first_seed(), Addresses::Physical);
+    print("own code, translated", &agreement.unwrap_or_else(|error| panic!("{error}")));
 }

@@ -1,0 +1,38 @@
+//! A program that makes its own code comes to the same sum on every engine, without an oracle beside it.
+
+use conformance::lockstep::{RAM_BASE, hart_with};
+use conformance::own_jit;
+use vcpu::{Exit, Reg, Vcpu};
+
+const ROUNDS: u64 = 20_000;
+/// More than the program takes: it ends in a jump to itself.
+const INSTRUCTIONS: u64 = 100 * ROUNDS;
+const SUM: Reg = Reg::X(10);
+
+#[test]
+fn the_interpreters_blocks_see_new_code() {
+    let (mut hart, _) = hart_with(&own_jit::program(ROUNDS));
+    assert_eq!(hart.run(INSTRUCTIONS), Exit::Quantum);
+    assert_eq!(hart.reg(SUM), own_jit::sum(ROUNDS));
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn translated_blocks_see_new_code() {
+    use conformance::translated;
+    let mut hart = translated::hart_with(&own_jit::program(ROUNDS), None);
+    assert_eq!(hart.run(INSTRUCTIONS), Exit::Quantum);
+    assert_eq!(hart.reg(SUM), own_jit::sum(ROUNDS));
+    let counters = hart.counters();
+    assert!(counters.changed_pages >= ROUNDS && hart.reg(Reg::Pc) > RAM_BASE, "{counters:?}");
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn translated_blocks_see_new_code_where_the_cache_is_small() {
+    use conformance::translated;
+    let mut hart = translated::hart_with(&own_jit::program(ROUNDS), Some(0));
+    assert_eq!(hart.run(INSTRUCTIONS), Exit::Quantum);
+    assert_eq!(hart.reg(SUM), own_jit::sum(ROUNDS));
+    assert!(hart.counters().flushes > 10, "{:?}", hart.counters());
+}
