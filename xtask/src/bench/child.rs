@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::time::{ClockId, clock_getcpuclockid};
+use nix::unistd::Pid;
 
 /// How much of the output a message about a failure shows.
 const TAIL_BYTES: usize = 600;
@@ -30,6 +32,8 @@ pub struct Run {
 pub struct Piece {
     /// When it came, after the start.
     pub at: Duration,
+    /// What processor time the process had used then.
+    pub cpu: Duration,
     /// What came.
     pub bytes: Vec<u8>,
 }
@@ -50,8 +54,9 @@ pub fn run(mut command: Command, limit: Duration) -> anyhow::Result<Run> {
     let start = Instant::now();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run {}", line(&command)))?;
-    let output = child.stdout.take().map(pieces);
-    let errors = child.stderr.take().map(pieces);
+    let clock = clock_getcpuclockid(Pid::from_raw(child.id() as i32)).context("no clock of a process")?;
+    let output = child.stdout.take().map(|pipe| pieces(pipe, clock));
+    let errors = child.stderr.take().map(|pipe| pieces(pipe, clock));
     let output = output.context("no standard output")?;
     let (pieces, in_time) = collect(&output, start, limit);
     if !in_time {
@@ -67,13 +72,18 @@ pub fn run(mut command: Command, limit: Duration) -> anyhow::Result<Run> {
     Ok(run)
 }
 
-/// Reads `pipe` on a thread of its own.
-fn pieces(mut pipe: impl Read + Send + 'static) -> Receiver<(Instant, Vec<u8>)> {
+/// What came, and when by the computer's clock and by the process's.
+type Came = (Instant, Duration, Vec<u8>);
+
+/// Reads `pipe` on a thread of its own; `clock` is that of the process behind it.
+fn pieces(mut pipe: impl Read + Send + 'static, clock: ClockId) -> Receiver<Came> {
     let (to, from) = mpsc::channel();
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-            if to.send((Instant::now(), buffer[..count].to_vec())).is_err() {
+            // the last of it may come when the process is gone already
+            let cpu = clock.now().map(Duration::from).unwrap_or_default();
+            if to.send((Instant::now(), cpu, buffer[..count].to_vec())).is_err() {
                 return;
             }
         }
@@ -82,11 +92,11 @@ fn pieces(mut pipe: impl Read + Send + 'static) -> Receiver<(Instant, Vec<u8>)> 
 }
 
 /// What comes until the pipe is closed; and whether that was within `limit` of `start`.
-fn collect(pipe: &Receiver<(Instant, Vec<u8>)>, start: Instant, limit: Duration) -> (Vec<Piece>, bool) {
+fn collect(pipe: &Receiver<Came>, start: Instant, limit: Duration) -> (Vec<Piece>, bool) {
     let mut pieces = Vec::new();
     loop {
         match pipe.recv_timeout(limit.saturating_sub(start.elapsed())) {
-            Ok((at, bytes)) => pieces.push(Piece { at: at - start, bytes }),
+            Ok((at, cpu, bytes)) => pieces.push(Piece { at: at - start, cpu, bytes }),
             Err(why) => return (pieces, why == mpsc::RecvTimeoutError::Disconnected),
         }
     }

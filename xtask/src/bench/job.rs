@@ -131,7 +131,7 @@ impl Job {
             }
             Job::Bare { kernel } => switches(&child::run(subject.boot(&Boot { kernel, linux: None }), limit)?.output()),
             Job::Guest { host, initrd } => switches(&child::run(subject.boot(&boot(host, initrd)?), limit)?.output()),
-            Job::Inside { host, initrd } => inside(&child::run(subject.boot(&boot(host, initrd)?), limit)?.output()),
+            Job::Inside { host, initrd } => inside(&child::run(subject.boot(&boot(host, initrd)?), limit)?),
             Job::Linux { host, args, report } => match subject.emulator() {
                 Emulator::Vhart => checked_by_vhart(subject, host, args, report, limit),
                 Emulator::Qemu => checked_on_qemu(subject, host, limit),
@@ -175,31 +175,65 @@ fn switch(line: &str) -> Option<((String, Quantity), f64)> {
     Some(((name.to_owned(), Quantity::Nanoseconds), nanoseconds.parse().ok()?))
 }
 
-/// The lines `compute WHERE NAME NANOSECONDS` of a console. The least of several says what the program takes, and not what
-/// else the computer does.
-fn inside(console: &str) -> anyhow::Result<Figures> {
+/// The lines of a console that `guest/linux/run.sh` prints around each program.
+///
+/// What counts is processor time of the emulator between the two, and of several runs the least: that is the program's, not
+/// what else the computer does.
+fn inside(run: &Run) -> anyhow::Result<Figures> {
+    let console = run.output();
     if !console.contains(COMPUTED) {
-        bail!("the programs in host and guest did not come to their end:\n{}", child::tail(console));
+        bail!("the programs in host and guest did not come to their end:\n{}", child::tail(&console));
     }
-    let mut least: BTreeMap<(&str, &str), f64> = BTreeMap::new();
-    for (place, name, seconds) in console.lines().filter_map(computed) {
-        let known = least.entry((name, place)).or_insert(seconds);
-        *known = known.min(seconds);
+    let mut figures = Figures::new();
+    let mut began = Duration::ZERO;
+    for (cpu, line) in lines(&run.pieces) {
+        let Some((place, name, what)) = computed(&line) else { continue };
+        match what.parse::<f64>() {
+            Ok(nanoseconds) => {
+                let key = |quantity| (format!("{name}, {place}"), quantity);
+                keep_least(&mut figures, key(Quantity::CpuSeconds), cpu.saturating_sub(began).as_secs_f64());
+                keep_least(&mut figures, key(Quantity::WallSeconds), nanoseconds / 1e9);
+            }
+            Err(_) => began = cpu,
+        }
     }
-    let mut figures: Figures =
-        least.iter().map(|((name, place), &s)| ((format!("{name}, {place}"), Quantity::WallSeconds), s)).collect();
-    for ((name, _), guest) in least.iter().filter(|((_, place), _)| *place == "guest") {
-        let host =
-            least.get(&(*name, "host")).map(|host| ((format!("{name}, guest by host"), Quantity::Times), guest / host));
-        figures.extend(host);
-    }
+    figures.extend(by_host(&figures));
     Ok(figures)
 }
 
-fn computed(line: &str) -> Option<(&str, &str, f64)> {
+fn keep_least(figures: &mut Figures, key: (String, Quantity), value: f64) {
+    let known = figures.entry(key).or_insert(value);
+    *known = known.min(value);
+}
+
+/// How many times as long as in the host each program took in the guest.
+fn by_host(figures: &Figures) -> Figures {
+    let ratio = |((name, quantity), guest): (&(String, Quantity), &f64)| {
+        let name = name.strip_suffix(", guest").filter(|_| *quantity == Quantity::CpuSeconds)?;
+        let host = figures.get(&(format!("{name}, host"), *quantity))?;
+        Some(((format!("{name}, guest by host"), Quantity::Times), guest / host))
+    };
+    figures.iter().filter_map(ratio).collect()
+}
+
+/// The lines of an output, and what processor time had been used as their ends came.
+fn lines(pieces: &[child::Piece]) -> Vec<(Duration, String)> {
+    let (mut lines, mut open) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        for &byte in &piece.bytes {
+            match byte {
+                b'\n' => lines.push((piece.cpu, String::from_utf8_lossy(&std::mem::take(&mut open)).into_owned())),
+                _ => open.push(byte),
+            }
+        }
+    }
+    lines
+}
+
+/// The words of a line `compute WHERE NAME WHAT`.
+fn computed(line: &str) -> Option<(&str, &str, &str)> {
     let mut words = line.trim().strip_prefix("compute ")?.split(' ');
-    let (place, name, nanoseconds) = (words.next()?, words.next()?, words.next()?);
-    Some((place, name, nanoseconds.parse::<f64>().ok()? / 1e9))
+    Some((words.next()?, words.next()?, words.next()?))
 }
 
 /// Runs `vhart linux --check` on the host's own initial RAM disk, so that no revision boots another.
@@ -256,15 +290,28 @@ mod tests {
         assert!(switches("sbi-null 193.44 524288\n").is_err());
     }
 
+    /// A run whose output comes line by line, a second of processor time after the other.
+    fn run(lines: &[&str]) -> Run {
+        let piece = |(at, line): (usize, &&str)| {
+            let at = Duration::from_secs(at as u64);
+            child::Piece { at, cpu: at, bytes: format!("{line}\r\n").into_bytes() }
+        };
+        let pieces = lines.iter().enumerate().map(piece).collect();
+        Run { wall: Duration::ZERO, cpu: Duration::ZERO, pieces, errors: String::new() }
+    }
+
     #[test]
     fn the_least_of_several_runs_counts_in_host_and_guest() {
-        let console = "compute host sort 3000000000\r\ncompute host sort 2000000000\ncompute guest sort 2100000000\n";
-        assert!(inside(console).is_err());
-        let figures = inside(&format!("{console}compute: done\n")).unwrap();
+        let mut lines = vec!["compute host sort begins", "", "", "compute host sort 4000000000"];
+        lines.extend(["compute host sort begins", "", "compute host sort 5000000000"]);
+        lines.extend(["compute guest sort begins", "", "", "compute guest sort 5500000000"]);
+        assert!(inside(&run(&lines)).is_err());
+        lines.push(COMPUTED);
+        let figures = inside(&run(&lines)).unwrap();
         let figure = |name: &str, quantity| figures[&(name.to_owned(), quantity)];
-        assert_eq!(figure("sort, host", Quantity::WallSeconds), 2.0);
-        assert_eq!(figure("sort, guest", Quantity::WallSeconds), 2.1);
-        assert_eq!(figure("sort, guest by host", Quantity::Times), 1.05);
+        assert_eq!(figure("sort, host", Quantity::CpuSeconds), 2.0);
+        assert_eq!(figure("sort, host", Quantity::WallSeconds), 4.0);
+        assert_eq!(figure("sort, guest by host", Quantity::Times), 1.5);
     }
 
     #[test]

@@ -44,7 +44,7 @@ const TABLES: [(Set, &str, Quantity); 5] = [
     (Set::Compute, "Bare-metal programs, seconds of processor time", Quantity::CpuSeconds),
     (Set::Bare, "World switches of a kernel on the machine, nanoseconds", Quantity::Nanoseconds),
     (Set::Guest, "World switches of a guest in KVM, nanoseconds", Quantity::Nanoseconds),
-    (Set::Inside, "Programs in the host Linux and in its guest, seconds", Quantity::WallSeconds),
+    (Set::Inside, "Programs in the host Linux and in its guest, seconds of processor time", Quantity::CpuSeconds),
     (Set::Linux, "`vhart linux --check`, seconds since power on", Quantity::WallSeconds),
 ];
 
