@@ -69,7 +69,7 @@ pub fn compare(image: &Image, seed: u64, addresses: Addresses) -> Result<Agreeme
 /// # Panics
 /// If the host does not let generated code run.
 pub fn hart_with(image: &Image, code_bytes: Option<usize>) -> JitHart {
-    let parts = JitParts { hart: lockstep::parts_in(&lockstep::ram_with(image), true), code_bytes };
+    let parts = JitParts { hart: lockstep::parts_in(&lockstep::ram_with(image)), code_bytes };
     let mut hart = JitHart::new(parts).expect("the host lets generated code run");
     hart.reset_machine(image.entry);
     hart
