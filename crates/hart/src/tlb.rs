@@ -224,12 +224,32 @@ impl GuestPhysical {
     }
 }
 
+/// What a table covers, so that a fence need not look through it for what it does not have.
+#[derive(Default)]
+struct Covered {
+    big: BigPages,
+    guest: GuestPhysical,
+}
+
+impl Covered {
+    /// Notes a page that is entered.
+    fn note(&mut self, va: u64, cut: &Cut) {
+        self.big.note(va, cut.page_bits);
+        self.guest.note(cut.guest_phys, cut.guest_page_bits);
+    }
+
+    fn clear(&mut self) {
+        self.big.clear();
+        self.guest.clear();
+    }
+}
+
 /// Pages of RAM by virtual address.
 pub struct DataTable {
     /// By page number, modulo their count.
     pub entries: Box<[DataEntry; DATA_ENTRIES]>,
-    big: BigPages,
-    guest: GuestPhysical,
+    /// For fences. What a table itself is stays small, as it is moved at each switch of contexts.
+    covered: Box<Covered>,
     filled: Filled,
     used: bool,
 }
@@ -237,13 +257,7 @@ pub struct DataTable {
 impl Default for DataTable {
     fn default() -> Self {
         let entries = Box::new([EMPTY; DATA_ENTRIES]);
-        DataTable {
-            entries,
-            big: BigPages::default(),
-            guest: GuestPhysical::default(),
-            filled: Filled::of(DATA_ENTRIES),
-            used: false,
-        }
+        DataTable { entries, covered: Box::default(), filled: Filled::of(DATA_ENTRIES), used: false }
     }
 }
 
@@ -279,8 +293,7 @@ impl DataTable {
         let start = va & !(PAGE_BYTES - 1);
         let allow = |yes| if yes { start } else { NO_PAGE };
         self.used = true;
-        self.big.note(va, cut.page_bits);
-        self.guest.note(cut.guest_phys, cut.guest_page_bits);
+        self.covered.note(va, &cut);
         self.filled.note(data_index(va));
         self.entries[data_index(va)] = DataEntry {
             read: allow(readable),
@@ -305,14 +318,13 @@ impl Table for DataTable {
     fn clear(&mut self) {
         if self.used {
             self.filled.empty(&mut *self.entries, EMPTY);
-            self.big.clear();
-            self.guest.clear();
+            self.covered.clear();
             self.used = false;
         }
     }
 
     fn clear_address(&mut self, va: u64) {
-        if !self.big.covers(va) {
+        if !self.covered.big.covers(va) {
             let entry = &mut self.entries[data_index(va)];
             if entry.page() == va & !(PAGE_BYTES - 1) {
                 *entry = EMPTY;
@@ -324,7 +336,7 @@ impl Table for DataTable {
     }
 
     fn clear_guest_physical(&mut self, gpa: u64) {
-        if self.used && self.guest.may_have(gpa) {
+        if self.used && self.covered.guest.may_have(gpa) {
             let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && same_guest_page(e.cut, gpa);
             self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
         }
@@ -364,8 +376,8 @@ pub struct JumpTable {
     pages: Box<[CodePage; CODE_PAGES]>,
     filled: Filled,
     filled_pages: Filled,
-    big: BigPages,
-    guest: GuestPhysical,
+    /// For fences, as in [`DataTable`].
+    covered: Box<Covered>,
     used: bool,
     /// Which of a page's slots is to make room, as a bit of their index.
     turn: usize,
@@ -380,8 +392,7 @@ impl Default for JumpTable {
             pages: Box::new([NO_CODE; CODE_PAGES]),
             filled: Filled::of(JUMP_ENTRIES),
             filled_pages: Filled::of(CODE_PAGES),
-            big: BigPages::default(),
-            guest: GuestPhysical::default(),
+            covered: Box::default(),
             used: false,
             turn: 0,
             expired: false,
@@ -446,8 +457,7 @@ impl JumpTable {
     /// Enters the page of `va`, which is at RAM offset `offset`.
     pub fn enter_page(&mut self, va: u64, offset: u64, cut: Cut) {
         self.used = true;
-        self.big.note(va, cut.page_bits);
-        self.guest.note(cut.guest_phys, cut.guest_page_bits);
+        self.covered.note(va, &cut);
         self.turn ^= OTHER_SLOT;
         let slot = self.page_slot(va);
         self.clear_page(slot);
@@ -495,14 +505,13 @@ impl Table for JumpTable {
         if self.used {
             self.filled.empty(&mut *self.entries, NO_JUMP);
             self.filled_pages.empty(&mut *self.pages, NO_CODE);
-            self.big.clear();
-            self.guest.clear();
+            self.covered.clear();
             self.used = false;
         }
     }
 
     fn clear_guest_physical(&mut self, gpa: u64) {
-        if self.used && self.guest.may_have(gpa) {
+        if self.used && self.covered.guest.may_have(gpa) {
             self.clear_pages(|page| same_guest_page(page.cut, gpa));
         }
     }
@@ -517,7 +526,7 @@ impl Table for JumpTable {
         if !self.used {
             return;
         }
-        if self.big.covers(va) {
+        if self.covered.big.covers(va) {
             return self.clear_pages(|page| same_page(page.cut, page.start, va));
         }
         self.clear_page_of(va);
