@@ -66,6 +66,8 @@ fn translation(harts: &[Vec<Statistic>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
 
     #[test]
     fn a_million_in_a_hundredth_of_a_second_is_100_mips() {
@@ -83,8 +85,10 @@ mod tests {
     #[test]
     fn every_name_is_explained() {
         let document = include_str!("../../../docs/statistics.md");
-        for engine in [crate::cli::Engine::Interp, crate::cli::Engine::DEFAULT] {
-            let machine = Machine::new(board::MachineConfig::default(), &mut *crate::engine::of(engine)).unwrap();
+        for words in [&["vhart", "run"][..], &["vhart", "run", "--engine", "interp"]] {
+            let Command::Run(options) = Cli::try_parse_from(words).unwrap().command else { panic!("{words:?}") };
+            let engine = &mut *crate::engine::of(&options.machine);
+            let machine = Machine::new(board::MachineConfig::default(), engine).unwrap();
             let statistics = machine.statistics();
             assert!(statistics[0].len() > 10);
             for (name, _) in &statistics[0] {

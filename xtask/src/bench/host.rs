@@ -66,17 +66,25 @@ impl Host {
         let common = |init: &str| -> anyhow::Result<Archive> {
             let mut archive = Archive::default();
             archive.file("init", EXECUTABLE, &read(&folder.join(init))?);
-            archive.directory("bench");
-            archive.directory("bench/programs");
+            add_programs(&mut archive, programs)?;
             archive.file("bench/run.sh", READABLE, &read(&folder.join("run.sh"))?);
-            for (name, file) in programs {
-                archive.file(&format!("bench/programs/{name}"), EXECUTABLE, &read(file)?);
-            }
             Ok(archive)
         };
         let mut host = common("host.sh")?;
         host.file("bench/guest.cpio", READABLE, &common("guest.sh")?.finish());
         self.with(host, to)
+    }
+
+    /// Writes the initial RAM disk to `to`, with an init script that runs each of `programs` alone and twice at once; the
+    /// script is in `folder`.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn with_pairs(&self, programs: &[(String, PathBuf)], folder: &Path, to: PathBuf) -> anyhow::Result<PathBuf> {
+        let mut archive = Archive::default();
+        archive.file("init", EXECUTABLE, &read(&folder.join("harts.sh"))?);
+        add_programs(&mut archive, programs)?;
+        self.with(archive, to)
     }
 
     /// Writes the initial RAM disk to `to`, with `more` behind it: Linux unpacks archives one after the other, and a later
@@ -103,6 +111,15 @@ impl Host {
 /// Permissions of files.
 const READABLE: u32 = 0o644;
 const EXECUTABLE: u32 = 0o755;
+
+fn add_programs(archive: &mut Archive, programs: &[(String, PathBuf)]) -> anyhow::Result<()> {
+    archive.directory("bench");
+    archive.directory("bench/programs");
+    for (name, file) in programs {
+        archive.file(&format!("bench/programs/{name}"), EXECUTABLE, &read(file)?);
+    }
+    Ok(())
+}
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read '{}'", path.display()))

@@ -20,6 +20,9 @@ const DONE: &str = "switches: done";
 /// The last line of the programs in host and guest.
 const COMPUTED: &str = "compute: done";
 
+/// The last line of the programs on two harts.
+const PAIRED: &str = "harts: done";
+
 /// Something to run.
 pub enum Job {
     /// A bare-metal program that computes.
@@ -48,6 +51,13 @@ pub enum Job {
         /// The initial RAM disk with the programs.
         initrd: PathBuf,
     },
+    /// The programs in a host Linux of two harts, alone and twice at the same time.
+    Harts {
+        /// The host.
+        host: Host,
+        /// The initial RAM disk with the programs.
+        initrd: PathBuf,
+    },
     /// `vhart linux --check`.
     Linux {
         /// The host.
@@ -71,6 +81,8 @@ pub enum Set {
     Guest,
     /// Programs that compute as processes of the host Linux and of the guest Linux.
     Inside,
+    /// Programs at the same time on two harts.
+    Harts,
     /// A host Linux and a guest Linux, from power on to power off.
     Linux,
 }
@@ -102,6 +114,7 @@ impl Job {
             Job::Bare { .. } => Set::Bare,
             Job::Guest { .. } => Set::Guest,
             Job::Inside { .. } => Set::Inside,
+            Job::Harts { .. } => Set::Harts,
             Job::Linux { .. } => Set::Linux,
         }
     }
@@ -113,6 +126,7 @@ impl Job {
             Job::Bare { .. } => "switches-bare",
             Job::Guest { .. } => "switches-guest",
             Job::Inside { .. } => "linux-compute",
+            Job::Harts { .. } => "linux-harts",
             Job::Linux { .. } => "linux",
         }
     }
@@ -129,9 +143,15 @@ impl Job {
                 figures.extend(instructions(&run.errors).map(|n| ((name.clone(), Quantity::Instructions), n)));
                 Ok(figures)
             }
-            Job::Bare { kernel } => switches(&child::run(subject.boot(&Boot { kernel, linux: None }), limit)?.output()),
-            Job::Guest { host, initrd } => switches(&child::run(subject.boot(&boot(host, initrd)?), limit)?.output()),
-            Job::Inside { host, initrd } => inside(&child::run(subject.boot(&boot(host, initrd)?), limit)?),
+            Job::Bare { kernel } => {
+                let boot = Boot { harts: 1, kernel, linux: None };
+                switches(&child::run(subject.boot(&boot), limit)?.output())
+            }
+            Job::Guest { host, initrd } => {
+                switches(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?.output())
+            }
+            Job::Inside { host, initrd } => inside(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?),
+            Job::Harts { host, initrd } => pairs(&child::run(subject.boot(&boot(2, host, initrd)?), limit)?.output()),
             Job::Linux { host, args, report } => match subject.emulator() {
                 Emulator::Vhart => checked_by_vhart(subject, host, args, report, limit),
                 Emulator::Qemu => checked_on_qemu(subject, host, limit),
@@ -140,8 +160,8 @@ impl Job {
     }
 }
 
-fn boot<'a>(host: &'a Host, initrd: &'a Path) -> anyhow::Result<Boot<'a>> {
-    Ok(Boot { kernel: host.kernel()?, linux: Some((initrd, host.append()?)) })
+fn boot<'a>(harts: u32, host: &'a Host, initrd: &'a Path) -> anyhow::Result<Boot<'a>> {
+    Ok(Boot { harts, kernel: host.kernel()?, linux: Some((initrd, host.append()?)) })
 }
 
 /// How long `run` took.
@@ -214,6 +234,26 @@ fn by_host(figures: &Figures) -> Figures {
         Some(((format!("{name}, guest by host"), Quantity::Times), guest / host))
     };
     figures.iter().filter_map(ratio).collect()
+}
+
+/// The lines `harts NAME NANOSECONDS NANOSECONDS NANOSECONDS` of a console, which `guest/linux/harts.sh` prints: how long a
+/// program takes alone, and each of two at the same time. Two that take as long as one are a speed-up of two.
+fn pairs(console: &str) -> anyhow::Result<Figures> {
+    if !console.contains(PAIRED) {
+        bail!("the programs on two harts did not come to their end:\n{}", child::tail(console));
+    }
+    let mut figures = Figures::new();
+    for line in console.lines().filter_map(|line| line.trim().strip_prefix("harts ")) {
+        let mut words = line.split(' ');
+        let Some(name) = words.next() else { continue };
+        let seconds: Vec<f64> = words.filter_map(|word| word.parse::<f64>().ok()).map(|nanos| nanos / 1e9).collect();
+        let [alone, first, second] = seconds[..] else { continue };
+        let both = first.max(second);
+        figures.insert((format!("{name}, alone"), Quantity::WallSeconds), alone);
+        figures.insert((format!("{name}, two at once"), Quantity::WallSeconds), both);
+        figures.insert((format!("{name}, speed-up"), Quantity::Times), 2.0 * alone / both);
+    }
+    Ok(figures)
 }
 
 /// The lines of an output, and what processor time had been used as their ends came.
@@ -312,6 +352,14 @@ mod tests {
         assert_eq!(figure("sort, host", Quantity::CpuSeconds), 2.0);
         assert_eq!(figure("sort, host", Quantity::WallSeconds), 4.0);
         assert_eq!(figure("sort, guest by host", Quantity::Times), 1.5);
+    }
+
+    #[test]
+    fn two_programs_that_take_as_long_as_one_are_a_speed_up_of_two() {
+        assert!(pairs("harts sort 4000000000 4000000000 3000000000\r\n").is_err());
+        let figures = pairs("harts sort 4000000000 4000000000 3000000000\r\nharts: done\r\n").unwrap();
+        assert_eq!(figures[&("sort, two at once".to_owned(), Quantity::WallSeconds)], 4.0);
+        assert_eq!(figures[&("sort, speed-up".to_owned(), Quantity::Times)], 2.0);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Run this job only; may be repeated. Jobs: a program's name, switches-bare, switches-guest,
-    /// linux-compute, linux.
+    /// linux-compute, linux-harts, linux.
     #[arg(long, value_name = "NAME", conflicts_with = "update_docs")]
     only: Vec<String>,
     /// Another bare-metal program, for example CoreMark; may be repeated.
@@ -142,6 +142,11 @@ impl Options {
             let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));
             let initrd = host.with_programs(&programs.users, &scripts, places.bench().join("compute.cpio"))?;
             jobs.push(Job::Inside { host, initrd });
+        }
+        if self.wanted("linux-harts") {
+            let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));
+            let initrd = host.with_pairs(&programs.users, &scripts, places.bench().join("harts.cpio"))?;
+            jobs.push(Job::Harts { host, initrd });
         }
         if self.wanted("linux") {
             let (host, report) = (self.host(subjects)?, places.bench().join("linux.json"));

@@ -34,6 +34,8 @@ pub enum Emulator {
 
 /// Software for a machine whose firmware is built in.
 pub struct Boot<'a> {
+    /// Harts of the machine.
+    pub harts: u32,
     /// The kernel.
     pub kernel: &'a Path,
     /// Initial RAM disk and command line.
@@ -78,12 +80,11 @@ impl Subject {
         }
     }
 
-    /// Boots a kernel in 1 GiB, with one hart that has the hypervisor extension.
+    /// Boots a kernel in 1 GiB, with harts that have the hypervisor extension.
     pub fn boot(&self, boot: &Boot<'_>) -> Command {
-        let mut words: Vec<&OsStr> = "-machine virt -smp 1 -m 1024M -nographic -no-reboot -bios default -kernel"
-            .split(' ')
-            .map(OsStr::new)
-            .collect();
+        let harts = boot.harts.to_string();
+        let mut words = ["-smp", &harts].map(OsStr::new).to_vec();
+        words.extend("-machine virt -m 1024M -nographic -no-reboot -bios default -kernel".split(' ').map(OsStr::new));
         words.push(boot.kernel.as_os_str());
         if let Some((initrd, append)) = boot.linux {
             words.extend(["-initrd".as_ref(), initrd.as_os_str(), "-append".as_ref(), append.as_ref()]);
@@ -154,9 +155,9 @@ mod tests {
     fn vhart_and_qemu_are_told_the_same_boot() {
         let vhart =
             Subject { name: String::new(), program: "v".into(), kind: Kind::Vhart { engine: Some("jit".into()) } };
-        let command = vhart.boot(&Boot { kernel: Path::new("k"), linux: Some((Path::new("i"), "quiet")) });
+        let command = vhart.boot(&Boot { harts: 1, kernel: Path::new("k"), linux: Some((Path::new("i"), "quiet")) });
         let line = format!("{command:?}").replace('"', "");
-        assert!(line.starts_with("v run --engine jit -machine virt"), "{line}");
+        assert!(line.starts_with("v run --engine jit -smp 1 -machine virt"), "{line}");
         assert!(line.ends_with("-bios default -kernel k -initrd i -append quiet"), "{line}");
     }
 }
