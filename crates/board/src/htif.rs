@@ -3,6 +3,8 @@
 //! Models what riscv-tests and riscv-arch-test use of it: the end of the run (an odd value), the console (device 1,
 //! command 1) and, of the proxied system calls, `write`. Other calls are answered with -ENOSYS.
 
+use std::sync::atomic::Ordering;
+
 use arch::Phys;
 use memory::Ram;
 
@@ -46,8 +48,11 @@ impl Htif {
 
     /// Tells the program that its request was taken.
     fn done(&self, ram: &Ram, value: u64) {
-        // Both offsets were checked when they were found.
-        let _ = ram.store_u64(self.to_host, 0);
+        // Another hart may have ended the run meanwhile: that stays.
+        match ram.cell_u64(self.to_host) {
+            Some(cell) => _ = cell.compare_exchange(value.to_le(), 0, Ordering::SeqCst, Ordering::SeqCst),
+            None => _ = ram.store_u64(self.to_host, 0),
+        }
         if let Some(from_host) = self.from_host {
             let _ = ram.store_u64(from_host, value & !0xffff_ffff_ffff | 1);
         }

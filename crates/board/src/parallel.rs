@@ -126,6 +126,11 @@ impl Parallel<'_> {
         for ticket in awaited {
             self.wait(run, own, ticket);
         }
+        if !runs {
+            // who asked for something before this hart stopped waits for it
+            self.mail.serve(own.number, own.hart);
+            return self.runs(own.number);
+        }
         runs
     }
 
@@ -146,7 +151,7 @@ impl Parallel<'_> {
 
     /// Sleeps until the timer, if one is named, or until a kick.
     fn rest(&self, own: &Own, timer: Option<Option<u64>>) {
-        let kicked = timer.is_some() && own.hart.pins().wanted();
+        let kicked = timer.is_some() && own.hart.pins().take_attention();
         // A kick after this look ends the sleep.
         if kicked || !self.mail.leave(own.number) {
             return;

@@ -16,6 +16,18 @@ pub struct Run<'a> {
     met: OnceLock<Ending>,
 }
 
+/// The end of a hart's life, of which the others learn; if it is a panic, it is theirs, too.
+struct Ends<'a>(&'a Run<'a>);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.meet(Ending::Stopped);
+        }
+        self.0.wiring.kick();
+    }
+}
+
 impl Run<'_> {
     /// Lets each hart live its `life` on its own thread, which ends when [`Run::over`] says so.
     pub fn of<H: Send>(
@@ -29,9 +41,8 @@ impl Run<'_> {
             for (number, hart) in harts.iter_mut().enumerate() {
                 let (run, life, name) = (&run, &life, format!("hart {number}"));
                 let lives = move || {
+                    let _ends = Ends(run);
                     life(run, number, hart);
-                    // The others learn of it.
-                    run.wiring.kick();
                 };
                 if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, lives) {
                     // Ends those that run already, before the scope waits for them.

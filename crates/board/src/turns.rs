@@ -167,7 +167,8 @@ impl Turns<'_> {
     /// Whether a hart that runs was kicked since its turn began. A kick after this look finds the thread asleep or
     /// about to sleep, and ends the sleep in both cases.
     fn kicked(&self) -> bool {
-        (0..self.harts.len()).any(|hart| self.runs(hart) && self.harts[hart].pins().wanted())
+        let taken = (0..self.harts.len()).filter(|&hart| self.harts[hart].pins().take_attention() && self.runs(hart));
+        taken.count() != 0
     }
 
     /// Without a timer there is only what comes from outside to wait for.

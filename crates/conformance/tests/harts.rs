@@ -298,6 +298,8 @@ fn a_hart_stops_and_starts_again_and_again() {
         let wait_until_stopped = |code: &mut Code| {
             let again = code.here();
             code.put(Insn::Pause(Bare {}));
+            // also while it is about to stop
+            call(code, eid::RFENCE, 1, &[0b10, 0, 0, 0]);
             call(code, eid::HSM, STATUS, &[1]);
             code.addi(T, 0, STOPPED as i32);
             branch(code, Insn::Bne, 11, T, again);

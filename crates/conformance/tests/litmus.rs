@@ -103,6 +103,11 @@ const TESTS: &[Litmus] = &[
         forbidden: |r, _| r == [0, 0],
     },
     Litmus {
+        name: "SB+lr.aqrls",
+        harts: &[&[Store(X, 1), LoadReserved(Y, AQ | RL)], &[Store(Y, 1), LoadReserved(X, AQ | RL)]],
+        forbidden: |r, _| r == [0, 0],
+    },
+    Litmus {
         name: "MP+fence.w.w+fence.r.r",
         harts: &[&[Store(X, 1), Fence(W_, W_), Store(Y, 1)], &[Load(Y), Fence(R_, R_), Load(X)]],
         forbidden: |r, _| r == [1, 0],

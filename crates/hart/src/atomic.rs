@@ -75,6 +75,7 @@ impl Core {
             Some(offset) => offset,
             None => self.atomic_offset(Access::Load, va, width.bytes())?,
         };
+        std::sync::atomic::fence(SeqCst);
         let value = read_ram(&self.ram, offset, width.bytes()).unwrap_or_default();
         std::sync::atomic::fence(SeqCst);
         self.reservation = self.ram_on_host().wrapping_add(offset) | reserved_width(width);

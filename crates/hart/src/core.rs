@@ -256,9 +256,6 @@ impl Core {
         if self.pins.take_ssip() {
             self.state.mip |= ip::SSIP;
         }
-        if self.pins.take_fence_i() {
-            self.fence_i = true;
-        }
     }
 
     /// Brings time, and what depends on it, up to date.

@@ -124,7 +124,6 @@ impl Hart {
     /// Runs for about `budget` instructions, and looks at wires, kicks and time every `interval`. `execute` executes
     /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`], [`Core::exit`]).
     pub fn drive_by(&mut self, budget: u64, interval: u64, execute: impl FnMut(&mut Hart, u64)) -> Exit {
-        self.core.pins.take_attention();
         if !self.core.alone {
             self.core.reservation = NOT_RESERVED;
         }
@@ -151,7 +150,8 @@ impl Hart {
             if let Some(exit) = self.core.exit.take() {
                 return exit;
             }
-            if self.core.work() >= end || self.core.pins.wanted() {
+            // A kick is taken where it ends the quantum, and nowhere before: whoever runs the hart looks around then.
+            if self.core.work() >= end || self.core.pins.take_attention() {
                 return Exit::Quantum;
             }
         }

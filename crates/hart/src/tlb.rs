@@ -136,7 +136,8 @@ struct BigPages {
 impl BigPages {
     /// Notes the page of `va`, if it is big.
     fn note(&mut self, va: u64, page_bits: u32) {
-        if page_bits <= PAGE_SHIFT || self.covers(va) {
+        let known = |&(page, bits): &(u64, u32)| bits == u64::BITS - 1 || bits >= page_bits && (page ^ va) >> bits == 0;
+        if page_bits <= PAGE_SHIFT || self.pages[..self.count].iter().any(known) {
             return;
         }
         // more pages than there is room for: one that holds all addresses
@@ -593,6 +594,19 @@ mod tests {
         table.clear_address(17 << 21);
         assert_eq!(table.read(piece(17), 1), None);
         assert_eq!(table.read(piece(16), 1), Some(piece(16)));
+    }
+
+    #[test]
+    fn a_page_that_became_bigger_is_forgotten_as_a_whole() {
+        const NAPOT_BITS: u32 = 16;
+        const MEGA_BITS: u32 = 21;
+        let mut table = DataTable::default();
+        let (va, mega) = (0x4020_5000, 0x4020_0000);
+        for page_bits in [NAPOT_BITS, MEGA_BITS] {
+            table.enter(va, 0x1000, cut(page_bits), true, true);
+        }
+        table.clear_address(mega);
+        assert_eq!(table.read(va, 8), None);
     }
 
     #[test]

@@ -274,8 +274,9 @@ impl<'a> Exec for Compiler<'a> {
         let node = self.emitter.compare_and_swap(width, address.node, expected[0].node, desired[0].node);
         Ok([self.fit(node)?, self.imm(0)])
     }
-    fn reserve(&mut self, width: Width, _order: Order, address: Expr<'a>) -> Value<Self> {
-        let node = self.emitter.reserve(width, address.node);
+    fn reserve(&mut self, width: Width, order: Order, address: Expr<'a>) -> Value<Self> {
+        const RELEASE: u8 = 1;
+        let node = self.emitter.reserve(width, order.0 & RELEASE != 0 && !self.alone, address.node);
         self.fit(node)
     }
     fn conditional(&mut self, width: Width, _order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {

@@ -101,7 +101,9 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c
     // SAFETY: while they are noted, `execute` lends both to generated code, and what it calls returns to it before its own
     // end. Nothing is changed here.
     let running = unsafe { translator.as_ref().zip(hart.as_ref()) };
-    match running.filter(|(translator, _)| translator.has(rip)) {
+    // what somebody sends is no fault of the code
+    let faulted = info.si_code > 0;
+    match running.filter(|(translator, _)| faulted && translator.has(rip)) {
         Some((translator, hart)) => {
             PREPARE.get().inspect(|prepare| prepare());
             // SAFETY: `si_addr` is what these four signals carry.

@@ -137,6 +137,8 @@ fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
             prepare(&mut hart.core);
             return Some(code);
         }
+        // what generated code has raised comes before what is executed here
+        fold_flags(&mut hart.core);
         if hart.single(&mut ()) == Ended::Stopped {
             break;
         }
@@ -255,7 +257,7 @@ unsafe extern "sysv64" fn link(context: *mut (), site: u64) -> u64 {
     hart.core.pc = link.target;
     let flushes = translator.flushes();
     if let Some(code) = translator.find(&mut hart.core) {
-        translator.patch(site, code, flushes);
+        translator.patch(site, code, flushes, &hart.core);
     }
     go(hart, translator).unwrap_or(LEAVE)
 }

@@ -34,6 +34,8 @@ const MAX_RUN: usize = 4;
 const WINDOW: usize = 1024;
 /// A dispatch that may be repeated behind a jump to it has at most so many instructions.
 const MOST_OF_DISPATCH: usize = 16;
+/// Bytes of source and instructions that are noted at most, together; some eight times what a full cache has.
+const MOST_NOTES: usize = 128 << 20;
 /// Room that the code of such a run needs at most, hot and cold each.
 pub const ROOM: usize = 64 << 10;
 
@@ -44,6 +46,8 @@ pub struct LinkSite {
     pub target: u64,
     /// The address behind its displacement, or 0.
     pub patch: u64,
+    /// The page of RAM that it is in, and may stay in.
+    page: u32,
 }
 
 /// Virtual address and offset in RAM.
@@ -129,18 +133,20 @@ impl Translator {
         self.counters.flushes
     }
 
-    /// Lets the jump of link `number` go to `code`, unless all was dropped since `flushes` were counted.
-    pub fn patch(&mut self, number: u64, code: u64, flushes: u64) {
+    /// Lets the jump of link `number` go to `code`, unless all was dropped since `flushes` were counted, or its page is
+    /// mapped to other memory by now.
+    pub fn patch(&mut self, number: u64, code: u64, flushes: u64, core: &Core) {
         let Some(link) = self.link(number) else { return };
-        if link.patch != 0 && flushes == self.counters.flushes {
+        let stays = core.code.active.page(link.target).is_some_and(|at| at / PAGE_BYTES == u64::from(link.page));
+        if link.patch != 0 && stays && flushes == self.counters.flushes {
             self.memory.patch(link.patch, code);
             self.free_links.push(number as u32);
         }
     }
 
-    /// The number of a new link to `target`.
-    fn new_link(&mut self, target: u64) -> u32 {
-        let link = LinkSite { target, patch: 0 };
+    /// The number of a new link to `target`, in the page at this offset in RAM.
+    fn new_link(&mut self, target: u64, offset: u64) -> u32 {
+        let link = LinkSite { target, patch: 0, page: (offset / PAGE_BYTES) as u32 };
         if let Some(number) = self.free_links.pop() {
             self.links[number as usize] = link;
             return number;
@@ -246,7 +252,8 @@ impl Translator {
 
     /// Translates the block at `pc`, which is at `offset` in RAM, and what it falls through to.
     fn translate(&mut self, core: &mut Core, pc: u64, offset: u64) -> Option<u64> {
-        if self.memory.place(ROOM).is_none() {
+        // instructions that do nothing have notes, but no code
+        if self.memory.place(ROOM).is_none() || self.bytes.len() + self.places.len() > MOST_NOTES {
             self.clear(core);
         }
         let [hot, cold] = self.memory.place(ROOM)?;
@@ -644,7 +651,7 @@ impl<'a> Run<'_, 'a> {
         if let Some(code) = fresh.or_else(|| self.translator.entry(target, self.offset)) {
             return Exit::Code(code);
         }
-        Exit::Near { site: self.translator.new_link(target) }
+        Exit::Near { site: self.translator.new_link(target, self.offset) }
     }
 }
 

@@ -120,7 +120,7 @@ impl Ram {
             self.atomic_u8(offset + i as u64).store(*byte, Ordering::Relaxed);
         }
         // after the write: whoever looks at what is noted compares what is written
-        self.watch.note_write(offset, from.len() as u64);
+        self.watch.note_written(offset, from.len() as u64);
         Some(())
     }
 
@@ -178,7 +178,7 @@ macro_rules! cell {
             pub fn $store(&self, offset: u64, value: $int) -> Option<()> {
                 if let Some(cell) = self.$name(offset) {
                     cell.store(value.to_le(), Ordering::Relaxed);
-                    self.watch.note_write(offset, size_of::<$int>() as u64);
+                    self.watch.note_written(offset, size_of::<$int>() as u64);
                     return Some(());
                 }
                 self.write_bytes(offset, &value.to_le_bytes())
@@ -219,7 +219,7 @@ impl Ram {
     pub fn store_u8(&self, offset: u64, value: u8) -> Option<()> {
         self.check(offset, 1)?;
         self.atomic_u8(offset).store(value, Ordering::Relaxed);
-        self.watch.note_write(offset, 1);
+        self.watch.note_written(offset, 1);
         Some(())
     }
 }

@@ -8,7 +8,7 @@
 //! ([`Watcher::follow`]), the page counts as written to at every FENCE.I of the hart that watches. Nobody waits for
 //! anybody: a hart that executes nothing ([`Watcher::rest`]) follows before it goes on.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arch::addr::PAGE_BYTES;
@@ -34,7 +34,15 @@ struct Last {
 
 impl Log {
     fn push(&self, page: u64) {
+        self.push_if(page, || true);
+    }
+
+    /// Pushes a page if `begins` says so, which nobody else does meanwhile.
+    fn push_if(&self, page: u64, begins: impl FnOnce() -> bool) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !begins() {
+            return;
+        }
         if last.pages.len() == KEPT {
             last.pages.drain(..KEPT / 2);
             last.dropped += KEPT / 2;
@@ -94,17 +102,23 @@ impl CodeWatch {
 
     /// Starts to watch a page.
     fn watch(&self, page: u64) {
-        if let Some((word, bit)) = self.bit(page)
-            && word.fetch_or(bit, Ordering::AcqRel) & bit == 0
-        {
-            self.0.watched.push(page);
-        }
+        let Some((word, bit)) = self.bit(page) else { return };
+        // who finds that another has begun finds it in the log as well
+        self.0.watched.push_if(page, || word.fetch_or(bit, Ordering::AcqRel) & bit == 0);
     }
 
     /// Whether the page at this offset in RAM is watched.
     #[inline]
     pub fn is_watched(&self, offset: u64) -> bool {
         self.bit(offset / PAGE_BYTES).is_some_and(|(word, bit)| word.load(Ordering::Acquire) & bit != 0)
+    }
+
+    /// Notes a write that is done, by who is not a hart that executes: [`Watcher::follow`] says of those when they are.
+    #[inline]
+    pub fn note_written(&self, offset: u64, len: u64) {
+        // the write comes before the look at the watch, as the watch comes before the reading of what is watched
+        fence(Ordering::SeqCst);
+        self.note_write(offset, len);
     }
 
     /// Notes a write of `len` bytes (at least one) at this offset in RAM.
@@ -141,8 +155,12 @@ impl Watcher {
     pub fn watch(&mut self, page: u64) {
         self.watch.watch(page);
         let place = self.watch.0.watched.len();
-        if self.others_followed() < place {
-            self.open.push((page, place));
+        if self.others_followed() >= place {
+            return;
+        }
+        match self.open.iter_mut().find(|(open, _)| *open == page) {
+            Some((_, known)) => *known = place,
+            None => self.open.push((page, place)),
         }
     }
 
@@ -203,7 +221,7 @@ impl<'a> WithBitmapSlice<'a> for CodeWatch {
 /// What devices write to guest memory is noted here by `vm_memory`.
 impl Bitmap for CodeWatch {
     fn mark_dirty(&self, offset: usize, len: usize) {
-        self.note_write(offset as u64, len as u64);
+        self.note_written(offset as u64, len as u64);
     }
     fn dirty_at(&self, offset: usize) -> bool {
         !self.is_watched(offset as u64)

@@ -22,8 +22,6 @@ pub struct HartPins {
     mtimecmp: AtomicU64,
     /// Rising edges for `mip.SSIP`, from ACLINT SSWI or a firmware's IPI; taken by the hart.
     ssip_edge: AtomicBool,
-    /// A `fence.i` asked for by another hart through a firmware; taken by the hart.
-    fence_i: AtomicBool,
     attention: AtomicBool,
     hook: OnceLock<PinHook>,
     kick_hook: OnceLock<KickHook>,
@@ -83,17 +81,6 @@ impl HartPins {
     /// Takes the edge of SSIP, if there was one.
     pub fn take_ssip(&self) -> bool {
         self.ssip_edge.load(Ordering::Relaxed) && self.ssip_edge.swap(false, Ordering::AcqRel)
-    }
-
-    /// Asks the hart to make stores visible to its fetches, as `fence.i` does.
-    pub fn request_fence_i(&self) {
-        self.fence_i.store(true, Ordering::Release);
-        self.kick();
-    }
-
-    /// Takes the request for `fence.i`, if there was one.
-    pub fn take_fence_i(&self) -> bool {
-        self.fence_i.load(Ordering::Relaxed) && self.fence_i.swap(false, Ordering::AcqRel)
     }
 
     /// Sets the MTIMER comparator, in ticks.

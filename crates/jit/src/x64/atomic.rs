@@ -108,8 +108,10 @@ impl Emitter {
     }
 
     /// LR: reads and reserves. `None`: not this way.
-    pub fn reserve<'a>(&mut self, width: Width, address: N) -> Option<Node<'a>> {
+    pub fn reserve<'a>(&mut self, width: Width, release: bool, address: N) -> Option<Node<'a>> {
         self.atomic(false, width, address)?;
+        // a load of the host's does not wait for the stores before it
+        self.fence(release);
         self.hot.mov(width.bits(), RAX, AT);
         self.hot.store(8, RESERVED, RAX);
         self.hot.alu_i(Alu::Or, 64, Rm::R(RCX), reserved_width(width) as i32);

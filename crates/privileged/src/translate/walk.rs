@@ -374,7 +374,10 @@ impl<M: PageMemory> Walker<'_, M> {
             return Err(tree.fail(WalkError::NotAccessedOrDirty));
         }
         // The G-stage may deny the write where it permitted the read; it also notes it in its own D.
-        self.locate(tree, entry, Implicit::Write)?;
+        if self.locate(tree, entry, Implicit::Write)? != at {
+            // a remembered leaf gave another place for the read: what was checked is what is written
+            return Err(Stop::Changed);
+        }
         let permitted = self.pmp_permits(at, Access::Store);
         let updated = if permitted { self.memory.update_pte(at, pte.0, pte.0 | needed) } else { None };
         match updated {
