@@ -601,7 +601,7 @@ mod tests {
         const NAPOT_BITS: u32 = 16;
         const MEGA_BITS: u32 = 21;
         let mut table = DataTable::default();
-        let (va, mega) = (0x4020_5000, 0x4020_0000);
+        let (va, mega) = (0x4023_5000, 0x4020_0000);
         for page_bits in [NAPOT_BITS, MEGA_BITS] {
             table.enter(va, 0x1000, cut(page_bits), true, true);
         }
