@@ -104,6 +104,8 @@ pub struct Core {
     pub look: bool,
     /// FENCE.I is due.
     pub fence_i: bool,
+    /// The tick at which a WFI goes on that only a guest's interrupts wake, or 0.
+    pub(crate) nap: u64,
     /// WFI: nothing executes before an interrupt is pending.
     pub waiting: bool,
     /// Whether SBI calls of HS-mode stop the hart, for a firmware outside.
@@ -174,6 +176,7 @@ impl Core {
             traps: 0,
             look: true,
             fence_i: false,
+            nap: 0,
             waiting: false,
             sbi: false,
             sbi_timer: u64::MAX,

@@ -59,6 +59,12 @@ pub fn has_wakeup(state: &State, config: &Config) -> bool {
     pending(state, config) & state.mie != 0
 }
 
+/// Whether all that [`has_wakeup`] finds is delegated to a guest while none runs: the hart goes on, and takes none of it.
+pub fn only_guest_wakes(state: &State, config: &Config) -> bool {
+    let to_guest = state.hideleg & state.mideleg(config);
+    !state.mode.virt && pending(state, config) & state.mie & !to_guest == 0
+}
+
 /// The interrupt to take now, and the mode it traps to.
 pub fn next_interrupt(state: &State, config: &Config) -> Option<(Interrupt, Mode)> {
     let enabled = pending(state, config) & state.mie;

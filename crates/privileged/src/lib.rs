@@ -26,7 +26,7 @@ pub mod trap;
 pub use config::{Config, MachineIds};
 pub use counter::Counter;
 pub use effects::Effects;
-pub use interrupt::{has_wakeup, next_interrupt, next_timer, pending};
+pub use interrupt::{has_wakeup, next_interrupt, next_timer, only_guest_wakes, pending};
 pub use state::{Bank, State};
 pub use translate::{Access, GuestLeaf, PageMemory, Request, Translation, access_fault, walk};
 pub use trap::{Cause, enter, mret, route, sret};

@@ -1,0 +1,56 @@
+//! WFI, and what ends it.
+
+use std::sync::Arc;
+
+use arch::csr::ip;
+use arch::insn::{Bare, Insn, J};
+use arch::{Isa, Mode, Phys};
+use bus::Bus;
+use hart::{Hart, HartParts};
+use memory::Ram;
+use privileged::Config;
+use vcpu::{Clock, Exit, HartPins, Vcpu};
+
+const BASE: u64 = 0x8000_0000;
+
+/// A hart in HS-mode in a loop of WFI, open to all of memory, and its clock.
+fn idle_loop() -> (Hart, Arc<Clock>) {
+    let ram = Ram::new(Phys(BASE), 0x1000).unwrap();
+    ram.store_u32(0, Insn::Wfi(Bare {}).encode()).unwrap();
+    ram.store_u32(4, Insn::Jal(J { rd: 0, imm: -4 }).encode()).unwrap();
+    let clock = Arc::new(Clock::virtual_time());
+    let parts = HartParts {
+        config: Config::new(Isa::ALL, 0),
+        ram,
+        bus: Arc::new(Bus::default()),
+        clock: clock.clone(),
+        pins: HartPins::new(),
+        alone: true,
+    };
+    let mut hart = Hart::new(parts);
+    vcpu::FullHart::enter_supervisor(&mut hart, BASE);
+    (hart, clock)
+}
+
+/// What is pending for a guest ends WFI in HS-mode, where it is not taken: that need not be at once.
+#[test]
+fn an_idle_loop_that_only_a_guest_could_leave_goes_round_slowly() {
+    let (mut hart, clock) = idle_loop();
+    let state = hart.state_mut();
+    (state.hideleg, state.mie, state.hvip) = (ip::VSTIP, ip::VSTIP, ip::VSTIP);
+    assert_eq!(state.mode, Mode::HS);
+    for round in 1..4 {
+        let Exit::Idle { until: Some(until) } = hart.run(1_000_000) else { panic!("round {round}: it does not wait") };
+        assert!(until > clock.now() && hart.instret() < Some(3 * round), "round {round}");
+        clock.advance(until - clock.now());
+    }
+    assert!(hart.instret() > Some(2), "it goes on");
+}
+
+#[test]
+fn what_is_taken_ends_wfi_at_once() {
+    let (mut hart, _) = idle_loop();
+    let state = hart.state_mut();
+    (state.mie, state.hvip) = (ip::VSTIP, ip::VSTIP);
+    assert_eq!(hart.run(1_000), Exit::Quantum, "not delegated by hideleg: for HS-mode");
+}
