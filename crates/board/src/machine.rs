@@ -42,6 +42,14 @@ pub enum Ending {
     ToHost(u64),
 }
 
+impl Ending {
+    /// A hart with a firmware stops for good only where a trap finds nobody to handle it.
+    pub(crate) fn unhandled(number: usize, hart: &dyn FullHart) -> Ending {
+        let pc = hart.reg(Reg::Pc);
+        Ending::Halted { hart: number, reason: Some(format!("at {pc:#x} it took a trap that nothing handles")) }
+    }
+}
+
 /// A machine, ready to run.
 pub struct Machine {
     ram: Ram,

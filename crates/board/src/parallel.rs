@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use firmware::{Firmware, Mail, Ticket};
 use memory::Ram;
-use vcpu::{Clock, Exit, FullHart, Reg, TIMEBASE_HZ};
+use vcpu::{Clock, Exit, FullHart, TIMEBASE_HZ};
 
 use crate::console::Terminal;
 use crate::htif::Htif;
@@ -85,7 +85,7 @@ impl Parallel<'_> {
             Exit::Quantum => {}
             Exit::Idle { until } => self.rest(own, Some(until)),
             Exit::Sbi => return self.answer(run, own),
-            Exit::Halted => run.meet(halted(own)),
+            Exit::Halted => run.meet(Ending::unhandled(own.number, own.hart)),
             Exit::System(event) => run.meet(Ending::Event(event)),
         }
         true
@@ -115,7 +115,7 @@ impl Parallel<'_> {
     /// Answers the hart's SBI call. Whether it still runs then.
     fn answer(&self, run: &Run, own: &mut Own) -> bool {
         let Some(firmware) = &self.firmware else {
-            run.meet(halted(own));
+            run.meet(Ending::unhandled(own.number, own.hart));
             return true;
         };
         let (awaited, runs) = {
@@ -161,12 +161,6 @@ impl Parallel<'_> {
             None => thread::park(),
         }
     }
-}
-
-/// A hart stops for good only where a trap finds nobody to handle it.
-fn halted(own: &Own) -> Ending {
-    let pc = own.hart.reg(Reg::Pc);
-    Ending::Halted { hart: own.number, reason: Some(format!("at {pc:#x} it took a trap that nothing handles")) }
 }
 
 /// The time that so many ticks take.

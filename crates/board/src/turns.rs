@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use firmware::{Firmware, Mail};
 use memory::Ram;
-use vcpu::{Clock, Exit, FullHart, Reg};
+use vcpu::{Clock, Exit, FullHart};
 
 use crate::console::Terminal;
 use crate::htif::Htif;
@@ -111,7 +111,7 @@ impl Turns<'_> {
                 Exit::Quantum => break,
                 Exit::Idle { until } => return ControlFlow::Continue(Turn::Idle(until)),
                 Exit::Sbi => self.answer(hart)?,
-                Exit::Halted => return ControlFlow::Break(self.halted(hart)),
+                Exit::Halted => return ControlFlow::Break(Ending::unhandled(hart, self.harts[hart].as_ref())),
                 Exit::System(event) => return ControlFlow::Break(Ending::Event(event)),
             }
             // A call counts as an instruction, so that calls alone end a turn, too.
@@ -127,15 +127,9 @@ impl Turns<'_> {
         match &mut self.firmware {
             // the others serve what is asked of them before they execute: nobody needs to wait for it
             Some(firmware) => _ = firmware.answer(hart, self.harts[hart].as_mut()),
-            None => return ControlFlow::Break(self.halted(hart)),
+            None => return ControlFlow::Break(Ending::unhandled(hart, self.harts[hart].as_ref())),
         }
         self.check()
-    }
-
-    /// A hart stops for good only where a trap finds nobody to handle it.
-    fn halted(&self, hart: usize) -> Ending {
-        let pc = self.harts[hart].reg(Reg::Pc);
-        Ending::Halted { hart, reason: Some(format!("at {pc:#x} it took a trap that nothing handles")) }
     }
 
     /// Looks for ends of the run.
