@@ -348,42 +348,32 @@ fn while_not_zero(code: &mut Code, condition: u8, start: u64) {
     branch_back(code, Insn::Bne, condition, 0, start);
 }
 
+fn reserve_and_store(code: &mut Code, reserve: fn(Lr) -> Insn, store: fn(Amo) -> Insn) {
+    let start = code.here();
+    code.put(reserve(Lr { rd: T, rs1: VAR, aqrl: 0 }));
+    code.addi(T, T, 1);
+    code.put(store(Amo { rd: T, rs1: VAR, rs2: T, aqrl: 0 }));
+    while_not_zero(code, T, start);
+}
+
+fn compare_and_swap(code: &mut Code, load: fn(I) -> Insn, swap: fn(Amo) -> Insn) {
+    let start = code.here();
+    code.put(load(I { rd: T, rs1: VAR, imm: 0 }));
+    code.addi(DEPENDENCY, T, 0);
+    code.addi(T2, T, 1);
+    code.put(swap(Amo { rd: T, rs1: VAR, rs2: T2, aqrl: 0 }));
+    code.put(Insn::Xor(R { rd: T, rs1: T, rs2: DEPENDENCY }));
+    while_not_zero(code, T, start);
+}
+
 const ONE: u8 = 9;
 const INCREMENTS: &[Increment] = &[
     ("amoadd.d", |code| code.put(Insn::AmoaddD(Amo { rd: 0, rs1: VAR, rs2: ONE, aqrl: 0 }))),
     ("amoadd.w", |code| code.put(Insn::AmoaddW(Amo { rd: T, rs1: VAR, rs2: ONE, aqrl: 0 }))),
-    ("lr.d and sc.d", |code| {
-        let start = code.here();
-        code.put(Insn::LrD(Lr { rd: T, rs1: VAR, aqrl: 0 }));
-        code.addi(T, T, 1);
-        code.put(Insn::ScD(Amo { rd: T, rs1: VAR, rs2: T, aqrl: 0 }));
-        while_not_zero(code, T, start);
-    }),
-    ("lr.w and sc.w", |code| {
-        let start = code.here();
-        code.put(Insn::LrW(Lr { rd: T, rs1: VAR, aqrl: 0 }));
-        code.addi(T, T, 1);
-        code.put(Insn::ScW(Amo { rd: T, rs1: VAR, rs2: T, aqrl: 0 }));
-        while_not_zero(code, T, start);
-    }),
-    ("amocas.d", |code| {
-        let start = code.here();
-        code.ld(T, VAR, 0);
-        code.addi(DEPENDENCY, T, 0);
-        code.addi(T2, T, 1);
-        code.put(Insn::AmocasD(Amo { rd: T, rs1: VAR, rs2: T2, aqrl: 0 }));
-        code.put(Insn::Xor(R { rd: T, rs1: T, rs2: DEPENDENCY }));
-        while_not_zero(code, T, start);
-    }),
-    ("amocas.w", |code| {
-        let start = code.here();
-        code.put(Insn::Lw(I { rd: T, rs1: VAR, imm: 0 }));
-        code.addi(DEPENDENCY, T, 0);
-        code.addi(T2, T, 1);
-        code.put(Insn::AmocasW(Amo { rd: T, rs1: VAR, rs2: T2, aqrl: 0 }));
-        code.put(Insn::Xor(R { rd: T, rs1: T, rs2: DEPENDENCY }));
-        while_not_zero(code, T, start);
-    }),
+    ("lr.d and sc.d", |code| reserve_and_store(code, Insn::LrD, Insn::ScD)),
+    ("lr.w and sc.w", |code| reserve_and_store(code, Insn::LrW, Insn::ScW)),
+    ("amocas.d", |code| compare_and_swap(code, Insn::Ld, Insn::AmocasD)),
+    ("amocas.w", |code| compare_and_swap(code, Insn::Lw, Insn::AmocasW)),
     // both halves are counted; where they ever differ, what is read is torn, and the sum is wrong for good
     ("amocas.q", |code| {
         let start = code.here();
