@@ -240,6 +240,8 @@ impl<'a> Expr<'a> {
             }
             Mem(width, _) if !signed && width.bits() <= bits => self,
             Sext(from, _) if signed && from <= bits => self,
+            // zeroes were shifted in, where the sign would be
+            Bin(Shr, &Zext(from, _), &Const(1..64)) if signed && from <= bits => self,
             Zext(from, _) if !signed && from <= bits => self,
             // of the low bits nothing is changed by a wider extension
             Sext(from, n) | Zext(from, n) if from >= bits => Expr { node: n, ..self }.extend(bits, signed),

@@ -26,15 +26,17 @@ pub enum Rm {
     M(Reg, i32),
     /// [base + index + displacement].
     X(Reg, Reg, i32),
+    /// [base + index shifted left + displacement].
+    S(Reg, Reg, u8, i32),
 }
-use Rm::{M, R, X};
+use Rm::{M, R, S, X};
 
 impl Rm {
     /// Whether the operand's value depends on `reg`.
     pub fn touches(self, reg: Reg) -> bool {
         match self {
             R(r) | M(r, _) => r == reg,
-            X(base, index, _) => base == reg || index == reg,
+            X(base, index, _) | S(base, index, ..) => base == reg || index == reg,
         }
     }
 }
@@ -46,6 +48,8 @@ impl Rm {
 pub enum Alu {
     Add = 0,
     Or = 1,
+    Adc = 2,
+    Sbb = 3,
     And = 4,
     Sub = 5,
     Xor = 6,
@@ -158,7 +162,7 @@ impl Asm {
     fn rex(&mut self, wide: bool, reg: Reg, rm: Rm, force: bool) {
         let (index, base) = match rm {
             R(r) | M(r, _) => (0, r),
-            X(base, index, _) => (index, base),
+            X(base, index, _) | S(base, index, ..) => (index, base),
         };
         let rex = 0x40 | u8::from(wide) << 3 | reg >> 3 << 2 | index >> 3 << 1 | base >> 3;
         if rex != 0x40 || force {
@@ -181,14 +185,17 @@ impl Asm {
                 }
                 self.displacement(mode, disp);
             }
-            X(base, index, disp) => {
-                debug_assert!(index != RSP, "rsp is no index");
-                let mode = Self::mode(base, disp);
-                self.byte(mode | reg | 4);
-                self.byte((index & 7) << 3 | base & 7);
-                self.displacement(mode, disp);
-            }
+            X(base, index, disp) => self.indexed(reg, base, index, 0, disp),
+            S(base, index, left, disp) => self.indexed(reg, base, index, left, disp),
         }
+    }
+
+    fn indexed(&mut self, reg: u8, base: Reg, index: Reg, left: u8, disp: i32) {
+        debug_assert!(index != RSP && left < 4, "rsp is no index, and eight the most it is multiplied by");
+        let mode = Self::mode(base, disp);
+        self.byte(mode | reg | 4);
+        self.byte(left << 6 | (index & 7) << 3 | base & 7);
+        self.displacement(mode, disp);
     }
 
     fn mode(base: Reg, disp: i32) -> u8 {
@@ -362,7 +369,7 @@ impl Asm {
         const MAP: u8 = 2;
         let (index, base) = match rm {
             R(r) | M(r, _) => (0, r),
-            X(base, index, _) => (index, base),
+            X(base, index, _) | S(base, index, ..) => (index, base),
         };
         let inverted = (reg >> 3 ^ 1) << 7 | (index >> 3 ^ 1) << 6 | (base >> 3 ^ 1) << 5;
         self.code.extend_from_slice(&[0xc4, inverted | MAP, u8::from(wide) << 7 | (v ^ 15) << 3 | pp, opcode]);

@@ -8,7 +8,7 @@ use semantics::Width;
 use super::asm::{Alu, Asm, Cc, Fix, RAX, RCX, RDX, Reg, Rm};
 use super::state::{self, BUDGET, home, jump, x_slot};
 use super::stubs::Stubs;
-use crate::expr::{Held, N, Node};
+use crate::expr::{Held, N, Node, Op, Rel};
 
 /// A value that lasts to the end of the instruction.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +138,8 @@ impl Emitter {
     pub fn open_block(&mut self, pc: u64) {
         self.entry = self.hot.code.len();
         self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
-        let from = self.hot.jcc_fix(Cc::S);
+        // it does not overflow, so that less and negative are the same; hosts execute a subtraction and this jump as one
+        let from = self.hot.jcc_fix(Cc::L);
         self.colds.push(Cold::Stop { from, count: 0, pc });
         self.opened = self.colds.len() - 1;
     }
@@ -245,15 +246,19 @@ impl Emitter {
         self.hot.rorx(RCX, RAX, jump::MIX);
         self.hot.alu(Alu::Xor, 32, RCX, Rm::R(RAX));
         self.hot.alu_i(Alu::And, 32, Rm::R(RCX), jump::MASK);
-        self.hot.shift_i(super::asm::Shift::Shl, 32, RCX, jump::LEFT);
-        self.hot.alu(Alu::Add, 64, RCX, state::JUMP_ENTRIES);
-        self.hot.alu(Alu::Cmp, 64, RAX, Rm::M(RCX, jump::VA));
-        self.hot.jcc(Cc::NE, self.stubs.find);
-        self.hot.jmp_rm(Rm::M(RCX, jump::TARGET));
+        self.hot.mov(64, RDX, state::JUMP_ENTRIES);
+        self.hot.alu(Alu::Cmp, 64, RAX, Rm::S(RDX, RCX, jump::LEFT, jump::VA));
+        self.hot.jcc(Cc::NE, self.stubs.find_kept);
+        self.hot.jmp_rm(Rm::S(RDX, RCX, jump::LEFT, jump::TARGET));
     }
 
     /// Computes where a jump goes; [`Exit::Kept`] goes there.
     pub fn keep_target(&mut self, target: N) {
+        // JALR clears bit 0; no address in the jump table has it, so that it is left to what the table does not have
+        let target = match *target {
+            Node::Bin(Op::And, sum, &Node::Const(-2)) => sum,
+            _ => target,
+        };
         self.free &= !1;
         self.into(RAX, target, 64);
         self.free &= !1;
@@ -267,7 +272,7 @@ impl Emitter {
         };
         match *value {
             Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(8, slot, c as i32),
-            Node::Bin(crate::expr::Op::Add, &Node::X(y), &Node::Const(c)) if y == x && i32::try_from(c).is_ok() => {
+            Node::Bin(Op::Add, &Node::X(y), &Node::Const(c)) if y == x && i32::try_from(c).is_ok() => {
                 self.hot.alu_i(Alu::Add, 64, slot, c as i32);
             }
             _ => {
@@ -282,16 +287,40 @@ impl Emitter {
         let old = home(x).map_or(x_slot(x), Rm::R);
         let new = self.scratch();
         self.into(new, value, 64);
-        let cc = self.flags(condition);
-        self.hot.cmov(cc, new, old);
+        let cc = self.carry_flags(condition);
         // moves leave the flags as they are
-        let taken = self.scratch();
-        self.hot.setcc(cc, taken);
-        self.hot.extend(false, 8, taken, Rm::R(taken));
-        (0..count).for_each(|_| self.hot.alu(Alu::Add, 64, BUDGET, Rm::R(taken)));
         match old {
-            Rm::R(d) => self.hot.mov(64, d, Rm::R(new)),
-            slot => self.hot.store(8, slot, new),
+            Rm::R(d) => self.hot.cmov(cc.not(), d, Rm::R(new)),
+            slot => {
+                self.hot.cmov(cc, new, slot);
+                self.hot.store(8, slot, new);
+            }
+        }
+        self.uncount(cc, count);
+    }
+
+    /// Compares, with the answer in the carry flag where that costs nothing.
+    fn carry_flags(&mut self, condition: N) -> Cc {
+        match *condition {
+            // only nothing is less than 1
+            Node::Cmp(Rel::Eq, a, &Node::Const(0)) => self.flags(&Node::Cmp(Rel::LtU, a, &Node::Const(1))),
+            Node::Cmp(Rel::Ne, a, &Node::Const(0)) => self.flags(&Node::Cmp(Rel::GeU, a, &Node::Const(1))),
+            _ => self.flags(condition),
+        }
+    }
+
+    /// Takes back that `count` instructions were counted, where the condition holds.
+    fn uncount(&mut self, cc: Cc, count: usize) {
+        match (cc, count) {
+            (Cc::B, 1) => self.hot.alu_i(Alu::Adc, 64, Rm::R(BUDGET), 0),
+            // less -1, less the carry
+            (Cc::AE, 1) => self.hot.alu_i(Alu::Sbb, 64, Rm::R(BUDGET), -1),
+            _ => {
+                let taken = self.scratch();
+                self.hot.setcc(cc, taken);
+                self.hot.extend(false, 8, taken, Rm::R(taken));
+                (0..count).for_each(|_| self.hot.alu(Alu::Add, 64, BUDGET, Rm::R(taken)));
+            }
         }
     }
 

@@ -216,6 +216,11 @@ impl Emitter {
                 self.into(d, b, bits);
                 self.hot.group3(3, bits, Rm::R(d));
             }
+            // instructions on 32 bits clear the upper half
+            (Shr, &Zext(32, a), &Const(c @ 1..32)) => {
+                self.into(d, a, 32);
+                self.hot.shift_i(Shift::Shr, 32, d, c as u8);
+            }
             (Shl | Shr | Sar, _, &Const(c)) if let Some(shift) = shift(op) => {
                 self.into(d, a, bits);
                 self.hot.shift_i(shift, bits, d, c as u8 & 63);

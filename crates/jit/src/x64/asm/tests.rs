@@ -34,14 +34,18 @@ fn x(reg: u8) -> String {
 
 /// An operand's text, without the size of memory.
 fn rm(at: Rm, bits: u32) -> String {
-    let (base, index, disp) = match at {
+    let (base, index, left, disp) = match at {
         Rm::R(reg) => return r(reg, bits),
-        Rm::M(base, disp) => (base, None, disp),
-        Rm::X(base, index, disp) => (base, Some(index), disp),
+        Rm::M(base, disp) => (base, None, 0, disp),
+        Rm::X(base, index, disp) => (base, Some(index), 0, disp),
+        Rm::S(base, index, left, disp) => (base, Some(index), left, disp),
     };
     let mut text = format!("[{}", NAMES[usize::from(base)]);
     if let Some(index) = index {
         let _ = write!(text, "+{}", NAMES[usize::from(index)]);
+    }
+    if left != 0 {
+        let _ = write!(text, "*{}", 1 << left);
     }
     match disp {
         0 => {}
@@ -66,7 +70,9 @@ fn memory() -> Vec<Rm> {
             all.push(Rm::M(base, disp));
         }
         for disp in [0, -128, 128] {
-            all.extend((0..16).filter(|&index| index != super::RSP).map(|index| Rm::X(base, index, disp)));
+            let indices = || (0..16).filter(|&index| index != super::RSP);
+            all.extend(indices().map(|index| Rm::X(base, index, disp)));
+            all.extend(indices().map(|index| Rm::S(base, index, 1 + index % 3, disp)));
         }
     }
     all
@@ -181,6 +187,8 @@ fn arithmetic() {
     let all = [
         (Alu::Add, "add"),
         (Alu::Or, "or"),
+        (Alu::Adc, "adc"),
+        (Alu::Sbb, "sbb"),
         (Alu::And, "and"),
         (Alu::Sub, "sub"),
         (Alu::Xor, "xor"),
