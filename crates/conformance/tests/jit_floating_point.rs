@@ -135,12 +135,17 @@ fn combinations(opcode: Opcode) -> Vec<[u64; 3]> {
 type Registers = ([u8; 3], u8);
 
 /// Such as generated code holds in registers, one of which is overwritten or read twice, and such as it does not hold.
-const REGISTERS: [Registers; 6] = [
+const REGISTERS: [Registers; 11] = [
     ([11, 12, 13], 14),
     ([11, 12, 13], 11),
     ([11, 12, 13], 12),
     ([11, 12, 13], 13),
     ([11, 11, 13], 14),
+    ([11, 29, 30], 11),
+    ([11, 29, 13], 11),
+    ([28, 12, 30], 12),
+    ([28, 29, 13], 13),
+    ([28, 29, 30], 11),
     ([28, 29, 30], 31),
 ];
 

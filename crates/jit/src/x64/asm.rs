@@ -104,6 +104,18 @@ impl Scalar {
     }
 }
 
+/// What a fused operation multiplies, and what it adds: the opcode with no sign flipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Form {
+    /// x * s + a.
+    F132 = 0x99,
+    /// a * x + s.
+    F213 = 0xa9,
+    /// a * s + x.
+    F231 = 0xb9,
+}
+
 /// Opcodes of scalar arithmetic, behind F3 0F (single) or F2 0F (double).
 pub mod sse {
     #![allow(missing_docs, reason = "the names are the manual's")]
@@ -366,13 +378,17 @@ impl Asm {
 
     /// A VEX-coded instruction of opcode map 2 with prefix `pp` (1 is 66, 2 F3, 3 F2).
     fn vex(&mut self, wide: bool, pp: u8, opcode: u8, reg: Reg, v: Reg, rm: Rm) {
-        const MAP: u8 = 2;
+        self.vex_of(2, wide, pp, opcode, reg, v, rm);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of the encoding")]
+    fn vex_of(&mut self, map: u8, wide: bool, pp: u8, opcode: u8, reg: Reg, v: Reg, rm: Rm) {
         let (index, base) = match rm {
             R(r) | M(r, _) => (0, r),
             X(base, index, _) | S(base, index, ..) => (index, base),
         };
         let inverted = (reg >> 3 ^ 1) << 7 | (index >> 3 ^ 1) << 6 | (base >> 3 ^ 1) << 5;
-        self.code.extend_from_slice(&[0xc4, inverted | MAP, u8::from(wide) << 7 | (v ^ 15) << 3 | pp, opcode]);
+        self.code.extend_from_slice(&[0xc4, inverted | map, u8::from(wide) << 7 | (v ^ 15) << 3 | pp, opcode]);
         self.modrm(reg, rm);
     }
 
@@ -458,6 +474,16 @@ impl Asm {
         self.prefixed(fmt.prefix(), false, &[0x0f, opcode], x, s);
     }
 
+    /// Scalar arithmetic x = a op s (AVX); see [`sse`]. Where there is no a, it gives what fills the upper half.
+    pub fn scalar3(&mut self, fmt: Scalar, opcode: u8, x: Reg, a: Reg, s: Rm) {
+        const MAP: u8 = 1;
+        let pp = match fmt {
+            Scalar::Single => 2,
+            Scalar::Double => 3,
+        };
+        self.vex_of(MAP, false, pp, opcode, x, a, s);
+    }
+
     /// Scalar conversion from (x is SSE) or to (x is general) an integer of `bits`.
     pub fn scalar_int(&mut self, fmt: Scalar, opcode: u8, bits: u32, x: Reg, s: Rm) {
         self.prefixed(fmt.prefix(), bits == 64, &[0x0f, opcode], x, s);
@@ -516,9 +542,10 @@ impl Asm {
         self.prefixed(0x66, bits == 64, &[0x0f, 0x7e], x, R(d));
     }
 
-    /// x = x + a * s, with the product's and x's sign flipped if so told (FMA).
-    pub fn fma231(&mut self, fmt: Scalar, negate_product: bool, negate_addend: bool, x: Reg, a: Reg, s: Rm) {
-        let opcode = 0xb9 + 2 * u8::from(negate_addend) + 4 * u8::from(negate_product);
+    /// Multiplies and adds in one (FMA), in the order that `form` says, with the product's and the addend's sign flipped if
+    /// so told.
+    pub fn fused(&mut self, fmt: Scalar, form: Form, [negate_product, negate_addend]: [bool; 2], x: Reg, a: Reg, s: Rm) {
+        let opcode = form as u8 + 2 * u8::from(negate_addend) + 4 * u8::from(negate_product);
         self.vex(fmt == Scalar::Double, 1, opcode, x, a, s);
     }
 

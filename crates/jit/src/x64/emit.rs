@@ -17,6 +17,8 @@ pub(super) enum Kept {
     Rm(Rm),
     /// A scalar in an SSE register.
     Sse(super::asm::Scalar, Reg),
+    /// A scalar that is computed into the register that it is for.
+    Due(super::float::Due),
 }
 
 /// Jumps to one place; most often it is one jump.

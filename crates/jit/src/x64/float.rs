@@ -7,7 +7,7 @@
 
 use fp::{Fmt, Op as FpOp};
 
-use super::asm::{Alu, Cc, RAX, Reg, Rm, Scalar, sse};
+use super::asm::{Alu, Cc, Form, RAX, Reg, Rm, Scalar, sse};
 use super::emit::{Emitter, Kept};
 use super::state::{FP_READY, f_home, f_slot, f_slot_high};
 use crate::expr::{N, Node, Op, Rel};
@@ -37,6 +37,26 @@ mod rm {
     pub const NEAREST: u8 = 0;
     pub const TOWARD_ZERO: u8 = 1;
     pub const DYNAMIC: u8 = 7;
+}
+
+/// What gives a scalar.
+#[derive(Clone, Copy, Debug)]
+enum Arithmetic {
+    /// An opcode on one operand.
+    One(u8, Rm),
+    /// An opcode on two.
+    Two(u8, Reg, Rm),
+    /// a * b + c, with the signs of the product and of c flipped.
+    Fused([bool; 2], [Rm; 3]),
+}
+
+/// A scalar that is to be computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    fmt: Scalar,
+    /// The format of the operands.
+    from: Scalar,
+    arithmetic: Arithmetic,
 }
 
 /// An operand without its sign flips, and whether there was one.
@@ -81,8 +101,8 @@ impl Emitter {
                 self.box_sse(x);
                 return true;
             }
-            match (self.sse(inner), self.leaf(inner, 32)) {
-                (Some((Scalar::Single, held)), _) => self.copy_sse(x, held),
+            match (self.settle(x, inner), self.leaf(inner, 32)) {
+                (Some(_), _) => {}
                 (_, Some(m @ (Rm::M(..) | Rm::X(..)))) => self.hot.scalar(Scalar::Single, sse::MOV, x, m),
                 _ => {
                     let s = self.scratch();
@@ -93,8 +113,8 @@ impl Emitter {
             self.box_sse(x);
             return true;
         }
-        match (self.sse(value), self.leaf(value, 64)) {
-            (Some((Scalar::Double, held)), _) => self.copy_sse(x, held),
+        match (self.settle(x, value), self.leaf(value, 64)) {
+            (Some(_), _) => {}
             (_, Some(m @ (Rm::M(..) | Rm::X(..)))) => self.hot.scalar(Scalar::Double, sse::MOV, x, m),
             _ => return false,
         }
@@ -121,14 +141,56 @@ impl Emitter {
         }
     }
 
-    fn sse(&self, e: N) -> Option<(Scalar, Reg)> {
+    /// Puts what was computed as a scalar into an SSE register.
+    fn settle(&mut self, x: Reg, e: N) -> Option<Scalar> {
         let held = match *e {
             Node::Kept(held) => held,
             _ => return None,
         };
         match self.kept(held) {
-            Kept::Sse(fmt, x) => Some((fmt, x)),
+            Kept::Sse(fmt, s) => {
+                self.copy_sse(x, s);
+                Some(fmt)
+            }
+            Kept::Due(due) => {
+                self.compute(x, due);
+                Some(due.fmt)
+            }
             Kept::Rm(_) => None,
+        }
+    }
+
+    /// Computes a result; where it is a NaN, the instruction is interpreted: memory still has all operands then.
+    fn compute(&mut self, x: Reg, due: Due) {
+        let Due { fmt, from, arithmetic } = due;
+        match arithmetic {
+            Arithmetic::One(opcode, s) => {
+                let upper = if let Rm::R(r) = s { r } else { x };
+                self.hot.scalar3(from, opcode, x, upper, s);
+            }
+            Arithmetic::Two(opcode, a, s) => self.hot.scalar3(from, opcode, x, a, s),
+            Arithmetic::Fused(negate, [a, b, c]) => self.fuse(fmt, negate, x, [a, b, c]),
+        }
+        self.hot.comis(fmt, true, x, Rm::R(x));
+        let fix = self.hot.jcc_fix(Cc::P);
+        self.detours.push(fix);
+    }
+
+    /// x = a * b + c, in the form that needs no move, if there is one.
+    fn fuse(&mut self, fmt: Scalar, negate: [bool; 2], x: Reg, operands: [Rm; 3]) {
+        match operands {
+            [Rm::R(a), b, Rm::R(c)] if c == x => self.hot.fused(fmt, Form::F231, negate, x, a, b),
+            [Rm::R(a), Rm::R(b), c] if a == x => self.hot.fused(fmt, Form::F213, negate, x, b, c),
+            [Rm::R(a), Rm::R(b), c] if b == x => self.hot.fused(fmt, Form::F213, negate, x, a, c),
+            [Rm::R(a), b, Rm::R(c)] if a == x => self.hot.fused(fmt, Form::F132, negate, x, c, b),
+            [a, b, c] => {
+                // x is none of the registers, or both others are in memory
+                let sum = if a == Rm::R(x) { 0 } else { x };
+                self.put_scalar(sum, fmt, c);
+                let a = self.some_register(1, fmt, a);
+                self.hot.fused(fmt, Form::F231, negate, sum, a, b);
+                self.copy_sse(x, sum);
+            }
         }
     }
 
@@ -144,10 +206,9 @@ impl Emitter {
             FpOp::Div if nearest => self.arithmetic(sse::DIV, fmt, a, b),
             FpOp::Sqrt if nearest => {
                 let a = self.scalar_operand(0, fmt, a)?;
-                self.hot.scalar(fmt, sse::SQRT, 0, a);
-                Some(self.number(fmt, 0))
+                Some(self.due(fmt, fmt, Arithmetic::One(sse::SQRT, a)))
             }
-            FpOp::Fma if nearest && self.has_fma => self.fused(fmt, a, b, c),
+            FpOp::Fma if nearest && self.has_fma => self.multiply_add(fmt, a, b, c),
             FpOp::Min | FpOp::Max => self.extreme(op == FpOp::Min, fmt, a, b),
             FpOp::Eq => self.equal(fmt, a, b),
             FpOp::Lt => self.ordered(Cc::A, false, fmt, a, b),
@@ -157,8 +218,7 @@ impl Emitter {
             FpOp::ToFmt(to) if nearest => {
                 let to = scalar(to)?;
                 let a = self.scalar_operand(0, fmt, a)?;
-                self.hot.scalar(fmt, sse::CVT_FMT, 0, a);
-                Some(self.number(to, 0))
+                Some(self.due(to, fmt, Arithmetic::One(sse::CVT_FMT, a)))
             }
             FpOp::FromI32 if nearest => self.convert_integer(fmt, 32, a),
             FpOp::FromU32 if nearest => self.convert_integer(fmt, 64, &Node::Zext(32, a)),
@@ -205,47 +265,48 @@ impl Emitter {
         Some(f_home(f).map_or(f_slot(f), Rm::R))
     }
 
-    fn scalar_in(&mut self, x: Reg, fmt: Scalar, e: N) -> Option<()> {
-        match self.scalar_operand(x, fmt, e)? {
+    /// x = what is in an SSE register or in memory.
+    fn put_scalar(&mut self, x: Reg, fmt: Scalar, s: Rm) {
+        match s {
             Rm::R(r) => self.copy_sse(x, r),
             m => self.hot.scalar(fmt, sse::MOV, x, m),
         }
-        Some(())
     }
 
-    /// A scalar in some SSE register: in `x`, where it is in none.
-    fn scalar_register(&mut self, x: Reg, fmt: Scalar, e: N) -> Option<Reg> {
-        match self.scalar_operand(x, fmt, e)? {
-            Rm::R(r) => Some(r),
+    /// The SSE register of an operand: `x`, where it is in memory.
+    fn some_register(&mut self, x: Reg, fmt: Scalar, s: Rm) -> Reg {
+        match s {
+            Rm::R(r) => r,
             m => {
-                self.hot.scalar(fmt, sse::MOV, x, m);
-                Some(x)
+                self.put_scalar(x, fmt, m);
+                x
             }
         }
     }
 
-    fn arithmetic<'a>(&mut self, opcode: u8, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
-        self.scalar_in(0, fmt, a)?;
-        let b = self.scalar_operand(1, fmt, b)?;
-        self.hot.scalar(fmt, opcode, 0, b);
-        Some(self.number(fmt, 0))
+    /// A scalar in some SSE register: in `x`, where it is in none.
+    fn scalar_register(&mut self, x: Reg, fmt: Scalar, e: N) -> Option<Reg> {
+        let s = self.scalar_operand(x, fmt, e)?;
+        Some(self.some_register(x, fmt, s))
     }
 
-    fn fused<'a>(&mut self, fmt: Scalar, a: N, b: N, c: N) -> Option<Node<'a>> {
+    fn arithmetic<'a>(&mut self, opcode: u8, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
+        let a = self.scalar_register(0, fmt, a)?;
+        let b = self.scalar_operand(1, fmt, b)?;
+        Some(self.due(fmt, fmt, Arithmetic::Two(opcode, a, b)))
+    }
+
+    fn multiply_add<'a>(&mut self, fmt: Scalar, a: N, b: N, c: N) -> Option<Node<'a>> {
         let ((a, negate_product), (c, negate_addend)) = (unsigned(a, fmt), unsigned(c, fmt));
-        self.scalar_in(0, fmt, c)?;
+        let c = self.scalar_operand(0, fmt, c)?;
         let a = self.scalar_register(1, fmt, a)?;
         let b = self.scalar_operand(2, fmt, b)?;
-        self.hot.fma231(fmt, negate_product, negate_addend, 0, a, b);
-        Some(self.number(fmt, 0))
+        let operands = [Rm::R(a), b, c];
+        Some(self.due(fmt, fmt, Arithmetic::Fused([negate_product, negate_addend], operands)))
     }
 
-    /// The result of an operation; where it is a NaN, the instruction is interpreted.
-    fn number<'a>(&mut self, fmt: Scalar, x: Reg) -> Node<'a> {
-        self.hot.comis(fmt, true, x, Rm::R(x));
-        let fix = self.hot.jcc_fix(Cc::P);
-        self.detours.push(fix);
-        Node::Kept(self.keep(Kept::Sse(fmt, x)))
+    fn due<'a>(&mut self, fmt: Scalar, from: Scalar, arithmetic: Arithmetic) -> Node<'a> {
+        Node::Kept(self.keep(Kept::Due(Due { fmt, from, arithmetic })))
     }
 
     /// The lesser or the greater of two numbers.

@@ -29,6 +29,7 @@ pub use stubs::{Enter, Helpers, Stubs};
 /// The features that are missing.
 pub fn check_host() -> Result<(), String> {
     let features = [
+        ("avx", is_x86_feature_detected!("avx")),
         ("bmi1", is_x86_feature_detected!("bmi1")),
         ("bmi2", is_x86_feature_detected!("bmi2")),
         ("lzcnt", is_x86_feature_detected!("lzcnt")),

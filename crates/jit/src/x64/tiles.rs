@@ -74,11 +74,11 @@ impl Emitter {
             F(f) => Some(f_slot(f)),
             Mem(width, held) if width.bits() == bits => match self.kept(held) {
                 Kept::Rm(rm) => Some(rm),
-                Kept::Sse(..) => None,
+                Kept::Sse(..) | Kept::Due(_) => None,
             },
             Node::Kept(held) => match self.kept(held) {
                 Kept::Rm(rm) => Some(rm),
-                Kept::Sse(..) => None,
+                Kept::Sse(..) | Kept::Due(_) => None,
             },
             Sext(n, x) | Zext(n, x) if n >= bits => self.leaf(x, bits),
             _ => None,
@@ -116,7 +116,7 @@ impl Emitter {
             X(x) => home(x) == Some(r),
             Mem(_, held) | Node::Kept(held) => match self.kept(held) {
                 Kept::Rm(rm) => rm.touches(r),
-                Kept::Sse(..) => false,
+                Kept::Sse(..) | Kept::Due(_) => false,
             },
             Sext(_, a) | Zext(_, a) | Node::Un(_, a) => self.reads(a, r),
             Bin(_, a, b) | Cmp(_, a, b) | Both(a, b) | Either(a, b) => self.reads(a, r) || self.reads(b, r),
@@ -155,7 +155,7 @@ impl Emitter {
             }
             Mem(width, held) => match self.kept(held) {
                 Kept::Rm(rm) => self.hot.extend(false, width.bits(), d, rm),
-                Kept::Sse(..) => self.overflow = true,
+                Kept::Sse(..) | Kept::Due(_) => self.overflow = true,
             },
             Node::Kept(held) => self.take(d, self.kept(held)),
             Sext(32, x) | Zext(32, x) if bits == 32 => self.into(d, x, 32),
@@ -174,6 +174,8 @@ impl Emitter {
             Kept::Rm(Rm::R(s)) if s == d => {}
             Kept::Rm(rm) => self.hot.mov(64, d, rm),
             Kept::Sse(fmt, x) => self.hot.mov_from_sse(super::float::bits(fmt), d, x),
+            // results of arithmetic are for floating-point registers
+            Kept::Due(_) => self.overflow = true,
         }
     }
 

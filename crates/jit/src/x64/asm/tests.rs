@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 
-use super::{Alu, Asm, Cc, Fix, Rm, Scalar, Shift, sse};
+use super::{Alu, Asm, Cc, Fix, Form, Rm, Scalar, Shift, sse};
 
 const BASE: u64 = 0x7000_0000_0000;
 const NAMES: [&str; 16] =
@@ -302,6 +302,8 @@ fn memory_only() {
     });
 }
 
+const FORMS: [(Form, &str); 3] = [(Form::F132, "132"), (Form::F213, "213"), (Form::F231, "231")];
+
 #[test]
 fn scalars() {
     each(|d, s| {
@@ -318,6 +320,10 @@ fn scalars() {
             ];
             for (opcode, name) in names {
                 is(|a| a.scalar(fmt, opcode, d, s), &format!("{prefix}{name}{suffix} {},{}", x(d), xm(s)));
+                for n in SOME.into_iter().filter(|_| opcode != sse::MOV) {
+                    let want = format!("v{name}{suffix} {},{},{}", x(d), x(n), xm(s));
+                    is(|a| a.scalar3(fmt, opcode, d, n, s), &want);
+                }
             }
             is(|a| a.scalar(fmt, sse::MOV_STORE, d, s), &format!("mov{suffix} {},{}", xm(s), x(d)));
             let convert = if fmt == Scalar::Single { "cvtss2sd" } else { "cvtsd2ss" };
@@ -335,9 +341,9 @@ fn scalars() {
             for (product, addend, name) in
                 [(false, false, "madd"), (false, true, "msub"), (true, false, "nmadd"), (true, true, "nmsub")]
             {
-                for n in SOME {
-                    let want = format!("vf{name}231{suffix} {},{},{}", x(d), x(n), xm(s));
-                    is(|a| a.fma231(fmt, product, addend, d, n, s), &want);
+                for (n, form, digits) in SOME.into_iter().zip(FORMS.into_iter().cycle()).map(|(n, (f, d))| (n, f, d)) {
+                    let want = format!("vf{name}{digits}{suffix} {},{},{}", x(d), x(n), xm(s));
+                    is(|a| a.fused(fmt, form, [product, addend], d, n, s), &want);
                 }
             }
         }
