@@ -89,6 +89,38 @@ fn a_quantum_of_one_instruction_gets_on() {
     assert_eq!(tiny.jit.hart().state(), long.jit.hart().state());
 }
 
+/// A loop that begins with floating point, which it looks at in its first round only, stops at each quantum, and traps when
+/// FS is off by then.
+#[test]
+fn a_loop_of_floating_point_ends_with_its_quantum() {
+    use arch::csr::status;
+    const ROUNDS: i32 = 1000;
+    let fld = arch::insn::Insn::Fld(arch::insn::I { rd: 10, rs1: 9, imm: 0 }).encode();
+    let fadd = arch::insn::Insn::FaddD(arch::insn::Rm { rd: 11, rs1: 11, rs2: 10, rm: 7 }).encode();
+    let program = [e::addi(12, 0, ROUNDS), fld, fadd, e::addi(12, 12, -1), e::bne(12, 0, -12), e::wfi()];
+    let mut pair = pair(None);
+    pair.put_words(START, &program);
+    pair.put(DATA, &1f64.to_bits().to_le_bytes());
+    pair.both(|hart| hart.state_mut().mstatus |= status::FS);
+    let mut traps = 0;
+    for quantum in 0.. {
+        let exit = pair.run(1 + quantum % 7).unwrap();
+        if matches!(exit, Exit::Idle { .. }) {
+            if pair.jit.hart().state().mstatus & status::FS != 0 {
+                break;
+            }
+            traps += 1;
+            let back = pair.jit.hart().state().m.epc;
+            pair.both(|hart| hart.state_mut().mstatus |= status::FS);
+            again(&mut pair, back);
+        } else if quantum % 5 == 0 {
+            pair.both(|hart| hart.state_mut().mstatus &= !status::FS);
+        }
+    }
+    assert!(traps > 10, "{traps}");
+    assert_eq!(f64::from_bits(pair.jit.hart().core.f[11]), f64::from(ROUNDS));
+}
+
 /// Stores the instruction in x14 over the first of [`OTHER`], and calls that before and after FENCE.I.
 #[test]
 fn a_store_to_code_is_seen_behind_fence_i() {

@@ -11,7 +11,7 @@ use privileged::csr::{Fields, View, is_gated, stored, stored_fields, viewed};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
 use crate::expr::{Condition, Expr, Heap, N, Node};
-use crate::x64::Emitter;
+use crate::x64::{Emitter, Exit};
 
 /// The instruction is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,18 @@ impl<'a> Compiler<'a> {
         }
         self.fp_checked |= self.fp_checks;
         Ok(Compiled { leaves: self.leaves, detours, detour_leaves: self.fp_checks })
+    }
+
+    /// Lets a branch go to `exit` where the condition holds. A block that repeats itself need not check again that floating
+    /// point may run.
+    pub fn branch(&mut self, condition: N<'a>, exit: Exit) {
+        let repeats = match exit {
+            Exit::Code(to) if self.fp_checked => self.emitter.repeat(condition, to),
+            _ => false,
+        };
+        if !repeats {
+            self.emitter.branch(condition, exit);
+        }
     }
 
     /// Compiles the instructions that a branch skips where `condition` holds: where all of them only compute one integer

@@ -602,7 +602,7 @@ impl<'a> Run<'_, 'a> {
             }
             Some(Leaves::Branch(condition, target)) => {
                 let exit = self.exit(target);
-                self.compiler.emitter.branch(condition, exit);
+                self.compiler.branch(condition, exit);
                 self.go_on(count, behind, last)
             }
             None => self.go_on(count, behind, last),

@@ -544,7 +544,15 @@ impl Asm {
 
     /// Multiplies and adds in one (FMA), in the order that `form` says, with the product's and the addend's sign flipped if
     /// so told.
-    pub fn fused(&mut self, fmt: Scalar, form: Form, [negate_product, negate_addend]: [bool; 2], x: Reg, a: Reg, s: Rm) {
+    pub fn fused(
+        &mut self,
+        fmt: Scalar,
+        form: Form,
+        [negate_product, negate_addend]: [bool; 2],
+        x: Reg,
+        a: Reg,
+        s: Rm,
+    ) {
         let opcode = form as u8 + 2 * u8::from(negate_addend) + 4 * u8::from(negate_product);
         self.vex(fmt == Scalar::Double, 1, opcode, x, a, s);
     }

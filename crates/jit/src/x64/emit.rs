@@ -29,7 +29,7 @@ enum Cold {
     /// Runs the instruction through the interpreter and goes on behind it.
     Interpret { from: Fixes, site: u32, back: u64 },
     /// The quantum has no room for the block of `count` instructions at `pc`.
-    Stop { from: Fix, count: i8, pc: u64 },
+    Stop { from: Fixes, count: i8, pc: u64 },
     /// A jump within the page that is not linked yet.
     Link { from: Fixes, site: u32 },
     /// A branch to another page.
@@ -92,6 +92,9 @@ pub struct Room {
     pub cold: Vec<u8>,
 }
 
+/// Bytes of the code that a block begins with: see [`Emitter::open_block`].
+const BLOCK_HEAD: usize = 10;
+
 /// Generates code for a run of blocks.
 pub struct Emitter {
     pub(super) hot: Asm,
@@ -110,6 +113,17 @@ pub struct Emitter {
     /// Offset of the open block's entry, and the index of its way out where the quantum ends.
     entry: usize,
     opened: usize,
+    /// Where the block goes on when it is repeated, and which of its code counts that.
+    repeated: Option<Repeated>,
+}
+
+/// A block that, repeated, need not check again what its first instruction checks.
+#[derive(Clone, Copy)]
+struct Repeated {
+    /// Offset behind the check.
+    behind: usize,
+    /// Offset of the subtraction that counts another round, once there is one.
+    counts: Option<usize>,
 }
 
 impl Emitter {
@@ -128,6 +142,7 @@ impl Emitter {
             has_fma: is_x86_feature_detected!("fma"),
             entry: 0,
             opened: 0,
+            repeated: None,
         }
     }
 
@@ -139,11 +154,39 @@ impl Emitter {
     /// The entry of a block at `pc`, whose number of instructions is told to [`Emitter::close_block`].
     pub fn open_block(&mut self, pc: u64) {
         self.entry = self.hot.code.len();
+        self.repeated = None;
         self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
         // it does not overflow, so that less and negative are the same; hosts execute a subtraction and this jump as one
         let from = self.hot.jcc_fix(Cc::L);
-        self.colds.push(Cold::Stop { from, count: 0, pc });
+        debug_assert_eq!(self.hot.code.len(), self.entry + BLOCK_HEAD, "what follows is told by its place");
+        self.colds.push(Cold::Stop { from: smallvec::smallvec![from], count: 0, pc });
         self.opened = self.colds.len() - 1;
+    }
+
+    /// Notes that what was checked since `from` holds for the rest of the block, and if that is all that was emitted for it, for
+    /// its repetitions.
+    pub(super) fn checked_since(&mut self, from: usize) {
+        if from == self.entry + BLOCK_HEAD {
+            self.repeated = Some(Repeated { behind: self.hot.code.len(), counts: None });
+        }
+    }
+
+    /// Repeats the open block where the condition holds, behind what was checked. Answers whether there is such a place; `to`
+    /// is the block that is wanted.
+    pub fn repeat(&mut self, condition: N, to: u64) -> bool {
+        let Some(repeated) = self.repeated.filter(|_| to == self.hot.base + self.entry as u64) else { return false };
+        let mut ends = Fixes::new();
+        self.jump_if(condition, false, &mut ends);
+        self.repeated = Some(Repeated { counts: Some(self.hot.code.len()), ..repeated });
+        self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
+        self.hot.jcc(Cc::L.not(), self.hot.base + repeated.behind as u64);
+        let stops = self.hot.jmp_fix();
+        if let Some(Cold::Stop { from, .. }) = self.colds.get_mut(self.opened) {
+            from.push(stops);
+        }
+        ends.iter().for_each(|&fix| self.hot.bind_here(fix));
+        self.free = ALL_FREE;
+        true
     }
 
     /// All there is to do at `pc` is to interpret one instruction, fetched anew.
@@ -180,7 +223,9 @@ impl Emitter {
     pub fn count(&mut self, count: u8) {
         debug_assert!(count < 128, "the count is a signed byte");
         // 49 83 /5 ib: the immediate is the fourth byte
-        self.hot.code[self.entry + 3] = count;
+        for counts in [Some(self.entry), self.repeated.and_then(|r| r.counts)].into_iter().flatten() {
+            self.hot.code[counts + 3] = count;
+        }
         if let Some(Cold::Stop { count: place, .. }) = self.colds.get_mut(self.opened) {
             *place = count as i8;
         }
@@ -198,6 +243,7 @@ impl Emitter {
     /// Takes back what was emitted since the mark.
     pub fn rewind(&mut self, mark: &Mark) {
         self.hot.code.truncate(mark.hot);
+        self.repeated = self.repeated.filter(|repeated| repeated.behind <= mark.hot);
         self.colds.truncate(mark.colds);
         self.detours.clear();
     }
@@ -354,7 +400,7 @@ impl Emitter {
                 self.cold.jmp(back);
             }
             Cold::Stop { from, count, pc } => {
-                self.hot.bind(from, here);
+                from.iter().for_each(|&fix| self.hot.bind(fix, here));
                 self.cold.alu_i(Alu::Add, 64, Rm::R(BUDGET), count.into());
                 self.cold.mov_i(RAX, pc as i64);
                 self.cold.jmp(self.stubs.stop);

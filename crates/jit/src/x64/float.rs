@@ -71,9 +71,11 @@ fn unsigned(e: N, fmt: Scalar) -> (N, bool) {
 impl Emitter {
     /// Lets the instruction run through the interpreter, as `site` says, unless generated floating point may run.
     pub fn check_fp(&mut self) {
+        let from = self.hot.code.len();
         self.hot.cmp_byte(FP_READY, 0);
         let fix = self.hot.jcc_fix(Cc::E);
         self.detours.push(fix);
+        self.checked_since(from);
     }
 
     /// Writes a floating-point register: memory, and the SSE register that holds a copy.
