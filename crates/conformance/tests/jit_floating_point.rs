@@ -279,3 +279,22 @@ fn values_and_flags_are_the_interpreters() {
     assert!(runs > 1000, "{runs}");
     assert_eq!(bench.pair.jit.counters().changed_pages, runs - 1, "each instruction was translated");
 }
+
+/// Numbers of half precision whose results are computed in single precision, at random: subnormal ones, and such as lie
+/// between two of them, are frequent among so few bits.
+#[test]
+fn results_of_half_precision_are_rounded_once() {
+    const PAIRS: usize = 20_000;
+    let mut random = conformance::rng::Rng::new(7);
+    let mut operands = |_| [random.bits(), random.bits(), 0].map(|bits| bits | u64::MAX << 16);
+    let combinations: Vec<[u64; 3]> = (0..PAIRS).map(&mut operands).collect();
+    let mut bench = Bench { pair: Pair::new(None), count: 0 };
+    bench.pair.both(|hart| hart.state_mut().mstatus |= csr::status::FS);
+    bench.load(&combinations);
+    let of_halves = |opcode: &&Opcode| opcode.row().class == Class::Fp && opcode.row().function.contains("_h");
+    for &opcode in OPCODES.iter().filter(of_halves) {
+        let rm = has_rounding(opcode).then_some(DYNAMIC);
+        bench.run(instance(opcode, rm, REGISTERS[0]), REGISTERS[0], 0);
+        bench.check(opcode.row().function, "to nearest", &combinations);
+    }
+}

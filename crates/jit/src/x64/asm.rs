@@ -344,6 +344,12 @@ impl Asm {
         self.byte(value);
     }
 
+    /// Compares 16 bits in memory with a value, sign-extended.
+    pub fn cmp_word(&mut self, d: Rm, value: i8) {
+        self.prefixed(0x66, false, &[0x83], Alu::Cmp as u8, d);
+        self.byte(value as u8);
+    }
+
     /// Sets the flags of a & b.
     pub fn test(&mut self, bits: u32, a: Reg, b: Reg) {
         self.op(bits == 64, &[0x85], b, R(a));
@@ -540,6 +546,38 @@ impl Asm {
     /// d = the low `bits` of x.
     pub fn mov_from_sse(&mut self, bits: u32, d: Reg, x: Reg) {
         self.prefixed(0x66, bits == 64, &[0x0f, 0x7e], x, R(d));
+    }
+
+    /// x = the four half-precision numbers of s in single precision (F16C).
+    pub fn widen_halves(&mut self, x: Reg, s: Rm) {
+        self.vex(false, 1, 0x13, x, 0, s);
+    }
+
+    /// x = the four single-precision numbers of s in half precision, rounded as MXCSR says, and above them zeroes (F16C).
+    pub fn narrow_to_halves(&mut self, x: Reg, s: Reg) {
+        const MAP: u8 = 3;
+        const AS_MXCSR_SAYS: u8 = 4;
+        self.vex_of(MAP, false, 1, 0x1d, s, 0, R(x));
+        self.byte(AS_MXCSR_SAYS);
+    }
+
+    /// x = its two 64-bit halves shifted left.
+    pub fn shift_left_sse(&mut self, x: Reg, amount: u8) {
+        self.prefixed(0x66, false, &[0x0f, 0x73], 6, R(x));
+        self.byte(amount);
+    }
+
+    /// x = the product of the low halves of x and s, as polynomials over two elements (PCLMULQDQ).
+    pub fn carryless_multiply(&mut self, x: Reg, s: Reg) {
+        self.prefixed(0x66, false, &[0x0f, 0x3a, 0x44], x, R(s));
+        self.byte(0);
+    }
+
+    /// The low half of x = its upper half.
+    pub fn upper_half(&mut self, x: Reg) {
+        const UPPER: u8 = 0b1110;
+        self.prefixed(0x66, false, &[0x0f, 0x70], x, R(x));
+        self.byte(UPPER);
     }
 
     /// Multiplies and adds in one (FMA), in the order that `form` says, with the product's and the addend's sign flipped if

@@ -109,7 +109,6 @@ pub struct Emitter {
     pub(super) kept: Vec<Kept>,
     /// Jumps that the current instruction makes to its detour.
     pub(super) detours: Fixes,
-    pub(super) has_fma: bool,
     /// Offset of the open block's entry, and the index of its way out where the quantum ends.
     entry: usize,
     opened: usize,
@@ -139,7 +138,6 @@ impl Emitter {
             overflow: false,
             kept: Vec::new(),
             detours: Fixes::new(),
-            has_fma: is_x86_feature_detected!("fma"),
             entry: 0,
             opened: 0,
             repeated: None,

@@ -1,5 +1,11 @@
 //! Floating point on the host's unit, where it gives what the manual of RISC-V asks for.
 //!
+//! Half precision is computed in single precision and rounded once more. For one addition, subtraction, multiplication,
+//! division or square root that gives what rounding once gives, as 24 bits are at least twice 11 and two more; so does the
+//! host's "inexact", for what is inexact in single precision is so in half precision. Tiny results of these are exact in
+//! single precision, or differ from what half precision has by more than single precision does not see. Fused operations and
+//! conversions from double precision would round twice and are interpreted.
+//!
 //! Rounding is to nearest, ties to even (or toward zero, in conversions to integers), as the text or `frm` says; all
 //! else is interpreted. The exception flags gather in MXCSR and are folded into `fflags` by the translator's helpers.
 //! An operation whose result is a NaN, a conversion that saturates and an operand that is not NaN-boxed run through
@@ -7,9 +13,9 @@
 
 use fp::{Fmt, Op as FpOp};
 
-use super::asm::{Alu, Cc, Form, RAX, Reg, Rm, Scalar, sse};
+use super::asm::{Alu, Asm, Cc, Form, RAX, Reg, Rm, Scalar, sse};
 use super::emit::{Emitter, Kept};
-use super::state::{FP_READY, f_home, f_slot, f_slot_high};
+use super::state::{FP_READY, f_home, f_slot, f_slot_high, f_slot_upper_word};
 use crate::expr::{N, Node, Op, Rel};
 
 /// Bits of a scalar.
@@ -20,18 +26,20 @@ pub(super) fn bits(fmt: Scalar) -> u32 {
     }
 }
 
-fn scalar(fmt: Fmt) -> Option<Scalar> {
+/// The format that operations of a format are computed in.
+fn scalar(fmt: Fmt) -> Scalar {
     match fmt {
-        Fmt::H => None,
-        Fmt::S => Some(Scalar::Single),
-        Fmt::D => Some(Scalar::Double),
+        Fmt::H | Fmt::S => Scalar::Single,
+        Fmt::D => Scalar::Double,
     }
 }
 
 /// An SSE register that holds nothing at an instruction's end.
 const SCRATCH: Reg = 2;
-/// What fills the upper half of a register around a single.
+/// What fills a register around a single.
 const BOX: i64 = -1 << 32;
+/// What fills it around a number of half precision.
+const HALF_BOX: i64 = -1 << 16;
 /// `rm` fields.
 mod rm {
     pub const NEAREST: u8 = 0;
@@ -42,6 +50,8 @@ mod rm {
 /// What gives a scalar.
 #[derive(Clone, Copy, Debug)]
 enum Arithmetic {
+    /// It is there.
+    None(Rm),
     /// An opcode on one operand.
     One(u8, Rm),
     /// An opcode on two.
@@ -53,8 +63,8 @@ enum Arithmetic {
 /// A scalar that is to be computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
-    fmt: Scalar,
-    /// The format of the operands.
+    fmt: Fmt,
+    /// What the operands are computed in.
     from: Scalar,
     arithmetic: Arithmetic,
 }
@@ -65,6 +75,14 @@ fn unsigned(e: N, fmt: Scalar) -> (N, bool) {
         Node::Bin(Op::Xor, inner, &Node::Const(c)) if c == 1 << (bits(fmt) - 1) => (inner, true),
         Node::Bin(Op::Xor, inner, &Node::Const(i64::MIN)) if fmt == Scalar::Double => (inner, true),
         _ => (e, false),
+    }
+}
+
+/// The register whose value of so many bits the tree is, if it is boxed.
+fn boxed(e: N, bits: u32) -> Option<u8> {
+    match *e {
+        Node::Select(&Node::Cmp(Rel::Eq, _, &Node::Const(-1)), &Node::Zext(n, &Node::F(f)), _) if n == bits => Some(f),
+        _ => None,
     }
 }
 
@@ -94,12 +112,13 @@ impl Emitter {
 
     /// Puts a value for a floating-point register into an SSE register, unless it is easier got as an integer.
     fn put_in_sse(&mut self, x: Reg, value: N) -> bool {
+        if let Node::Bin(Op::Or, inner, &Node::Const(HALF_BOX)) = *value {
+            return self.settle(x, inner).is_some();
+        }
         if let Node::Bin(Op::Or, inner, &Node::Const(BOX)) = *value {
-            if let Some(single) = self.unboxed(inner) {
-                match single {
-                    Rm::R(held) => self.copy_sse(x, held),
-                    m => self.hot.scalar(Scalar::Single, sse::MOV, x, m),
-                }
+            if let Some(f) = boxed(inner, 32) {
+                let single = self.unboxed(f);
+                self.put_scalar(x, Scalar::Single, single);
                 self.box_sse(x);
                 return true;
             }
@@ -156,7 +175,7 @@ impl Emitter {
             }
             Kept::Due(due) => {
                 self.compute(x, due);
-                Some(due.fmt)
+                Some(scalar(due.fmt))
             }
             Kept::Rm(_) => None,
         }
@@ -165,17 +184,33 @@ impl Emitter {
     /// Computes a result; where it is a NaN, the instruction is interpreted: memory still has all operands then.
     fn compute(&mut self, x: Reg, due: Due) {
         let Due { fmt, from, arithmetic } = due;
+        let (for_it, x) = (x, if fmt == Fmt::H { 0 } else { x });
         match arithmetic {
+            Arithmetic::None(s) => self.put_scalar(x, from, s),
             Arithmetic::One(opcode, s) => {
                 let upper = if let Rm::R(r) = s { r } else { x };
                 self.hot.scalar3(from, opcode, x, upper, s);
             }
             Arithmetic::Two(opcode, a, s) => self.hot.scalar3(from, opcode, x, a, s),
-            Arithmetic::Fused(negate, [a, b, c]) => self.fuse(fmt, negate, x, [a, b, c]),
+            Arithmetic::Fused(negate, [a, b, c]) => self.fuse(from, negate, x, [a, b, c]),
         }
-        self.hot.comis(fmt, true, x, Rm::R(x));
+        self.hot.comis(scalar(fmt), true, x, Rm::R(x));
         let fix = self.hot.jcc_fix(Cc::P);
         self.detours.push(fix);
+        if fmt == Fmt::H {
+            self.narrow(for_it, x);
+        }
+    }
+
+    /// x = the single in `s`, rounded to half precision and boxed.
+    fn narrow(&mut self, x: Reg, s: Reg) {
+        // what is beside the single must not raise flags
+        self.hot.zero_sse(SCRATCH);
+        self.hot.scalar(Scalar::Single, sse::MOV, SCRATCH, Rm::R(s));
+        self.hot.narrow_to_halves(x, SCRATCH);
+        self.hot.ones_sse(SCRATCH);
+        self.hot.shift_left_sse(SCRATCH, 16);
+        self.hot.or_sse(x, SCRATCH);
     }
 
     /// x = a * b + c, in the form that needs no move, if there is one.
@@ -198,39 +233,35 @@ impl Emitter {
 
     /// Arithmetic as `fp::evaluate` does it. `None`: not this way.
     pub fn fp<'a>(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [N; 3]) -> Option<Node<'a>> {
-        let fmt = scalar(fmt)?;
+        let (result, fmt) = (fmt, scalar(fmt));
         let nearest = matches!(rm, rm::NEAREST | rm::DYNAMIC);
         let [a, b, c] = operands;
         match op {
-            FpOp::Add if nearest => self.arithmetic(sse::ADD, fmt, a, b),
-            FpOp::Sub if nearest => self.arithmetic(sse::SUB, fmt, a, b),
-            FpOp::Mul if nearest => self.arithmetic(sse::MUL, fmt, a, b),
-            FpOp::Div if nearest => self.arithmetic(sse::DIV, fmt, a, b),
+            FpOp::Add if nearest => self.arithmetic(sse::ADD, result, a, b),
+            FpOp::Sub if nearest => self.arithmetic(sse::SUB, result, a, b),
+            FpOp::Mul if nearest => self.arithmetic(sse::MUL, result, a, b),
+            FpOp::Div if nearest => self.arithmetic(sse::DIV, result, a, b),
             FpOp::Sqrt if nearest => {
                 let a = self.scalar_operand(0, fmt, a)?;
-                Some(self.due(fmt, fmt, Arithmetic::One(sse::SQRT, a)))
+                Some(self.due(result, Arithmetic::One(sse::SQRT, a)))
             }
-            FpOp::Fma if nearest && self.has_fma => self.multiply_add(fmt, a, b, c),
-            FpOp::Min | FpOp::Max => self.extreme(op == FpOp::Min, fmt, a, b),
+            FpOp::Fma if nearest && result != Fmt::H => self.multiply_add(result, a, b, c),
+            FpOp::Min | FpOp::Max => self.extreme(op == FpOp::Min, result, a, b),
             FpOp::Eq => self.equal(fmt, a, b),
             FpOp::Lt => self.ordered(Cc::A, false, fmt, a, b),
             FpOp::Le => self.ordered(Cc::AE, false, fmt, a, b),
             FpOp::LtQ => self.ordered(Cc::A, true, fmt, a, b),
             FpOp::LeQ => self.ordered(Cc::AE, true, fmt, a, b),
-            FpOp::ToFmt(to) if nearest => {
-                let to = scalar(to)?;
-                let a = self.scalar_operand(0, fmt, a)?;
-                Some(self.due(to, fmt, Arithmetic::One(sse::CVT_FMT, a)))
-            }
-            FpOp::FromI32 if nearest => self.convert_integer(fmt, 32, a),
-            FpOp::FromU32 if nearest => self.convert_integer(fmt, 64, &Node::Zext(32, a)),
-            FpOp::FromI64 if nearest => self.convert_integer(fmt, 64, a),
+            FpOp::ToFmt(to) if nearest => self.convert_format(fmt, to, a),
+            FpOp::FromI32 if nearest => self.convert_integer(result, 32, a),
+            FpOp::FromU32 if nearest => self.convert_integer(result, 64, &Node::Zext(32, a)),
+            FpOp::FromI64 if nearest => self.convert_integer(result, 64, a),
             FpOp::FromU64 if nearest => {
                 let r = self.reg(a);
                 self.hot.test(64, r, r);
                 let big = self.hot.jcc_fix(Cc::S);
                 self.detours.push(big);
-                self.convert_integer(fmt, 64, a)
+                self.convert_integer(result, 64, a)
             }
             FpOp::ToU32 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 32, a),
             FpOp::ToU64 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 63, a),
@@ -238,6 +269,15 @@ impl Emitter {
             FpOp::ToI64 => self.integer_of(fmt, 64, rm, a),
             _ => None,
         }
+    }
+
+    fn convert_format<'a>(&mut self, fmt: Scalar, to: Fmt, a: N) -> Option<Node<'a>> {
+        if to == Fmt::H && fmt == Scalar::Double {
+            return None;
+        }
+        let a = self.scalar_operand(0, fmt, a)?;
+        let arithmetic = if scalar(to) == fmt { Arithmetic::None(a) } else { Arithmetic::One(sse::CVT_FMT, a) };
+        Some(Node::Kept(self.keep(Kept::Due(Due { fmt: to, from: fmt, arithmetic }))))
     }
 
     /// A scalar as an operand: in memory where it is there, else in SSE register `x`.
@@ -252,19 +292,35 @@ impl Emitter {
                     Some(Rm::R(x))
                 }
             },
-            Scalar::Single => Some(self.unboxed(e)?),
+            Scalar::Single => match (boxed(e, 32), boxed(e, 16)) {
+                (Some(f), _) => Some(self.unboxed(f)),
+                (_, Some(f)) => {
+                    self.widen(x, f);
+                    Some(Rm::R(x))
+                }
+                _ => None,
+            },
         }
     }
 
     /// A boxed single in its register; where it is not boxed, the instruction is interpreted.
-    fn unboxed(&mut self, e: N) -> Option<Rm> {
-        let Node::Select(&Node::Cmp(Rel::Eq, _, &Node::Const(-1)), &Node::Zext(32, &Node::F(f)), _) = *e else {
-            return None;
-        };
-        self.hot.alu_i(Alu::Cmp, 32, f_slot_high(f), -1);
+    fn unboxed(&mut self, f: u8) -> Rm {
+        self.check_ones(|asm| asm.alu_i(Alu::Cmp, 32, f_slot_high(f), -1));
+        f_home(f).map_or(f_slot(f), Rm::R)
+    }
+
+    /// x = a boxed number of half precision as a single; where it is not boxed, the instruction is interpreted. The box reads
+    /// as quiet NaNs beside it.
+    fn widen(&mut self, x: Reg, f: u8) {
+        self.check_ones(|asm| asm.alu_i(Alu::Cmp, 32, f_slot_high(f), -1));
+        self.check_ones(|asm| asm.cmp_word(f_slot_upper_word(f), -1));
+        self.hot.widen_halves(x, f_home(f).map_or(f_slot(f), Rm::R));
+    }
+
+    fn check_ones(&mut self, compare: impl FnOnce(&mut Asm)) {
+        compare(&mut self.hot);
         let fix = self.hot.jcc_fix(Cc::NE);
         self.detours.push(fix);
-        Some(f_home(f).map_or(f_slot(f), Rm::R))
     }
 
     /// x = what is in an SSE register or in memory.
@@ -292,27 +348,38 @@ impl Emitter {
         Some(self.some_register(x, fmt, s))
     }
 
-    fn arithmetic<'a>(&mut self, opcode: u8, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
+    fn arithmetic<'a>(&mut self, opcode: u8, result: Fmt, a: N, b: N) -> Option<Node<'a>> {
+        let fmt = scalar(result);
         let a = self.scalar_register(0, fmt, a)?;
         let b = self.scalar_operand(1, fmt, b)?;
-        Some(self.due(fmt, fmt, Arithmetic::Two(opcode, a, b)))
+        Some(self.due(result, Arithmetic::Two(opcode, a, b)))
     }
 
-    fn multiply_add<'a>(&mut self, fmt: Scalar, a: N, b: N, c: N) -> Option<Node<'a>> {
+    fn multiply_add<'a>(&mut self, result: Fmt, a: N, b: N, c: N) -> Option<Node<'a>> {
+        let fmt = scalar(result);
         let ((a, negate_product), (c, negate_addend)) = (unsigned(a, fmt), unsigned(c, fmt));
         let c = self.scalar_operand(0, fmt, c)?;
         let a = self.scalar_register(1, fmt, a)?;
         let b = self.scalar_operand(2, fmt, b)?;
         let operands = [Rm::R(a), b, c];
-        Some(self.due(fmt, fmt, Arithmetic::Fused([negate_product, negate_addend], operands)))
+        Some(self.due(result, Arithmetic::Fused([negate_product, negate_addend], operands)))
     }
 
-    fn due<'a>(&mut self, fmt: Scalar, from: Scalar, arithmetic: Arithmetic) -> Node<'a> {
-        Node::Kept(self.keep(Kept::Due(Due { fmt, from, arithmetic })))
+    fn due<'a>(&mut self, fmt: Fmt, arithmetic: Arithmetic) -> Node<'a> {
+        Node::Kept(self.keep(Kept::Due(Due { fmt, from: scalar(fmt), arithmetic })))
+    }
+
+    /// A result in an SSE register; of half precision, as a single that is rounded yet.
+    fn computed<'a>(&mut self, fmt: Fmt, x: Reg) -> Node<'a> {
+        match fmt {
+            Fmt::H => self.due(fmt, Arithmetic::None(Rm::R(x))),
+            _ => Node::Kept(self.keep(Kept::Sse(scalar(fmt), x))),
+        }
     }
 
     /// The lesser or the greater of two numbers.
-    fn extreme<'a>(&mut self, lesser: bool, fmt: Scalar, a: N, b: N) -> Option<Node<'a>> {
+    fn extreme<'a>(&mut self, lesser: bool, result: Fmt, a: N, b: N) -> Option<Node<'a>> {
+        let fmt = scalar(result);
         let a = self.scalar_register(1, fmt, a)?;
         let b = self.scalar_operand(2, fmt, b)?;
         self.hot.comis(fmt, true, a, b);
@@ -328,7 +395,7 @@ impl Emitter {
             self.hot.and_sse(0, a);
         }
         self.hot.bind_here(different);
-        Some(Node::Kept(self.keep(Kept::Sse(fmt, 0))))
+        Some(self.computed(result, 0))
     }
 
     /// An unsigned integer below 2 to the power of `bits`, toward zero, sign-extended from 32 bits where it has so many.
@@ -379,11 +446,11 @@ impl Emitter {
         Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
     }
 
-    fn convert_integer<'a>(&mut self, fmt: Scalar, bits: u32, a: N) -> Option<Node<'a>> {
+    fn convert_integer<'a>(&mut self, result: Fmt, bits: u32, a: N) -> Option<Node<'a>> {
         let a = self.operand(a, bits);
         self.hot.zero_sse(0);
-        self.hot.scalar_int(fmt, sse::CVT_FROM_INT, bits, 0, a);
-        Some(Node::Kept(self.keep(Kept::Sse(fmt, 0))))
+        self.hot.scalar_int(scalar(result), sse::CVT_FROM_INT, bits, 0, a);
+        Some(self.computed(result, 0))
     }
 
     fn integer_of<'a>(&mut self, fmt: Scalar, bits: u32, rm: u8, a: N) -> Option<Node<'a>> {

@@ -32,7 +32,10 @@ pub fn check_host() -> Result<(), String> {
         ("avx", is_x86_feature_detected!("avx")),
         ("bmi1", is_x86_feature_detected!("bmi1")),
         ("bmi2", is_x86_feature_detected!("bmi2")),
+        ("f16c", is_x86_feature_detected!("f16c")),
+        ("fma", is_x86_feature_detected!("fma")),
         ("lzcnt", is_x86_feature_detected!("lzcnt")),
+        ("pclmulqdq", is_x86_feature_detected!("pclmulqdq")),
         ("popcnt", is_x86_feature_detected!("popcnt")),
     ];
     let missing: Vec<&str> = features.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();

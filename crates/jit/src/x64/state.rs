@@ -76,6 +76,11 @@ pub fn f_slot_high(f: u8) -> Rm {
     core(offset_of!(Core, f) + usize::from(f & 31) * 8 + 4)
 }
 
+/// The upper 16 bits of its lower half.
+pub fn f_slot_upper_word(f: u8) -> Rm {
+    core(offset_of!(Core, f) + usize::from(f & 31) * 8 + 2)
+}
+
 /// Address of the next instruction.
 pub const PC: Rm = core(offset_of!(Core, pc));
 /// Where LR reserved.

@@ -242,7 +242,7 @@ impl Emitter {
             (DivU, ..) => self.wide(6, d, RAX, a, b),
             (RemS, ..) => self.wide(7, d, RDX, a, b),
             (RemU, ..) => self.wide(6, d, RDX, a, b),
-            (Op::Clmul | Op::Clmulh, ..) => self.overflow = true,
+            (Op::Clmul | Op::Clmulh, ..) => self.polynomial(op == Op::Clmulh, d, a, b),
             (And, _, &Node::Un(Un::Not, n)) if let (Some(n), 64) = (self.register(n), bits) => {
                 let a = self.operand(a, 64);
                 self.hot.andn(64, d, n, a);
@@ -272,6 +272,21 @@ impl Emitter {
         if t != d {
             self.hot.mov(64, d, Rm::R(t));
         }
+    }
+
+    /// The lower or the upper half of a product without carries.
+    fn polynomial(&mut self, upper: bool, d: Reg, a: N, b: N) {
+        for (x, factor) in [(0, a), (1, b)] {
+            let free = self.free;
+            let r = self.reg(factor);
+            self.hot.mov_to_sse(64, x, r);
+            self.free = free;
+        }
+        self.hot.carryless_multiply(0, 1);
+        if upper {
+            self.hot.upper_half(0);
+        }
+        self.hot.mov_from_sse(64, d, 0);
     }
 
     /// Multiplies or divides rdx:rax by group 3; the result is in `from`. Takes all scratch registers.

@@ -302,6 +302,22 @@ fn memory_only() {
     });
 }
 
+#[test]
+fn packed_halves_and_polynomials() {
+    each(|d, s| {
+        is(|a| a.widen_halves(d, s), &format!("vcvtph2ps {},{}", x(d), xm(s)));
+        match s {
+            Rm::R(s) => {
+                is(|a| a.narrow_to_halves(s, d), &format!("vcvtps2ph {},{},0x4", x(s), x(d)));
+                is(|a| a.carryless_multiply(d, s), &format!("pclmullqlqdq {},{}", x(d), x(s)));
+                is(|a| a.shift_left_sse(d, s), &format!("psllq {},{s:#x}", x(d)));
+                is(|a| a.upper_half(d), &format!("pshufd {0},{0},0xe", x(d)));
+            }
+            m => is(|a| a.cmp_word(m, -1), &format!("cmp {},0xffff", rm(m, 64))),
+        }
+    });
+}
+
 const FORMS: [(Form, &str); 3] = [(Form::F132, "132"), (Form::F213, "213"), (Form::F231, "231")];
 
 #[test]
