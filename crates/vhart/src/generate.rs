@@ -1,6 +1,5 @@
 //! What is generated from the definition of the command line: shell completion and manual pages.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,12 +8,14 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
+use crate::errors;
 
 /// Prints the completion script for `shell`.
 pub fn completion(shell: Shell) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "vhart", &mut script);
-    print(&script)
+    errors::print(&script)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the manual page of the program, or writes the pages of all subcommands into `directory`.
@@ -27,10 +28,6 @@ pub fn man(directory: Option<&Path>) -> Result<ExitCode> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    print(&page)
-}
-
-fn print(text: &[u8]) -> Result<ExitCode> {
-    std::io::stdout().write_all(text).context("cannot write to standard output")?;
+    errors::print(&page)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 use images::{Cache, Entry};
 
+use crate::errors;
 use crate::linux::{Bars, cache};
 
 /// Options of `vhart images`.
@@ -32,21 +33,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 fn remove(cache: &Cache) -> Result<ExitCode> {
     let freed = cache.clean(&cache.lock(&Bars::new())?)?;
-    println!("removed {} from {}", size(freed), cache.root().display());
+    errors::print(format!("removed {} from {}\n", size(freed), cache.root().display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(cache: &Cache) -> Result<ExitCode> {
     let entries = cache.list()?;
     let now = SystemTime::now();
-    entries.iter().for_each(|entry| println!("{}", line(entry, now)));
+    let lines: String = entries.iter().map(|entry| line(entry, now)).collect();
     let sum = entries.iter().map(|entry| entry.len_bytes).sum();
-    println!("{:>8}  in all, in {}", size(sum), cache.root().display());
+    errors::print(format!("{lines}{:>8}  in all, in {}\n", size(sum), cache.root().display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn line(entry: &Entry, now: SystemTime) -> String {
-    format!("{:>8}  {}  ({})", size(entry.len_bytes), entry.name, age(entry.modified, now))
+    format!("{:>8}  {}  ({})\n", size(entry.len_bytes), entry.name, age(entry.modified, now))
 }
 
 /// How long ago, in the unit that fits.

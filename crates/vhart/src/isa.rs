@@ -1,11 +1,12 @@
 //! `vhart isa`: the instructions of the machine.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use arch::insn::{OPCODES, Opcode};
 use arch::isa::Isa;
+
+use crate::errors;
 
 /// Prints a line for every instruction: its mnemonic, its extensions, and how the translator executes it.
 pub fn print(isa: Isa) -> Result<ExitCode> {
@@ -21,7 +22,7 @@ pub fn print(isa: Isa) -> Result<ExitCode> {
         };
         text += &format!("{:<16} {:<16} {how}\n", row.function.replace('_', "."), needs.join(" "));
     }
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    errors::print(text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{Programs, say, say_of};
+use common::{Programs, Said, say, say_of, vhart};
 
 /// Runs `vhart run` and `vhart elf` on `file`; both must say one sentence with `expected` in it.
 fn refused(file: &Path, expected: &str) {
@@ -130,4 +130,16 @@ fn a_port_in_use_is_one_sentence_that_says_so_once() {
     assert_eq!((said.status, said.err.lines().count()), (Some(1), 1), "{}", said.err);
     assert!(said.err.contains("TCP 127.0.0.1:"), "{}", said.err);
     assert_eq!(said.err.matches("in use").count(), 1, "{}", said.err);
+}
+
+#[test]
+fn standard_output_that_cannot_be_written_is_one_sentence() {
+    let cache = Programs::new();
+    let cache = cache.path("cache");
+    for words in [&["isa"][..], &["man"], &["completion", "bash"], &["images", "--cache", cache.to_str().unwrap()]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let said: Said = vhart(words).stdout(full).output().unwrap().into();
+        assert_eq!((said.status, said.err.lines().count()), (Some(1), 1), "{words:?}: {}", said.err);
+        assert!(said.err.contains("standard output"), "{words:?}: {}", said.err);
+    }
 }

@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// # Errors
 /// One that names the phase that did not arrive, with the console's last lines.
 pub fn run(options: &Options, images: &Images) -> Result<ExitCode> {
-    println!("{HEADING}");
+    errors::print(format!("{HEADING}\n"))?;
     let check = Check { record: Arc::new(Mutex::new(Record::new())), echo: options.verbose };
     let ended = check.boot(options, images)?;
     let report = check.report(options, images, ended);
@@ -34,7 +34,7 @@ pub fn run(options: &Options, images: &Images) -> Result<ExitCode> {
         errors::write_file("report", file, &serde_json::to_vec_pretty(&report)?)?;
     }
     match report.passed {
-        true => println!("{}", report::summary(lock(&check.record).arrivals())),
+        true => errors::print(report::summary(lock(&check.record).arrivals()) + "\n")?,
         false => return Err(complaint(&report)),
     }
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,7 @@ use images::{Apt, Cache, Expired, Firmware, Freshness, Guest, Mode, Packages, Pr
 
 use super::Options;
 use crate::cli;
+use crate::errors;
 
 /// The workspace that this program was built from.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -31,7 +32,7 @@ impl Images {
     /// Prints QEMU's command line for the same images.
     pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
         let machine = qemu::Machine { harts: options.machine.harts, memory_mib: options.machine.memory >> 20 };
-        println!("{}", qemu::shell_line(&qemu::command(&self.0, machine)));
+        errors::print(qemu::shell_line(&qemu::command(&self.0, machine)) + "\n")?;
         Ok(ExitCode::SUCCESS)
     }
 
