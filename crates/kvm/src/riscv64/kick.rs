@@ -1,42 +1,60 @@
 //! How other threads reach a vCPU that is inside `KVM_RUN`.
 //!
-//! The kick's signal is blocked in the vCPU's thread and unblocked by the kernel only during `KVM_RUN`. So a signal that
-//! comes a moment too early stays pending and ends the next `KVM_RUN` at once: no kick is lost.
+//! A kick sets `immediate_exit`, which `KVM_RUN` reads when it begins, and then sends a signal, which ends one that has
+//! begun: no kick is lost. (`KVM_SET_SIGNAL_MASK` serves the same end, but changes the thread's mask twice in every
+//! `KVM_RUN`.)
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::Interrupt;
-use kvm_ioctls::VcpuFd;
-use libc::{c_int, c_void, siginfo_t};
+use kvm_ioctls::KvmRunWrapper;
+use libc::c_int;
 use vcpu::HartPins;
 use vmm_sys_util::signal;
 
 use super::sys::{self, ThreadHandle};
 use crate::Error;
 
-/// The thread that is inside `run`, if any.
-#[derive(Default)]
-pub struct Runner(Mutex<Option<ThreadHandle>>);
+/// How to end the `KVM_RUN` of a vCPU.
+pub struct Runner(Mutex<Inside>);
+
+struct Inside {
+    /// The thread that is inside `run`, if any.
+    thread: Option<ThreadHandle>,
+    /// A mapping of its own of what `KVM_RUN` reads.
+    run: KvmRunWrapper,
+}
 
 impl Runner {
+    /// Of the vCPU that `run` is a mapping of.
+    pub fn new(run: KvmRunWrapper) -> Arc<Self> {
+        Arc::new(Runner(Mutex::new(Inside { thread: None, run })))
+    }
+
     /// The calling thread is inside `run` from now on, until the answer is dropped.
     pub fn enter(self: &Arc<Self>) -> Running {
-        *self.lock() = Some(sys::this_thread());
+        self.lock().thread = Some(sys::this_thread());
         Running(self.clone())
     }
 
     /// Ends the `KVM_RUN` of the thread inside `run`, or its next one.
     pub fn kick(&self) {
-        let thread = self.lock();
-        if let Some(thread) = *thread {
+        let mut inside = self.lock();
+        if let Some(thread) = inside.thread {
+            inside.run.as_mut_ref().immediate_exit = 1;
             // SAFETY: the thread is inside `run`, which it leaves only through this lock, which we hold.
             // JUSTIFICATION: see `sys::this_thread`.
             unsafe { sys::send_signal(thread, kick_signal()) };
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<ThreadHandle>> {
+    /// The kick has ended `KVM_RUN`: the next one goes on.
+    pub fn kicked(&self) {
+        self.lock().run.as_mut_ref().immediate_exit = 0;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,25 +64,17 @@ pub struct Running(Arc<Runner>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        *self.0.lock() = None;
+        self.0.lock().thread = None;
     }
 }
 
-/// Makes the kick's signal end `KVM_RUN` and nothing else, in the calling thread.
-pub fn prepare_thread(vcpu: &VcpuFd) -> Result<(), Error> {
-    let request = |what, errno: vmm_sys_util::errno::Error| Error::Request { what, source: errno.into() };
-    signal::register_signal_handler(kick_signal(), ignore).map_err(|e| request("take a signal for its vCPUs", e))?;
-    // Fails only when it is blocked already, or for a signal that does not exist.
-    let _ = signal::block_signal(kick_signal());
-    let blocked = signal::get_blocked_signals().unwrap_or_default();
-    let mask = blocked.iter().filter(|&&n| n != kick_signal()).fold(0, |mask, &n| mask | signal_bit(n));
-    sys::set_signal_mask(vcpu, mask).map_err(|source| Error::Request { what: "set the vCPU's signal mask", source })
-}
-
-/// Takes the signal that ended `KVM_RUN`.
-pub fn swallow_signal() {
+/// Lets the kick's signal end `KVM_RUN` in the calling thread, and nothing else.
+pub fn prepare_thread() -> Result<(), Error> {
+    sys::ignore_and_restart(kick_signal())
+        .map_err(|source| Error::Request { what: "take a signal for its vCPUs", source })?;
     // Fails only for a signal that does not exist.
-    let _ = signal::clear_signal(kick_signal());
+    let _ = signal::unblock_signal(kick_signal());
+    Ok(())
 }
 
 /// Forwards the pins of a hart to the kernel, and kicks to its thread.
@@ -92,9 +102,3 @@ fn tell(pins: &HartPins, told: &Mutex<bool>, vcpu: &OwnedFd) {
 fn kick_signal() -> c_int {
     signal::SIGRTMIN()
 }
-
-fn signal_bit(number: c_int) -> u64 {
-    u32::try_from(number - 1).ok().and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0)
-}
-
-extern "C" fn ignore(_: c_int, _: *mut siginfo_t, _: *mut c_void) {}

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use kvm_bindings::{KVMIO, kvm_run, kvm_userspace_memory_region};
 use kvm_ioctls::{VcpuFd, VmFd};
+use libc::c_int;
 use memory::Ram;
 use vmm_sys_util::ioctl::ioctl_with_ref;
 use vmm_sys_util::ioctl_iow_nr;
@@ -12,18 +13,10 @@ use vmm_sys_util::ioctl_iow_nr;
 use crate::sbi::SbiCall;
 
 ioctl_iow_nr!(KVM_INTERRUPT, KVMIO, 0x86, u32);
-ioctl_iow_nr!(KVM_SET_SIGNAL_MASK, KVMIO, 0x8b, [u8; 4]);
 
 /// `KVM_INTERRUPT_SET` and `KVM_INTERRUPT_UNSET` of `asm/kvm.h`.
 const INTERRUPT_SET: u32 = -1i32 as u32;
 const INTERRUPT_UNSET: u32 = -2i32 as u32;
-
-/// `struct kvm_signal_mask` with the kernel's signal set, which is 8 bytes.
-#[repr(C, packed)]
-struct SignalMask {
-    len: u32,
-    blocked: u64,
-}
 
 /// Gives `ram` to the guest, at its own address.
 pub fn map_ram(vm: &VmFd, ram: &Ram) -> io::Result<()> {
@@ -55,13 +48,19 @@ pub fn interrupt(vcpu: &OwnedFd, level: bool) -> io::Result<()> {
     check(unsafe { ioctl_with_ref(vcpu, KVM_INTERRUPT(), &request) })
 }
 
-/// Names the signals that stay blocked while the vCPU runs; bit n is signal n + 1.
-pub fn set_signal_mask(vcpu: &VcpuFd, blocked: u64) -> io::Result<()> {
-    let mask = SignalMask { len: 8, blocked };
-    // SAFETY: KVM_SET_SIGNAL_MASK reads a u32 length and that many bytes after it, which is this struct.
-    // JUSTIFICATION: kvm-ioctls has no such call.
-    check(unsafe { ioctl_with_ref(vcpu, KVM_SET_SIGNAL_MASK(), &mask) })
+/// Lets `signal` interrupt what only a signal ends, such as `KVM_RUN`, and do nothing else: other calls go on.
+pub fn ignore_and_restart(signal: c_int) -> io::Result<()> {
+    // SAFETY: the structure is integers and an optional function; all zeros is one with an empty set of blocked signals.
+    // JUSTIFICATION: its fields are not the same in all versions of libc.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: the handler is a function for this signature that does nothing, which any thread may do at any time.
+    // JUSTIFICATION: vmm-sys-util has no word for SA_RESTART.
+    check(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) })
 }
+
+extern "C" fn nothing(_: c_int) {}
 
 /// A thread that signals can be sent to.
 #[derive(Clone, Copy)]
@@ -78,7 +77,7 @@ pub fn this_thread() -> ThreadHandle {
 ///
 /// # Safety
 /// The thread has not ended.
-pub unsafe fn send_signal(thread: ThreadHandle, signal: i32) {
+pub unsafe fn send_signal(thread: ThreadHandle, signal: c_int) {
     // SAFETY: the caller knows that the thread lives. The result can only be EINVAL, for a signal that does not exist.
     unsafe { libc::pthread_kill(thread.0, signal) };
 }
@@ -96,6 +95,6 @@ pub fn answer_sbi(run: &mut kvm_run, error: i64, value: u64) {
     run.__bindgen_anon_1.riscv_sbi.ret = [error as u64, value];
 }
 
-fn check(result: i32) -> io::Result<()> {
+fn check(result: c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

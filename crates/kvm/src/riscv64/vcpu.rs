@@ -9,7 +9,7 @@ use kvm_bindings::{
     KVM_EXIT_RISCV_SBI, KVM_RISCV_SBI_EXT_ID_KVM_RISCV_SBI_EXT_DBCN, KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET,
     KVM_SYSTEM_EVENT_SHUTDOWN,
 };
-use kvm_ioctls::{VcpuExit, VcpuFd};
+use kvm_ioctls::{KvmRunWrapper, VcpuExit, VcpuFd};
 use vcpu::{Exit, HartPins, Reg, SystemEvent, Vcpu};
 
 use super::kick::{self, Runner};
@@ -37,7 +37,8 @@ impl KvmVcpu {
         let fd = machine.fd.create_vcpu(u64::from(hart)).map_err(|e| refused("create a vCPU", e.into()))?;
         // Kernels before 6.6 have no DBCN to enable; their guests use the UART alone.
         let _ = regs::set(&fd, OneReg::SbiExtension(KVM_RISCV_SBI_EXT_ID_KVM_RISCV_SBI_EXT_DBCN as usize), 1);
-        let runner = Arc::new(Runner::default());
+        let run = KvmRunWrapper::mmap_from_fd(&fd, machine.fd.run_size());
+        let runner = Runner::new(run.map_err(|e| refused("map a vCPU", e.into()))?);
         let second = sys::duplicate(&fd).map_err(|e| refused("duplicate a vCPU's descriptor", e))?;
         kick::connect(&pins, &runner, second);
         let sbi = Sbi::new(machine.ram.clone());
@@ -66,7 +67,7 @@ impl KvmVcpu {
     fn prepare_thread(&mut self) -> Result<(), Error> {
         let this = thread::current().id();
         if self.prepared != Some(this) {
-            kick::prepare_thread(&self.fd)?;
+            kick::prepare_thread()?;
             self.prepared = Some(this);
         }
         Ok(())
@@ -76,9 +77,10 @@ impl KvmVcpu {
     fn step(&mut self) -> Option<Exit> {
         match self.fd.run() {
             Ok(VcpuExit::MmioRead(at, data)) => {
-                data.fill(0);
-                // Nothing there reads as zero: KVM cannot inject the access fault that hardware may raise.
-                let _ = self.machine.bus.read(Phys(at), data);
+                if self.machine.bus.read(Phys(at), data).is_err() {
+                    // Nothing there reads as zero: KVM cannot inject the access fault that hardware may raise.
+                    data.fill(0);
+                }
             }
             Ok(VcpuExit::MmioWrite(at, data)) => {
                 let _ = self.machine.bus.write(Phys(at), data);
@@ -110,7 +112,8 @@ impl KvmVcpu {
     }
 
     fn interrupted(&self) -> Exit {
-        kick::swallow_signal();
+        // in this order: a kick is noted before it ends anything
+        self.runner.kicked();
         self.pins.take_attention();
         Exit::Quantum
     }
