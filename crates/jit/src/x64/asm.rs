@@ -470,9 +470,10 @@ impl Asm {
         self.op(bits == 64, &[0x0f, 0xb1], s, m);
     }
 
-    /// Orders stores before loads.
-    pub fn mfence(&mut self) {
-        self.code.extend_from_slice(&[0x0f, 0xae, 0xf0]);
+    /// Orders stores before loads, as MFENCE does, in half the time: changes nothing on the stack, atomically.
+    pub fn fence(&mut self) {
+        self.byte(0xf0);
+        self.alu_i(Alu::Or, 64, Rm::M(RSP, 0), 0);
     }
 
     /// Scalar arithmetic or move; see [`sse`].

@@ -154,7 +154,7 @@ impl Emitter {
     /// A fence: only stores before loads need more than the host's order.
     pub fn fence(&mut self, stores_before_loads: bool) {
         if stores_before_loads {
-            self.hot.mfence();
+            self.hot.fence();
         }
     }
 }

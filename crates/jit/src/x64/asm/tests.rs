@@ -265,7 +265,7 @@ fn registers_only() {
         }
     }
     is(|a| a.ret(), "ret");
-    is(|a| a.mfence(), "mfence");
+    is(|a| a.fence(), "lock or [rsp],0x0");
 }
 
 #[test]
