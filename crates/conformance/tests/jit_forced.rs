@@ -280,3 +280,23 @@ fn an_instruction_across_pages_is_fetched_anew() {
     assert_eq!((core.x[10], core.traps), (0x101, 1));
     assert_eq!((core.state.m.epc, core.state.m.tval), (0x1ffe, 0x2000));
 }
+
+#[test]
+fn an_instruction_across_pages_runs_as_code_until_its_end_changes() {
+    const CALLS: i32 = 1000;
+    let mut pair = pair(None);
+    let word = |imm| e::addi(10, 10, imm).to_le_bytes();
+    pair.put(OTHER + 0xffe, &word(1));
+    pair.put_words(OTHER + 0x1002, &[e::jalr(0, 1, 0)]);
+    let call = e::jalr(1, 13, 0);
+    let calls = [e::addi(12, 0, CALLS), call, e::addi(12, 12, -1), e::bne(12, 0, -8)];
+    pair.put_words(START, &[&calls[..], &[e::sb(14, 15, 3), call, e::wfi()]].concat());
+    pair.both(|hart| {
+        let x = &mut hart.core.x;
+        (x[13], x[14], x[15]) = (OTHER + 0xffe, word(0x101)[3].into(), OTHER + 0xffe);
+    });
+    finish(&mut pair);
+    assert_eq!(pair.jit.hart().core.x[10], CALLS as u64 + 0x101);
+    let counters = pair.jit.counters();
+    assert!(counters.finds < CALLS as u64 / 2, "{counters:?}");
+}

@@ -36,5 +36,5 @@ pub mod engine {
     pub use crate::core::{Core, Generated, NOT_RESERVED, RESERVED_WIDE, Stop};
     pub use crate::exec::Run;
     pub use crate::hart::{At, Ended};
-    pub use crate::tlb::{DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable};
+    pub use crate::tlb::{CodePage, DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable};
 }

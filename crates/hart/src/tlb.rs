@@ -359,10 +359,12 @@ const NO_JUMP: JumpEntry = JumpEntry { va: NO_PAGE, target: 0 };
 
 /// A page that may be fetched from.
 #[derive(Clone, Copy)]
-struct CodePage {
-    start: u64,
+#[repr(C)]
+pub struct CodePage {
+    /// Its first virtual address.
+    pub start: u64,
     /// Offset in RAM.
-    offset: u64,
+    pub offset: u64,
     /// The pages this was cut from.
     cut: u64,
 }
@@ -374,7 +376,8 @@ const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0, cut: 0 };
 pub struct JumpTable {
     /// By address in halfwords, modulo their count.
     pub entries: Box<[JumpEntry; JUMP_ENTRIES]>,
-    pages: Box<[CodePage; CODE_PAGES]>,
+    /// By number, modulo their count, in one of two slots: see [`JumpTable::page_slots`].
+    pub pages: Box<[CodePage; CODE_PAGES]>,
     filled: Filled,
     filled_pages: Filled,
     /// For fences, as in [`DataTable`].
@@ -442,9 +445,14 @@ impl JumpTable {
         self.expired = true;
     }
 
+    /// The slots that the page of `va` may be in.
+    pub fn page_slots(va: u64) -> [usize; 2] {
+        [page_index(va), page_index(va) ^ OTHER_SLOT]
+    }
+
     /// The slot that has the page of `va`; if there is none, the one to enter it in.
     fn page_slot(&self, va: u64) -> usize {
-        let slots = [page_index(va), page_index(va) ^ OTHER_SLOT];
+        let slots = JumpTable::page_slots(va);
         let of = |start| slots.into_iter().find(|&slot| self.pages[slot].start == start);
         of(va & !(PAGE_BYTES - 1)).or_else(|| of(NO_PAGE)).unwrap_or(slots[0] ^ self.turn)
     }

@@ -24,7 +24,7 @@ use crate::memory::CodeMemory;
 use crate::sites::{Site, Sites};
 use crate::statistics::Counters;
 use crate::unit::{Origin, Place, Source, Unit};
-use crate::x64::{Emitter, Exit, Helpers, Room, Stubs};
+use crate::x64::{Emitter, Exit, Helpers, Room, SecondHalf, Stubs};
 
 /// Longest block.
 pub const MAX_INSNS: u8 = 64;
@@ -190,8 +190,8 @@ impl Translator {
         core.code.clear_targets();
     }
 
-    /// Code for the hart's pc. `None`: there can be no block, as the instruction crosses pages, is not in RAM, is not
-    /// legal or cannot be fetched at all.
+    /// Code for the hart's pc. `None`: there can be no block, as the instruction is not in RAM, goes on in a page that the
+    /// jump table does not know, is not legal or cannot be fetched at all.
     pub fn find(&mut self, core: &mut Core) -> Option<u64> {
         let pc = core.pc;
         self.counters.finds += 1;
@@ -260,7 +260,11 @@ impl Translator {
         // before the bytes are read: a write that comes later is noted
         core.watcher.watch(offset / PAGE_BYTES);
         core.follow_watches();
-        let window = Window::at(core, offset)?;
+        let mut window = Window::at(core, offset)?;
+        let second = window.has_half().then(|| SecondHalf::at(core, pc.wrapping_add(2))).flatten();
+        if let Some(second) = second {
+            window.append(second.bits);
+        }
         let mut heap = std::mem::take(&mut self.heap);
         heap.reset();
         let emitter = Emitter::new(hot, cold, self.stubs, std::mem::take(&mut self.room));
@@ -268,7 +272,7 @@ impl Translator {
         let places = self.places.len();
         let fresh = Vec::new();
         let mut run =
-            Run { translator: self, core, compiler, pc, offset, window, hot, places, fresh, at: 0, before: None };
+            Run { translator: self, core, compiler, pc, offset, window, second, hot, places, fresh, at: 0, before: None };
         let done = run.blocks();
         let fresh = std::mem::take(&mut run.fresh);
         let last = Piece { offset: run.offset, window: run.window, len: run.at, places: run.places };
@@ -287,7 +291,7 @@ impl Translator {
             }
         }
         self.remember(page_key(pc, offset), pieces.iter().flatten(), hot, &fresh);
-        Some(hot)
+        fresh.first().map(|&(_, code)| code)
     }
 
     /// Whether `address` is one of the memory for code.
@@ -345,10 +349,12 @@ impl Translator {
             aliases.push(page.0);
         }
         for piece in pieces {
-            let start = (piece.offset % PAGE_BYTES) as u16;
+            let start = piece.offset % PAGE_BYTES;
+            // code looks itself at what goes on in the next page
+            let len = piece.len.min((PAGE_BYTES - start) as usize);
             let (at, places) = (self.bytes.len() as u32, piece.places as u32);
-            unit.remember(Source { at, start, len: piece.len as u16, code, code_bytes, places });
-            self.bytes.extend_from_slice(&piece.window.bytes()[..piece.len]);
+            unit.remember(Source { at, start: start as u16, len: len as u16, code, code_bytes, places });
+            self.bytes.extend_from_slice(&piece.window.bytes()[..len]);
         }
         for &(pc, code) in fresh {
             self.counters.blocks += 1;
@@ -389,6 +395,17 @@ impl Window {
 
     fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+
+    /// Whether it is but the first half of an instruction.
+    fn has_half(&self) -> bool {
+        matches!(self.bytes(), [low, _] if low & 3 == 3)
+    }
+
+    /// Adds the second half.
+    fn append(&mut self, half: u16) {
+        self.bytes[self.len..self.len + 2].copy_from_slice(&half.to_le_bytes());
+        self.len += 2;
     }
 
     /// The instruction at an offset in the window.
@@ -433,6 +450,8 @@ struct Run<'t, 'a> {
     offset: u64,
     /// The bytes from there on.
     window: Window,
+    /// The end of the first instruction, if it goes on in the next page.
+    second: Option<SecondHalf>,
     /// Where its hot code begins.
     hot: u64,
     /// Its first [`Place`].
@@ -489,7 +508,7 @@ impl<'a> Run<'_, 'a> {
         let start = self.here();
         if self.fetch().is_none() {
             if self.at == 0 {
-                return self.crossing(start);
+                return End::Empty;
             }
             // the block before falls through to here
             let exit = self.exit(start);
@@ -503,7 +522,10 @@ impl<'a> Run<'_, 'a> {
             self.compiler.emitter.go(Exit::Code(code));
             return End::Closed;
         }
-        let entry = self.compiler.emitter.here();
+        let entry = match self.second.take() {
+            Some(second) => self.compiler.emitter.crossing(start, &second),
+            None => self.compiler.emitter.here(),
+        };
         self.fresh.push((start, entry));
         self.compiler.emitter.open_block(start);
         self.compiler.open_block();
@@ -568,20 +590,6 @@ impl<'a> Run<'_, 'a> {
         self.before = Some(Piece { offset: self.offset, window, len: self.at, places });
         (self.pc, self.offset, self.at) = (target, offset, 0);
         true
-    }
-
-    /// An instruction that goes on in the next page, whose mapping may be another at every execution.
-    fn crossing(&mut self, pc: u64) -> End {
-        let crosses = matches!(self.window.bytes(), [low, _] if low & 3 == 3);
-        if !crosses {
-            return End::Empty;
-        }
-        let entry = self.compiler.emitter.here();
-        self.fresh.push((pc, entry));
-        self.place(entry, true);
-        self.compiler.emitter.single(pc);
-        self.at = self.window.len;
-        End::Closed
     }
 
     fn close(&mut self, count: u8, end: Option<Leaves<'a>>, last: bool) -> End {

@@ -10,6 +10,7 @@
 
 mod asm;
 mod atomic;
+mod crossing;
 mod csr;
 mod emit;
 mod float;
@@ -19,6 +20,7 @@ mod stubs;
 mod tiles;
 
 pub use asm::Asm;
+pub use crossing::SecondHalf;
 pub use emit::{Emitter, Exit, Room};
 pub use state::BIAS;
 pub use stubs::{Enter, Helpers, Stubs};

@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use hart::engine::{Contexts, Core, DataEntry, DataTable, Generated, JumpEntry, JumpTable};
+use hart::engine::{CodePage, Contexts, Core, DataEntry, DataTable, Generated, JumpEntry, JumpTable};
 
 use super::asm::{RBP, Reg, Rm};
 
@@ -113,6 +113,18 @@ pub const DATA_ENTRIES: Rm =
 /// The pointer to the entries of the active jump table.
 pub const JUMP_ENTRIES: Rm =
     core(offset_of!(Core, code) + offset_of!(Contexts<JumpTable>, active) + offset_of!(JumpTable, entries));
+
+/// The pointer to the pages of the active jump table.
+pub const CODE_PAGES: Rm =
+    core(offset_of!(Core, code) + offset_of!(Contexts<JumpTable>, active) + offset_of!(JumpTable, pages));
+
+/// Offsets in a page of the jump table.
+pub mod code_page {
+    use super::*;
+    pub const START: i32 = offset_of!(CodePage, start) as i32;
+    pub const OFFSET: i32 = offset_of!(CodePage, offset) as i32;
+    pub const BYTES: i32 = size_of::<CodePage>() as i32;
+}
 
 /// Offsets in an entry of the data table.
 pub mod data {
