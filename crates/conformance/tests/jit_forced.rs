@@ -300,3 +300,20 @@ fn an_instruction_across_pages_runs_as_code_until_its_end_changes() {
     let counters = pair.jit.counters();
     assert!(counters.finds < CALLS as u64 / 2, "{counters:?}");
 }
+
+#[test]
+fn the_floating_point_csrs_are_accessed_in_place() {
+    use arch::csr::status;
+    let mut pair = pair(None);
+    let accesses = [e::csrrw(0, csr::FCSR, 0), e::csrrw(10, csr::FFLAGS, 14), e::csrrs(11, csr::FCSR, 0)];
+    let again_and_end = [e::addi(12, 12, -1), e::bne(12, 0, -16), e::wfi()];
+    pair.put_words(START, &[&[e::addi(12, 0, 1000)], &accesses[..], &again_and_end].concat());
+    pair.both(|hart| {
+        hart.state_mut().mstatus |= status::FS;
+        hart.core.x[14] = 0x35;
+    });
+    finish(&mut pair);
+    assert_eq!(pair.jit.hart().core.x[11], 0x15);
+    let calls = pair.jit.counters().calls;
+    assert!(calls.csr < 10, "{calls:?}");
+}

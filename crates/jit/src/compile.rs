@@ -11,7 +11,7 @@ use privileged::csr::{Fields, View, is_gated, stored, stored_fields, viewed};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
 use crate::expr::{Condition, Expr, Heap, N, Node};
-use crate::x64::{Emitter, Exit};
+use crate::x64::{Emitter, Exit, FloatCsr};
 
 /// The instruction is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,6 +338,11 @@ impl<'a> Privileged for Compiler<'a> {
     unfit! { ecall ebreak sret mret wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
 
     fn csr(&mut self, op: CsrOp, address: u16, value: Expr<'a>) -> Value<Self> {
+        if let Some(part) = FloatCsr::of(address).filter(|_| self.config.has(arch::Extension::F)) {
+            self.fp_checked &= op == CsrOp::Read;
+            let old = self.emitter.float_csr(op, part, value.node);
+            return Ok(self.leaf(old));
+        }
         let gated = is_gated(self.config, self.mode, address);
         if gated && self.mode != Mode::HS {
             return Err(Unfit);

@@ -262,8 +262,6 @@ unsafe extern "sysv64" fn link(context: *mut (), site: u64) -> u64 {
     go(hart, translator).unwrap_or(LEAVE)
 }
 
-/// The exception flags of MXCSR.
-const EXCEPTIONS: u32 = 0x3f;
 /// MXCSR as a program finds it: all exceptions masked, to nearest, no flags.
 const MXCSR: u32 = 0x1f80;
 
@@ -277,7 +275,7 @@ fn fold_flags(core: &mut Core) {
     let mut mxcsr = 0u32;
     // SAFETY: stores a register to a variable.
     unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack, preserves_flags)) };
-    if mxcsr & EXCEPTIONS == 0 {
+    if mxcsr & x64::EXCEPTIONS == 0 {
         return;
     }
     let flag = |bit: u32, flag: fp::Flags| if mxcsr >> bit & 1 != 0 { flag.0 } else { 0 };

@@ -271,8 +271,20 @@ impl Translator {
         let compiler = Compiler::new(emitter, &heap, core);
         let places = self.places.len();
         let fresh = Vec::new();
-        let mut run =
-            Run { translator: self, core, compiler, pc, offset, window, second, hot, places, fresh, at: 0, before: None };
+        let mut run = Run {
+            translator: self,
+            core,
+            compiler,
+            pc,
+            offset,
+            window,
+            second,
+            hot,
+            places,
+            fresh,
+            at: 0,
+            before: None,
+        };
         let done = run.blocks();
         let fresh = std::mem::take(&mut run.fresh);
         let last = Piece { offset: run.offset, window: run.window, len: run.at, places: run.places };

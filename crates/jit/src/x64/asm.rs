@@ -470,6 +470,11 @@ impl Asm {
         self.op(bits == 64, &[0x0f, 0xb1], s, m);
     }
 
+    /// Stores MXCSR.
+    pub fn stmxcsr(&mut self, m: Rm) {
+        self.op(false, &[0x0f, 0xae], 3, m);
+    }
+
     /// Orders stores before loads, as MFENCE does, in half the time: changes nothing on the stack, atomically.
     pub fn fence(&mut self) {
         self.byte(0xf0);

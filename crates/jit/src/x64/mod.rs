@@ -14,6 +14,7 @@ mod crossing;
 mod csr;
 mod emit;
 mod float;
+mod float_csr;
 mod memory;
 mod state;
 mod stubs;
@@ -22,6 +23,8 @@ mod tiles;
 pub use asm::Asm;
 pub use crossing::SecondHalf;
 pub use emit::{Emitter, Exit, Room};
+pub use float::EXCEPTIONS;
+pub use float_csr::FloatCsr;
 pub use state::BIAS;
 pub use stubs::{Enter, Helpers, Stubs};
 

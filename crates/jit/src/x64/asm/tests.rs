@@ -265,6 +265,7 @@ fn registers_only() {
         }
     }
     is(|a| a.ret(), "ret");
+    is(|a| a.stmxcsr(Rm::M(super::RSP, -8)), "stmxcsr [rsp-0x8]");
     is(|a| a.fence(), "lock or [rsp],0x0");
 }
 
