@@ -122,34 +122,47 @@ impl Filled {
 
 const _: () = assert!(DATA_ENTRIES <= 1 << 16 && JUMP_ENTRIES <= 1 << 16, "a slot's number is 16 bits");
 
-/// Big pages that are noted one by one: more than the text of a kernel has.
-const BIG_PAGES: usize = 32;
+/// Ranges of big pages that are noted one by one: more than a kernel has.
+const RANGES: usize = 32;
+/// Big pages that agree in the address bits above these are noted as one range: a kernel's map of all memory has hundreds.
+const ZONE_BITS: u32 = 30;
 
-/// The big pages that entries of a table were cut from.
+/// Where the big pages are that entries of a table were cut from, or more.
 #[derive(Default)]
 struct BigPages {
-    /// (an address within, log2 of the size).
-    pages: [(u64, u32); BIG_PAGES],
+    /// First and last addresses.
+    ranges: [(u64, u64); RANGES],
     count: usize,
 }
 
 impl BigPages {
     /// Notes the page of `va`, if it is big.
     fn note(&mut self, va: u64, page_bits: u32) {
-        let known = |&(page, bits): &(u64, u32)| bits == u64::BITS - 1 || bits >= page_bits && (page ^ va) >> bits == 0;
-        if page_bits <= PAGE_SHIFT || self.pages[..self.count].iter().any(known) {
+        if page_bits <= PAGE_SHIFT {
             return;
         }
-        // more pages than there is room for: one that holds all addresses
-        let whole = (va, u64::BITS - 1);
-        let at = self.count.min(self.pages.len() - 1);
-        self.pages[at] = if self.count < self.pages.len() - 1 { (va, page_bits.min(63)) } else { whole };
-        self.count = at + 1;
+        let offsets = (1 << page_bits.min(63)) - 1;
+        let (first, last) = (va & !offsets, va | offsets);
+        let ranges = &mut self.ranges[..self.count];
+        if ranges.iter().any(|range| range.0 <= first && last <= range.1) {
+            return;
+        }
+        match ranges.iter_mut().find(|range| (range.0 ^ first) >> ZONE_BITS == 0) {
+            Some(range) => *range = (range.0.min(first), range.1.max(last)),
+            None => self.push(first, last),
+        }
     }
 
-    /// Whether `va` is in one of them.
+    fn push(&mut self, first: u64, last: u64) {
+        // more than there is room for: one that has all addresses
+        let all = self.count == RANGES - 1;
+        self.ranges[self.count] = if all { (0, u64::MAX) } else { (first, last) };
+        self.count += 1;
+    }
+
+    /// Whether `va` may be in one of them.
     fn covers(&self, va: u64) -> bool {
-        self.pages[..self.count].iter().any(|&(page, bits)| (page ^ va) >> bits == 0 || bits == u64::BITS - 1)
+        self.ranges[..self.count].iter().any(|&(first, last)| first <= va && va <= last)
     }
 
     fn clear(&mut self) {
@@ -597,11 +610,24 @@ mod tests {
     #[test]
     fn more_big_pages_than_are_noted_are_still_fenced() {
         let mut table = DataTable::default();
-        let piece = |page: u64| (page << 21) + (page << 12);
+        let piece = |page: u64| (page << ZONE_BITS) + (page << 12);
         (0..40).for_each(|page| table.enter(piece(page), piece(page), cut(21), true, true));
-        table.clear_address(17 << 21);
+        table.clear_address((17 << ZONE_BITS) + (1 << 20));
         assert_eq!(table.read(piece(17), 1), None);
         assert_eq!(table.read(piece(16), 1), Some(piece(16)));
+    }
+
+    #[test]
+    fn every_big_page_of_a_range_is_fenced() {
+        let mut table = DataTable::default();
+        let piece = |page: u64| (page << 21) + (page << 12);
+        let order = [9, 2, 5, 17];
+        order.iter().for_each(|&page| table.enter(piece(page), piece(page), cut(21), true, true));
+        for page in order {
+            assert_eq!(table.read(piece(page), 1), Some(piece(page)));
+            table.clear_address(page << 21 | 0x1f_f000);
+            assert_eq!(table.read(piece(page), 1), None);
+        }
     }
 
     #[test]
