@@ -4,11 +4,13 @@
 //! that it faults as a whole.
 
 use arch::addr::PAGE_BYTES;
-use arch::{Exception, GuestPhys, Phys, Trap, Virt};
+use arch::{Exception, GuestPhys, Phys, Privilege, Trap, Virt};
 use privileged::{Access, GuestLeaf, PageMemory, Request, Translation, pmp};
 
+use crate::contexts::Contexts;
 use crate::core::{Core, Stop};
 use crate::guest_stage::GuestPages;
+use crate::second_level::Page;
 use crate::statistics::TranslationCounts;
 use crate::tlb::Cut;
 use memory::Ram;
@@ -117,8 +119,13 @@ impl Core {
 
     /// Where an access that stays within a page goes. Ordinary accesses to RAM are entered into the data table.
     pub fn resolve(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<Place, Stop> {
-        let request = self.request(by, access, va);
         self.counts.data_misses += 1;
+        if by == By::Ordinary
+            && let Some(offset) = self.refill(access, va)
+        {
+            return Ok(Place::Ram(offset));
+        }
+        let request = self.request(by, access, va);
         let found = match self.translate(&request, bytes) {
             Ok(found) => found,
             Err(trap) => return Err(self.raise(trap)),
@@ -136,7 +143,22 @@ impl Core {
         Ok(Place::Ram(offset))
     }
 
-    /// Enters the page into the data table, if all of it is RAM and PMP treats it as one.
+    /// Brings a page from the second level of the data tables to the first, if it is there and allows the access. Answers
+    /// the RAM offset of the address.
+    pub fn refill(&mut self, access: Access, va: u64) -> Option<u64> {
+        let Page { offset, readable, writable, cut, .. } = self.data.behind.get(self.data.active.owner, va)?;
+        let writable = writable && !self.ram.watch().is_watched(offset);
+        let allowed = if access == Access::Store { writable } else { readable };
+        if !allowed {
+            return None;
+        }
+        self.counts.second_level_hits += 1;
+        let host = self.ram_on_host().wrapping_add(offset);
+        self.data.active.enter_again(va, host, cut, readable, writable);
+        Some(offset + va % PAGE_BYTES)
+    }
+
+    /// Enters the page into the data tables, if all of it is RAM and PMP treats it as one.
     fn remember(&mut self, request: &Request, found: &Translation) {
         let page = Phys(found.phys.0 & !(PAGE_BYTES - 1));
         let Some(offset) = self.ram.offset(page, PAGE_BYTES) else { return };
@@ -146,9 +168,16 @@ impl Core {
         let privilege = request.mode.privilege;
         let permits = |access| pmp::check(&self.state, &self.config, page, PAGE_BYTES, access, privilege);
         let readable = found.readable && permits(Access::Load);
-        let writable = found.writable && permits(Access::Store) && !self.ram.watch().is_watched(offset);
+        let writable = found.writable && permits(Access::Store);
+        let cut = Cut::of(found);
         let host = self.ram_on_host().wrapping_add(offset);
-        self.data.active.enter(request.va.0, host, Cut::of(found), readable, writable);
+        let watched = self.ram.watch().is_watched(offset);
+        let Contexts { active, behind, .. } = &mut self.data;
+        let page = Page { offset, readable, writable, of_guest: request.mode.virt, cut: cut.pack() };
+        if privilege != Privilege::Machine {
+            behind.enter(&mut active.owner, request.va.0, page);
+        }
+        active.enter(request.va.0, host, cut, readable, writable && !watched);
     }
 
     /// Where the bytes of an access go, when it may be misaligned or cross pages.

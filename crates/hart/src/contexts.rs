@@ -94,10 +94,12 @@ impl Fence {
         }
     }
 
-    fn apply(&self, table: &mut impl Table) {
+    fn apply<T: Table>(&self, table: &mut T, behind: &mut T::Behind) {
         match *self {
-            Fence::Supervisor { va: Some(va), .. } | Fence::Guest { va: Some(va), .. } => table.clear_address(va),
-            Fence::GuestPhysical { gpa: Some(gpa), .. } => table.clear_guest_physical(gpa),
+            Fence::Supervisor { va: Some(va), .. } | Fence::Guest { va: Some(va), .. } => {
+                table.clear_address(va, behind)
+            }
+            Fence::GuestPhysical { gpa: Some(gpa), .. } => table.clear_guest_physical(gpa, behind),
             _ => table.clear(),
         }
     }
@@ -105,12 +107,15 @@ impl Fence {
 
 /// One context's table.
 pub trait Table: Default {
-    /// Forgets everything.
+    /// What the tables of all contexts have in common: it is looked at where one of them has nothing.
+    type Behind: Default;
+    /// Forgets everything, here and behind.
     fn clear(&mut self);
-    /// Forgets what covers `va`.
-    fn clear_address(&mut self, va: u64);
-    /// Forgets what maps a guest virtual address to a guest-physical one in the same page of the G-stage as `gpa`.
-    fn clear_guest_physical(&mut self, gpa: u64);
+    /// Forgets what covers `va`, here and behind.
+    fn clear_address(&mut self, va: u64, behind: &mut Self::Behind);
+    /// Forgets what maps a guest virtual address to a guest-physical one in the same page of the G-stage as `gpa`, here and
+    /// behind.
+    fn clear_guest_physical(&mut self, gpa: u64, behind: &mut Self::Behind);
     /// Is about to be used again after another was.
     fn activate(&mut self) {}
 }
@@ -119,9 +124,11 @@ pub trait Table: Default {
 const POOL: usize = 16;
 
 /// The tables of all contexts of a hart; `active` is the current one's.
-pub struct Contexts<T> {
+pub struct Contexts<T: Table> {
     /// Table of the current context.
     pub active: T,
+    /// What all tables have behind them.
+    pub behind: T::Behind,
     key: Key,
     parked: Vec<Parked<T>>,
     /// Where in `parked` a key of each kind was put last: a hart comes back to where it was.
@@ -142,7 +149,16 @@ struct Parked<T> {
 impl<T: Table> Contexts<T> {
     /// Contexts of a hart that starts in `key`.
     pub fn new(key: Key) -> Self {
-        Contexts { active: T::default(), key, parked: Vec::new(), hints: [0; KINDS], tick: 0, fresh: 0, switches: 0 }
+        Contexts {
+            active: T::default(),
+            behind: T::Behind::default(),
+            key,
+            parked: Vec::new(),
+            hints: [0; KINDS],
+            tick: 0,
+            fresh: 0,
+            switches: 0,
+        }
     }
 
     /// Makes `key` the current context.
@@ -192,7 +208,7 @@ impl<T: Table> Contexts<T> {
     /// Forgets what `fence` names.
     pub fn fence(&mut self, fence: &Fence) {
         let tables = self.parked.iter_mut().map(|p| (p.key, &mut p.table)).chain([(self.key, &mut self.active)]);
-        tables.filter(|(key, _)| fence.selects(key)).for_each(|(_, table)| fence.apply(table));
+        tables.filter(|(key, _)| fence.selects(key)).for_each(|(_, table)| fence.apply(table, &mut self.behind));
     }
 }
 
@@ -226,13 +242,14 @@ mod tests {
     struct Pages(Vec<u64>);
 
     impl Table for Pages {
+        type Behind = ();
         fn clear(&mut self) {
             self.0.clear();
         }
-        fn clear_address(&mut self, va: u64) {
+        fn clear_address(&mut self, va: u64, (): &mut ()) {
             self.0.retain(|&p| p != va);
         }
-        fn clear_guest_physical(&mut self, gpa: u64) {
+        fn clear_guest_physical(&mut self, gpa: u64, (): &mut ()) {
             self.0.retain(|&p| p + 10 != gpa);
         }
     }

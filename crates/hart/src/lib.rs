@@ -20,6 +20,7 @@ mod firmware;
 mod guest_stage;
 mod hart;
 mod record;
+mod second_level;
 mod statistics;
 mod tlb;
 

@@ -10,6 +10,8 @@ use crate::core::Core;
 pub struct TranslationCounts {
     /// Loads, stores and atomics that the data table did not answer, misaligned ones byte by byte.
     pub data_misses: u64,
+    /// Those of them that the second level answered.
+    pub second_level_hits: u64,
     /// Fetches whose page the jump table did not know.
     pub fetch_misses: u64,
     /// Descents of the page table of `satp` or `vsatp`.
@@ -56,6 +58,7 @@ impl Core {
             ("code_context_switches", self.code.switches),
             ("code_contexts_made", self.code.fresh),
             ("data_misses", counts.data_misses),
+            ("second_level_hits", counts.second_level_hits),
             ("fetch_misses", counts.fetch_misses),
             ("device_accesses", counts.device_accesses),
             ("first_stage_walks", counts.first_stage_walks),

@@ -10,6 +10,7 @@ use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 use privileged::Translation;
 
 use crate::contexts::Table;
+use crate::second_level::{Owner, SecondLevel};
 
 /// No page has this tag: bits below the page number are never all set in one.
 const NO_PAGE: u64 = u64::MAX;
@@ -44,21 +45,37 @@ impl Cut {
         Cut { page_bits, guest_phys: guest_phys.0, guest_page_bits }
     }
 
-    /// In one word: the guest-physical page, and below it the two sizes.
-    fn pack(self) -> u64 {
+    /// In one word.
+    pub fn pack(self) -> Packed {
         let sizes = u64::from(self.guest_page_bits.min(63)) << 6 | u64::from(self.page_bits.min(63));
-        self.guest_phys & !(PAGE_BYTES - 1) | sizes
+        Packed(self.guest_phys & !(PAGE_BYTES - 1) | sizes)
     }
 }
 
-/// Whether the packed cut's first-stage page, which holds `page`, holds `va` too.
-fn same_page(cut: u64, page: u64, va: u64) -> bool {
-    (page ^ va) >> (cut & 63) == 0
-}
+/// A [`Cut`] in one word: the guest-physical page, and below it the two sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Packed(pub u64);
 
-/// Whether the packed cut's second-stage page holds `gpa`.
-fn same_guest_page(cut: u64, gpa: u64) -> bool {
-    (cut ^ gpa) >> (cut >> 6 & 63) == 0
+impl Packed {
+    /// Log2 of the size of the first stage's page.
+    pub fn page_bits(self) -> u32 {
+        (self.0 & 63) as u32
+    }
+
+    /// Log2 of the size of the second stage's page.
+    pub fn guest_page_bits(self) -> u32 {
+        (self.0 >> 6 & 63) as u32
+    }
+
+    /// Whether the first stage's page, which holds `page`, holds `va` too.
+    pub fn holds(self, page: u64, va: u64) -> bool {
+        (page ^ va) >> self.page_bits() == 0
+    }
+
+    /// Whether the second stage's page holds `gpa`.
+    pub fn holds_guest(self, gpa: u64) -> bool {
+        (self.0 ^ gpa) >> self.guest_page_bits() == 0
+    }
 }
 
 /// One page.
@@ -72,7 +89,7 @@ pub struct DataEntry {
     /// Address on the host minus virtual address.
     pub addend: u64,
     /// The pages this was cut from.
-    cut: u64,
+    cut: Packed,
 }
 
 impl DataEntry {
@@ -82,7 +99,7 @@ impl DataEntry {
     }
 }
 
-const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, cut: 0 };
+const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, cut: Packed(0) };
 
 /// The slots that were filled since a table was last empty, so that emptying it need not touch the others.
 struct Filled {
@@ -266,12 +283,20 @@ pub struct DataTable {
     covered: Box<Covered>,
     filled: Filled,
     used: bool,
+    /// Whose pages of the second level are this table's.
+    pub owner: Owner,
 }
 
 impl Default for DataTable {
     fn default() -> Self {
         let entries = Box::new([EMPTY; DATA_ENTRIES]);
-        DataTable { entries, covered: Box::default(), filled: Filled::of(DATA_ENTRIES), used: false }
+        DataTable {
+            entries,
+            covered: Box::default(),
+            filled: Filled::of(DATA_ENTRIES),
+            used: false,
+            owner: Owner::NOBODY,
+        }
     }
 }
 
@@ -304,17 +329,18 @@ impl DataTable {
 
     /// Enters the page of `va`, whose first byte is at host address `page`.
     pub fn enter(&mut self, va: u64, page: u64, cut: Cut, readable: bool, writable: bool) {
-        let start = va & !(PAGE_BYTES - 1);
-        let allow = |yes| if yes { start } else { NO_PAGE };
         self.used = true;
         self.covered.note(va, &cut);
+        self.enter_again(va, page, cut.pack(), readable, writable);
+    }
+
+    /// [`DataTable::enter`] of a page that was entered before, and that no fence has named since.
+    pub fn enter_again(&mut self, va: u64, page: u64, cut: Packed, readable: bool, writable: bool) {
+        let start = va & !(PAGE_BYTES - 1);
+        let allow = |yes| if yes { start } else { NO_PAGE };
         self.filled.note(data_index(va));
-        self.entries[data_index(va)] = DataEntry {
-            read: allow(readable),
-            write: allow(writable),
-            addend: page.wrapping_sub(start),
-            cut: cut.pack(),
-        };
+        self.entries[data_index(va)] =
+            DataEntry { read: allow(readable), write: allow(writable), addend: page.wrapping_sub(start), cut };
     }
 }
 
@@ -329,29 +355,35 @@ impl DataTable {
 }
 
 impl Table for DataTable {
+    type Behind = SecondLevel;
+
     fn clear(&mut self) {
         if self.used {
+            self.owner = Owner::NOBODY;
             self.filled.empty(&mut *self.entries, EMPTY);
             self.covered.clear();
             self.used = false;
         }
     }
 
-    fn clear_address(&mut self, va: u64) {
+    fn clear_address(&mut self, va: u64, behind: &mut SecondLevel) {
         if !self.covered.big.covers(va) {
+            behind.clear_page(self.owner, va);
             let entry = &mut self.entries[data_index(va)];
             if entry.page() == va & !(PAGE_BYTES - 1) {
                 *entry = EMPTY;
             }
             return;
         }
-        let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && same_page(e.cut, e.page(), va);
+        behind.clear_pages(self.owner, va);
+        let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && e.cut.holds(e.page(), va);
         self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
     }
 
-    fn clear_guest_physical(&mut self, gpa: u64) {
+    fn clear_guest_physical(&mut self, gpa: u64, behind: &mut SecondLevel) {
         if self.used && self.covered.guest.may_have(gpa) {
-            let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && same_guest_page(e.cut, gpa);
+            behind.clear_guest_physical(self.owner, gpa);
+            let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && e.cut.holds_guest(gpa);
             self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
         }
     }
@@ -379,10 +411,10 @@ pub struct CodePage {
     /// Offset in RAM.
     pub offset: u64,
     /// The pages this was cut from.
-    cut: u64,
+    cut: Packed,
 }
 
-const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0, cut: 0 };
+const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0, cut: Packed(0) };
 
 /// Instructions by virtual address: what is executed for them, and behind it the pages of RAM that they are in. What is
 /// executed is known only in pages that are known.
@@ -523,6 +555,8 @@ impl JumpTable {
 }
 
 impl Table for JumpTable {
+    type Behind = ();
+
     fn clear(&mut self) {
         if self.used {
             self.filled.empty(&mut *self.entries, NO_JUMP);
@@ -532,9 +566,9 @@ impl Table for JumpTable {
         }
     }
 
-    fn clear_guest_physical(&mut self, gpa: u64) {
+    fn clear_guest_physical(&mut self, gpa: u64, (): &mut ()) {
         if self.used && self.covered.guest.may_have(gpa) {
-            self.clear_pages(|page| same_guest_page(page.cut, gpa));
+            self.clear_pages(|page| page.cut.holds_guest(gpa));
         }
     }
 
@@ -544,12 +578,12 @@ impl Table for JumpTable {
         }
     }
 
-    fn clear_address(&mut self, va: u64) {
+    fn clear_address(&mut self, va: u64, (): &mut ()) {
         if !self.used {
             return;
         }
         if self.covered.big.covers(va) {
-            return self.clear_pages(|page| same_page(page.cut, page.start, va));
+            return self.clear_pages(|page| page.cut.holds(page.start, va));
         }
         self.clear_page_of(va);
     }
@@ -587,9 +621,9 @@ mod tests {
             table.enter_page(va, va, cut(21));
             table.enter(va, 7);
         }
-        table.clear_address(0x40_0000);
+        table.clear_address(0x40_0000, &mut ());
         assert_eq!((table.get(0x20_0100), table.page(0x20_5204)), (Some(7), Some(0x20_5204)));
-        table.clear_address(0x3f_f000);
+        table.clear_address(0x3f_f000, &mut ());
         assert_eq!((table.get(0x20_0100), table.page(0x20_0100)), (None, None));
         assert_eq!((table.get(0x20_5200), table.page(0x20_5204)), (None, None));
     }
@@ -601,7 +635,7 @@ mod tests {
             table.enter_page(va, va, cut(12));
             table.enter(va, 7);
         }
-        table.clear_address(0x2fff);
+        table.clear_address(0x2fff, &mut ());
         assert_eq!((table.get(0x2100), table.page(0x2100)), (None, None));
         assert_eq!((table.get(0x1100), table.page(0x1100)), (Some(7), Some(0x1100)));
         assert_eq!((table.get(0x3ffe), table.page(0x3ffe)), (Some(7), Some(0x3ffe)));
@@ -612,7 +646,7 @@ mod tests {
         let mut table = DataTable::default();
         let piece = |page: u64| (page << ZONE_BITS) + (page << 12);
         (0..40).for_each(|page| table.enter(piece(page), piece(page), cut(21), true, true));
-        table.clear_address((17 << ZONE_BITS) + (1 << 20));
+        table.clear_address((17 << ZONE_BITS) + (1 << 20), &mut SecondLevel::default());
         assert_eq!(table.read(piece(17), 1), None);
         assert_eq!(table.read(piece(16), 1), Some(piece(16)));
     }
@@ -625,7 +659,7 @@ mod tests {
         order.iter().for_each(|&page| table.enter(piece(page), piece(page), cut(21), true, true));
         for page in order {
             assert_eq!(table.read(piece(page), 1), Some(piece(page)));
-            table.clear_address(page << 21 | 0x1f_f000);
+            table.clear_address(page << 21 | 0x1f_f000, &mut SecondLevel::default());
             assert_eq!(table.read(piece(page), 1), None);
         }
     }
@@ -639,7 +673,7 @@ mod tests {
         for page_bits in [NAPOT_BITS, MEGA_BITS] {
             table.enter(va, 0x1000, cut(page_bits), true, true);
         }
-        table.clear_address(mega);
+        table.clear_address(mega, &mut SecondLevel::default());
         assert_eq!(table.read(va, 8), None);
     }
 
@@ -659,7 +693,7 @@ mod tests {
         table.enter(0x20_0000, 0, cut(21), true, true);
         table.enter(0x20_5000, 0x5000, cut(21), true, true);
         table.enter(0x40_6000, 0x6000, cut(12), true, true);
-        table.clear_address(0x21_0000);
+        table.clear_address(0x21_0000, &mut SecondLevel::default());
         assert_eq!(table.read(0x20_0000, 1), None);
         assert_eq!(table.read(0x20_5000, 1), None);
         assert_eq!(table.read(0x40_6000, 1), Some(0x6000));
@@ -676,12 +710,12 @@ mod tests {
             code.enter_page(va, va, cut);
             code.enter(va, 7);
         }
-        data.clear_guest_physical(0x801f_f000);
-        code.clear_guest_physical(0x801f_f000);
+        data.clear_guest_physical(0x801f_f000, &mut SecondLevel::default());
+        code.clear_guest_physical(0x801f_f000, &mut ());
         assert_eq!((data.read(0x1000, 1), code.get(0x1000), code.page(0x1000)), (None, None, None));
         assert_eq!((data.read(0x2000, 1), code.get(0x2000)), (Some(0x2000), Some(7)));
-        data.clear_guest_physical(0x9000_1ff8);
-        code.clear_guest_physical(0x9000_1ff8);
+        data.clear_guest_physical(0x9000_1ff8, &mut SecondLevel::default());
+        code.clear_guest_physical(0x9000_1ff8, &mut ());
         assert_eq!((data.read(0x2000, 1), code.get(0x2000)), (None, None));
     }
 

@@ -11,7 +11,7 @@ use arch::csr::atp;
 use arch::insn::{I, Rs};
 use arch::{Insn, Isa, Mode, Phys, pte};
 use bus::Bus;
-use hart::engine::Run;
+use hart::engine::{DATA_ENTRIES, Run};
 use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
@@ -115,6 +115,13 @@ impl Tree {
         }
     }
 
+    /// Maps the pages that displace others.
+    fn map_others(&self, ram: &Ram) {
+        let to = if self.root == FIRST.root { OTHERS_GUEST } else { OLD + OTHERS_GUEST };
+        let from = if self.root == SECOND.root { OTHERS_GUEST } else { OTHERS };
+        (from..OTHERS + FIRST_LEVEL).step_by(BIG as usize).for_each(|va| self.map(ram, va, BIG, to, 0));
+    }
+
     fn register(&self, id: u64) -> u64 {
         atp::SV39 << atp::MODE_SHIFT | id << atp::ID_SHIFT | self.root >> 12
     }
@@ -142,8 +149,16 @@ const CURRENT: Space = SPACES[2];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Load,
+    /// A load of what other pages have displaced from the first level of the data tables.
+    LoadBehind,
     Fetch,
 }
+
+/// Pages that are loaded from to displace others: as many as the first level has, from a multiple of their count on.
+const OTHERS: u64 = 0xc0_0000;
+/// Where they are, between the stages.
+const OTHERS_GUEST: u64 = 0xe0_0000;
+const FIRST_LEVEL: u64 = DATA_ENTRIES as u64 * PAGE_BYTES;
 
 struct Bench(Hart);
 
@@ -153,6 +168,7 @@ impl Bench {
         for tree in [SUPERVISOR, FIRST, SECOND] {
             tree.map_ram(&ram);
             tree.map_places(&ram, false);
+            tree.map_others(&ram);
         }
         let mut hart = Hart::new(HartParts {
             config: Config::new(Isa::default(), 0),
@@ -184,14 +200,25 @@ impl Bench {
         semantics::execute(&mut run, insn).unwrap();
     }
 
+    fn load(&mut self, va: u64) {
+        self.0.core.x[usize::from(ADDRESS)] = va;
+        self.execute(&Insn::Ld(I { rd: VALUE, rs1: ADDRESS, imm: 0 }));
+    }
+
+    /// Displaces a place from the first level of the data tables.
+    fn displace(&mut self, space: Space, place: &Place) {
+        self.enter(space);
+        self.load(OTHERS + place.va % FIRST_LEVEL);
+        assert_eq!(self.0.core.data.active.read(place.va, 1), None);
+    }
+
     /// Uses a place: answers its physical address, and whether page tables were read.
     fn physical(&mut self, space: Space, by: Use, place: &Place) -> (u64, bool) {
         self.enter(space);
         let before = self.0.core.counts.pte_reads;
         let offset = match by {
-            Use::Load => {
-                self.0.core.x[usize::from(ADDRESS)] = place.va;
-                self.execute(&Insn::Ld(I { rd: VALUE, rs1: ADDRESS, imm: 0 }));
+            Use::Load | Use::LoadBehind => {
+                self.load(place.va);
                 let host = self.0.core.data.active.read(place.va, 1).unwrap();
                 host - self.0.core.ram_on_host()
             }
@@ -256,6 +283,9 @@ fn check_one(fence: (&str, Make, About, Space), by: Use, address: Option<u64>, i
     let mut bench = Bench::new();
     let all = || SPACES.iter().flat_map(|&space| PLACES.iter().map(move |place| (space, place)));
     let before: Vec<u64> = all().map(|(space, place)| bench.physical(space, by, place).0).collect();
+    if by == Use::LoadBehind {
+        all().for_each(|(space, place)| bench.displace(space, place));
+    }
     let changed: &[Tree] = if about == About::GuestPhysical { &[SECOND] } else { &[SUPERVISOR, FIRST] };
     changed.iter().for_each(|tree| tree.map_places(&bench.0.core.ram, true));
     bench.enter(CURRENT);
@@ -276,6 +306,11 @@ fn check_one(fence: (&str, Make, About, Space), by: Use, address: Option<u64>, i
 #[test]
 fn loads_see_what_is_fenced_and_remember_the_rest() {
     check(Use::Load);
+}
+
+#[test]
+fn loads_see_what_is_fenced_behind_the_first_level_and_remember_the_rest() {
+    check(Use::LoadBehind);
 }
 
 #[test]
