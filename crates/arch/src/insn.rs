@@ -124,7 +124,7 @@ macro_rules! vocabulary {
 
             /// `raw`, known to be an `opcode`.
             #[inline(always)]
-            fn decode_as(opcode: Opcode, raw: u32) -> Insn {
+            pub fn decode_as(opcode: Opcode, raw: u32) -> Insn {
                 match opcode { $(Opcode::$name => Insn::$name($format::decode(raw))),* }
             }
 

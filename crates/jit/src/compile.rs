@@ -97,18 +97,18 @@ impl<'a> Compiler<'a> {
         self.fp_checked = false;
     }
 
-    /// Compiles the instruction at `pc`, which ends at `next`. A detour goes by `site`; answers how it leaves, and
-    /// whether its detour, if taken, must leave the block.
+    /// Compiles the instruction at `pc`, which ends at `next`. Answers how it leaves, and whether its detour, if taken, must
+    /// leave the block.
     ///
     /// # Errors
     /// [`Unfit`]: nothing was emitted.
-    pub fn instruction(&mut self, insn: &arch::Insn, pc: u64, next: u64, site: u32) -> Result<Compiled<'a>, Unfit> {
+    pub fn instruction(&mut self, insn: &arch::Insn, pc: u64, next: u64) -> Result<Compiled<'a>, Unfit> {
         let mark = self.emitter.mark();
         (self.pc, self.next, self.write, self.leaves, self.fp_checks) = (pc, next, None, Leaves::Not, false);
         let done = match semantics::execute(self, insn) {
             Ok(()) => {
                 self.commit();
-                self.emitter.end_instruction(site)
+                self.emitter.end_instruction()
             }
             Err(Unfit) => None,
         };
@@ -150,7 +150,7 @@ impl<'a> Compiler<'a> {
         let done = skipped.iter().try_for_each(|at| self.skip(at)).and_then(|()| {
             let (x, value) = self.skipped.ok_or(Unfit)?;
             self.emitter.set_x_unless(x, condition, value, skipped.len());
-            self.emitter.end_instruction(0).filter(|detours| !detours).ok_or(Unfit)?;
+            self.emitter.end_instruction().filter(|detours| !detours).ok_or(Unfit)?;
             self.known[usize::from(x & 31)] = None;
             Ok(())
         });

@@ -12,7 +12,7 @@ use vcpu::{Clock, HartPins};
 
 use crate::compile::Compiler;
 use crate::expr::Heap;
-use crate::x64::{Emitter, Room, Stubs};
+use crate::x64::{Emitter, Made, Places, Stubs};
 
 /// Operands of all instructions: a0, a1, a2 and a3 where there are registers, `rm` 7, `sscratch` where there is a CSR, 1
 /// where there is an immediate of five bits.
@@ -44,7 +44,8 @@ fn is_generated(opcode: Opcode, hart: &Hart, isa: Isa) -> bool {
     // registers and immediates of some instructions do not mean anything with these: rs2 without its lowest bit is even
     let Some(insn) = decode(pattern.value | operands & !pattern.mask, &isa) else { return false };
     let heap = Heap::new();
-    let emitter = Emitter::new(0x10_0000, 0x20_0000, Stubs::default(), Room::default());
+    let places = Places { hot: 0x10_0000, cold: 0x20_0000, detours: 0x30_0000 };
+    let emitter = Emitter::new(places, Stubs::default(), Made::default());
     let (pc, next) = (0x8000_0000, 0x8000_0004);
-    Compiler::new(emitter, &heap, &hart.core).instruction(&insn, pc, next, 0).is_ok()
+    Compiler::new(emitter, &heap, &hart.core).instruction(&insn, pc, next).is_ok()
 }

@@ -10,13 +10,37 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
+use crate::x64::{Made, Places};
+
 /// Bytes of code kept at most, where nobody says otherwise.
 pub const USUAL_BYTES: usize = 112 << 20;
 /// More than that is out of the reach of a jump.
 pub const MOST_BYTES: usize = (2 << 30) - (64 << 10);
 const _: () = assert!(MOST_BYTES <= 1 << 32, "places in code are 32 bits");
-/// Parts in seven of the memory that are for hot code; the others are for cold code.
-const HOT_PARTS: usize = 4;
+/// Sixteenths of the memory that hot code, cold code and detours have: all grow with the guest's code.
+const SHARES: [usize; 3] = [12, 2, 2];
+/// Bytes of detours at most.
+pub const MOST_DETOUR_BYTES: usize = MOST_BYTES / 16 * SHARES[2];
+
+/// A part of the memory, filled from its start.
+#[derive(Clone, Copy)]
+struct Area {
+    /// Offset in the memory.
+    start: usize,
+    bytes: usize,
+    used: usize,
+}
+
+impl Area {
+    fn has_room(&self, bytes: usize) -> bool {
+        bytes <= self.bytes - self.used
+    }
+
+    /// Offset in the memory of what comes next.
+    fn end(&self) -> usize {
+        self.start + self.used
+    }
+}
 
 /// Size of the host's big pages.
 const BIG_PAGE: usize = 2 << 20;
@@ -25,13 +49,13 @@ const BIG_PAGE: usize = 2 << 20;
 pub struct CodeMemory {
     writable: Mapping,
     executable: Mapping,
-    /// Size of a mapping, and of its first part, which is for hot code.
+    /// Size of a mapping.
     bytes: usize,
-    hot_bytes: usize,
-    hot: usize,
-    cold: usize,
-    /// Where hot code starts over.
-    start: usize,
+    hot: Area,
+    cold: Area,
+    detours: Area,
+    /// Bytes of hot code that are permanent.
+    kept: usize,
 }
 
 // SAFETY: the mappings are owned by this value alone, and everything that changes them takes `&mut self`.
@@ -47,8 +71,13 @@ impl CodeMemory {
         ftruncate(&file, bytes as u64)?;
         let writable = Mapping::of(&file, bytes, ProtFlags::READ | ProtFlags::WRITE)?;
         let executable = Mapping::of(&file, bytes, ProtFlags::READ | ProtFlags::EXEC)?;
-        let hot_bytes = (bytes / 7 * HOT_PARTS).next_multiple_of(16).min(bytes);
-        Ok(CodeMemory { writable, executable, bytes, hot_bytes, hot: 0, cold: 0, start: 0 })
+        let mut start = 0;
+        let [hot, cold, detours] = SHARES.map(|share| {
+            let area = Area { start, bytes: bytes / 256 * 16 * share, used: 0 };
+            start += area.bytes;
+            area
+        });
+        Ok(CodeMemory { writable, executable, bytes, hot, cold, detours, kept: 0 })
     }
 
     /// Whether an address is executable here.
@@ -56,27 +85,29 @@ impl CodeMemory {
         address.wrapping_sub(self.executable.at as u64) < self.bytes as u64
     }
 
-    /// Addresses of the next hot and cold code, if `bytes` of each have room.
-    pub fn place(&self, bytes: usize) -> Option<[u64; 2]> {
-        let fits = self.hot + bytes <= self.hot_bytes && self.hot_bytes + self.cold + bytes <= self.bytes;
-        let base = self.executable.at as u64;
-        fits.then_some([base + self.hot as u64, base + (self.hot_bytes + self.cold) as u64])
+    /// Where the next code goes, if there is room for so many bytes of hot code and of each of the others.
+    pub fn place(&self, hot: usize, others: usize) -> Option<Places> {
+        let fits = self.hot.has_room(hot) && self.cold.has_room(others) && self.detours.has_room(others);
+        let address = |area: &Area| self.executable.at as u64 + area.end() as u64;
+        let places = || Places { hot: address(&self.hot), cold: address(&self.cold), detours: address(&self.detours) };
+        fits.then(places)
     }
 
     /// Puts code where [`CodeMemory::place`] said. Answers whether it fits.
-    pub fn put(&mut self, hot: &[u8], cold: &[u8]) -> bool {
-        if self.hot + hot.len() > self.hot_bytes || self.hot_bytes + self.cold + cold.len() > self.bytes {
+    pub fn put(&mut self, made: &Made) -> bool {
+        let before = self.hot.used;
+        let parts = [(&mut self.hot, &made.hot), (&mut self.cold, &made.cold), (&mut self.detours, &made.detours)];
+        if !parts.iter().all(|(area, code)| area.has_room(code.len())) {
             return false;
         }
-        // SAFETY: both ranges lie within the writable mapping (just checked), which
-        // nobody else writes, and the sources are not in it.
-        unsafe {
-            std::ptr::copy_nonoverlapping(hot.as_ptr(), self.writable.at.add(self.hot), hot.len());
-            std::ptr::copy_nonoverlapping(cold.as_ptr(), self.writable.at.add(self.hot_bytes + self.cold), cold.len());
+        for (area, code) in parts {
+            // SAFETY: the range lies within the area (just checked) and so within the writable mapping, which nobody else
+            // writes, and the source is not in it.
+            unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), self.writable.at.add(area.end()), code.len()) };
+            area.used += code.len();
         }
-        let before = self.hot;
-        self.hot = (self.hot + hot.len()).next_multiple_of(16);
-        self.cold += cold.len();
+        // the size of the area is a multiple of it
+        self.hot.used = self.hot.used.next_multiple_of(16);
         self.gather(before);
         true
     }
@@ -84,22 +115,22 @@ impl CodeMemory {
     /// Makes one page of the big page of which half is hot code now, and was not when there were `before` bytes.
     fn gather(&self, before: usize) {
         let halves = |used: usize| (used + BIG_PAGE / 2) / BIG_PAGE;
-        let start = (halves(self.hot) * BIG_PAGE).saturating_sub(BIG_PAGE);
-        if halves(self.hot) == halves(before) || start + BIG_PAGE > self.hot_bytes {
+        let start = (halves(self.hot.used) * BIG_PAGE).saturating_sub(BIG_PAGE);
+        if halves(self.hot.used) == halves(before) || start + BIG_PAGE > self.hot.bytes {
             return;
         }
         // SAFETY: within the executable mapping, whose contents stay as they are. Hosts that cannot do it change nothing.
         let _ = unsafe { libc::madvise(self.executable.at.add(start).cast(), BIG_PAGE, libc::MADV_COLLAPSE) };
     }
 
-    /// Makes what was put so far permanent.
+    /// Makes the hot code that was put so far permanent.
     pub fn keep(&mut self) {
-        self.start = self.hot;
+        self.kept = self.hot.used;
     }
 
     /// Forgets all code but what is permanent.
     pub fn clear(&mut self) {
-        (self.hot, self.cold) = (self.start, 0);
+        (self.hot.used, self.cold.used, self.detours.used) = (self.kept, 0, 0);
     }
 
     /// Where hot code starts.
@@ -107,9 +138,9 @@ impl CodeMemory {
         self.executable.at as u64
     }
 
-    /// Bytes of hot and of cold code.
+    /// Bytes of hot code and of all other.
     pub fn used(&self) -> [usize; 2] {
-        [self.hot, self.cold]
+        [self.hot.used, self.cold.used + self.detours.used]
     }
 
     /// Replaces code.
@@ -170,9 +201,9 @@ mod tests {
         let mut memory = CodeMemory::new(16 << 20).unwrap();
         let mut places = Vec::new();
         for number in 0u8.. {
-            let Some([hot, _]) = memory.place(PIECE) else { break };
-            assert!(memory.put(&[number; PIECE], &[]));
-            places.push((hot, number));
+            let Some(place) = memory.place(PIECE, 0) else { break };
+            assert!(memory.put(&Made { hot: vec![number; PIECE], ..Made::default() }));
+            places.push((place.hot, number));
         }
         assert!(memory.used()[0] > 4 * BIG_PAGE);
         for (hot, number) in places {

@@ -1,7 +1,11 @@
 //! The instructions of generated code that may run through the interpreter.
 
 use arch::addr::PAGE_BYTES;
-use arch::insn::Insn;
+use arch::insn::{Insn, Opcode};
+
+use crate::memory::MOST_DETOUR_BYTES;
+use crate::translator::MAX_INSNS;
+use crate::x64::DETOUR_BYTES;
 
 /// An instruction that may run through the interpreter, and what that needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,20 +25,22 @@ pub struct Site {
 /// A site as it is kept.
 #[derive(Clone, Copy)]
 struct Packed {
-    insn: Insn,
-    /// Index of its page.
-    page: u32,
-    /// Offset in the page.
+    /// The encoding of what it does; compressed instructions stand as what they expand to.
+    raw: u32,
+    /// Index of its page, and in the lower bits what is left.
+    page_and_left: u32,
+    opcode: Opcode,
+    /// Offset in the page, and in the bits above whether it is a long instruction, and whether the block is left.
     place: u16,
-    left: u8,
-    /// The length, and above it whether the block is left.
-    len: u8,
 }
 
-/// Above a length.
-const LEAVES: u8 = 0x80;
+const LEFT_BITS: u32 = 7;
+const LONG: u16 = 1 << 12;
+const LEAVES: u16 = 1 << 13;
 
-const _: () = assert!(size_of::<Packed>() <= 20, "there are hundreds of thousands");
+const _: () = assert!(PAGE_BYTES <= LONG as u64 && MAX_INSNS < 1 << LEFT_BITS);
+const _: () = assert!(size_of::<Packed>() <= 12, "there are hundreds of thousands");
+const _: () = assert!(MOST_DETOUR_BYTES / DETOUR_BYTES <= 1 << (u32::BITS - LEFT_BITS), "each site has a detour");
 
 /// All sites, by number.
 #[derive(Default)]
@@ -46,8 +52,8 @@ pub struct Sites {
 
 impl Sites {
     /// The number of the next.
-    pub fn len(&self) -> u32 {
-        self.list.len() as u32
+    pub fn len(&self) -> usize {
+        self.list.len()
     }
 
     /// Adds one.
@@ -56,27 +62,42 @@ impl Sites {
         if self.pages.last() != Some(&start) {
             self.pages.push(start);
         }
+        let page = (self.pages.len() - 1) as u32;
+        let flag = |flag, set| if set { flag } else { 0 };
         self.list.push(Packed {
-            insn: site.insn,
-            page: (self.pages.len() - 1) as u32,
-            place: (site.pc % PAGE_BYTES) as u16,
-            left: site.left,
-            len: site.len | if site.leaves { LEAVES } else { 0 },
+            raw: site.insn.encode(),
+            page_and_left: page << LEFT_BITS | u32::from(site.left),
+            opcode: site.insn.opcode(),
+            place: (site.pc % PAGE_BYTES) as u16 | flag(LONG, site.len == 4) | flag(LEAVES, site.leaves),
         });
     }
 
     /// The site with this number.
-    pub fn get(&self, number: u64) -> Option<Site> {
-        let Packed { insn, page, place, left, len } = *self.list.get(number as usize)?;
-        let pc = self.pages.get(page as usize)? + u64::from(place);
-        Some(Site { pc, insn, len: len & !LEAVES, left, leaves: len & LEAVES != 0 })
+    pub fn get(&self, number: usize) -> Option<Site> {
+        let Packed { raw, page_and_left, opcode, place } = *self.list.get(number)?;
+        let start = self.pages.get((page_and_left >> LEFT_BITS) as usize)?;
+        Some(Site {
+            pc: start + u64::from(place % LONG),
+            insn: Insn::decode_as(opcode, raw),
+            len: if place & LONG != 0 { 4 } else { 2 },
+            left: (page_and_left % (1 << LEFT_BITS)) as u8,
+            leaves: place & LEAVES != 0,
+        })
     }
 
     /// A block of `count` instructions, whose sites start with `first`, is complete: until now each site's `left` was its
     /// number in the block.
-    pub fn settle(&mut self, first: u32, count: u8) {
-        let sites = self.list.get_mut(first as usize..).unwrap_or_default();
-        sites.iter_mut().for_each(|site| site.left = count + 1 - site.left);
+    pub fn settle(&mut self, first: usize, count: u8) {
+        let sites = self.list.get_mut(first..).unwrap_or_default();
+        sites.iter_mut().for_each(|site| {
+            let number = site.page_and_left % (1 << LEFT_BITS);
+            site.page_and_left = site.page_and_left - number + (u32::from(count) + 1 - number);
+        });
+    }
+
+    /// Forgets all from this number on.
+    pub fn truncate(&mut self, number: usize) {
+        self.list.truncate(number);
     }
 
     /// Forgets all.

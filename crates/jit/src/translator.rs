@@ -24,7 +24,7 @@ use crate::memory::CodeMemory;
 use crate::sites::{Site, Sites};
 use crate::statistics::Counters;
 use crate::unit::{Origin, Place, Source, Unit};
-use crate::x64::{Emitter, Exit, Helpers, Room, SecondHalf, Stubs};
+use crate::x64::{DETOUR_BYTES, Emitter, Exit, Helpers, Made, SecondHalf, Stubs};
 
 /// Longest block.
 pub const MAX_INSNS: u8 = 64;
@@ -36,8 +36,11 @@ const WINDOW: usize = 1024;
 const MOST_OF_DISPATCH: usize = 16;
 /// Bytes of source and instructions that are noted at most, together; some eight times what a full cache has.
 const MOST_NOTES: usize = 128 << 20;
-/// Room that the code of such a run needs at most, hot and cold each.
+/// Room that the hot code of such a run needs at most.
 pub const ROOM: usize = 64 << 10;
+/// Room that its cold code and its detours need at most, each.
+const SMALL_ROOM: usize = 8 << 10;
+const _: () = assert!(MAX_RUN * MAX_INSNS as usize * DETOUR_BYTES <= SMALL_ROOM);
 
 /// A jump within a page that is linked when it is first taken.
 #[derive(Clone, Copy)]
@@ -72,7 +75,8 @@ pub struct Translator {
     /// Units that are stale.
     stale: usize,
     heap: Heap,
-    room: Room,
+    /// Memory for what is being made.
+    made: Made,
     counters: Counters,
 }
 
@@ -80,10 +84,10 @@ impl Translator {
     /// A translator whose code calls these helpers.
     pub fn new(mut memory: CodeMemory, helpers: &Helpers) -> Translator {
         let mut stubs = Stubs::default();
-        if let Some([hot, _]) = memory.place(ROOM) {
-            let mut asm = crate::x64::Asm::new(hot);
-            stubs = Stubs::generate(&mut asm, helpers);
-            memory.put(&asm.code, &[]);
+        if let Some(places) = memory.place(ROOM, 0) {
+            let mut asm = crate::x64::Asm::new(places.hot);
+            stubs = Stubs::generate(&mut asm, helpers, places.detours);
+            memory.put(&Made { hot: asm.code, ..Made::default() });
             memory.keep();
         }
         Translator {
@@ -98,7 +102,7 @@ impl Translator {
             aliases: HashMap::default(),
             stale: 0,
             heap: Heap::new(),
-            room: Room::default(),
+            made: Made::default(),
             counters: Counters::default(),
         }
     }
@@ -108,9 +112,9 @@ impl Translator {
         &self.stubs
     }
 
-    /// A site by its number.
-    pub fn site(&self, number: u64) -> Option<Site> {
-        self.sites.get(number)
+    /// The site of the detour that this offset in the detours is in.
+    pub fn site(&self, offset: u64) -> Option<Site> {
+        self.sites.get(offset as usize / DETOUR_BYTES)
     }
 
     /// A link by its number.
@@ -253,10 +257,10 @@ impl Translator {
     /// Translates the block at `pc`, which is at `offset` in RAM, and what it falls through to.
     fn translate(&mut self, core: &mut Core, pc: u64, offset: u64) -> Option<u64> {
         // instructions that do nothing have notes, but no code
-        if self.memory.place(ROOM).is_none() || self.bytes.len() + self.places.len() > MOST_NOTES {
+        if self.memory.place(ROOM, SMALL_ROOM).is_none() || self.bytes.len() + self.places.len() > MOST_NOTES {
             self.clear(core);
         }
-        let [hot, cold] = self.memory.place(ROOM)?;
+        let at = self.memory.place(ROOM, SMALL_ROOM)?;
         // before the bytes are read: a write that comes later is noted
         core.watcher.watch(offset / PAGE_BYTES);
         core.follow_watches();
@@ -267,9 +271,9 @@ impl Translator {
         }
         let mut heap = std::mem::take(&mut self.heap);
         heap.reset();
-        let emitter = Emitter::new(hot, cold, self.stubs, std::mem::take(&mut self.room));
+        let emitter = Emitter::new(at, self.stubs, std::mem::take(&mut self.made));
         let compiler = Compiler::new(emitter, &heap, core);
-        let places = self.places.len();
+        let (hot, places, sites) = (at.hot, self.places.len(), self.sites.len());
         let fresh = Vec::new();
         let mut run = Run {
             translator: self,
@@ -289,15 +293,14 @@ impl Translator {
         let fresh = std::mem::take(&mut run.fresh);
         let last = Piece { offset: run.offset, window: run.window, len: run.at, places: run.places };
         let pieces = [run.before.take(), Some(last)];
-        let finished = run.compiler.emitter.finish();
+        self.made = run.compiler.emitter.finish();
         self.heap = heap;
-        let put = done && self.memory.put(&finished.hot.code, &finished.cold.code);
-        self.room = Room { hot: finished.hot.code, cold: finished.cold.code };
-        if !put {
+        if !done || !self.memory.put(&self.made) {
             self.places.truncate(places);
+            self.sites.truncate(sites);
             return None;
         }
-        for link in finished.links {
+        for link in &self.made.links {
             if let Some(site) = self.links.get_mut(link.site as usize) {
                 site.patch = link.patch;
             }
@@ -354,7 +357,7 @@ impl Translator {
     /// Enters blocks of a page, and what they were made of.
     fn remember<'p>(&mut self, page: Key, pieces: impl Iterator<Item = &'p Piece>, hot: u64, fresh: &[(u64, u64)]) {
         let base = self.memory.base();
-        let (code, code_bytes) = ((hot - base) as u32, self.room.hot.len() as u32);
+        let (code, code_bytes) = ((hot - base) as u32, self.made.hot.len() as u32);
         let unit = self.units.entry(page).or_default();
         let aliases = self.aliases.entry(page.1).or_default();
         if !aliases.contains(&page.0) {
@@ -641,10 +644,9 @@ impl<'a> Run<'_, 'a> {
 
     /// Translates one instruction, number `count` of its block; answers how the block ends, if it does.
     fn instruction(&mut self, at: At, count: u8) -> Option<Leaves<'a>> {
-        let number = self.translator.sites.len();
         // a site's `left` is its number in the block, until the block's length is known
         let site = Site { pc: at.pc, insn: at.insn, len: at.len, left: count, leaves: false };
-        match self.compiler.instruction(&at.insn, at.pc, self.here(), number) {
+        match self.compiler.instruction(&at.insn, at.pc, self.here()) {
             Ok(Compiled { leaves, detours, detour_leaves }) => {
                 if detours {
                     self.translator.sites.push(Site { leaves: detour_leaves, ..site });
@@ -655,7 +657,7 @@ impl<'a> Run<'_, 'a> {
                 let ends = leaves_block(&at.insn);
                 self.translator.counters.interpreted += 1;
                 self.translator.sites.push(Site { leaves: ends, ..site });
-                self.compiler.emitter.interpret(number);
+                self.compiler.emitter.interpret();
                 self.compiler.interpreted(&at.insn);
                 ends.then_some(Leaves::Not)
             }

@@ -1,7 +1,8 @@
 //! The emitter: one block's code in the making.
 //!
-//! Hot code goes on where it is; cold code, which leaves the block or comes back after a detour, is gathered and put
-//! elsewhere when the block is finished.
+//! Hot code goes on where it is. What seldom runs is elsewhere: in cold code, which leaves the block, and in detours, which
+//! come back. All detours of the cache lie one behind the other, each [`DETOUR_BYTES`] long, in the order of the sites that
+//! they run through the interpreter: where a detour is says which site it is of.
 
 use semantics::Width;
 
@@ -24,17 +25,8 @@ pub(super) enum Kept {
 /// Jumps to one place; most often it is one jump.
 pub(super) type Fixes = smallvec::SmallVec<[Fix; 2]>;
 
-/// Out-of-line code.
-enum Cold {
-    /// Runs the instruction through the interpreter and goes on behind it.
-    Interpret { from: Fixes, site: u32, back: u64 },
-    /// The quantum has no room for the block of `count` instructions at `pc`.
-    Stop { from: Fixes, count: i8, pc: u64 },
-    /// A jump within the page that is not linked yet.
-    Link { from: Fixes, site: u32 },
-    /// A branch to another page.
-    Far { from: Fixes, pc: u64 },
-}
+/// Size of a detour: a call and a jump.
+pub const DETOUR_BYTES: usize = 10;
 
 /// A jump whose target is known when it is first taken.
 #[derive(Clone, Copy, Debug)]
@@ -64,12 +56,26 @@ pub enum Exit {
     Kept,
 }
 
-/// What came of a run of blocks.
-pub struct Finished {
+/// Where the code of a run of blocks goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// Its hot code.
+    pub hot: u64,
+    /// Its cold code.
+    pub cold: u64,
+    /// Its detours.
+    pub detours: u64,
+}
+
+/// What came of a run of blocks, in memory that can be used again.
+#[derive(Default)]
+pub struct Made {
     /// Hot code.
-    pub hot: Asm,
+    pub hot: Vec<u8>,
     /// Cold code.
-    pub cold: Asm,
+    pub cold: Vec<u8>,
+    /// Detours.
+    pub detours: Vec<u8>,
     /// Links that can be patched.
     pub links: Vec<Link>,
 }
@@ -77,20 +83,11 @@ pub struct Finished {
 /// A mark to come back to.
 pub struct Mark {
     hot: usize,
-    colds: usize,
+    detours: usize,
 }
 
 /// Scratch registers, as a set.
 pub(super) const ALL_FREE: u8 = 0b111;
-
-/// Memory for an emitter's code, to be used again.
-#[derive(Default)]
-pub struct Room {
-    /// For hot code.
-    pub hot: Vec<u8>,
-    /// For cold code.
-    pub cold: Vec<u8>,
-}
 
 /// Bytes of the code that a block begins with: see [`Emitter::open_block`].
 const BLOCK_HEAD: usize = 10;
@@ -99,19 +96,21 @@ const BLOCK_HEAD: usize = 10;
 pub struct Emitter {
     pub(super) hot: Asm,
     cold: Asm,
+    detour: Asm,
     pub(super) stubs: Stubs,
-    colds: Vec<Cold>,
     links: Vec<Link>,
     /// Scratch registers that are free, as a set.
     pub(super) free: u8,
     /// Set where an instruction needs more registers than there are: what was emitted for it is void.
     pub(super) overflow: bool,
-    pub(super) kept: Vec<Kept>,
+    pub(super) kept: smallvec::SmallVec<[Kept; 4]>,
     /// Jumps that the current instruction makes to its detour.
     pub(super) detours: Fixes,
-    /// Offset of the open block's entry, and the index of its way out where the quantum ends.
+    /// Offset of the open block's entry.
     entry: usize,
-    opened: usize,
+    /// Where it goes if the quantum ends, and the offset of its count of instructions in that.
+    stop: u64,
+    stop_count: usize,
     /// Where the block goes on when it is repeated, and which of its code counts that.
     repeated: Option<Repeated>,
 }
@@ -126,20 +125,22 @@ struct Repeated {
 }
 
 impl Emitter {
-    /// An emitter of hot and cold code to these addresses.
-    pub fn new(hot: u64, cold: u64, stubs: Stubs, room: Room) -> Self {
+    /// An emitter to these addresses, which uses the memory of what was made before.
+    pub fn new(places: Places, stubs: Stubs, mut used: Made) -> Self {
+        used.links.clear();
         Emitter {
-            hot: Asm::reuse(room.hot, hot),
-            cold: Asm::reuse(room.cold, cold),
+            hot: Asm::reuse(used.hot, places.hot),
+            cold: Asm::reuse(used.cold, places.cold),
+            detour: Asm::reuse(used.detours, places.detours),
             stubs,
-            colds: Vec::with_capacity(64),
-            links: Vec::new(),
+            links: used.links,
             free: ALL_FREE,
             overflow: false,
-            kept: Vec::new(),
+            kept: smallvec::SmallVec::new(),
             detours: Fixes::new(),
             entry: 0,
-            opened: 0,
+            stop: 0,
+            stop_count: 0,
             repeated: None,
         }
     }
@@ -153,12 +154,18 @@ impl Emitter {
     pub fn open_block(&mut self, pc: u64) {
         self.entry = self.hot.code.len();
         self.repeated = None;
+        self.stop = self.cold.here();
         self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
         // it does not overflow, so that less and negative are the same; hosts execute a subtraction and this jump as one
-        let from = self.hot.jcc_fix(Cc::L);
+        self.hot.jcc(Cc::L, self.stop);
         debug_assert_eq!(self.hot.code.len(), self.entry + BLOCK_HEAD, "what follows is told by its place");
-        self.colds.push(Cold::Stop { from: smallvec::smallvec![from], count: 0, pc });
-        self.opened = self.colds.len() - 1;
+        // the stubs find count and pc behind the call
+        let (stub, pc_bytes) =
+            if i32::try_from(pc as i64).is_ok() { (self.stubs.stop, 4) } else { (self.stubs.stop_far, 8) };
+        self.cold.call(stub);
+        self.stop_count = self.cold.code.len();
+        self.cold.code.push(0);
+        self.cold.code.extend_from_slice(&pc.to_le_bytes()[..pc_bytes]);
     }
 
     /// Notes that what was checked since `from` holds for the rest of the block, and if that is all that was emitted for it, for
@@ -178,10 +185,7 @@ impl Emitter {
         self.repeated = Some(Repeated { counts: Some(self.hot.code.len()), ..repeated });
         self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
         self.hot.jcc(Cc::L.not(), self.hot.base + repeated.behind as u64);
-        let stops = self.hot.jmp_fix();
-        if let Some(Cold::Stop { from, .. }) = self.colds.get_mut(self.opened) {
-            from.push(stops);
-        }
+        self.hot.jmp(self.stop);
         ends.iter().for_each(|&fix| self.hot.bind_here(fix));
         self.free = ALL_FREE;
         true
@@ -209,7 +213,7 @@ impl Emitter {
             }
             Exit::Near { site } => {
                 let fix = self.hot.jmp_fix();
-                self.link(site, smallvec::smallvec![fix]);
+                self.link(site, &[fix]);
             }
             Exit::Far { pc } => go_far(&mut self.hot, &self.stubs, pc),
             Exit::Kept => self.go_kept(),
@@ -224,9 +228,7 @@ impl Emitter {
         for counts in [Some(self.entry), self.repeated.and_then(|r| r.counts)].into_iter().flatten() {
             self.hot.code[counts + 3] = count;
         }
-        if let Some(Cold::Stop { count: place, .. }) = self.colds.get_mut(self.opened) {
-            *place = count as i8;
-        }
+        self.cold.code[self.stop_count] = count;
     }
 
     /// Starts an instruction.
@@ -235,35 +237,43 @@ impl Emitter {
         self.overflow = false;
         self.kept.clear();
         self.detours.clear();
-        Mark { hot: self.hot.code.len(), colds: self.colds.len() }
+        Mark { hot: self.hot.code.len(), detours: self.detour.code.len() }
     }
 
     /// Takes back what was emitted since the mark.
     pub fn rewind(&mut self, mark: &Mark) {
         self.hot.code.truncate(mark.hot);
         self.repeated = self.repeated.filter(|repeated| repeated.behind <= mark.hot);
-        self.colds.truncate(mark.colds);
+        self.detour.code.truncate(mark.detours);
         self.detours.clear();
     }
 
-    /// Ends an instruction: its detours run it through the interpreter, as `site`, and come back here. Answers whether
-    /// there were any. Where registers did not suffice, everything is void: `None`.
-    pub fn end_instruction(&mut self, site: u32) -> Option<bool> {
+    /// Ends an instruction: where it asked for a detour, one runs it through the interpreter and comes back here. Answers
+    /// whether it did. Where registers did not suffice, everything is void: `None`.
+    pub fn end_instruction(&mut self) -> Option<bool> {
         if self.overflow {
             return None;
         }
-        let from = std::mem::take(&mut self.detours);
-        let any = !from.is_empty();
+        let any = !self.detours.is_empty();
         if any {
-            self.colds.push(Cold::Interpret { from, site, back: self.hot.here() });
+            self.detour();
         }
         Some(any)
     }
 
     /// Runs the instruction through the interpreter.
-    pub fn interpret(&mut self, site: u32) {
-        self.hot.mov_i(RCX, site.into());
-        self.hot.call(self.stubs.interpret);
+    pub fn interpret(&mut self) {
+        let fix = self.hot.jmp_fix();
+        self.detours.push(fix);
+        self.detour();
+    }
+
+    /// The detour that the current instruction's jumps go to.
+    fn detour(&mut self) {
+        let here = self.detour.here();
+        self.detours.iter().for_each(|&fix| self.hot.bind(fix, here));
+        self.detour.call(self.stubs.interpret);
+        self.detour.jmp(self.hot.here());
     }
 
     /// Lets a branch go to `exit` where the condition holds.
@@ -272,18 +282,29 @@ impl Emitter {
         self.jump_if(condition, true, &mut fixes);
         match exit {
             Exit::Code(to) => fixes.iter().for_each(|&fix| self.hot.bind(fix, to)),
-            Exit::Near { site } => self.link(site, fixes),
-            Exit::Far { pc } => self.colds.push(Cold::Far { from: fixes, pc }),
+            Exit::Near { site } => self.link(site, &fixes),
+            Exit::Far { pc } => {
+                self.go_cold(&fixes);
+                go_far(&mut self.cold, &self.stubs, pc);
+            }
             Exit::Kept => debug_assert!(false, "targets of branches are constants"),
         }
         self.free = ALL_FREE;
     }
 
-    fn link(&mut self, site: u32, from: Fixes) {
-        if let [fix] = from[..] {
+    fn link(&mut self, site: u32, from: &[Fix]) {
+        if let [fix] = *from {
             self.links.push(Link { site, patch: self.hot.base + fix.0 as u64 });
         }
-        self.colds.push(Cold::Link { from, site });
+        self.go_cold(from);
+        self.cold.mov_i(RCX, site.into());
+        self.cold.jmp(self.stubs.link);
+    }
+
+    /// Lets jumps go to what is emitted next as cold code.
+    fn go_cold(&mut self, from: &[Fix]) {
+        let here = self.cold.here();
+        from.iter().for_each(|&fix| self.hot.bind(fix, here));
     }
 
     /// Goes to the address in rax, by the jump table.
@@ -380,39 +401,9 @@ impl Emitter {
         self.kept.get(usize::from(held)).copied().unwrap_or(Kept::Rm(Rm::R(RDX)))
     }
 
-    /// Everything, with the cold code generated.
-    pub fn finish(mut self) -> Finished {
-        for cold in std::mem::take(&mut self.colds) {
-            self.emit_cold(cold);
-        }
-        Finished { hot: self.hot, cold: self.cold, links: self.links }
-    }
-
-    fn emit_cold(&mut self, cold: Cold) {
-        let here = self.cold.here();
-        match cold {
-            Cold::Interpret { from, site, back } => {
-                from.iter().for_each(|&fix| self.hot.bind(fix, here));
-                self.cold.mov_i(RCX, site.into());
-                self.cold.call(self.stubs.interpret);
-                self.cold.jmp(back);
-            }
-            Cold::Stop { from, count, pc } => {
-                from.iter().for_each(|&fix| self.hot.bind(fix, here));
-                self.cold.alu_i(Alu::Add, 64, Rm::R(BUDGET), count.into());
-                self.cold.mov_i(RAX, pc as i64);
-                self.cold.jmp(self.stubs.stop);
-            }
-            Cold::Link { from, site } => {
-                from.iter().for_each(|&fix| self.hot.bind(fix, here));
-                self.cold.mov_i(RCX, site.into());
-                self.cold.jmp(self.stubs.link);
-            }
-            Cold::Far { from, pc } => {
-                from.iter().for_each(|&fix| self.hot.bind(fix, here));
-                go_far(&mut self.cold, &self.stubs, pc);
-            }
-        }
+    /// All of it.
+    pub fn finish(self) -> Made {
+        Made { hot: self.hot.code, cold: self.cold.code, detours: self.detour.code, links: self.links }
     }
 
     /// Memory of a width as the back end kept it.

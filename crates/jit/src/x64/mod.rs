@@ -22,7 +22,7 @@ mod tiles;
 
 pub use asm::Asm;
 pub use crossing::SecondHalf;
-pub use emit::{Emitter, Exit, Room};
+pub use emit::{DETOUR_BYTES, Emitter, Exit, Made, Places};
 pub use float::EXCEPTIONS;
 pub use float_csr::FloatCsr;
 pub use state::BIAS;

@@ -8,7 +8,8 @@ use super::state::{self, BUDGET, F_MAPPED, MAPPED, TABLE};
 /// Functions of the translator that generated code calls. All take the context that [`Enter`] was given.
 #[derive(Clone, Copy, Debug)]
 pub struct Helpers {
-    /// (context, site): runs an instruction through the interpreter. 0: goes on behind; 1: leaves; else: code to go to.
+    /// (context, offset in the detours): runs an instruction through the interpreter, that of the detour which the offset
+    /// is in. 0: goes on behind; 1: leaves; else: code to go to.
     pub interpret: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
     /// (context, 0): finds code for the hart's pc. 1: leaves; else: code to go to.
     pub find: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
@@ -26,7 +27,7 @@ pub type Enter = unsafe extern "sysv64" fn(*mut (), *mut (), u64);
 pub struct Stubs {
     /// An [`Enter`].
     pub enter: u64,
-    /// Called with a site in ecx: [`Helpers::interpret`].
+    /// Called by detours: [`Helpers::interpret`].
     pub interpret: u64,
     /// Jumped to with a site in ecx: [`Helpers::link`].
     pub link: u64,
@@ -36,8 +37,11 @@ pub struct Stubs {
     pub find_kept: u64,
     /// Jumped to with a pc in rax where there is no code to make: [`Helpers::single`].
     pub single: u64,
-    /// Jumped to with a pc in rax where the quantum ends.
+    /// Called where the quantum ends before a block; what the block has taken of it, a byte, and its pc, four bytes that are
+    /// sign-extended, stand behind the call.
     pub stop: u64,
+    /// The same for a pc of eight bytes.
+    pub stop_far: u64,
     /// Called where floating point comes to be allowed to run as generated: reads its registers.
     pub floats: u64,
 }
@@ -50,8 +54,8 @@ const RDI: u8 = 7;
 const RSI: u8 = 6;
 
 impl Stubs {
-    /// Generates them.
-    pub fn generate(asm: &mut Asm, helpers: &Helpers) -> Stubs {
+    /// Generates them, for detours that begin at this address.
+    pub fn generate(asm: &mut Asm, helpers: &Helpers, detours: u64) -> Stubs {
         let mut stubs = Stubs { enter: asm.here(), ..Stubs::default() };
         SAVED.iter().for_each(|&r| asm.push(r));
         asm.alu_i(Alu::Sub, 64, Rm::R(RSP), FRAME);
@@ -67,10 +71,20 @@ impl Stubs {
         SAVED.iter().rev().for_each(|&r| asm.pop(r));
         asm.ret();
 
-        stubs.stop = asm.here();
+        stubs.stop_far = asm.here();
+        asm.pop(RCX);
+        asm.mov(64, RAX, Rm::M(RCX, 1));
+        let stop = asm.here();
+        asm.extend(false, 8, RCX, Rm::M(RCX, 0));
+        asm.alu(Alu::Add, 64, BUDGET, Rm::R(RCX));
         asm.store(8, state::PC, RAX);
         spill(asm);
         asm.jmp(leave);
+
+        stubs.stop = asm.here();
+        asm.pop(RCX);
+        asm.extend(true, 32, RAX, Rm::M(RCX, 1));
+        asm.jmp(stop);
 
         let decide = |asm: &mut Asm| {
             asm.alu_i(Alu::Cmp, 64, Rm::R(RAX), 1);
@@ -97,6 +111,10 @@ impl Stubs {
         decide(asm);
 
         stubs.interpret = asm.here();
+        // where the detour goes on says which it is
+        asm.mov(64, RCX, Rm::M(RSP, 0));
+        asm.mov_i(RDX, detours as i64);
+        asm.alu(Alu::Sub, 64, RCX, Rm::R(RDX));
         spill(asm);
         // the return address is above; it also keeps the stack from being aligned
         asm.alu_i(Alu::Sub, 64, Rm::R(RSP), 8);
@@ -117,7 +135,7 @@ impl Stubs {
     }
 }
 
-/// Calls a helper with the context, which is `depth` bytes up the stack, and the site in ecx.
+/// Calls a helper with the context, which is `depth` bytes up the stack, and the number in ecx.
 fn call(asm: &mut Asm, helper: unsafe extern "sysv64" fn(*mut (), u64) -> u64, depth: i32) {
     asm.mov(64, RDI, Rm::M(RSP, depth));
     asm.mov(32, RSI, Rm::R(RCX));
