@@ -22,6 +22,7 @@ mod crash;
 mod crash;
 mod expr;
 mod memory;
+mod notes;
 mod sites;
 mod statistics;
 mod translated;

@@ -95,11 +95,6 @@ impl Sites {
         });
     }
 
-    /// Forgets all from this number on.
-    pub fn truncate(&mut self, number: usize) {
-        self.list.truncate(number);
-    }
-
     /// Forgets all.
     pub fn clear(&mut self) {
         self.list.clear();

@@ -15,26 +15,25 @@ use std::time::Instant;
 
 use arch::addr::PAGE_BYTES;
 use arch::insn::{Class, Insn};
-use arch::isa::Isa;
-use hart::engine::{At, Core, decode, raw_at};
+use hart::engine::{At, Core, decode};
+use smallvec::SmallVec;
 
 use crate::compile::{Compiled, Compiler, Leaves};
 use crate::expr::Heap;
 use crate::memory::CodeMemory;
+use crate::notes::Notes;
 use crate::sites::{Site, Sites};
 use crate::statistics::Counters;
-use crate::unit::{Origin, Place, Source, Unit};
+use crate::unit::{Origin, Source, Unit};
 use crate::x64::{DETOUR_BYTES, Emitter, Exit, Helpers, Made, SecondHalf, Stubs};
 
 /// Longest block.
 pub const MAX_INSNS: u8 = 64;
 /// Blocks translated together at most: each is what the one before falls through to.
 const MAX_RUN: usize = 4;
-/// Bytes of source that such a run may span.
-const WINDOW: usize = 1024;
 /// A dispatch that may be repeated behind a jump to it has at most so many instructions.
 const MOST_OF_DISPATCH: usize = 16;
-/// Bytes of source and instructions that are noted at most, together; some eight times what a full cache has.
+/// Bytes of notes at most; some eight times what a full cache has.
 const MOST_NOTES: usize = 128 << 20;
 /// Room that the hot code of such a run needs at most.
 pub const ROOM: usize = 64 << 10;
@@ -47,8 +46,8 @@ const _: () = assert!(MAX_RUN * MAX_INSNS as usize * DETOUR_BYTES <= SMALL_ROOM)
 pub struct LinkSite {
     /// Where it goes.
     pub target: u64,
-    /// The address behind its displacement, or 0.
-    pub patch: u64,
+    /// Offset in the memory of hot code of what is behind its displacement, or 0.
+    patch: u32,
     /// The page of RAM that it is in, and may stay in.
     page: u32,
 }
@@ -64,16 +63,14 @@ pub struct Translator {
     links: Vec<LinkSite>,
     /// Links that have been patched, so that nobody asks for them any more.
     free_links: Vec<u32>,
-    /// By page.
-    units: HashMap<Key, Unit, BuildHasherDefault<KeyHasher>>,
-    /// All bytes that blocks were made of.
-    bytes: Vec<u8>,
-    /// Where their instructions begin.
-    places: Vec<Place>,
-    /// Virtual pages of the units of a page of RAM.
-    aliases: HashMap<u64, Vec<u64>, BuildHasherDefault<KeyHasher>>,
-    /// Units that are stale.
-    stale: usize,
+    /// What there is of each page.
+    units: Vec<Unit>,
+    /// Which of them is of a page.
+    pages: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
+    /// Which of them are of a page of RAM.
+    aliases: HashMap<u64, SmallVec<[u32; 2]>, BuildHasherDefault<KeyHasher>>,
+    /// What their blocks were made of.
+    notes: Notes,
     heap: Heap,
     /// Memory for what is being made.
     made: Made,
@@ -96,11 +93,10 @@ impl Translator {
             sites: Sites::default(),
             links: Vec::new(),
             free_links: Vec::new(),
-            units: HashMap::default(),
-            bytes: Vec::new(),
-            places: Vec::new(),
+            units: Vec::new(),
+            pages: HashMap::default(),
             aliases: HashMap::default(),
-            stale: 0,
+            notes: Notes::default(),
             heap: Heap::new(),
             made: Made::default(),
             counters: Counters::default(),
@@ -143,7 +139,7 @@ impl Translator {
         let Some(link) = self.link(number) else { return };
         let stays = core.code.active.page(link.target).is_some_and(|at| at / PAGE_BYTES == u64::from(link.page));
         if link.patch != 0 && stays && flushes == self.counters.flushes {
-            self.memory.patch(link.patch, code);
+            self.memory.patch(self.memory.base() + u64::from(link.patch), code);
             self.free_links.push(number as u32);
         }
     }
@@ -169,11 +165,10 @@ impl Translator {
     fn follow_writes(&mut self, core: &mut Core) {
         let written = core.watcher.written();
         for page in written.unwrap_or_else(|| self.aliases.keys().copied().collect()) {
-            for &va in self.aliases.get(&page).into_iter().flatten() {
-                if let Some(unit) = self.units.get_mut(&(va, page)) {
-                    self.stale += usize::from(!unit.stale);
+            for &number in self.aliases.get(&page).into_iter().flatten() {
+                if let Some(unit) = self.units.get_mut(number as usize) {
                     unit.stale = true;
-                    core.code.clear_page_of(va * PAGE_BYTES);
+                    core.code.clear_page_of(unit.page * PAGE_BYTES);
                 }
             }
         }
@@ -187,10 +182,9 @@ impl Translator {
         self.links.clear();
         self.free_links.clear();
         self.units.clear();
-        self.stale = 0;
+        self.pages.clear();
         self.aliases.clear();
-        self.bytes.clear();
-        self.places.clear();
+        self.notes.clear();
         core.code.clear_targets();
     }
 
@@ -206,14 +200,12 @@ impl Translator {
         // what is translated now is new: what was written before it must not be seen later as it was
         self.follow_writes(core);
         let offset = core.fetch_offset()?;
-        if self.stale != 0 {
-            self.validate(pc, offset, core);
-        }
-        let code = match self.entry(pc, offset) {
+        let unit = self.pages.get(&page_key(pc, offset)).copied();
+        let code = match unit.and_then(|unit| self.entry(unit, pc, offset, core)) {
             Some(code) => code,
             None => {
                 let start = Instant::now();
-                let made = self.translate(core, pc, offset);
+                let made = self.translate(core, unit, pc, offset);
                 self.counters.time += start.elapsed();
                 made?
             }
@@ -222,91 +214,78 @@ impl Translator {
         Some(code)
     }
 
-    /// Code for the instruction at `pc`, which is at `offset` in RAM.
-    fn entry(&self, pc: u64, offset: u64) -> Option<u64> {
-        let code = self.units.get(&page_key(pc, offset))?.entry(pc)?;
-        Some(self.memory.base() + u64::from(code))
+    /// Code for the instruction at `pc`, which is at `offset` in RAM, in the unit with this number.
+    fn entry(&mut self, unit: u32, pc: u64, offset: u64, core: &mut Core) -> Option<u64> {
+        let unit = self.units.get_mut(unit as usize)?;
+        if unit.stale {
+            let page = offset / PAGE_BYTES;
+            // before the comparison: a write that comes later is noted again
+            core.watcher.watch(page);
+            core.follow_watches();
+            self.counters.compared_pages += 1;
+            let is_same = |source: &Source| {
+                is_in_ram(core, page * PAGE_BYTES + u64::from(source.start), self.notes.bytes(source))
+            };
+            if !unit.sources().iter().all(is_same) {
+                self.counters.changed_pages += 1;
+                unit.clear();
+            }
+            unit.stale = false;
+        }
+        Some(self.memory.base() + u64::from(unit.entry(pc)?))
     }
 
-    /// Compares the page's blocks with memory, if it was written to.
-    fn validate(&mut self, pc: u64, offset: u64, core: &mut Core) {
-        let key = page_key(pc, offset);
-        let Some(unit) = self.units.get_mut(&key) else { return };
-        if !unit.stale {
-            return;
-        }
-        unit.stale = false;
-        self.stale -= 1;
-        // before the comparison: a write that comes later is noted again
-        core.watcher.watch(key.1);
-        core.follow_watches();
-        self.counters.compared_pages += 1;
-        let bytes = &self.bytes;
-        let same = |source: &Source| {
-            let mut now = [0; WINDOW];
-            let now = &mut now[..usize::from(source.len)];
-            let then = source.at as usize;
-            read(core, key.1 * PAGE_BYTES + u64::from(source.start), now) && *now == bytes[then..then + now.len()]
-        };
-        if !unit.sources().iter().all(same) {
-            self.counters.changed_pages += 1;
-            unit.clear();
-        }
-    }
-
-    /// Translates the block at `pc`, which is at `offset` in RAM, and what it falls through to.
-    fn translate(&mut self, core: &mut Core, pc: u64, offset: u64) -> Option<u64> {
+    /// Translates the block at `pc`, which is at `offset` in RAM, and what it falls through to, into the unit with this number
+    /// or into a new one.
+    fn translate(&mut self, core: &mut Core, number: Option<u32>, pc: u64, offset: u64) -> Option<u64> {
+        let mut number = number;
         // instructions that do nothing have notes, but no code
-        if self.memory.place(ROOM, SMALL_ROOM).is_none() || self.bytes.len() + self.places.len() > MOST_NOTES {
+        if self.memory.place(ROOM, SMALL_ROOM).is_none() || self.notes.len() > MOST_NOTES {
             self.clear(core);
+            number = None;
         }
         let at = self.memory.place(ROOM, SMALL_ROOM)?;
         // before the bytes are read: a write that comes later is noted
         core.watcher.watch(offset / PAGE_BYTES);
         core.follow_watches();
-        let mut window = Window::at(core, offset)?;
-        let second = window.has_half().then(|| SecondHalf::at(core, pc.wrapping_add(2))).flatten();
-        if let Some(second) = second {
-            window.append(second.bits);
-        }
+        let known = number.and_then(|number| self.units.get_mut(number as usize));
+        let unit = known.map_or_else(|| Unit::of(pc / PAGE_BYTES), std::mem::take);
         let mut heap = std::mem::take(&mut self.heap);
         heap.reset();
         let emitter = Emitter::new(at, self.stubs, std::mem::take(&mut self.made));
         let compiler = Compiler::new(emitter, &heap, core);
-        let (hot, places, sites) = (at.hot, self.places.len(), self.sites.len());
-        let fresh = Vec::new();
-        let mut run = Run {
-            translator: self,
-            core,
-            compiler,
-            pc,
-            offset,
-            window,
-            second,
-            hot,
-            places,
-            fresh,
-            at: 0,
-            before: None,
-        };
-        let done = run.blocks();
-        let fresh = std::mem::take(&mut run.fresh);
-        let last = Piece { offset: run.offset, window: run.window, len: run.at, places: run.places };
-        let pieces = [run.before.take(), Some(last)];
-        self.made = run.compiler.emitter.finish();
+        let mut run = Run::new(self, core, compiler, unit, pc, offset);
+        run.blocks();
+        let (unit, emitter) = (run.unit, run.compiler.emitter);
+        self.made = emitter.finish();
         self.heap = heap;
-        if !done || !self.memory.put(&self.made) {
-            self.places.truncate(places);
-            self.sites.truncate(sites);
+        let code = unit.entry(pc);
+        self.keep_unit(number, unit, offset, code.is_some());
+        let code = code?;
+        if !self.memory.put(&self.made) {
+            self.clear(core);
             return None;
         }
         for link in &self.made.links {
             if let Some(site) = self.links.get_mut(link.site as usize) {
-                site.patch = link.patch;
+                site.patch = (link.patch - self.memory.base()) as u32;
             }
         }
-        self.remember(page_key(pc, offset), pieces.iter().flatten(), hot, &fresh);
-        fresh.first().map(|&(_, code)| code)
+        Some(self.memory.base() + u64::from(code))
+    }
+
+    /// Takes back a unit that had this number; a new one, of a page at `offset` in RAM, is kept only where it has blocks.
+    fn keep_unit(&mut self, number: Option<u32>, unit: Unit, offset: u64, has_blocks: bool) {
+        match number.and_then(|number| self.units.get_mut(number as usize)) {
+            Some(place) => *place = unit,
+            None if has_blocks => {
+                let (number, page) = (self.units.len() as u32, offset / PAGE_BYTES);
+                self.pages.insert((unit.page, page), number);
+                self.aliases.entry(page).or_default().push(number);
+                self.units.push(unit);
+            }
+            None => {}
+        }
     }
 
     /// Whether `address` is one of the memory for code.
@@ -316,65 +295,24 @@ impl Translator {
 
     /// What the hot code at `address` was made of. `None`: it is none, or its block is known no more.
     pub fn origin(&self, address: u64) -> Option<Origin> {
-        let host = address.checked_sub(self.memory.base())?;
-        let sources =
-            self.units.iter().flat_map(|(key, unit)| unit.sources().iter().map(move |source| (key.0, source)));
-        let of_run = sources.filter(|(_, s)| host.wrapping_sub(s.code.into()) < u64::from(s.code_bytes));
-        let known = of_run.filter_map(|(page, source)| {
-            let (mine, number) = self.places_before(source, host - u64::from(source.code))?;
-            Some((page, source, mine, number))
-        });
-        // a run may have followed a jump: what begins last before the address has it
-        let (page, source, mine, number) = known.max_by_key(|(.., mine, number)| mine[*number].host)?;
-        let opener = mine[..=number].iter().rfind(|place| place.opens).or(mine.first())?;
+        let host = u32::try_from(address.checked_sub(self.memory.base())?).ok()?;
+        let sources = self.units.iter().flat_map(|unit| unit.sources().iter().map(move |source| (unit.page, source)));
+        // what begins last before the address has it, if anything has
+        let (page, source) = sources.filter(|(_, source)| source.code <= host).max_by_key(|(_, source)| source.code)?;
+        let made = self.notes.origin(source, (host - source.code).into())?;
         let start = page * PAGE_BYTES + u64::from(source.start);
-        let guest = usize::from(mine[number].guest);
-        let at = source.at as usize;
-        let (raw, len) = raw_at(self.bytes.get(at + guest..at + usize::from(source.len))?)?;
-        Some(Origin { pc: start + guest as u64, block: start + u64::from(opener.guest), raw, len })
-    }
-
-    /// The places of a source, and which of them is the last before this offset in the code of its run.
-    fn places_before(&self, source: &Source, host: u64) -> Option<(&[Place], usize)> {
-        let rest = self.places.get(source.places as usize..)?;
-        // the next source's places begin with offset 0 of its own
-        let more = rest.iter().skip(1).take_while(|place| place.guest != 0).count();
-        let mine = &rest[..rest.len().min(1 + more)];
-        Some((mine, mine.iter().rposition(|place| u64::from(place.host) <= host)?))
+        let address = |at: u16| start + u64::from(at);
+        Some(Origin { pc: address(made.at), block: address(made.block), raw: made.raw, len: made.len })
     }
 
     /// Overwrites the hot code of the instruction at `pc`. Answers whether there is any.
     #[cfg(test)]
     pub fn break_code(&mut self, pc: u64, with: &[u8]) -> bool {
         let base = self.memory.base();
-        let sources = self.units.values().flat_map(|unit| unit.sources());
-        let mut code = sources.flat_map(|s| base + u64::from(s.code)..base + u64::from(s.code + s.code_bytes));
+        let mut code = base..base + self.memory.used()[0] as u64;
         let Some(at) = code.find(|&at| self.origin(at).is_some_and(|origin| origin.pc == pc)) else { return false };
         self.memory.overwrite(at, with);
         true
-    }
-
-    /// Enters blocks of a page, and what they were made of.
-    fn remember<'p>(&mut self, page: Key, pieces: impl Iterator<Item = &'p Piece>, hot: u64, fresh: &[(u64, u64)]) {
-        let base = self.memory.base();
-        let (code, code_bytes) = ((hot - base) as u32, self.made.hot.len() as u32);
-        let unit = self.units.entry(page).or_default();
-        let aliases = self.aliases.entry(page.1).or_default();
-        if !aliases.contains(&page.0) {
-            aliases.push(page.0);
-        }
-        for piece in pieces {
-            let start = piece.offset % PAGE_BYTES;
-            // code looks itself at what goes on in the next page
-            let len = piece.len.min((PAGE_BYTES - start) as usize);
-            let (at, places) = (self.bytes.len() as u32, piece.places as u32);
-            unit.remember(Source { at, start: start as u16, len: len as u16, code, code_bytes, places });
-            self.bytes.extend_from_slice(&piece.window.bytes()[..len]);
-        }
-        for &(pc, code) in fresh {
-            self.counters.blocks += 1;
-            unit.enter(pc, (code - base) as u32);
-        }
     }
 }
 
@@ -382,77 +320,45 @@ fn page_key(pc: u64, offset: u64) -> Key {
     (pc / PAGE_BYTES, offset / PAGE_BYTES)
 }
 
-/// Reads RAM in words where it can.
-fn read(core: &Core, offset: u64, into: &mut [u8]) -> bool {
-    let mut at = offset;
-    let (words, rest) = into.as_chunks_mut::<8>();
-    for word in words {
-        let Some(value) = core.ram.load_u64(at) else { return false };
-        *word = value.to_le_bytes();
-        at += 8;
-    }
-    core.ram.read_bytes(at, rest).is_some()
+/// Whether these bytes are at this offset in RAM, which is even as their number is.
+fn is_in_ram(core: &Core, offset: u64, bytes: &[u8]) -> bool {
+    let (halves, _) = bytes.as_chunks::<2>();
+    let mut at = (offset..).step_by(2);
+    halves.iter().all(|half| at.next().and_then(|at| core.ram.load_u16(at)) == Some(u16::from_le_bytes(*half)))
 }
 
-/// Bytes of code, to the end of their page at most.
-struct Window {
-    bytes: [u8; WINDOW],
-    len: usize,
+/// The bits of the instruction at this offset in RAM and their number in bytes, if it ends in the same page.
+fn raw_in(core: &Core, offset: u64) -> Option<(u32, u8)> {
+    let low = u32::from(core.ram.load_u16(offset)?);
+    if low & 3 != 3 {
+        return Some((low, 2));
+    }
+    let behind = offset + 2;
+    if behind.is_multiple_of(PAGE_BYTES) {
+        return None;
+    }
+    Some((u32::from(core.ram.load_u16(behind)?) << 16 | low, 4))
 }
 
-impl Window {
-    /// What is at this offset in RAM.
-    fn at(core: &Core, offset: u64) -> Option<Window> {
-        let len = ((PAGE_BYTES - offset % PAGE_BYTES) as usize).min(WINDOW);
-        let mut window = Window { bytes: [0; WINDOW], len };
-        read(core, offset, &mut window.bytes[..len]).then_some(window)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-
-    /// Whether it is but the first half of an instruction.
-    fn has_half(&self) -> bool {
-        matches!(self.bytes(), [low, _] if low & 3 == 3)
-    }
-
-    /// Adds the second half.
-    fn append(&mut self, half: u16) {
-        self.bytes[self.len..self.len + 2].copy_from_slice(&half.to_le_bytes());
-        self.len += 2;
-    }
-
-    /// The instruction at an offset in the window.
-    fn fetch(&self, at: usize, isa: &Isa) -> Option<(Insn, u32, u8)> {
-        let (raw, len) = raw_at(self.bytes().get(at..)?)?;
-        Some((decode(raw, len, isa)?, raw, len))
-    }
-
-    /// Whether this is what interpreters and `switch` in loops have in common: a few instructions on the way to an
-    /// indirect jump.
-    fn dispatches(&self, isa: &Isa) -> bool {
-        const RETURN: [u8; 2] = [1, 5];
-        let mut at = 0;
-        for _ in 0..MOST_OF_DISPATCH {
-            let Some((insn, _, len)) = self.fetch(at, isa) else { return false };
-            match (insn, insn.class()) {
-                (Insn::Jalr(i), _) => return i.rd == 0 && !RETURN.contains(&i.rs1),
-                (_, Class::Jump | Class::Sys) => return false,
-                _ => at += usize::from(len),
-            }
+/// Whether what is at this offset in RAM is what interpreters and `switch` in loops have in common: a few instructions on
+/// the way to an indirect jump.
+fn dispatches(core: &Core, mut offset: u64) -> bool {
+    const RETURN: [u8; 2] = [1, 5];
+    for _ in 0..MOST_OF_DISPATCH {
+        let raw = raw_in(core, offset);
+        let Some((insn, len)) = raw.and_then(|(raw, len)| Some((decode(raw, len, &core.config.isa)?, len))) else {
+            return false;
+        };
+        match (insn, insn.class()) {
+            (Insn::Jalr(i), _) => return i.rd == 0 && !RETURN.contains(&i.rs1),
+            (_, Class::Jump | Class::Sys) => return false,
+            _ => offset += u64::from(len),
         }
-        false
+        if offset.is_multiple_of(PAGE_BYTES) {
+            return false;
+        }
     }
-}
-
-/// Bytes that code was made of.
-struct Piece {
-    offset: u64,
-    window: Window,
-    len: usize,
-    /// The first of its [`Place`]s.
-    places: usize,
+    false
 }
 
 /// A run of blocks in translation.
@@ -460,23 +366,18 @@ struct Run<'t, 'a> {
     translator: &'t mut Translator,
     core: &'t Core,
     compiler: Compiler<'a>,
-    /// Of the first instruction.
+    /// What there is of the page.
+    unit: Unit,
+    /// Of the first instruction of the source that is being read.
     pc: u64,
     offset: u64,
-    /// The bytes from there on.
-    window: Window,
-    /// The end of the first instruction, if it goes on in the next page.
-    second: Option<SecondHalf>,
-    /// Where its hot code begins.
-    hot: u64,
-    /// Its first [`Place`].
-    places: usize,
-    /// What was translated before a jump was followed, after which the above are those of its target.
-    before: Option<Piece>,
-    /// The blocks of this run: where they start, and their code.
-    fresh: Vec<(u64, u64)>,
-    /// Offset in the window of the next instruction.
-    at: usize,
+    /// The bytes of it that have been read.
+    at: u64,
+    source: Source,
+    /// The address of the last instruction's code, and whether a block begins with it.
+    begun: Option<(u64, bool)>,
+    /// Whether a jump was followed.
+    followed: bool,
 }
 
 /// How a block came to its end.
@@ -489,67 +390,136 @@ enum End {
     Empty,
 }
 
-impl<'a> Run<'_, 'a> {
-    fn blocks(&mut self) -> bool {
-        for number in 0..MAX_RUN {
-            match self.block(number + 1 == MAX_RUN) {
-                End::Closed => break,
-                End::FallsThrough => {}
-                End::Empty => return number > 0,
-            }
-        }
-        true
+impl<'t, 'a> Run<'t, 'a> {
+    fn new(
+        translator: &'t mut Translator,
+        core: &'t Core,
+        compiler: Compiler<'a>,
+        unit: Unit,
+        pc: u64,
+        offset: u64,
+    ) -> Self {
+        let source = Source { at: 0, start: 0, len: 0, code: 0 };
+        let mut run = Run { translator, core, compiler, unit, pc, offset, at: 0, source, begun: None, followed: false };
+        run.open_source(pc, offset);
+        run
     }
 
-    /// Notes where the next instruction begins.
-    fn place(&mut self, host: u64, opens: bool) {
-        // both fit: a run has some hundred bytes of source, and `ROOM` for code
-        let place = Place { guest: self.at as u16, host: (host - self.hot) as u16, opens };
-        self.translator.places.push(place);
+    /// Translates what there is.
+    fn blocks(&mut self) {
+        for number in 0..MAX_RUN {
+            match self.block(number) {
+                End::Closed => break,
+                End::FallsThrough => {}
+                End::Empty => return,
+            }
+        }
+        self.close_source();
+    }
+
+    /// Goes on with the instructions at `pc`, which are at `offset` in RAM.
+    fn open_source(&mut self, pc: u64, offset: u64) {
+        (self.pc, self.offset, self.at) = (pc, offset, 0);
+        let code = (self.compiler.emitter.here() - self.translator.memory.base()) as u32;
+        let at = self.translator.notes.len() as u32;
+        self.source = Source { at, start: (offset % PAGE_BYTES) as u16, len: 0, code };
+    }
+
+    /// Notes what was read since.
+    fn close_source(&mut self) {
+        self.measure(self.compiler.emitter.here());
+        self.translator.notes.close();
+        self.unit.remember(Source { len: self.at.min(self.of_page()) as u16, ..self.source });
+    }
+
+    /// Reads an instruction, whose code begins at `host`.
+    fn take(&mut self, raw: u32, len: u8, host: u64, opens: bool) {
+        self.measure(host);
+        self.begun = Some((host, opens));
+        // code looks itself at what goes on in the next page
+        let noted = u64::from(len).min(self.of_page() - self.at);
+        self.translator.notes.instruction(raw, noted as u8);
+        self.at += u64::from(len);
+    }
+
+    /// Bytes of the page from the source's first on.
+    fn of_page(&self) -> u64 {
+        PAGE_BYTES - self.offset % PAGE_BYTES
+    }
+
+    /// The last instruction's code has come to its end.
+    fn measure(&mut self, end: u64) {
+        if let Some((begin, opens)) = self.begun.take() {
+            self.translator.notes.size(end - begin, opens);
+        }
     }
 
     fn here(&self) -> u64 {
-        self.pc.wrapping_add(self.at as u64)
+        self.pc.wrapping_add(self.at)
     }
 
-    fn fetch(&self) -> Option<At> {
-        let (insn, raw, len) = self.window.fetch(self.at, &self.core.config.isa)?;
-        Some(At { insn, pc: self.here(), raw, len })
+    /// The instruction `ahead` bytes from here, if it ends in the page and is legal.
+    fn fetch(&self, ahead: u64) -> Option<At> {
+        let ahead = self.at + ahead;
+        if ahead >= self.of_page() {
+            return None;
+        }
+        let (raw, len) = raw_in(self.core, self.offset + ahead)?;
+        let insn = decode(raw, len, &self.core.config.isa)?;
+        Some(At { insn, pc: self.pc.wrapping_add(ahead), raw, len })
     }
 
-    /// Translates a block; `last` when nothing may fall through behind it.
-    fn block(&mut self, last: bool) -> End {
+    /// The instruction that the run begins with, if it goes on in the next page, and its second half.
+    fn crossing(&self) -> Option<(At, SecondHalf)> {
+        const HALF: u64 = 2;
+        let low = u32::from(self.core.ram.load_u16(self.offset)?);
+        if low & 3 != 3 || self.of_page() != HALF {
+            return None;
+        }
+        let second = SecondHalf::at(self.core, self.pc.wrapping_add(HALF))?;
+        let (raw, len) = (u32::from(second.bits) << 16 | low, 4);
+        let insn = decode(raw, len, &self.core.config.isa)?;
+        Some((At { insn, pc: self.pc, raw, len }, second))
+    }
+
+    /// Translates block `number` of the run.
+    fn block(&mut self, number: usize) -> End {
         let first_site = self.translator.sites.len();
         let start = self.here();
-        if self.fetch().is_none() {
-            if self.at == 0 {
+        let mut second = None;
+        let first = self.fetch(0).or_else(|| {
+            let (at, half) = self.crossing().filter(|_| number == 0)?;
+            second = Some(half);
+            Some(at)
+        });
+        let Some(mut at) = first else {
+            if number == 0 {
                 return End::Empty;
             }
             // the block before falls through to here
             let exit = self.exit(start);
             self.compiler.emitter.go(exit);
             return End::Closed;
-        }
-        if self.at != 0
-            && self.before.is_none()
-            && let Exit::Code(code) = self.exit(start)
+        };
+        if number != 0
+            && !self.followed
+            && let Some(code) = self.known(start)
         {
             self.compiler.emitter.go(Exit::Code(code));
             return End::Closed;
         }
-        let entry = match self.second.take() {
+        let begin = self.compiler.emitter.here();
+        let entry = match second {
             Some(second) => self.compiler.emitter.crossing(start, &second),
-            None => self.compiler.emitter.here(),
+            None => begin,
         };
-        self.fresh.push((start, entry));
+        self.enter(start, entry);
         self.compiler.emitter.open_block(start);
         self.compiler.open_block();
         let mut count = 0;
         let end = loop {
-            let Some(at) = self.fetch() else { break None };
-            let begins = if count == 0 { entry } else { self.compiler.emitter.here() };
-            self.place(begins, count == 0);
-            self.at += usize::from(at.len);
+            let begins = if count == 0 { begin } else { self.compiler.emitter.here() };
+            self.take(at.raw, at.len, begins, count == 0);
             count += 1;
             match self.instruction(at, count) {
                 Some(Leaves::Branch(condition, target))
@@ -561,49 +531,52 @@ impl<'a> Run<'_, 'a> {
                 Some(end) => break Some(end),
                 None => {}
             }
-            if count >= MAX_INSNS {
-                break None;
+            match self.fetch(0) {
+                Some(next) if count < MAX_INSNS => at = next,
+                _ => break None,
             }
         };
         self.translator.counters.instructions += u64::from(count);
         self.translator.sites.settle(first_site, count);
-        self.close(count, end, last)
+        self.close(count, end, number + 1 == MAX_RUN)
+    }
+
+    /// Enters the block at `pc`, whose code begins at `host`.
+    fn enter(&mut self, pc: u64, host: u64) {
+        self.translator.counters.blocks += 1;
+        self.unit.enter(pc, (host - self.translator.memory.base()) as u32);
     }
 
     /// Makes a conditional move of the instructions that a branch to `target` skips, if they are few and simple enough;
     /// answers how many they are.
     fn hammock(&mut self, condition: crate::expr::N<'a>, target: u64, count: u8) -> Option<u8> {
-        const MOST: u8 = 2;
-        let start = self.at;
-        let mut skipped = Vec::new();
-        while self.here() != target {
-            let at = self.fetch().filter(|_| skipped.len() < MOST.into());
-            let Some(at) = at else { break };
-            self.at += usize::from(at.len);
+        const MOST: usize = 2;
+        let mut skipped = SmallVec::<[At; MOST]>::new();
+        let mut ahead = 0;
+        while self.here().wrapping_add(ahead) != target {
+            let at = self.fetch(ahead).filter(|_| skipped.len() < MOST)?;
+            ahead += u64::from(at.len);
             skipped.push(at);
         }
-        let fits = self.here() == target && !skipped.is_empty() && count + MOST <= MAX_INSNS;
-        if fits && self.compiler.hammock(condition, &skipped).is_ok() {
-            return Some(skipped.len() as u8);
+        let number = skipped.len() as u8;
+        if skipped.is_empty() || count + number > MAX_INSNS || self.compiler.hammock(condition, &skipped).is_err() {
+            return None;
         }
-        self.at = start;
-        None
+        let host = self.compiler.emitter.here();
+        skipped.iter().for_each(|at| self.take(at.raw, at.len, host, false));
+        Some(number)
     }
 
     /// Goes on at the target of a jump, where that only dispatches: the host predicts many indirect jumps better, each
     /// with a history of its own, than one that goes everywhere.
     fn follow(&mut self, target: u64) -> bool {
-        if self.before.is_some() || target / PAGE_BYTES != self.pc / PAGE_BYTES {
+        let offset = (self.offset & !(PAGE_BYTES - 1)) + target % PAGE_BYTES;
+        if self.followed || target / PAGE_BYTES != self.pc / PAGE_BYTES || !dispatches(self.core, offset) {
             return false;
         }
-        let offset = (self.offset & !(PAGE_BYTES - 1)) + target % PAGE_BYTES;
-        let Some(window) = Window::at(self.core, offset).filter(|w| w.dispatches(&self.core.config.isa)) else {
-            return false;
-        };
-        let window = std::mem::replace(&mut self.window, window);
-        let places = std::mem::replace(&mut self.places, self.translator.places.len());
-        self.before = Some(Piece { offset: self.offset, window, len: self.at, places });
-        (self.pc, self.offset, self.at) = (target, offset, 0);
+        self.close_source();
+        self.open_source(target, offset);
+        self.followed = true;
         true
     }
 
@@ -669,11 +642,15 @@ impl<'a> Run<'_, 'a> {
         if target / PAGE_BYTES != self.pc / PAGE_BYTES {
             return Exit::Far { pc: target };
         }
-        let fresh = self.fresh.iter().find(|(pc, _)| *pc == target).map(|&(_, code)| code);
-        if let Some(code) = fresh.or_else(|| self.translator.entry(target, self.offset)) {
-            return Exit::Code(code);
+        match self.known(target) {
+            Some(code) => Exit::Code(code),
+            None => Exit::Near { site: self.translator.new_link(target, self.offset) },
         }
-        Exit::Near { site: self.translator.new_link(target, self.offset) }
+    }
+
+    /// Code for an address of the page.
+    fn known(&self, pc: u64) -> Option<u64> {
+        Some(self.translator.memory.base() + u64::from(self.unit.entry(pc)?))
     }
 }
 

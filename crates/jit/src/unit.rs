@@ -4,32 +4,17 @@
 
 use arch::addr::PAGE_BYTES;
 
-/// The bytes that a run of blocks was made of, and where their code is.
+/// Bytes that blocks were made of, and where their code is.
 #[derive(Clone, Copy)]
 pub struct Source {
-    /// Where a copy of them is.
+    /// The [note](crate::notes) of them.
     pub at: u32,
     /// Offset of the first in its page.
     pub start: u16,
     /// Their number.
     pub len: u16,
-    /// Where the run's hot code begins, as offset in the memory of hot code.
+    /// Where their code begins, as offset in the memory of hot code.
     pub code: u32,
-    /// Size of the run's hot code.
-    pub code_bytes: u32,
-    /// Its first [`Place`].
-    pub places: u32,
-}
-
-/// Where an instruction begins.
-#[derive(Clone, Copy)]
-pub struct Place {
-    /// In the guest's code, from the first of the bytes of its source.
-    pub guest: u16,
-    /// In the hot code of its run of blocks.
-    pub host: u16,
-    /// Whether a block begins with it.
-    pub opens: bool,
 }
 
 /// What an address of generated code was made of.
@@ -48,6 +33,8 @@ pub struct Origin {
 /// The blocks of a page at a virtual address.
 #[derive(Default)]
 pub struct Unit {
+    /// The virtual page.
+    pub page: u64,
     /// The page was written to since its blocks were made or compared.
     pub stale: bool,
     sources: Vec<Source>,
@@ -70,6 +57,11 @@ fn reserve<T>(list: &mut Vec<T>) {
 }
 
 impl Unit {
+    /// That of a page without blocks.
+    pub fn of(page: u64) -> Unit {
+        Unit { page, ..Unit::default() }
+    }
+
     /// Code for the instruction at `pc`.
     pub fn entry(&self, pc: u64) -> Option<u32> {
         let at = self.places.binary_search(&place(pc)).ok()?;
