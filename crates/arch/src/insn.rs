@@ -2,7 +2,7 @@
 //!
 //! `table` lists every instruction once. From it come [`Insn`] (the decoded instruction), [`Opcode`] (its name),
 //! [`Row`] (what the table says of it), [`decode`], [`Insn::encode`], the disassembly (`Display`) and, in the crate
-//! `semantics`, the dispatch. Compressed instructions are expanded by [`expand`] before decoding.
+//! `semantics`, the dispatch. Compressed instructions are decoded by [`decompress`], to what they stand for.
 
 mod compressed;
 mod decode;
@@ -12,7 +12,7 @@ mod pattern;
 #[macro_use]
 mod table;
 
-pub use compressed::{decompress, expand, fetch_len};
+pub use compressed::{decompress, fetch_len};
 pub use decode::decode;
 pub use disassemble::{At, F_NAMES, X_NAMES};
 pub use format::*;

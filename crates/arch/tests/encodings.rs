@@ -1,7 +1,7 @@
 //! Known encodings of what binutils 2.40 does not have. Bits are from the tables of the manual's chapters, or from
 //! RISC-V's opcode list.
 
-use arch::insn::{At, decode, decompress, expand, fetch_len};
+use arch::insn::{At, decode, decompress, fetch_len};
 use arch::isa::{Extension, Isa};
 
 fn text(raw: u32) -> String {
@@ -73,6 +73,9 @@ fn zcb_and_zcmop_expand() {
 
 #[test]
 fn a_compressed_form_needs_its_extension_and_that_of_its_expansion() {
+    fn expand(raw: u16, isa: &Isa) -> Option<u32> {
+        decompress(raw, isa).map(|insn| insn.encode())
+    }
     let without = |extension| Isa::ALL.without(extension);
     assert_eq!(expand(0x0505, &Isa::ALL), Some(0x0015_0513)); // c.addi a0,1
     assert_eq!(expand(0x0505, &without(Extension::Zca)), None);
@@ -80,6 +83,17 @@ fn a_compressed_form_needs_its_extension_and_that_of_its_expansion() {
     assert_eq!(expand(0x9d65, &without(Extension::Zbb)), None); // c.sext.b
     assert_eq!(expand(0x9d4d, &without(Extension::Zmmul)), None); // c.mul
     assert_eq!(expand(0x6081, &without(Extension::Zcmop)), None); // c.mop.1
+}
+
+/// Whoever decodes need not decode the expansion.
+#[test]
+fn a_compressed_form_is_what_its_expansion_decodes_to() {
+    for isa in [Isa::ALL, Isa::default(), Isa::ALL.without(Extension::Zbb), Isa::ALL.without(Extension::D)] {
+        for raw in (0..=u16::MAX).filter(|&raw| fetch_len(raw) == 2) {
+            let insn = decompress(raw, &isa);
+            assert_eq!(insn, insn.and_then(|insn| decode(insn.encode(), &isa)), "{raw:#x}");
+        }
+    }
 }
 
 #[test]

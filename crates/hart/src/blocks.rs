@@ -62,8 +62,7 @@ pub fn raw_at(bytes: &[u8]) -> Option<(u32, u8)> {
 
 /// Decodes one encoding of either length.
 pub fn decode(raw: u32, len: u8, isa: &Isa) -> Option<Insn> {
-    let raw = if len == 2 { arch::insn::expand(raw as u16, isa)? } else { raw };
-    arch::insn::decode(raw, isa)
+    if len == 2 { arch::insn::decompress(raw as u16, isa) } else { arch::insn::decode(raw, isa) }
 }
 
 /// Decodes the block that starts `bytes`, which end with the page.

@@ -13,11 +13,6 @@ pub const fn fetch_len(raw: u16) -> u64 {
     if raw & 3 == 3 { 4 } else { 2 }
 }
 
-/// The encoding of what [`decompress`] answers.
-pub fn expand(raw: u16, isa: &Isa) -> Option<u32> {
-    decompress(raw, isa).map(|insn| insn.encode())
-}
-
 /// The instruction that a compressed one stands for; `None` where it is illegal on a machine with `isa`.
 pub fn decompress(raw: u16, isa: &Isa) -> Option<Insn> {
     let (needs, insn) = match raw & 3 {
