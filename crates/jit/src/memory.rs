@@ -212,4 +212,32 @@ mod tests {
             assert!(code.iter().all(|&byte| byte == number), "{number}");
         }
     }
+
+    /// Bytes of code of each kind.
+    fn made(hot: usize, cold: usize, detours: usize) -> Made {
+        Made { hot: vec![1; hot], cold: vec![2; cold], detours: vec![3; detours], ..Made::default() }
+    }
+
+    #[test]
+    fn each_kind_of_code_goes_on_where_its_last_ended() {
+        let mut memory = CodeMemory::new(1 << 20).unwrap();
+        let first = memory.place(0, 0).unwrap();
+        assert!(memory.put(&made(20, 7, 10)));
+        let second = memory.place(0, 0).unwrap();
+        // hot code is aligned to 16 bytes
+        let moved = (second.hot - first.hot, second.cold - first.cold, second.detours - first.detours);
+        assert_eq!((moved, memory.used()), ((32, 7, 10), [32, 17]));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_as_a_whole() {
+        let mut memory = CodeMemory::new(1 << 20).unwrap();
+        let [hot, cold, detours] = SHARES.map(|share| (1 << 16) * share);
+        assert!(memory.place(hot, cold).is_some() && memory.place(hot + 1, 0).is_none());
+        for too_much in [made(hot + 1, 0, 0), made(0, cold + 1, 0), made(0, 0, detours + 1)] {
+            assert!(!memory.put(&too_much));
+            assert_eq!(memory.used(), [0, 0]);
+        }
+        assert!(memory.put(&made(hot, cold, detours)));
+    }
 }

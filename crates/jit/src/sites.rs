@@ -109,13 +109,16 @@ mod tests {
     #[test]
     fn sites_come_back_as_they_went() {
         let mut sites = Sites::default();
-        let insn = Insn::Ebreak(arch::insn::Bare {});
-        let site = |pc, len, left, leaves| Site { pc, insn, len, left, leaves };
-        let all = [site(0x1ffe, 2, 1, true), site(u64::MAX - 3, 4, 2, false)];
+        let site = |insn, pc, len, left, leaves| Site { pc, insn, len, left, leaves };
+        let all = [
+            site(Insn::Ebreak(arch::insn::Bare {}), 0x1ffe, 2, 1, true),
+            site(Insn::Sd(arch::insn::S { rs1: 31, rs2: 1, imm: -8 }), u64::MAX - 3, 4, 2, false),
+            site(Insn::Csrrwi(arch::insn::CsrI { rd: 10, uimm: 31, csr: 0xfff }), 0x8000_0000, 4, MAX_INSNS, true),
+        ];
         all.iter().for_each(|&site| sites.push(site));
-        sites.settle(0, 2);
-        assert_eq!(sites.get(0), Some(Site { left: 2, ..all[0] }));
-        assert_eq!(sites.get(1), Some(Site { left: 1, ..all[1] }));
-        assert_eq!(sites.get(2), None);
+        sites.settle(0, MAX_INSNS);
+        let settled = all.map(|site| Some(Site { left: MAX_INSNS + 1 - site.left, ..site }));
+        assert_eq!([0, 1, 2].map(|number| sites.get(number)), settled);
+        assert_eq!(sites.get(3), None);
     }
 }
