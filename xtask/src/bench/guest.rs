@@ -14,7 +14,7 @@ const COMPILER: &str = "riscv64-linux-gnu-gcc";
 const PACKAGE: &str = "gcc-riscv64-linux-gnu";
 
 /// Programs that compute, by the names of their sources.
-const COMPUTE: [&str; 5] = ["sort", "list", "calls", "bytecode", "matmul"];
+const COMPUTE: [&str; 6] = ["sort", "list", "calls", "bytecode", "matmul", "pages"];
 
 /// The program whose source is generated.
 const OBJECTS: &str = "objects";
