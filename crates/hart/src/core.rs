@@ -24,6 +24,9 @@ pub enum Stop {
     Exit,
 }
 
+/// [`Core::trap`] before any.
+const NO_TRAP: Trap = Trap::new(arch::Exception::InstructionAddressMisaligned, 0);
+
 /// [`Core::reservation`] where there is none: RAM is never there on the host.
 pub const NOT_RESERVED: u64 = 0;
 
@@ -92,8 +95,8 @@ pub struct Core {
     pub reservation: u64,
     /// What LR read.
     pub reserved: u64,
-    /// Why an instruction was left.
-    pub trap: Option<Trap>,
+    /// Why an instruction was left, after [`Stop::Trap`].
+    pub trap: Trap,
     /// Why the hart stops.
     pub exit: Option<Exit>,
     /// Address of the access that trapped, for the transformed instruction.
@@ -170,7 +173,7 @@ impl Core {
             pins,
             reservation: NOT_RESERVED,
             reserved: 0,
-            trap: None,
+            trap: NO_TRAP,
             exit: None,
             access_address: 0,
             traps: 0,
@@ -196,7 +199,7 @@ impl Core {
         self.pc = pc;
         self.state = State::reset(&self.config);
         self.state.instret = retired;
-        (self.reservation, self.trap, self.exit) = (NOT_RESERVED, None, None);
+        (self.reservation, self.exit) = (NOT_RESERVED, None);
         (self.waiting, self.sbi, self.sbi_timer) = (false, false, u64::MAX);
         self.fence_i = true;
         self.forget(&Fence::All);
@@ -280,9 +283,9 @@ impl Core {
     }
 
     /// Notes the trap that the instruction ends with.
-    #[cold]
+    #[inline]
     pub fn raise(&mut self, trap: Trap) -> Stop {
-        self.trap = Some(trap);
+        self.trap = trap;
         Stop::Trap
     }
 }

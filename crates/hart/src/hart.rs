@@ -189,10 +189,15 @@ impl Hart {
         Some(core.nap)
     }
 
-    /// Takes the interrupt that is due, if any.
+    /// Takes the interrupt that is due, if any. Whether any waits is noted for generated code.
     pub fn interrupt(&mut self) -> Option<Cause> {
-        self.core.look = false;
-        let (interrupt, _) = privileged::next_interrupt(&self.core.state, &self.core.config)?;
+        let core = &mut self.core;
+        core.look = false;
+        core.generated.interrupt_waits = privileged::has_wakeup(&core.state, &core.config);
+        if !core.generated.interrupt_waits {
+            return None;
+        }
+        let (interrupt, _) = privileged::next_interrupt(&core.state, &core.config)?;
         let cause = Cause::Interrupt(interrupt);
         let pc = self.core.pc;
         self.enter(cause, pc);
@@ -256,9 +261,15 @@ impl Hart {
             Ok(at) => at,
             Err(trap) => return self.trap(trap, pc),
         };
+        self.execute(at, record)
+    }
+
+    /// Executes an instruction that was fetched.
+    #[inline(always)]
+    pub fn execute<R: Record>(&mut self, at: At, record: &mut R) -> Ended {
         let retired = self.core.state.instret;
-        let mut run = Run::new(&mut self.core, record, pc);
-        run.place(pc, at.len, retired);
+        let mut run = Run::new(&mut self.core, record, at.pc);
+        run.place(at.pc, at.len, retired);
         if R::ON {
             run.begin(at.raw);
         }
@@ -278,28 +289,30 @@ impl Hart {
     #[cold]
     pub fn leave(&mut self, stop: Stop, at: At) -> Ended {
         self.core.pc = at.pc;
-        match (stop, self.core.trap.take()) {
-            (Stop::Trap, Some(trap)) => {
-                let trap = self.complete(trap, at);
+        match stop {
+            Stop::Trap => {
+                let trap = self.complete(self.core.trap, at);
                 self.trap(trap, at.pc)
             }
-            _ => Ended::Stopped,
+            Stop::Exit => Ended::Stopped,
         }
     }
 
     /// Adds what only the place of the instruction tells: its bits, or its transformation.
+    #[inline(always)]
     fn complete(&self, trap: Trap, at: At) -> Trap {
         use arch::Exception::{IllegalInstruction, VirtualInstruction};
         match trap.cause {
             IllegalInstruction | VirtualInstruction => Trap { tval: at.raw.into(), ..trap },
             _ if self.core.config.transformed_instructions => {
                 let length = if at.len == 2 { tinst::Length::Compressed } else { tinst::Length::Full };
-                tinst::complete(trap, at.insn.encode(), length, self.core.access_address)
+                tinst::complete(trap, || at.insn.encode(), length, self.core.access_address)
             }
             _ => trap,
         }
     }
 
+    #[inline(always)]
     fn trap(&mut self, trap: Trap, pc: u64) -> Ended {
         let cause = Cause::Exception(trap);
         // With the firmware outside there is nothing to run in M-mode.
@@ -311,6 +324,7 @@ impl Hart {
         Ended::Trapped(cause)
     }
 
+    #[inline(always)]
     fn enter(&mut self, cause: Cause, pc: u64) {
         let core = &mut self.core;
         core.traps += 1;

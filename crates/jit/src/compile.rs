@@ -11,7 +11,7 @@ use privileged::csr::{Fields, View, is_gated, stored, stored_fields, viewed};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
 use crate::expr::{Condition, Expr, Heap, N, Node};
-use crate::x64::{Emitter, Exit, FloatCsr};
+use crate::x64::{Emitter, Exit, FloatCsr, System};
 
 /// The instruction is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Leaves<'a> {
     To(u64),
     /// A jump to the target that the emitter keeps.
     Kept,
+    /// It traps, or returns from a trap.
+    System(System),
 }
 
 /// A register to be written at the instruction's end.
@@ -333,9 +335,19 @@ macro_rules! unfit {
     ($($method:ident)*) => { $( fn $method(&mut self) -> Out<Self> { Err(Unfit) } )* };
 }
 
-/// Only CSRs that lie open are translated; all else that is privileged is the hart's to do.
+macro_rules! leaves {
+    ($($method:ident: $system:ident),*) => { $(
+        fn $method(&mut self) -> Out<Self> {
+            self.leaves = Leaves::System(System::$system);
+            Ok(())
+        }
+    )* };
+}
+
+/// Only CSRs that lie open, and the ways to and from trap handlers, are translated; all else that is privileged is the hart's to do.
 impl<'a> Privileged for Compiler<'a> {
-    unfit! { ecall ebreak sret mret wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
+    leaves! { ecall: Ecall, ebreak: Ebreak, sret: Sret, mret: Mret }
+    unfit! { wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
 
     fn csr(&mut self, op: CsrOp, address: u16, value: Expr<'a>) -> Value<Self> {
         if let Some(part) = FloatCsr::of(address).filter(|_| self.config.has(arch::Extension::F)) {

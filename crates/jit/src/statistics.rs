@@ -43,7 +43,7 @@ pub struct Calls {
     pub csr: u64,
     /// Floating point.
     pub float: u64,
-    /// Calls, returns, waiting, translation fences, HLV and HSV.
+    /// Waiting, translation fences, HLV and HSV.
     pub system: u64,
     /// All else.
     pub other: u64,

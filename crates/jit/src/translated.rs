@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arch::insn::{Class, Insn};
-use hart::engine::{At, Core, Ended, Generated, Run};
+use arch::insn::{Bare, Class, Insn};
+use hart::engine::{At, Core, Ended, Generated, Run, Stop};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
 
@@ -62,7 +62,7 @@ impl JitHart {
         crash::watch();
         let bytes = parts.code_bytes.unwrap_or(USUAL_BYTES).clamp(4 * ROOM, MOST_BYTES);
         let memory = CodeMemory::new(bytes).map_err(|errno| Error::Memory(errno.into()))?;
-        let helpers = Helpers { interpret, find, single, link };
+        let helpers = Helpers { interpret, find, single, system: [ecall, ebreak, sret, mret], link };
         Ok(JitHart { hart: Hart::new(parts.hart), translator: Translator::new(memory, &helpers) })
     }
 
@@ -120,6 +120,7 @@ fn settle_count(core: &mut Core, undone: u8) {
 
 /// Takes what is due between instructions, and finds the code to go on with. `None`: generated code is to be left.
 fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
+    let mut looked = false;
     loop {
         if std::mem::take(&mut hart.core.fence_i) {
             translator.fence(&mut hart.core);
@@ -129,14 +130,20 @@ fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
         }
         if hart.core.look {
             hart.interrupt();
+            looked = true;
         }
         if hart.core.work() >= hart.core.generated.deadline {
             break;
         }
         if let Some(code) = translator.find(&mut hart.core) {
-            prepare(&mut hart.core);
+            if !looked {
+                note_waiting(&mut hart.core);
+            }
+            note_mode(&mut hart.core);
+            note_left(&mut hart.core);
             return Some(code);
         }
+        looked = false;
         // what generated code has raised comes before what is executed here
         fold_flags(&mut hart.core);
         if hart.single(&mut ()) == Ended::Stopped {
@@ -150,7 +157,18 @@ fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
 /// Brings what generated code keeps beside the registers up to date, between blocks.
 fn prepare(core: &mut Core) {
     note_mode(core);
+    note_waiting(core);
+    note_left(core);
+}
+
+/// Notes what is left of the quantum.
+fn note_left(core: &mut Core) {
     core.generated.left = core.generated.deadline.wrapping_sub(core.work()) as i64;
+}
+
+/// Notes whether an interrupt waits, as [`Hart::interrupt`] does. Neither traps nor returns change that.
+fn note_waiting(core: &mut Core) {
+    core.generated.interrupt_waits = privileged::has_wakeup(&core.state, &core.config);
 }
 
 /// Notes what generated code may do in the current mode.
@@ -162,7 +180,6 @@ fn note_mode(core: &mut Core) {
     core.generated.fp_raises |= core.generated.fp_ready;
     core.generated.open = privileged::csr::is_open(state, &core.config);
     core.generated.mode = Generated::mode_code(state.mode);
-    core.generated.interrupt_waits = privileged::has_wakeup(state, &core.config);
     core.generated.cbo_zero_ready = privileged::permit::cbo_zero(state).is_ok();
 }
 
@@ -195,6 +212,7 @@ unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
             if !site.leaves && !core.look && !core.fence_i && core.exit.is_none() {
                 if !only_accesses(&site.insn) {
                     note_mode(core);
+                    note_waiting(core);
                 }
                 return GO_ON;
             }
@@ -202,7 +220,7 @@ unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
             core.state.instret = retired.wrapping_add(1);
         }
         Err(stop) => {
-            let at = place(&mut hart.core, &site);
+            let at = place(&mut hart.core, &site, stop);
             hart.leave(stop, at);
         }
     }
@@ -216,12 +234,11 @@ fn only_accesses(insn: &Insn) -> bool {
 
 /// The instruction of a site with its bits as fetched, if its trap tells them. A site does not keep them: memory has them,
 /// unless it was written to meanwhile.
-fn place(core: &mut Core, site: &Site) -> At {
+fn place(core: &mut Core, site: &Site, stop: Stop) -> At {
     use arch::Exception::{IllegalInstruction, VirtualInstruction};
     core.pc = site.pc;
     let executed = At { insn: site.insn, pc: site.pc, raw: site.insn.encode(), len: site.len };
-    let tells = |trap: &arch::Trap| matches!(trap.cause, IllegalInstruction | VirtualInstruction);
-    if !core.trap.as_ref().is_some_and(tells) {
+    if stop == Stop::Exit || !matches!(core.trap.cause, IllegalInstruction | VirtualInstruction) {
         return executed;
     }
     core.fetch().ok().filter(|at| at.insn == site.insn && at.len == site.len).unwrap_or(executed)
@@ -242,6 +259,44 @@ unsafe extern "sysv64" fn single(context: *mut (), _: u64) -> u64 {
     fold_flags(&mut hart.core);
     settle_count(&mut hart.core, 0);
     if hart.core.work() < hart.core.generated.deadline && hart.single(&mut ()) == Ended::Stopped {
+        prepare(&mut hart.core);
+        return LEAVE;
+    }
+    go(hart, translator).unwrap_or(LEAVE)
+}
+
+unsafe extern "sysv64" fn ecall(context: *mut (), raw: u64) -> u64 {
+    // SAFETY: as in `interpret`.
+    unsafe { system(context, Insn::Ecall(Bare {}), raw) }
+}
+
+unsafe extern "sysv64" fn ebreak(context: *mut (), raw: u64) -> u64 {
+    // SAFETY: as in `interpret`.
+    unsafe { system(context, Insn::Ebreak(Bare {}), raw) }
+}
+
+unsafe extern "sysv64" fn sret(context: *mut (), raw: u64) -> u64 {
+    // SAFETY: as in `interpret`.
+    unsafe { system(context, Insn::Sret(Bare {}), raw) }
+}
+
+unsafe extern "sysv64" fn mret(context: *mut (), raw: u64) -> u64 {
+    // SAFETY: as in `interpret`.
+    unsafe { system(context, Insn::Mret(Bare {}), raw) }
+}
+
+/// Executes the instruction at the hart's pc, the last of its block, which traps or returns from a trap. What floating point has
+/// raised stays where it is.
+///
+/// # Safety
+/// As for [`parts`].
+#[inline(always)]
+unsafe fn system(context: *mut (), insn: Insn, raw: u64) -> u64 {
+    // SAFETY: the caller's.
+    let (hart, translator) = unsafe { parts(context) };
+    settle_count(&mut hart.core, 1);
+    let at = At { insn, pc: hart.core.pc, raw: raw as u32, len: 4 };
+    if hart.execute(at, &mut ()) == Ended::Stopped {
         prepare(&mut hart.core);
         return LEAVE;
     }

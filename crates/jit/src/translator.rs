@@ -190,12 +190,17 @@ impl Translator {
 
     /// Code for the hart's pc. `None`: there can be no block, as the instruction is not in RAM, goes on in a page that the
     /// jump table does not know, is not legal or cannot be fetched at all.
+    #[inline]
     pub fn find(&mut self, core: &mut Core) -> Option<u64> {
-        let pc = core.pc;
         self.counters.finds += 1;
-        if let Some(code) = core.code.active.get(pc) {
-            return Some(code);
-        }
+        core.code.active.get(core.pc).or_else(|| self.search(core))
+    }
+
+    /// Code for the hart's pc that the jump table does not know.
+    #[cold]
+    #[inline(never)]
+    fn search(&mut self, core: &mut Core) -> Option<u64> {
+        let pc = core.pc;
         self.counters.misses += 1;
         // what is translated now is new: what was written before it must not be seen later as it was
         self.follow_writes(core);
@@ -538,7 +543,7 @@ impl<'t, 'a> Run<'t, 'a> {
         };
         self.translator.counters.instructions += u64::from(count);
         self.translator.sites.settle(first_site, count);
-        self.close(count, end, number + 1 == MAX_RUN)
+        self.close(count, at, end, number + 1 == MAX_RUN)
     }
 
     /// Enters the block at `pc`, whose code begins at `host`.
@@ -580,7 +585,8 @@ impl<'t, 'a> Run<'t, 'a> {
         true
     }
 
-    fn close(&mut self, count: u8, end: Option<Leaves<'a>>, last: bool) -> End {
+    /// Ends a block of `count` instructions, the last of which is `at`.
+    fn close(&mut self, count: u8, at: At, end: Option<Leaves<'a>>, last: bool) -> End {
         let behind = self.here();
         match end {
             Some(Leaves::To(target)) => {
@@ -590,6 +596,10 @@ impl<'t, 'a> Run<'t, 'a> {
             }
             Some(Leaves::Kept) => {
                 self.compiler.emitter.close_block(count, Exit::Kept);
+                End::Closed
+            }
+            Some(Leaves::System(system)) => {
+                self.compiler.emitter.close_block(count, Exit::System { system, pc: at.pc, raw: at.raw });
                 End::Closed
             }
             Some(Leaves::Not) => {

@@ -6,7 +6,7 @@ use arch::isa::Isa;
 
 /// All that always runs through the interpreter, by extension.
 const INTERPRETED: &str = "
-    ecall ebreak fence_i csrrs csrrc csrrsi csrrci sret mret wfi
+    fence_i csrrs csrrc csrrsi csrrci wfi
     sfence_vma sinval_vma sfence_w_inval sfence_inval_ir hfence_vvma hfence_gvma hinval_vvma hinval_gvma
     hlv_b hlv_bu hlv_h hlv_hu hlvx_hu hlv_w hlv_wu hlvx_wu hlv_d hsv_b hsv_h hsv_w hsv_d
     amocas_q wrs_nto wrs_sto cbo_inval cbo_clean cbo_flush brev8

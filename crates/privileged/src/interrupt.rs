@@ -25,6 +25,7 @@ const PRIORITY: [Interrupt; 11] = [
 ];
 
 /// All pending interrupts: what `mip` reads.
+#[inline]
 pub fn pending(state: &State, config: &Config) -> u64 {
     let wires = state.pins & (ip::MACHINE | ip::SEIP);
     let software = state.mip & (ip::SSIP | ip::SEIP | ip::LCOFIP | ip::VSSIP);
@@ -32,6 +33,7 @@ pub fn pending(state: &State, config: &Config) -> u64 {
 }
 
 /// STIP: the comparator when `menvcfg.STCE` is set, else a bit that M-mode writes.
+#[inline]
 fn supervisor_timer(state: &State) -> u64 {
     if state.menvcfg & envcfg::STCE == 0 {
         return state.mip & ip::STIP;
@@ -40,12 +42,14 @@ fn supervisor_timer(state: &State) -> u64 {
 }
 
 /// VSTIP from the comparator, when `henvcfg.STCE` is set.
+#[inline]
 fn virtual_timer(state: &State) -> u64 {
     let raised = state.henvcfg() & envcfg::STCE != 0 && state.guest_time() >= state.vstimecmp;
     if raised { ip::VSTIP } else { 0 }
 }
 
 /// SGEIP and VSEIP as `hgeip` raises them.
+#[inline]
 fn guest_external(state: &State, config: &Config) -> u64 {
     let lines = state.hgeip & config.guest_external_mask();
     let selected = lines >> state.vgein() & 1 != 0;
@@ -55,6 +59,7 @@ fn guest_external(state: &State, config: &Config) -> u64 {
 /// Whether WFI ends: an interrupt is pending and enabled in `mie`, whatever the global enables say.
 ///
 /// "Wait for Interrupt": "the WFI instruction [...] must be unaffected by the global interrupt bits".
+#[inline]
 pub fn has_wakeup(state: &State, config: &Config) -> bool {
     pending(state, config) & state.mie != 0
 }

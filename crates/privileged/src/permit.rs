@@ -96,11 +96,13 @@ pub fn cbo_inval(state: &State) -> Verdict {
 }
 
 /// CBO.ZERO: CBZE.
+#[inline]
 pub fn cbo_zero(state: &State) -> Verdict {
     cache_block(state, envcfg::CBZE)
 }
 
 /// A cache-block instruction that a field of `menvcfg`, `henvcfg` and `senvcfg` enables for the modes below.
+#[inline]
 fn cache_block(state: &State, field: u64) -> Verdict {
     let mode = state.mode;
     let user = mode.privilege == Privilege::User;

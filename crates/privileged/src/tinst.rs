@@ -51,11 +51,12 @@ pub const fn transformed(instruction: u32, length: Length, offset: u64) -> u64 {
 /// give a pseudoinstruction. `address` is the original virtual address of the access.
 ///
 /// Table "Values that may be automatically written to the trap instruction register on an exception trap".
-pub const fn complete(trap: Trap, instruction: u32, length: Length, address: u64) -> Trap {
+#[inline]
+pub fn complete(trap: Trap, instruction: impl FnOnce() -> u32, length: Length, address: u64) -> Trap {
     if trap.tinst != 0 || !is_explicit_access(trap.cause) {
         return trap;
     }
-    Trap { tinst: transformed(instruction, length, trap.tval.wrapping_sub(address)), ..trap }
+    Trap { tinst: transformed(instruction(), length, trap.tval.wrapping_sub(address)), ..trap }
 }
 
 /// Whether `cause` comes from a load, store or AMO.
@@ -118,6 +119,6 @@ mod tests {
     #[test]
     fn a_pseudoinstruction_stays() {
         let trap = Trap { tinst: 0x3000, ..Trap::new(Exception::LoadGuestPageFault, 0x1000) };
-        assert_eq!(complete(trap, LW_A0_12_A1, Length::Full, 0x1000), trap);
+        assert_eq!(complete(trap, || LW_A0_12_A1, Length::Full, 0x1000), trap);
     }
 }

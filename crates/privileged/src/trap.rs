@@ -50,6 +50,7 @@ impl Cause {
 /// The mode whose handler gets the trap.
 ///
 /// H extension, "Trap Entry". Traps never go to a lower privilege.
+#[inline]
 pub fn route(state: &State, config: &Config, cause: Cause) -> Mode {
     let (to_hs, to_vs) = match cause {
         Cause::Exception(_) => (state.medeleg, state.hedeleg),
@@ -68,6 +69,7 @@ pub fn route(state: &State, config: &Config, cause: Cause) -> Mode {
 /// Takes the trap: fills the registers of the handler's level and enters its mode. Returns the new `pc`.
 ///
 /// `pc` is the address of the instruction that trapped, or of the next one for an interrupt.
+#[inline]
 pub fn enter(state: &mut State, config: &Config, cause: Cause, pc: u64) -> u64 {
     let target = route(state, config, cause);
     let trap = cause.trap();
@@ -158,6 +160,7 @@ pub fn mret(state: &mut State) -> Result<u64, Denied> {
 ///
 /// # Errors
 /// [`Denied`] where [`crate::permit::sret`] says so.
+#[inline]
 pub fn sret(state: &mut State, config: &Config) -> Result<u64, Denied> {
     crate::permit::sret(state)?;
     if state.mode.virt {

@@ -8,7 +8,7 @@ use semantics::Width;
 
 use super::asm::{Alu, Asm, Cc, Fix, RAX, RCX, RDX, Reg, Rm};
 use super::state::{self, BUDGET, home, jump, x_slot};
-use super::stubs::Stubs;
+use super::stubs::{Stubs, System};
 use crate::expr::{Held, N, Node, Op, Rel};
 
 /// A value that lasts to the end of the instruction.
@@ -54,6 +54,15 @@ pub enum Exit {
     },
     /// Where [`Emitter::keep_target`] said.
     Kept,
+    /// Where the instruction that ends the block, at `pc`, leads.
+    System {
+        /// What it is.
+        system: System,
+        /// Its address.
+        pc: u64,
+        /// Its bits.
+        raw: u32,
+    },
 }
 
 /// Where the code of a run of blocks goes.
@@ -217,6 +226,11 @@ impl Emitter {
             }
             Exit::Far { pc } => go_far(&mut self.hot, &self.stubs, pc),
             Exit::Kept => self.go_kept(),
+            Exit::System { system, pc, raw } => {
+                self.hot.mov_i(RAX, pc as i64);
+                self.hot.mov_i(RCX, raw.into());
+                self.hot.jmp(self.stubs.system[system as usize]);
+            }
         }
         self.free = ALL_FREE;
     }
@@ -287,7 +301,7 @@ impl Emitter {
                 self.go_cold(&fixes);
                 go_far(&mut self.cold, &self.stubs, pc);
             }
-            Exit::Kept => debug_assert!(false, "targets of branches are constants"),
+            Exit::Kept | Exit::System { .. } => debug_assert!(false, "targets of branches are constants"),
         }
         self.free = ALL_FREE;
     }

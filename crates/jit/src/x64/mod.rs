@@ -26,7 +26,7 @@ pub use emit::{DETOUR_BYTES, Emitter, Exit, Made, Places};
 pub use float::EXCEPTIONS;
 pub use float_csr::FloatCsr;
 pub use state::BIAS;
-pub use stubs::{Enter, Helpers, Stubs};
+pub use stubs::{Enter, Helpers, Stubs, System};
 
 /// What generated code needs of the host.
 ///

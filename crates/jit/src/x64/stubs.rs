@@ -5,6 +5,16 @@
 use super::asm::{Alu, Asm, Cc, RAX, RBP, RCX, RDX, RSP, Rm, Scalar, sse};
 use super::state::{self, BUDGET, F_MAPPED, MAPPED, TABLE};
 
+/// An instruction that traps, or returns from a trap: its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the manual's")]
+pub enum System {
+    Ecall,
+    Ebreak,
+    Sret,
+    Mret,
+}
+
 /// Functions of the translator that generated code calls. All take the context that [`Enter`] was given.
 #[derive(Clone, Copy, Debug)]
 pub struct Helpers {
@@ -15,6 +25,8 @@ pub struct Helpers {
     pub find: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
     /// (context, 0): executes the instruction at the hart's pc through the interpreter, fetched anew. As `find`.
     pub single: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+    /// By [`System`], (context, bits): executes the instruction at the hart's pc, whose bits these are. As `find`.
+    pub system: [unsafe extern "sysv64" fn(*mut (), u64) -> u64; 4],
     /// (context, site): finds code for a jump within a page and lets it go there. As `find`.
     pub link: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
 }
@@ -37,6 +49,8 @@ pub struct Stubs {
     pub find_kept: u64,
     /// Jumped to with a pc in rax where there is no code to make: [`Helpers::single`].
     pub single: u64,
+    /// Jumped to with a pc in rax, and the bits of the instruction there in ecx: [`Helpers::system`].
+    pub system: [u64; 4],
     /// Called where the quantum ends before a block; what the block has taken of it, a byte, and its pc, four bytes that are
     /// sign-extended, stand behind the call.
     pub stop: u64,
@@ -105,6 +119,15 @@ impl Stubs {
         call(asm, helpers.single, 0);
         decide(asm);
 
+        stubs.system = helpers.system.map(|helper| {
+            let stub = asm.here();
+            asm.store(8, state::PC, RAX);
+            spill(asm);
+            call(asm, helper, 0);
+            decide(asm);
+            stub
+        });
+
         stubs.link = asm.here();
         spill(asm);
         call(asm, helpers.link, 0);
@@ -135,7 +158,7 @@ impl Stubs {
     }
 }
 
-/// Calls a helper with the context, which is `depth` bytes up the stack, and the number in ecx.
+/// Calls a helper with the context, which is `depth` bytes up the stack, and the number or the bits in ecx.
 fn call(asm: &mut Asm, helper: unsafe extern "sysv64" fn(*mut (), u64) -> u64, depth: i32) {
     asm.mov(64, RDI, Rm::M(RSP, depth));
     asm.mov(32, RSI, Rm::R(RCX));

@@ -94,6 +94,7 @@ pub fn all_open(config: &Config, mode: Mode) -> State {
 }
 
 /// Whether the mode is HS-mode, and no field that the gates of this file look at withholds a register from it.
+#[inline]
 pub fn is_open(state: &State, config: &Config) -> bool {
     let enables = stateen::SE | stateen::ENVCFG;
     state.mode == Mode::HS
