@@ -202,21 +202,31 @@ impl Translator {
     fn search(&mut self, core: &mut Core) -> Option<u64> {
         let pc = core.pc;
         self.counters.misses += 1;
+        let offset = core.fetch_offset()?;
+        let code = self.up_to_date(pc, offset).or_else(|| self.make(core))?;
+        core.code.active.enter(pc, code);
+        Some(code)
+    }
+
+    /// Code for the hart's pc, for which there is none, or none that is known to be up to date.
+    fn make(&mut self, core: &mut Core) -> Option<u64> {
+        let pc = core.pc;
         // what is translated now is new: what was written before it must not be seen later as it was
         self.follow_writes(core);
         let offset = core.fetch_offset()?;
         let unit = self.pages.get(&page_key(pc, offset)).copied();
-        let code = match unit.and_then(|unit| self.entry(unit, pc, offset, core)) {
-            Some(code) => code,
-            None => {
-                let start = Instant::now();
-                let made = self.translate(core, unit, pc, offset);
-                self.counters.time += start.elapsed();
-                made?
-            }
-        };
-        core.code.active.enter(pc, code);
-        Some(code)
+        unit.and_then(|unit| self.entry(unit, pc, offset, core)).or_else(|| {
+            let start = Instant::now();
+            let made = self.translate(core, unit, pc, offset);
+            self.counters.time += start.elapsed();
+            made
+        })
+    }
+
+    /// Code for the instruction at `pc`, which is at `offset` in RAM, unless its page is to be compared first.
+    fn up_to_date(&self, pc: u64, offset: u64) -> Option<u64> {
+        let unit = self.units.get(*self.pages.get(&page_key(pc, offset))? as usize).filter(|unit| !unit.stale)?;
+        Some(self.memory.base() + u64::from(unit.entry(pc)?))
     }
 
     /// Code for the instruction at `pc`, which is at `offset` in RAM, in the unit with this number.
