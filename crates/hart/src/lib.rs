@@ -37,5 +37,7 @@ pub mod engine {
     pub use crate::core::{Core, Generated, NOT_RESERVED, RESERVED_WIDE, Stop};
     pub use crate::exec::Run;
     pub use crate::hart::{At, Ended};
-    pub use crate::tlb::{CodePage, DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable};
+    pub use crate::tlb::{
+        BESIDE, CodePage, DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable,
+    };
 }

@@ -455,6 +455,10 @@ fn jump_index(va: u64) -> usize {
     ((va ^ va >> JUMP_MIX) >> 1) as usize % JUMP_ENTRIES
 }
 
+/// What tells the slot of an address in a [`JumpTable`] from the one beside it, where it may have been moved: a few hundred
+/// addresses that are executed in turn often have one slot for two.
+pub const BESIDE: usize = 1;
+
 /// A page has two slots, this one and the one that differs in [`OTHER_SLOT`]: the pages of a module that is run together
 /// with the kernel often have slots of the kernel's own.
 fn page_index(va: u64) -> usize {
@@ -467,14 +471,23 @@ impl JumpTable {
     /// What is executed at `va`.
     #[inline(always)]
     pub fn get(&self, va: u64) -> Option<u64> {
-        let entry = &self.entries[jump_index(va)];
-        (entry.va == va).then_some(entry.target)
+        let at = |slot: usize| Some(self.entries[slot]).filter(|entry| entry.va == va);
+        let entry = at(jump_index(va)).or_else(|| at(jump_index(va) ^ BESIDE))?;
+        Some(entry.target)
     }
 
-    /// Enters what is executed at `va`, whose page has been entered.
+    /// Enters what is executed at `va`, whose page has been entered. What has its slot moves to the one beside it, unless
+    /// something else has that for its own.
     pub fn enter(&mut self, va: u64, target: u64) {
-        self.filled.note(jump_index(va));
-        self.entries[jump_index(va)] = JumpEntry { va, target };
+        let slot = jump_index(va);
+        let (before, beside) = (self.entries[slot], self.entries[slot ^ BESIDE]);
+        let is_free = beside.va == NO_PAGE || jump_index(beside.va) == slot;
+        if before.va != NO_PAGE && before.va != va && is_free {
+            self.filled.note(slot ^ BESIDE);
+            self.entries[slot ^ BESIDE] = before;
+        }
+        self.filled.note(slot);
+        self.entries[slot] = JumpEntry { va, target };
     }
 
     /// Forgets what is executed, not where the pages are.
@@ -734,5 +747,33 @@ mod tests {
             let gone = (0..2).filter(|&n| !entered(&table, n) && table.page(same_slots(n)).is_none());
             assert_eq!(gone.count() as u64, n - 1);
         }
+    }
+
+    /// An address in another page than the first one, with this slot.
+    fn with_slot(slot: usize) -> u64 {
+        (0x2000..).step_by(2).find(|&va| jump_index(va) == slot).unwrap()
+    }
+
+    #[test]
+    fn two_addresses_of_one_slot_are_both_known() {
+        let mut table = JumpTable::default();
+        let (first, second) = (0x1000, with_slot(jump_index(0x1000)));
+        for (va, target) in [(first, 7), (second, 8)] {
+            table.enter_page(va, va, cut(12));
+            table.enter(va, target);
+        }
+        assert_eq!([first, second].map(|va| table.get(va)), [Some(7), Some(8)]);
+        table.clear_address(first, &mut ());
+        assert_eq!([first, second].map(|va| table.get(va)), [None, Some(8)]);
+    }
+
+    #[test]
+    fn an_address_in_its_own_slot_is_not_moved_out_by_one_from_beside() {
+        let mut table = JumpTable::default();
+        let slot = jump_index(0x1000);
+        let (beside, first, second) = (with_slot(slot ^ BESIDE), 0x1000, with_slot(slot));
+        [beside, first, second].iter().for_each(|&va| table.enter_page(va, va, cut(12)));
+        [(beside, 6), (first, 7), (second, 8)].iter().for_each(|&(va, target)| table.enter(va, target));
+        assert_eq!([beside, first, second].map(|va| table.get(va)), [Some(6), None, Some(8)]);
     }
 }

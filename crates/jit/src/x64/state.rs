@@ -152,6 +152,8 @@ pub mod jump {
     pub const MASK: i32 = ((hart::engine::JUMP_ENTRIES - 1) << 1) as i32;
     /// How far an address is shifted right to be mixed into itself.
     pub const MIX: u8 = hart::engine::JUMP_MIX as u8;
+    /// What tells the entry from the one beside it, in these bits.
+    pub const BESIDE: i32 = (hart::engine::BESIDE << 1) as i32;
     /// How far they are shifted left to an index in bytes.
     pub const LEFT: u8 = (SHIFT - 1) as u8;
 }

@@ -3,7 +3,7 @@
 //! It is generated once, at the start of the cache, and never moves.
 
 use super::asm::{Alu, Asm, Cc, RAX, RBP, RCX, RDX, RSP, Rm, Scalar, sse};
-use super::state::{self, BUDGET, F_MAPPED, MAPPED, TABLE};
+use super::state::{self, BUDGET, F_MAPPED, MAPPED, TABLE, jump};
 
 /// An instruction that traps, or returns from a trap: its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,7 @@ impl Stubs {
         stubs.find_kept = asm.here();
         asm.alu_i(Alu::And, 64, Rm::R(RAX), -2);
         stubs.find = asm.here();
+        go_beside(asm);
         asm.store(8, state::PC, RAX);
         spill(asm);
         call(asm, helpers.find, 0);
@@ -156,6 +157,19 @@ impl Stubs {
         asm.ret();
         stubs
     }
+}
+
+/// Goes to the address in rax, if the jump table has it beside its slot; else goes on behind.
+fn go_beside(asm: &mut Asm) {
+    asm.rorx(RCX, RAX, jump::MIX);
+    asm.alu(Alu::Xor, 32, RCX, Rm::R(RAX));
+    asm.alu_i(Alu::And, 32, Rm::R(RCX), jump::MASK);
+    asm.alu_i(Alu::Xor, 32, Rm::R(RCX), jump::BESIDE);
+    asm.mov(64, RDX, state::JUMP_ENTRIES);
+    asm.alu(Alu::Cmp, 64, RAX, Rm::S(RDX, RCX, jump::LEFT, jump::VA));
+    let unknown = asm.jcc_fix(Cc::NE);
+    asm.jmp_rm(Rm::S(RDX, RCX, jump::LEFT, jump::TARGET));
+    asm.bind_here(unknown);
 }
 
 /// Calls a helper with the context, which is `depth` bytes up the stack, and the number or the bits in ecx.
