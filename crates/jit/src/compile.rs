@@ -293,8 +293,10 @@ impl<'a> Exec for Compiler<'a> {
         let node = self.emitter.reserve(width, order.0 & RELEASE != 0 && !self.alone, address.node);
         self.fit(node)
     }
-    fn conditional(&mut self, width: Width, _order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {
-        let node = self.emitter.conditional(width, self.alone, address.node, value.node);
+    fn conditional(&mut self, width: Width, order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {
+        const ACQUIRE: u8 = 2;
+        let acquire = order.0 & ACQUIRE != 0;
+        let node = self.emitter.conditional(width, self.alone, acquire, address.node, value.node);
         self.fit(node)
     }
     fn fence(&mut self, _fm: u8, pred: u8, succ: u8) -> Out<Self> {

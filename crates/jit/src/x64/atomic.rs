@@ -121,7 +121,14 @@ impl Emitter {
 
     /// SC: writes where the reservation holds, and ends it; 0 for written, 1 for not. `alone`: the machine has no other
     /// hart. `None`: not this way.
-    pub fn conditional<'a>(&mut self, width: Width, alone: bool, address: N, value: N) -> Option<Node<'a>> {
+    pub fn conditional<'a>(
+        &mut self,
+        width: Width,
+        alone: bool,
+        acquire: bool,
+        address: N,
+        value: N,
+    ) -> Option<Node<'a>> {
         super::emit::plain(width)?;
         if !matches!(value, Node::Const(_)) {
             self.leaf(value, 64)?;
@@ -142,11 +149,17 @@ impl Emitter {
         self.hot.bind_here(holds);
         self.into(RDX, value, 64);
         self.hot.store_i(8, RESERVATION, hart::engine::NOT_RESERVED as i32);
-        // with nobody else, what is there is not compared
-        self.hot.mov(width.bits(), RAX, if alone { AT } else { RESERVED });
-        self.hot.lock_cmpxchg(width.bits(), AT, RDX);
-        self.hot.setcc(Cc::NE, RAX);
-        self.hot.extend(false, 8, RAX, Rm::R(RAX));
+        if alone {
+            // what is there is not compared, and a store of the host's waits for all that is before it
+            self.hot.store(width.bytes(), AT, RDX);
+            self.fence(acquire);
+            self.hot.mov_i(RAX, 0);
+        } else {
+            self.hot.mov(width.bits(), RAX, RESERVED);
+            self.hot.lock_cmpxchg(width.bits(), AT, RDX);
+            self.hot.setcc(Cc::NE, RAX);
+            self.hot.extend(false, 8, RAX, Rm::R(RAX));
+        }
         self.hot.bind_here(end);
         Some(self.result(RAX))
     }
