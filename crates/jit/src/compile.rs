@@ -10,8 +10,8 @@ use privileged::Config;
 use privileged::csr::{Fields, View, is_gated, stored, stored_fields, viewed};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
+use crate::back_end::{Emitter, Exit, FloatCsr, System};
 use crate::expr::{Condition, Expr, Heap, N, Node};
-use crate::x64::{Emitter, Exit, FloatCsr, System};
 
 /// The instruction is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

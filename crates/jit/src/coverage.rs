@@ -10,9 +10,9 @@ use hart::{Hart, HartParts};
 use memory::Ram;
 use vcpu::{Clock, HartPins};
 
+use crate::back_end::{Emitter, Made, Places, Stubs};
 use crate::compile::Compiler;
 use crate::expr::Heap;
-use crate::x64::{Emitter, Made, Places, Stubs};
 
 /// Operands of all instructions: a0, a1, a2 and a3 where there are registers, `rm` 7, `sscratch` where there is a CSR, 1
 /// where there is an immediate of five bits.

@@ -96,19 +96,19 @@ fn install(signal: c_int, handler: usize, flags: c_int) {
 unsafe extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: with SA_SIGINFO the kernel passes both, and they are valid during the call.
     let (info, machine) = unsafe { (&*info, &(*context.cast::<ucontext_t>()).uc_mcontext) };
-    let rip = machine.gregs[libc::REG_RIP as usize] as u64;
+    let at = crate::back_end::interrupted_at(machine);
     let (translator, hart) = RUNNING.get();
     // SAFETY: while they are noted, `execute` lends both to generated code, and what it calls returns to it before its own
     // end. Nothing is changed here.
     let running = unsafe { translator.as_ref().zip(hart.as_ref()) };
     // what somebody sends is no fault of the code
     let faulted = info.si_code > 0;
-    match running.filter(|(translator, _)| faulted && translator.has(rip)) {
+    match running.filter(|(translator, _)| faulted && translator.has(at)) {
         Some((translator, hart)) => {
             PREPARE.get().inspect(|prepare| prepare());
             // SAFETY: `si_addr` is what these four signals carry.
             let address = unsafe { info.si_addr() } as u64;
-            tell(&Crash { signal, address, rip, origin: translator.origin(rip), hart });
+            tell(&Crash { signal, address, at, origin: translator.origin(at), hart });
             install(signal, libc::SIG_DFL, 0);
         }
         None => give_back(signal),
@@ -134,7 +134,7 @@ fn give_back(signal: c_int) {
 struct Crash<'a> {
     signal: c_int,
     address: u64,
-    rip: u64,
+    at: u64,
     origin: Option<Origin>,
     hart: &'a Hart,
 }
@@ -142,10 +142,10 @@ struct Crash<'a> {
 impl fmt::Display for Crash<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = SIGNALS.iter().find(|(signal, _)| *signal == self.signal).map_or("a signal", |(_, name)| name);
-        let Crash { address, rip, .. } = self;
+        let Crash { address, at, .. } = self;
         writeln!(
             out,
-            "vhart: code made by the translator crashed ({name}, address {address:#x}, at {rip:#x} of the host)"
+            "vhart: code made by the translator crashed ({name}, address {address:#x}, at {at:#x} of the host)"
         )?;
         let mode = name_of(self.hart.state().mode);
         match self.origin {

@@ -30,6 +30,9 @@ mod translator;
 mod unit;
 mod x64;
 
+/// The back end for this host. One for another host is a module that offers the same.
+use x64 as back_end;
+
 pub use crate::crash::before_abort;
 pub use crate::translated::{Error, JitHart, JitParts};
 pub use coverage::coverage;

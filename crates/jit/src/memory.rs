@@ -10,7 +10,7 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
-use crate::x64::{Made, Places};
+use crate::back_end::{Made, Places};
 
 /// Bytes of code kept at most, where nobody says otherwise.
 pub const USUAL_BYTES: usize = 112 << 20;

@@ -3,9 +3,9 @@
 use arch::addr::PAGE_BYTES;
 use arch::insn::{Insn, Opcode};
 
+use crate::back_end::DETOUR_BYTES;
 use crate::memory::MOST_DETOUR_BYTES;
 use crate::translator::MAX_INSNS;
-use crate::x64::DETOUR_BYTES;
 
 /// An instruction that may run through the interpreter, and what that needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

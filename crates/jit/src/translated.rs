@@ -7,12 +7,12 @@ use hart::engine::{At, Core, Ended, Generated, Run, Stop};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
 
+use crate::back_end::{self, Enter, Helpers};
 use crate::crash;
 use crate::memory::{CodeMemory, MOST_BYTES, USUAL_BYTES};
 use crate::sites::Site;
 use crate::statistics::Counters;
 use crate::translator::{MAX_INSNS, ROOM, Translator};
-use crate::x64::{self, Enter, Helpers};
 
 /// Instructions between two looks at wires, kicks and time: some ten microseconds.
 const POLL: u64 = 16384;
@@ -58,7 +58,7 @@ impl JitHart {
     /// # Errors
     /// The host lacks something.
     pub fn new(parts: JitParts) -> Result<JitHart, Error> {
-        x64::check_host().map_err(Error::Host)?;
+        back_end::check_host().map_err(Error::Host)?;
         crash::watch();
         let bytes = parts.code_bytes.unwrap_or(USUAL_BYTES).clamp(4 * ROOM, MOST_BYTES);
         let memory = CodeMemory::new(bytes).map_err(|errno| Error::Memory(errno.into()))?;
@@ -96,7 +96,7 @@ fn execute(hart: &mut Hart, translator: &mut Translator, poll: u64) {
         // a block that does not fit does not run: with room for one more than is wanted, what is wanted gets done
         hart.core.generated.deadline = poll.saturating_add(MAX_INSNS.into());
         let Some(code) = go(hart, translator) else { continue };
-        let rbp = std::ptr::from_mut(&mut hart.core.x).cast::<u8>().wrapping_add(x64::BIAS);
+        let rbp = std::ptr::from_mut(&mut hart.core.x).cast::<u8>().wrapping_add(back_end::BIAS);
         let mut context = Context { hart, translator };
         // SAFETY: `enter` is code that `Stubs::generate` made for this signature, `code` an entry that the translator
         // made for the hart's state, and both stay where they are while `context` lives. Generated code reaches the hart
@@ -194,7 +194,7 @@ unsafe fn parts<'a>(context: *mut ()) -> (&'a mut Hart, &'a mut Translator) {
 }
 
 /// Runs an instruction through the interpreter.
-unsafe extern "sysv64" fn interpret(context: *mut (), site: u64) -> u64 {
+unsafe extern "C" fn interpret(context: *mut (), site: u64) -> u64 {
     // SAFETY: generated code passes the context it was entered with.
     let (hart, translator) = unsafe { parts(context) };
     let Some(site) = translator.site(site) else { return LEAVE };
@@ -245,7 +245,7 @@ fn place(core: &mut Core, site: &Site, stop: Stop) -> At {
 }
 
 /// Finds code for the hart's pc.
-unsafe extern "sysv64" fn find(context: *mut (), _: u64) -> u64 {
+unsafe extern "C" fn find(context: *mut (), _: u64) -> u64 {
     // SAFETY: as in `interpret`.
     let (hart, translator) = unsafe { parts(context) };
     settle_count(&mut hart.core, 0);
@@ -253,7 +253,7 @@ unsafe extern "sysv64" fn find(context: *mut (), _: u64) -> u64 {
 }
 
 /// Executes the instruction at the hart's pc, fetched anew.
-unsafe extern "sysv64" fn single(context: *mut (), _: u64) -> u64 {
+unsafe extern "C" fn single(context: *mut (), _: u64) -> u64 {
     // SAFETY: as in `interpret`.
     let (hart, translator) = unsafe { parts(context) };
     fold_flags(&mut hart.core);
@@ -265,22 +265,22 @@ unsafe extern "sysv64" fn single(context: *mut (), _: u64) -> u64 {
     go(hart, translator).unwrap_or(LEAVE)
 }
 
-unsafe extern "sysv64" fn ecall(context: *mut (), raw: u64) -> u64 {
+unsafe extern "C" fn ecall(context: *mut (), raw: u64) -> u64 {
     // SAFETY: as in `interpret`.
     unsafe { system(context, Insn::Ecall(Bare {}), raw) }
 }
 
-unsafe extern "sysv64" fn ebreak(context: *mut (), raw: u64) -> u64 {
+unsafe extern "C" fn ebreak(context: *mut (), raw: u64) -> u64 {
     // SAFETY: as in `interpret`.
     unsafe { system(context, Insn::Ebreak(Bare {}), raw) }
 }
 
-unsafe extern "sysv64" fn sret(context: *mut (), raw: u64) -> u64 {
+unsafe extern "C" fn sret(context: *mut (), raw: u64) -> u64 {
     // SAFETY: as in `interpret`.
     unsafe { system(context, Insn::Sret(Bare {}), raw) }
 }
 
-unsafe extern "sysv64" fn mret(context: *mut (), raw: u64) -> u64 {
+unsafe extern "C" fn mret(context: *mut (), raw: u64) -> u64 {
     // SAFETY: as in `interpret`.
     unsafe { system(context, Insn::Mret(Bare {}), raw) }
 }
@@ -304,7 +304,7 @@ unsafe fn system(context: *mut (), insn: Insn, raw: u64) -> u64 {
 }
 
 /// Finds code for a jump within a page, and lets it go there from now on.
-unsafe extern "sysv64" fn link(context: *mut (), site: u64) -> u64 {
+unsafe extern "C" fn link(context: *mut (), site: u64) -> u64 {
     // SAFETY: as in `interpret`.
     let (hart, translator) = unsafe { parts(context) };
     let Some(link) = translator.link(site) else { return LEAVE };
@@ -317,30 +317,14 @@ unsafe extern "sysv64" fn link(context: *mut (), site: u64) -> u64 {
     go(hart, translator).unwrap_or(LEAVE)
 }
 
-/// MXCSR as a program finds it: all exceptions masked, to nearest, no flags.
-const MXCSR: u32 = 0x1f80;
-
-/// Moves the flags that generated code has raised from MXCSR to `fflags`.
+/// Moves the flags that generated code has raised to `fflags`.
 fn fold_flags(core: &mut Core) {
     // where it may not run, generated floating point has raised nothing
     if !core.generated.fp_raises {
         return;
     }
     core.generated.fp_raises = core.generated.fp_ready;
-    let mut mxcsr = 0u32;
-    // SAFETY: stores a register to a variable.
-    unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack, preserves_flags)) };
-    if mxcsr & x64::EXCEPTIONS == 0 {
-        return;
-    }
-    let flag = |bit: u32, flag: fp::Flags| if mxcsr >> bit & 1 != 0 { flag.0 } else { 0 };
-    core.state.fflags |= flag(0, fp::Flags::NV)
-        | flag(2, fp::Flags::DZ)
-        | flag(3, fp::Flags::OF)
-        | flag(4, fp::Flags::UF)
-        | flag(5, fp::Flags::NX);
-    // SAFETY: the value is the default, which this thread had before.
-    unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &MXCSR, options(nostack, preserves_flags)) };
+    core.state.fflags |= back_end::take_flags().0;
 }
 
 impl Vcpu for JitHart {

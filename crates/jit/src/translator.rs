@@ -18,6 +18,7 @@ use arch::insn::{Class, Insn};
 use hart::engine::{At, Core, decode};
 use smallvec::SmallVec;
 
+use crate::back_end::{DETOUR_BYTES, Emitter, Exit, Helpers, Made, SecondHalf, Stubs};
 use crate::compile::{Compiled, Compiler, Leaves};
 use crate::expr::Heap;
 use crate::memory::CodeMemory;
@@ -25,7 +26,6 @@ use crate::notes::Notes;
 use crate::sites::{Site, Sites};
 use crate::statistics::Counters;
 use crate::unit::{Origin, Source, Unit};
-use crate::x64::{DETOUR_BYTES, Emitter, Exit, Helpers, Made, SecondHalf, Stubs};
 
 /// Longest block.
 pub const MAX_INSNS: u8 = 64;
@@ -82,9 +82,9 @@ impl Translator {
     pub fn new(mut memory: CodeMemory, helpers: &Helpers) -> Translator {
         let mut stubs = Stubs::default();
         if let Some(places) = memory.place(ROOM, 0) {
-            let mut asm = crate::x64::Asm::new(places.hot);
-            stubs = Stubs::generate(&mut asm, helpers, places.detours);
-            memory.put(&Made { hot: asm.code, ..Made::default() });
+            let made;
+            (stubs, made) = Stubs::generate(&places, helpers);
+            memory.put(&made);
             memory.keep();
         }
         Translator {

@@ -36,8 +36,6 @@ fn scalar(fmt: Fmt) -> Scalar {
 
 /// An SSE register that holds nothing at an instruction's end.
 const SCRATCH: Reg = 2;
-/// The exception flags of MXCSR.
-pub const EXCEPTIONS: u32 = 0x3f;
 /// What fills a register around a single.
 const BOX: i64 = -1 << 32;
 /// What fills it around a number of half precision.

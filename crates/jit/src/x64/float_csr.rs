@@ -60,7 +60,7 @@ impl Emitter {
         let not_ready = self.hot.jcc_fix(Cc::E);
         self.hot.stmxcsr(BELOW);
         self.hot.mov(32, RAX, BELOW);
-        self.hot.test_i(RAX, super::float::EXCEPTIONS as i32);
+        self.hot.test_i(RAX, super::flags::EXCEPTIONS as i32);
         let raised = self.hot.jcc_fix(Cc::NE);
         self.detours.extend([not_ready, raised]);
         match part {

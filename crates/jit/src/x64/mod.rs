@@ -1,7 +1,9 @@
 //! The back end for x86-64: registers, tiles, and the code between blocks.
 //!
-//! Everything that knows the host's instruction set is in this folder; what it offers to the rest is [`Emitter`],
-//! [`Stubs`] and [`check_host`].
+//! Everything that knows the host's instruction set is in this folder. What a back end offers to the rest of the crate is
+//! what is public here: [`Emitter`], which makes the code of blocks ([`Made`], in [`Places`]) from trees and says how a block
+//! goes on ([`Exit`]); [`Stubs`], the code between blocks, which calls [`Helpers`]; [`check_host`]; and [`take_flags`] and
+//! [`interrupted_at`], which look at the machine itself.
 //!
 //! Registers: rbp points into the hart ([`hart::engine::Core`]) so that all integer registers are in reach of a byte;
 //! the guest registers of `HOME` live in host registers; r12 is the active data table, r15 what is left of the
@@ -13,6 +15,7 @@ mod atomic;
 mod crossing;
 mod csr;
 mod emit;
+mod flags;
 mod float;
 mod float_csr;
 mod memory;
@@ -20,10 +23,9 @@ mod state;
 mod stubs;
 mod tiles;
 
-pub use asm::Asm;
 pub use crossing::SecondHalf;
 pub use emit::{DETOUR_BYTES, Emitter, Exit, Made, Places};
-pub use float::EXCEPTIONS;
+pub use flags::take_flags;
 pub use float_csr::FloatCsr;
 pub use state::BIAS;
 pub use stubs::{Enter, Helpers, Stubs, System};
@@ -45,4 +47,10 @@ pub fn check_host() -> Result<(), String> {
     ];
     let missing: Vec<&str> = features.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
     if missing.is_empty() { Ok(()) } else { Err(missing.join(", ")) }
+}
+
+/// Where a signal interrupted the thread.
+#[cfg(target_os = "linux")]
+pub fn interrupted_at(machine: &libc::mcontext_t) -> u64 {
+    machine.gregs[libc::REG_RIP as usize] as u64
 }

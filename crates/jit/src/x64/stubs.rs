@@ -3,6 +3,7 @@
 //! It is generated once, at the start of the cache, and never moves.
 
 use super::asm::{Alu, Asm, Cc, RAX, RBP, RCX, RDX, RSP, Rm, Scalar, sse};
+use super::emit::{Made, Places};
 use super::state::{self, BUDGET, F_MAPPED, MAPPED, TABLE, jump};
 
 /// An instruction that traps, or returns from a trap: its number.
@@ -20,19 +21,19 @@ pub enum System {
 pub struct Helpers {
     /// (context, offset in the detours): runs an instruction through the interpreter, that of the detour which the offset
     /// is in. 0: goes on behind; 1: leaves; else: code to go to.
-    pub interpret: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+    pub interpret: unsafe extern "C" fn(*mut (), u64) -> u64,
     /// (context, 0): finds code for the hart's pc. 1: leaves; else: code to go to.
-    pub find: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+    pub find: unsafe extern "C" fn(*mut (), u64) -> u64,
     /// (context, 0): executes the instruction at the hart's pc through the interpreter, fetched anew. As `find`.
-    pub single: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+    pub single: unsafe extern "C" fn(*mut (), u64) -> u64,
     /// By [`System`], (context, bits): executes the instruction at the hart's pc, whose bits these are. As `find`.
-    pub system: [unsafe extern "sysv64" fn(*mut (), u64) -> u64; 4],
+    pub system: [unsafe extern "C" fn(*mut (), u64) -> u64; 4],
     /// (context, site): finds code for a jump within a page and lets it go there. As `find`.
-    pub link: unsafe extern "sysv64" fn(*mut (), u64) -> u64,
+    pub link: unsafe extern "C" fn(*mut (), u64) -> u64,
 }
 
 /// Enters generated code: (context, rbp, code).
-pub type Enter = unsafe extern "sysv64" fn(*mut (), *mut (), u64);
+pub type Enter = unsafe extern "C" fn(*mut (), *mut (), u64);
 
 /// Addresses of the code between blocks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,8 +69,14 @@ const RDI: u8 = 7;
 const RSI: u8 = 6;
 
 impl Stubs {
-    /// Generates them, for detours that begin at this address.
-    pub fn generate(asm: &mut Asm, helpers: &Helpers, detours: u64) -> Stubs {
+    /// Generates them, for detours that begin where the first of these places is; their code is the hot code.
+    pub fn generate(places: &Places, helpers: &Helpers) -> (Stubs, Made) {
+        let mut asm = Asm::new(places.hot);
+        let stubs = Stubs::emit(&mut asm, helpers, places.detours);
+        (stubs, Made { hot: asm.code, ..Made::default() })
+    }
+
+    fn emit(asm: &mut Asm, helpers: &Helpers, detours: u64) -> Stubs {
         let mut stubs = Stubs { enter: asm.here(), ..Stubs::default() };
         SAVED.iter().for_each(|&r| asm.push(r));
         asm.alu_i(Alu::Sub, 64, Rm::R(RSP), FRAME);
@@ -173,7 +180,7 @@ fn go_beside(asm: &mut Asm) {
 }
 
 /// Calls a helper with the context, which is `depth` bytes up the stack, and the number or the bits in ecx.
-fn call(asm: &mut Asm, helper: unsafe extern "sysv64" fn(*mut (), u64) -> u64, depth: i32) {
+fn call(asm: &mut Asm, helper: unsafe extern "C" fn(*mut (), u64) -> u64, depth: i32) {
     asm.mov(64, RDI, Rm::M(RSP, depth));
     asm.mov(32, RSI, Rm::R(RCX));
     asm.mov_i(RAX, helper as usize as i64);

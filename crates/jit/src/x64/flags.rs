@@ -1,0 +1,25 @@
+//! The exception flags that the host's unit has gathered.
+
+use std::arch::asm;
+
+use fp::Flags;
+
+/// The exception flags of MXCSR.
+pub(super) const EXCEPTIONS: u32 = 0x3f;
+/// MXCSR as a program finds it: all exceptions masked, to nearest, no flags.
+const USUAL: u32 = 0x1f80;
+/// Which of its bits is which flag. "Denormal operand" is none of RISC-V's.
+const BITS: [(u32, Flags); 5] = [(0, Flags::NV), (2, Flags::DZ), (3, Flags::OF), (4, Flags::UF), (5, Flags::NX)];
+
+/// Takes the flags that floating point has raised on this thread since they were taken last.
+pub fn take_flags() -> Flags {
+    let mut mxcsr = 0u32;
+    // SAFETY: stores a register to a variable.
+    unsafe { asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack, preserves_flags)) };
+    if mxcsr & EXCEPTIONS != 0 {
+        // SAFETY: the value is the default, which this thread had before.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &USUAL, options(nostack, preserves_flags)) };
+    }
+    let raised = BITS.iter().filter(|(bit, _)| mxcsr >> bit & 1 != 0);
+    Flags(raised.fold(0, |all, (_, flag)| all | flag.0))
+}
