@@ -317,3 +317,12 @@ fn the_floating_point_csrs_are_accessed_in_place() {
     let calls = pair.jit.counters().calls;
     assert!(calls.csr < 10, "{calls:?}");
 }
+
+/// Odd, as the jump table's empty entries are: bit 0 is cleared before anything is found.
+#[test]
+fn a_jump_to_the_last_address_traps() {
+    let mut pair = pair(None);
+    pair.put_words(START, &[e::jalr(0, 10, 0)]);
+    pair.both(|hart| hart.core.x[10] = u64::MAX);
+    finish(&mut pair);
+}

@@ -329,17 +329,12 @@ impl Emitter {
         self.hot.alu_i(Alu::And, 32, Rm::R(RCX), jump::MASK);
         self.hot.mov(64, RDX, state::JUMP_ENTRIES);
         self.hot.alu(Alu::Cmp, 64, RAX, Rm::S(RDX, RCX, jump::LEFT, jump::VA));
-        self.hot.jcc(Cc::NE, self.stubs.find_kept);
+        self.hot.jcc(Cc::NE, self.stubs.find);
         self.hot.jmp_rm(Rm::S(RDX, RCX, jump::LEFT, jump::TARGET));
     }
 
     /// Computes where a jump goes; [`Exit::Kept`] goes there.
     pub fn keep_target(&mut self, target: N) {
-        // JALR clears bit 0; no address in the jump table has it, so that it is left to what the table does not have
-        let target = match *target {
-            Node::Bin(Op::And, sum, &Node::Const(-2)) => sum,
-            _ => target,
-        };
         self.free &= !1;
         self.into(RAX, target, 64);
         self.free &= !1;

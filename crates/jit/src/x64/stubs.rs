@@ -46,8 +46,6 @@ pub struct Stubs {
     pub link: u64,
     /// Jumped to with a pc in rax that the jump table does not have: [`Helpers::find`].
     pub find: u64,
-    /// The same with the target of a JALR, whose bit 0 is not cleared yet.
-    pub find_kept: u64,
     /// Jumped to with a pc in rax where there is no code to make: [`Helpers::single`].
     pub single: u64,
     /// Jumped to with a pc in rax, and the bits of the instruction there in ecx: [`Helpers::system`].
@@ -112,8 +110,6 @@ impl Stubs {
             asm.jcc(Cc::E, leave);
             asm.jmp(go);
         };
-        stubs.find_kept = asm.here();
-        asm.alu_i(Alu::And, 64, Rm::R(RAX), -2);
         stubs.find = asm.here();
         go_beside(asm);
         asm.store(8, state::PC, RAX);
