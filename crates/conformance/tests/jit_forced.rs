@@ -326,3 +326,13 @@ fn a_jump_to_the_last_address_traps() {
     pair.both(|hart| hart.core.x[10] = u64::MAX);
     finish(&mut pair);
 }
+
+/// A product without carries is a factor of another, in what a branch skips.
+#[test]
+fn a_product_of_products_without_carries_is_computed_at_once() {
+    let mut pair = pair(None);
+    let clmul = |rd, rs1, rs2| arch::Insn::Clmul(arch::insn::R { rd, rs1, rs2 }).encode();
+    pair.put_words(START, &[e::bne(11, 0, 12), clmul(29, 31, 31), clmul(29, 10, 29), e::wfi()]);
+    pair.both(|hart| (hart.core.x[10], hart.core.x[31]) = (0x1234_5678_9abc, 0x1_0001));
+    finish(&mut pair);
+}

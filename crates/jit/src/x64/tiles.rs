@@ -276,12 +276,11 @@ impl Emitter {
 
     /// The lower or the upper half of a product without carries.
     fn polynomial(&mut self, upper: bool, d: Reg, a: N, b: N) {
-        for (x, factor) in [(0, a), (1, b)] {
-            let free = self.free;
-            let r = self.reg(factor);
-            self.hot.mov_to_sse(64, x, r);
-            self.free = free;
-        }
+        // both before either goes to its place: a factor may be such a product itself
+        let free = self.free;
+        let factors = [self.reg(a), self.reg(b)];
+        self.free = free;
+        factors.iter().zip(0..).for_each(|(&r, x)| self.hot.mov_to_sse(64, x, r));
         self.hot.carryless_multiply(0, 1);
         if upper {
             self.hot.upper_half(0);
