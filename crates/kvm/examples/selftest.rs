@@ -64,6 +64,7 @@ struct Probe {
 
 impl Device for Probe {
     fn read(&mut self, offset: u64, data: &mut [u8]) {
+        data.fill(0);
         data[0] = match offset {
             4 => b'M',
             8 => u8::from(self.flag.load(Ordering::Acquire)),

@@ -258,6 +258,7 @@ impl Emitter {
     pub fn rewind(&mut self, mark: &Mark) {
         self.hot.code.truncate(mark.hot);
         self.repeated = self.repeated.filter(|repeated| repeated.behind <= mark.hot);
+        self.free = ALL_FREE;
         self.detour.code.truncate(mark.detours);
         self.detours.clear();
     }
