@@ -327,6 +327,20 @@ fn a_jump_to_the_last_address_traps() {
     finish(&mut pair);
 }
 
+#[test]
+fn a_hart_that_begins_at_the_last_address_traps() {
+    use vcpu::{FullHart, Reg};
+    let begins: [fn(&mut dyn FullHart); 2] =
+        [|hart| hart.reset_machine(u64::MAX), |hart| hart.set_reg(Reg::Pc, u64::MAX)];
+    for begin in begins {
+        let mut pair = pair(None);
+        begin(&mut pair.jit);
+        begin(&mut pair.plain);
+        pair.both(|hart| hart.state_mut().m.tvec = HANDLER);
+        finish(&mut pair);
+    }
+}
+
 /// A product without carries is a factor of another, in what a branch skips.
 #[test]
 fn a_product_of_products_without_carries_is_computed_at_once() {

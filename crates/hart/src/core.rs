@@ -24,6 +24,12 @@ pub enum Stop {
     Exit,
 }
 
+/// What becomes of a value that is written to pc from outside: as instructions have 16 bits at least, bit 0 is always zero.
+/// Tables of code rely on it: what is empty there has an odd address.
+pub const fn instruction_address(value: u64) -> u64 {
+    value & !1
+}
+
 /// [`Core::trap`] before any.
 const NO_TRAP: Trap = Trap::new(arch::Exception::InstructionAddressMisaligned, 0);
 
@@ -196,7 +202,7 @@ impl Core {
         let retired = self.state.instret;
         self.x = [0; 32];
         self.f = [0; 32];
-        self.pc = pc;
+        self.pc = instruction_address(pc);
         self.state = State::reset(&self.config);
         self.state.instret = retired;
         (self.reservation, self.exit) = (NOT_RESERVED, None);

@@ -9,7 +9,7 @@ use privileged::{Cause, Config, State, tinst};
 use vcpu::{Clock, Exit, HartPins, Reg, Statistic, Vcpu};
 
 use crate::blocks::{Block, Blocks};
-use crate::core::{Core, NOT_RESERVED, Stop};
+use crate::core::{Core, NOT_RESERVED, Stop, instruction_address};
 use crate::exec::Run;
 use crate::record::Record;
 
@@ -377,7 +377,7 @@ impl Vcpu for Hart {
 
     fn set_reg(&mut self, reg: Reg, value: u64) {
         match reg {
-            Reg::Pc => self.core.pc = value,
+            Reg::Pc => self.core.pc = instruction_address(value),
             Reg::X(0) => {}
             Reg::X(register) => self.core.x[usize::from(register & 31)] = value,
         }
