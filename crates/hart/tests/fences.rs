@@ -4,18 +4,16 @@
 //! executed, and every page is used again: it answers by the new leaf, after a walk, exactly where the fence names it. That
 //! what stays is not walked for is allowed, not asked, by the manual; it is what this hart promises.
 
-use std::sync::Arc;
+mod common;
 
 use arch::addr::PAGE_BYTES;
 use arch::csr::atp;
 use arch::insn::{I, Rs};
 use arch::{Insn, Isa, Mode, Phys, pte};
-use bus::Bus;
+use hart::Hart;
 use hart::engine::{DATA_ENTRIES, Run};
-use hart::{Hart, HartParts};
 use memory::Ram;
-use privileged::Config;
-use vcpu::{Clock, FullHart, HartPins};
+use vcpu::FullHart;
 
 const RAM_BASE: u64 = 0x8000_0000;
 const RAM_BYTES: u64 = 40 << 20;
@@ -170,14 +168,7 @@ impl Bench {
             tree.map_places(&ram, false);
             tree.map_others(&ram);
         }
-        let mut hart = Hart::new(HartParts {
-            config: Config::new(Isa::default(), 0),
-            ram,
-            bus: Arc::new(Bus::default()),
-            clock: Arc::new(Clock::virtual_time()),
-            pins: HartPins::new(),
-            alone: true,
-        });
+        let mut hart = common::hart(Isa::default(), ram);
         hart.enter_supervisor(RAM_BASE);
         Bench(hart)
     }

@@ -1,17 +1,15 @@
 //! Pages that others have displaced from the first level of the data tables: what they permit is decided anew.
 
-use std::sync::Arc;
+mod common;
 
 use arch::addr::PAGE_BYTES;
 use arch::csr::atp;
 use arch::insn::{I, S};
 use arch::{Insn, Isa, Mode, Phys, pte};
-use bus::Bus;
+use hart::Hart;
 use hart::engine::{DATA_ENTRIES, Run, Stop};
-use hart::{Hart, HartParts};
 use memory::Ram;
-use privileged::Config;
-use vcpu::{Clock, FullHart, HartPins};
+use vcpu::FullHart;
 
 const RAM_BASE: u64 = 0x8000_0000;
 const FIRST_LEVEL: u64 = DATA_ENTRIES as u64 * PAGE_BYTES;
@@ -29,14 +27,7 @@ fn hart(rights: u64) -> Hart {
     let ram = Ram::new(Phys(RAM_BASE), 2 * FIRST_LEVEL).unwrap();
     let leaf = RAM_BASE >> 12 << 10 | pte::V | pte::R | pte::A | rights;
     ram.store_u64((RAM_BASE >> 30) * pte::PTE_BYTES, leaf).unwrap();
-    let mut hart = Hart::new(HartParts {
-        config: Config::new(Isa::default(), 0),
-        ram,
-        bus: Arc::new(Bus::default()),
-        clock: Arc::new(Clock::virtual_time()),
-        pins: HartPins::new(),
-        alone: true,
-    });
+    let mut hart = common::hart(Isa::default(), ram);
     hart.enter_supervisor(RAM_BASE);
     hart.core.state.mode = Mode::HS;
     hart.core.state.satp = atp::SV39 << atp::MODE_SHIFT | RAM_BASE >> 12;

@@ -1,14 +1,11 @@
 //! Code that is written to: what was decoded before is not executed behind FENCE.I, nor for long without one.
 
-use std::sync::Arc;
+mod common;
 
 use arch::insn::{B, I, J, S};
 use arch::{Insn, Isa, Phys};
-use bus::Bus;
-use hart::{Hart, HartParts};
 use memory::Ram;
-use privileged::Config;
-use vcpu::{Clock, HartPins, Reg, Vcpu};
+use vcpu::{Reg, Vcpu};
 
 const RAM_BASE: u64 = 0x8000_0000;
 /// Holds the address of the first instruction.
@@ -32,14 +29,7 @@ fn result(program: &[Insn], budget: u64) -> u64 {
     for (offset, insn) in (0..).step_by(4).zip(program) {
         ram.store_u32(offset, insn.encode()).unwrap();
     }
-    let mut hart = Hart::new(HartParts {
-        config: Config::new(Isa::default(), 0),
-        ram,
-        bus: Arc::new(Bus::default()),
-        clock: Arc::new(Clock::virtual_time()),
-        pins: HartPins::new(),
-        alone: true,
-    });
+    let mut hart = common::hart(Isa::default(), ram);
     hart.set_reg(Reg::Pc, RAM_BASE);
     hart.set_reg(Reg::X(FIRST), RAM_BASE);
     hart.set_reg(Reg::X(NEW), set(RESULT, 1).encode().into());
