@@ -141,8 +141,7 @@ impl Emitter {
         self.hot.alu_i(Alu::Cmp, 64, Rm::R(RAX), same);
         let holds = self.hot.jcc_fix(Cc::E);
         self.hot.alu_i(Alu::Cmp, 64, Rm::R(RAX), same ^ hart::engine::RESERVED_WIDE as i32);
-        let other_width = self.hot.jcc_fix(Cc::E);
-        self.detours.push(other_width);
+        self.detour_if(Cc::E);
         self.hot.store_i(8, RESERVATION, hart::engine::NOT_RESERVED as i32);
         self.hot.mov_i(RAX, 1);
         let end = self.hot.jmp_fix();

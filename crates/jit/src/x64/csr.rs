@@ -19,15 +19,13 @@ impl Emitter {
     /// Lets the instruction run through the interpreter in any other mode.
     pub fn check_mode(&mut self, code: u8) {
         self.hot.cmp_byte(MODE, code);
-        let fix = self.hot.jcc_fix(Cc::NE);
-        self.detours.push(fix);
+        self.detour_if(Cc::NE);
     }
 
     /// Lets the instruction run through the interpreter in any mode but HS-mode, and where something is withheld from it.
     pub fn check_open(&mut self) {
         self.hot.cmp_byte(OPEN, 1);
-        let fix = self.hot.jcc_fix(Cc::NE);
-        self.detours.push(fix);
+        self.detour_if(Cc::NE);
     }
 
     /// Computes a view, for [`Emitter::check_unchanged`] and [`Emitter::show_view`].
@@ -60,8 +58,7 @@ impl Emitter {
             self.hot.mov_i(RCX, view.writable as i64);
             self.hot.test(64, RDX, RCX);
         }
-        let fix = self.hot.jcc_fix(Cc::NE);
-        self.detours.push(fix);
+        self.detour_if(Cc::NE);
     }
 
     /// The view that was loaded.
@@ -102,8 +99,7 @@ impl Emitter {
     /// Lets the instruction run through the interpreter where an interrupt waits.
     pub fn check_no_interrupt_waits(&mut self) {
         self.hot.cmp_byte(INTERRUPT_WAITS, 0);
-        let fix = self.hot.jcc_fix(Cc::NE);
-        self.detours.push(fix);
+        self.detour_if(Cc::NE);
     }
 
     /// Loads the register at this offset, for [`Emitter::change_fields`] and [`Emitter::show_fields`].
@@ -117,8 +113,7 @@ impl Emitter {
         self.difference(op, value);
         self.hot.alu_i(Alu::And, 32, Rm::R(RDX), fields.stored.mask as i32);
         self.hot.test_i(RDX, fields.consequences as i32);
-        let fix = self.hot.jcc_fix(Cc::NE);
-        self.detours.push(fix);
+        self.detour_if(Cc::NE);
         self.hot.alu_mr(Alu::Xor, 64, privileged(fields.stored.offset), RDX);
         if fields.fp != 0 {
             self.hot.test_i(RDX, fields.fp as i32);

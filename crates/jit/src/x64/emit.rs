@@ -283,6 +283,12 @@ impl Emitter {
         self.detour();
     }
 
+    /// Lets the instruction take its detour where the condition holds.
+    pub(super) fn detour_if(&mut self, cc: Cc) {
+        let fix = self.hot.jcc_fix(cc);
+        self.detours.push(fix);
+    }
+
     /// The detour that the current instruction's jumps go to.
     fn detour(&mut self) {
         let here = self.detour.here();

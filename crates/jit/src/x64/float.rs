@@ -13,7 +13,7 @@
 
 use fp::{Fmt, Op as FpOp};
 
-use super::asm::{Alu, Asm, Cc, Form, RAX, Reg, Rm, Scalar, sse};
+use super::asm::{Alu, Cc, Form, RAX, Reg, Rm, Scalar, sse};
 use super::emit::{Emitter, Kept};
 use super::state::{FP_READY, f_home, f_slot, f_slot_high, f_slot_upper_word};
 use crate::expr::{N, Node, Op, Rel};
@@ -91,8 +91,7 @@ impl Emitter {
     pub fn check_fp(&mut self) {
         let from = self.hot.code.len();
         self.hot.cmp_byte(FP_READY, 0);
-        let fix = self.hot.jcc_fix(Cc::E);
-        self.detours.push(fix);
+        self.detour_if(Cc::E);
         self.checked_since(from);
     }
 
@@ -195,8 +194,7 @@ impl Emitter {
             Arithmetic::Fused(negate, [a, b, c]) => self.fuse(from, negate, x, [a, b, c]),
         }
         self.hot.comis(scalar(fmt), true, x, Rm::R(x));
-        let fix = self.hot.jcc_fix(Cc::P);
-        self.detours.push(fix);
+        self.detour_if(Cc::P);
         if fmt == Fmt::H {
             self.narrow(for_it, x);
         }
@@ -259,8 +257,7 @@ impl Emitter {
             FpOp::FromU64 if nearest => {
                 let r = self.reg(a);
                 self.hot.test(64, r, r);
-                let big = self.hot.jcc_fix(Cc::S);
-                self.detours.push(big);
+                self.detour_if(Cc::S);
                 self.convert_integer(result, 64, a)
             }
             FpOp::ToU32 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 32, a),
@@ -305,22 +302,19 @@ impl Emitter {
 
     /// A boxed single in its register; where it is not boxed, the instruction is interpreted.
     fn unboxed(&mut self, f: u8) -> Rm {
-        self.check_ones(|asm| asm.alu_i(Alu::Cmp, 32, f_slot_high(f), -1));
+        self.hot.alu_i(Alu::Cmp, 32, f_slot_high(f), -1);
+        self.detour_if(Cc::NE);
         f_home(f).map_or(f_slot(f), Rm::R)
     }
 
     /// x = a boxed number of half precision as a single; where it is not boxed, the instruction is interpreted. The box reads
     /// as quiet NaNs beside it.
     fn widen(&mut self, x: Reg, f: u8) {
-        self.check_ones(|asm| asm.alu_i(Alu::Cmp, 32, f_slot_high(f), -1));
-        self.check_ones(|asm| asm.cmp_word(f_slot_upper_word(f), -1));
+        self.hot.alu_i(Alu::Cmp, 32, f_slot_high(f), -1);
+        self.detour_if(Cc::NE);
+        self.hot.cmp_word(f_slot_upper_word(f), -1);
+        self.detour_if(Cc::NE);
         self.hot.widen_halves(x, f_home(f).map_or(f_slot(f), Rm::R));
-    }
-
-    fn check_ones(&mut self, compare: impl FnOnce(&mut Asm)) {
-        compare(&mut self.hot);
-        let fix = self.hot.jcc_fix(Cc::NE);
-        self.detours.push(fix);
     }
 
     /// x = what is in an SSE register or in memory.
@@ -383,8 +377,7 @@ impl Emitter {
         let a = self.scalar_register(1, fmt, a)?;
         let b = self.scalar_operand(2, fmt, b)?;
         self.hot.comis(fmt, true, a, b);
-        let unordered = self.hot.jcc_fix(Cc::P);
-        self.detours.push(unordered);
+        self.detour_if(Cc::P);
         self.hot.mov_sse(0, a);
         // of equal numbers the host takes b, and only zeros differ: the negative one is less
         self.hot.scalar(fmt, if lesser { sse::MIN } else { sse::MAX }, 0, b);
@@ -464,8 +457,7 @@ impl Emitter {
         self.hot.scalar_int(fmt, opcode, bits, RAX, a);
         // what does not fit gives the most negative number: only from it does 1 not subtract
         self.hot.alu_i(Alu::Cmp, bits, Rm::R(RAX), 1);
-        let saturates = self.hot.jcc_fix(Cc(0));
-        self.detours.push(saturates);
+        self.detour_if(Cc(0));
         if bits == 32 {
             self.hot.extend(true, 32, RAX, Rm::R(RAX));
         }

@@ -85,8 +85,7 @@ impl Emitter {
         }
         if part != FloatCsr::Flags {
             self.hot.test_i(RDX, part.rounding());
-            let other_rounding = self.hot.jcc_fix(Cc::NE);
-            self.detours.push(other_rounding);
+            self.detour_if(Cc::NE);
         }
         if part != FloatCsr::Rounding {
             self.hot.alu_i(Alu::And, 32, Rm::R(RDX), FLAGS);

@@ -52,8 +52,7 @@ impl Emitter {
         }
         let tag = if access.write { data::WRITE } else { data::READ };
         self.hot.alu(Alu::Cmp, 64, RDX, Rm::X(TABLE, RCX, tag));
-        let miss = self.hot.jcc_fix(Cc::NE);
-        self.detours.push(miss);
+        self.detour_if(Cc::NE);
         self.hot.mov(64, RCX, Rm::X(TABLE, RCX, data::ADDEND));
     }
 
@@ -68,8 +67,7 @@ impl Emitter {
     /// Zeroes the cache block of an address, where the mode may.
     pub fn zero_block(&mut self, block: u64, address: N) {
         self.hot.cmp_byte(CBO_ZERO_READY, 0);
-        let fix = self.hot.jcc_fix(Cc::E);
-        self.detours.push(fix);
+        self.detour_if(Cc::E);
         self.free &= !(1 << RAX);
         self.into(RAX, address, 64);
         self.hot.alu_i(Alu::And, 64, Rm::R(RAX), -(block as i32));
