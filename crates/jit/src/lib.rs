@@ -21,6 +21,8 @@ mod crash;
 #[path = "crash_unseen.rs"]
 mod crash;
 mod expr;
+#[cfg(test)]
+mod looping;
 mod memory;
 mod notes;
 mod sites;

@@ -372,3 +372,6 @@ impl FullHart for JitHart {
         self.hart.set_counter(counter, value);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,44 +2,14 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
-use std::sync::Arc;
 
-use arch::insn::I;
-use arch::{Insn, Isa, Phys};
-use bus::Bus;
-use hart::HartParts;
-use memory::Ram;
-use privileged::Config;
-use vcpu::{Clock, FullHart, HartPins, Vcpu};
+use vcpu::Vcpu;
 
-use crate::{JitHart, JitParts};
+use crate::looping::looping;
 
 const RAM_BASE: u64 = 0x8000_0000;
 /// Which crash the child process is to have.
 const WHICH: &str = "VHART_TEST_CRASH";
-
-/// A hart in front of a loop of additions: the second is to crash.
-fn hart() -> JitHart {
-    let ram = Ram::new(Phys(RAM_BASE), 1 << 20).unwrap();
-    let insns = [
-        Insn::Addi(I { rd: 10, rs1: 10, imm: 1 }),
-        Insn::Addi(I { rd: 11, rs1: 11, imm: 2 }),
-        Insn::Jal(arch::insn::J { rd: 0, imm: -8 }),
-    ];
-    let bytes: Vec<u8> = insns.iter().flat_map(|insn| insn.encode().to_le_bytes()).collect();
-    ram.write_bytes(0, &bytes).unwrap();
-    let parts = HartParts {
-        config: Config::new(Isa::ALL, 0),
-        ram,
-        bus: Arc::new(Bus::default()),
-        clock: Arc::new(Clock::virtual_time()),
-        pins: HartPins::new(),
-        alone: true,
-    };
-    let mut hart = JitHart::new(JitParts { hart: parts, code_bytes: None }).unwrap();
-    hart.reset_machine(RAM_BASE);
-    hart
-}
 
 /// In the child process; in a usual run it does nothing.
 #[test]
@@ -49,7 +19,7 @@ fn child() {
     // SAFETY: the limit is a variable. A crash that is wanted leaves no core behind.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
     super::before_abort(|| eprintln!("the terminal is restored"));
-    let mut hart = hart();
+    let mut hart = looping(RAM_BASE);
     hart.run(100);
     match which.as_str() {
         "illegal" => hart.break_code(RAM_BASE + 4, &[0x0f, 0x0b]),

@@ -1,0 +1,41 @@
+//! A hart for tests.
+
+use std::sync::Arc;
+
+use arch::insn::{I, J};
+use arch::{Insn, Isa, Phys};
+use bus::Bus;
+use hart::HartParts;
+use memory::Ram;
+use privileged::Config;
+use vcpu::{Clock, FullHart, HartPins};
+
+use crate::{JitHart, JitParts};
+
+/// What the loop's first instruction adds 1 to.
+pub const A0: u8 = 10;
+/// What its second adds 2 to.
+pub const A1: u8 = 11;
+
+/// A hart in front of a loop of two additions, at the start of RAM.
+pub fn looping(base: u64) -> JitHart {
+    let ram = Ram::new(Phys(base), 1 << 20).unwrap();
+    let insns = [
+        Insn::Addi(I { rd: A0, rs1: A0, imm: 1 }),
+        Insn::Addi(I { rd: A1, rs1: A1, imm: 2 }),
+        Insn::Jal(J { rd: 0, imm: -8 }),
+    ];
+    let bytes: Vec<u8> = insns.iter().flat_map(|insn| insn.encode().to_le_bytes()).collect();
+    ram.write_bytes(0, &bytes).unwrap();
+    let hart = HartParts {
+        config: Config::new(Isa::ALL, 0),
+        ram,
+        bus: Arc::new(Bus::default()),
+        clock: Arc::new(Clock::virtual_time()),
+        pins: HartPins::new(),
+        alone: true,
+    };
+    let mut hart = JitHart::new(JitParts { hart, code_bytes: None }).unwrap();
+    hart.reset_machine(base);
+    hart
+}
