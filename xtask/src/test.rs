@@ -34,7 +34,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// What boots them.
-const CHECK: [&str; 7] = ["run", "--release", "--quiet", "--", "linux", "--check", "--accept-expired"];
+const CHECK: [&str; 6] = ["run", "--release", "--quiet", "--", "linux", "--check"];
 
 /// Boots the host and the guest Linux.
 fn boot(what: &str, options: &[&str]) -> anyhow::Result<()> {

@@ -85,14 +85,14 @@ impl<'a> Root<'a> {
         &self.archive.uri
     }
 
-    /// Fetches the suite's index. Where its Release file is out of date and the request accepts that, says so and goes on.
+    /// Fetches the suite's index. Where its Release file is out of date, says so and goes on, unless the request refuses it.
     ///
     /// # Errors
     /// What an archive or network may be short of, each by its own [`Error`].
     pub(crate) fn update(&self, progress: &dyn Progress) -> Result<()> {
         match self.update_with(CHECK_DATE, progress) {
             Err(Error::Expired { suite, mirror, since }) if self.request.expired == Expired::Accept => {
-                progress.note(&format!("suite {suite} of {mirror} is out of date since {since}: accepted as asked"));
+                progress.note(&format!("suite {suite} of {mirror} has been out of date since {since} (a snapshot?); signature and sums are checked as ever"));
                 self.update_with(ANY_DATE, progress)
             }
             other => other,

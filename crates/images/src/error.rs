@@ -62,7 +62,7 @@ pub enum Error {
     },
     /// The Release file is older than it says it may be.
     #[error(
-        "suite {suite} of {mirror} has been out of date since {since} (a snapshot?): accept it with --accept-expired \
+        "suite {suite} of {mirror} has been out of date since {since} (a snapshot?): leave out --refuse-expired \
          (its signature is checked all the same), or choose another --suite or --mirror"
     )]
     Expired {

@@ -74,17 +74,17 @@ pub struct Apt {
 
 impl Default for Apt {
     fn default() -> Apt {
-        Apt { suite: "stable".to_owned(), mirror: None, expired: Expired::Refuse, freshness: Freshness::Cached }
+        Apt { suite: "stable".to_owned(), mirror: None, expired: Expired::Accept, freshness: Freshness::Cached }
     }
 }
 
 /// What to do about a Release file past its Valid-Until date. Signatures are checked either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expired {
-    /// An error that names suite and date.
-    Refuse,
-    /// Taken, with a note.
+    /// Taken, with a note that names suite and date.
     Accept,
+    /// An error that does.
+    Refuse,
 }
 
 /// Whether what is in the cache will do.

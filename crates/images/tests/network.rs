@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use images::{Apt, Cache, Disk, Error, Expired, Firmware, Packages, Prepared, Request, prepare, vmm};
+use images::{Apt, Cache, Disk, Error, Firmware, Packages, Prepared, Request, prepare, vmm};
 
 fn request(cache: &Cache, apt: Apt) -> Request {
     Request { packages: Packages::Apt(apt), firmware: Firmware::OpenSbi, ..Request::new(cache.clone()) }
@@ -64,7 +64,7 @@ fn missing_suite_is_named() {
 #[ignore = "needs apt and its network"]
 fn suite_without_riscv64_is_named() {
     let place = tempfile::tempdir().unwrap();
-    let apt = Apt { suite: "bookworm".to_owned(), expired: Expired::Accept, ..Apt::default() };
+    let apt = Apt { suite: "bookworm".to_owned(), ..Apt::default() };
     let why = prepare(&request(&Cache::at(place.path()), apt), &()).unwrap_err();
     assert!(matches!(why, Error::NoArchitecture { .. }), "{why}");
 }
@@ -74,7 +74,7 @@ fn suite_without_riscv64_is_named() {
 fn vmm_is_a_static_riscv64_program() {
     let place = tempfile::tempdir().unwrap();
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let apt = Apt { expired: Expired::Accept, ..Apt::default() };
+    let apt = Apt::default();
     let elf = fs::read(vmm::build(&workspace, &Cache::at(place.path()), &apt, &()).unwrap()).unwrap();
     // ELF-64 Object File Format: e_type at 16 is 2 (EXEC) or 3 (DYN, static-pie), e_machine at 18 is 243 for RISC-V.
     assert!(matches!(elf[16..20], [2 | 3, 0, 243, 0]));

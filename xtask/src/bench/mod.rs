@@ -62,7 +62,7 @@ pub struct Options {
     /// Another bare-metal program, for example CoreMark; may be repeated.
     #[arg(long, value_name = "NAME=PATH", value_parser = named_file)]
     elf: Vec<(String, PathBuf)>,
-    /// One more word for 'vhart linux', for example --accept-expired; may be repeated.
+    /// One more word for 'vhart linux', for example --refresh; may be repeated.
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     linux_arg: Vec<String>,
     /// Seconds after which a run has failed.

@@ -101,7 +101,7 @@ mod tests {
                     Updates for this repository will not be applied.\n";
         let sentence = explained(text);
         assert!(
-            ["testing", "Fri, 06 Nov 2026", "--accept-expired"].iter().all(|part| sentence.contains(part)),
+            ["testing", "Fri, 06 Nov 2026", "--refuse-expired"].iter().all(|part| sentence.contains(part)),
             "{sentence}"
         );
     }

@@ -107,7 +107,7 @@ fn apt(options: &Options) -> Apt {
     Apt {
         suite: options.suite.clone(),
         mirror: options.mirror.clone(),
-        expired: if options.accept_expired { Expired::Accept } else { Expired::Refuse },
+        expired: if options.refuse_expired { Expired::Refuse } else { Expired::Accept },
         freshness: if options.refresh { Freshness::Newest } else { Freshness::Cached },
     }
 }

@@ -102,8 +102,12 @@ pub struct Options {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "mirror"], help_heading = PACKAGES)]
     pub packages: Option<PathBuf>,
 
-    /// Accept an archive whose date has passed, such as a snapshot; signatures are checked all the same
+    /// Refuse an archive whose date has passed, such as a snapshot; signatures are checked in any case
     #[arg(long, help_heading = PACKAGES)]
+    pub refuse_expired: bool,
+
+    /// What the default is now; for scripts from before
+    #[arg(long, hide = true, conflicts_with = "refuse_expired")]
     pub accept_expired: bool,
 
     /// Ask the archive for newer versions of what is in the cache
@@ -154,7 +158,15 @@ mod tests {
     #[test]
     fn a_report_needs_a_check() {
         assert_eq!(parse("--json r.json").unwrap_err().exit_code(), 2);
-        assert!(parse("--check --json r.json --accept-expired").is_ok());
+        assert!(parse("--check --json r.json").is_ok());
         assert_eq!(parse("--packages d --suite testing").unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_passed_date_is_refused_only_on_demand() {
+        assert!(!parse("").unwrap().refuse_expired);
+        assert!(!parse("--accept-expired").unwrap().refuse_expired);
+        assert!(parse("--refuse-expired").unwrap().refuse_expired);
+        assert_eq!(parse("--refuse-expired --accept-expired").unwrap_err().exit_code(), 2);
     }
 }
