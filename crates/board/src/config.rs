@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arch::isa::Isa;
-use bus::{Device, IrqLine};
+use bus::Device;
 use devices::{ConsoleOut, DtNode};
-use memory::Ram;
 
 use crate::error::Error;
+use crate::map::VIRTIO_SLOTS;
 
 /// Most harts that a machine has.
 pub const MAX_HARTS: usize = 64;
@@ -45,8 +45,22 @@ pub enum TimeSource {
 pub trait SlotDevice: Device + DtNode {}
 impl<T: Device + DtNode> SlotDevice for T {}
 
-/// Makes the device of a virtio-mmio slot out of the guest's memory and the slot's interrupt wire.
-pub type SlotMaker = Box<dyn FnOnce(&Ram, IrqLine) -> Arc<Mutex<dyn SlotDevice>>>;
+/// Makes the device of a virtio-mmio slot.
+pub type SlotMaker = Box<dyn FnOnce(virtio::Slot) -> Arc<Mutex<dyn SlotDevice>>>;
+
+/// A device for a virtio-mmio slot.
+pub struct Plug {
+    /// Which slot: N of QEMU's `bus=virtio-mmio-bus.N`. Without it the highest that nobody asked for, as in QEMU.
+    pub slot: Option<usize>,
+    /// Makes the device.
+    pub make: SlotMaker,
+}
+
+impl From<SlotMaker> for Plug {
+    fn from(make: SlotMaker) -> Self {
+        Plug { slot: None, make }
+    }
+}
 
 /// A machine as the user asks for it.
 pub struct MachineConfig {
@@ -64,8 +78,10 @@ pub struct MachineConfig {
     pub initrd: Option<PathBuf>,
     /// The kernel's command line.
     pub append: String,
-    /// Devices for the virtio-mmio slots, in their order; at most [`crate::map::VIRTIO_SLOTS`].
-    pub slots: Vec<SlotMaker>,
+    /// Devices for the virtio-mmio slots; at most [`crate::map::VIRTIO_SLOTS`].
+    pub plugs: Vec<Plug>,
+    /// The registers of the virtio-mmio slots: QEMU's `-global virtio-mmio.force-legacy=`.
+    pub interface: virtio::Interface,
     /// Where the serial port sends.
     pub console: ConsoleOut,
     /// Where time comes from.
@@ -91,7 +107,8 @@ impl Default for MachineConfig {
             kernel: None,
             initrd: None,
             append: String::new(),
-            slots: Vec::new(),
+            plugs: Vec::new(),
+            interface: virtio::Interface::Modern,
             console: Box::new(|_| ()),
             time: TimeSource::Wall,
             seed: None,
@@ -112,8 +129,20 @@ impl MachineConfig {
         if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&memory) || !memory.is_multiple_of(arch::addr::PAGE_BYTES) {
             return Err(Error::Memory { asked_bytes: memory });
         }
-        if self.slots.len() > crate::map::VIRTIO_SLOTS {
-            return Err(Error::Slots { asked: self.slots.len() });
+        self.check_plugs()
+    }
+
+    fn check_plugs(&self) -> Result<(), Error> {
+        if self.plugs.len() > VIRTIO_SLOTS {
+            return Err(Error::Slots { asked: self.plugs.len() });
+        }
+        let mut taken = [false; VIRTIO_SLOTS];
+        for slot in self.plugs.iter().filter_map(|plug| plug.slot) {
+            match taken.get_mut(slot) {
+                None => return Err(Error::NoSlot { asked: slot }),
+                Some(true) => return Err(Error::SlotTaken { slot }),
+                Some(taken) => *taken = true,
+            }
         }
         Ok(())
     }

@@ -27,6 +27,18 @@ pub enum Error {
         /// How many were asked for.
         asked: usize,
     },
+    /// A virtio slot that is not there.
+    #[error("there is no virtio-mmio-bus.{asked}; the board has virtio-mmio-bus.0 to .{last}", last = VIRTIO_SLOTS - 1)]
+    NoSlot {
+        /// The one asked for.
+        asked: usize,
+    },
+    /// Two devices for one slot.
+    #[error("virtio-mmio-bus.{slot} is for two devices; give each a bus of its own, or leave the choice to vhart")]
+    SlotTaken {
+        /// Which.
+        slot: usize,
+    },
     /// The host has no room for guest memory.
     #[error(transparent)]
     Ram(#[from] memory::Error),

@@ -115,7 +115,8 @@ impl Machine {
             clock: clock.clone(),
             pins: pins.clone(),
             console: config.console,
-            slots: config.slots,
+            plugs: config.plugs,
+            interface: config.interface,
             seeded: config.seed.is_some(),
         });
         let bus: Arc<Bus> = Arc::new(wiring.bus()?);

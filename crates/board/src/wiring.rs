@@ -12,8 +12,9 @@ use devices::rtc::TimeOfDay;
 use devices::{ConsoleOut, DtNode, Finisher, Plic, PowerSwitch, Rtc, Uart16550};
 use memory::Ram;
 use vcpu::{Clock, HartPins, TIMEBASE_HZ};
+use virtio::{EmptySlot, Interface, Slot};
 
-use crate::config::{SlotDevice, SlotMaker};
+use crate::config::{Plug, SlotDevice, SlotMaker};
 use crate::engine::Modes;
 use crate::error::Error;
 use crate::map::{self, Region};
@@ -32,7 +33,8 @@ pub struct Connected {
     pub clock: Arc<Clock>,
     pub pins: Vec<Arc<HartPins>>,
     pub console: ConsoleOut,
-    pub slots: Vec<SlotMaker>,
+    pub plugs: Vec<Plug>,
+    pub interface: Interface,
     /// Whether the calendar begins with a fixed date.
     pub seeded: bool,
 }
@@ -55,6 +57,7 @@ pub struct Wiring {
     finisher: Arc<Mutex<Finisher>>,
     /// Of harts with M-mode only.
     machine_level: Option<MachineLevel>,
+    /// In the order of their addresses.
     slots: Vec<Placed<dyn SlotDevice>>,
 }
 
@@ -71,7 +74,7 @@ fn locked<D: ?Sized>(device: &Mutex<D>) -> MutexGuard<'_, D> {
 impl Wiring {
     /// Makes all devices.
     pub fn new(parts: Connected) -> Wiring {
-        let Connected { modes, ram, clock, pins, console, slots, seeded } = parts;
+        let Connected { modes, ram, clock, pins, console, plugs, interface, seeded } = parts;
         let contexts = match modes {
             Modes::All => Contexts::MachineAndSupervisor,
             Modes::SupervisorOnly => Contexts::SupervisorOnly,
@@ -85,9 +88,11 @@ impl Wiring {
             clint: shared(Clint::new(clock, pins.clone())),
             sswi: shared(Sswi::new(pins.clone())),
         });
-        let slots = slots.into_iter().enumerate().map(|(slot, make)| {
+        let slots = arrange(plugs).into_iter().enumerate().map(|(slot, make)| {
             let irq = map::VIRTIO_IRQ + slot as u32;
-            Placed { device: make(&ram, line(irq)), region: map::virtio(slot), irq }
+            let place = Slot { memory: ram.guest_memory(), irq: line(irq), interface };
+            let device = make.map_or_else(|| shared(EmptySlot(interface)) as _, |make| make(place));
+            Placed { device, region: map::virtio(slot), irq }
         });
         Wiring {
             finisher: shared(Finisher::new(power.clone())),
@@ -145,7 +150,9 @@ impl Wiring {
         ];
         nodes.extend(clint.as_deref().map(|clint| node(clint, map::CLINT, None, Role::Plain)));
         nodes.extend(sswi.as_deref().map(|sswi| node(sswi, map::SSWI, None, Role::Plain)));
-        nodes.extend(slots.iter().map(|(device, slot)| node(&**device, slot.region, Some(slot.irq), Role::Plain)));
+        // QEMU's order, in which Linux finds and names disks.
+        nodes
+            .extend(slots.iter().rev().map(|(device, slot)| node(&**device, slot.region, Some(slot.irq), Role::Plain)));
         write(nodes)
     }
 
@@ -178,6 +185,19 @@ impl Wiring {
             pins.take_ssip();
         }
     }
+}
+
+/// What goes into each slot. Whoever does not care gets the highest that is free.
+fn arrange(plugs: Vec<Plug>) -> [Option<SlotMaker>; map::VIRTIO_SLOTS] {
+    let mut slots = [const { None }; map::VIRTIO_SLOTS];
+    let (placed, others): (Vec<Plug>, Vec<Plug>) = plugs.into_iter().partition(|plug| plug.slot.is_some());
+    for plug in placed.into_iter().chain(others) {
+        let free = || slots.iter().rposition(Option::is_none);
+        if let Some(slot) = plug.slot.or_else(free) {
+            slots[slot] = Some(plug.make);
+        }
+    }
+    slots
 }
 
 fn shared<D>(device: D) -> Arc<Mutex<D>> {

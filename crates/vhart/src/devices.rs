@@ -1,8 +1,8 @@
 //! The devices in the board's virtio slots: disks, a network card, a source of random numbers.
 
 use anyhow::{Result, bail};
-use board::SlotMaker;
 use board::map::VIRTIO_SLOTS;
+use board::{Plug, SlotMaker};
 use virtio::{BlockAccess, BlockFile, Forward, NetConfig, UserNet};
 
 use crate::cli::{Disk, RunOptions};
@@ -15,7 +15,7 @@ const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 ///
 /// # Errors
 /// A disk cannot be opened, or a forwarded port is taken.
-pub fn slots(options: &RunOptions) -> Result<Vec<SlotMaker>> {
+pub fn plugs(options: &RunOptions) -> Result<Vec<Plug>> {
     let mut slots: Vec<SlotMaker> = options.disks.iter().map(disk).collect::<Result<_>>()?;
     if let Some(forwards) = options.net() {
         if options.machine.deterministic.is_some() {
@@ -25,9 +25,9 @@ pub fn slots(options: &RunOptions) -> Result<Vec<SlotMaker>> {
     }
     if slots.len() < VIRTIO_SLOTS {
         let seed = options.machine.deterministic;
-        slots.push(Box::new(move |ram, irq| virtio::entropy(ram.guest_memory(), irq, seed)));
+        slots.push(Box::new(move |slot| virtio::entropy(slot, seed)));
     }
-    Ok(slots)
+    Ok(slots.into_iter().map(Plug::from).collect())
 }
 
 fn disk(disk: &Disk) -> Result<SlotMaker> {
@@ -37,10 +37,10 @@ fn disk(disk: &Disk) -> Result<SlotMaker> {
         (false, false) => BlockAccess::ReadWrite,
     };
     let file = BlockFile::open(&disk.file, access)?;
-    Ok(Box::new(|ram, irq| virtio::block(ram.guest_memory(), irq, file)))
+    Ok(Box::new(|slot| virtio::block(slot, file)))
 }
 
 fn network(forwards: Vec<Forward>) -> Result<SlotMaker> {
     let net = UserNet::open(NetConfig { mac: MAC, forwards })?;
-    Ok(Box::new(|ram, irq| virtio::network(ram.guest_memory(), irq, net)))
+    Ok(Box::new(|slot| virtio::network(slot, net)))
 }

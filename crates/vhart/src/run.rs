@@ -59,7 +59,7 @@ pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig
         kernel: options.kernel().map(Into::into),
         initrd: options.initrd.clone(),
         append: options.append.clone().unwrap_or_default(),
-        slots: devices::slots(options)?,
+        plugs: devices::plugs(options)?,
         no_reboot: options.no_reboot,
         ..bare(&options.machine, console)
     })

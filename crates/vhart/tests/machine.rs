@@ -202,6 +202,10 @@ fn the_device_tree_is_written_and_nothing_runs() {
     for name in ["riscv,isa-extensions", "sifive,plic-1.0.0", "ns16550a", "virtio,mmio", "sifive,clint0"] {
         assert!(tree.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
     }
+    // As QEMU's tree has them: Linux finds what is plugged in first, and that is in the last slot, first.
+    let at = |name: &str| tree.windows(name.len()).position(|part| part == name.as_bytes()).unwrap();
+    let slots: Vec<usize> = (1..=8).rev().map(|slot| at(&format!("virtio_mmio@1000{slot}000"))).collect();
+    assert!(slots.is_sorted());
 }
 
 #[test]

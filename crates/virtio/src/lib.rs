@@ -1,7 +1,7 @@
 //! Virtio devices behind the memory-mapped transport.
 //!
-//! Models "Virtual I/O Device (VIRTIO) Version 1.2": the transport ("Virtio Over MMIO", version 2, no legacy
-//! interface), split virtqueues with event index and indirect descriptors, and the block, network, entropy and console
+//! Models "Virtual I/O Device (VIRTIO) Version 1.2": the transport ("Virtio Over MMIO", version 2, and version 1 for
+//! legacy drivers), split virtqueues with event index and indirect descriptors, and the block, network, entropy and console
 //! devices. A driver may write anything anywhere: a ring that makes no sense sets DEVICE_NEEDS_RESET and is left alone
 //! until the driver resets the device.
 //!
@@ -19,37 +19,34 @@ mod transport;
 
 use std::sync::{Arc, Mutex};
 
-use bus::IrqLine;
-use memory::GuestMemoryMmap;
-
 pub use block::{Block, BlockAccess, BlockFile, DiskError};
 pub use console::{Console, ConsoleInput, ConsoleOut};
 pub use entropy::Entropy;
 pub use net::{Forward, Net, NetConfig, NetError, Protocol, UserNet};
 pub use ring::{Broken, Request, Ring, Segments};
-pub use transport::{MmioTransport, VirtioDevice};
+pub use transport::{EmptySlot, Interface, MmioTransport, Slot, VirtioDevice};
 
 /// Bytes of a transport's registers, configuration space included.
 pub const REGION_BYTES: u64 = 0x1000;
 
 /// A disk.
-pub fn block(memory: Arc<GuestMemoryMmap>, irq: IrqLine, disk: BlockFile) -> Arc<Mutex<MmioTransport<Block>>> {
-    Arc::new(Mutex::new(MmioTransport::new(Block::new(disk), memory, irq)))
+pub fn block(slot: Slot, disk: BlockFile) -> Arc<Mutex<MmioTransport<Block>>> {
+    Arc::new(Mutex::new(MmioTransport::new(Block::new(disk), slot)))
 }
 
 /// A source of random numbers: the host's, or those that a seed decides.
-pub fn entropy(memory: Arc<GuestMemoryMmap>, irq: IrqLine, seed: Option<u64>) -> Arc<Mutex<MmioTransport<Entropy>>> {
-    Arc::new(Mutex::new(MmioTransport::new(Entropy::new(seed), memory, irq)))
+pub fn entropy(slot: Slot, seed: Option<u64>) -> Arc<Mutex<MmioTransport<Entropy>>> {
+    Arc::new(Mutex::new(MmioTransport::new(Entropy::new(seed), slot)))
 }
 
 /// A network card on the network that `net` opened.
-pub fn network(memory: Arc<GuestMemoryMmap>, irq: IrqLine, net: UserNet) -> Arc<Mutex<MmioTransport<Net>>> {
-    net.plug(|card| Arc::new(Mutex::new(MmioTransport::new(card, memory, irq))))
+pub fn network(slot: Slot, net: UserNet) -> Arc<Mutex<MmioTransport<Net>>> {
+    net.plug(|card| Arc::new(Mutex::new(MmioTransport::new(card, slot))))
 }
 
 /// A console whose output goes to `out`. Give input with [`ConsoleInput`].
-pub fn console(memory: Arc<GuestMemoryMmap>, irq: IrqLine, out: ConsoleOut) -> Arc<Mutex<MmioTransport<Console>>> {
-    Arc::new(Mutex::new(MmioTransport::new(Console::new(out), memory, irq)))
+pub fn console(slot: Slot, out: ConsoleOut) -> Arc<Mutex<MmioTransport<Console>>> {
+    Arc::new(Mutex::new(MmioTransport::new(Console::new(out), slot)))
 }
 
 #[cfg(test)]

@@ -77,6 +77,11 @@ impl Ring {
         }
     }
 
+    /// Driver and device agreed on event indices, or on none.
+    pub(crate) fn set_event_idx(&mut self, event_idx: bool) {
+        self.queue.set_event_idx(event_idx);
+    }
+
     /// Takes the next request; `None` when there is none, or when enough was taken for now ([`Ring::cut_short`]).
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_ring::{VRING_DESC_F_NEXT, VRING_DESC_F_WRITE};
 use vm_memory::{Bytes, GuestAddress};
 
-use crate::transport::{MmioTransport, VirtioDevice};
+use crate::transport::{Interface, MmioTransport, Slot, VirtioDevice};
 
 pub const MEMORY_BASE: u64 = 0x8000_0000;
 pub const MEMORY_BYTES: u64 = 4 << 20;
@@ -16,6 +16,9 @@ pub const MEMORY_BYTES: u64 = 4 << 20;
 pub const QUEUE_BYTES: u64 = 0x3000;
 /// Free for buffers.
 pub const BUFFERS: u64 = MEMORY_BASE + 0x4_0000;
+
+/// Features that drivers accept or do not.
+pub const VERSION_1: u64 = 1 << 32;
 
 /// Remembers the level of the wire.
 #[derive(Default)]
@@ -34,6 +37,8 @@ pub struct Driver<D: VirtioDevice> {
     pub wire: Arc<Wire>,
     sizes: Vec<u16>,
     next: Vec<u16>,
+    /// Driver and device area of each queue.
+    areas: Vec<[u64; 2]>,
 }
 
 pub fn memory() -> Arc<GuestMemoryMmap> {
@@ -42,11 +47,23 @@ pub fn memory() -> Arc<GuestMemoryMmap> {
 
 impl<D: VirtioDevice> Driver<D> {
     /// A driver that did nothing yet, for the device that `make` makes.
-    pub fn new(make: impl FnOnce(Arc<GuestMemoryMmap>, IrqLine) -> Arc<Mutex<MmioTransport<D>>>) -> Self {
+    pub fn new(make: impl FnOnce(Slot) -> Arc<Mutex<MmioTransport<D>>>) -> Self {
+        Self::with_interface(Interface::Modern, make)
+    }
+
+    pub fn with_interface(interface: Interface, make: impl FnOnce(Slot) -> Arc<Mutex<MmioTransport<D>>>) -> Self {
         let memory = memory();
         let wire = Arc::new(Wire::default());
-        let transport = make(memory.clone(), IrqLine::new(wire.clone(), 1));
-        Driver { memory, transport, wire, sizes: D::QUEUE_SIZES.to_vec(), next: vec![0; D::QUEUE_SIZES.len()] }
+        let irq = IrqLine::new(wire.clone(), 1);
+        let transport = make(Slot { memory: memory.clone(), irq, interface });
+        Driver {
+            memory,
+            transport,
+            wire,
+            sizes: D::QUEUE_SIZES.to_vec(),
+            next: vec![0; D::QUEUE_SIZES.len()],
+            areas: vec![[0; 2]; D::QUEUE_SIZES.len()],
+        }
     }
 
     pub fn read(&self, offset: u64) -> u32 {
@@ -61,27 +78,54 @@ impl<D: VirtioDevice> Driver<D> {
 
     /// Accepts VERSION_1 and `features` and starts all queues.
     pub fn start(&mut self, features: u64) {
+        self.start_with(features | VERSION_1);
+    }
+
+    /// Accepts `features`, to which a driver of before version 1 would not add VERSION_1, and starts all queues.
+    pub fn start_with(&mut self, features: u64) {
         self.write(0x70, 0);
         self.write(0x70, 3);
-        for (half, word) in [(0, features as u32), (1, (features >> 32) as u32 | 1)] {
+        for (half, word) in [(0, features as u32), (1, (features >> 32) as u32)] {
             self.write(0x24, half);
             self.write(0x20, word);
         }
         self.write(0x70, 0xb);
         assert_eq!(self.read(0x70), 0xb, "features were refused");
-        for queue in 0..self.sizes.len() {
-            self.next[queue] = 0;
-            self.start_queue(queue);
-        }
+        (0..self.sizes.len()).for_each(|queue| self.start_queue(queue));
         self.write(0x70, 0xf);
     }
 
-    fn start_queue(&self, queue: usize) {
+    /// Accepts `features` and starts all queues of a legacy device, as such drivers do.
+    pub fn start_legacy(&mut self, features: u32) {
+        self.write(0x70, 0);
+        self.write(0x70, 3);
+        self.write(0x20, features);
+        self.write(0x28, 4096);
+        for queue in 0..self.sizes.len() {
+            let base = self.clear_queue(queue);
+            self.write(0x3c, 4096);
+            self.write(0x40, (base / 4096) as u32);
+            assert_eq!(self.read(0x40), (base / 4096) as u32);
+            let driver = base + 16 * u64::from(self.sizes[queue]);
+            self.areas[queue] = [driver, (driver + 6).next_multiple_of(4096)];
+        }
+        self.write(0x70, 7);
+    }
+
+    /// Selects an empty queue, tells its size, and answers where it is.
+    fn clear_queue(&mut self, queue: usize) -> u64 {
         let base = MEMORY_BASE + queue as u64 * QUEUE_BYTES;
+        self.next[queue] = 0;
         self.memory.write_slice(&[0; QUEUE_BYTES as usize], GuestAddress(base)).unwrap();
         self.write(0x30, queue as u32);
         assert_eq!(self.read(0x34), u32::from(self.sizes[queue]));
         self.write(0x38, self.sizes[queue].into());
+        base
+    }
+
+    pub fn start_queue(&mut self, queue: usize) {
+        let base = self.clear_queue(queue);
+        self.areas[queue] = [base + 0x1000, base + 0x2000];
         for (page, register) in [0x80, 0x90, 0xa0].into_iter().enumerate() {
             self.write(register, (base + page as u64 * 0x1000) as u32);
             self.write(register + 4, 0);
@@ -103,9 +147,10 @@ impl<D: VirtioDevice> Driver<D> {
             self.memory.write_obj(first + i as u16 + 1, GuestAddress(at + 14)).unwrap();
         }
         let slot = u64::from(self.next[queue] % self.sizes[queue]);
-        self.memory.write_obj(first, GuestAddress(base + 0x1004 + 2 * slot)).unwrap();
+        let [driver_area, _] = self.areas[queue];
+        self.memory.write_obj(first, GuestAddress(driver_area + 4 + 2 * slot)).unwrap();
         self.next[queue] = self.next[queue].wrapping_add(1);
-        self.memory.write_obj(self.next[queue], GuestAddress(base + 0x1002)).unwrap();
+        self.memory.write_obj(self.next[queue], GuestAddress(driver_area + 2)).unwrap();
     }
 
     pub fn notify(&self, queue: usize) {
@@ -114,13 +159,13 @@ impl<D: VirtioDevice> Driver<D> {
 
     /// How many chains of `queue` the device has used.
     pub fn used(&self, queue: usize) -> u16 {
-        self.memory.read_obj(GuestAddress(MEMORY_BASE + queue as u64 * QUEUE_BYTES + 0x2002)).unwrap()
+        self.memory.read_obj(GuestAddress(self.areas[queue][1] + 2)).unwrap()
     }
 
     /// Head and length of used element `index` of `queue`.
     pub fn used_element(&self, queue: usize, index: u16) -> (u32, u32) {
         let slot = u64::from(index % self.sizes[queue]);
-        let at = MEMORY_BASE + queue as u64 * QUEUE_BYTES + 0x2004 + 8 * slot;
+        let at = self.areas[queue][1] + 4 + 8 * slot;
         (self.memory.read_obj(GuestAddress(at)).unwrap(), self.memory.read_obj(GuestAddress(at + 4)).unwrap())
     }
 

@@ -11,14 +11,14 @@ use crate::*;
 const STATUS: u64 = 0x70;
 
 /// The host's random numbers.
-fn hosts_entropy(memory: Arc<GuestMemoryMmap>, irq: IrqLine) -> Arc<Mutex<MmioTransport<Entropy>>> {
-    entropy(memory, irq, None)
+fn hosts_entropy(slot: Slot) -> Arc<Mutex<MmioTransport<Entropy>>> {
+    entropy(slot, None)
 }
 
 #[test]
 fn the_registers_say_what_it_is() {
     let driver = Driver::new(hosts_entropy);
-    assert_eq!([0, 4, 8].map(|register| driver.read(register)), [0x7472_6976, 2, 4]);
+    assert_eq!([0, 4, 8, 12].map(|register| driver.read(register)), [0x7472_6976, 2, 4, 0x554d_4551]);
     driver.write(0x14, 1);
     assert_eq!(driver.read(0x10) & 1, 1, "VERSION_1");
     assert_eq!([0xb0, 0xb4].map(|register| driver.read(register)), [u32::MAX; 2]);
@@ -41,7 +41,7 @@ fn narrow_and_misaligned_accesses_do_nothing() {
 #[test]
 fn features_that_were_not_offered_are_refused() {
     let driver = Driver::new(hosts_entropy);
-    for (low, high) in [(1, 1), (0, 0)] {
+    for (low, high) in [(1, 1), (0, 3), (1, 0)] {
         driver.write(STATUS, 0);
         driver.write(STATUS, 3);
         for (half, word) in [(0, low), (1, high)] {
@@ -51,6 +51,94 @@ fn features_that_were_not_offered_are_refused() {
         driver.write(STATUS, 0xb);
         assert_eq!(driver.read(STATUS), 3);
     }
+}
+
+#[test]
+fn a_driver_without_version_1_is_served() {
+    let mut driver = Driver::new(hosts_entropy);
+    driver.start_with(0);
+    driver.offer(0, 0, &[(BUFFERS, 64, true)]);
+    driver.notify(0);
+    assert_eq!(driver.used_element(0, 0), (0, 64));
+    assert!(driver.interrupted());
+}
+
+#[test]
+fn a_driver_that_never_agrees_on_features_gets_none() {
+    let mut driver = Driver::new(hosts_entropy);
+    driver.start(1 << 29);
+    for status in [0, 1, 3] {
+        driver.write(STATUS, status);
+    }
+    driver.write(0x20, 1 << 29);
+    driver.start_queue(0);
+    driver.write(STATUS, 7);
+    driver.offer(0, 0, &[(BUFFERS, 64, true)]);
+    driver.notify(0);
+    let avail_event: u16 = driver.memory.read_obj(GuestAddress(MEMORY_BASE + 0x2004 + 8 * 64)).unwrap();
+    assert_eq!((driver.used(0), avail_event, driver.interrupted()), (1, 0, true));
+}
+
+#[test]
+fn a_legacy_slot_has_the_registers_of_version_1() {
+    let mut driver = Driver::with_interface(Interface::Legacy, hosts_entropy);
+    assert_eq!([0, 4, 8, 12].map(|register| driver.read(register)), [0x7472_6976, 1, 4, 0x554d_4551]);
+    driver.write(0x14, 1);
+    assert_eq!(driver.read(0x10), 0, "VERSION_1 is not for legacy devices");
+    driver.start_legacy(0);
+    driver.offer(0, 0, &[(BUFFERS, 64, true)]);
+    driver.notify(0);
+    assert_eq!(driver.used_element(0, 0), (0, 64));
+    assert!(driver.interrupted());
+    driver.write(0x40, 0);
+    driver.offer(0, 0, &[(BUFFERS, 64, true)]);
+    driver.notify(0);
+    assert_eq!(driver.used(0), 1, "there is no queue any more");
+    assert!(!driver.needs_reset());
+}
+
+#[test]
+fn a_legacy_driver_says_how_large_a_page_is() {
+    let driver = Driver::with_interface(Interface::Legacy, hosts_entropy);
+    driver.write(STATUS, 3);
+    driver.write(0x38, 64);
+    driver.write(0x3c, 4096);
+    driver.write(0x40, 0x80000);
+    assert!(driver.needs_reset());
+}
+
+#[test]
+fn a_queue_of_an_impossible_size_needs_a_reset() {
+    for size in [0, 3, 65, 128, 0x1_0040] {
+        let mut driver = Driver::new(hosts_entropy);
+        driver.start(0);
+        driver.write(0x44, 0);
+        driver.write(0x38, size);
+        driver.write(0x44, 1);
+        assert!(driver.needs_reset(), "{size}");
+        assert_eq!(driver.read(0x44), 0, "{size}");
+    }
+}
+
+/// Puts an indirect table with one descriptor with `flags` at `BUFFERS`, and a descriptor that refers to it on the ring.
+fn offer_indirect(driver: &mut Driver<Entropy>, flags: u16) {
+    driver.memory.write_obj(BUFFERS + 0x1000, GuestAddress(BUFFERS)).unwrap();
+    driver.memory.write_obj(u64::from(flags) << 32 | 64, GuestAddress(BUFFERS + 8)).unwrap();
+    driver.offer(0, 0, &[(BUFFERS, 16, true)]);
+    // INDIRECT and WRITE: "The device MUST ignore the write-only flag" here.
+    driver.memory.write_obj(6u16, GuestAddress(MEMORY_BASE + 12)).unwrap();
+    driver.notify(0);
+}
+
+#[test]
+fn a_table_of_descriptors_is_followed_once() {
+    let mut driver = Driver::new(hosts_entropy);
+    driver.start(1 << 28);
+    offer_indirect(&mut driver, 2);
+    assert_eq!(driver.used_element(0, 0), (0, 64));
+    // A table in a table.
+    offer_indirect(&mut driver, 4);
+    assert_eq!((driver.used(0), driver.needs_reset()), (1, true));
 }
 
 #[test]
@@ -119,7 +207,7 @@ fn with_event_indices_both_sides_say_when() {
 #[test]
 fn a_seed_decides_the_random_bytes() {
     let bytes = |seed| {
-        let mut driver = Driver::new(|memory, irq| entropy(memory, irq, Some(seed)));
+        let mut driver = Driver::new(|slot| entropy(slot, Some(seed)));
         driver.start(0);
         driver.offer(0, 0, &[(BUFFERS, 64, true)]);
         driver.notify(0);
@@ -146,7 +234,7 @@ fn random_bytes_fill_the_buffer() {
 fn a_console_sends_and_receives() {
     let (sender, receiver) = channel();
     let out = Box::new(move |bytes: &[u8]| sender.send(bytes.to_vec()).unwrap());
-    let mut driver = Driver::new(|memory, irq| console(memory, irq, out));
+    let mut driver = Driver::new(|slot| console(slot, out));
     driver.start(0);
     driver.memory.write_slice(b"hello", GuestAddress(BUFFERS)).unwrap();
     driver.offer(1, 0, &[(BUFFERS, 5, false)]);
@@ -183,7 +271,7 @@ fn torment<D: VirtioDevice>(mut driver: Driver<D>, rounds: u64) {
     let queues = D::QUEUE_SIZES.len() as u64;
     for round in 0..rounds {
         if round % 16 == 0 {
-            driver.start(if random.next() & 1 == 0 { 0 } else { 3 << 28 });
+            start(&mut driver, if random.next() & 1 == 0 { 0 } else { 3 << 28 });
         }
         match random.next() % 8 {
             0 => driver.write(random.next() % 0x44 * 4, random.word()),
@@ -201,7 +289,14 @@ fn torment<D: VirtioDevice>(mut driver: Driver<D>, rounds: u64) {
             }
         }
     }
-    driver.start(0);
+    start(&mut driver, 0);
+}
+
+fn start<D: VirtioDevice>(driver: &mut Driver<D>, features: u32) {
+    match driver.read(4) {
+        1 => driver.start_legacy(features),
+        _ => driver.start(features.into()),
+    }
 }
 
 fn buffer(random: &mut Random) -> (u64, u32, bool) {
@@ -216,18 +311,19 @@ fn nothing_a_driver_does_hurts_a_disk() {
     file.as_file().set_len(1 << 20).unwrap();
     for access in [BlockAccess::ReadWrite, BlockAccess::ReadOnly, BlockAccess::Snapshot] {
         let disk = BlockFile::open(file.path(), access).unwrap();
-        torment(Driver::new(|memory, irq| block(memory, irq, disk)), 20_000);
+        torment(Driver::new(|slot| block(slot, disk)), 20_000);
     }
 }
 
 #[test]
 fn nothing_a_driver_does_hurts_the_small_devices() {
     torment(Driver::new(hosts_entropy), 20_000);
-    torment(Driver::new(|memory, irq| console(memory, irq, Box::new(|_| ()))), 20_000);
+    torment(Driver::with_interface(Interface::Legacy, hosts_entropy), 20_000);
+    torment(Driver::new(|slot| console(slot, Box::new(|_| ()))), 20_000);
 }
 
 #[test]
 fn nothing_a_driver_does_hurts_a_network_card() {
     let net = UserNet::open(NetConfig { mac: [2, 0, 0, 0, 0, 1], forwards: Vec::new() }).unwrap();
-    torment(Driver::new(|memory, irq| network(memory, irq, net)), 20_000);
+    torment(Driver::new(|slot| network(slot, net)), 20_000);
 }

@@ -32,7 +32,7 @@ struct Disk(Driver<Block>);
 impl Disk {
     fn new(file: &NamedTempFile, access: BlockAccess) -> Self {
         let disk = BlockFile::open(file.path(), access).unwrap();
-        let mut driver = Driver::new(|memory, irq| crate::block(memory, irq, disk));
+        let mut driver = Driver::new(|slot| crate::block(slot, disk));
         driver.start(0);
         Disk(driver)
     }

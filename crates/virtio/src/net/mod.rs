@@ -21,6 +21,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, Weak};
 
 use mio::Waker;
+use virtio_bindings::bindings::virtio_config::VIRTIO_F_VERSION_1;
 use virtio_bindings::bindings::virtio_net::{
     VIRTIO_NET_F_CSUM, VIRTIO_NET_F_GUEST_CSUM, VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_MAC, VIRTIO_NET_F_STATUS,
     VIRTIO_NET_HDR_F_DATA_VALID, VIRTIO_NET_S_LINK_UP,
@@ -115,7 +116,8 @@ impl UserNet {
 
     /// Makes the card, has `place` put it into its transport, and connects it.
     pub(crate) fn plug(self, place: impl FnOnce(Net) -> Transport) -> Transport {
-        let transport = place(Net { mac: self.mac, waker: self.waker, checksums_valid: false });
+        let transport =
+            place(Net { mac: self.mac, waker: self.waker, checksums_valid: false, header_bytes: LEGACY_HEADER_BYTES });
         // The thread waits for this. Were it dead, the card would have no one at the other end.
         let _ = self.card.send(Arc::downgrade(&transport));
         transport
@@ -129,6 +131,8 @@ const RECEIVE: usize = 0;
 const TRANSMIT: usize = 1;
 /// `struct virtio_net_hdr_v1`: flags, type, four lengths, number of buffers.
 const HEADER_BYTES: usize = 12;
+/// A legacy driver's header has no number of buffers.
+const LEGACY_HEADER_BYTES: usize = 10;
 /// Longest frame that a guest sends: 64 KiB to be segmented, and the Ethernet header.
 const MAX_FRAME_BYTES: u64 = 65535 + 14;
 /// Most frames taken from the guest in one go.
@@ -140,6 +144,8 @@ pub struct Net {
     waker: Arc<Waker>,
     /// The driver takes our word for checksums.
     checksums_valid: bool,
+    /// Length of the header of each frame.
+    header_bytes: usize,
 }
 
 impl Drop for Net {
@@ -156,12 +162,12 @@ impl Net {
         let memory = ring.memory();
         while frames.len() < FRAMES_AT_ONCE {
             let Some(mut request) = ring.pop()? else { break };
-            let len = request.readable.len().min(MAX_FRAME_BYTES + HEADER_BYTES as u64);
+            let len = request.readable.len().min(MAX_FRAME_BYTES + self.header_bytes as u64);
             let mut frame = vec![0; len as usize];
             request.readable.read(&memory, &mut frame)?;
             // What is too long for a frame is none, nor is what has no room for a header.
-            if request.readable.is_empty() && frame.len() > HEADER_BYTES {
-                frame.drain(..HEADER_BYTES);
+            if request.readable.is_empty() && frame.len() > self.header_bytes {
+                frame.drain(..self.header_bytes);
                 frames.push(frame);
             }
             ring.finish(request, 0)?;
@@ -175,12 +181,12 @@ impl Net {
         let memory = ring.memory();
         while let Some(frame) = frames.front() {
             let Some(mut request) = ring.pop()? else { break };
-            let len = HEADER_BYTES + frame.len();
+            let len = self.header_bytes + frame.len();
             if request.writable.len() < len as u64 {
                 // "The driver SHOULD populate the receive queue with buffers of at least 1526 bytes."
                 return Err(Broken);
             }
-            request.writable.write(&memory, &self.header())?;
+            request.writable.write(&memory, &self.header()[..self.header_bytes])?;
             request.writable.write(&memory, frame)?;
             ring.finish(request, len as u32)?;
             frames.pop_front();
@@ -220,6 +226,10 @@ impl VirtioDevice for Net {
 
     fn negotiated(&mut self, features: u64) {
         self.checksums_valid = features & 1 << VIRTIO_NET_F_GUEST_CSUM != 0;
+        self.header_bytes = match features & 1 << VIRTIO_F_VERSION_1 {
+            0 => LEGACY_HEADER_BYTES,
+            _ => HEADER_BYTES,
+        };
     }
 
     fn notify(&mut self, _queue: usize, _rings: &mut [Option<Ring>]) -> Result<(), Broken> {
@@ -229,7 +239,7 @@ impl VirtioDevice for Net {
     }
 
     fn reset(&mut self) {
-        self.checksums_valid = false;
+        self.negotiated(0);
     }
 }
 

@@ -33,14 +33,30 @@ struct Card {
     longest_sent: usize,
     /// Leave checksums and segmentation to the device.
     offload: bool,
+    header_bytes: usize,
 }
 
 impl Card {
     fn new(forwards: Vec<Forward>) -> Self {
         let net = UserNet::open(NetConfig { mac: MAC, forwards }).unwrap();
-        let mut driver = Driver::new(|memory, irq| crate::network(memory, irq, net));
+        let mut driver = Driver::new(|slot| crate::network(slot, net));
         driver.start(0);
-        let mut card = Card { driver, received: 0, sent: 0, longest_sent: 0, offload: false };
+        Card::with_driver(driver, HEADER_BYTES)
+    }
+
+    /// A card whose driver knows no VERSION_1, in a legacy slot or in a modern one.
+    fn legacy(interface: crate::Interface) -> Self {
+        let net = UserNet::open(NetConfig { mac: MAC, forwards: Vec::new() }).unwrap();
+        let mut driver = Driver::with_interface(interface, |slot| crate::network(slot, net));
+        match interface {
+            crate::Interface::Legacy => driver.start_legacy(0),
+            crate::Interface::Modern => driver.start_with(0),
+        }
+        Card::with_driver(driver, LEGACY_HEADER_BYTES)
+    }
+
+    fn with_driver(driver: Driver<Net>, header_bytes: usize) -> Self {
+        let mut card = Card { driver, received: 0, sent: 0, longest_sent: 0, offload: false, header_bytes };
         (0..SLOTS).for_each(|slot| card.offer_buffer(slot));
         card
     }
@@ -61,15 +77,15 @@ impl Card {
         let at = RECEIVE_BUFFERS + u64::from(slot) * SLOT_BYTES;
         self.driver.memory.read_slice(&mut frame, GuestAddress(at)).unwrap();
         self.offer_buffer(slot as u16);
-        Some(frame.split_off(HEADER_BYTES))
+        Some(frame.split_off(self.header_bytes))
     }
 
     fn send_frame(&mut self, frame: &[u8]) {
         let slot = self.sent % SLOTS;
         let at = TRANSMIT_BUFFERS + u64::from(slot) * TRANSMIT_BYTES;
-        self.driver.memory.write_slice(&[0; HEADER_BYTES], GuestAddress(at)).unwrap();
-        self.driver.memory.write_slice(frame, GuestAddress(at + HEADER_BYTES as u64)).unwrap();
-        self.driver.offer(TRANSMIT, slot, &[(at, (HEADER_BYTES + frame.len()) as u32, false)]);
+        self.driver.memory.write_slice(&[0; HEADER_BYTES][..self.header_bytes], GuestAddress(at)).unwrap();
+        self.driver.memory.write_slice(frame, GuestAddress(at + self.header_bytes as u64)).unwrap();
+        self.driver.offer(TRANSMIT, slot, &[(at, (self.header_bytes + frame.len()) as u32, false)]);
         self.driver.notify(TRANSMIT);
         self.sent = self.sent.wrapping_add(1);
         self.longest_sent = self.longest_sent.max(frame.len());
@@ -241,6 +257,15 @@ fn dhcp_gives_address_router_and_name_server() {
 #[test]
 fn the_guest_reaches_a_server_on_the_host() {
     talk_to_echo(&mut Guest::with_address(Vec::new()));
+}
+
+#[test]
+fn a_legacy_drivers_frames_have_a_shorter_header() {
+    for interface in [crate::Interface::Legacy, crate::Interface::Modern] {
+        let mut guest = Guest::with_card(Card::legacy(interface));
+        guest.set_address(Ipv4Cidr::new(address::GUEST, 24), address::GATEWAY);
+        talk_to_echo(&mut guest);
+    }
 }
 
 #[test]

@@ -1,12 +1,17 @@
 //! The memory-mapped transport.
 //!
-//! Models VIRTIO 1.2, "Virtio Over MMIO", register layout version 2. Registers take 32-bit accesses; the configuration
-//! space takes any. Left out: shared memory regions (their length reads as all ones) and QueueReset.
+//! Models VIRTIO 1.2, "Virtio Over MMIO", register layouts version 2 and 1 (the legacy interface). Registers take 32-bit
+//! accesses; the configuration space takes any. A driver that does not accept VERSION_1 is served in both. Left out: shared
+//! memory regions (their length reads as all ones) and QueueReset.
+
+mod legacy;
+mod offsets;
+mod slot;
 
 use std::sync::Arc;
 
 use bus::{Device, IrqLine};
-use devices::{DtNode, Place, node_name};
+use devices::{DtNode, Place};
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_config::{
     VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FEATURES_OK, VIRTIO_CONFIG_S_NEEDS_RESET, VIRTIO_F_VERSION_1,
@@ -16,45 +21,13 @@ use vm_fdt::{Error, FdtWriter};
 
 use crate::ring::{Broken, Layout, Ring};
 
-mod offsets {
-    pub const MAGIC_VALUE: u64 = 0x000;
-    pub const VERSION: u64 = 0x004;
-    pub const DEVICE_ID: u64 = 0x008;
-    pub const VENDOR_ID: u64 = 0x00c;
-    pub const DEVICE_FEATURES: u64 = 0x010;
-    pub const DEVICE_FEATURES_SEL: u64 = 0x014;
-    pub const DRIVER_FEATURES: u64 = 0x020;
-    pub const DRIVER_FEATURES_SEL: u64 = 0x024;
-    pub const QUEUE_SEL: u64 = 0x030;
-    pub const QUEUE_NUM_MAX: u64 = 0x034;
-    pub const QUEUE_NUM: u64 = 0x038;
-    pub const QUEUE_READY: u64 = 0x044;
-    pub const QUEUE_NOTIFY: u64 = 0x050;
-    pub const INTERRUPT_STATUS: u64 = 0x060;
-    pub const INTERRUPT_ACK: u64 = 0x064;
-    pub const STATUS: u64 = 0x070;
-    pub const QUEUE_DESC_LOW: u64 = 0x080;
-    pub const QUEUE_DESC_HIGH: u64 = 0x084;
-    pub const QUEUE_DRIVER_LOW: u64 = 0x090;
-    pub const QUEUE_DRIVER_HIGH: u64 = 0x094;
-    pub const QUEUE_DEVICE_LOW: u64 = 0x0a0;
-    pub const QUEUE_DEVICE_HIGH: u64 = 0x0a4;
-    pub const SHM_LEN_LOW: u64 = 0x0b0;
-    pub const SHM_BASE_HIGH: u64 = 0x0bc;
-    pub const CONFIG_GENERATION: u64 = 0x0fc;
-    pub const CONFIG: u64 = 0x100;
-}
-
-/// "virt", little-endian.
-const MAGIC: u32 = 0x7472_6976;
-/// "VHRT", little-endian: nobody assigns these.
-const VENDOR: u32 = 0x5452_4856;
+pub use slot::{EmptySlot, Interface, Slot};
 
 const INTERRUPT_USED: u32 = 1;
 const INTERRUPT_CONFIG: u32 = 2;
 
 /// What every device offers besides its own features.
-const COMMON_FEATURES: u64 = 1 << VIRTIO_F_VERSION_1 | 1 << VIRTIO_RING_F_EVENT_IDX | 1 << VIRTIO_RING_F_INDIRECT_DESC;
+const COMMON_FEATURES: u64 = 1 << VIRTIO_RING_F_EVENT_IDX | 1 << VIRTIO_RING_F_INDIRECT_DESC;
 
 /// What makes a transport a disk, a network card, and so on.
 pub trait VirtioDevice: Send {
@@ -72,7 +45,7 @@ pub trait VirtioDevice: Send {
     /// Writes `data` to the configuration space from `offset` on.
     fn write_config(&mut self, _offset: u64, _data: &[u8]) {}
 
-    /// The driver and the device agreed on `features`.
+    /// The driver and the device agreed on `features`; VERSION_1 is one of them unless the driver is a legacy one.
     fn negotiated(&mut self, _features: u64) {}
 
     /// The driver told of requests in queue `queue`. `rings[queue]` is there; others are if the driver made them.
@@ -91,6 +64,10 @@ struct Registers {
     device_features_sel: u32,
     driver_features_sel: u32,
     driver_features: u64,
+    /// What driver and device agreed on.
+    features: u64,
+    /// Legacy: bytes of the driver's pages.
+    page_bytes: u32,
     queue_sel: u32,
     status: u32,
     interrupt_status: u32,
@@ -101,23 +78,28 @@ pub struct MmioTransport<D: VirtioDevice> {
     device: D,
     memory: Arc<GuestMemoryMmap>,
     irq: IrqLine,
+    interface: Interface,
     level: bool,
     registers: Registers,
     layouts: Vec<Layout>,
+    legacy: Vec<legacy::Queue>,
     rings: Vec<Option<Ring>>,
     config_generation: u32,
 }
 
 impl<D: VirtioDevice> MmioTransport<D> {
-    /// `device`, with its rings in `memory`, interrupting through `irq`.
-    pub fn new(device: D, memory: Arc<GuestMemoryMmap>, irq: IrqLine) -> Self {
+    /// `device`, plugged into `slot`.
+    pub fn new(device: D, slot: Slot) -> Self {
+        let Slot { memory, irq, interface } = slot;
         MmioTransport {
             device,
             memory,
             irq,
+            interface,
             level: false,
             registers: Registers::default(),
             layouts: vec![Layout::default(); D::QUEUE_SIZES.len()],
+            legacy: vec![legacy::Queue::default(); D::QUEUE_SIZES.len()],
             rings: D::QUEUE_SIZES.iter().map(|_| None).collect(),
             config_generation: 0,
         }
@@ -151,19 +133,30 @@ impl<D: VirtioDevice> MmioTransport<D> {
     pub fn reset(&mut self) {
         self.registers = Registers::default();
         self.layouts.fill(Layout::default());
+        self.legacy.fill(legacy::Queue::default());
         self.rings.iter_mut().for_each(|ring| *ring = None);
         self.device.reset();
         self.drive_irq();
     }
 
+    /// What is offered.
     fn features(&self) -> u64 {
-        self.device.features() | COMMON_FEATURES
+        let version = match self.interface {
+            Interface::Modern => 1 << VIRTIO_F_VERSION_1,
+            Interface::Legacy => 0,
+        };
+        self.device.features() | COMMON_FEATURES | version
     }
 
-    /// Whether the driver said DRIVER_OK and nothing broke since.
+    /// Whether the driver said DRIVER_OK and nothing broke since. "Legacy driver implementations often used the device
+    /// before setting the DRIVER_OK bit".
     fn running(&self) -> bool {
-        let needed = VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK;
-        self.registers.status & (needed | VIRTIO_CONFIG_S_NEEDS_RESET) == needed
+        let status = self.registers.status;
+        let begun = match self.interface {
+            Interface::Modern => status & VIRTIO_CONFIG_S_DRIVER_OK != 0,
+            Interface::Legacy => status != 0,
+        };
+        begun && status & VIRTIO_CONFIG_S_NEEDS_RESET == 0
     }
 
     fn notify(&mut self, queue: usize) {
@@ -219,12 +212,10 @@ impl<D: VirtioDevice> MmioTransport<D> {
 
     fn read_register(&self, offset: u64) -> u32 {
         match offset {
-            offsets::MAGIC_VALUE => MAGIC,
-            offsets::VERSION => 2,
-            offsets::DEVICE_ID => D::ID,
-            offsets::VENDOR_ID => VENDOR,
+            offsets::MAGIC_VALUE..=offsets::VENDOR_ID => self.interface.identify(offset, D::ID),
             offsets::DEVICE_FEATURES => half(self.features(), self.registers.device_features_sel),
             offsets::QUEUE_NUM_MAX => D::QUEUE_SIZES.get(self.selected()).map_or(0, |&size| size.into()),
+            offsets::QUEUE_PFN => self.legacy.get(self.selected()).map_or(0, |queue| queue.pfn),
             offsets::QUEUE_READY => self.rings.get(self.selected()).is_some_and(Option::is_some).into(),
             offsets::INTERRUPT_STATUS => self.registers.interrupt_status,
             offsets::STATUS => self.registers.status,
@@ -241,14 +232,17 @@ impl<D: VirtioDevice> MmioTransport<D> {
             offsets::DRIVER_FEATURES_SEL => self.registers.driver_features_sel = value,
             offsets::DRIVER_FEATURES => self.write_driver_features(value),
             offsets::QUEUE_SEL => self.registers.queue_sel = value,
-            offsets::QUEUE_READY => self.write_queue_ready(value),
+            offsets::QUEUE_NUM => self.with_layout(|layout| layout.size = value),
             offsets::QUEUE_NOTIFY => self.notify(value as usize),
             offsets::INTERRUPT_ACK => {
                 self.registers.interrupt_status &= !value;
                 self.drive_irq();
             }
             offsets::STATUS => self.write_status(value),
-            _ => self.write_layout(offset, value),
+            _ => match self.interface {
+                Interface::Modern => self.write_modern(offset, value),
+                Interface::Legacy => self.write_legacy(offset, value),
+            },
         }
     }
 
@@ -261,35 +255,76 @@ impl<D: VirtioDevice> MmioTransport<D> {
         if registers.status & VIRTIO_CONFIG_S_FEATURES_OK == 0 {
             set_half(&mut registers.driver_features, registers.driver_features_sel, value);
         }
+        // There is no FEATURES_OK with which a legacy driver could be told no.
+        if self.interface == Interface::Legacy {
+            self.agree_on(self.registers.driver_features & self.features());
+        }
+    }
+
+    fn agree_on(&mut self, features: u64) {
+        self.registers.features = features;
+        let event_idx = self.has_event_idx();
+        self.rings.iter_mut().flatten().for_each(|ring| ring.set_event_idx(event_idx));
+        self.device.negotiated(features);
+    }
+
+    fn has_event_idx(&self) -> bool {
+        self.registers.features & 1 << VIRTIO_RING_F_EVENT_IDX != 0
     }
 
     /// A queue's parts stay where they are while it is ready.
-    fn write_layout(&mut self, offset: u64, value: u32) {
+    fn with_layout(&mut self, change: impl FnOnce(&mut Layout)) {
         let queue = self.selected();
-        let (Some(layout), Some(None)) = (self.layouts.get_mut(queue), self.rings.get(queue)) else { return };
+        if let (Some(layout), Some(None)) = (self.layouts.get_mut(queue), self.rings.get(queue)) {
+            change(layout);
+        }
+    }
+
+    fn write_modern(&mut self, offset: u64, value: u32) {
         match offset {
-            offsets::QUEUE_NUM => layout.size = value,
-            offsets::QUEUE_DESC_LOW => set_half(&mut layout.descriptors, 0, value),
-            offsets::QUEUE_DESC_HIGH => set_half(&mut layout.descriptors, 1, value),
-            offsets::QUEUE_DRIVER_LOW => set_half(&mut layout.driver, 0, value),
-            offsets::QUEUE_DRIVER_HIGH => set_half(&mut layout.driver, 1, value),
-            offsets::QUEUE_DEVICE_LOW => set_half(&mut layout.device, 0, value),
-            offsets::QUEUE_DEVICE_HIGH => set_half(&mut layout.device, 1, value),
+            offsets::QUEUE_READY => self.write_queue_ready(value),
+            offsets::QUEUE_DESC_LOW => self.with_layout(|layout| set_half(&mut layout.descriptors, 0, value)),
+            offsets::QUEUE_DESC_HIGH => self.with_layout(|layout| set_half(&mut layout.descriptors, 1, value)),
+            offsets::QUEUE_DRIVER_LOW => self.with_layout(|layout| set_half(&mut layout.driver, 0, value)),
+            offsets::QUEUE_DRIVER_HIGH => self.with_layout(|layout| set_half(&mut layout.driver, 1, value)),
+            offsets::QUEUE_DEVICE_LOW => self.with_layout(|layout| set_half(&mut layout.device, 0, value)),
+            offsets::QUEUE_DEVICE_HIGH => self.with_layout(|layout| set_half(&mut layout.device, 1, value)),
+            _ => {}
+        }
+    }
+
+    fn write_legacy(&mut self, offset: u64, value: u32) {
+        let queue = self.selected();
+        match (offset, self.legacy.get_mut(queue)) {
+            (offsets::GUEST_PAGE_SIZE, _) => self.registers.page_bytes = value,
+            (offsets::QUEUE_ALIGN, Some(legacy)) => legacy.align = value,
+            (offsets::QUEUE_PFN, Some(legacy)) => {
+                legacy.pfn = value;
+                self.rings[queue] = None;
+                let layout = legacy.layout(self.layouts[queue].size, self.registers.page_bytes);
+                if value != 0 {
+                    self.make_ring(queue, layout);
+                }
+            }
             _ => {}
         }
     }
 
     fn write_queue_ready(&mut self, value: u32) {
         let queue = self.selected();
-        let Some(layout) = self.layouts.get(queue) else { return };
+        let Some(layout) = self.layouts.get(queue).copied() else { return };
         if value & 1 == 0 {
             self.rings[queue] = None;
         } else if self.rings[queue].is_none() {
-            let event_idx = self.registers.driver_features & 1 << VIRTIO_RING_F_EVENT_IDX != 0;
-            match Ring::new(D::QUEUE_SIZES[queue], layout, event_idx, self.memory.clone()) {
-                Ok(ring) => self.rings[queue] = Some(ring),
-                Err(Broken) => self.needs_reset(),
-            }
+            self.make_ring(queue, Ok(layout));
+        }
+    }
+
+    fn make_ring(&mut self, queue: usize, layout: Result<Layout, Broken>) {
+        let (most, event_idx) = (D::QUEUE_SIZES[queue], self.has_event_idx());
+        match layout.and_then(|layout| Ring::new(most, &layout, event_idx, self.memory.clone())) {
+            Ok(ring) => self.rings[queue] = Some(ring),
+            Err(Broken) => self.needs_reset(),
         }
     }
 
@@ -297,24 +332,20 @@ impl<D: VirtioDevice> MmioTransport<D> {
         if value == 0 {
             return self.reset();
         }
-        let was_running = self.running();
         let old = self.registers.status;
         let mut status = value & 0xff | old & VIRTIO_CONFIG_S_NEEDS_RESET;
-        if old & VIRTIO_CONFIG_S_FEATURES_OK == 0 && !self.acceptable(self.registers.driver_features) {
-            status &= !VIRTIO_CONFIG_S_FEATURES_OK;
+        if self.interface == Interface::Modern && status & !old & VIRTIO_CONFIG_S_FEATURES_OK != 0 {
+            let wanted = self.registers.driver_features;
+            match wanted & !self.features() == 0 {
+                true => self.agree_on(wanted),
+                false => status &= !VIRTIO_CONFIG_S_FEATURES_OK,
+            }
         }
         self.registers.status = status;
-        if status & !old & VIRTIO_CONFIG_S_FEATURES_OK != 0 {
-            self.device.negotiated(self.registers.driver_features);
-        }
-        if !was_running {
+        if status & !old & VIRTIO_CONFIG_S_DRIVER_OK != 0 {
             // Requests may have been there before DRIVER_OK.
             (0..self.rings.len()).for_each(|queue| self.notify(queue));
         }
-    }
-
-    fn acceptable(&self, features: u64) -> bool {
-        features & !self.features() == 0 && features & 1 << VIRTIO_F_VERSION_1 != 0
     }
 }
 
@@ -358,11 +389,7 @@ impl<D: VirtioDevice> Device for MmioTransport<D> {
 
 impl<D: VirtioDevice> DtNode for MmioTransport<D> {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
-        let node = fdt.begin_node(&node_name("virtio_mmio", place))?;
-        fdt.property_string("compatible", "virtio,mmio")?;
-        place.reg(fdt)?;
-        place.interrupts(fdt)?;
-        fdt.end_node(node)
+        slot::write_node(fdt, place)
     }
 }
 

@@ -1,0 +1,82 @@
+//! What a device is plugged into, and what is there without one.
+//!
+//! Models VIRTIO 1.2, "MMIO Device Register Layout": a slot without a device has DeviceID 0, so that drivers leave it
+//! alone.
+
+use std::sync::Arc;
+
+use bus::{Device, IrqLine};
+use devices::{DtNode, Place, node_name};
+use memory::GuestMemoryMmap;
+use vm_fdt::{Error, FdtWriter};
+
+use super::offsets;
+
+/// "virt", little-endian.
+const MAGIC: u32 = 0x7472_6976;
+/// "QEMU", little-endian: nobody assigns these, and this is what drivers have seen on this board.
+const VENDOR: u32 = 0x554d_4551;
+
+/// Which layout of registers a slot has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interface {
+    /// Version 2.
+    #[default]
+    Modern,
+    /// Version 1, for drivers that know no other: QEMU's `force-legacy=true`.
+    Legacy,
+}
+
+impl Interface {
+    /// What the first registers of every slot say, a `device_id` of 0 included.
+    pub(super) fn identify(self, offset: u64, device_id: u32) -> u32 {
+        match (offset, self) {
+            (offsets::MAGIC_VALUE, _) => MAGIC,
+            (offsets::VERSION, Interface::Legacy) => 1,
+            (offsets::VERSION, Interface::Modern) => 2,
+            (offsets::DEVICE_ID, _) => device_id,
+            (offsets::VENDOR_ID, _) => VENDOR,
+            _ => 0,
+        }
+    }
+}
+
+/// A place for a device.
+#[derive(Clone)]
+pub struct Slot {
+    /// The guest's memory.
+    pub memory: Arc<GuestMemoryMmap>,
+    /// The slot's interrupt.
+    pub irq: IrqLine,
+    /// Its registers.
+    pub interface: Interface,
+}
+
+/// The registers of a slot that nothing is plugged into.
+pub struct EmptySlot(pub Interface);
+
+impl Device for EmptySlot {
+    fn read(&mut self, offset: u64, data: &mut [u8]) {
+        data.fill(0);
+        if let Ok(word) = <&mut [u8; 4]>::try_from(data) {
+            *word = self.0.identify(offset, 0).to_le_bytes();
+        }
+    }
+
+    fn write(&mut self, _offset: u64, _data: &[u8]) {}
+}
+
+impl DtNode for EmptySlot {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+        write_node(fdt, place)
+    }
+}
+
+/// A slot's part of the device tree, which is the same whatever is plugged in.
+pub(super) fn write_node(fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    let node = fdt.begin_node(&node_name("virtio_mmio", place))?;
+    fdt.property_string("compatible", "virtio,mmio")?;
+    place.reg(fdt)?;
+    place.interrupts(fdt)?;
+    fdt.end_node(node)
+}
