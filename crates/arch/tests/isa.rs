@@ -32,9 +32,9 @@ fn the_canonical_string_is_read_back() {
 }
 
 #[test]
-fn the_default_is_all_but_sv57() {
+fn the_default_is_all_but_sv57_and_svade() {
     assert!(Isa::default().has(Extension::Sv48) && !Isa::default().has(Extension::Sv57));
-    assert!(Isa::default().has(Extension::Svadu));
+    assert!(Isa::default().has(Extension::Svadu) && !Isa::default().has(Extension::Svade));
 }
 
 #[test]
@@ -48,6 +48,8 @@ fn profiles_are_read_and_extended() {
     let rva23 = Isa::parse("rva23s64_zacas").expect("a profile");
     assert!(rva23.contains(Isa::of(&[Extension::Sha, Extension::Zacas, Extension::B, Extension::Zimop])));
     assert!(!Isa::parse("rva22s64").expect("a profile").has(Extension::H));
+    // RVA22S64 and RVA23S64, "Mandatory Extensions": Svade; Svadu is an option that is off until it is turned on.
+    assert!(rva23.has(Extension::Svade) && !rva23.has(Extension::Svadu));
     assert_eq!(PROFILES[1].name, "rva23s64");
     assert!(PROFILES[1].lacks.contains(&"v"));
 }

@@ -68,14 +68,12 @@ impl Core {
     /// S-mode with all that a firmware grants: every trap but its own calls, every interrupt, counter and feature.
     fn prepare_supervisor(&mut self) {
         let own = 1u64 << Exception::EcallFromHS as u8 | 1 << Exception::EcallFromM as u8;
-        let ade = self.config.has(Extension::Svade);
         let features = envcfg::STCE | envcfg::PBMTE | envcfg::CBZE | envcfg::CBCFE | envcfg::CBIE;
-        let adue = if ade { 0 } else { envcfg::ADUE };
         let writes = [
             (csr::MEDELEG, !own),
             (csr::MIDELEG, ip::SUPERVISOR | ip::LCOFIP | ip::HYPERVISOR),
             (csr::MCOUNTEREN, u64::MAX),
-            (csr::MENVCFG, features | adue),
+            (csr::MENVCFG, features | self.state.menvcfg & envcfg::ADUE),
             (csr::MSTATEEN0, stateen::SE | stateen::ENVCFG | stateen::CSRIND | stateen::C),
             (csr::MSTATEEN0 + 1, stateen::SE),
             (csr::MSTATEEN0 + 2, stateen::SE),

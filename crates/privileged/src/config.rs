@@ -61,6 +61,16 @@ impl Config {
         self.isa.has(extension)
     }
 
+    /// Whether hardware sets A and D of page-table entries until software says otherwise: where Svade does not leave it to
+    /// software.
+    ///
+    /// "Svade" and "Svadu" name the two schemes; the manual lets a hart that is said to have neither, or both, have either
+    /// until `menvcfg.ADUE` is written. Linux, Documentation/devicetree/bindings/riscv/extensions.yaml: with both, Svadu is
+    /// off at first. QEMU, too, lets hardware do it where neither is named.
+    pub(crate) fn updates_by_default(&self) -> bool {
+        !self.has(Extension::Svade)
+    }
+
     /// `bits` if the hart has `extension`, else none.
     pub(crate) fn bits_if(&self, extension: Extension, bits: u64) -> u64 {
         if self.has(extension) { bits } else { 0 }

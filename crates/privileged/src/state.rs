@@ -1,7 +1,7 @@
 //! All that the privileged architecture remembers.
 
-use arch::Mode;
-use arch::csr::{hstatus, pmpcfg, status};
+use arch::csr::{envcfg, hstatus, pmpcfg, status};
+use arch::{Extension, Mode};
 
 use crate::{Config, Counter};
 
@@ -96,7 +96,8 @@ impl State {
     /// The state after reset: M-mode, interrupts off, no translation.
     ///
     /// PMP entry 0 lets every mode access everything, for software that does not know PMP. ("Reset" leaves this to the
-    /// platform; Spike does the same.)
+    /// platform; Spike does the same.) A and D are set by hardware where the hart is not said to leave them to software
+    /// (Svade), likewise: as in QEMU.
     pub fn reset(config: &Config) -> State {
         let mut state = State {
             mode: Mode::M,
@@ -117,7 +118,7 @@ impl State {
             minstret: Counter::default(),
             mcycle: Counter::default(),
             mhpmevent: [0; 29],
-            menvcfg: 0,
+            menvcfg: if config.updates_by_default() { config.bits_if(Extension::Svadu, envcfg::ADUE) } else { 0 },
             mseccfg: 0,
             mstateen: [0; 4],
             pmpcfg: [0; 64],

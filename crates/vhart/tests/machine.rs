@@ -48,6 +48,19 @@ fn a_firmware_image_starts_at_the_beginning_of_memory() {
 }
 
 #[test]
+fn hardware_sets_accessed_and_dirty_unless_svade_leaves_them_to_software() {
+    let programs = Programs::new();
+    let file = programs.bare("accessed", &[]);
+    for engine in ["interp", "jit"] {
+        for (isa, out) in [("rv64", "KJ"), ("rv64gch", "KJ"), ("rva23s64", "M"), ("rva23s64_svadu", "M")] {
+            let words = ["run", "--engine", engine, "--isa", isa, "--firmware", "none", "--kernel"];
+            let said = say_of(&words, &file, LIMIT);
+            assert_eq!((said.status, said.out.as_str()), (Some(0), out), "{engine} {isa}: {}", said.err);
+        }
+    }
+}
+
+#[test]
 fn sbi_calls_of_two_harts_are_answered() {
     let programs = Programs::new();
     let file = programs.assemble("sbi", &[], 0x8020_0000);

@@ -368,9 +368,15 @@ impl<M: PageMemory> Walker<'_, M> {
         }
     }
 
+    /// Whether hardware sets A and D in this stage. Without Svadu nothing switches that.
+    fn updates(&self, tree: Tree) -> bool {
+        let switched = self.config.has(Extension::Svadu);
+        if switched { tree.envcfg & envcfg::ADUE != 0 } else { self.config.updates_by_default() }
+    }
+
     /// Step 9: sets A and D as `needed`, or fails if hardware does not (Svade).
     fn update(&mut self, tree: Tree, entry: u64, at: Phys, pte: Pte, needed: u64) -> Result<(), Stop> {
-        if tree.envcfg & envcfg::ADUE == 0 {
+        if !self.updates(tree) {
             return Err(tree.fail(WalkError::NotAccessedOrDirty));
         }
         // The G-stage may deny the write where it permitted the read; it also notes it in its own D.

@@ -174,7 +174,7 @@ fn a_napot_range_is_64_kib() {
 }
 
 #[test]
-fn without_svadu_software_sets_a_and_d() {
+fn svade_leaves_a_and_d_to_software() {
     assert_eq!(cause(s(Access::Load, FLAGS & !pte::A)), Exception::LoadPageFault);
     assert_eq!(cause(s(Access::Store, FLAGS & !pte::D)), Exception::StorePageFault);
     assert!(!s(Access::Load, FLAGS & !pte::D).unwrap().writable);
@@ -188,6 +188,21 @@ fn with_svadu_hardware_sets_a_and_d() {
     assert_eq!(tables.entries[&(ROOT + 0x2008)], leaf(0x9000_0000, FLAGS & !pte::D));
     assert!(go(Mode::HS, Access::Store, &mut tables, update).unwrap().writable);
     assert_eq!(tables.entries[&(ROOT + 0x2008)], leaf(0x9000_0000, FLAGS));
+}
+
+#[test]
+fn a_hart_after_reset_sets_a_and_d_unless_it_has_svade() {
+    let unset = FLAGS & !pte::A & !pte::D;
+    for (svade, svadu, updates) in
+        [(false, true, true), (false, false, true), (true, true, false), (true, false, false)]
+    {
+        let isa = if svade { Isa::ALL } else { Isa::ALL.without(Extension::Svade) };
+        let config = Config::new(if svadu { isa } else { isa.without(Extension::Svadu) }, 0);
+        let state = State { mode: Mode::HS, satp: satp(ROOT), ..State::reset(&config) };
+        let request = Request::for_data(&state, Access::Store, Virt(0x1234));
+        let found = walk(&state, &config, &request, &mut tables(unset));
+        assert_eq!(found.is_ok(), updates, "svade {svade}, svadu {svadu}: {found:?}");
+    }
 }
 
 #[test]
