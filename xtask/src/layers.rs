@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-vcpu"]),
     ("L2 engines and devices", &["vhart-hart", "vhart-jit", "vhart-kvm", "vhart-devices", "vhart-virtio"]),
     ("L3 composition", &["vhart-firmware", "vhart-board", "vhart-images"]),
-    ("L4 programs", &["vhart", "vhart-conformance", "xtask"]),
+    ("L4 programs", &["vhart", "vhart-conformance", "vhart-fuzz", "xtask"]),
 ];
 
 /// Position in the list: lower may not use higher.

@@ -1,0 +1,46 @@
+//! The targets.
+
+mod decode;
+mod devices;
+mod isa;
+mod loader;
+mod sbi;
+mod virtio;
+
+use arbitrary::{Result, Unstructured};
+
+/// Something that reads input.
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds against wrong input, in a few words.
+    pub what: &'static str,
+    /// Runs one input. Panics where vhart is at fault.
+    pub run: fn(&[u8]),
+    /// Inputs to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    decode::TARGET,
+    isa::TARGET,
+    loader::KERNEL,
+    loader::INITRD,
+    loader::PLACES,
+    devices::TARGET,
+    virtio::BLOCK,
+    virtio::ENTROPY,
+    virtio::CONSOLE,
+    sbi::TARGET,
+];
+
+/// The target of this name.
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+/// Gives `input` to `run`. That it is over in the middle of something is no fault.
+fn with(input: &[u8], run: fn(&mut Unstructured) -> Result<()>) {
+    let _ = run(&mut Unstructured::new(input));
+}

@@ -1,0 +1,25 @@
+//! Every target for a few seconds.
+
+use fuzz::{TARGETS, bounded, target};
+
+/// A test for each target, and one that none is left out.
+macro_rules! bounded {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let inputs = bounded::run(target(stringify!($name)).unwrap());
+                println!("{inputs} inputs");
+                assert!(inputs > 10, "{inputs} inputs are too few to find anything");
+            }
+        )*
+
+        #[test]
+        fn no_target_is_left_out() {
+            let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+            assert_eq!(names, [$(stringify!($name)),*]);
+        }
+    };
+}
+
+bounded! { decode isa kernel initrd places devices virtio_block virtio_rng virtio_con sbi }
