@@ -2,7 +2,10 @@
 //!
 //! `differences.md` argues each, under the name given here.
 
-use ::privileged::State;
+use ::privileged::{Config, State};
+use arch::{Exception, csr};
+use hart::Hart;
+use vcpu::{Reg, Vcpu};
 
 use crate::commit::Commit;
 
@@ -13,11 +16,65 @@ pub struct Argued {
     pub name: &'static str,
     /// Integer registers to be changed.
     pub registers: Vec<(u8, u64)>,
+    /// A CSR to be changed, so that what reads it later does not differ again.
+    pub csr: Option<(u16, u64)>,
+}
+
+impl Argued {
+    /// Makes ours go on as theirs did.
+    pub fn apply(&self, hart: &mut Hart, config: &Config) {
+        self.registers.iter().for_each(|&(register, value)| hart.set_reg(Reg::X(register), value));
+        if let Some((address, value)) = self.csr {
+            // it was read just now, so it can be written
+            let _ = ::privileged::csr::write(hart.state_mut(), config, address, value);
+        }
+    }
 }
 
 /// The argued difference that explains why an instruction did not do the same, if there is one.
 pub fn recognise(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argued> {
-    overflow_in_machine_mode(theirs, ours, state)
+    overflow_in_machine_mode(theirs, ours, state).or_else(|| block_of_faulting_zero(theirs, ours, state))
+}
+
+/// The CSR that an instruction accesses, if it is one that does.
+fn accessed(commit: &Commit) -> Option<u16> {
+    (commit.raw & 0x7f == 0x73 && commit.raw & 0x7000 != 0).then_some((commit.raw >> 20) as u16)
+}
+
+/// Where Spike reads the base of a cache block, as it would after a CBO.ZERO that faulted: the bits that it may lack.
+///
+/// `cause` is `xcause` of the handler.
+pub(crate) fn may_be_block(commit: &Commit, cause: u64) -> Option<u64> {
+    const IN_BLOCK: u64 = 63;
+    const STORES: [Exception; 3] =
+        [Exception::StoreAccessFault, Exception::StorePageFault, Exception::StoreGuestPageFault];
+    let within = match accessed(commit)? {
+        csr::MTVAL | csr::STVAL | csr::VSTVAL => IN_BLOCK,
+        // guest-physical addresses, shifted right by 2
+        csr::MTVAL2 | csr::HTVAL if cause == Exception::StoreGuestPageFault as u64 => IN_BLOCK >> 2,
+        _ => return None,
+    };
+    let &[(_, value)] = &commit.x[..] else { return None };
+    (STORES.iter().any(|&store| store as u64 == cause) && value & within == 0).then_some(within)
+}
+
+/// Spike tells the base of the block where a CBO.ZERO faults, not the address in its register.
+fn block_of_faulting_zero(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argued> {
+    let same_place = (ours.pc, ours.raw, ours.privilege) == (theirs.pc, theirs.raw, theirs.privilege);
+    let (&[(register, own)], address) = (&ours.x[..], accessed(theirs)?) else { return None };
+    let cause = match address {
+        csr::MTVAL | csr::MTVAL2 => state.m.cause,
+        csr::STVAL if state.mode.virt => state.vs.cause,
+        csr::STVAL | csr::HTVAL => state.s.cause,
+        _ => state.vs.cause,
+    };
+    let within = may_be_block(theirs, cause)?;
+    let value = own & !within;
+    (same_place && theirs.csrs.is_empty() && theirs.x == [(register, value)]).then(|| Argued {
+        name: "cbo-zero-tval",
+        registers: theirs.x.clone(),
+        csr: Some((address, value)),
+    })
 }
 
 /// Spike lets `mcounteren` hide bits of `scountovf` from M-mode too.
@@ -26,6 +83,9 @@ fn overflow_in_machine_mode(theirs: &Commit, ours: &Commit, state: &State) -> Op
     let [(register, own)] = ours.x[..] else { return None };
     let is_read = theirs.raw & 0x7f == 0x73 && theirs.raw >> 20 == u32::from(arch::csr::SCOUNTOVF);
     let explained = theirs.x == [(register, own & state.mcounteren)];
-    (same_place && is_read && explained)
-        .then(|| Argued { name: "scountovf-in-machine-mode", registers: theirs.x.clone() })
+    (same_place && is_read && explained).then(|| Argued {
+        name: "scountovf-in-machine-mode",
+        registers: theirs.x.clone(),
+        csr: None,
+    })
 }

@@ -13,7 +13,7 @@ use hart::{Hart, HartParts, Record, Step};
 use memory::Ram;
 use vcpu::{Clock, FullHart, HartPins, Reg, Vcpu};
 
-use crate::argued::{self, Argued};
+use crate::argued;
 use crate::commit::{Commit, Store};
 use crate::elf::Image;
 use crate::spike::{self, Spike};
@@ -244,11 +244,9 @@ impl Pair {
         let difference = self.difference();
         if let Some(what) = difference {
             let found = argued::recognise(&self.theirs, ours, self.hart.state());
-            let Some(Argued { name, registers }) = found else { return Err(what) };
-            for (register, value) in registers {
-                self.hart.set_reg(Reg::X(register), value);
-            }
-            *self.agreement.argued.entry(name).or_default() += 1;
+            let Some(found) = found else { return Err(what) };
+            found.apply(&mut self.hart, &self.config);
+            *self.agreement.argued.entry(found.name).or_default() += 1;
         }
         self.remember();
         Ok(())

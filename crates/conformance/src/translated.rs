@@ -86,6 +86,8 @@ struct Log {
     x: [u64; 32],
     /// Address of the last LR.
     reserved: Option<u64>,
+    /// What `xcause` of any mode was last read.
+    cause: u64,
 }
 
 struct Ahead {
@@ -104,7 +106,7 @@ enum Delicate {
 
 impl Log {
     fn new(spike: Spike, tohost: Option<u64>) -> Self {
-        Log { spike, tohost, ahead: VecDeque::new(), complete: false, x: [0; 32], reserved: None }
+        Log { spike, tohost, ahead: VecDeque::new(), complete: false, x: [0; 32], reserved: None, cause: 0 }
     }
 
     fn is_done(&self) -> bool {
@@ -133,6 +135,9 @@ impl Log {
         for &(register, value) in &commit.x {
             self.x[usize::from(register & 31)] = value;
         }
+        if let (true, Some(&(_, cause))) = (is_cause_read(&commit), commit.x.first()) {
+            self.cause = cause;
+        }
         self.complete = commit.stores.iter().any(|store| Some(store.address) == self.tohost);
         self.ahead.push_back(Ahead { commit, delicate });
     }
@@ -147,13 +152,20 @@ impl Log {
             return Some(Delicate::Reservation);
         }
         let reads = commit.raw & 0x7f == 0x73 && commit.raw >> 20 == u32::from(csr::SCOUNTOVF);
-        (reads && commit.privilege == 3).then_some(Delicate::Read)
+        let block = argued::may_be_block(commit, self.cause).is_some();
+        (block || reads && commit.privilege == 3).then_some(Delicate::Read)
     }
 
     /// How many instructions are in front of the first delicate one.
     fn clear(&self) -> u64 {
         self.ahead.iter().position(|ahead| ahead.delicate.is_some()).unwrap_or(self.ahead.len()) as u64
     }
+}
+
+/// Whether an instruction reads a cause, as handlers do first.
+const fn is_cause_read(commit: &Commit) -> bool {
+    let address = (commit.raw >> 20) as u16;
+    commit.raw & 0x7f == 0x73 && matches!(address, csr::MCAUSE | csr::SCAUSE | csr::VSCAUSE)
 }
 
 /// What Spike's log comes to.
@@ -326,7 +338,7 @@ impl Run {
         if ours.commit.x != theirs.x
             && let Some(found) = argued::recognise(&theirs, &ours.commit, self.hart.hart().state())
         {
-            found.registers.iter().for_each(|&(register, value)| self.hart.set_reg(Reg::X(register), value));
+            found.apply(self.hart.hart_mut(), &self.config);
             *self.agreement.argued.entry(found.name).or_default() += 1;
         }
         self.consume(1);

@@ -120,14 +120,23 @@ impl Core {
             (0..CACHE_BLOCK / 8).for_each(|word| _ = write_ram(&self.ram, offset + 8 * word, 8, 0));
             return Ok(start);
         }
-        self.access_address = start;
-        match self.resolve(By::Ordinary, Access::Store, start, CACHE_BLOCK)? {
-            Place::Ram(offset) => {
-                self.ram.write_bytes(offset, &[0; CACHE_BLOCK as usize]);
+        // CMO extensions, "Page Fault, Guest-Page Fault, and Access Fault Exceptions": "the faulting virtual address is
+        // considered to be the value in rs1, rather than the base address of the cache block".
+        self.access_address = va;
+        match self.resolve(By::Ordinary, Access::Store, va, 1)? {
+            Place::Ram(offset) if self.may_zero(offset & !(CACHE_BLOCK - 1), va) => {
+                self.ram.write_bytes(offset & !(CACHE_BLOCK - 1), &[0; CACHE_BLOCK as usize]);
                 Ok(start)
             }
-            Place::Bus(_) => Err(self.refused(By::Ordinary, Access::Store, start)),
+            _ => Err(self.refused(By::Ordinary, Access::Store, va)),
         }
+    }
+
+    /// Whether PMP lets a store to `va` write to all of the cache block at this offset of RAM.
+    fn may_zero(&self, offset: u64, va: u64) -> bool {
+        let request = self.request(By::Ordinary, Access::Store, va);
+        let block = Phys(self.ram.base().0.wrapping_add(offset));
+        privileged::pmp::check(&self.state, &self.config, block, CACHE_BLOCK, Access::Store, request.mode.privilege)
     }
 
     /// CBO.CLEAN, CBO.FLUSH and CBO.INVAL: nothing but the permission to read; faults are those of a store.

@@ -22,6 +22,15 @@ fn tohost_is_the_exit_status() {
 }
 
 #[test]
+fn a_cache_block_instruction_that_faults_tells_its_register_not_its_block() {
+    let programs = Programs::new();
+    let file = programs.bare("cbo", &[]);
+    for engine in ["interp", "jit"] {
+        assert_eq!(say_of(&["elf", "--engine", engine], &file, LIMIT).status, Some(0), "{engine}: a case's number");
+    }
+}
+
+#[test]
 fn the_finisher_is_the_exit_status_and_the_serial_port_is_standard_output() {
     let programs = Programs::new();
     for (result, status) in [(0x5555, 0), (0x0003_3333, 3), (0x3333, 1)] {
