@@ -30,6 +30,38 @@ pub enum Exception {
     StoreGuestPageFault = 23,
 }
 
+impl Exception {
+    /// All of them, by their codes.
+    pub const ALL: &[Exception] = &[
+        Exception::InstructionAddressMisaligned,
+        Exception::InstructionAccessFault,
+        Exception::IllegalInstruction,
+        Exception::Breakpoint,
+        Exception::LoadAddressMisaligned,
+        Exception::LoadAccessFault,
+        Exception::StoreAddressMisaligned,
+        Exception::StoreAccessFault,
+        Exception::EcallFromU,
+        Exception::EcallFromHS,
+        Exception::EcallFromVS,
+        Exception::EcallFromM,
+        Exception::InstructionPageFault,
+        Exception::LoadPageFault,
+        Exception::StorePageFault,
+        Exception::SoftwareCheck,
+        Exception::HardwareError,
+        Exception::InstructionGuestPageFault,
+        Exception::LoadGuestPageFault,
+        Exception::VirtualInstruction,
+        Exception::StoreGuestPageFault,
+    ];
+
+    /// The exception with this code.
+    pub fn from_code(code: u64) -> Option<Exception> {
+        Exception::ALL.iter().copied().find(|&exception| exception as u64 == code)
+    }
+}
+
 /// An interrupt, with its code: the bit number in `mip`, `sip`, `hip`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -62,6 +62,9 @@ impl From<SlotMaker> for Plug {
     }
 }
 
+/// Hears what the user should know of a hart: its number, and half a sentence that it is the subject of.
+pub type Tell = Box<dyn Fn(usize, &str) + Send + Sync>;
+
 /// A machine as the user asks for it.
 pub struct MachineConfig {
     /// 1 to [`MAX_HARTS`].
@@ -91,10 +94,12 @@ pub struct MachineConfig {
     pub seed: Option<u64>,
     /// Ends the run after this long.
     pub timeout: Option<Duration>,
-    /// Ends the run after about so many instructions of one hart, as a timeout does.
+    /// Ends the run after about so many instructions and traps of one hart, as a timeout does.
     pub max_instructions: Option<u64>,
     /// Whether a reset that the guest asks for ends the run.
     pub no_reboot: bool,
+    /// Who is told what the user should know while the machine runs.
+    pub tell: Tell,
 }
 
 impl Default for MachineConfig {
@@ -115,6 +120,7 @@ impl Default for MachineConfig {
             timeout: None,
             max_instructions: None,
             no_reboot: false,
+            tell: Box::new(|_, _| ()),
         }
     }
 }

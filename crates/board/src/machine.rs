@@ -8,7 +8,7 @@ use bus::Bus;
 use memory::Ram;
 use vcpu::{Clock, Fence, FullHart, HartPins, Reg, Statistic, SystemEvent};
 
-use crate::config::{Firmware, MachineConfig, TimeSource};
+use crate::config::{Firmware, MachineConfig, Tell, TimeSource};
 use crate::console::{Keyboard, Terminal};
 use crate::engine::{Cpu, Engine, GuestHart, HartSet, Modes, Parts};
 use crate::error::Error;
@@ -62,6 +62,7 @@ pub struct Machine {
     stopper: MachineStopper,
     retired: Arc<AtomicU64>,
     limits: Limits,
+    tell: Tell,
 }
 
 /// The harts, and who answers their SBI calls.
@@ -145,6 +146,7 @@ impl Machine {
             stopper: MachineStopper::new(pins),
             retired: Arc::default(),
             limits,
+            tell: config.tell,
         };
         machine.enter();
         Ok(machine)
@@ -241,6 +243,7 @@ impl Machine {
             ram: &self.ram,
             clock: &self.clock,
             retired: &self.retired,
+            tell: &self.tell,
             allowed: self.limits.instructions,
             left: AtomicU64::new(u64::MAX),
         };
@@ -268,6 +271,7 @@ impl Machine {
             wiring: &self.wiring,
             stopper: &self.stopper,
             retired: &self.retired,
+            tell: &self.tell,
             uncounted: 0,
             allowed: &mut self.limits.instructions,
         };

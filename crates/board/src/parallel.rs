@@ -13,6 +13,7 @@ use firmware::{Firmware, Mail, Ticket};
 use memory::Ram;
 use vcpu::{Clock, Exit, FullHart, TIMEBASE_HZ};
 
+use crate::config::Tell;
 use crate::console::Terminal;
 use crate::htif::Htif;
 use crate::machine::Ending;
@@ -35,7 +36,9 @@ pub struct Parallel<'a> {
     pub ram: &'a Ram,
     pub clock: &'a Clock,
     pub retired: &'a AtomicU64,
-    /// Instructions of one hart until the run ends; all ones: as many as it likes.
+    /// Who is told what the user should know.
+    pub tell: &'a Tell,
+    /// Instructions and traps of one hart until the run ends; all ones: as many as it likes.
     pub allowed: u64,
     /// What the hart that got furthest has left of them.
     pub left: AtomicU64,
@@ -77,9 +80,12 @@ impl Parallel<'_> {
     fn slice(&self, run: &Run, own: &mut Own) -> bool {
         self.mail.serve(own.number, own.hart);
         let slice = if self.htif.is_some() { SLICE_WITH_HTIF } else { SLICE };
-        let before = own.hart.instret();
+        let before = (own.hart.instret(), own.hart.traps());
         let exit = own.hart.run(slice.min(own.left));
         self.count(run, own, before);
+        if let Some(what) = own.hart.notice() {
+            (self.tell)(own.number, &what);
+        }
         self.poll(run);
         match exit {
             Exit::Quantum => {}
@@ -91,12 +97,13 @@ impl Parallel<'_> {
         true
     }
 
-    fn count(&self, run: &Run, own: &mut Own, before: Option<u64>) {
+    fn count(&self, run: &Run, own: &mut Own, (before, traps): (Option<u64>, u64)) {
         let (Some(before), Some(now)) = (before, own.hart.instret()) else { return };
         let retired = now.wrapping_sub(before);
         self.retired.fetch_add(retired, Ordering::Relaxed);
         if self.allowed != u64::MAX {
-            own.left = own.left.saturating_sub(retired);
+            let trapped = own.hart.traps().wrapping_sub(traps);
+            own.left = own.left.saturating_sub(retired.saturating_add(trapped));
         }
         if own.left == 0 {
             run.meet(Ending::TimedOut);

@@ -12,6 +12,7 @@ use firmware::{Firmware, Mail};
 use memory::Ram;
 use vcpu::{Clock, Exit, FullHart};
 
+use crate::config::Tell;
 use crate::console::Terminal;
 use crate::htif::Htif;
 use crate::machine::Ending;
@@ -35,9 +36,11 @@ pub struct Turns<'a> {
     pub wiring: &'a Wiring,
     pub stopper: &'a MachineStopper,
     pub retired: &'a Arc<AtomicU64>,
+    /// Who is told what the user should know.
+    pub tell: &'a Tell,
     /// Instructions that virtual time has not counted yet.
     pub uncounted: u64,
-    /// Instructions of one hart until the run ends.
+    /// Instructions and traps of one hart until the run ends.
     pub allowed: &'a mut u64,
 }
 
@@ -53,6 +56,8 @@ enum Turn {
 struct Round {
     /// Most instructions that one hart retired.
     longest: u64,
+    /// Most instructions and traps of one hart.
+    most: u64,
     all_idle: bool,
     /// The earliest timer of those that wait.
     until: Option<u64>,
@@ -72,17 +77,19 @@ impl Turns<'_> {
     /// Gives every hart its turn.
     fn round(&mut self) -> ControlFlow<Ending, Round> {
         let slice = SLICE.min(*self.allowed);
-        let mut round = Round { longest: 0, all_idle: true, until: None };
+        let mut round = Round { longest: 0, most: 0, all_idle: true, until: None };
         self.check()?;
         for hart in 0..self.harts.len() {
             if !self.runs(hart) {
                 continue;
             }
-            let before = self.instret(hart);
+            let (before, traps) = (self.instret(hart), self.harts[hart].traps());
             let turn = self.turn(hart, slice);
             let retired = self.instret(hart).wrapping_sub(before);
+            let trapped = self.harts[hart].traps().wrapping_sub(traps);
             self.retired.fetch_add(retired, Ordering::Relaxed);
             round.longest = round.longest.max(retired);
+            round.most = round.most.max(retired.saturating_add(trapped));
             match turn? {
                 Turn::Busy => round.all_idle = false,
                 Turn::Idle(until) => round.until = round.until.into_iter().chain(until).min(),
@@ -120,6 +127,9 @@ impl Turns<'_> {
                 break;
             }
         }
+        if let Some(what) = self.harts[hart].notice() {
+            (self.tell)(hart, &what);
+        }
         ControlFlow::Continue(Turn::Busy)
     }
 
@@ -146,7 +156,7 @@ impl Turns<'_> {
     /// Counts what was done, moves virtual time on, and sleeps when nobody has anything to do.
     fn pass_time(&mut self, round: &Round) {
         if *self.allowed != u64::MAX {
-            *self.allowed = self.allowed.saturating_sub(round.longest);
+            *self.allowed = self.allowed.saturating_sub(round.most);
         }
         let per_tick = self.per_tick.max(1);
         self.uncounted = self.uncounted.saturating_add(round.longest);

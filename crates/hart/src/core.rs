@@ -12,6 +12,7 @@ use vcpu::{Clock, Exit, HartPins};
 
 use crate::contexts::{self, Contexts, Fence, Key};
 use crate::guest_stage::GuestPages;
+use crate::loops::Loops;
 use crate::statistics::TranslationCounts;
 use crate::tlb::{DataTable, JumpTable};
 
@@ -109,6 +110,8 @@ pub struct Core {
     pub access_address: u64,
     /// Traps taken. A guest whose handler traps at once retires nothing, and must come to the end of its turn all the same.
     pub traps: u64,
+    /// What is remembered of them, to tell of a loop.
+    pub(crate) loops: Loops,
     /// Something happened after which interrupts must be looked at before the next instruction.
     pub look: bool,
     /// FENCE.I is due.
@@ -183,6 +186,7 @@ impl Core {
             exit: None,
             access_address: 0,
             traps: 0,
+            loops: Loops::default(),
             look: true,
             fence_i: false,
             nap: 0,

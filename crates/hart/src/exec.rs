@@ -372,6 +372,7 @@ impl<R: Record> Privileged for Run<'_, R> {
             Ok(target) => self.next = target,
             Err(denied) => return Err(self.deny(denied)),
         }
+        self.core.note_return(self.retired);
         self.core.select();
         Ok(())
     }
@@ -381,6 +382,7 @@ impl<R: Record> Privileged for Run<'_, R> {
             Ok(target) => self.next = target,
             Err(denied) => return Err(self.deny(denied)),
         }
+        self.core.note_return(self.retired);
         self.core.select();
         Ok(())
     }

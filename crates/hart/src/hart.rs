@@ -327,6 +327,7 @@ impl Hart {
     #[inline(always)]
     fn enter(&mut self, cause: Cause, pc: u64) {
         let core = &mut self.core;
+        core.note_trap(cause, pc);
         core.traps += 1;
         core.pc = privileged::enter(&mut core.state, &core.config, cause, pc);
         core.select();
@@ -385,6 +386,14 @@ impl Vcpu for Hart {
 
     fn instret(&self) -> Option<u64> {
         Some(self.core.state.instret)
+    }
+
+    fn traps(&self) -> u64 {
+        self.core.traps
+    }
+
+    fn notice(&mut self) -> Option<String> {
+        self.core.trap_loop()
     }
 
     fn pins(&self) -> Arc<HartPins> {

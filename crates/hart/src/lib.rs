@@ -19,6 +19,7 @@ mod fetch;
 mod firmware;
 mod guest_stage;
 mod hart;
+mod loops;
 mod record;
 mod second_level;
 mod statistics;

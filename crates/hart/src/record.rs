@@ -59,6 +59,12 @@ impl<R: Record> Vcpu for Recorded<R> {
     fn instret(&self) -> Option<u64> {
         self.hart.instret()
     }
+    fn traps(&self) -> u64 {
+        self.hart.traps()
+    }
+    fn notice(&mut self) -> Option<String> {
+        self.hart.notice()
+    }
     fn pins(&self) -> Arc<HartPins> {
         self.hart.pins()
     }

@@ -341,6 +341,12 @@ impl Vcpu for JitHart {
     fn instret(&self) -> Option<u64> {
         self.hart.instret()
     }
+    fn traps(&self) -> u64 {
+        self.hart.traps()
+    }
+    fn notice(&mut self) -> Option<String> {
+        self.hart.notice()
+    }
     fn pins(&self) -> Arc<HartPins> {
         self.hart.pins()
     }

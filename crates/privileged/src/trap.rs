@@ -74,7 +74,7 @@ pub fn enter(state: &mut State, config: &Config, cause: Cause, pc: u64) -> u64 {
     let target = route(state, config, cause);
     let trap = cause.trap();
     push(state, target, trap.gva);
-    let bank = state.bank(target);
+    let bank = state.bank_mut(target);
     bank.epc = pc;
     bank.cause = cause.xcause(target);
     bank.tval = trap.tval;
@@ -200,7 +200,16 @@ const fn set(register: &mut u64, bits: u64, on: bool) {
 
 impl State {
     /// The bank of the handlers in `target`: M, VS, else HS.
-    fn bank(&mut self, target: Mode) -> &mut Bank {
+    pub fn bank(&self, target: Mode) -> &Bank {
+        match target {
+            Mode::M => &self.m,
+            Mode::VS => &self.vs,
+            _ => &self.s,
+        }
+    }
+
+    /// [`State::bank`], to write.
+    fn bank_mut(&mut self, target: Mode) -> &mut Bank {
         match target {
             Mode::M => &mut self.m,
             Mode::VS => &mut self.vs,

@@ -63,6 +63,14 @@ pub trait Vcpu: Send {
     fn set_reg(&mut self, reg: Reg, value: u64);
     /// Instructions retired since reset, if the executor counts them.
     fn instret(&self) -> Option<u64>;
+    /// Traps taken since reset, if the executor counts them. They use up a budget as instructions do.
+    fn traps(&self) -> u64 {
+        0
+    }
+    /// Something that the user should know of the guest, once: half a sentence that the hart is the subject of.
+    fn notice(&mut self) -> Option<String> {
+        None
+    }
     /// The wires into this hart.
     fn pins(&self) -> std::sync::Arc<HartPins>;
     /// What the executor did since it was made, by name; `docs/statistics.md` explains the names.

@@ -74,6 +74,7 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),
         seed: options.deterministic,
+        tell: Box::new(|hart, what| eprintln!("vhart: hart {hart} {what}")),
         ..MachineConfig::default()
     }
 }

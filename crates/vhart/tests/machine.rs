@@ -159,6 +159,49 @@ fn limits_end_programs_that_run_and_programs_that_wait() {
 }
 
 #[test]
+fn traps_count_against_the_limit_of_instructions() {
+    let programs = Programs::new();
+    let file = programs.bare("nowhere", &[]);
+    for words in [["elf", "--engine", "interp"], ["elf", "--engine", "jit"]] {
+        let start = Instant::now();
+        let said = say_of(&words, &file, &["--max-instructions", "10", "--timeout", "60s"]);
+        assert_eq!((said.status, said.err.as_str()), (Some(124), ""), "{words:?}");
+        assert!(start.elapsed() < Duration::from_secs(30), "{words:?}");
+    }
+}
+
+/// What a run says of a trap that comes again and again; it must say it once.
+fn trap_loop(words: &[&str], file: &Path) -> String {
+    let limit: &[&str] = if words[0] == "elf" { &["--max-instructions", "4000000"] } else { &["--timeout", "10s"] };
+    let said = say_of(words, file, limit);
+    assert_eq!(said.status, Some(124), "{}", said.err);
+    let mut lines = said.err.lines().filter(|line| line.contains("took the same trap"));
+    let line = lines.next().unwrap_or_else(|| panic!("{words:?}: nothing is said: {}", said.err));
+    assert_eq!(lines.next(), None, "{words:?}");
+    line.to_owned()
+}
+
+#[test]
+fn a_trap_that_comes_again_and_again_is_told_once() {
+    let programs = Programs::new();
+    let (nowhere, livelock) = (programs.bare("nowhere", &[]), programs.bare("livelock", &[]));
+    let fault = programs.assemble("guestfault", &[], 0x8020_0000);
+    let start = "vhart: hart 0 took the same trap 1000000 times in";
+    for engine in ["interp", "jit"] {
+        let line = trap_loop(&["elf", "--engine", engine], &nowhere);
+        assert_eq!(line, format!("{start} M-mode and got no further: InstructionAccessFault at pc 0x0, tval 0x0"));
+        let line = trap_loop(&["elf", "--deterministic", "--engine", engine], &livelock);
+        let told = "StoreAccessFault at pc 0x80000100, tval 0x0";
+        assert_eq!(line, format!("{start} M-mode and got no further: {told}"));
+        let line = trap_loop(&["run", "--engine", engine, "--kernel"], &fault);
+        let guest = "LoadGuestPageFault at pc 0x80200100, tval 0x40001238, guest-physical address 0x40001238";
+        let told = "InstructionAccessFault at pc 0x0, tval 0x0";
+        let origin = format!("which began with {guest}, G-stage of the access itself");
+        assert_eq!(line, format!("{start} HS-mode and got no further: {told}, {origin}"));
+    }
+}
+
+#[test]
 fn statistics_are_printed_on_standard_error() {
     let programs = Programs::new();
     let file = programs.bare("finisher", &[("RESULT", 0x5555)]);

@@ -32,7 +32,7 @@ pub struct ElfOptions {
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub commit_log: Option<PathBuf>,
 
-    /// Give up after this many instructions of one hart; exit status 124
+    /// Give up after this many instructions and traps of one hart; exit status 124
     #[arg(long, value_name = "N", help_heading = "Limits and reports")]
     pub max_instructions: Option<u64>,
 

@@ -1,0 +1,141 @@
+//! The same trap at the same instruction, again and again with nothing done in between: whoever waits for the guest is to be told.
+//!
+//! Such a guest waits for nothing and says nothing. Its handler cannot be fetched, so that it traps to itself; or it returns to an
+//! instruction that fails as before. What is seen is a trap of the very instruction that a trap or a return from one led to. That is
+//! no more than a comparison where there is none; a trap that is taken in the middle of a handler, or after a step forward, is none.
+
+use std::fmt;
+
+use arch::{Exception, Mode, Privilege};
+use privileged::{Bank, Cause};
+
+use crate::core::Core;
+
+/// So many times in a row: no guest that goes on comes to it.
+const MANY: u32 = 1_000_000;
+
+/// What is remembered of traps.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loops {
+    /// Instructions retired when a trap or a return from one led to the current instruction, or some other.
+    moved: u64,
+    /// Whether it was a trap.
+    trapped: bool,
+    /// The trap that comes again, and from where.
+    same: Option<(Cause, Mode, u64)>,
+    times: u32,
+    /// What led to it, as the handler's registers tell.
+    origin: Option<Bank>,
+    told: bool,
+}
+
+impl Core {
+    /// Notes that a trap is about to be taken at `pc`.
+    #[inline(always)]
+    pub(crate) fn note_trap(&mut self, cause: Cause, pc: u64) {
+        let retired = self.state.instret;
+        if self.loops.moved == retired {
+            self.repeat(cause, pc);
+        }
+        (self.loops.moved, self.loops.trapped) = (retired, true);
+    }
+
+    /// Notes a return from a trap, by the instruction before which `retired` have retired.
+    #[inline(always)]
+    pub(crate) fn note_return(&mut self, retired: u64) {
+        (self.loops.moved, self.loops.trapped) = (retired.wrapping_add(1), false);
+    }
+
+    #[cold]
+    fn repeat(&mut self, cause: Cause, pc: u64) {
+        let mode = self.state.mode;
+        let loops = &mut self.loops;
+        if loops.same == Some((cause, mode, pc)) {
+            loops.times = loops.times.saturating_add(1);
+            return;
+        }
+        (loops.same, loops.times) = (Some((cause, mode, pc)), 1);
+        loops.origin = loops.trapped.then(|| self.state.bank(mode).clone());
+    }
+
+    /// What is to be told of a trap that comes again and again: once.
+    pub(crate) fn trap_loop(&mut self) -> Option<String> {
+        let loops = &mut self.loops;
+        if loops.times < MANY || std::mem::replace(&mut loops.told, true) {
+            return None;
+        }
+        let (cause, mode, pc) = loops.same?;
+        let origin = loops.origin.as_ref().filter(|bank| bank.epc != pc);
+        let origin = origin.map(|bank| format!(", which began with {}", Told::of_bank(bank))).unwrap_or_default();
+        let (mode, told) = (name(mode), Told::of(cause, pc));
+        Some(format!("took the same trap {MANY} times in {mode}-mode and got no further: {told}{origin}"))
+    }
+}
+
+/// A trap in words.
+struct Told {
+    name: String,
+    pc: u64,
+    tval: u64,
+    guest_physical: Option<(u64, &'static str)>,
+}
+
+impl Told {
+    fn of(cause: Cause, pc: u64) -> Told {
+        match cause {
+            Cause::Interrupt(interrupt) => {
+                Told { name: format!("{interrupt:?} interrupt"), pc, tval: 0, guest_physical: None }
+            }
+            Cause::Exception(trap) => Told {
+                name: format!("{:?}", trap.cause),
+                pc,
+                tval: trap.tval,
+                guest_physical: is_guest_page_fault(trap.cause as u64).then(|| (trap.tval2 << 2, stage(trap.tinst))),
+            },
+        }
+    }
+
+    fn of_bank(bank: &Bank) -> Told {
+        let code = bank.cause & !arch::csr::CAUSE_INTERRUPT;
+        let name = match bank.cause & arch::csr::CAUSE_INTERRUPT {
+            0 => Exception::from_code(code).map_or_else(|| format!("exception {code}"), |cause| format!("{cause:?}")),
+            _ => format!("interrupt {code}"),
+        };
+        let guest = is_guest_page_fault(bank.cause).then(|| (bank.tval2 << 2, stage(bank.tinst)));
+        Told { name, pc: bank.epc, tval: bank.tval, guest_physical: guest }
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at pc {:#x}, tval {:#x}", self.name, self.pc, self.tval)?;
+        match self.guest_physical {
+            Some((address, stage)) => write!(f, ", guest-physical address {address:#x}, {stage}"),
+            None => Ok(()),
+        }
+    }
+}
+
+const fn is_guest_page_fault(code: u64) -> bool {
+    matches!(code, 20 | 21 | 23)
+}
+
+/// What accessed the guest-physical address. H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`".
+const fn stage(tinst: u64) -> &'static str {
+    match tinst {
+        0x3000 | 0x2000 => "G-stage of reading a page table of the VS-stage",
+        0x3020 | 0x2020 => "G-stage of updating a page table of the VS-stage",
+        _ => "G-stage of the access itself",
+    }
+}
+
+/// A mode as manuals call it.
+const fn name(mode: Mode) -> &'static str {
+    match (mode.privilege, mode.virt) {
+        (Privilege::Machine, _) => "M",
+        (Privilege::Supervisor, false) => "HS",
+        (Privilege::Supervisor, true) => "VS",
+        (Privilege::User, false) => "U",
+        (Privilege::User, true) => "VU",
+    }
+}
