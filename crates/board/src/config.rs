@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arch::isa::Isa;
-use bus::Device;
-use devices::{ConsoleOut, DtNode};
+use devices::ConsoleOut;
+use virtio::SlotDevice;
 
 use crate::error::Error;
 use crate::map::VIRTIO_SLOTS;
@@ -40,10 +40,6 @@ pub enum TimeSource {
         per_tick: u64,
     },
 }
-
-/// A device for a slot: registers that describe themselves.
-pub trait SlotDevice: Device + DtNode {}
-impl<T: Device + DtNode> SlotDevice for T {}
 
 /// Makes the device of a virtio-mmio slot.
 pub type SlotMaker = Box<dyn FnOnce(virtio::Slot) -> Arc<Mutex<dyn SlotDevice>>>;

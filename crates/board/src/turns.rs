@@ -162,8 +162,8 @@ impl Turns<'_> {
         self.uncounted = self.uncounted.saturating_add(round.longest);
         self.clock.advance(self.uncounted / per_tick);
         self.uncounted %= per_tick;
-        self.wiring.poll_rtc();
-        if round.all_idle && !self.kicked() {
+        let devices_busy = self.wiring.poll();
+        if round.all_idle && !self.kicked() && !devices_busy {
             self.sleep(round.until);
         }
     }

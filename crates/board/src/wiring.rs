@@ -12,9 +12,9 @@ use devices::rtc::TimeOfDay;
 use devices::{ConsoleOut, DtNode, Finisher, Plic, PowerSwitch, Rtc, Uart16550};
 use memory::Ram;
 use vcpu::{Clock, HartPins, TIMEBASE_HZ};
-use virtio::{EmptySlot, Interface, Slot};
+use virtio::{EmptySlot, Interface, Slot, SlotDevice};
 
-use crate::config::{Plug, SlotDevice, SlotMaker};
+use crate::config::{Plug, SlotMaker};
 use crate::engine::Modes;
 use crate::error::Error;
 use crate::map::{self, Region};
@@ -156,9 +156,13 @@ impl Wiring {
         write(nodes)
     }
 
-    /// Fires an alarm of the RTC that is due, on a machine whose time is not the host's.
-    pub fn poll_rtc(&self) {
+    /// What devices do by themselves on a machine whose harts take turns: alarms that are due, and what a request left
+    /// to do. Answers whether a device has more to do at once.
+    pub fn poll(&self) -> bool {
         locked(&self.rtc.device).poll();
+        let mut busy = false;
+        self.slots.iter().for_each(|slot| busy |= locked(&slot.device).poll());
+        busy
     }
 
     /// How many harts there are.

@@ -19,19 +19,19 @@ mod transport;
 
 use std::sync::{Arc, Mutex};
 
-pub use block::{Block, BlockAccess, BlockFile, DiskError};
+pub use block::{Block, BlockAccess, BlockFile, Cache, Discard, DiskError, DiskOptions, Report, Serving};
 pub use console::{Console, ConsoleInput, ConsoleOut};
 pub use entropy::Entropy;
 pub use net::{Forward, Net, NetConfig, NetError, Protocol, UserNet};
 pub use ring::{Broken, Request, Ring, Segments};
-pub use transport::{EmptySlot, Interface, MmioTransport, Slot, VirtioDevice};
+pub use transport::{EmptySlot, Interface, MmioTransport, Slot, SlotDevice, VirtioDevice};
 
 /// Bytes of a transport's registers, configuration space included.
 pub const REGION_BYTES: u64 = 0x1000;
 
-/// A disk.
-pub fn block(slot: Slot, disk: BlockFile) -> Arc<Mutex<MmioTransport<Block>>> {
-    Arc::new(Mutex::new(MmioTransport::new(Block::new(disk), slot)))
+/// A disk, whose requests `serving` serves.
+pub fn block(slot: Slot, disk: BlockFile, serving: Serving) -> Arc<Mutex<MmioTransport<Block>>> {
+    block::plug(slot, disk, serving)
 }
 
 /// A source of random numbers: the host's, or those that a seed decides.

@@ -310,8 +310,10 @@ fn nothing_a_driver_does_hurts_a_disk() {
     let file = tempfile::NamedTempFile::new().unwrap();
     file.as_file().set_len(1 << 20).unwrap();
     for access in [BlockAccess::ReadWrite, BlockAccess::ReadOnly, BlockAccess::Snapshot] {
-        let disk = BlockFile::open(file.path(), access).unwrap();
-        torment(Driver::new(|slot| block(slot, disk)), 20_000);
+        for serving in [Serving::Hart, Serving::Thread] {
+            let disk = BlockFile::open(file.path(), access).unwrap();
+            torment(Driver::new(|slot| block(slot, disk, serving)), 10_000);
+        }
     }
 }
 

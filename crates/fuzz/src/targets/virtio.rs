@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ::virtio::{BlockAccess, BlockFile, ConsoleInput, Interface, Slot};
+use ::virtio::{BlockAccess, BlockFile, ConsoleInput, Interface, Serving, Slot};
 use arbitrary::{Result, Unstructured};
 use bus::{Device, IrqLine, IrqSink};
 use memory::GuestMemoryMmap;
@@ -295,7 +295,7 @@ fn buffer(input: &mut Unstructured) -> Result<Buffer> {
 fn block(input: &mut Unstructured) -> Result<()> {
     let access = *input.choose(&[BlockAccess::ReadWrite, BlockAccess::ReadOnly, BlockAccess::Snapshot])?;
     let disk = DISK.with(|file| BlockFile::open(file.path(), access)).expect("the file is a disk");
-    let (mut driver, _) = Driver::new(input, |slot| ::virtio::block(slot, disk))?;
+    let (mut driver, _) = Driver::new(input, |slot| ::virtio::block(slot, disk, Serving::Hart))?;
     driver.start(features(input)?);
     let done = steps(&mut driver, input, |_| Ok(()));
     // 8: the name of the disk

@@ -2,13 +2,15 @@
 //!
 //! Three ways to use it: as it is, only to be read, or with the guest's writes kept aside (see [`Overlay`]).
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::SECTOR_BYTES;
+use super::lock::{self, Locked};
 use super::overlay::Overlay;
+use super::{SECTOR_BYTES, host};
 
 /// What the guest may do with a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,57 @@ pub enum BlockAccess {
     ReadOnly,
     /// Read and write, but what was written is forgotten at the end; the file stays as it is.
     Snapshot,
+}
+
+/// When a write is on the host's disk. The words are QEMU's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// When the guest flushes.
+    #[default]
+    Writeback,
+    /// When it is complete.
+    Writethrough,
+    /// When the host likes: a host that crashes takes it along.
+    Unsafe,
+}
+
+/// What becomes of blocks that the guest does not need any more. The words are QEMU's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Discard {
+    /// The file keeps them.
+    #[default]
+    Ignore,
+    /// The host gets them back.
+    Unmap,
+}
+
+/// Takes a sentence for the user about what went wrong with a disk while the machine runs.
+pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A disk as the user asks for it.
+#[derive(Clone)]
+pub struct DiskOptions {
+    /// What the guest may do.
+    pub access: BlockAccess,
+    /// When writes are on the host's disk.
+    pub cache: Cache,
+    /// What becomes of discarded blocks.
+    pub discard: Discard,
+    /// Who hears of the host's errors, each kind once.
+    pub report: Report,
+}
+
+impl From<BlockAccess> for DiskOptions {
+    fn from(access: BlockAccess) -> Self {
+        DiskOptions { access, cache: Cache::default(), discard: Discard::default(), report: Arc::new(|_| ()) }
+    }
+}
+
+/// Whether to wait for the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    Wait,
+    Now,
 }
 
 /// Why a disk could not be opened.
@@ -40,11 +93,19 @@ pub enum DiskError {
         /// What else helps.
         advice: &'static str,
     },
-    /// It is a directory.
-    #[error("{path:?} is a directory; a disk is a raw image file")]
-    Directory {
-        /// The directory.
+    /// What it is on cannot be written to.
+    #[error("disk image {path:?} is on a read-only medium; open it readonly or as a snapshot")]
+    ReadOnlyMedium {
+        /// The file.
         path: PathBuf,
+    },
+    /// It is something else.
+    #[error("{path:?} is {what}; a disk is a raw image file or a block device")]
+    NoDisk {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
     },
     /// There is nothing in it.
     #[error("disk image {path:?} is empty; give it a size with: truncate -s 8G {path:?}")]
@@ -53,7 +114,9 @@ pub enum DiskError {
         path: PathBuf,
     },
     /// Someone else has it open.
-    #[error("disk image {path:?} is in use by another machine; end that one first, or work on a copy of the file")]
+    #[error(
+        "disk image {path:?} is in use by another machine, vhart's or QEMU's; end that one first, or work on a copy of the file"
+    )]
     InUse {
         /// The file.
         path: PathBuf,
@@ -79,24 +142,45 @@ pub enum DiskError {
 /// An open disk image.
 pub struct BlockFile {
     base: Base,
-    access: BlockAccess,
+    options: DiskOptions,
     overlay: Option<Overlay>,
     name: String,
+    /// A flush failed: what the host dropped then is not to be found again, so that no later flush can succeed.
+    lost: bool,
+    /// Errors that the user was told of.
+    told: Vec<ErrorKind>,
+}
+
+/// A file whose data is to be stable.
+pub(super) struct Stable(Arc<File>);
+
+impl Stable {
+    /// Waits until all that was written is on the host's disk.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
 }
 
 /// The image, whose last sector may be incomplete: it reads as if zeros followed.
 pub(super) struct Base {
-    file: File,
+    file: Arc<File>,
     len_bytes: u64,
 }
 
 impl Base {
     /// Fills `data` from `at` on.
-    pub(super) fn read_at(&self, at: u64, data: &mut [u8]) -> io::Result<()> {
+    pub(super) fn read_at(&self, at: u64, data: &mut [u8], patience: Patience) -> io::Result<()> {
         let present = self.len_bytes.saturating_sub(at).min(data.len() as u64) as usize;
         let (file, padding) = data.split_at_mut(present);
         padding.fill(0);
-        self.file.read_exact_at(file, at)
+        read_exact_at(&self.file, file, at, patience)
+    }
+}
+
+pub(super) fn read_exact_at(file: &File, data: &mut [u8], at: u64, patience: Patience) -> io::Result<()> {
+    match patience {
+        Patience::Wait => file.read_exact_at(data, at),
+        Patience::Now => host::read_now(file, at, data),
     }
 }
 
@@ -107,15 +191,21 @@ impl BlockFile {
     ///
     /// # Errors
     /// [`DiskError`] names the file and says what to do.
-    pub fn open(path: &Path, access: BlockAccess) -> Result<Self, DiskError> {
+    pub fn open(path: &Path, options: impl Into<DiskOptions>) -> Result<Self, DiskError> {
+        let options = options.into();
+        let access = options.access;
         let io_error = |source| DiskError::Io { path: path.into(), source };
+        // Before it is opened: a FIFO would let us wait.
+        let found = std::fs::metadata(path).map_err(|error| explain(path, access, error))?;
+        if let Some(what) = no_disk(found.file_type()) {
+            return Err(DiskError::NoDisk { path: path.into(), what });
+        }
         let writable = access == BlockAccess::ReadWrite;
         let opened = OpenOptions::new().read(true).write(writable).open(path);
         let mut file = opened.map_err(|error| explain(path, access, error))?;
-        if file.metadata().map_err(io_error)?.is_dir() {
-            return Err(DiskError::Directory { path: path.into() });
+        if lock::take(&file, access).map_err(io_error)? == Locked::InUse {
+            return Err(DiskError::InUse { path: path.into() });
         }
-        lock(&file, path, access)?;
         // A block device's metadata has no size.
         let len_bytes = file.seek(SeekFrom::End(0)).map_err(io_error)?;
         if len_bytes == 0 {
@@ -126,7 +216,8 @@ impl BlockFile {
             BlockAccess::ReadWrite | BlockAccess::ReadOnly => None,
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(BlockFile { base: Base { file, len_bytes }, access, overlay, name })
+        let base = Base { file: Arc::new(file), len_bytes };
+        Ok(BlockFile { base, options, overlay, name, lost: false, told: Vec::new() })
     }
 
     /// The size of the disk, a multiple of 512.
@@ -136,7 +227,17 @@ impl BlockFile {
 
     /// What the guest may do.
     pub fn access(&self) -> BlockAccess {
-        self.access
+        self.options.access
+    }
+
+    /// When writes are on the host's disk.
+    pub fn cache(&self) -> Cache {
+        self.options.cache
+    }
+
+    /// What becomes of discarded blocks.
+    pub(super) fn discarding(&self) -> Discard {
+        self.options.discard
     }
 
     /// The name of the file, without directories.
@@ -144,15 +245,19 @@ impl BlockFile {
         &self.name
     }
 
-    pub(super) fn read_at(&mut self, at: u64, data: &mut [u8]) -> io::Result<()> {
+    /// Fills `data` from `at` on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] where the host does not have it and nobody is to wait.
+    pub(super) fn read_at(&mut self, at: u64, data: &mut [u8], patience: Patience) -> io::Result<()> {
         match &self.overlay {
-            Some(overlay) => overlay.read_at(&self.base, at, data),
-            None => self.base.read_at(at, data),
+            Some(overlay) => overlay.read_at(&self.base, at, data, patience),
+            None => self.base.read_at(at, data, patience),
         }
     }
 
     pub(super) fn write_at(&mut self, at: u64, data: &[u8]) -> io::Result<()> {
-        match (self.access, &mut self.overlay) {
+        match (self.options.access, &mut self.overlay) {
             (BlockAccess::ReadOnly, _) => Err(ErrorKind::ReadOnlyFilesystem.into()),
             (_, Some(overlay)) => overlay.write_at(&self.base, at, data),
             (_, None) => {
@@ -163,12 +268,66 @@ impl BlockFile {
         }
     }
 
-    /// What was written is on the host's disk when this returns. A snapshot's writes need not be.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        match self.access {
-            BlockAccess::ReadWrite => self.base.file.sync_data(),
-            BlockAccess::ReadOnly | BlockAccess::Snapshot => Ok(()),
+    /// Makes `len` bytes from `at` on zeros without writing them; the guest does not need their blocks if `unmap` says so.
+    ///
+    /// # Errors
+    /// It cannot be done this way.
+    pub(super) fn zero(&mut self, at: u64, len: u64, unmap: bool) -> io::Result<()> {
+        match self.options.access {
+            BlockAccess::ReadWrite => {
+                host::zero(&self.base.file, at, len, unmap && self.options.discard == Discard::Unmap)
+            }
+            BlockAccess::ReadOnly | BlockAccess::Snapshot => Err(ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// The guest does not need `len` bytes from `at` on any more. A host that cannot use that need not.
+    ///
+    /// # Errors
+    /// The host tried, and failed.
+    pub(super) fn discard(&mut self, at: u64, len: u64) -> io::Result<()> {
+        if self.options.discard == Discard::Ignore {
+            return Ok(());
+        }
+        match self.zero(at, len, true) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
+            result => result,
+        }
+    }
+
+    /// What to wait for until all that was written is on the host's disk; `None` where it need not be.
+    pub(super) fn stable(&self) -> Option<Stable> {
+        let kept = self.options.access == BlockAccess::ReadWrite && self.options.cache != Cache::Unsafe;
+        kept.then(|| Stable(self.base.file.clone()))
+    }
+
+    /// Takes in what waiting came to. Answers whether all that was ever written is on the host's disk.
+    pub(super) fn synced(&mut self, result: io::Result<()>) -> bool {
+        if let Err(error) = result {
+            self.lost = true;
+            self.complain("flushed", &error);
+        }
+        !self.lost
+    }
+
+    /// Tells the user of an error of the host, once for each kind.
+    pub(super) fn complain(&mut self, what: &str, error: &io::Error) {
+        if !self.told.contains(&error.kind()) {
+            self.told.push(error.kind());
+            let name = &self.name;
+            (self.options.report)(&format!("the guest gets I/O errors: disk image {name:?} cannot be {what}: {error}"));
+        }
+    }
+}
+
+/// What a file is that is no disk.
+fn no_disk(kind: FileType) -> Option<&'static str> {
+    match kind {
+        _ if kind.is_dir() => Some("a directory"),
+        _ if kind.is_fifo() => Some("a FIFO"),
+        _ if kind.is_char_device() => Some("a character device"),
+        _ if kind.is_socket() => Some("a socket"),
+        _ => None,
     }
 }
 
@@ -180,21 +339,9 @@ fn explain(path: &Path, access: BlockAccess, source: io::Error) -> DiskError {
     };
     match source.kind() {
         ErrorKind::NotFound => DiskError::NotFound { path },
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => DiskError::Permission { path, purpose, advice },
-        ErrorKind::IsADirectory => DiskError::Directory { path },
+        ErrorKind::PermissionDenied => DiskError::Permission { path, purpose, advice },
+        ErrorKind::ReadOnlyFilesystem => DiskError::ReadOnlyMedium { path },
         _ => DiskError::Io { path, source },
-    }
-}
-
-/// Takes the lock that fits `access`. File systems without locks have none to take.
-fn lock(file: &File, path: &Path, access: BlockAccess) -> Result<(), DiskError> {
-    let taken = match access {
-        BlockAccess::ReadWrite => file.try_lock(),
-        BlockAccess::ReadOnly | BlockAccess::Snapshot => file.try_lock_shared(),
-    };
-    match taken {
-        Err(TryLockError::WouldBlock) => Err(DiskError::InUse { path: path.into() }),
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
@@ -240,10 +387,68 @@ mod tests {
         let mut disk = BlockFile::open(file.path(), BlockAccess::ReadWrite).unwrap();
         assert_eq!(disk.len_bytes(), 1024);
         let mut data = [1; 512];
-        disk.read_at(512, &mut data).unwrap();
+        disk.read_at(512, &mut data, Patience::Wait).unwrap();
         assert_eq!(data[..2], [7, 0]);
         disk.write_at(512, &[9; 512]).unwrap();
-        disk.read_at(512, &mut data).unwrap();
+        disk.read_at(512, &mut data, Patience::Wait).unwrap();
         assert_eq!(data, [9; 512]);
+    }
+    #[test]
+    fn what_is_not_a_file_is_named_as_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for access in [BlockAccess::ReadWrite, BlockAccess::ReadOnly, BlockAccess::Snapshot] {
+            assert!(error(&fifo, access).contains("fifo\" is a FIFO; a disk is a raw image file"));
+            assert!(error(&socket, access).contains("is a socket"));
+            assert!(error(Path::new("/dev/null"), access).contains("\"/dev/null\" is a character device"));
+        }
+    }
+
+    /// A disk whose writes the host refuses, and what the user hears of it.
+    fn unwritable() -> (BlockFile, std::sync::mpsc::Receiver<String>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(512).unwrap();
+        let (said, heard) = std::sync::mpsc::channel();
+        let report: Report = Arc::new(move |text: &str| said.send(text.to_owned()).unwrap());
+        let mut disk = BlockFile::open(file.path(), DiskOptions { report, ..BlockAccess::ReadOnly.into() }).unwrap();
+        disk.options.access = BlockAccess::ReadWrite;
+        (disk, heard)
+    }
+
+    #[test]
+    fn an_error_of_the_host_is_said_once() {
+        let (mut disk, heard) = unwritable();
+        for _ in 0..3 {
+            let error = disk.write_at(0, &[1; 512]).unwrap_err();
+            disk.complain("written", &error);
+        }
+        let said: Vec<String> = heard.try_iter().collect();
+        assert_eq!(said.len(), 1);
+        assert!(said[0].contains("the guest gets I/O errors") && said[0].contains("cannot be written: "), "{said:?}");
+    }
+
+    #[test]
+    fn after_a_flush_that_failed_none_succeeds() {
+        let (mut disk, _heard) = unwritable();
+        assert!(disk.synced(Ok(())));
+        assert!(!disk.synced(Err(ErrorKind::StorageFull.into())));
+        assert!(!disk.synced(Ok(())));
+    }
+
+    #[test]
+    fn only_what_is_to_be_kept_is_waited_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(512).unwrap();
+        let waits = |access: BlockAccess, cache| {
+            let options = DiskOptions { cache, ..access.into() };
+            BlockFile::open(file.path(), options).unwrap().stable().is_some()
+        };
+        assert!(waits(BlockAccess::ReadWrite, Cache::Writeback));
+        assert!(waits(BlockAccess::ReadWrite, Cache::Writethrough));
+        assert!(!waits(BlockAccess::ReadWrite, Cache::Unsafe));
+        assert!(!waits(BlockAccess::Snapshot, Cache::Writeback));
     }
 }

@@ -1,26 +1,34 @@
 //! The block device.
 //!
-//! Models VIRTIO 1.2, "Block Device": reads, writes, flushes, write-zeroes and the identification string, over a raw
-//! file. Left out: discard, geometry, several queues, zones.
+//! Models VIRTIO 1.2, "Block Device": reads, writes, flushes, discards, write-zeroes, the identification string and a
+//! cache mode that the driver can change, over a raw file. Requests are served by a thread (`worker.rs`), or where runs
+//! must not depend on the host, by the hart that notifies. Left out: geometry, topology, several queues, lifetime,
+//! secure erase, zones.
 
 mod file;
+mod host;
+mod lock;
 mod overlay;
+mod request;
+mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_blk::{
-    VIRTIO_BLK_F_BLK_SIZE, VIRTIO_BLK_F_FLUSH, VIRTIO_BLK_F_RO, VIRTIO_BLK_F_SEG_MAX, VIRTIO_BLK_F_WRITE_ZEROES,
-    VIRTIO_BLK_ID_BYTES, VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK, VIRTIO_BLK_S_UNSUPP, VIRTIO_BLK_T_FLUSH,
-    VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_WRITE_ZEROES,
+    VIRTIO_BLK_F_BLK_SIZE, VIRTIO_BLK_F_CONFIG_WCE, VIRTIO_BLK_F_DISCARD, VIRTIO_BLK_F_FLUSH, VIRTIO_BLK_F_RO,
+    VIRTIO_BLK_F_SEG_MAX, VIRTIO_BLK_F_WRITE_ZEROES,
 };
+use virtio_bindings::bindings::virtio_config::VIRTIO_F_VERSION_1;
 use virtio_bindings::virtio_ids::VIRTIO_ID_BLOCK;
-use vm_memory::Bytes;
 
-use crate::ring::{Broken, Request, Ring, Segments};
-use crate::transport::{VirtioDevice, read_space};
+use crate::ring::{Broken, Request, Ring};
+use crate::transport::{MmioTransport, Slot, VirtioDevice, read_space};
+use file::Patience;
+use request::{Disk, Job, Rules, Status, Step};
+use worker::{Order, Shared, Thread};
 
-pub use file::{BlockAccess, BlockFile, DiskError};
+pub use file::{BlockAccess, BlockFile, Cache, Discard, DiskError, DiskOptions, Report};
 
 /// Bytes per sector; the unit of every number in the protocol.
 pub const SECTOR_BYTES: u64 = 512;
@@ -28,158 +36,213 @@ pub const SECTOR_BYTES: u64 = 512;
 const QUEUE_SIZE: u16 = 256;
 /// Most data buffers of a request: the rest of a ring's worth is for header and status.
 const SEG_MAX: u32 = QUEUE_SIZE as u32 - 2;
-/// Most sectors that one write-zeroes may ask for (32 MiB): it bounds the time of a request.
+/// Most sectors that one write-zeroes may ask for (32 MiB).
 const MAX_ZEROES_SECTORS: u32 = 1 << 16;
-/// Data goes between file and memory through a buffer of this size.
-const CHUNK_BYTES: usize = 256 << 10;
+/// Most sectors that one discard may ask for (1 GiB).
+const MAX_DISCARD_SECTORS: u32 = 1 << 21;
+/// Discards of whole pages of the host are worth most; in sectors.
+const DISCARD_ALIGNMENT: u32 = 8;
+/// Where `writeback` is in the configuration space.
+const WRITEBACK: u64 = 32;
+/// Pieces of requests that a hart serves in one go.
+const PIECES_AT_ONCE: u32 = 64;
 
-/// How a request ends.
-#[derive(Clone, Copy)]
-enum Failure {
-    Io,
-    Unsupported,
-    Broken,
+/// Who serves the requests of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serving {
+    /// A thread, while the hart goes on.
+    Thread,
+    /// The hart that notifies, in the order of the requests: the same in every run.
+    Hart,
 }
 
-impl From<Broken> for Failure {
-    fn from(_: Broken) -> Self {
-        Failure::Broken
+/// A disk in a slot.
+pub(crate) fn plug(slot: Slot, file: BlockFile, serving: Serving) -> Arc<Mutex<MmioTransport<Block>>> {
+    let memory = slot.memory.clone();
+    let block = Block::new(file);
+    let shared = block.shared.clone();
+    let transport = Arc::new(Mutex::new(MmioTransport::new(block, slot)));
+    // Where the host has no room for a thread, harts do it.
+    if serving == Serving::Thread
+        && let Ok(thread) = Thread::start(shared, memory, Arc::downgrade(&transport))
+        && let Ok(mut transport) = transport.lock()
+    {
+        transport.device().server = Server::Thread { thread, busy: false };
     }
+    transport
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(_: std::io::Error) -> Self {
-        Failure::Io
-    }
-}
-
-/// The header of a request.
-struct Header {
-    kind: u32,
-    sector: u64,
+/// Who serves, and how far that is.
+enum Server {
+    Thread {
+        thread: Thread,
+        /// It has something to do, and will look at the ring when that is done.
+        busy: bool,
+    },
+    /// With a request that was not finished in one go.
+    Hart(Option<Job>),
 }
 
 /// A disk.
 pub struct Block {
-    file: BlockFile,
-    buffer: Vec<u8>,
+    shared: Arc<Shared>,
+    server: Server,
+    len_bytes: u64,
+    access: BlockAccess,
+    cache: Cache,
+    discard: Discard,
+    /// What driver and device agreed on.
+    features: u64,
+    /// The driver flushes; otherwise each write is stable when it is complete.
+    writeback: bool,
 }
 
 impl Block {
-    /// A disk over an open file.
-    pub fn new(file: BlockFile) -> Self {
-        Block { file, buffer: vec![0; CHUNK_BYTES] }
+    /// A disk over an open file, which harts serve.
+    fn new(file: BlockFile) -> Self {
+        let (len_bytes, access, cache, discard) = (file.len_bytes(), file.access(), file.cache(), file.discarding());
+        Block {
+            shared: Shared::new(Disk::new(file)),
+            server: Server::Hart(None),
+            len_bytes,
+            access,
+            cache,
+            discard,
+            features: 0,
+            writeback: cache != Cache::Writethrough,
+        }
     }
 
     /// The configuration space: `struct virtio_blk_config`.
     fn config(&self) -> [u8; 60] {
         let mut space = [0; 60];
-        space[0..8].copy_from_slice(&(self.file.len_bytes() / SECTOR_BYTES).to_le_bytes());
-        space[12..16].copy_from_slice(&SEG_MAX.to_le_bytes());
-        space[20..24].copy_from_slice(&(SECTOR_BYTES as u32).to_le_bytes());
-        space[48..52].copy_from_slice(&MAX_ZEROES_SECTORS.to_le_bytes());
-        space[52..56].copy_from_slice(&1u32.to_le_bytes());
+        let mut put = |at: usize, value: u32| space[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        put(12, SEG_MAX);
+        put(20, SECTOR_BYTES as u32);
+        put(WRITEBACK as usize, self.writeback.into());
+        put(36, MAX_DISCARD_SECTORS);
+        put(40, 1);
+        put(44, DISCARD_ALIGNMENT);
+        put(48, MAX_ZEROES_SECTORS);
+        put(52, 1);
+        put(56, (self.discard == Discard::Unmap).into());
+        space[0..8].copy_from_slice(&(self.len_bytes / SECTOR_BYTES).to_le_bytes());
         space
     }
 
-    /// Serves one request and answers how many bytes it wrote to memory.
-    fn serve(&mut self, memory: &GuestMemoryMmap, request: &mut Request) -> Result<u32, Broken> {
-        let status_at = request.writable.split_last_byte().ok_or(Broken)?;
-        let room = request.writable.len();
-        let status = match self.execute(memory, request) {
-            Ok(()) => VIRTIO_BLK_S_OK,
-            Err(Failure::Io) => VIRTIO_BLK_S_IOERR,
-            Err(Failure::Unsupported) => VIRTIO_BLK_S_UNSUPP,
-            Err(Failure::Broken) => return Err(Broken),
-        };
-        memory.write_obj(status as u8, status_at).map_err(|_| Broken)?;
-        Ok((room - request.writable.len()) as u32 + 1)
+    /// "A write becomes stable once it is completed and [...] neither VIRTIO_BLK_F_CONFIG_WCE nor VIRTIO_BLK_F_FLUSH
+    /// feature were negotiated", or `writeback` is 0. Whoever keeps the file safe by other means, or not at all, said so.
+    fn writes_are_stable(&self) -> bool {
+        let has = |feature: u32| self.features & 1 << feature != 0;
+        match self.cache {
+            Cache::Unsafe => false,
+            _ if has(VIRTIO_BLK_F_CONFIG_WCE) => !self.writeback,
+            _ if has(VIRTIO_BLK_F_FLUSH) => self.cache == Cache::Writethrough,
+            _ => true,
+        }
     }
 
-    fn execute(&mut self, memory: &GuestMemoryMmap, request: &mut Request) -> Result<(), Failure> {
-        let header = read_header(memory, &mut request.readable)?;
-        match header.kind {
-            VIRTIO_BLK_T_IN => self.read(memory, header.sector, &mut request.writable),
-            VIRTIO_BLK_T_OUT => self.write(memory, header.sector, &mut request.readable),
-            VIRTIO_BLK_T_FLUSH => Ok(self.file.flush()?),
-            VIRTIO_BLK_T_GET_ID => {
-                let mut id = [0; VIRTIO_BLK_ID_BYTES as usize];
-                read_space(self.file.name().as_bytes(), 0, &mut id);
-                request.writable.write(memory, &id)?;
-                Ok(())
+    fn begin(&self, memory: &GuestMemoryMmap, request: Request) -> Result<Job, Broken> {
+        let rules = Rules { len_bytes: self.len_bytes, access: self.access, stable: self.writes_are_stable() };
+        Job::begin(memory, request, &rules)
+    }
+
+    /// What was ordered in `generation` is still wanted.
+    fn is_current(&self, generation: u64) -> bool {
+        self.shared.generation() == generation
+    }
+
+    /// For the thread: ends a request and takes the next. What the host has at once is served on the way.
+    fn give_and_take(
+        &mut self,
+        memory: &GuestMemoryMmap,
+        ended: Option<(Job, Result<Status, Broken>)>,
+        rings: &mut [Option<Ring>],
+    ) -> Result<Option<Order>, Broken> {
+        let Some(Some(ring)) = rings.first_mut() else { return Ok(None) };
+        if let Some((job, status)) = ended {
+            give_back(memory, ring, job, status?)?;
+        }
+        let next = self.next_order(memory, ring)?;
+        if let Server::Thread { busy, .. } = &mut self.server {
+            *busy = next.is_some();
+        }
+        Ok(next)
+    }
+
+    /// Serves what can be served at once. The answer is what cannot, and is for the thread.
+    fn next_order(&mut self, memory: &GuestMemoryMmap, ring: &mut Ring) -> Result<Option<Order>, Broken> {
+        let generation = self.shared.generation();
+        while let Some(request) = ring.pop()? {
+            let mut job = self.begin(memory, request)?;
+            match self.try_now(memory, &mut job)? {
+                Some(status) => give_back(memory, ring, job, status)?,
+                None => return Ok(Some(Order { generation, job: Some(job) })),
             }
-            VIRTIO_BLK_T_WRITE_ZEROES => self.write_zeroes(memory, &mut request.readable),
-            _ => Err(Failure::Unsupported),
+        }
+        Ok(ring.cut_short().then_some(Order { generation, job: None }))
+    }
+
+    /// How a request ended that takes no time.
+    fn try_now(&self, memory: &GuestMemoryMmap, job: &mut Job) -> Result<Option<Status>, Broken> {
+        let Some(mut disk) = self.shared.free_disk().filter(|_| job.may_be_quick()) else { return Ok(None) };
+        match job.advance(&mut disk, memory, Patience::Now)? {
+            Step::Done(status) => Ok(Some(status)),
+            Step::More | Step::Sync(_) | Step::Wait => Ok(None),
         }
     }
 
-    fn read(&mut self, memory: &GuestMemoryMmap, sector: u64, room: &mut Segments) -> Result<(), Failure> {
-        let mut at = self.offset(sector, room.len())?;
-        while !room.is_empty() {
-            let chunk = &mut self.buffer[..room.len().min(CHUNK_BYTES as u64) as usize];
-            self.file.read_at(at, chunk)?;
-            room.write(memory, chunk)?;
-            at += chunk.len() as u64;
+    /// Serves requests here, up to [`PIECES_AT_ONCE`].
+    fn serve(&mut self, ring: &mut Ring) -> Result<(), Broken> {
+        let memory = ring.memory();
+        let mut pieces = PIECES_AT_ONCE;
+        loop {
+            let begun = match &mut self.server {
+                Server::Hart(begun) => begun.take(),
+                Server::Thread { .. } => return Ok(()),
+            };
+            let mut job = match begun {
+                Some(job) => job,
+                None => match ring.pop()? {
+                    Some(request) => self.begin(&memory, request)?,
+                    None => return Ok(()),
+                },
+            };
+            match self.finish_here(&memory, &mut job, &mut pieces)? {
+                Some(status) => give_back(&memory, ring, job, status)?,
+                None => {
+                    self.server = Server::Hart(Some(job));
+                    return Ok(());
+                }
+            }
         }
-        Ok(())
-    }
-
-    fn write(&mut self, memory: &GuestMemoryMmap, sector: u64, data: &mut Segments) -> Result<(), Failure> {
-        let mut at = self.offset(sector, data.len())?;
-        while !data.is_empty() {
-            let chunk = &mut self.buffer[..data.len().min(CHUNK_BYTES as u64) as usize];
-            data.read(memory, chunk)?;
-            self.file.write_at(at, chunk)?;
-            at += chunk.len() as u64;
-        }
-        Ok(())
-    }
-
-    fn write_zeroes(&mut self, memory: &GuestMemoryMmap, data: &mut Segments) -> Result<(), Failure> {
-        let mut range = [0; 16];
-        if data.read(memory, &mut range)? != range.len() || !data.is_empty() {
-            return Err(Failure::Io);
-        }
-        let sectors = le_u32(&range, 8);
-        if sectors > MAX_ZEROES_SECTORS {
-            return Err(Failure::Io);
-        }
-        let mut left = u64::from(sectors) * SECTOR_BYTES;
-        let mut at = self.offset(le_u64(&range, 0), left)?;
-        self.buffer.fill(0);
-        while left != 0 {
-            let chunk = &self.buffer[..left.min(CHUNK_BYTES as u64) as usize];
-            self.file.write_at(at, chunk)?;
-            at += chunk.len() as u64;
-            left -= chunk.len() as u64;
-        }
-        Ok(())
-    }
-
-    /// Where `sector` begins, if `len` bytes from there are whole sectors of the disk.
-    fn offset(&self, sector: u64, len: u64) -> Result<u64, Failure> {
-        let start = sector.checked_mul(SECTOR_BYTES).ok_or(Failure::Io)?;
-        let end = start.checked_add(len).ok_or(Failure::Io)?;
-        let fits = end <= self.file.len_bytes() && len.is_multiple_of(SECTOR_BYTES);
-        fits.then_some(start).ok_or(Failure::Io)
     }
 }
 
-fn read_header(memory: &GuestMemoryMmap, data: &mut Segments) -> Result<Header, Broken> {
-    let mut header = [0; 16];
-    match data.read(memory, &mut header)? == header.len() {
-        true => Ok(Header { kind: le_u32(&header, 0), sector: le_u64(&header, 8) }),
-        false => Err(Broken),
+impl Block {
+    /// Does pieces of a request, as many as are left, and answers how it ended, if it did.
+    fn finish_here(&self, memory: &GuestMemoryMmap, job: &mut Job, pieces: &mut u32) -> Result<Option<Status>, Broken> {
+        let mut disk = self.shared.disk();
+        while let Some(left) = pieces.checked_sub(1) {
+            *pieces = left;
+            match job.advance(&mut disk, memory, Patience::Wait)? {
+                Step::More | Step::Wait => {}
+                Step::Sync(stable) => {
+                    let result = stable.wait();
+                    job.synced(&mut disk, result);
+                }
+                Step::Done(status) => return Ok(Some(status)),
+            }
+        }
+        Ok(None)
     }
-}
 
-fn le_u32(bytes: &[u8; 16], at: usize) -> u32 {
-    le_u64(bytes, at) as u32
-}
-
-/// The number at `at`; bytes past the end are zero.
-fn le_u64(bytes: &[u8; 16], at: usize) -> u64 {
-    bytes.iter().skip(at).take(8).rev().fold(0, |value, &byte| value << 8 | u64::from(byte))
+    /// Gives the thread something to do.
+    fn send(&mut self, order: Option<Order>) {
+        if let (Server::Thread { thread, busy }, Some(order)) = (&mut self.server, order) {
+            *busy = thread.send(order);
+        }
+    }
 }
 
 impl VirtioDevice for Block {
@@ -187,10 +250,15 @@ impl VirtioDevice for Block {
     const QUEUE_SIZES: &'static [u16] = &[QUEUE_SIZE];
 
     fn features(&self) -> u64 {
-        let common = 1 << VIRTIO_BLK_F_SEG_MAX | 1 << VIRTIO_BLK_F_BLK_SIZE | 1 << VIRTIO_BLK_F_FLUSH;
-        match self.file.access() {
+        let common = 1 << VIRTIO_BLK_F_SEG_MAX
+            | 1 << VIRTIO_BLK_F_BLK_SIZE
+            | 1 << VIRTIO_BLK_F_FLUSH
+            | 1 << VIRTIO_BLK_F_CONFIG_WCE;
+        match self.access {
             BlockAccess::ReadOnly => common | 1 << VIRTIO_BLK_F_RO,
-            BlockAccess::ReadWrite | BlockAccess::Snapshot => common | 1 << VIRTIO_BLK_F_WRITE_ZEROES,
+            BlockAccess::ReadWrite | BlockAccess::Snapshot => {
+                common | 1 << VIRTIO_BLK_F_DISCARD | 1 << VIRTIO_BLK_F_WRITE_ZEROES
+            }
         }
     }
 
@@ -198,15 +266,64 @@ impl VirtioDevice for Block {
         read_space(&self.config(), offset, data);
     }
 
+    fn write_config(&mut self, offset: u64, data: &[u8]) {
+        if let (WRITEBACK, Some(&value)) = (offset, data.first()) {
+            self.writeback = value != 0;
+        }
+    }
+
+    fn negotiated(&mut self, features: u64) {
+        self.features = features;
+        let has = |feature: u32| features & 1 << feature != 0;
+        // "If VIRTIO_BLK_F_CONFIG_WCE is negotiated but VIRTIO_BLK_F_FLUSH is not, the device MUST initialize writeback
+        // to 0", but not where a legacy driver writes features.
+        if has(VIRTIO_BLK_F_CONFIG_WCE) && !has(VIRTIO_BLK_F_FLUSH) && has(VIRTIO_F_VERSION_1) {
+            self.writeback = false;
+        }
+    }
+
     fn notify(&mut self, queue: usize, rings: &mut [Option<Ring>]) -> Result<(), Broken> {
         let Some(Some(ring)) = rings.get_mut(queue) else { return Ok(()) };
-        let memory: Arc<GuestMemoryMmap> = ring.memory();
-        while let Some(mut request) = ring.pop()? {
-            let written = self.serve(&memory, &mut request)?;
-            ring.finish(request, written)?;
+        match &self.server {
+            Server::Hart(_) => self.serve(ring),
+            Server::Thread { busy: true, .. } => Ok(()),
+            Server::Thread { busy: false, .. } => {
+                let order = self.next_order(&ring.memory(), ring)?;
+                self.send(order);
+                Ok(())
+            }
         }
-        Ok(())
     }
+
+    fn poll(&mut self, rings: &mut [Option<Ring>]) -> Result<(), Broken> {
+        match rings.first_mut() {
+            Some(Some(ring)) if self.is_behind() || ring.cut_short() => self.serve(ring),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        matches!(self.server, Server::Hart(Some(_)))
+    }
+
+    fn stopped(&mut self, _queue: usize) {
+        self.shared.cancel();
+        match &mut self.server {
+            Server::Thread { busy, .. } => *busy = false,
+            Server::Hart(job) => *job = None,
+        }
+    }
+
+    fn reset(&mut self) {
+        self.features = 0;
+        self.writeback = self.cache != Cache::Writethrough;
+    }
+}
+
+/// Tells the driver how a request ended.
+fn give_back(memory: &GuestMemoryMmap, ring: &mut Ring, job: Job, status: Status) -> Result<(), Broken> {
+    let (request, written) = job.end(memory, status)?;
+    ring.finish(request, written)
 }
 
 #[cfg(test)]

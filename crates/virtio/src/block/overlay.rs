@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::file::Base;
+use super::file::{Base, Patience, read_exact_at};
 
 const CLUSTER_BYTES: u64 = 4096;
 
@@ -27,7 +27,7 @@ impl Overlay {
         Ok(Overlay { file, written: vec![0; words] })
     }
 
-    pub(super) fn read_at(&self, base: &Base, at: u64, data: &mut [u8]) -> io::Result<()> {
+    pub(super) fn read_at(&self, base: &Base, at: u64, data: &mut [u8], patience: Patience) -> io::Result<()> {
         let mut at = at;
         let mut rest = data;
         while !rest.is_empty() {
@@ -35,8 +35,8 @@ impl Overlay {
             let len = self.run(at, rest.len(), written);
             let (part, more) = rest.split_at_mut(len);
             match written {
-                true => self.file.read_exact_at(part, at)?,
-                false => base.read_at(at, part)?,
+                true => read_exact_at(&self.file, part, at, patience)?,
+                false => base.read_at(at, part, patience)?,
             }
             at += len as u64;
             rest = more;
@@ -68,7 +68,7 @@ impl Overlay {
             return Ok(());
         }
         let mut data = [0; CLUSTER_BYTES as usize];
-        base.read_at(cluster * CLUSTER_BYTES, &mut data)?;
+        base.read_at(cluster * CLUSTER_BYTES, &mut data, Patience::Wait)?;
         self.file.write_all_at(&data, cluster * CLUSTER_BYTES)?;
         self.mark(cluster);
         Ok(())

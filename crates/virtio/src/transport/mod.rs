@@ -21,7 +21,7 @@ use vm_fdt::{Error, FdtWriter};
 
 use crate::ring::{Broken, Layout, Ring};
 
-pub use slot::{EmptySlot, Interface, Slot};
+pub use slot::{EmptySlot, Interface, Slot, SlotDevice};
 
 const INTERRUPT_USED: u32 = 1;
 const INTERRUPT_CONFIG: u32 = 2;
@@ -54,7 +54,23 @@ pub trait VirtioDevice: Send {
     /// [`Broken`] puts the device out of service until the driver resets it.
     fn notify(&mut self, queue: usize, rings: &mut [Option<Ring>]) -> Result<(), Broken>;
 
-    /// Back to the state before any driver.
+    /// Goes on with what it did not finish when it was last notified; `rings` are as for [`VirtioDevice::notify`].
+    ///
+    /// # Errors
+    /// [`Broken`] puts the device out of service until the driver resets it.
+    fn poll(&mut self, _rings: &mut [Option<Ring>]) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    /// Whether there is something that [`VirtioDevice::poll`] would go on with.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    /// The driver took queue `queue` away: when this returns, nothing more is written to memory for its requests.
+    fn stopped(&mut self, _queue: usize) {}
+
+    /// Back to the state before any driver. Its queues were stopped.
     fn reset(&mut self) {}
 }
 
@@ -134,7 +150,7 @@ impl<D: VirtioDevice> MmioTransport<D> {
         self.registers = Registers::default();
         self.layouts.fill(Layout::default());
         self.legacy.fill(legacy::Queue::default());
-        self.rings.iter_mut().for_each(|ring| *ring = None);
+        (0..self.rings.len()).for_each(|queue| self.drop_ring(queue));
         self.device.reset();
         self.drive_irq();
     }
@@ -300,8 +316,8 @@ impl<D: VirtioDevice> MmioTransport<D> {
             (offsets::QUEUE_ALIGN, Some(legacy)) => legacy.align = value,
             (offsets::QUEUE_PFN, Some(legacy)) => {
                 legacy.pfn = value;
-                self.rings[queue] = None;
                 let layout = legacy.layout(self.layouts[queue].size, self.registers.page_bytes);
+                self.drop_ring(queue);
                 if value != 0 {
                     self.make_ring(queue, layout);
                 }
@@ -314,9 +330,15 @@ impl<D: VirtioDevice> MmioTransport<D> {
         let queue = self.selected();
         let Some(layout) = self.layouts.get(queue).copied() else { return };
         if value & 1 == 0 {
-            self.rings[queue] = None;
+            self.drop_ring(queue);
         } else if self.rings[queue].is_none() {
             self.make_ring(queue, Ok(layout));
+        }
+    }
+
+    fn drop_ring(&mut self, queue: usize) {
+        if self.rings[queue].take().is_some() {
+            self.device.stopped(queue);
         }
     }
 
@@ -363,6 +385,15 @@ fn set_half(value: &mut u64, which: u32, new: u32) {
         0 => *value = *value & !0xffff_ffff | u64::from(new),
         1 => *value = *value & 0xffff_ffff | u64::from(new) << 32,
         _ => {}
+    }
+}
+
+impl<D: VirtioDevice> SlotDevice for MmioTransport<D> {
+    fn poll(&mut self) -> bool {
+        if self.device.is_behind() {
+            self.work(|device, rings| device.poll(rings));
+        }
+        self.device.is_behind()
     }
 }
 

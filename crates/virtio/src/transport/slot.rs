@@ -52,6 +52,18 @@ pub struct Slot {
     pub interface: Interface,
 }
 
+/// A device in a slot: registers that describe themselves.
+pub trait SlotDevice: Device + DtNode {
+    /// Goes on with what the device could not finish when its driver told it to. Answers whether something is left.
+    ///
+    /// For machines whose harts take turns: called when a turn is over. Others have threads for such things.
+    fn poll(&mut self) -> bool {
+        false
+    }
+}
+
+impl SlotDevice for EmptySlot {}
+
 /// The registers of a slot that nothing is plugged into.
 pub struct EmptySlot(pub Interface);
 
