@@ -149,6 +149,23 @@ impl Isa {
         Isa(self.0 & !(1 << extension as u32))
     }
 
+    /// This closed set without one, without what implies it, and where it names a group without that group's members.
+    #[must_use]
+    pub fn less(self, extension: Extension) -> Isa {
+        let group: &[Extension] = match extension {
+            A => &[Zaamo, Zalrsc],
+            B => &[Zba, Zbb, Zbs],
+            C => &[Zca, Zcd],
+            Sha => &[Shcounterenw, Shgatpa, Shtvala, Shvsatpa, Shvstvala, Shvstvecd],
+            _ => &[],
+        };
+        let mut set = group.iter().fold(self.without(extension), |set, &member| set.without(member));
+        while let Some(lacking) = set.iter().find(|e| !set.contains(e.implied())) {
+            set = set.without(lacking);
+        }
+        set
+    }
+
     /// Both sets together.
     #[must_use]
     pub const fn union(self, other: Isa) -> Isa {

@@ -9,6 +9,7 @@ use devices::ConsoleOut;
 use virtio::SlotDevice;
 
 use crate::error::Error;
+use crate::loader::Load;
 use crate::map::VIRTIO_SLOTS;
 
 /// Most harts that a machine has.
@@ -73,6 +74,8 @@ pub struct MachineConfig {
     pub firmware: Firmware,
     /// The kernel: a Linux `Image` (packed or not), an ELF file or raw bytes.
     pub kernel: Option<PathBuf>,
+    /// What else is put into memory.
+    pub loads: Vec<Load>,
     /// The initial RAM disk.
     pub initrd: Option<PathBuf>,
     /// The kernel's command line.
@@ -106,6 +109,7 @@ impl Default for MachineConfig {
             isa: Isa::default(),
             firmware: Firmware::Builtin,
             kernel: None,
+            loads: Vec::new(),
             initrd: None,
             append: String::new(),
             plugs: Vec::new(),

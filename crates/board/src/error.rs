@@ -70,14 +70,25 @@ pub enum Error {
         /// What the initial RAM disk takes.
         initrd_bytes: u64,
     },
-    /// The kernel lies where the firmware is.
-    #[error("'{kernel}' and the firmware '{firmware}' want the same memory")]
+    /// A file lies where another is.
+    #[error("{one} and {other} want the same memory")]
     Collision {
-        /// The kernel's file.
-        kernel: String,
-        /// The firmware's file.
-        firmware: String,
+        /// The file.
+        one: String,
+        /// The one that was there before.
+        other: String,
     },
+    /// A hart that is not there is to begin at a loaded file.
+    #[error("cpu-num={asked}: the machine's harts are 0 to {}", harts - 1)]
+    NoHart {
+        /// The one asked for.
+        asked: usize,
+        /// How many there are.
+        harts: usize,
+    },
+    /// The built-in firmware decides where harts begin.
+    #[error("cpu-num lets a hart begin in M-mode, where the built-in firmware is; choose --firmware none or an image")]
+    HartIsFirmwares,
     /// Nothing to run.
     #[error("there is nothing to run: name a kernel or a firmware image")]
     NothingToRun,

@@ -167,6 +167,11 @@ impl Machine {
         &self.loaded.tree
     }
 
+    /// What the user should know about the files, a sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.loaded.warnings
+    }
+
     /// The address of a symbol of the kernel, or else of the firmware, whose files are ELF.
     pub fn symbol(&self, name: &str) -> Option<u64> {
         self.loaded.symbol(name)
@@ -207,7 +212,7 @@ impl Machine {
     /// # Errors
     /// There is nothing to run, the host lacks something, or after a reset a file cannot be loaded again.
     pub fn run(&mut self) -> Result<Ending, Error> {
-        if self.loaded.boot().start == 0 {
+        if self.loaded.is_empty() {
             return Err(Error::NothingToRun);
         }
         let _timer = self.stopper.expire_after(self.limits.timeout)?;
@@ -306,7 +311,8 @@ impl Machine {
                 harts.iter_mut().take(1).for_each(|hart| firmware.boot(hart.as_mut(), boot.start, boot.tree));
             }
             Executors::Full { harts, firmware: None } => {
-                harts.iter_mut().for_each(|hart| hart.reset_machine(map::ROM.base.0));
+                let start = |number| self.loaded.start_of(number).unwrap_or(map::ROM.base.0);
+                harts.iter_mut().enumerate().for_each(|(number, hart)| hart.reset_machine(start(number)));
             }
             Executors::Guest(harts) => harts.iter_mut().take(1).for_each(|hart| enter_guest(hart.as_mut(), &boot)),
         }

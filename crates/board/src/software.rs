@@ -8,7 +8,7 @@ use memory::Ram;
 use crate::config::{Firmware, MachineConfig};
 use crate::engine::Cpu;
 use crate::error::Error;
-use crate::loader::{self, Defaults, Initrd, Places, Program, Range};
+use crate::loader::{self, Defaults, Initrd, Load, Places, Program, Range};
 use crate::map::DRAM_BASE;
 use crate::rom::Boot;
 use crate::tree::{Chosen, Tree};
@@ -21,6 +21,7 @@ const PAYLOAD_OFFSET: u64 = 2 << 20;
 pub struct Software {
     firmware: Firmware,
     kernel: Option<PathBuf>,
+    loads: Vec<Load>,
     initrd: Option<PathBuf>,
     append: String,
     seed: Option<u64>,
@@ -44,6 +45,14 @@ pub struct Loaded {
     pub tree: Vec<u8>,
     /// Where it lies.
     pub tree_at: u64,
+    /// What else was put into memory.
+    loads: Vec<Program>,
+    /// Where the first file of these begins that is for no hart in particular: it is started where there is no kernel.
+    first: Option<u64>,
+    /// Harts that begin elsewhere than in the reset ROM, and where.
+    starts: Vec<(usize, u64)>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
 }
 
 impl Software {
@@ -52,6 +61,7 @@ impl Software {
         Software {
             firmware: config.firmware.clone(),
             kernel: config.kernel.clone(),
+            loads: config.loads.clone(),
             initrd: config.initrd.clone(),
             append: config.append.clone(),
             seed: config.seed,
@@ -71,13 +81,28 @@ impl Software {
             Firmware::Builtin | Firmware::None => None,
         };
         let kernel = self.kernel.as_ref().map(|path| loader::program(path, ram, self.kernel_defaults())).transpose()?;
-        self.check_collision(kernel.as_ref(), firmware.as_ref())?;
+        let loads = self.loads.iter().map(|load| load.put(ram)).collect::<Result<Vec<_>, _>>()?;
+        self.check_collisions(kernel.as_ref(), firmware.as_ref(), &loads)?;
+        let starts = self.starts(&loads, hardware.harts)?;
         let mut initrd = self.initrd.as_ref().map(|path| Initrd::open(path, ram)).transpose()?;
-        let taken: Vec<Range> = kernel.iter().chain(&firmware).map(|program| program.range).collect();
+        let taken: Vec<Range> = kernel.iter().chain(&firmware).chain(&loads).map(|program| program.range).collect();
         let (tree, places) = self.place_tree(hardware, &taken, initrd.as_ref().map_or(0, Initrd::len_bytes))?;
         initrd.as_mut().map_or(Ok(()), |initrd| initrd.load(ram, Phys(places.initrd)))?;
         put(ram, places.tree, &tree)?;
-        Ok(Loaded { kernel, firmware, tree, tree_at: places.tree })
+        let first = self.loads.iter().position(Load::is_program).and_then(|at| loads.get(at)).map(|load| load.entry.0);
+        let warnings = initrd.iter().filter_map(Initrd::doubt).collect();
+        Ok(Loaded { kernel, firmware, tree, tree_at: places.tree, loads, first, starts, warnings })
+    }
+
+    /// The harts that begin at what was loaded for them.
+    fn starts(&self, loads: &[Program], harts: usize) -> Result<Vec<(usize, u64)>, Error> {
+        let asked = self.loads.iter().zip(loads).filter_map(|(load, program)| Some((load.hart?, program.entry.0)));
+        let starts: Vec<(usize, u64)> = asked.collect();
+        match starts.iter().find(|(hart, _)| *hart >= harts) {
+            Some((hart, _)) => Err(Error::NoHart { asked: *hart, harts }),
+            None if !starts.is_empty() && self.firmware == Firmware::Builtin => Err(Error::HartIsFirmwares),
+            None => Ok(starts),
+        }
     }
 
     /// Without a firmware the kernel has all of memory.
@@ -89,17 +114,29 @@ impl Software {
         Defaults { raw, linux: DRAM_BASE }
     }
 
-    fn check_collision(&self, kernel: Option<&Program>, firmware: Option<&Program>) -> Result<(), Error> {
-        let (Some(kernel), Some(firmware)) = (kernel, firmware) else { return Ok(()) };
-        if !kernel.range.overlaps(firmware.range) {
-            return Ok(());
-        }
-        let name = |path: Option<&PathBuf>| path.map(|path| path.display().to_string()).unwrap_or_default();
+    /// Refuses files that want the same memory.
+    fn check_collisions(
+        &self,
+        kernel: Option<&Program>,
+        firmware: Option<&Program>,
+        loads: &[Program],
+    ) -> Result<(), Error> {
+        let shown = |path: Option<&PathBuf>| path.map(|path| path.display().to_string()).unwrap_or_default();
         let image = match &self.firmware {
             Firmware::Image(path) => Some(path),
             Firmware::Builtin | Firmware::None => None,
         };
-        Err(Error::Collision { kernel: name(self.kernel.as_ref()), firmware: name(image) })
+        let mut all = vec![];
+        all.extend(firmware.map(|program| (format!("the firmware '{}'", shown(image)), program.range)));
+        all.extend(kernel.map(|program| (format!("'{}'", shown(self.kernel.as_ref())), program.range)));
+        let named = |(load, program): (&Load, &Program)| (format!("'{}'", load.name()), program.range);
+        all.extend(self.loads.iter().zip(loads).map(named));
+        for (at, (one, range)) in all.iter().enumerate() {
+            if let Some((other, _)) = all[..at].iter().find(|(_, other)| other.overlaps(*range)) {
+                return Err(Error::Collision { one: one.clone(), other: other.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// Writes the tree twice: its size, which places depend on, does not depend on the places.
@@ -130,14 +167,24 @@ impl Software {
 impl Loaded {
     /// What the reset ROM says: to the firmware, or without one to the kernel.
     pub fn boot(&self) -> Boot {
-        let kernel = self.kernel.as_ref().map_or(0, |program| program.entry.0);
+        let kernel = self.kernel.as_ref().map(|program| program.entry.0).or(self.first).unwrap_or(0);
         let start = self.firmware.as_ref().map_or(kernel, |program| program.entry.0);
         Boot { start, tree: self.tree_at, next: kernel }
     }
 
-    /// The address of a symbol of the kernel, or else of the firmware.
+    /// Where hart `number` begins, where that is not the reset ROM.
+    pub fn start_of(&self, number: usize) -> Option<u64> {
+        self.starts.iter().rfind(|(hart, _)| *hart == number).map(|&(_, start)| start)
+    }
+
+    /// Whether there is nothing to run.
+    pub fn is_empty(&self) -> bool {
+        self.boot().start == 0 && self.starts.is_empty()
+    }
+
+    /// The address of a symbol of the kernel, or else of the firmware, or of what was loaded beside them.
     pub fn symbol(&self, name: &str) -> Option<u64> {
-        let programs = self.kernel.iter().chain(&self.firmware);
+        let programs = self.kernel.iter().chain(&self.firmware).chain(&self.loads);
         programs.filter_map(|program| program.symbols.address(name)).map(|address| address.0).next()
     }
 }

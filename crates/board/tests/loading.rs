@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use arch::Phys;
-use board::loader::{self, Defaults};
+use board::loader::{self, Content, Defaults, Load};
 use memory::Ram;
 
 const BASE: u64 = 0x8000_0000;
@@ -101,6 +101,93 @@ fn a_missing_file_is_named() {
     assert!(error.starts_with("'/nowhere/vmlinuz' cannot be read"));
 }
 
+/// A program header: flags, offset in the file, address, bytes in the file.
+type Header = (u32, u64, u64, u64);
+
+/// An executable of 64-bit RISC-V with these segments, and zeros where nothing else is.
+fn elf(entry: u64, segments: &[Header]) -> Vec<u8> {
+    let len = segments.iter().map(|(_, offset, _, bytes)| offset + bytes).max().unwrap_or(0).max(0x200);
+    let mut content = vec![0; len as usize];
+    content[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+    let mut put = |at: usize, bytes: &[u8]| content[at..at + bytes.len()].copy_from_slice(bytes);
+    put(16, &[2, 0, 243, 0, 1]);
+    put(24, &entry.to_le_bytes());
+    put(32, &64u64.to_le_bytes());
+    put(52, &[64, 0, 56, 0, segments.len() as u8]);
+    for (number, &(flags, offset, address, bytes)) in segments.iter().enumerate() {
+        let at = 64 + 56 * number;
+        put(at, &1u32.to_le_bytes());
+        put(at + 4, &flags.to_le_bytes());
+        for (field, value) in [offset, address, address, bytes, bytes, 0x1000].into_iter().enumerate() {
+            put(at + 8 + 8 * field, &value.to_le_bytes());
+        }
+    }
+    content
+}
+
+const R: u32 = 4;
+const RX: u32 = 5;
+const RW: u32 = 6;
+
+#[test]
+fn the_page_of_the_elf_header_may_lie_below_memory() {
+    // As GNU ld links with -Ttext=0x80000000: in the segment of the code, or with a note in one of its own.
+    let mut content = elf(BASE, &[(RX, 0, BASE - 0x1000, 0x1004), (RW, 0x1004, BASE + 0x1004, 4)]);
+    content[0x1000..0x1004].copy_from_slice(&[1, 2, 3, 4]);
+    let (program, ram) = load("one", &content).unwrap();
+    assert_eq!((program.entry.0, program.range.start, program.range.end), (BASE, BASE, BASE + 0x1008));
+    assert_eq!(ram.load_u32(0), Some(0x0403_0201));
+    let mut content = elf(BASE, &[(R, 0, 0x1_0000, 0x17c), (RX, 0x1000, BASE, 4)]);
+    content[0x158..0x17c].fill(7);
+    let (program, _) = load("two", &content).unwrap();
+    assert_eq!((program.entry.0, program.range.start), (BASE, BASE));
+}
+
+#[test]
+fn code_and_data_below_memory_are_refused_with_their_segment() {
+    let mut content = elf(BASE, &[(RX, 0, BASE - 0x1000, 0x1004)]);
+    content[0x800] = 0x13;
+    for content in [
+        content,
+        elf(BASE, &[(RX, 0x1000, BASE, 4), (RX, 0x2000, BASE - 0x1000, 4)]),
+        elf(BASE, &[(RX, 0x1000, BASE, 4), (R, 0x2000, 0x2000_0000, 4)]),
+    ] {
+        let why = load("below", &content).err().unwrap();
+        assert!(
+            why.contains("ELF segment ") && why.ends_with("link the program for addresses from 0x80000000 on"),
+            "{why}"
+        );
+    }
+    let why = load("above", &elf(BASE, &[(RX, 0x1000, BASE, 4), (RW, 0x2000, 0xc000_0000, 8)])).err().unwrap();
+    assert!(why.contains("ELF segment 1 (RW, 0x8 bytes at 0xc0000000)") && why.contains("--memory"), "{why}");
+}
+
+#[test]
+fn a_program_begins_within_its_segments() {
+    for entry in [0, BASE - 4, BASE + 4] {
+        let why = load("entry", &elf(entry, &[(RX, 0x1000, BASE, 4)])).err().unwrap();
+        assert!(why.contains(&format!("begins at {entry:#x}")) && why.contains("ELF segment 0 (RE,"), "{why}");
+    }
+    let why = load("header", &elf(BASE - 0x1000, &[(RX, 0, BASE - 0x1000, 0x1004)])).err().unwrap();
+    assert!(why.contains("begins at 0x7ffff000"), "{why}");
+}
+
+#[test]
+fn files_and_numbers_go_to_the_address_that_is_named() {
+    let ram = ram();
+    let (_directory, path) = file("raw", &elf(BASE, &[(RX, 0x1000, BASE, 4)]));
+    let at = |content, address| Load { content, address, hart: None }.put(&ram).map_err(|e| e.to_string());
+    let content = |raw| Content::File { file: path.clone(), raw };
+    assert_eq!(at(content(true), Some(BASE + 0x10_0000)).unwrap().entry.0, BASE + 0x10_0000);
+    assert_eq!(ram.load_u32(0x10_0000), Some(u32::from_le_bytes(*b"\x7fELF")));
+    assert_eq!(at(content(false), Some(BASE + 0x20_0000)).unwrap().entry.0, BASE);
+    at(Content::Bytes(vec![1, 2, 3, 4]), Some(BASE + 8)).unwrap();
+    assert_eq!(ram.load_u32(8), Some(0x0403_0201));
+    assert!(at(content(true), None).err().unwrap().contains("addr=ADDRESS"));
+    assert!(at(content(true), Some(0x2000_0000)).err().unwrap().contains("0x20000000"));
+    assert!(at(Content::Bytes(vec![0]), Some(0)).err().unwrap().contains("data at 0x0"));
+}
+
 fn archive() -> Vec<u8> {
     let member = |name: &str, data: &[u8]| {
         let header = format!(
@@ -138,7 +225,7 @@ fn check_initrd(name: &str, content: &[u8]) -> Result<(), String> {
     let mut there = vec![0; content.len()];
     ram.read_bytes(4, &mut there).unwrap();
     assert_eq!((there.as_slice(), initrd.len_bytes()), (content, content.len() as u64));
-    Ok(())
+    initrd.doubt().map_or(Ok(()), Err)
 }
 
 #[test]
@@ -148,7 +235,7 @@ fn whole_initrds_pass_also_one_behind_the_other() {
 }
 
 #[test]
-fn damaged_and_foreign_initrds_are_refused() {
+fn damaged_and_foreign_initrds_are_loaded_and_doubted() {
     assert!(check_initrd("cut", &archive()[..120]).err().unwrap().contains("breaks off"));
     assert!(check_initrd("cut.gz", &gzip(&archive())[..30]).err().unwrap().contains("corrupt"));
     assert!(check_initrd("cut", &archive()[..130]).err().unwrap().contains("breaks off"));

@@ -10,7 +10,8 @@ use object::elf::{
 };
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
 
-use super::{Problem, Program, Range, write};
+use super::segment::Segment;
+use super::{Problem, Program, Range};
 
 /// Names of addresses.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +25,7 @@ impl Symbols {
 }
 
 type Header = FileHeader64<LittleEndian>;
-const ENDIAN: LittleEndian = LittleEndian;
+pub(super) const ENDIAN: LittleEndian = LittleEndian;
 
 /// Loads the file's segments at their physical addresses, or, where they may go anywhere, from `anywhere` on.
 pub fn load(content: &[u8], ram: &Ram, anywhere: Phys) -> Result<Program, Problem> {
@@ -32,15 +33,20 @@ pub fn load(content: &[u8], ram: &Ram, anywhere: Phys) -> Result<Program, Proble
     let corrupt = |e: object::Error| Problem::corrupt(format!("ELF: {e}"));
     let header = Header::parse(content).map_err(corrupt)?;
     let all = header.program_headers(ENDIAN, content).map_err(corrupt)?;
-    let segments: Vec<_> = all.iter().filter(|s| s.p_type(ENDIAN) == PT_LOAD && s.p_memsz(ENDIAN) > 0).collect();
-    let lowest = segments.iter().map(|s| s.p_paddr(ENDIAN)).min();
+    let all = all.iter().enumerate().filter(|(_, s)| s.p_type(ENDIAN) == PT_LOAD && s.p_memsz(ENDIAN) > 0);
+    let mut segments = all.map(|(number, s)| Segment::of(number, s, content)).collect::<Result<Vec<_>, _>>()?;
+    let lowest = segments.iter().map(|s| s.start).min();
     let lowest = lowest.ok_or_else(|| Problem::corrupt("the ELF file has nothing to load"))?;
     let bias = bias(header, lowest, anywhere);
-    let mut range = Range { start: lowest.wrapping_add(bias), end: 0 };
+    let tables = tables_end(header);
+    segments.iter_mut().for_each(|segment| segment.start = segment.start.wrapping_add(bias));
+    segments.retain_mut(|segment| segment.drop_header(tables, ram));
+    let mut range = Range { start: u64::MAX, end: 0 };
     for segment in &segments {
-        range.end = range.end.max(load_segment(*segment, content, bias, ram)?);
+        segment.load(ram)?;
+        range = Range { start: range.start.min(segment.start), end: range.end.max(segment.end()) };
     }
-    let entry = physical_entry(header.e_entry(ENDIAN), &segments).wrapping_add(bias);
+    let entry = physical_entry(header.e_entry(ENDIAN), bias, &segments)?;
     Ok(Program { entry: Phys(entry), range, symbols: symbols(header, content, bias) })
 }
 
@@ -78,50 +84,18 @@ fn bias(header: &Header, lowest: u64, anywhere: Phys) -> u64 {
     }
 }
 
-/// Copies one segment and zeroes its rest; answers the end of its memory.
-fn load_segment(
-    segment: &impl ProgramHeader<Endian = LittleEndian, Word = u64>,
-    content: &[u8],
-    bias: u64,
-    ram: &Ram,
-) -> Result<u64, Problem> {
-    let bytes = segment.p_memsz(ENDIAN);
-    let start = segment.p_paddr(ENDIAN).wrapping_add(bias);
-    let data = segment.data(ENDIAN, content);
-    let data = data.map_err(|()| Problem::corrupt("an ELF segment goes beyond the end of the file"))?;
-    if data.len() as u64 > bytes {
-        return Err(Problem::corrupt("an ELF segment has more bytes in the file than in memory"));
-    }
-    ram.offset(Phys(start), bytes).ok_or(Problem::Beyond { start, bytes, ram: Range::of(ram) })?;
-    write(ram, Phys(start), data)?;
-    zero(ram, start + data.len() as u64, bytes - data.len() as u64)?;
-    Ok(start + bytes)
+/// Where the tables at the file's front end: its header and the program headers.
+fn tables_end(header: &Header) -> u64 {
+    let headers = u64::from(header.e_phnum(ENDIAN)) * u64::from(header.e_phentsize(ENDIAN));
+    header.e_phoff(ENDIAN).saturating_add(headers).max(u64::from(header.e_ehsize(ENDIAN)))
 }
 
-/// Zeroes memory, but touches no page that is zero already.
-fn zero(ram: &Ram, start: u64, bytes: u64) -> Result<(), Problem> {
-    const PAGE: u64 = arch::addr::PAGE_BYTES;
-    let mut at = start;
-    let mut page = [0; PAGE as usize];
-    while at < start + bytes {
-        let part = &mut page[..(start + bytes - at).min(PAGE - at % PAGE) as usize];
-        let offset = ram.offset(Phys(at), part.len() as u64).unwrap_or(u64::MAX);
-        ram.read_bytes(offset, part);
-        if part.iter().any(|&byte| byte != 0) {
-            part.fill(0);
-            write(ram, Phys(at), part)?;
-        }
-        at += part.len() as u64;
-    }
-    Ok(())
-}
-
-/// The entry point's physical address: the file tells a virtual one.
-fn physical_entry(entry: u64, segments: &[&impl ProgramHeader<Endian = LittleEndian, Word = u64>]) -> u64 {
-    match segments.iter().find(|s| entry.wrapping_sub(s.p_vaddr(ENDIAN)) < s.p_memsz(ENDIAN)) {
-        Some(segment) => entry.wrapping_sub(segment.p_vaddr(ENDIAN)).wrapping_add(segment.p_paddr(ENDIAN)),
-        None => entry,
-    }
+/// The entry point's physical address. The file tells a virtual one, or where the two differ the physical one at once.
+fn physical_entry(entry: u64, bias: u64, segments: &[Segment]) -> Result<u64, Problem> {
+    let physical = |s: &Segment| Some(s.start.wrapping_add(s.within(entry, s.virt)?));
+    let already = |s: &Segment| s.within(entry.wrapping_add(bias), s.start).map(|_| entry.wrapping_add(bias));
+    let found = segments.iter().find_map(physical).or_else(|| segments.iter().find_map(already));
+    found.ok_or_else(|| Problem::Entry { entry, segments: segments.iter().map(Segment::name).collect() })
 }
 
 /// The symbol table; a damaged one is an empty one.

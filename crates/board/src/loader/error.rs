@@ -62,8 +62,8 @@ pub enum Problem {
         ram_bytes: u64,
     },
     /// Wants memory that is not there.
-    #[error("needs {bytes} bytes at {start:#x}, but memory is {:#x} to {:#x}; give the machine more with --memory, \
-             or link the program for these addresses", ram.start, ram.end)]
+    #[error("needs {bytes} bytes at {start:#x}, but memory is {:#x} to {:#x}; {}", ram.start, ram.end,
+            remedy(*start, *ram))]
     Beyond {
         /// First address.
         start: u64,
@@ -72,12 +72,42 @@ pub enum Problem {
         /// RAM.
         ram: Range,
     },
+    /// A part of an ELF file wants memory that is not there.
+    #[error("does not fit: {segment} is not within memory, which is {:#x} to {:#x}; {}", ram.start, ram.end,
+            remedy(*start, *ram))]
+    Segment {
+        /// Which, with its place.
+        segment: String,
+        /// Its first address.
+        start: u64,
+        /// RAM.
+        ram: Range,
+    },
+    /// An ELF file that begins where nothing of it is.
+    #[error("begins at {entry:#x}, which is in none of its segments: {}; link it with an entry point", segments.join(", "))]
+    Entry {
+        /// The entry point.
+        entry: u64,
+        /// What there is.
+        segments: Vec<String>,
+    },
+    /// Raw bytes without a place.
+    #[error("is no ELF file, which would say where it goes; write addr=ADDRESS")]
+    NoAddress,
     /// The host's memory failed.
     #[error("cannot be copied into guest memory: {reason}")]
     Memory {
         /// What the host said.
         reason: String,
     },
+}
+
+/// What to do about something at `start` that is not in memory.
+fn remedy(start: u64, ram: Range) -> String {
+    if start < ram.start {
+        return format!("link the program for addresses from {:#x} on", ram.start);
+    }
+    "give the machine more with --memory, or link the program for these addresses".to_owned()
 }
 
 impl Problem {

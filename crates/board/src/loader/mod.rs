@@ -7,12 +7,15 @@ mod error;
 mod initrd;
 mod input;
 mod linux;
+mod load;
 mod magic;
 mod place;
+mod segment;
 mod unpack;
 
 pub use elf::Symbols;
 pub use error::{Error, Problem};
+pub use load::{Content, Load};
 pub use place::{Places, Range, place};
 
 use std::path::{Path, PathBuf};
@@ -56,21 +59,30 @@ pub fn program(path: &Path, ram: &Ram, defaults: Defaults) -> Result<Program, Er
     load(&mut input, ram, defaults).map_err(|problem| problem.of(path))
 }
 
-/// An initial RAM disk that is whole.
+/// An initial RAM disk: any bytes.
 pub struct Initrd {
     path: PathBuf,
     input: Input,
+    doubt: Option<Problem>,
 }
 
 impl Initrd {
-    /// Opens an initial RAM disk and checks that it is whole.
+    /// Opens an initial RAM disk, and looks whether Linux could use it.
     ///
     /// # Errors
-    /// The file cannot be read, or the kernel would refuse it.
+    /// The file cannot be read.
     pub fn open(path: &Path, ram: &Ram) -> Result<Initrd, Error> {
         let mut input = Input::open(path, ram.len_bytes())?;
-        initrd::check(&mut input).map_err(|problem| problem.of(path))?;
-        Ok(Initrd { path: path.into(), input })
+        match initrd::check(&mut input) {
+            Err(unreadable @ Problem::Unreadable { .. }) => Err(unreadable.of(path)),
+            checked => Ok(Initrd { path: path.into(), input, doubt: checked.err() }),
+        }
+    }
+
+    /// Why Linux could not use it, if so: other kernels may want other things.
+    pub fn doubt(&self) -> Option<String> {
+        let doubt = self.doubt.as_ref()?;
+        Some(format!("'{}' {doubt}; Linux cannot use it", self.path.display()))
     }
 
     /// How many bytes it has.
