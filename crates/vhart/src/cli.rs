@@ -2,12 +2,16 @@
 //!
 //! Only words and their meaning; what is done about them is in the file of each subcommand.
 
+mod cpu;
 mod disk;
 mod elf;
+mod load;
 mod machine;
 mod net;
+mod properties;
 mod qemu;
 mod run;
+mod serial;
 mod value;
 
 pub use disk::Disk;
@@ -15,10 +19,12 @@ pub use elf::ElfOptions;
 pub use machine::{Engine, MachineOptions};
 pub use net::Net;
 pub use run::{Firmware, RunOptions};
+pub use serial::Serial;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 const ABOUT: &str = "A RISC-V machine with the hypervisor extension: boots Linux, KVM, and a guest Linux inside it";
@@ -82,14 +88,41 @@ impl Cli {
     /// The command line of this process. Help goes to standard output, exit status 0; a wrong usage is explained on
     /// standard error, exit status 2.
     pub fn from_process() -> Self {
-        Cli::parse_from(qemu::respell(std::env::args_os()))
+        let (cli, notes) = Cli::read(std::env::args_os()).unwrap_or_else(|wrong| wrong.exit());
+        notes.iter().for_each(|note| eprintln!("vhart: {note}"));
+        cli
+    }
+
+    /// Reads a command line, the program's name first; also answers notes on it, a sentence each.
+    ///
+    /// # Errors
+    /// It is wrong, or asks for help.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<(Self, Vec<String>), clap::Error> {
+        let mut command = Cli::command();
+        let wrong = |command: &mut clap::Command, why| command.error(clap::error::ErrorKind::ValueValidation, why);
+        let line = qemu::translate(words, &command).map_err(|why| wrong(&mut command, why))?;
+        let cli = Cli::try_parse_from(line.words)?;
+        cli.command.check().map_err(|why| wrong(&mut command, why))?;
+        Ok((cli, line.notes))
+    }
+}
+
+impl Command {
+    /// Refuses options that do not make sense together.
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Command::Run(options) => options.check(),
+            Command::Elf(options) => options.check(),
+            #[cfg(feature = "linux")]
+            Command::Linux(options) => options.machine.check(),
+            _ => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_consistent() {

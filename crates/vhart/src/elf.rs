@@ -4,10 +4,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use board::{Engine, Machine, MachineConfig};
 
-use crate::cli::{self, ElfOptions};
+use crate::cli::ElfOptions;
 use crate::commit_log::CommitLog;
 use crate::digest::Digests;
 use crate::ending::Ending;
@@ -21,7 +21,7 @@ use crate::{engine, errors, run, terminal};
 pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     let log = CommitLog::default();
     let digests = Digests::wanted(&options.machine);
-    let mut machine = Machine::new(config(options, &digests), &mut *engine(options, &log)?)?;
+    let mut machine = Machine::new(config(options, &digests), &mut *engine(options, &log))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
@@ -53,12 +53,11 @@ fn config(options: &ElfOptions, digests: &Digests) -> MachineConfig {
     }
 }
 
-fn engine(options: &ElfOptions, log: &CommitLog) -> Result<Box<dyn Engine>> {
-    match (options.machine.engine, &options.commit_log) {
-        (Some(cli::Engine::Kvm), _) => bail!("engine kvm has no M-mode, in which bare-metal programs start"),
+fn engine(options: &ElfOptions, log: &CommitLog) -> Box<dyn Engine> {
+    match options.commit_log {
         // the log is the interpreter's: it sees every instruction
-        (_, Some(_)) => Ok(engine::logged(log.clone())),
-        (_, None) => Ok(engine::of(&options.machine)),
+        Some(_) => engine::logged(log.clone()),
+        None => engine::of(&options.machine),
     }
 }
 

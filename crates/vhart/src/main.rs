@@ -18,7 +18,9 @@ mod images;
 mod isa;
 #[cfg(feature = "linux")]
 mod linux;
+mod pidfile;
 mod run;
+mod serial;
 mod signature;
 mod stats;
 mod terminal;

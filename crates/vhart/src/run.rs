@@ -9,12 +9,13 @@ use anyhow::{Result, bail};
 use board::{Keyboard, Machine, MachineConfig, TimeSource};
 use vcpu::SystemEvent;
 
-use crate::cli::{self, Firmware, MachineOptions, RunOptions};
+use crate::cli::{Firmware, MachineOptions, RunOptions, Serial};
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
+use crate::pidfile::PidFile;
 use crate::stats::Stats;
 use crate::terminal::{self, Input};
-use crate::{devices, engine, errors};
+use crate::{devices, engine, errors, serial};
 
 /// How long typed input waits before it is offered to a guest again that did not take it.
 const NEXT_OFFER: Duration = Duration::from_millis(5);
@@ -28,14 +29,19 @@ pub const INSTRUCTION_TIME: TimeSource = TimeSource::Instructions { per_tick: 10
 /// A file or a device is not what the machine needs, or the machine cannot go on.
 pub fn run(options: &RunOptions) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
-    let config = config(options, digests.listen(standard_output()))?;
+    let config = config(options, digests.listen(serial::output(&options.serial)?))?;
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
     }
+    machine.warnings().iter().for_each(|warning| eprintln!("vhart: {warning}"));
+    let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     let stopper = stopper(&machine);
-    let attached = terminal::attach(input(machine.keyboard()), stopper.on_quit())?;
+    let attached = match options.serial {
+        Serial::Stdio => Some(terminal::attach(input(machine.keyboard()), stopper.on_quit())?),
+        Serial::Null | Serial::File(_) => terminal::watch_signals(stopper.on_quit()).map(|()| None)?,
+    };
     let ending = drive(&mut machine, &options.machine, &stopper);
     drop(attached);
     digests.print(&machine);
@@ -47,9 +53,6 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
 /// # Errors
 /// A disk cannot be opened, or a forwarded port is taken.
 pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig> {
-    if options.machine.deterministic.is_some() && options.machine.engine == Some(cli::Engine::Kvm) {
-        bail!("engine kvm runs with the host's clock: --deterministic needs jit or interp");
-    }
     Ok(MachineConfig {
         firmware: match &options.firmware {
             Firmware::Builtin => board::Firmware::Builtin,
@@ -57,6 +60,7 @@ pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig
             Firmware::File(path) => board::Firmware::Image(path.clone()),
         },
         kernel: options.kernel().map(Into::into),
+        loads: options.loads.clone(),
         initrd: options.initrd.clone(),
         append: options.append.clone().unwrap_or_default(),
         plugs: devices::plugs(options)?,

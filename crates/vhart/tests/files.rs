@@ -71,8 +71,20 @@ fn an_object_file_is_not_linked() {
 #[test]
 fn without_any_program_there_is_nothing_to_run() {
     let said = say(&["run"]);
-    assert_eq!(said.status, Some(1));
+    assert_eq!(said.status, Some(2));
     assert!(said.err.contains("nothing to run"), "{}", said.err);
+}
+
+#[test]
+fn the_page_of_a_header_that_plain_linking_puts_below_memory_is_left_out() {
+    let programs = Programs::new();
+    for options in [&["-Wl,-Ttext=0x80000000"][..], &["-Wl,-Ttext=0x80000000", "-Wl,--build-id=none"]] {
+        let file = programs.link("finisher", &[("RESULT", 0x5555)], options);
+        for words in [&["elf"][..], &["run", "--firmware", "none"], &["run", "--firmware"]] {
+            let said = say_of(words, &file, &["--timeout", "60s"]);
+            assert_eq!((said.status, said.out.as_str()), (Some(0), "hello from the serial port\n"), "{}", said.err);
+        }
+    }
 }
 
 #[test]
@@ -85,16 +97,28 @@ fn a_kernel_in_the_place_of_the_firmware_is_refused() {
 }
 
 #[test]
-fn bad_disks_and_initial_ram_disks_are_named() {
+fn disks_and_initial_ram_disks_that_are_not_there_are_named() {
     let programs = Programs::new();
     let kernel = programs.bare("spin", &[]);
-    std::fs::write(programs.path("odd"), b"neither a disk nor an initrd").unwrap();
-    let odd = programs.path("odd");
-    for words in [["run", "--disk", "/nowhere/disk"], ["run", "--initrd", odd.to_str().unwrap()]] {
+    for words in
+        [["run", "--disk", "/nowhere/disk"], ["run", "--initrd", "/nowhere/initrd"], ["run", "--load", "/nowhere/a"]]
+    {
         let said = say_of(&words, &kernel, &[]);
         assert_eq!(said.status, Some(1), "{words:?}");
         assert!(said.err.contains(words[2]), "{words:?}: {}", said.err);
     }
+}
+
+#[test]
+fn an_initial_ram_disk_may_be_anything_and_what_linux_cannot_use_is_said() {
+    let programs = Programs::new();
+    let kernel = programs.bare("finisher", &[("RESULT", 0x5555)]);
+    let odd = programs.path("odd");
+    std::fs::write(&odd, b"a file system of somebody's own").unwrap();
+    let said =
+        say_of(&["run", "--firmware", "none", "--initrd", odd.to_str().unwrap()], &kernel, &["--timeout", "60s"]);
+    assert_eq!((said.status, said.err.lines().count()), (Some(0), 1), "{}", said.err);
+    assert!(said.err.contains("is no initrd") && said.err.ends_with("; Linux cannot use it\n"), "{}", said.err);
 }
 
 #[test]

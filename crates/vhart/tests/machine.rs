@@ -96,7 +96,7 @@ fn deterministic_runs_have_the_same_digests_and_other_seeds_others() {
 #[test]
 fn a_deterministic_machine_has_no_network() {
     let said = say_of(&["run", "--deterministic", "--net", "user", "--kernel"], Path::new("none"), LIMIT);
-    assert_eq!(said.status, Some(1));
+    assert_eq!(said.status, Some(2));
     assert!(said.err.contains("--deterministic goes without --net"), "{}", said.err);
 }
 

@@ -29,7 +29,11 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["run", "--engine", "magic", "Image"], "interp"),
         (&["run", "--code-cache", "2G", "Image"], "1M to 1G"),
         (&["run", "--timeout", "soon", "Image"], "--timeout"),
+        (&["run"], "nothing to run"),
+        (&["run", "-hda"], "-hda"),
+        (&["run", "-cpu", "rv64,v=true", "Image"], "\"v\""),
         (&["elf"], "<FILE>"),
+        (&["elf", "--engine", "kvm", "a"], "M-mode"),
         (&["walk"], "walk"),
     ] {
         let (status, said) = complaint(arguments);

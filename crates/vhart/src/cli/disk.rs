@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::properties::Properties;
+
 /// A disk: a raw file, and how it may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
@@ -15,48 +17,36 @@ pub struct Disk {
 
 /// Reads `PATH` or QEMU's `file=PATH,readonly=on,snapshot=on`.
 pub fn parse(text: &str) -> Result<Disk, String> {
-    let mut disk = Disk { file: PathBuf::new(), readonly: false, snapshot: false };
     if !text.contains('=') {
-        disk.file = text.into();
-        return named(disk);
+        return named(Disk { file: text.into(), readonly: false, snapshot: false });
     }
-    for (key, value) in pairs(text) {
-        match key.as_str() {
-            "file" => disk.file = value.into(),
-            "readonly" | "read-only" => disk.readonly = switch(&key, &value)?,
-            "snapshot" => disk.snapshot = switch(&key, &value)?,
-            "format" if value == "raw" => {}
-            "format" => return Err(format!("only raw images are supported, not '{value}'")),
-            "if" if matches!(value.as_str(), "virtio" | "none") => {}
-            "id" => {}
-            _ => return Err(format!("there is no '{key}={value}' here; there are file, readonly, snapshot, format")),
+    let mut all = Properties::read("a disk", text, None);
+    let readonly = all.take_switch("readonly")?.or(all.take_switch("read-only")?);
+    let snapshot = all.take_switch("snapshot")?;
+    let disk = Disk {
+        file: all.take("file").unwrap_or_default().into(),
+        readonly: readonly.unwrap_or(false),
+        snapshot: snapshot.unwrap_or(false),
+    };
+    if let Some(format) = all.take("format").filter(|format| format != "raw") {
+        return Err(format!("only raw images are supported, not '{format}'; 'qemu-img convert -O raw' makes one"));
+    }
+    if let Some(other) = all.take("if").filter(|name| !matches!(name.as_str(), "virtio" | "none")) {
+        return Err(format!("there are only virtio disks, not if={other}"));
+    }
+    all.take("id");
+    match all.rest().first() {
+        None => named(disk),
+        Some((key, value)) => {
+            Err(format!("there is no '{key}={value}' here; there are file, readonly, snapshot, format"))
         }
     }
-    named(disk)
 }
 
 fn named(disk: Disk) -> Result<Disk, String> {
     match disk.file.as_os_str().is_empty() {
         true => Err("which file? Write PATH or file=PATH".into()),
         false => Ok(disk),
-    }
-}
-
-/// `key=value` pairs between commas; a doubled comma is one of the value's. A key alone is switched on.
-fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
-    let separated = text.replace(",,", "\0");
-    let parts: Vec<String> = separated.split(',').map(|part| part.replace('\0', ",")).collect();
-    parts.into_iter().filter(|part| !part.is_empty()).map(|part| match part.split_once('=') {
-        Some((key, value)) => (key.to_owned(), value.to_owned()),
-        None => (part, "on".to_owned()),
-    })
-}
-
-fn switch(key: &str, value: &str) -> Result<bool, String> {
-    match value {
-        "on" | "yes" | "true" => Ok(true),
-        "off" | "no" | "false" => Ok(false),
-        _ => Err(format!("{key} is on or off, not '{value}'")),
     }
 }
 

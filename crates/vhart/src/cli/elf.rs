@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::MachineOptions;
+use super::{Engine, MachineOptions};
 
 const AFTER: &str = "\
 The program runs in M-mode on the same board as everything else. It ends by a write to 'tohost' (HTIF) or to the test \
@@ -38,6 +38,16 @@ pub struct ElfOptions {
 
     #[command(flatten)]
     pub machine: MachineOptions,
+}
+
+impl ElfOptions {
+    /// Refuses what does not make sense together.
+    pub fn check(&self) -> Result<(), String> {
+        if self.machine.engine == Some(Engine::Kvm) {
+            return Err("engine kvm has no M-mode, in which bare-metal programs start".into());
+        }
+        self.machine.check()
+    }
 }
 
 fn granularity(text: &str) -> Result<usize, String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arch::isa::Isa;
 use clap::{Args, ValueEnum};
 
-use super::value;
+use super::{cpu, value};
 
 const MACHINE: &str = "Machine";
 const LIMITS: &str = "Limits and reports";
@@ -37,8 +37,8 @@ pub struct MachineOptions {
 
     /// Instruction set: rv64gch_zba_..., or a profile: rva22s64, rva23s64 [default: all there is]
     ///
-    /// More extensions may follow a profile's name after underscores: rva23s64_sv57. A name that does not exist is
-    /// answered with the list of those that do.
+    /// More extensions may follow a profile's name after underscores: rva23s64_sv57. QEMU's spelling is understood too:
+    /// rv64,h=true,sstc=off or max. A name that does not exist is answered with the list of those that do.
     #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = isa, help_heading = MACHINE)]
     pub isa: Option<Isa>,
 
@@ -71,17 +71,19 @@ pub struct MachineOptions {
     #[arg(long, help_heading = LIMITS)]
     pub stats: bool,
 
-    /// Write the machine's device tree to a file, and do not run it
+    /// Write the machine's device tree to a file, or '-' for standard output, and do not run it
     #[arg(long, value_name = "FILE", help_heading = LIMITS)]
     pub dump_dtb: Option<PathBuf>,
+}
 
-    /// The machine's name, for QEMU's users: there is only virt
-    #[arg(long, short = 'M', value_parser = ["virt"], hide = true)]
-    pub machine: Option<String>,
-
-    /// For QEMU's users: there is only the console
-    #[arg(long, hide = true)]
-    pub nographic: bool,
+impl MachineOptions {
+    /// Refuses what does not make sense together.
+    pub fn check(&self) -> Result<(), String> {
+        if self.deterministic.is_some() && self.engine == Some(Engine::Kvm) {
+            return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
+        }
+        Ok(())
+    }
 }
 
 /// Reads the size of a code cache.
@@ -92,12 +94,14 @@ fn code_cache(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Reads an instruction set.
+/// Reads an instruction set: its string, or one of QEMU's names for it, and QEMU's properties that change it.
 pub fn isa(text: &str) -> Result<Isa, String> {
-    if matches!(text, "max" | "rv64") {
-        return Ok(Isa::default());
-    }
-    Isa::parse(text).map_err(|e| e.to_string())
+    let (name, properties) = text.split_once(',').unwrap_or((text, ""));
+    let isa = match name {
+        "max" | "rv64" | "host" => Isa::default(),
+        _ => Isa::parse(name).map_err(|e| e.to_string())?,
+    };
+    cpu::with_properties(isa, properties)
 }
 
 #[cfg(test)]

@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 
+use board::loader::Load;
 use clap::Args;
 use virtio::Forward;
 
-use super::{Disk, MachineOptions, Net, disk, net};
+use super::{Disk, MachineOptions, Net, Serial, disk, load, net, serial};
 
 const SOFTWARE: &str = "Software";
 const DEVICES: &str = "Devices";
 
 const AFTER: &str = "\
-Options are spelled as in QEMU where they mean the same, and may begin with one dash or two: -kernel, -append, -bios, \
--smp, -drive, -nic.
+QEMU's command line is understood as it is, from -machine and -cpu to -device, -drive, -netdev and -serial; options begin \
+with one dash or two. What means nothing here is ignored with a note, what is missing is refused; docs/qemu.md lists both.
 
 Exit status: 0 when the machine powers off or the user quits, the guest's code when it reports a failure, 124 after a \
 timeout, 1 when the machine could not be run, 2 for wrong usage, 128 and the signal's number after a signal.
@@ -45,8 +46,19 @@ pub struct RunOptions {
     #[arg(value_parser = firmware, help_heading = SOFTWARE)]
     pub firmware: Firmware,
 
+    /// A file into memory beside the others: an ELF file, or `file=PATH,addr=ADDRESS`; may be repeated
+    ///
+    /// As QEMU's -device loader: [,force-raw=on] puts an ELF file there as it is, [,cpu-num=N] lets hart N begin there in
+    /// M-mode, and addr=ADDRESS,data=NUMBER,data-len=BYTES puts a number. The first file is started where no kernel is named.
+    #[arg(long = "load", value_name = "FILE", value_parser = load::parse, help_heading = SOFTWARE)]
+    pub loads: Vec<Load>,
+
     #[command(flatten)]
     pub machine: MachineOptions,
+
+    /// Where the serial port leads to: stdio, null, or file:FILE for output alone
+    #[arg(long, value_name = "WHERE", default_value = "stdio", value_parser = serial::parse, help_heading = DEVICES)]
+    pub serial: Serial,
 
     /// A disk: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on]`; may be repeated
     ///
@@ -70,6 +82,10 @@ pub struct RunOptions {
     /// End when the guest asks for a reset
     #[arg(long, help_heading = "Limits and reports")]
     pub no_reboot: bool,
+
+    /// Write the number of this process to a file, which goes with it
+    #[arg(long, value_name = "FILE", help_heading = "Limits and reports")]
+    pub pidfile: Option<PathBuf>,
 }
 
 /// What starts first.
@@ -94,6 +110,43 @@ fn firmware(text: &str) -> Result<Firmware, String> {
 }
 
 impl RunOptions {
+    /// A machine without software.
+    #[cfg(feature = "linux")]
+    pub fn of(machine: MachineOptions) -> RunOptions {
+        RunOptions {
+            image: None,
+            kernel: None,
+            initrd: None,
+            append: None,
+            firmware: Firmware::Builtin,
+            loads: Vec::new(),
+            machine,
+            serial: Serial::Stdio,
+            disks: Vec::new(),
+            net: None,
+            forwards: Vec::new(),
+            no_reboot: false,
+            pidfile: None,
+        }
+    }
+
+    /// Refuses what does not make sense together.
+    pub fn check(&self) -> Result<(), String> {
+        let runs = self.machine.dump_dtb.is_none();
+        let firmware = matches!(self.firmware, Firmware::File(_));
+        if runs && self.kernel().is_none() && self.loads.is_empty() && !firmware {
+            return Err("there is nothing to run: name a kernel, a firmware image, or a file with --load".into());
+        }
+        self.machine.check()?;
+        let deterministic = self.machine.deterministic.is_some();
+        if deterministic && self.net().is_some() {
+            return Err(
+                "the network depends on the host's clock and on others: --deterministic goes without --net".into()
+            );
+        }
+        Ok(())
+    }
+
     /// The kernel, however it was named.
     pub fn kernel(&self) -> Option<&std::path::Path> {
         self.kernel.as_deref().or(self.image.as_deref())
@@ -112,12 +165,11 @@ impl RunOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Command, Engine, qemu};
-    use clap::Parser;
+    use crate::cli::{Cli, Command, Engine};
 
     fn parse(line: &str) -> Result<RunOptions, clap::Error> {
         let words = ["vhart", "run"].into_iter().chain(line.split_whitespace()).map(Into::into);
-        match Cli::try_parse_from(qemu::respell(words))?.command {
+        match Cli::read(words)?.0.command {
             Command::Run(options) => Ok(options),
             other => panic!("{other:?}"),
         }

@@ -2,23 +2,40 @@
 
 use std::time::Duration;
 
-/// Reads a size in bytes as QEMU's `-m` does: `512M`, `2G`, `65536K`; without a unit it is in MiB.
+/// Reads a size in bytes as QEMU's `-m` does: `512M`, `2G`, `1.5G`, `65536K`; without a unit it is in MiB. What a fraction
+/// leaves over is filled up to whole pages.
 pub fn size(text: &str) -> Result<u64, String> {
+    let bytes = bytes(text)?;
+    match bytes {
+        0 => Err("a machine needs some memory".into()),
+        _ if bytes > 1 << 46 => Err("more than the 64 TiB that the board can address".into()),
+        _ if text.contains('.') => Ok(bytes.next_multiple_of(4096)),
+        _ if bytes.is_multiple_of(4096) => Ok(bytes),
+        _ => Err("not a multiple of 4 KiB".into()),
+    }
+}
+
+/// Reads a number of bytes with a unit.
+fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let shift = match text[digits.len()..].to_ascii_uppercase().trim_end_matches("IB") {
+    let upper = text[digits.len()..].to_ascii_uppercase();
+    let shift = match upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper) {
         "" | "M" => 20,
         "K" => 10,
         "G" => 30,
         "T" => 40,
-        unit => return Err(format!("there is no unit '{unit}'; write for example 512M or 2G")),
+        _ => return Err(format!("there is no unit '{}'; write for example 512M or 2G", &text[digits.len()..])),
     };
-    let number: u64 = digits.parse().map_err(|_| "not a size; write for example 512M or 2G".to_owned())?;
-    match number.checked_mul(1 << shift) {
-        Some(0) => Err("a machine needs some memory".into()),
-        Some(bytes) if bytes % 4096 == 0 && bytes <= 1 << 46 => Ok(bytes),
-        Some(bytes) if bytes <= 1 << 46 => Err("not a multiple of 4 KiB".into()),
-        _ => Err("more than the 64 TiB that the board can address".into()),
+    let wrong = || "not a size; write for example 512M or 2G".to_owned();
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) {
+        return Err(wrong());
     }
+    let fraction: f64 = format!("0.{fraction}").parse().map_err(|_| wrong())?;
+    let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(1 << shift));
+    // A number that is too large for a u64 is too large for the board as well.
+    Ok(whole.unwrap_or(u64::MAX).saturating_add((fraction * (1u64 << shift) as f64) as u64))
 }
 
 /// Reads a time: `90`, `90s`, `1.5m`, `2h`.
@@ -45,11 +62,16 @@ mod tests {
         assert_eq!(size("2G"), Ok(2 << 30));
         assert_eq!(size("64k"), Ok(64 << 10));
         assert_eq!(size("1GiB"), Ok(1 << 30));
+        assert_eq!(size("256MB"), Ok(256 << 20));
+        assert_eq!(size("1.5G"), Ok(3 << 29));
+        assert_eq!(size("1.9G"), Ok(2_040_111_104));
     }
 
     #[test]
     fn impossible_sizes_are_refused() {
-        for text in ["", "G", "0", "-1", "2X", "1K", "1.5G", "99999999999999999999", "17592186044416M", "²"] {
+        for text in
+            ["", "G", "0", "-1", "2X", "1K", "1.", ".5G", "1.-5G", "99999999999999999999", "17592186044416M", "²"]
+        {
             assert!(size(text).is_err(), "{text}");
         }
     }

@@ -39,16 +39,14 @@ impl Images {
     /// What `vhart run` would have to be told to boot them.
     pub fn run_options(&self, options: &Options) -> cli::RunOptions {
         cli::RunOptions {
-            image: None,
             kernel: Some(self.0.kernel.clone()),
             initrd: Some(self.0.initrd.clone()),
             append: Some(self.0.append.clone()),
             firmware: self.0.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
-            machine: options.machine.clone(),
             disks: vec![disk(&self.0.disk)],
             net: options.machine.deterministic.is_none().then(|| cli::Net::User(Vec::new())),
-            forwards: Vec::new(),
             no_reboot: true,
+            ..cli::RunOptions::of(options.machine.clone())
         }
     }
 

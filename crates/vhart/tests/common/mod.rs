@@ -21,11 +21,15 @@ impl Programs {
 
     /// Assembles `tests/programs/NAME.s` with these symbols, for this address.
     pub fn assemble(&self, name: &str, symbols: &[(&str, u64)], address: u64) -> PathBuf {
+        self.link(name, symbols, &["-Wl,--build-id=none", "-Wl,-N", &format!("-Wl,-Ttext={address:#x}")])
+    }
+
+    /// The same, linked with these options.
+    pub fn link(&self, name: &str, symbols: &[(&str, u64)], options: &[&str]) -> PathBuf {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
         let program = self.path(name);
         let mut compiler = Command::new(COMPILER);
-        compiler.args(["-nostdlib", "-static", "-march=rv64gc", "-mabi=lp64d", "-Wl,--build-id=none", "-Wl,-N"]);
-        compiler.arg(format!("-Wl,-Ttext={address:#x}")).current_dir(&sources);
+        compiler.args(["-nostdlib", "-static", "-march=rv64gc", "-mabi=lp64d"]).args(options).current_dir(&sources);
         for (symbol, value) in symbols {
             compiler.arg(format!("-Wa,--defsym,{symbol}={value}"));
         }

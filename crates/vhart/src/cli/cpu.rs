@@ -1,0 +1,117 @@
+//! QEMU's properties of a CPU: `h=true,v=false,sstc=off`.
+
+use arch::isa::{Extension, Isa};
+
+use super::properties::{Properties, switch};
+
+/// Properties that say nothing about instructions: the machine has what they ask for, or no guest can tell.
+const IGNORED: &[&str] = &[
+    "mmu",
+    "pmp",
+    "pmu-num",
+    "pmu-mask",
+    "num-pmp-regions",
+    "debug",
+    "short-isa-string",
+    "x-misa-w",
+    "big-endian",
+    "priv_spec",
+    "vext_spec",
+    "vlen",
+    "elen",
+    "rvv_ta_all_1s",
+    "rvv_ma_all_1s",
+];
+
+/// `isa` with QEMU's `properties`, the later before the earlier.
+///
+/// # Errors
+/// An extension is wanted that the machine has not, or a property that it cannot have.
+pub fn with_properties(isa: Isa, properties: &str) -> Result<Isa, String> {
+    let mut isa = isa;
+    for (name, value) in Properties::read("-cpu", properties, None).rest() {
+        isa = with_property(isa, &name, &value)?;
+    }
+    Ok(isa)
+}
+
+fn with_property(isa: Isa, name: &str, value: &str) -> Result<Isa, String> {
+    // QEMU's older names of what was experimental begin with x-.
+    let plain = name.strip_prefix("x-").unwrap_or(name).to_ascii_lowercase();
+    let known = Extension::ALL.iter().copied().find(|extension| extension.name() == plain);
+    match (known, switch(value)) {
+        (Some(extension), Some(true)) => Ok(isa.with(extension).closed()),
+        (Some(extension), Some(false)) if Isa::BASE.has(extension) => {
+            Err(format!("there is no machine without {plain}"))
+        }
+        (Some(extension), Some(false)) => Ok(isa.less(extension)),
+        (Some(_), None) => Err(format!("{name} is true or false, not '{value}'")),
+        (None, on) => without_extension(isa, name, value, on),
+    }
+}
+
+/// A property that is no extension of this machine's.
+fn without_extension(isa: Isa, name: &str, value: &str, on: Option<bool>) -> Result<Isa, String> {
+    match (name, on) {
+        ("cbom_blocksize" | "cbop_blocksize" | "cboz_blocksize", _) if value == "64" => Ok(isa),
+        ("mmu" | "pmp", Some(false)) => Err(format!("there is no machine without {name}")),
+        ("big-endian", Some(true)) => Err("the machine is little-endian".to_owned()),
+        _ if IGNORED.contains(&name) => Ok(isa),
+        // what is missing is off anyway
+        (_, Some(false)) if is_extension(name) => Ok(isa),
+        (_, Some(true)) if is_extension(name) => {
+            let why = Isa::parse(&format!("rv64i_{name}")).err().map(|why| why.to_string());
+            Err(why.unwrap_or_else(|| format!("there is no extension {name}")))
+        }
+        _ => Err(format!("there is no property '{name}={value}' here")),
+    }
+}
+
+/// Whether `name` is one that RISC-V gives to extensions.
+fn is_extension(name: &str) -> bool {
+    let name = name.strip_prefix("x-").unwrap_or(name);
+    name.len() == 1 || name.starts_with(['z', 'Z', 's', 'x'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Extension::{H, Sstc, Svade, Svadu, Zba, Zca, Zcb, Zcd};
+
+    fn cpu(properties: &str) -> Result<Isa, String> {
+        with_properties(Isa::default(), properties)
+    }
+
+    #[test]
+    fn extensions_are_switched_on_and_off() {
+        assert_eq!(cpu("h=true,v=false,zvbb=off"), Ok(Isa::default()));
+        let isa = cpu("h=false,sstc=off").unwrap();
+        assert!(!isa.has(H) && !isa.has(Sstc) && isa.has(Zba));
+        assert!(cpu("h=false,h=true").unwrap().has(H));
+    }
+
+    #[test]
+    fn what_implies_an_extension_goes_with_it() {
+        let isa = cpu("c=false").unwrap();
+        assert!([Extension::C, Zca, Zcb, Zcd].iter().all(|&e| !isa.has(e)), "{isa:?}");
+        let isa = cpu("d=off").unwrap();
+        assert!(!isa.has(Extension::D) && !isa.has(Zcd) && isa.has(Extension::F) && isa.has(Zca), "{isa:?}");
+    }
+
+    #[test]
+    fn who_sets_accessed_and_dirty_can_be_chosen() {
+        let isa = cpu("svadu=off,svade=on").unwrap();
+        assert!(isa.has(Svade) && !isa.has(Svadu));
+        let isa = cpu("svade=false,svadu=true").unwrap();
+        assert!(!isa.has(Svade) && isa.has(Svadu));
+    }
+
+    #[test]
+    fn what_is_missing_is_refused_by_name() {
+        for (properties, name) in [("v=true", "\"v\""), ("zvfh=on", "zvfh"), ("mmu=off", "mmu"), ("wings=3", "wings")] {
+            let why = cpu(properties).unwrap_err();
+            assert!(why.contains(name), "{why}");
+        }
+        assert_eq!(cpu("zba=perhaps"), Err("zba is true or false, not 'perhaps'".to_owned()));
+    }
+}

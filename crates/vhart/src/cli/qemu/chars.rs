@@ -1,0 +1,140 @@
+//! `-serial`, `-chardev`, `-monitor` and `-display`: where the console is.
+
+use super::line::Line;
+use crate::cli::properties::Properties;
+use crate::cli::serial;
+
+/// The console of a command line.
+#[derive(Default)]
+pub struct Chars {
+    /// Named ends, as values of `--serial`.
+    named: Vec<(String, String)>,
+    /// The serial port's ends, in order: the board has one.
+    serial: Vec<End>,
+}
+
+/// Where a console leads to.
+enum End {
+    /// A value of `--serial`.
+    Here(String),
+    /// A `-chardev`, by its name.
+    Named(String),
+}
+
+/// `-serial stdio` and its like
+pub fn serial(line: &mut Line, text: &str) -> Result<(), String> {
+    let end = match text.strip_prefix("chardev:") {
+        Some(name) => End::Named(name.to_owned()),
+        None => End::Here(legacy(text)?),
+    };
+    line.chars.serial.push(end);
+    Ok(())
+}
+
+/// What QEMU's `-serial` takes, as a value of `--serial`.
+fn legacy(text: &str) -> Result<String, String> {
+    let text = text.strip_prefix("mon:").unwrap_or(text);
+    match text {
+        "none" => return Ok("null".to_owned()),
+        "vc" => return Err("-serial vc: there is no window; write -serial stdio".to_owned()),
+        _ => {}
+    }
+    // "server,nowait" is QEMU's older way to say server=on,wait=off.
+    let text = text.replace(",nowait", ",wait=off");
+    serial::parse(&text).map_err(|why| format!("-serial {text}: {why}"))?;
+    Ok(text)
+}
+
+/// `-chardev KIND,id=ID,...`
+pub fn chardev(line: &mut Line, text: &str) -> Result<(), String> {
+    let mut all = Properties::read("-chardev", text, Some("backend"));
+    let kind = all.take("backend").unwrap_or_default();
+    let id = all.take("id").ok_or("-chardev: which id? Write -chardev stdio,id=ID")?;
+    all.take_any(&["mux", "signal"]);
+    let ignored = all.take_any(&["nodelay", "telnet", "reconnect", "reconnect-ms", "ipv4", "ipv6"]);
+    let end = match kind.as_str() {
+        "stdio" | "null" | "pty" => kind,
+        "file" | "pipe" => format!("{kind}:{}", needed(&mut all, "path")?),
+        "socket" => socket(&mut all)?,
+        _ => return Err(format!("-chardev {kind}: there is no such end here; there are {}", serial::KINDS)),
+    };
+    serial::parse(&end).map_err(|why| format!("-chardev {end}: {why}"))?;
+    all.finish()?;
+    line.ignore_all("-chardev", ignored);
+    line.chars.named.push((id, end));
+    Ok(())
+}
+
+fn needed(all: &mut Properties, key: &str) -> Result<String, String> {
+    all.take(key).ok_or_else(|| format!("-chardev: which {key}? Write {key}=..."))
+}
+
+fn socket(all: &mut Properties) -> Result<String, String> {
+    let mut end = match all.take("path") {
+        Some(path) => format!("unix:{path}"),
+        None => format!("tcp:{}:{}", all.take("host").unwrap_or_default(), needed(all, "port")?),
+    };
+    if all.take_switch("server")? == Some(true) {
+        end += ",server=on";
+    }
+    if all.take_switch("wait")? == Some(false) {
+        end += ",wait=off";
+    }
+    Ok(end)
+}
+
+/// `-parallel none`
+pub fn parallel(_line: &mut Line, text: &str) -> Result<(), String> {
+    match text {
+        "none" | "null" => Ok(()),
+        _ => Err(format!("-parallel {text}: the board has no parallel port")),
+    }
+}
+
+/// `-monitor none` and its like: there is no monitor.
+pub fn monitor(line: &mut Line, text: &str) -> Result<(), String> {
+    if !matches!(text, "none" | "null" | "/dev/null") {
+        line.note(format!("-monitor {text}: there is no monitor; Ctrl-A H says what the console's keys do"));
+    }
+    Ok(())
+}
+
+/// `-mon chardev=ID,mode=readline`
+pub fn mon(line: &mut Line, text: &str) -> Result<(), String> {
+    if text.contains("mode=control") {
+        return Err(format!("-mon {text}: vhart has no monitor that programs could talk to"));
+    }
+    monitor(line, text)
+}
+
+/// `-display none` or `-vga none`: there is no display.
+pub fn display(line: &mut Line, text: &str) -> Result<(), String> {
+    if text != "none" {
+        line.ignore(format!("-display {text}"));
+    }
+    Ok(())
+}
+
+impl Chars {
+    /// Writes the ends.
+    pub fn write(self, line: &mut Line) -> Result<(), String> {
+        for (at, end) in self.serial.iter().enumerate() {
+            let value = self.value(end)?;
+            match at {
+                0 => line.option("serial", value),
+                _ => line.ignore(format!("-serial {value} (the board has one serial port)")),
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, end: &End) -> Result<String, String> {
+        match end {
+            End::Here(value) => Ok(value.clone()),
+            End::Named(name) => {
+                let named = self.named.iter().find(|(id, _)| id == name);
+                named.map(|(_, value)| value.clone()).ok_or_else(|| format!("there is no chardev '{name}'"))
+            }
+        }
+    }
+}
