@@ -1,6 +1,6 @@
 //! The machine's terminal: what the serial port sends and receives.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use bus::Device;
 use devices::Uart16550;
@@ -13,6 +13,7 @@ const LINE_STATUS: u64 = 5;
 const DATA_READY: u8 = 1;
 
 /// The serial port as a firmware uses it for the SBI console: through its registers.
+#[derive(Clone)]
 pub struct Terminal(Arc<Mutex<Uart16550>>);
 
 impl Terminal {
@@ -27,14 +28,24 @@ impl Console for Terminal {
         bytes.iter().for_each(|&byte| uart.write(DATA, &[byte]));
     }
 
+    /// Nothing was typed as far as anybody can tell while another writes, who may wait long.
     fn read(&mut self) -> Option<u8> {
-        let mut uart = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uart = at_once(&self.0)?;
         let mut byte = [0];
         uart.read(LINE_STATUS, &mut byte);
         (byte[0] & DATA_READY != 0).then(|| {
             uart.read(DATA, &mut byte);
             byte[0]
         })
+    }
+}
+
+/// Locks what nobody else has locked.
+pub(crate) fn at_once<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 

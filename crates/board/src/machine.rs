@@ -238,13 +238,14 @@ impl Machine {
     }
 
     fn run_in_parallel(&mut self) -> Result<Ending, Error> {
-        let htif = self.htif();
+        let (htif, terminal) = (self.htif(), Terminal::new(self.wiring.uart()));
         let Executors::Full { harts, firmware } = &mut self.executors else { return Ok(Ending::Stopped) };
         let mail = firmware.as_ref().map(firmware::Firmware::mail).unwrap_or_default();
         let parallel = Parallel {
             firmware: firmware.as_mut().map(Mutex::new),
             mail: &mail,
-            htif: htif.map(|htif| Mutex::new((htif, Terminal::new(self.wiring.uart())))),
+            htif: htif.map(|htif| Mutex::new((htif, terminal.clone()))),
+            terminal,
             ram: &self.ram,
             clock: &self.clock,
             retired: &self.retired,

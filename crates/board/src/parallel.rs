@@ -9,12 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use firmware::{Firmware, Mail, Ticket};
+use firmware::{Console, Firmware, Mail, Ticket};
 use memory::Ram;
 use vcpu::{Clock, Exit, FullHart, TIMEBASE_HZ};
 
 use crate::config::Tell;
-use crate::console::Terminal;
+use crate::console::{Terminal, at_once};
 use crate::htif::Htif;
 use crate::machine::Ending;
 use crate::threads::Run;
@@ -33,6 +33,7 @@ pub struct Parallel<'a> {
     pub firmware: Option<Mutex<&'a mut Firmware>>,
     pub mail: &'a Mail,
     pub htif: Option<Mutex<(Htif, Terminal)>>,
+    pub terminal: Terminal,
     pub ram: &'a Ram,
     pub clock: &'a Clock,
     pub retired: &'a AtomicU64,
@@ -110,10 +111,10 @@ impl Parallel<'_> {
         }
     }
 
-    /// Looks at what a program asks for in memory.
+    /// Looks at what a program asks for in memory, unless another hart does.
     fn poll(&self, run: &Run) {
-        let Some(htif) = &self.htif else { return };
-        let (htif, terminal) = &mut *htif.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut htif) = self.htif.as_ref().and_then(at_once) else { return };
+        let (htif, terminal) = &mut *htif;
         if let Some(value) = htif.poll(self.ram, terminal) {
             run.meet(Ending::ToHost(value));
         }
@@ -125,12 +126,13 @@ impl Parallel<'_> {
             run.meet(Ending::unhandled(own.number, own.hart));
             return true;
         };
-        let (awaited, runs) = {
+        let (to_do, runs) = {
             let mut firmware = firmware.lock().unwrap_or_else(PoisonError::into_inner);
-            let awaited = firmware.answer(own.number, own.hart);
-            (awaited, firmware.runs(own.number))
+            let to_do = firmware.answer(own.number, own.hart);
+            (to_do, firmware.runs(own.number))
         };
-        for ticket in awaited {
+        self.show(own, &to_do.shown);
+        for ticket in to_do.awaited {
             self.wait(run, own, ticket);
         }
         if !runs {
@@ -139,6 +141,18 @@ impl Parallel<'_> {
             return self.runs(own.number);
         }
         runs
+    }
+
+    /// Shows what the hart's call writes to the console. The console may be slow: no other hart waits for this one
+    /// meanwhile.
+    fn show(&self, own: &mut Own, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        while !self.mail.leave(own.number) {
+            self.mail.serve(own.number, own.hart);
+        }
+        self.terminal.clone().write(bytes);
     }
 
     /// Waits until another hart has done what this one asked for.

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use firmware::{Firmware, Mail};
+use firmware::{Console, Firmware, Mail};
 use memory::Ram;
 use vcpu::{Clock, Exit, FullHart};
 
@@ -134,10 +134,13 @@ impl Turns<'_> {
     }
 
     fn answer(&mut self, hart: usize) -> ControlFlow<Ending> {
-        match &mut self.firmware {
-            // the others serve what is asked of them before they execute: nobody needs to wait for it
-            Some(firmware) => _ = firmware.answer(hart, self.harts[hart].as_mut()),
-            None => return ControlFlow::Break(Ending::unhandled(hart, self.harts[hart].as_ref())),
+        let Some(firmware) = &mut self.firmware else {
+            return ControlFlow::Break(Ending::unhandled(hart, self.harts[hart].as_ref()));
+        };
+        // the others serve what is asked of them before they execute: nobody needs to wait for it
+        let to_do = firmware.answer(hart, self.harts[hart].as_mut());
+        if !to_do.shown.is_empty() {
+            self.terminal.write(&to_do.shown);
         }
         self.check()
     }

@@ -51,6 +51,16 @@ const A7: Reg = hsm::arg(7);
 /// Bytes of `ecall`; it has no compressed form.
 const ECALL_BYTES: u64 = 4;
 
+/// What whoever runs the harts has to do before the hart that called goes on. It takes time, for which no other hart's
+/// call shall wait.
+#[derive(Debug, Default)]
+pub struct ToDo {
+    /// Requests to other harts that are to be waited for.
+    pub awaited: Vec<Ticket>,
+    /// Bytes to be shown on the console.
+    pub shown: Vec<u8>,
+}
+
 /// The firmware of one machine.
 pub struct Firmware {
     ram: Ram,
@@ -96,15 +106,14 @@ impl Firmware {
         self.states.get(hart) == Some(&State::Started)
     }
 
-    /// Answers the call that `hart`, number `caller`, came back with ([`vcpu::Exit::Sbi`]). Before it goes on, the answer
-    /// is to be waited for.
-    pub fn answer(&mut self, caller: usize, hart: &mut dyn FullHart) -> Vec<Ticket> {
-        let mut awaited = Vec::new();
+    /// Answers the call that `hart`, number `caller`, came back with ([`vcpu::Exit::Sbi`]).
+    pub fn answer(&mut self, caller: usize, hart: &mut dyn FullHart) -> ToDo {
+        let mut to_do = ToDo::default();
         if caller >= self.states.len() {
-            return awaited;
+            return to_do;
         }
         let call = read_call(hart);
-        match self.outcome(caller, &call, hart, &mut awaited) {
+        match self.outcome(caller, &call, hart, &mut to_do) {
             Outcome::Return(answer) => {
                 let (error, value) = answer.map_or_else(|error| (error as i64 as u64, 0), |value| (0, value));
                 hart.set_reg(A1, value);
@@ -114,22 +123,24 @@ impl Firmware {
             Outcome::Stop => self.states[caller] = State::Stopped,
             Outcome::Resume { address, opaque } => hsm::enter(hart, caller as u64, address, opaque),
         }
-        awaited
+        to_do
     }
 
     /// What becomes of `call`; everything but the caller's registers is done.
-    fn outcome(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, awaited: &mut Vec<Ticket>) -> Outcome {
+    fn outcome(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, to_do: &mut ToDo) -> Outcome {
         match call.extension {
             eid::BASE => base::answer(call).into(),
             eid::TIME => time(call, hart).into(),
             eid::IPI => self.ipi(call).into(),
-            eid::RFENCE => rfence::answer(call, (caller, hart), &self.states, &self.mail, self.has_h, awaited).into(),
+            eid::RFENCE => {
+                rfence::answer(call, (caller, hart), &self.states, &self.mail, self.has_h, &mut to_do.awaited).into()
+            }
             eid::HSM => hsm::answer(call, &mut self.states, &self.mail, &self.ram),
             eid::SRST => self.reset(call).into(),
             eid::PMU => pmu::answer(call, &mut self.counters[caller], hart).into(),
-            eid::DBCN => console::answer(call, &self.ram, self.console.as_mut()).into(),
+            eid::DBCN => console::answer(call, &self.ram, self.console.as_mut(), &mut to_do.shown).into(),
             eid::SUSP => system::suspend(call, caller, &self.states, &self.ram),
-            _ => self.legacy(call, hart),
+            _ => self.legacy(call, hart, to_do),
         }
     }
 
@@ -148,14 +159,14 @@ impl Firmware {
         Ok(0)
     }
 
-    fn legacy(&mut self, call: &Call, hart: &mut dyn FullHart) -> Outcome {
+    fn legacy(&mut self, call: &Call, hart: &mut dyn FullHart, to_do: &mut ToDo) -> Outcome {
         let value = match call.extension {
             eid::LEGACY_SET_TIMER => {
                 hart.set_supervisor_timer(call.args[0]);
                 0
             }
             eid::LEGACY_PUTCHAR => {
-                self.console.write(&[call.args[0] as u8]);
+                to_do.shown.push(call.args[0] as u8);
                 0
             }
             eid::LEGACY_GETCHAR => self.console.read().map_or(u64::MAX, u64::from),

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -20,14 +20,20 @@ pub struct CommitLog(Arc<Mutex<Log>>);
 #[derive(Default)]
 struct Log {
     file: Option<BufWriter<File>>,
+    path: PathBuf,
     failure: Option<io::Error>,
+    on_failure: Option<OnFailure>,
 }
 
+/// Is told once that the log cannot be written.
+pub type OnFailure = Box<dyn Fn() + Send>;
+
 impl CommitLog {
-    /// Begins the file.
-    pub fn open(&self, path: &Path) -> Result<()> {
-        let file = File::create(path).with_context(|| format!("cannot write commit log '{}'", path.display()))?;
-        self.lock().file = Some(BufWriter::new(file));
+    /// Begins the file. `on_failure` hears of a line that cannot be written; [`CommitLog::close`] says why.
+    pub fn open(&self, path: &Path, on_failure: OnFailure) -> Result<()> {
+        let file = File::create(path).with_context(|| cannot_write(path))?;
+        let mut log = self.lock();
+        (log.file, log.path, log.on_failure) = (Some(BufWriter::new(file)), path.to_owned(), Some(on_failure));
         Ok(())
     }
 
@@ -35,7 +41,7 @@ impl CommitLog {
     pub fn close(&self) -> Result<()> {
         let mut log = self.lock();
         let flushed = log.file.take().map_or(Ok(()), |mut file| file.flush());
-        log.failure.take().map_or(flushed, Err).context("cannot write commit log")
+        log.failure.take().map_or(flushed, Err).with_context(|| cannot_write(&log.path))
     }
 
     /// What records hart `id`.
@@ -55,6 +61,10 @@ impl CommitLog {
     }
 }
 
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write commit log '{}'", path.display())
+}
+
 impl Log {
     /// After a failure nothing more is written.
     fn line(&mut self, parts: [&str; 4]) {
@@ -63,6 +73,7 @@ impl Log {
         if let Err(error) = written.and_then(|()| file.write_all(b"\n")) {
             self.failure = Some(error);
             self.file = None;
+            self.on_failure.iter().for_each(|tell| tell());
         }
     }
 }
@@ -127,7 +138,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         let log = CommitLog::default();
-        log.open(&path).unwrap();
+        log.open(&path, Box::new(|| ())).unwrap();
         let mut hart = log.of_hart(0);
         hart.begin(Mode::M, 0x8000_1014, 0xe408);
         hart.store(0x8000_2048, 3, 8);

@@ -10,6 +10,7 @@ use memory::Ram;
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::MachineOptions;
+use crate::errors;
 
 /// Digests of a run, where the user wants them.
 pub struct Digests(Option<Arc<Mutex<Sha256>>>);
@@ -49,7 +50,7 @@ impl Digests {
     /// Prints them to standard error.
     pub fn print(&self, machine: &Machine) {
         if let Some(digest) = self.of(machine) {
-            eprintln!("vhart: {digest}");
+            errors::tell(digest);
         }
     }
 }

@@ -10,7 +10,7 @@ use board::{Engine, Machine, MachineConfig};
 use crate::cli::ElfOptions;
 use crate::commit_log::CommitLog;
 use crate::digest::Digests;
-use crate::ending::Ending;
+use crate::ending::{Ending, Stopper};
 use crate::signature::Signature;
 use crate::{engine, errors, run, terminal};
 
@@ -19,6 +19,7 @@ use crate::{engine, errors, run, terminal};
 /// # Errors
 /// The program cannot be run, or a result cannot be written.
 pub fn run(options: &ElfOptions) -> Result<ExitCode> {
+    let stopper = Stopper::within(options.machine.timeout)?;
     let log = CommitLog::default();
     let digests = Digests::wanted(&options.machine);
     let mut machine = Machine::new(config(options, &digests), &mut *engine(options, &log))?;
@@ -28,8 +29,12 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     }
     let signature = options.signature.as_ref().map(|_| Signature::of(&machine)).transpose();
     let signature = signature.with_context(|| format!("'{}'", options.file.display()))?;
-    options.commit_log.as_ref().map_or(Ok(()), |file| log.open(file))?;
-    let stopper = run::stopper(&machine);
+    stopper.stops(machine.stopper());
+    if let Some(file) = &options.commit_log {
+        let machine = machine.stopper();
+        // what it could not write is the error that the run ends with
+        log.open(file, Box::new(move || machine.stop()))?;
+    }
     terminal::watch_signals(stopper.on_quit())?;
     let ending = run::drive(&mut machine, &options.machine, &stopper);
     log.close()?;

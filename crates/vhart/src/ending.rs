@@ -1,11 +1,17 @@
 //! How a run ends, and who ends it.
 //!
-//! The machine may power off by itself; the user, a signal or a timeout may want it to. The first of them counts.
+//! The machine may power off by itself; the user, a signal or a timeout may want it to. The first of them counts. A machine
+//! that does not stop then, as it waits for a terminal that nobody reads or for a file that does not open, is left behind:
+//! the way out waits for no lock, no device and no output.
 
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
+use board::MachineStopper;
+
+use crate::errors;
 use crate::terminal::{self, OnQuit, Quit};
 
 /// Why a run ended.
@@ -40,34 +46,69 @@ impl From<Ending> for ExitCode {
 }
 
 /// How long a machine may take to stop before the program ends without it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Ends the machine from outside. Cloning shares it.
-#[derive(Clone)]
-pub struct Stopper {
-    first: Arc<Mutex<Option<Ending>>>,
-    stop: Arc<dyn Fn() + Send + Sync>,
+/// Ends a command and its machine, if it has one already, from outside. Cloning shares it.
+#[derive(Clone, Default)]
+pub struct Stopper(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    first: Mutex<Option<Ending>>,
+    machine: OnceLock<MachineStopper>,
 }
 
 impl Stopper {
-    /// One that ends the machine by `stop`.
-    pub fn new(stop: impl Fn() + Send + Sync + 'static) -> Self {
-        Stopper { first: Arc::default(), stop: Arc::new(stop) }
+    /// One that ends the command after `timeout`, if there is one.
+    ///
+    /// # Errors
+    /// This computer has no thread left that could wait for that.
+    pub fn within(timeout: Option<Duration>) -> Result<Stopper> {
+        let stopper = Stopper::default();
+        if let Some(timeout) = timeout {
+            let stopper = stopper.clone();
+            let wait = move || {
+                std::thread::sleep(timeout);
+                stopper.end(Ending::Limit);
+            };
+            std::thread::Builder::new().name("timeout".into()).spawn(wait).context("no thread for --timeout")?;
+        }
+        Ok(stopper)
     }
 
-    /// Ends the machine for this reason, unless there already is one.
-    pub fn end(&self, ending: Ending) {
-        let mut first = self.first.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if first.is_none() {
-            *first = Some(ending);
-            std::thread::spawn(move || lose_patience(ending));
-            (self.stop)();
+    /// Names the machine that ends with the command. The first one counts.
+    pub fn stops(&self, machine: MachineStopper) {
+        let machine = self.0.machine.get_or_init(|| machine);
+        // the end may have come before the machine
+        if self.ending().is_some() {
+            machine.stop();
         }
     }
 
-    /// What ended the machine from outside, if anything did.
+    /// Ends the command for this reason, unless there already is one.
+    pub fn end(&self, ending: Ending) {
+        if !self.is_first(ending) {
+            return;
+        }
+        if std::thread::Builder::new().spawn(move || lose_patience(ending)).is_err() {
+            leave(ending);
+        }
+        match self.0.machine.get() {
+            Some(machine) => machine.stop(),
+            None => errors::tell("time is up before the machine was ready (see --timeout); is a file a pipe?"),
+        }
+    }
+
+    fn is_first(&self, ending: Ending) -> bool {
+        let mut first = self.first();
+        let is_first = first.is_none();
+        first.get_or_insert(ending);
+        is_first
+    }
+
+    /// What ended the command from outside, if anything did.
     pub fn ending(&self) -> Option<Ending> {
-        *self.first.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        *self.first()
     }
 
     /// What the terminal calls.
@@ -76,22 +117,21 @@ impl Stopper {
         Arc::new(move |quit| stopper.end(Ending::Quit(quit)))
     }
 
-    /// Ends the machine after `timeout`, if there is one.
-    pub fn after(&self, timeout: Option<Duration>) {
-        let Some(timeout) = timeout else { return };
-        let stopper = self.clone();
-        std::thread::spawn(move || {
-            std::thread::sleep(timeout);
-            stopper.end(Ending::Limit);
-        });
+    fn first(&self) -> MutexGuard<'_, Option<Ending>> {
+        self.0.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends the program, should the machine not have stopped by then.
+/// Ends the program, should it not have ended by then.
 fn lose_patience(ending: Ending) {
     std::thread::sleep(PATIENCE);
+    leave(ending);
+}
+
+/// Leaves the program, whatever its threads wait for: without exit handlers, one of which flushes standard output.
+fn leave(ending: Ending) -> ! {
     terminal::restore();
-    std::process::exit(ending.status().into());
+    signal_hook::low_level::exit(ending.status().into())
 }
 
 #[cfg(test)]
@@ -108,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_first_reason_counts() {
-        let stopper = Stopper::new(|| {});
+        let stopper = Stopper::default();
         stopper.end(Ending::Limit);
         stopper.end(Ending::Quit(Quit::User));
         assert_eq!(stopper.ending(), Some(Ending::Limit));

@@ -1,5 +1,6 @@
 //! How errors end the program: one sentence on standard error, exit status 1.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -9,8 +10,13 @@ use anyhow::{Context, Result};
 
 /// Prints `error` as `vhart: SENTENCE` and answers exit status 1.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("vhart: {}", sentence(error));
+    tell(sentence(error));
     ExitCode::FAILURE
+}
+
+/// Prints `vhart: SENTENCE` on standard error. Nobody is told where that cannot be written.
+pub fn tell(sentence: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "vhart: {sentence}");
 }
 
 /// The error and its causes, without the numbers that the standard library puts behind the system's words.

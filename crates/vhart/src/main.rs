@@ -20,6 +20,7 @@ mod isa;
 mod linux;
 mod pidfile;
 mod run;
+mod screen;
 mod serial;
 mod signature;
 mod stats;

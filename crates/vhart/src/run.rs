@@ -1,24 +1,20 @@
 //! `vhart run`: boots a kernel or firmware.
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use ::devices::ConsoleOut;
 use anyhow::{Result, bail};
-use board::{Keyboard, Machine, MachineConfig, TimeSource};
+use board::{Machine, MachineConfig, TimeSource};
 use vcpu::SystemEvent;
 
 use crate::cli::{Firmware, MachineOptions, RunOptions, Serial};
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::pidfile::PidFile;
+use crate::screen::Screen;
 use crate::stats::Stats;
-use crate::terminal::{self, Input};
+use crate::terminal;
 use crate::{devices, engine, errors, serial};
-
-/// How long typed input waits before it is offered to a guest again that did not take it.
-const NEXT_OFFER: Duration = Duration::from_millis(5);
 
 /// A tick of 100 ns for ten instructions: harts of 100 MHz.
 pub const INSTRUCTION_TIME: TimeSource = TimeSource::Instructions { per_tick: 10 };
@@ -28,6 +24,14 @@ pub const INSTRUCTION_TIME: TimeSource = TimeSource::Instructions { per_tick: 10
 /// # Errors
 /// A file or a device is not what the machine needs, or the machine cannot go on.
 pub fn run(options: &RunOptions) -> Result<ExitCode> {
+    run_until(options, &Stopper::within(options.machine.timeout)?)
+}
+
+/// The same for a command that has begun already, and whose end is in `stopper`'s hands.
+///
+/// # Errors
+/// As [`run`]'s.
+pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
     let config = config(options, digests.listen(serial::output(&options.serial)?))?;
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
@@ -35,14 +39,15 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
     }
-    machine.warnings().iter().for_each(|warning| eprintln!("vhart: {warning}"));
+    machine.warnings().iter().for_each(errors::tell);
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let stopper = stopper(&machine);
+    stopper.stops(machine.stopper());
+    let keyboard = machine.keyboard();
     let attached = match options.serial {
-        Serial::Stdio => Some(terminal::attach(input(machine.keyboard()), stopper.on_quit())?),
+        Serial::Stdio => Some(terminal::attach(Box::new(move |bytes| keyboard.type_in(bytes)), stopper.on_quit())?),
         Serial::Null | Serial::File(_) => terminal::watch_signals(stopper.on_quit()).map(|()| None)?,
     };
-    let ending = drive(&mut machine, &options.machine, &stopper);
+    let ending = drive(&mut machine, &options.machine, stopper);
     drop(attached);
     digests.print(&machine);
     Ok(ending?.into())
@@ -85,17 +90,8 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
 
 /// Sends the serial port's output to standard output, byte by byte as it comes.
 pub fn standard_output() -> ConsoleOut {
-    Box::new(|bytes| {
-        let mut out = std::io::stdout().lock();
-        // Whoever closed standard output does not want it.
-        let _ = out.write_all(bytes).and_then(|()| out.flush());
-    })
-}
-
-/// Ends `machine` for reasons outside of it.
-pub fn stopper(machine: &Machine) -> Stopper {
-    let stop = machine.stopper();
-    Stopper::new(move || stop.stop())
+    let mut screen = Screen::of(rustix::stdio::stdout(), "standard output");
+    Box::new(move |bytes| screen.show(bytes))
 }
 
 /// Runs `machine` to its end, within the limits and with the reports that the user asked for.
@@ -103,7 +99,6 @@ pub fn stopper(machine: &Machine) -> Stopper {
 /// # Errors
 /// The machine cannot go on.
 pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper) -> Result<Ending> {
-    stopper.after(options.timeout);
     let stats = options.stats.then(|| Stats::begin(machine));
     let ending = machine.run();
     terminal::restore();
@@ -125,22 +120,6 @@ fn test_result(value: u64) -> Ending {
         0 => Ending::PowerOff,
         code => Ending::Fail(u32::try_from(code).unwrap_or(u32::MAX)),
     }
-}
-
-/// Types what arrives on standard input. A pipe waits for the guest; at a terminal, what is typed ahead of a guest
-/// that does not read is lost, so that the keys that end the machine are not.
-fn input(keyboard: Keyboard) -> Input {
-    let patient = !std::io::stdin().is_terminal();
-    Box::new(move |bytes| {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = &rest[keyboard.type_in(rest)..];
-            if rest.is_empty() || !patient {
-                return;
-            }
-            std::thread::sleep(NEXT_OFFER);
-        }
-    })
 }
 
 #[cfg(test)]

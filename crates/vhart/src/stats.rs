@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use board::Machine;
 use vcpu::Statistic;
 
+use crate::errors;
+
 /// A measurement that began when it was made.
 pub struct Stats {
     start: Instant,
@@ -22,8 +24,8 @@ impl Stats {
     /// Prints what was measured to standard error.
     pub fn print(&self, machine: &Machine) {
         let time = self.start.elapsed();
-        eprintln!("vhart: {}", sentence(self.retired.load(Ordering::Relaxed), time));
-        eprint!("{}", table(&machine.statistics(), time));
+        let text = table(&machine.statistics(), time);
+        errors::tell(format!("{}\n{}", sentence(self.retired.load(Ordering::Relaxed), time), text.trim_end()));
     }
 }
 

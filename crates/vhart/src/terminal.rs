@@ -2,11 +2,13 @@
 //!
 //! [`attach`] puts the terminal into raw mode and hands what is typed to the machine, except the escapes that begin with Ctrl-A.
 //! The terminal is as it was when [`Attached`] is dropped, and also after a panic, a signal, or [`restore`] before
-//! an exit. A standard input that is no terminal (a pipe, a file) is handed on as it is, without escapes.
+//! an exit. A standard input that is no terminal (a pipe, a file) is handed on as it is, without escapes. Nothing typed is
+//! lost: what the machine does not take yet waits.
 
 mod escape;
 mod raw;
 mod signals;
+mod typed;
 
 pub use raw::restore;
 
@@ -16,6 +18,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use escape::{Escapes, Key};
+use typed::Typed;
+
+/// Bytes from a terminal that wait for the machine. So many that whoever pastes into a machine that takes nothing can
+/// still end it with Ctrl-A X behind that.
+const MOST_TYPED: usize = 16 << 20;
+/// Bytes from a pipe or a file, which can wait where they are.
+const MOST_PIPED: usize = 64 << 10;
 
 /// Who wants the machine to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +35,8 @@ pub enum Quit {
     Signal(i32),
 }
 
-/// Takes what is typed.
-pub type Input = Box<dyn FnMut(&[u8]) + Send>;
+/// Is offered what is typed, and answers how many bytes of it were taken; the rest is offered again.
+pub type Input = Box<dyn FnMut(&[u8]) -> usize + Send>;
 /// Is told when someone wants the machine to end. May be called more than once, from any thread.
 pub type OnQuit = Arc<dyn Fn(Quit) + Send + Sync>;
 
@@ -49,9 +58,15 @@ pub fn attach(input: Input, on_quit: OnQuit) -> Result<Attached> {
     raw::enter().context("cannot put the terminal into raw mode")?;
     let attached = Attached(());
     let escapes = std::io::stdin().is_terminal().then(Escapes::default);
-    let reader = Reader { input, on_quit, escapes };
-    std::thread::Builder::new().name("console input".into()).spawn(move || reader.run()).context("no thread")?;
+    let typed = Arc::new(Typed::new(if escapes.is_some() { MOST_TYPED } else { MOST_PIPED }));
+    let reader = Reader { typed: typed.clone(), on_quit, escapes };
+    spawn("console input", move || reader.run())?;
+    spawn("typing", move || typed.type_into(input))?;
     Ok(attached)
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(run).context("no thread").map(drop)
 }
 
 /// Only watches for signals: what a program without a console of its own needs. The terminal stays as it is.
@@ -64,7 +79,7 @@ pub fn watch_signals(on_quit: OnQuit) -> Result<()> {
 
 /// The thread that reads standard input until it ends.
 struct Reader {
-    input: Input,
+    typed: Arc<Typed>,
     on_quit: OnQuit,
     /// Only on a terminal.
     escapes: Option<Escapes>,
@@ -72,19 +87,20 @@ struct Reader {
 
 impl Reader {
     fn run(mut self) {
-        let mut buffer = [0; 1024];
+        let mut buffer = [0; 4096];
         loop {
             match std::io::stdin().lock().read(&mut buffer) {
-                Ok(0) => return,
+                Ok(0) => break,
                 Ok(count) => self.take(&buffer[..count]),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Err(_) => break,
             }
         }
+        self.typed.end();
     }
 
     fn take(&mut self, bytes: &[u8]) {
-        let Some(escapes) = &mut self.escapes else { return (self.input)(bytes) };
+        let Some(escapes) = &mut self.escapes else { return self.typed.add(bytes) };
         let mut plain = Vec::with_capacity(bytes.len());
         for &byte in bytes {
             match escapes.feed(byte) {
@@ -94,7 +110,7 @@ impl Reader {
                 Key::Help => print_help(),
             }
         }
-        (self.input)(&plain);
+        self.typed.add(&plain);
     }
 }
 

@@ -114,7 +114,7 @@ impl Machine {
         hart.set_reg(Reg::X(17), extension.into());
         hart.set_reg(Reg::X(16), function);
         args.iter().zip(10..).for_each(|(&value, register)| hart.set_reg(Reg::X(register), value));
-        let awaited = self.firmware.answer(caller, hart);
+        let awaited = self.firmware.answer(caller, hart).awaited;
         let returned = self.harts[caller].reg(Reg::Pc) == pc.wrapping_add(4);
         let error = self.harts[caller].reg(Reg::X(10)) as i64;
         let legacy = extension < eid::BASE;

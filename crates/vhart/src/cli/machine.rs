@@ -60,7 +60,7 @@ pub struct MachineOptions {
     #[arg(help_heading = MACHINE)]
     pub deterministic: Option<u64>,
 
-    /// Give up after this time, for example 90s or 5m; exit status 124
+    /// Give up this long after the command began, for example 90s or 5m, whatever it waits for; exit status 124
     #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = LIMITS)]
     pub timeout: Option<Duration>,
 

@@ -39,7 +39,7 @@ impl Engine for Jit {
             (Ok(harts), _) => Ok(Harts { harts: board::HartSet::Full(harts), cpu: board::Cpu::of_isa(parts.isa) }),
             (Err(why), Otherwise::Fail) => Err(format!("{}; choose --engine interp", sentence(&*why)).into()),
             (Err(why), Otherwise::Interpret) => {
-                eprintln!("vhart: {}; the slower interpreter runs the machine", sentence(&*why));
+                errors::tell(format!("{}; the slower interpreter runs the machine", sentence(&*why)));
                 Interp::default().harts(parts)
             }
         }

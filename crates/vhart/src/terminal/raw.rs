@@ -37,10 +37,13 @@ fn raw(mut state: Termios) -> Termios {
 }
 
 /// Puts the terminal back as it was. Nothing happens when it already is.
+///
+/// What was written need not be out yet: output is treated the same before and after, and a terminal that nobody reads
+/// would be waited for without end.
 pub fn restore() {
     if let Some(before) = saved().take() {
         // A terminal that has gone away needs no restoring.
-        let _ = tcsetattr(stdin(), OptionalActions::Drain, &before);
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
     }
 }
 
