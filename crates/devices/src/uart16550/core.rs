@@ -108,6 +108,8 @@ pub struct Core {
     /// The transmitter went empty and nobody has read that from the IIR.
     transmit_empty: bool,
     msr_deltas: u8,
+    /// The guest took RTS back that it had given: it can take no more for now.
+    held: bool,
 }
 
 impl Default for Core {
@@ -124,6 +126,7 @@ impl Default for Core {
             overrun: false,
             transmit_empty: false,
             msr_deltas: 0,
+            held: false,
         }
     }
 }
@@ -162,9 +165,10 @@ impl Core {
         None
     }
 
-    /// Bytes that can be received without an overrun. None in loopback, where the line is disconnected.
+    /// Bytes that can be received without an overrun. None in loopback, where the line is disconnected, and none while a
+    /// guest that uses RTS has taken it back ("Modem Control Register"). Many a program never gives it and reads all the same.
     pub fn room(&self) -> usize {
-        match self.loopback() {
+        match self.loopback() || self.held {
             true => 0,
             false => self.depth().saturating_sub(self.received.len()),
         }
@@ -287,6 +291,10 @@ impl Core {
 
     fn write_mcr(&mut self, value: u8) {
         let before = self.modem_lines();
+        if value & mcr::LOOPBACK == 0 {
+            let had = self.held || !self.loopback() && self.mcr & mcr::RTS != 0;
+            self.held = had && value & mcr::RTS == 0;
+        }
         self.mcr = value & mcr::ALL;
         let after = self.modem_lines();
         let changed = (before ^ after) >> 4 & msr::DELTAS & !msr::DELTA_RI;
@@ -406,6 +414,27 @@ mod tests {
         uart.write(MCR, 0x1a);
         assert_eq!(uart.read(MSR), 0x90 | 0x09, "CTS and DCD, with their deltas");
         assert_eq!(uart.read(MSR), 0x90);
+    }
+
+    #[test]
+    fn a_guest_that_takes_rts_back_receives_nothing_until_it_gives_it() {
+        let mut uart = with_fifo();
+        assert_eq!(uart.room(), 16, "RTS was never given");
+        uart.write(MCR, 0x03);
+        uart.write(MCR, 0x01);
+        assert_eq!(uart.room(), 0);
+        uart.write(MCR, 0x00);
+        assert_eq!(uart.room(), 0);
+        uart.write(MCR, 0x02);
+        assert_eq!(uart.room(), 16);
+    }
+
+    #[test]
+    fn a_driver_that_looks_for_the_uart_in_loopback_gives_no_rts() {
+        let mut uart = with_fifo();
+        uart.write(MCR, 0x1a);
+        uart.write(MCR, 0x00);
+        assert_eq!(uart.room(), 16);
     }
 
     #[test]
