@@ -27,6 +27,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         boot("linux --check", &[])?;
         boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
         boot("linux --check, interpreted", &["--engine", "interp"])?;
+        boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
         boot_twice_alike()?;
     }
     println!("everything passed");

@@ -33,7 +33,7 @@ mod words;
 
 pub use cache::{Cache, Entry, Lock};
 pub use error::{Error, Result};
-pub use phase::{FAILED, Phase, Watch};
+pub use phase::{FAILED, Nonce, Phase, Watch};
 pub use prepare::{check, prepare};
 pub use progress::Progress;
 pub use request::{Apt, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request};

@@ -2,8 +2,11 @@
 //!
 //! The init scripts of host and guest print a marker as each phase arrives; whoever reads the console finds them with a
 //! [`Watch`]. The markers stand here and nowhere else: the scripts are templates that get them from [`Phase::marker`].
-//! Two phases have no marker, because no program is left, or yet there, to print one: the firmware's (where it is built
-//! in) and the host's power-off. The machine itself reports those, by [`Watch::reach`].
+//! Behind a marker stands the answer to the run's [`Nonce`], which host and guest each find on the command line of the
+//! kernel that they run on. Two phases have no marker, because no program is left, or yet there, to print one: the
+//! firmware's (where it is built in) and the host's power-off. The machine itself reports those, by [`Watch::reach`].
+
+use crate::hash::hex_sha256;
 
 /// A milestone of the run from power on to power off, in order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,7 +19,7 @@ pub enum Phase {
     HostInit,
     /// The KVM module is loaded and `/dev/kvm` is there.
     KvmLoaded,
-    /// The guest kernel has printed its version.
+    /// The guest kernel has printed its command line.
     GuestKernel,
     /// The guest's init runs.
     GuestInit,
@@ -65,11 +68,12 @@ impl Phase {
         }
     }
 
-    /// The text whose first appearance on the console, after the phase before, says that this phase has arrived.
+    /// The text on the console, after the phase before, with which this phase arrives.
     pub fn marker(self) -> Option<&'static str> {
         match self {
             Phase::Firmware => Some("OpenSBI v"),
-            Phase::HostKernel | Phase::GuestKernel => Some("Linux version "),
+            Phase::HostKernel => Some("Linux version "),
+            Phase::GuestKernel => Some("Kernel command line: "),
             Phase::HostInit => Some("vhart host: init runs"),
             Phase::KvmLoaded => Some("vhart host: KVM is loaded"),
             Phase::GuestInit => Some("vhart guest: init runs"),
@@ -102,27 +106,64 @@ impl std::fmt::Display for Phase {
     }
 }
 
+/// A number that is another in each run. What answers it comes from this run, and from the machine that got it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nonce(pub u64);
+
+/// Digits of an answer.
+const ANSWER_DIGITS: usize = 16;
+
+impl Nonce {
+    /// What an init script prints behind `marker`; `say` in `init/common.sh` does the same.
+    fn answer(self, marker: &str) -> String {
+        let mut digits = hex_sha256(&[format!("{self} {marker}").as_bytes()]);
+        digits.truncate(ANSWER_DIGITS);
+        digits
+    }
+
+    /// The word on the guest kernel's command line that says whose guest it is; `init/run-guest.sh` gives it.
+    fn guest_word(self) -> String {
+        format!("vhart.guest={self}")
+    }
+}
+
+impl std::fmt::Display for Nonce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 /// What an init script prints before it gives up in an unattended run; the rest of the line says why.
 pub const FAILED: &str = "vhart failed: ";
 
 /// Longest part of a line that is kept: markers are short, and a guest may print without ever ending a line.
 const LINE_KEPT: usize = 4096;
 
+/// What Linux prints before it gives up.
+const PANIC: &str = "Kernel panic - not syncing: ";
+
 /// Finds the phases in a console's output.
 ///
-/// Phases arrive in order. One whose marker was missed is taken as arrived when a later one shows: nothing prints "init
-/// runs" on a kernel that has not booted. The kernels' markers, which host and guest share, are awaited only in their turn.
-#[derive(Debug, Default)]
+/// Phases arrive in order, each by its own evidence. One that shows before another that must come first is a failure, and
+/// has not arrived. Only the firmware may be silent where it is the user's own: a kernel that runs had one.
+#[derive(Debug)]
 pub struct Watch {
+    /// The end of what a line shows when the phase arrives; none for the phases that the machine reports.
+    evidence: [Option<String>; Phase::ALL.len()],
     arrived: usize,
     line: Vec<u8>,
     failure: Option<String>,
 }
 
 impl Watch {
-    /// A watch that awaits the first phase.
-    pub fn new() -> Watch {
-        Watch::default()
+    /// A watch over a run with this nonce that awaits the first phase.
+    pub fn new(nonce: Nonce) -> Watch {
+        let evidence = Phase::ALL.map(|phase| match (phase, phase.marker()?) {
+            (Phase::Firmware | Phase::HostKernel, marker) => Some(marker.to_owned()),
+            (Phase::GuestKernel, _) => Some(nonce.guest_word()),
+            (_, marker) => Some(format!("{marker} {}", nonce.answer(marker))),
+        });
+        Watch { evidence, arrived: 0, line: Vec::new(), failure: None }
     }
 
     /// Takes the next bytes of the console; returns the phases that arrived with them, in order.
@@ -134,10 +175,10 @@ impl Watch {
         Phase::ALL[before..self.arrived].to_vec()
     }
 
-    /// Says that `phase` has arrived by other evidence; returns it and those before it that had not.
+    /// Says that `phase` has arrived by other evidence than the console; returns it if it was its turn.
     pub fn reach(&mut self, phase: Phase) -> Vec<Phase> {
         let before = self.arrived;
-        self.arrived = before.max(phase as usize + 1);
+        self.arrive(phase);
         Phase::ALL[before..self.arrived].to_vec()
     }
 
@@ -146,7 +187,7 @@ impl Watch {
         Phase::ALL.get(self.arrived).copied()
     }
 
-    /// Why an init script gave up, if one did.
+    /// Why an init script or a kernel gave up, or which phase came too early, whatever was first.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -161,29 +202,45 @@ impl Watch {
             self.line.clear();
         }
         self.line.push(byte);
-        if let Some(phase) = self.ended_by_marker() {
-            self.arrived = phase as usize + 1;
+        if let Some(phase) = self.shown() {
+            self.arrive(phase);
             self.line.clear();
         }
     }
 
-    /// The phase whose marker ends the line as it stands.
-    fn ended_by_marker(&self) -> Option<Phase> {
-        let shows = |phase: &&Phase| phase.marker().is_some_and(|marker| self.line.ends_with(marker.as_bytes()));
-        Phase::ALL[self.arrived..].iter().find(shows).copied().filter(|&phase| self.in_turn(phase))
+    /// The phase to come whose evidence ends the line as it stands.
+    fn shown(&self) -> Option<Phase> {
+        Phase::ALL[self.arrived..].iter().copied().find(|&phase| self.shows(phase))
     }
 
-    /// Whether `phase` may arrive now. "Linux version" is the guest's only once KVM is loaded.
-    fn in_turn(&self, phase: Phase) -> bool {
-        phase != Phase::GuestKernel || self.awaited() == Some(Phase::GuestKernel)
+    fn shows(&self, phase: Phase) -> bool {
+        let ends = self.evidence[phase as usize].as_ref().is_some_and(|end| self.line.ends_with(end.as_bytes()));
+        // the word alone could be anybody's
+        ends && (phase != Phase::GuestKernel || phase.marker().is_some_and(|marker| contains(&self.line, marker)))
+    }
+
+    /// Counts `phase`, if it comes in its turn.
+    fn arrive(&mut self, phase: Phase) {
+        match self.awaited() {
+            Some(awaited) if awaited == phase => self.arrived += 1,
+            Some(Phase::Firmware) if phase == Phase::HostKernel => self.arrived += 2,
+            Some(awaited) if awaited < phase => {
+                self.failure.get_or_insert(format!("'{phase}' came before '{awaited}'"));
+            }
+            _ => {}
+        }
     }
 
     fn note_failure(&mut self) {
         let line = String::from_utf8_lossy(&self.line);
-        if let Some((_, why)) = line.split_once(FAILED) {
-            self.failure.get_or_insert(why.trim_end().to_owned());
-        }
+        let failed = line.split_once(FAILED).map(|(_, why)| why.trim_end().to_owned());
+        let panicked = || line.split_once(PANIC).map(|(_, why)| format!("Linux panicked: {}", why.trim_end()));
+        self.failure = self.failure.take().or(failed).or_else(panicked);
     }
+}
+
+fn contains(line: &[u8], text: &str) -> bool {
+    line.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 #[cfg(test)]
@@ -195,46 +252,81 @@ mod tests {
         assert!(Phase::ALL.iter().enumerate().all(|(at, &phase)| phase as usize == at));
     }
 
+    const NONCE: Nonce = Nonce(0x1234);
+
+    /// What the console shows as `phase` arrives.
+    fn shown(phase: Phase) -> String {
+        let marker = phase.marker().unwrap_or_default();
+        match phase {
+            Phase::GuestKernel => format!("[    0.0] {marker}console=ttyS0 vhart.guest=0000000000001234 quiet\r\n"),
+            _ => format!("{marker} {}\r\n", NONCE.answer(marker)),
+        }
+    }
+
+    /// A watch that has seen all before `phase`.
+    fn before(phase: Phase) -> Watch {
+        let mut watch = Watch::new(NONCE);
+        Phase::ALL[..phase as usize].iter().for_each(|&phase| _ = watch.feed(shown(phase).as_bytes()));
+        assert_eq!((watch.awaited(), watch.failure()), (Some(phase), None));
+        watch
+    }
+
     #[test]
     fn marker_in_two_pieces_is_found() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(NONCE);
         assert_eq!(watch.feed(b"[    0.0] Linux ver"), []);
         assert_eq!(watch.feed(b"sion 6.12"), [Phase::Firmware, Phase::HostKernel]);
     }
 
     #[test]
-    fn second_linux_version_is_the_guests_only_after_kvm() {
-        let mut watch = Watch::new();
-        watch.feed(b"Linux version 6.12\nLinux version 6.12\n");
-        assert_eq!(watch.awaited(), Some(Phase::HostInit));
-        watch.feed(b"vhart host: KVM is loaded\r\n");
-        assert_eq!(watch.feed(b"Linux version 6.12\n"), [Phase::GuestKernel]);
+    fn every_phase_arrives_by_its_own_evidence_and_by_no_other() {
+        for &phase in &Phase::ALL[Phase::HostInit as usize..Phase::HostOff as usize] {
+            let marker = phase.marker().unwrap();
+            for other in [format!("{marker}\n"), format!("{marker} {}\n", Nonce(1).answer(marker))] {
+                assert_eq!(before(phase).feed(other.as_bytes()), [], "{phase}");
+            }
+            assert_eq!(before(phase).feed(shown(phase).as_bytes()), [phase]);
+        }
     }
 
     #[test]
-    fn later_marker_brings_the_missed_ones() {
-        let mut watch = Watch::new();
-        assert_eq!(watch.feed(b"vhart host: init runs\n"), [Phase::Firmware, Phase::HostKernel, Phase::HostInit]);
+    fn the_hosts_own_command_line_is_no_guest() {
+        let mut watch = before(Phase::GuestKernel);
+        assert_eq!(watch.feed(b"Linux version 6.12\nKernel command line: vhart.check=0000000000001234\n"), []);
+        assert_eq!(watch.feed(b"vhart run --append vhart.guest=0000000000001234\n"), []);
+    }
+
+    #[test]
+    fn a_phase_that_comes_too_early_has_not_arrived() {
+        // a VMM that does nothing ends in order, too
+        let mut watch = before(Phase::GuestKernel);
+        assert_eq!(watch.feed(shown(Phase::GuestOff).as_bytes()), []);
+        assert_eq!(watch.feed(shown(Phase::KvmUnloaded).as_bytes()), []);
+        assert_eq!(watch.reach(Phase::HostOff), []);
+        assert_eq!(watch.awaited(), Some(Phase::GuestKernel));
+        assert_eq!(watch.failure(), Some("'guest off' came before 'guest kernel'"));
     }
 
     #[test]
     fn reach_ends_the_run() {
-        let mut watch = Watch::new();
-        watch.feed(b"vhart host: KVM is unloaded\n");
+        let mut watch = before(Phase::HostOff);
         assert_eq!(watch.reach(Phase::HostOff), [Phase::HostOff]);
         assert_eq!(watch.awaited(), None);
     }
 
     #[test]
     fn failure_is_kept_with_its_reason() {
-        let mut watch = Watch::new();
-        watch.feed(b"vhart failed: no disk at /dev/vda\r\n");
+        let mut watch = Watch::new(NONCE);
+        watch.feed(b"vhart failed: no disk at /dev/vda\r\n[ 1.0] Kernel panic - not syncing: why\r\n");
         assert_eq!(watch.failure(), Some("no disk at /dev/vda"));
+        let mut watch = Watch::new(NONCE);
+        watch.feed(b"[    1.0] Kernel panic - not syncing: no init\r\n");
+        assert_eq!(watch.failure(), Some("Linux panicked: no init"));
     }
 
     #[test]
     fn endless_line_is_bounded() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(NONCE);
         watch.feed(&[b'x'; 3 * LINE_KEPT]);
         assert!(watch.line.len() <= LINE_KEPT);
     }

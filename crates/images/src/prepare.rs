@@ -66,15 +66,19 @@ pub fn check(request: &Request) -> Result<()> {
     Ok(())
 }
 
+/// Leaves out the self-tests of the kernel's cryptography; `init/run-guest.sh` hands it on.
+const NO_SELF_TESTS: &str = "cryptomgr.notests";
+
 /// The host kernel's command line.
 fn append(request: &Request) -> String {
     let guest = request.guest;
     let mut words = vec!["console=ttyS0".to_owned(), "earlycon=sbi".to_owned(), "panic=-1".to_owned()];
     words.push(format!("vhart.guest_harts={}", guest.harts));
     words.push(format!("vhart.guest_memory={}M", guest.memory_mib));
-    if request.mode == Mode::Check {
-        words.push("vhart.check".to_owned());
+    if let Mode::Check(nonce) = request.mode {
+        words.push(format!("vhart.check={nonce}"));
     }
+    words.extend((!request.self_tests).then(|| NO_SELF_TESTS.to_owned()));
     words.extend((!request.append.is_empty()).then(|| request.append.clone()));
     words.join(" ")
 }
@@ -235,6 +239,7 @@ fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
 mod tests {
     use super::*;
     use crate::deb::tests::package;
+    use crate::phase::Nonce;
     use crate::request::Packages;
 
     struct Place {
@@ -297,10 +302,14 @@ mod tests {
     #[test]
     fn command_line_says_mode_and_guest() {
         let place = Place::new();
-        let mut request = Request { mode: Mode::Check, append: "quiet".to_owned(), ..place.request() };
+        let mode = Mode::Check(Nonce(0xabc));
+        let mut request = Request { mode, append: "quiet".to_owned(), ..place.request() };
         request.guest.harts = 2;
         let words = append(&request);
-        assert!(words.ends_with("vhart.guest_harts=2 vhart.guest_memory=256M vhart.check quiet"), "{words}");
+        let guest = "vhart.guest_harts=2 vhart.guest_memory=256M vhart.check=0000000000000abc";
+        assert!(words.ends_with(&format!("{guest} cryptomgr.notests quiet")), "{words}");
+        request.self_tests = true;
+        assert!(append(&request).ends_with(&format!("{guest} quiet")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cache::Cache;
+use crate::phase::Nonce;
 
 /// What to prepare. [`Request::new`] fills in what a user gets who gives no option.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Request {
     pub vmm: Option<PathBuf>,
     /// The guest's machine.
     pub guest: Guest,
+    /// Whether both kernels test their cryptography as they boot, which is more than half of a boot's instructions.
+    pub self_tests: bool,
     /// More words for the host kernel's command line.
     pub append: String,
 }
@@ -45,6 +48,7 @@ impl Request {
             disk: None,
             vmm: None,
             guest: Guest::default(),
+            self_tests: false,
             append: String::new(),
         }
     }
@@ -101,8 +105,8 @@ pub enum Freshness {
 pub enum Mode {
     /// Banners and shells.
     Interactive,
-    /// The phases' markers, the guest's checks, and no shell.
-    Check,
+    /// The phases' markers with their answers to this nonce, the guest's checks, and no shell.
+    Check(Nonce),
 }
 
 /// The host's M-mode firmware.

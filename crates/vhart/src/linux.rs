@@ -19,16 +19,19 @@ use anyhow::Result;
 use self::images::Images;
 use options::Print;
 
+use crate::ending::Stopper;
+
 /// Runs the subcommand.
 ///
 /// # Errors
 /// Where the images cannot be had, the machine cannot be run, or a check fails.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    let stopper = Stopper::within(options.machine.timeout)?;
     let images = Images::prepare(options, &Bars::new())?;
     match options.print {
         Some(Print::Qemu) => images.print_qemu(options),
         // Whoever asks for the device tree alone runs nothing, unattended or not.
-        None if options.check && options.machine.dump_dtb.is_none() => check::run(options, &images),
-        None => crate::run::run(&images.run_options(options)),
+        None if options.check && options.machine.dump_dtb.is_none() => check::run(options, &images, &stopper),
+        None => crate::run::run_until(&images.run_options(options), &stopper),
     }
 }

@@ -83,7 +83,7 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),
         seed: options.deterministic,
-        tell: Box::new(|hart, what| eprintln!("vhart: hart {hart} {what}")),
+        tell: Box::new(|hart, what| errors::tell(format!("hart {hart} {what}"))),
         ..MachineConfig::default()
     }
 }

@@ -17,9 +17,11 @@ off() {
     poweroff -f
 }
 
-# Prints a marker in an unattended run.
+# Prints a marker in an unattended run, and the answer to the nonce on the kernel's command line.
 say() {
-    if unattended; then echo "$1"; fi
+    if unattended; then
+        echo "$1 $(printf '%s %s' "$(option vhart.check)" "$1" | sha256sum | head -c 16)"
+    fi
 }
 
 # Says why it cannot go on. An unattended machine then ends; at the console, a shell may help.
@@ -50,6 +52,9 @@ network() {
 shell() {
     ENV=/etc/vhart/profile.sh PROMPT="$1" setsid cttyhack sh
 }
+
+# Whoever pastes much waits until it is read.
+stty crtscts
 
 # Kernel messages would break markers in two, and disturb whoever types.
 if unattended; then dmesg -n 1; else dmesg -n 4; fi

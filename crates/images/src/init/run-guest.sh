@@ -5,7 +5,9 @@
 
 # The SBI console takes whole lines; the serial port, which takes over later, costs an exit for each character.
 append="console=ttyS0 earlycon=sbi loglevel=6 panic=-1"
-if unattended; then append="$append vhart.check"; fi
+# Whose guest it is, and what it shall answer.
+if unattended; then append="vhart.guest=$(option vhart.check) vhart.check=$(option vhart.check) $append"; fi
+if grep -qw cryptomgr.notests /proc/cmdline; then append="$append cryptomgr.notests"; fi
 
 disk=
 if [ -b /dev/vda ]; then disk="--disk /dev/vda"; fi

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use board::{Ending, Machine};
+use devices::ConsoleOut;
 use images::{Firmware, Phase};
 use vcpu::SystemEvent;
 
@@ -15,8 +16,11 @@ use super::images::{Images, firmware_name};
 use super::record::{Arrival, Record};
 use super::report::{self, ByName, HEADING, Report, Row};
 use crate::digest::Digests;
+use crate::ending::{Ending as Wish, Stopper};
 use crate::errors;
+use crate::screen::Screen;
 use crate::stats::Stats;
+use crate::terminal::{self, Quit};
 
 /// How long a run may take where the user sets no limit: ten times what it takes on a slow computer.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -25,10 +29,10 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 ///
 /// # Errors
 /// One that names the phase that did not arrive, with the console's last lines.
-pub fn run(options: &Options, images: &Images) -> Result<ExitCode> {
+pub fn run(options: &Options, images: &Images, stopper: &Stopper) -> Result<ExitCode> {
     errors::print(format!("{HEADING}\n"))?;
-    let check = Check { record: Arc::new(Mutex::new(Record::new())), echo: options.verbose };
-    let ended = check.boot(options, images)?;
+    let check = Check { record: Arc::new(Mutex::new(Record::new(images.nonce()))) };
+    let ended = check.boot(options, images, stopper)?;
     let report = check.report(options, images, ended);
     if let Some(file) = &options.json {
         errors::write_file("report", file, &serde_json::to_vec_pretty(&report)?)?;
@@ -44,8 +48,6 @@ pub fn run(options: &Options, images: &Images) -> Result<ExitCode> {
 #[derive(Clone)]
 struct Check {
     record: Arc<Mutex<Record>>,
-    /// Whether the console is shown.
-    echo: bool,
 }
 
 /// How a run ended.
@@ -58,14 +60,14 @@ struct Ended {
 
 impl Check {
     /// Boots, and follows the run to its end.
-    fn boot(&self, options: &Options, images: &Images) -> Result<Ended> {
-        let check = self.clone();
+    fn boot(&self, options: &Options, images: &Images, stopper: &Stopper) -> Result<Ended> {
         let digests = Digests::wanted(&options.machine);
-        let console = digests.listen(Box::new(move |bytes| check.console(bytes)));
-        let mut config = crate::run::config(&images.run_options(options), console)?;
-        let limit = *config.timeout.get_or_insert(TIMEOUT);
+        let mut config = crate::run::config(&images.run_options(options), digests.listen(self.console(options)))?;
+        config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
         let mut engine = crate::engine::of(&options.machine);
         let mut machine = Machine::new(config, &mut *engine)?;
+        stopper.stops(machine.stopper());
+        terminal::watch_signals(stopper.on_quit())?;
         lock(&self.record).start(machine.retired());
         if options.firmware == Firmware::BuiltIn {
             self.follow(|record| record.reach(Phase::Firmware));
@@ -76,19 +78,21 @@ impl Check {
         let ending = ending?;
         digests.print(&machine);
         if matches!(ending, Ending::Event(SystemEvent::Shutdown)) {
-            self.follow(Record::power_off);
+            self.follow(|record| record.reach(Phase::HostOff));
         }
         let statistics = stats.map(|_| machine.statistics().iter().map(report::by_name).collect());
-        Ok(Ended { early: early(&ending, limit), statistics })
+        let limit = options.machine.timeout.unwrap_or(TIMEOUT);
+        Ok(Ended { early: early(&ending, stopper.ending(), limit), statistics })
     }
 
-    /// Takes what the console shows.
-    fn console(&self, bytes: &[u8]) {
-        if self.echo {
-            // Whoever closed standard error does not want it.
-            let _ = std::io::stderr().write_all(bytes);
-        }
-        self.follow(|record| record.console(bytes));
+    /// Takes what the console shows, and shows it where the user wants to see it.
+    fn console(&self, options: &Options) -> ConsoleOut {
+        let check = self.clone();
+        let mut screen = options.verbose.then(|| Screen::of(rustix::stdio::stderr(), "standard error"));
+        Box::new(move |bytes| {
+            screen.iter_mut().for_each(|screen| screen.show(bytes));
+            check.follow(|record| record.console(bytes));
+        })
     }
 
     /// Lets `what` happen to the record, and prints the phases that arrive by it.
@@ -117,14 +121,19 @@ impl Check {
     }
 }
 
-/// Why a run that ended so ended early; none for a power-off.
-fn early(ending: &Ending, limit: Duration) -> Option<String> {
+/// Why a run that ended so, at somebody's wish where there is one, ended early; none for a power-off.
+fn early(ending: &Ending, wish: Option<Wish>, limit: Duration) -> Option<String> {
+    let too_long = || format!("it took longer than {limit:?} (see --timeout)");
     match ending {
         Ending::Event(SystemEvent::Shutdown) => None,
         Ending::Event(SystemEvent::Reset) => Some("the host asked for a reset".to_owned()),
         Ending::Event(SystemEvent::Fail(code)) => Some(format!("the host reported failure {code}")),
-        Ending::Stopped => Some("it was stopped".to_owned()),
-        Ending::TimedOut => Some(format!("it took longer than {} s (see --timeout)", limit.as_secs())),
+        Ending::Stopped => Some(match wish {
+            Some(Wish::Limit) => too_long(),
+            Some(Wish::Quit(Quit::Signal(number))) => format!("signal {number} stopped it"),
+            _ => "it was stopped".to_owned(),
+        }),
+        Ending::TimedOut => Some(too_long()),
         Ending::Halted { hart, reason } => {
             let why = reason.as_deref().unwrap_or("its engine does not say why");
             Some(format!("hart {hart} cannot go on: {why}"))

@@ -1,10 +1,13 @@
 //! From the options to files that boot, and to the machine that boots them.
 
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use images::{Apt, Cache, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Progress, Request, qemu, vmm};
+use images::{
+    Apt, Cache, Expired, Firmware, Freshness, Guest, Mode, Nonce, Packages, Prepared, Progress, Request, qemu, vmm,
+};
 
 use super::Options;
 use crate::cli;
@@ -14,7 +17,11 @@ use crate::errors;
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// What the machine boots.
-pub struct Images(Prepared);
+pub struct Images {
+    prepared: Prepared,
+    /// What an unattended run has to answer.
+    nonce: Nonce,
+}
 
 impl Images {
     /// Fetches and builds what the options ask for, as far as it is not in the cache.
@@ -23,27 +30,28 @@ impl Images {
     /// One that says what is missing and what to do.
     pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Images> {
         let cache = cache(options.cache.as_deref())?;
-        let mut request = request(options, cache);
+        let nonce = nonce(options);
+        let mut request = request(options, cache, nonce);
         images::check(&request)?;
         request.vmm = vmm(options, &request.cache, progress)?;
-        Ok(Images(images::prepare(&request, progress)?))
+        Ok(Images { prepared: images::prepare(&request, progress)?, nonce })
     }
 
     /// Prints QEMU's command line for the same images.
     pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
         let machine = qemu::Machine { harts: options.machine.harts, memory_mib: options.machine.memory >> 20 };
-        errors::print(qemu::shell_line(&qemu::command(&self.0, machine)) + "\n")?;
+        errors::print(qemu::shell_line(&qemu::command(&self.prepared, machine)) + "\n")?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// What `vhart run` would have to be told to boot them.
     pub fn run_options(&self, options: &Options) -> cli::RunOptions {
         cli::RunOptions {
-            kernel: Some(self.0.kernel.clone()),
-            initrd: Some(self.0.initrd.clone()),
-            append: Some(self.0.append.clone()),
-            firmware: self.0.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
-            disks: vec![disk(&self.0.disk)],
+            kernel: Some(self.prepared.kernel.clone()),
+            initrd: Some(self.prepared.initrd.clone()),
+            append: Some(self.prepared.append.clone()),
+            firmware: self.prepared.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
+            disks: vec![disk(&self.prepared.disk)],
             net: options.machine.deterministic.is_none().then(|| cli::Net::User(Vec::new())),
             no_reboot: true,
             ..cli::RunOptions::of(options.machine.clone())
@@ -52,7 +60,12 @@ impl Images {
 
     /// The kernel's release, where it is Debian's.
     pub fn kernel_release(&self) -> Option<&str> {
-        self.0.kernel_release.as_deref()
+        self.prepared.kernel_release.as_deref()
+    }
+
+    /// What an unattended run has to answer.
+    pub fn nonce(&self) -> Nonce {
+        self.nonce
     }
 }
 
@@ -82,13 +95,19 @@ fn vmm(options: &Options, cache: &Cache, progress: &dyn Progress) -> Result<Opti
     built.map(Some).context("no VMM for the guest")
 }
 
-fn request(options: &Options, cache: Cache) -> Request {
+/// Another for each run, unless runs are to be the same.
+fn nonce(options: &Options) -> Nonce {
+    let random = || std::hash::RandomState::new().build_hasher().finish();
+    Nonce(options.machine.deterministic.unwrap_or_else(random))
+}
+
+fn request(options: &Options, cache: Cache, nonce: Nonce) -> Request {
     Request {
         packages: match &options.packages {
             Some(directory) => Packages::Directory(directory.clone()),
             None => Packages::Apt(apt(options)),
         },
-        mode: if options.check { Mode::Check } else { Mode::Interactive },
+        mode: if options.check { Mode::Check(nonce) } else { Mode::Interactive },
         firmware: options.firmware.clone(),
         kernel: options.kernel.clone(),
         modules: options.modules.clone(),
@@ -96,6 +115,7 @@ fn request(options: &Options, cache: Cache) -> Request {
         disk: options.disk.clone(),
         vmm: options.vmm.clone(),
         guest: Guest { harts: options.guest_harts, memory_mib: options.guest_memory },
+        self_tests: options.self_tests,
         append: options.append.clone().unwrap_or_default(),
         ..Request::new(cache)
     }

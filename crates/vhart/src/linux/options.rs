@@ -17,7 +17,7 @@ Kernel and user land are Debian's, fetched once by this system's apt into a priv
 guest is run by a riscv64 build of vhart itself, made once for each state of its sources.
 
 Exit status: 0 when the machine powers off, when the user quits, or when a check passes; 1 when something is missing or a \
-check fails; 2 for wrong usage; 124 after a timeout without --check.
+check fails; 2 for wrong usage; 124 after a timeout, but 1 where a check runs, which reports it.
 
 On the console, Ctrl-A X quits and Ctrl-A H lists what else there is.";
 
@@ -39,6 +39,10 @@ pub struct Options {
     /// Write the report of --check to a file, as JSON
     #[arg(long, value_name = "FILE", requires = "check", help_heading = CHECK)]
     pub json: Option<PathBuf>,
+
+    /// Let both kernels test their cryptography as they boot: more than half of all that a check executes
+    #[arg(long, help_heading = SOFTWARE)]
+    pub self_tests: bool,
 
     /// Show the console of --check on standard error
     #[arg(long, short, requires = "check", help_heading = CHECK)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use images::{Phase, Watch};
+use images::{Nonce, Phase, Watch};
 
 use super::console::Tail;
 
@@ -29,10 +29,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// A run that starts now.
-    pub fn new() -> Record {
+    /// A run with this nonce that starts now.
+    pub fn new(nonce: Nonce) -> Record {
         Record {
-            watch: Watch::new(),
+            watch: Watch::new(nonce),
             tail: Tail::default(),
             since: Instant::now(),
             retired: Arc::default(),
@@ -59,14 +59,6 @@ impl Record {
         self.arrive(&phases)
     }
 
-    /// The power is off: the last phase has arrived if all others had.
-    pub fn power_off(&mut self) -> Vec<Arrival> {
-        match self.awaited() {
-            Some(Phase::HostOff) => self.reach(Phase::HostOff),
-            _ => Vec::new(),
-        }
-    }
-
     fn arrive(&mut self, phases: &[Phase]) -> Vec<Arrival> {
         let now = self.now();
         let arrivals = phases.iter().map(|&phase| Arrival { phase, ..now });
@@ -91,7 +83,7 @@ impl Record {
         self.watch.awaited()
     }
 
-    /// Why an init script gave up, if one did.
+    /// Why an init script or a kernel gave up, or which phase came too early.
     pub fn failure(&self) -> Option<&str> {
         self.watch.failure()
     }
@@ -108,7 +100,7 @@ mod tests {
 
     #[test]
     fn arrivals_carry_the_instructions_of_their_moment() {
-        let mut record = Record::new();
+        let mut record = Record::new(Nonce(0));
         let retired = Arc::new(AtomicU64::new(0));
         record.start(retired.clone());
         record.reach(Phase::Firmware);
@@ -117,16 +109,5 @@ mod tests {
         assert_eq!((arrived.len(), arrived[0].phase, arrived[0].instructions), (1, Phase::HostKernel, 1000));
         assert_eq!(record.arrivals()[0].instructions, 0);
         assert_eq!(record.awaited(), Some(Phase::HostInit));
-    }
-
-    #[test]
-    fn power_off_is_a_phase_only_after_all_others() {
-        let mut record = Record::new();
-        record.console(b"vhart host: the guest is off\n");
-        assert_eq!(record.power_off(), []);
-        assert_eq!(record.awaited(), Some(Phase::KvmUnloaded));
-        record.console(b"vhart host: KVM is unloaded\n");
-        assert_eq!(record.power_off().len(), 1);
-        assert_eq!(record.awaited(), None);
     }
 }
