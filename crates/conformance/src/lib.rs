@@ -12,6 +12,8 @@ pub mod commit;
 pub mod elf;
 pub mod lockstep;
 pub mod own_jit;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod pair;
 pub mod privileged;
 pub mod rng;
 pub mod spike;

@@ -17,6 +17,8 @@ mod deb;
 mod disk;
 mod error;
 mod fetched;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod initramfs;
 mod modules;

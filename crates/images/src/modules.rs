@@ -75,7 +75,8 @@ impl Closure<'_> {
             if !self.add(needed)? {
                 return Err(Error::Module {
                     name: name.to_owned(),
-                    detail: format!("it needs {needed}, which is not there"),
+                    // The name is the file's: any bytes.
+                    detail: format!("it needs {}, which is not there", needed.escape_debug()),
                 });
             }
         }
@@ -253,6 +254,13 @@ mod tests {
         assert_eq!(closure(&["af_packet"], &read).unwrap(), []);
         let why = closure(&["torn"], &read).unwrap_err();
         assert_eq!(why.to_string(), "module torn cannot be read (it needs gone, which is not there)");
+    }
+
+    #[test]
+    fn what_a_module_needs_is_told_without_control_characters() {
+        let read = |name: &str| Ok((name == "kvm").then(|| elf(b"depends=\x1b[2J\n\0")));
+        let why = closure(&["kvm"], &read).unwrap_err().to_string();
+        assert!(why.contains(r"it needs \u{1b}[2J\n, which"), "{why}");
     }
 
     #[test]

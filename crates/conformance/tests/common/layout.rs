@@ -3,6 +3,7 @@
 use arch::pte;
 
 use super::{DEVICE, Pair, RAM_BASE};
+pub use conformance::pair::TABLES;
 use conformance::rng::Rng;
 
 /// The trap handler.
@@ -21,8 +22,6 @@ pub const CODE_PAGES: u64 = 8;
 pub const DATA: u64 = RAM_BASE + 0x1_0000;
 /// Pages of it.
 pub const DATA_PAGES: u64 = 16;
-/// Page tables.
-pub const TABLES: u64 = RAM_BASE + 0x10_0000;
 const PAGE: u64 = 4096;
 
 /// Which pages of code user mode executes.

@@ -1,14 +1,11 @@
 //! Files that go into memory: kernels and programs of every format, initial RAM disks, and where all go.
 
-use std::cell::RefCell;
-use std::io::{Seek, Write};
-use std::path::PathBuf;
-
 use arbitrary::{Result, Unstructured};
 use arch::Phys;
 use board::loader::{self, Defaults, Initrd, Range};
 use memory::Ram;
 
+use super::files::{file, gzip, one_line, xz, zstd};
 use super::{Target, with};
 
 pub const KERNEL: Target = Target {
@@ -34,19 +31,6 @@ const DEFAULTS: Defaults = Defaults { raw: Phys(BASE), linux: Phys(BASE + 0x20_0
 
 thread_local! {
     static RAM: Ram = Ram::new(Phys(BASE), RAM_BYTES).expect("the host has a little memory");
-    static FILE: RefCell<tempfile::NamedTempFile> =
-        RefCell::new(tempfile::NamedTempFile::new().expect("the host has room for a file"));
-}
-
-/// A file with this content, until the next call.
-fn file(content: &[u8]) -> PathBuf {
-    FILE.with_borrow_mut(|file| {
-        file.rewind().expect("the file is ours");
-        file.write_all(content).expect("the host has room for a file");
-        // Not to nothing before it is written: some file systems wait for the disk then.
-        file.as_file().set_len(content.len() as u64).expect("the file is ours");
-        file.path().to_owned()
-    })
 }
 
 fn kernel(content: &[u8]) {
@@ -65,6 +49,7 @@ fn initrd(content: &[u8]) {
     let path = file(content);
     RAM.with(|ram| match Initrd::open(&path, ram) {
         Ok(mut initrd) => {
+            assert!(initrd.doubt().is_none_or(|doubt| one_line(&doubt)));
             let at = BASE + RAM_BYTES - initrd.len_bytes();
             initrd.load(ram, Phys(at)).expect("the file has not changed");
             let mut there = vec![0; content.len()];
@@ -73,11 +58,6 @@ fn initrd(content: &[u8]) {
         }
         Err(why) => assert!(one_line(&why.to_string()), "{why}"),
     });
-}
-
-/// Messages are one sentence for a terminal.
-fn one_line(text: &str) -> bool {
-    !text.is_empty() && !text.contains(['\n', '\0', '\x1b'])
 }
 
 fn places(input: &mut Unstructured) -> Result<()> {
@@ -115,13 +95,13 @@ fn kernels() -> Vec<Vec<u8>> {
     vec![
         zboot(&gzip(&image)),
         zboot(&zstd(&image)),
+        xz(&image),
         gzip(&elf(2, 0)),
         zstd(&image),
         elf(2, BASE),
         elf(3, 0),
         image,
         vec![0x13; 100],
-        b"\xfd7zXZ\0".to_vec(),
     ]
 }
 
@@ -187,14 +167,4 @@ fn archive() -> Vec<u8> {
         }
     }
     bytes
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(content).expect("memory is never full");
-    encoder.finish().expect("memory is never full")
-}
-
-fn zstd(content: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
 }

@@ -2,8 +2,13 @@
 
 mod decode;
 mod devices;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod engines;
+mod files;
+mod frames;
 mod isa;
 mod loader;
+mod packages;
 mod sbi;
 mod virtio;
 
@@ -32,7 +37,15 @@ pub const TARGETS: &[Target] = &[
     virtio::BLOCK,
     virtio::ENTROPY,
     virtio::CONSOLE,
+    virtio::NETWORK,
+    frames::TARGET,
     sbi::TARGET,
+    packages::DEB,
+    packages::CONTROL,
+    packages::MODULE,
+    packages::INITRAMFS,
+    #[cfg(all(target_arch = "x86_64", unix))]
+    engines::TARGET,
 ];
 
 /// The target of this name.

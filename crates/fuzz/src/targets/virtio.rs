@@ -1,11 +1,13 @@
 //! Virtio devices: whatever a driver writes to their registers, rings and buffers, they stand it, and after a reset they
 //! work as before.
 
+use std::cell::RefCell;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ::virtio::{BlockAccess, BlockFile, ConsoleInput, Interface, Serving, Slot};
+use ::virtio::net::fuzzing::Loop;
+use ::virtio::{BlockAccess, BlockFile, ConsoleInput, Interface, MmioTransport, Serving, Slot};
 use arbitrary::{Result, Unstructured};
 use bus::{Device, IrqLine, IrqSink};
 use memory::GuestMemoryMmap;
@@ -34,8 +36,16 @@ pub const CONSOLE: Target = Target {
     seeds: || seeds(6, 1, &[b"hello".to_vec()]),
 };
 
+pub const NETWORK: Target = Target {
+    name: "virtio_net",
+    what: "the network card: registers, rings, frames that come back",
+    run: |input| with(input, network),
+    seeds: || seeds(6, 1, &[vec![0; 80]]),
+};
+
 const BASE: u64 = 0x8000_0000;
 const MEMORY_BYTES: u64 = 0x4_0000;
+const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 /// Queue `n` is here, `n` times [`QUEUE_BYTES`] on: a page for each of its parts.
 const QUEUE_BYTES: u64 = 0x3000;
 /// Free for buffers.
@@ -237,14 +247,15 @@ impl Driver {
         Ok(())
     }
 
-    /// After a reset nothing is left of what was, and a plain request on `queue` is answered.
-    fn recovers(&mut self, queue: usize, buffers: &[Buffer]) {
+    /// After a reset nothing is left of what was, and a plain request on `queue` is answered, after what comes from outside.
+    fn recovers(&mut self, queue: usize, buffers: &[Buffer], outside: impl FnOnce()) {
         self.write(register::STATUS, 0);
         assert_eq!(self.read(register::STATUS), 0);
         assert!(!self.wire.0.load(Ordering::SeqCst), "the wire is high after a reset");
         self.start(0);
         self.offer(queue, 0, buffers);
         self.write(register::NOTIFY, queue as u32);
+        outside();
         let used = GuestAddress(self.device_area(queue) + 2);
         let used: u16 = self.memory.read_obj(used).expect("it is in memory");
         assert_eq!((used, self.read(register::STATUS)), (1, 0xf), "a plain request is not answered after a reset");
@@ -300,7 +311,7 @@ fn block(input: &mut Unstructured) -> Result<()> {
     let done = steps(&mut driver, input, |_| Ok(()));
     // 8: the name of the disk
     driver.put(BUFFERS, &[8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    driver.recovers(0, &[(BUFFERS, 16, 0), (BUFFERS + 16, 20, WRITE), (BUFFERS + 64, 1, WRITE)]);
+    driver.recovers(0, &[(BUFFERS, 16, 0), (BUFFERS + 16, 20, WRITE), (BUFFERS + 64, 1, WRITE)], || ());
     let changed = DISK.with(renewed);
     assert!(access == BlockAccess::ReadWrite || !changed, "{access:?} changed the file");
     done
@@ -310,7 +321,7 @@ fn entropy(input: &mut Unstructured) -> Result<()> {
     let (mut driver, _) = Driver::new(input, |slot| ::virtio::entropy(slot, Some(1)))?;
     driver.start(features(input)?);
     let done = steps(&mut driver, input, |_| Ok(()));
-    driver.recovers(0, &[(BUFFERS, 64, WRITE)]);
+    driver.recovers(0, &[(BUFFERS, 64, WRITE)], || ());
     done
 }
 
@@ -323,7 +334,23 @@ fn console(input: &mut Unstructured) -> Result<()> {
         keyboard.send(input.bytes(len)?);
         Ok(())
     });
-    driver.recovers(1, &[(BUFFERS, 5, 0)]);
+    driver.recovers(1, &[(BUFFERS, 5, 0)], || ());
+    done
+}
+
+fn network(input: &mut Unstructured) -> Result<()> {
+    let mut cable = None;
+    let (mut driver, _) = Driver::new(input, |slot| {
+        let made = Loop::new(MAC, |card| Arc::new(Mutex::new(MmioTransport::new(card, slot))));
+        cable.insert(made.expect("the host has files left")).card()
+    })?;
+    let cable = RefCell::new(cable.expect("the driver has a card"));
+    driver.start(features(input)?);
+    let done = steps(&mut driver, input, |_| {
+        cable.borrow_mut().turn();
+        Ok(())
+    });
+    driver.recovers(1, &[(BUFFERS, 80, 0)], || cable.borrow_mut().turn());
     done
 }
 

@@ -83,10 +83,8 @@ impl Backend {
         let mut from_guest = Vec::with_capacity(FRAMES_AT_ONCE);
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         while let Some(moved) = self.move_frames(card, &mut from_guest) {
-            from_guest.drain(..).for_each(|frame| self.router.route(&frame));
-            let Router { tcp, udp, to_guest } = &mut self.router;
-            let more_datagrams = udp.pump(to_guest);
-            tcp.pump(to_guest);
+            let more_datagrams = self.carry(from_guest.drain(..));
+            let to_guest = &self.router.to_guest;
             let deliverable = !moved.blocked && !to_guest.frames.is_empty();
             let busy = deliverable || !to_guest.is_full() && (moved.more || more_datagrams);
             let timeout = if busy { Some(Duration::ZERO) } else { self.sleep() };
@@ -94,6 +92,23 @@ impl Backend {
                 return;
             }
         }
+    }
+
+    /// Takes in the guest's frames and carries what there is both ways. Answers whether there are more datagrams.
+    fn carry(&mut self, from_guest: impl IntoIterator<Item = Vec<u8>>) -> bool {
+        from_guest.into_iter().for_each(|frame| self.router.route(&frame));
+        let Router { tcp, udp, to_guest } = &mut self.router;
+        let more_datagrams = udp.pump(to_guest);
+        tcp.pump(to_guest);
+        more_datagrams
+    }
+
+    /// A turn without a card: takes in frames of the guest and answers those for it. Waits for nothing.
+    pub fn turn(&mut self, from_guest: Vec<Vec<u8>>, events: &mut Events) -> Vec<Vec<u8>> {
+        self.carry(from_guest);
+        self.wait(Some(Duration::ZERO), events);
+        self.carry([]);
+        self.router.to_guest.frames.drain(..).collect()
     }
 
     /// Moves frames between the card and here; `None` when the card is gone.

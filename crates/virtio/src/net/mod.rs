@@ -8,6 +8,8 @@ mod address;
 mod backend;
 mod dhcp;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod link;
 mod router;
 mod tcp;

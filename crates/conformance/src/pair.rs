@@ -1,0 +1,207 @@
+//! The same machine twice, executed by each engine, and compared.
+//!
+//! The translator ends a quantum between blocks, so [`Pair::run`] lets it run first, and then lets the interpreter
+//! execute as many instructions and traps, one by one. Both must be in the same state then.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use arch::pte;
+use arch::{Interrupt, Isa, Mode, Phys};
+use bus::{Bus, Device};
+use hart::{Hart, HartParts, Record};
+use jit::{JitHart, JitParts};
+use memory::{Ram, Watcher};
+use privileged::Config;
+use vcpu::{Clock, Exit, HartPins, Vcpu};
+
+/// Where RAM is.
+pub const RAM_BASE: u64 = 0x8000_0000;
+/// How much there is.
+pub const RAM_BYTES: u64 = 2 << 20;
+/// Where the device is.
+pub const DEVICE: u64 = 0x1000_0000;
+/// Where programs have their page tables.
+pub const TABLES: u64 = RAM_BASE + 0x10_0000;
+/// Instructions shown before a difference.
+const SHOWN: usize = 24;
+
+/// A device that answers with what was written last, and drives MSIP with bit 0 of what is written to its first byte.
+pub struct Echo {
+    last: u8,
+    pins: Arc<HartPins>,
+}
+
+impl Device for Echo {
+    fn read(&mut self, _offset: u64, data: &mut [u8]) {
+        data.fill(self.last);
+    }
+    fn write(&mut self, offset: u64, data: &[u8]) {
+        self.last = data.first().copied().unwrap_or_default();
+        if offset == 0 {
+            self.pins.set(Interrupt::MachineSoftware, self.last & 1 != 0);
+        }
+    }
+}
+
+/// What a machine is made of.
+pub fn parts(config: Config) -> (HartParts, Ram) {
+    let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
+    let pins = HartPins::new();
+    let mut bus = Bus::default();
+    let echo = Echo { last: 0, pins: pins.clone() };
+    bus.map("echo", Phys(DEVICE), 0x1000, Arc::new(Mutex::new(echo))).unwrap();
+    let clock = Arc::new(Clock::virtual_time());
+    let parts = HartParts { config, ram: ram.clone(), bus: Arc::new(bus), clock, pins, alone: true };
+    (parts, ram)
+}
+
+/// The last instructions that began.
+#[derive(Default)]
+struct Trail(VecDeque<(Mode, u64, u32)>);
+
+impl Record for Trail {
+    fn begin(&mut self, mode: Mode, pc: u64, raw: u32) {
+        if self.0.len() == SHOWN {
+            self.0.pop_front();
+        }
+        self.0.push_back((mode, pc, raw));
+    }
+}
+
+impl Trail {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for &(mode, pc, raw) in &self.0 {
+            let len = if raw & 3 == 3 { 4 } else { 2 };
+            let insn = hart::engine::decode(raw, len, &Isa::ALL);
+            let name = insn.map_or("illegal".to_owned(), |insn| insn.to_string());
+            let _ = writeln!(text, "  {mode:?} {pc:#x}: {raw:08x} {name}");
+        }
+        text
+    }
+}
+
+/// The same machine twice.
+pub struct Pair {
+    /// Translated.
+    pub jit: JitHart,
+    /// Interpreted.
+    pub plain: Hart,
+    /// Memory of the one and of the other.
+    pub rams: [Ram; 2],
+    trail: Trail,
+    watcher: Watcher,
+}
+
+impl Pair {
+    /// Two harts after reset.
+    pub fn new(code_bytes: Option<usize>) -> Pair {
+        Pair::with(Config::new(Isa::ALL, 0), code_bytes)
+    }
+
+    /// Two harts after reset that can do what `config` says.
+    pub fn with(config: Config, code_bytes: Option<usize>) -> Pair {
+        let (one, ram) = parts(config.clone());
+        let (other, plain_ram) = parts(config);
+        let jit = JitHart::new(JitParts { hart: one, code_bytes }).unwrap();
+        let watcher = ram.watch().join();
+        Pair { jit, plain: Hart::new(other), rams: [ram, plain_ram], trail: Trail::default(), watcher }
+    }
+
+    /// Does the same to both harts.
+    pub fn both(&mut self, mut change: impl FnMut(&mut Hart)) {
+        change(self.jit.hart_mut());
+        change(&mut self.plain);
+    }
+
+    /// Writes the same to both memories.
+    pub fn put(&self, address: u64, bytes: &[u8]) {
+        for ram in &self.rams {
+            ram.write_bytes(address - RAM_BASE, bytes).unwrap();
+        }
+    }
+
+    /// Writes instructions to both memories.
+    pub fn put_words(&self, address: u64, words: &[u32]) {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.put(address, &bytes);
+    }
+
+    /// Runs both for about `budget` instructions. Answers how the translator's run ended.
+    ///
+    /// # Errors
+    /// What differs then.
+    pub fn run(&mut self, budget: u64) -> Result<Exit, String> {
+        let before = self.jit.hart().core.work();
+        let exit = self.jit.run(budget);
+        let end = self.jit.hart().core.work();
+        if exit == Exit::Quantum && end == before {
+            return Err("a quantum without progress".to_owned());
+        }
+        while self.plain.core.work() != end {
+            self.plain.step(&mut self.trail);
+            if self.plain.core.exit.is_some() {
+                break;
+            }
+        }
+        self.compare().map(|()| exit)
+    }
+
+    /// Whether code was written to since this was last asked. Until the next FENCE.I translated code may be what was there
+    /// before, and the interpreter, which fetches each instruction when it steps, executes what is there now.
+    pub fn code_was_written(&mut self) -> bool {
+        self.watcher.written().is_none_or(|pages| !pages.is_empty())
+    }
+
+    fn compare(&self) -> Result<(), String> {
+        let mut text = String::new();
+        let (ours, plain) = (&self.jit.hart().core, &self.plain.core);
+        let mut differ = |name: &str, ours: u64, plain: u64| {
+            if ours != plain {
+                let _ = writeln!(text, "{name}: translated {ours:#x}, interpreted {plain:#x}");
+            }
+        };
+        differ("pc", ours.pc, plain.pc);
+        differ("traps", ours.traps, plain.traps);
+        differ("waiting", ours.waiting.into(), plain.waiting.into());
+        differ("reserved", (ours.reservation != 0).into(), (plain.reservation != 0).into());
+        for at in 0..32 {
+            differ(&format!("x{at}"), ours.x[at], plain.x[at]);
+            differ(&format!("f{at}"), ours.f[at], plain.f[at]);
+        }
+        if ours.state != plain.state {
+            let (ours, plain) = (format!("{:#?}", ours.state), format!("{:#?}", plain.state));
+            for (ours, plain) in ours.lines().zip(plain.lines()).filter(|(a, b)| a != b) {
+                let _ = writeln!(text, "translated {}, interpreted {}", ours.trim(), plain.trim());
+            }
+        }
+        if let Some((at, ours, plain)) = self.memory_difference() {
+            let _ = writeln!(text, "memory at {at:#x}: translated {ours:#x}, interpreted {plain:#x}");
+        }
+        if text.is_empty() { Ok(()) } else { Err(format!("{text}after\n{}", self.trail.text())) }
+    }
+
+    /// Compares what programs reach: the first pages, and page tables.
+    fn memory_difference(&self) -> Option<(u64, u8, u8)> {
+        [0..0x2_0000, TABLES - RAM_BASE..TABLES - RAM_BASE + 0x4_0000].into_iter().find_map(|range| {
+            let [ours, plain] = self.rams.each_ref().map(|ram| {
+                let mut bytes = vec![0; (range.end - range.start) as usize];
+                ram.read_bytes(range.start, &mut bytes).unwrap();
+                bytes
+            });
+            if ours == plain { None } else { difference(RAM_BASE + range.start, &ours, &plain) }
+        })
+    }
+}
+
+/// The first difference of memory at `start`.
+fn difference(start: u64, ours: &[u8], plain: &[u8]) -> Option<(u64, u8, u8)> {
+    // At a quantum's end the translator may have looked up code that does not execute yet. "The A bit may be set as a
+    // result of speculation", says the manual: in page tables, one more of them is no difference.
+    let is_entry = |at: usize| start >= TABLES && at.is_multiple_of(8);
+    let same = |at: usize| ours[at] == plain[at] || is_entry(at) && ours[at] == plain[at] | pte::A as u8;
+    let at = (0..ours.len()).find(|&at| !same(at))?;
+    Some((start + at as u64, ours[at], plain[at]))
+}

@@ -1,0 +1,52 @@
+//! Doors for the crate `fuzz`: the readers of packages, and the writer of initramfs.
+
+use std::io;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::{control, cpio, deb, modules, sources};
+
+/// Unpacks the package at `path` in `scratch` and reads every file in it: names and contents.
+///
+/// # Errors
+/// It is no package, or a file in it cannot be read.
+pub fn package(path: &Path, scratch: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let package = deb::Package::open(path, scratch)?;
+    let read = |name: &str| Ok((name.to_owned(), package.read(name)?.unwrap_or_default()));
+    package.names().map(read).collect()
+}
+
+/// Reads paragraphs of Debian's control format: of each, the value of `field`.
+pub fn control(text: &str, field: &str) -> Vec<Option<String>> {
+    control::parse(text).iter().map(|paragraph| paragraph.get(field).map(str::to_owned)).collect()
+}
+
+/// Finds an archive in apt's configuration under `etc`: its address.
+///
+/// # Errors
+/// There is none.
+pub fn archive(etc: &Path) -> Result<String> {
+    sources::Archive::configured(etc).map(|archive| archive.uri)
+}
+
+/// Reads a kernel module: what it needs, and the module without its signature. With `others`, what it needs is there, and
+/// is the same file.
+///
+/// # Errors
+/// It is no module, or what it needs is not there.
+pub fn module(file: &[u8], others: bool) -> Result<(Vec<String>, Vec<u8>)> {
+    let read = |name: &str| Ok((others || name == "module").then(|| file.to_vec()));
+    let modules = modules::closure(&["module"], &read)?;
+    let needs = modules.iter().flat_map(|module| module.depends.clone()).collect();
+    Ok((needs, modules.iter().flat_map(|module| modules::unsigned(&module.object).to_vec()).collect()))
+}
+
+/// Writes an initramfs of these files.
+///
+/// # Errors
+/// One of them has 4 GiB.
+pub fn initramfs(files: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {
+    let mut archive = cpio::Archive::new(Vec::new());
+    files.iter().try_for_each(|(name, content)| archive.file(name, 0o644, content))?;
+    archive.finish()
+}
