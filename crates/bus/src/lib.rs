@@ -115,6 +115,13 @@ impl Bus {
 pub trait IrqSink: Send + Sync {
     /// The level of input `number` is now `level`. Called from any thread; repeated levels are harmless.
     fn set_level(&self, number: u32, level: bool);
+
+    /// Something happened at input `number` that its level does not tell: an edge. A low level afterwards takes back an
+    /// edge that nobody was told of.
+    fn pulse(&self, number: u32) {
+        self.set_level(number, true);
+        self.set_level(number, false);
+    }
 }
 
 /// A level-triggered interrupt wire.
@@ -133,6 +140,11 @@ impl IrqLine {
     /// Drives the wire.
     pub fn set(&self, level: bool) {
         self.sink.set_level(self.number, level);
+    }
+
+    /// An edge, on a wire whose level is low.
+    pub fn pulse(&self) {
+        self.sink.pulse(self.number);
     }
 }
 

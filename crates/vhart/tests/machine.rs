@@ -70,6 +70,16 @@ fn hardware_sets_accessed_and_dirty_unless_svade_leaves_them_to_software() {
 }
 
 #[test]
+fn a_driver_that_never_reads_the_iir_is_interrupted_once_and_goes_on() {
+    let programs = Programs::new();
+    let file = programs.bare("transmit", &[]);
+    for engine in ["interp", "jit"] {
+        let said = say_of(&["run", "--engine", engine, "--firmware", "none", "--kernel"], &file, LIMIT);
+        assert_eq!((said.status, said.out.as_str()), (Some(0), "xK"), "{engine}: {}", said.err);
+    }
+}
+
+#[test]
 fn sbi_calls_of_two_harts_are_answered() {
     let programs = Programs::new();
     let file = programs.assemble("sbi", &[], 0x8020_0000);

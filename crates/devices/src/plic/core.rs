@@ -1,6 +1,7 @@
 //! Gateways, priorities, enables and claims.
 //!
-//! Models the RISC-V Platform-Level Interrupt Controller Specification 1.0.0 with level-triggered gateways.
+//! Models the RISC-V Platform-Level Interrupt Controller Specification 1.0.0 with gateways for levels and
+//! for edges.
 
 use std::ops::Range;
 
@@ -42,6 +43,8 @@ pub struct Core {
     pending: Sources,
     /// Claimed and not yet completed: the gateway holds further requests back.
     in_service: Sources,
+    /// Edges that came in service and wait for completion.
+    edges: Sources,
     contexts: Vec<Context>,
 }
 
@@ -55,6 +58,7 @@ impl Core {
             level: none.clone(),
             pending: none.clone(),
             in_service: none.clone(),
+            edges: none.clone(),
             contexts: vec![Context { enabled: none, threshold: 0 }; contexts],
         }
     }
@@ -73,7 +77,18 @@ impl Core {
     pub fn set_level(&mut self, source: u32, level: bool) {
         if self.is_source(source) {
             put(&mut self.level, source, level);
+            if !level {
+                put(&mut self.edges, source, false);
+            }
             self.gateway(source);
+        }
+    }
+
+    /// An edge at `source`. "Interrupt Gateways" lets a gateway count the edges that come in service; this one counts to one.
+    pub fn pulse(&mut self, source: u32) {
+        if self.is_source(source) {
+            let waits = if has(&self.in_service, source) { &mut self.edges } else { &mut self.pending };
+            put(waits, source, true);
         }
     }
 
@@ -187,6 +202,10 @@ impl Core {
     fn complete(&mut self, context: usize, source: u32) {
         if self.is_source(source) && has(&self.contexts[context].enabled, source) {
             put(&mut self.in_service, source, false);
+            if has(&self.edges, source) {
+                put(&mut self.edges, source, false);
+                self.pulse(source);
+            }
             self.gateway(source);
         }
     }
@@ -264,6 +283,39 @@ mod tests {
         let mut plic = plic();
         plic.set_level(3, true);
         plic.read(CLAIM_0);
+        plic.set_level(3, false);
+        plic.write(CLAIM_0, 3);
+        assert!(!plic.notifies(0));
+    }
+
+    #[test]
+    fn an_edge_comes_once_and_again_only_after_another() {
+        let mut plic = plic();
+        plic.pulse(3);
+        assert_eq!(plic.read(CLAIM_0), 3);
+        plic.write(CLAIM_0, 3);
+        assert!(!plic.notifies(0));
+        plic.pulse(3);
+        assert!(plic.notifies(0));
+    }
+
+    #[test]
+    fn an_edge_in_service_comes_after_completion() {
+        let mut plic = plic();
+        plic.pulse(3);
+        plic.read(CLAIM_0);
+        plic.pulse(3);
+        assert!(!plic.notifies(0));
+        plic.write(CLAIM_0, 3);
+        assert!(plic.notifies(0));
+    }
+
+    #[test]
+    fn a_wire_that_goes_low_in_service_takes_its_edge_back() {
+        let mut plic = plic();
+        plic.pulse(3);
+        plic.read(CLAIM_0);
+        plic.pulse(3);
         plic.set_level(3, false);
         plic.write(CLAIM_0, 3);
         assert!(!plic.notifies(0));

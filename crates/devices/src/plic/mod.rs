@@ -97,6 +97,12 @@ impl IrqSink for Plic {
         state.core.set_level(number, level);
         self.drive(&mut state);
     }
+
+    fn pulse(&self, number: u32) {
+        let mut state = self.lock();
+        state.core.pulse(number);
+        self.drive(&mut state);
+    }
 }
 
 /// The PLIC's registers on the bus: 32 bits each.

@@ -94,7 +94,18 @@ fn reg(offset: u64, dlab: bool) -> Option<Reg> {
     })
 }
 
-/// The UART's state: registers in, registers out, the level of its interrupt, and the byte to send.
+/// What the interrupt output shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Nothing pends.
+    None,
+    /// The transmitter's interrupt, and how often it went empty.
+    Emptied(u64),
+    /// Something else pends until the guest has seen to it.
+    Level,
+}
+
+/// The UART's state: registers in, registers out, its interrupt, and the byte to send.
 #[derive(Clone, Debug)]
 pub struct Core {
     ier: u8,
@@ -107,6 +118,8 @@ pub struct Core {
     overrun: bool,
     /// The transmitter went empty and nobody has read that from the IIR.
     transmit_empty: bool,
+    /// How often the transmitter went empty.
+    emptied: u64,
     msr_deltas: u8,
     /// The guest took RTS back that it had given: it can take no more for now.
     held: bool,
@@ -125,6 +138,7 @@ impl Default for Core {
             received: VecDeque::with_capacity(FIFO_DEPTH),
             overrun: false,
             transmit_empty: false,
+            emptied: 0,
             msr_deltas: 0,
             held: false,
         }
@@ -183,9 +197,13 @@ impl Core {
         }
     }
 
-    /// The level of the interrupt output.
-    pub fn interrupt(&self) -> bool {
-        self.interrupt_id() != iir::NONE
+    /// The interrupt output.
+    pub fn interrupt(&self) -> Interrupt {
+        match self.interrupt_id() {
+            iir::NONE => Interrupt::None,
+            iir::TRANSMIT_EMPTY => Interrupt::Emptied(self.emptied),
+            _ => Interrupt::Level,
+        }
     }
 
     fn dlab(&self) -> bool {
@@ -262,8 +280,14 @@ impl Core {
             .fold(0, |lines, (_, input)| lines | input)
     }
 
-    fn transmit(&mut self, byte: u8) -> Option<u8> {
+    /// The transmitter is empty, again or at last seen to be.
+    fn empty(&mut self) {
         self.transmit_empty = true;
+        self.emptied = self.emptied.wrapping_add(1);
+    }
+
+    fn transmit(&mut self, byte: u8) -> Option<u8> {
+        self.empty();
         if self.loopback() {
             self.receive(byte);
             return None;
@@ -274,7 +298,7 @@ impl Core {
     /// Enabling the transmitter's interrupt while it is empty raises it.
     fn write_ier(&mut self, value: u8) {
         if value & !self.ier & ier::TRANSMIT_EMPTY != 0 {
-            self.transmit_empty = true;
+            self.empty();
         }
         self.ier = value & ier::ALL;
     }
@@ -328,7 +352,7 @@ mod tests {
         assert_eq!(uart.read(LSR), 0x60);
         assert_eq!(uart.read(IIR_FCR), 0x01);
         assert_eq!(uart.read(MSR), 0xb0);
-        assert!(!uart.interrupt());
+        assert_eq!(uart.interrupt(), Interrupt::None);
     }
 
     #[test]
@@ -347,16 +371,16 @@ mod tests {
     fn the_transmit_interrupt_is_raised_by_enabling_and_cleared_by_reading_the_iir() {
         let mut uart = with_fifo();
         uart.write(IER, 0x02);
-        assert!(uart.interrupt());
+        assert_eq!(uart.interrupt(), Interrupt::Emptied(1));
         assert_eq!(uart.read(IIR_FCR), 0xc2);
-        assert!(!uart.interrupt());
+        assert_eq!(uart.interrupt(), Interrupt::None);
         assert_eq!(uart.read(IIR_FCR), 0xc1);
         uart.write(IER, 0);
         uart.write(IER, 0x02);
-        assert!(uart.interrupt(), "each enabling raises it (Linux tests for this)");
+        assert_eq!(uart.interrupt(), Interrupt::Emptied(2), "each enabling raises it (Linux tests for this)");
         uart.read(IIR_FCR);
         uart.write(RBR_THR, b'x');
-        assert!(uart.interrupt());
+        assert_eq!(uart.interrupt(), Interrupt::Emptied(3));
     }
 
     #[test]
@@ -388,7 +412,7 @@ mod tests {
         uart.write(IER, 0x04);
         (0..16).for_each(|i| uart.receive(i));
         assert_eq!(uart.room(), 0);
-        assert!(!uart.interrupt());
+        assert_eq!(uart.interrupt(), Interrupt::None);
         uart.receive(16);
         assert_eq!(uart.read(IIR_FCR), 0xc6);
         assert_eq!(uart.read(LSR) & 0x02, 0x02);
@@ -444,7 +468,7 @@ mod tests {
         uart.write(MCR, 0x10);
         assert_eq!(uart.read(IIR_FCR), 0xc0);
         uart.read(MSR);
-        assert!(!uart.interrupt());
+        assert_eq!(uart.interrupt(), Interrupt::None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use bus::{Device, IrqLine};
 use vm_fdt::{Error, FdtWriter};
 
+use self::core::Interrupt;
 use crate::{DtNode, Place, node_name};
 
 /// Where the guest's output goes.
@@ -27,13 +28,13 @@ pub struct Uart16550 {
     backlog: VecDeque<u8>,
     out: ConsoleOut,
     irq: IrqLine,
-    level: bool,
+    shown: Interrupt,
 }
 
 impl Uart16550 {
     /// A UART that sends to `out` and interrupts through `irq`.
     pub fn new(out: ConsoleOut, irq: IrqLine) -> Self {
-        Uart16550 { core: core::Core::default(), backlog: VecDeque::new(), out, irq, level: false }
+        Uart16550 { core: core::Core::default(), backlog: VecDeque::new(), out, irq, shown: Interrupt::None }
     }
 
     /// Input from the host. Answers how many bytes were taken; offer the rest later.
@@ -62,10 +63,18 @@ impl Uart16550 {
             let Some(byte) = self.backlog.pop_front() else { break };
             self.core.receive(byte);
         }
-        let level = self.core.interrupt();
-        if level != self.level {
-            self.level = level;
-            self.irq.set(level);
+        let shown = self.core.interrupt();
+        if shown != std::mem::replace(&mut self.shown, shown) {
+            self.drive(shown);
+        }
+    }
+
+    /// The transmitter's interrupt goes out as an edge. As a level it comes for ever to a driver that never reads the IIR,
+    /// and there are such (xv6 before 2024): QEMU's PLIC asks nobody for a level after completion.
+    fn drive(&self, shown: Interrupt) {
+        self.irq.set(shown == Interrupt::Level);
+        if let Interrupt::Emptied(_) = shown {
+            self.irq.pulse();
         }
     }
 }
