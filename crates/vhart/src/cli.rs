@@ -4,6 +4,7 @@
 
 mod cpu;
 mod disk;
+#[cfg(feature = "machine")]
 mod elf;
 mod load;
 mod machine;
@@ -15,6 +16,7 @@ mod serial;
 mod value;
 
 pub use disk::Disk;
+#[cfg(feature = "machine")]
 pub use elf::ElfOptions;
 pub use machine::{Engine, MachineOptions};
 pub use net::Net;
@@ -22,10 +24,8 @@ pub use run::{Firmware, RunOptions};
 pub use serial::Serial;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
 
 const ABOUT: &str = "A RISC-V machine with the hypervisor extension: boots Linux, KVM, and a guest Linux inside it";
 
@@ -54,6 +54,7 @@ pub enum Command {
     /// Boot a kernel or firmware on the virt board
     Run(RunOptions),
     /// Run a bare-metal ELF program; its result is the exit status
+    #[cfg(feature = "machine")]
     Elf(ElfOptions),
     /// Boot a host Linux, load KVM, and boot a guest Linux inside it
     #[cfg(feature = "linux")]
@@ -62,6 +63,7 @@ pub enum Command {
     #[cfg(feature = "linux")]
     Images(crate::images::Options),
     /// List the instructions of the machine, and which the translator generates code for
+    #[cfg(feature = "machine")]
     Isa {
         /// The instruction set, as for 'vhart run' [default: all there is]
         #[arg(long, value_name = "ISA", value_parser = machine::isa)]
@@ -70,17 +72,19 @@ pub enum Command {
     /// Print a completion script for a shell
     ///
     /// For example: `vhart completion bash > ~/.local/share/bash-completion/completions/vhart`
+    #[cfg(feature = "machine")]
     Completion {
         /// The shell
-        shell: Shell,
+        shell: clap_complete::Shell,
     },
     /// Print the manual page
     ///
     /// For example: `vhart man | man -l -`
+    #[cfg(feature = "machine")]
     Man {
         /// Write a page for every subcommand into this directory instead
         #[arg(long, value_name = "DIR")]
-        directory: Option<PathBuf>,
+        directory: Option<std::path::PathBuf>,
     },
 }
 
@@ -112,9 +116,11 @@ impl Command {
     fn check(&self) -> Result<(), String> {
         match self {
             Command::Run(options) => options.check(),
+            #[cfg(feature = "machine")]
             Command::Elf(options) => options.check(),
             #[cfg(feature = "linux")]
             Command::Linux(options) => options.machine.check(),
+            #[cfg(feature = "machine")]
             _ => Ok(()),
         }
     }

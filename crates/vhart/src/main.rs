@@ -5,16 +5,20 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+#[cfg(feature = "machine")]
 mod commit_log;
 mod devices;
 mod digest;
+#[cfg(feature = "machine")]
 mod elf;
 mod ending;
 mod engine;
 mod errors;
+#[cfg(feature = "machine")]
 mod generate;
 #[cfg(feature = "linux")]
 mod images;
+#[cfg(feature = "machine")]
 mod isa;
 #[cfg(feature = "linux")]
 mod linux;
@@ -22,6 +26,7 @@ mod pidfile;
 mod run;
 mod screen;
 mod serial;
+#[cfg(feature = "machine")]
 mod signature;
 mod stats;
 mod terminal;
@@ -34,13 +39,17 @@ fn main() -> ExitCode {
     let cli = Cli::from_process();
     let done = match cli.command {
         Command::Run(options) => run::run(&options),
+        #[cfg(feature = "machine")]
         Command::Elf(options) => elf::run(&options),
         #[cfg(feature = "linux")]
         Command::Linux(options) => linux::run(&options),
         #[cfg(feature = "linux")]
         Command::Images(options) => images::run(&options),
+        #[cfg(feature = "machine")]
         Command::Isa { isa } => isa::print(isa.unwrap_or_default()),
+        #[cfg(feature = "machine")]
         Command::Completion { shell } => generate::completion(shell),
+        #[cfg(feature = "machine")]
         Command::Man { directory } => generate::man(directory.as_deref()),
     };
     terminal::restore();

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Seek};
 use super::Problem;
 use super::input::{Input, Source};
 use super::magic::{self, Kind, Packing};
+use super::unpack;
 
 /// More than [`magic::kind`] looks at.
 const HEAD_BYTES: usize = 0x1000;
@@ -26,7 +27,7 @@ pub fn check(input: &mut Input) -> Result<(), Problem> {
         }
         match magic::kind(&head) {
             _ if head.starts_with(b"070701") || head.starts_with(b"070702") => pass_archive(&mut reader, len)?,
-            Kind::Packed(Packing::Gzip) => pass_gzip(&mut reader)?,
+            Kind::Packed(Packing::Gzip) => unpack::pass_gzip(&mut reader)?,
             // The kernel unpacks these; they are not looked into.
             Kind::Packed(_) => return Ok(()),
             _ if first => return Err(Problem::NoInitrd),
@@ -54,19 +55,6 @@ fn peek(reader: &mut Reader<'_>) -> Result<Vec<u8>, Problem> {
     reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     reader.seek_relative(-(head.len() as i64))?;
     Ok(head)
-}
-
-/// Goes to what follows a packed archive.
-fn pass_gzip(reader: &mut Reader<'_>) -> Result<(), Problem> {
-    let mut decoder = flate2::bufread::GzDecoder::new(reader);
-    let mut sink = [0; 1 << 16];
-    loop {
-        match decoder.read(&mut sink) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(e) => return Err(Problem::corrupt(format!("gzip: {e}"))),
-        }
-    }
 }
 
 const HEADER_BYTES: u64 = 110;

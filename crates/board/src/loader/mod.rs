@@ -11,6 +11,10 @@ mod load;
 mod magic;
 mod place;
 mod segment;
+#[cfg(feature = "formats")]
+mod unpack;
+#[cfg(not(feature = "formats"))]
+#[path = "unpack_missing.rs"]
 mod unpack;
 
 pub use elf::Symbols;
@@ -57,6 +61,15 @@ pub struct Defaults {
 pub fn program(path: &Path, ram: &Ram, defaults: Defaults) -> Result<Program, Error> {
     let mut input = Input::open(path, ram.len_bytes())?;
     load(&mut input, ram, defaults).map_err(|problem| problem.of(path))
+}
+
+/// Reads a kernel, and unpacks it if it is packed, into at most `limit` bytes.
+///
+/// # Errors
+/// The file cannot be read, is damaged, or is larger than that.
+pub fn unpacked(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let content = Input::open(path, limit)?.content();
+    content.and_then(|content| unpack::unpack(content, limit)).map_err(|problem| problem.of(path))
 }
 
 /// An initial RAM disk: any bytes.

@@ -1,6 +1,6 @@
 //! Compressed kernels: gzip, zstd, xz, and EFI zboot around one of them.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use super::Problem;
 use super::magic::{self, Kind, Packing};
@@ -54,4 +54,17 @@ fn drain(decoder: impl Read, packing: Packing, limit: u64) -> Result<Vec<u8>, Pr
         return Err(Problem::TooBig { bytes: unpacked.len() as u64, ram_bytes: limit });
     }
     Ok(unpacked)
+}
+
+/// Reads a gzip stream to its end, to see that it is whole; `reader` is at what follows it then.
+pub fn pass_gzip(reader: &mut impl BufRead) -> Result<(), Problem> {
+    let mut decoder = flate2::bufread::GzDecoder::new(reader);
+    let mut sink = [0; 1 << 16];
+    loop {
+        match decoder.read(&mut sink) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(e) => return Err(Problem::corrupt(format!("gzip: {e}"))),
+        }
+    }
 }

@@ -35,7 +35,7 @@ impl Engine for Interp {
 
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
         let make = |(id, parts)| self.watched(Hart::new(parts), id);
-        let harts = HartSet::Full(super::parts_of(&parts).enumerate().map(make).collect());
+        let harts = HartSet::Full(super::own::parts_of(&parts).enumerate().map(make).collect());
         Ok(Harts { harts, cpu: Cpu::of_isa(parts.isa) })
     }
 }

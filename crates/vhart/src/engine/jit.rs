@@ -57,7 +57,7 @@ fn translated(parts: &Parts, code_bytes: Option<u64>) -> Result<Vec<Box<dyn vcpu
     let code_bytes = code_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     jit::before_abort(crate::terminal::restore);
     let mut harts: Vec<Box<dyn vcpu::FullHart>> = Vec::new();
-    for hart in super::parts_of(parts) {
+    for hart in super::own::parts_of(parts) {
         harts.push(Box::new(jit::JitHart::new(jit::JitParts { hart, code_bytes })?));
     }
     Ok(harts)

@@ -1,39 +1,27 @@
 //! What executes the harts: the board's seam, filled with the engines there are.
 
+#[cfg(feature = "machine")]
 mod interp;
+#[cfg(feature = "machine")]
 mod jit;
 mod kvm;
+#[cfg(feature = "machine")]
+mod own;
+#[cfg(not(feature = "machine"))]
+#[path = "own_missing.rs"]
+mod own;
 
-use board::{Engine, Parts};
-use hart::HartParts;
+use board::Engine;
 
 use crate::cli::{self, MachineOptions};
-use crate::commit_log::CommitLog;
+
+#[cfg(feature = "machine")]
+pub use own::logged;
 
 /// The engine that the user chose, else the fastest that this computer has.
 pub fn of(options: &MachineOptions) -> Box<dyn Engine> {
-    let jit = |otherwise| Box::new(jit::Jit { code_bytes: options.code_cache, otherwise });
     match options.engine {
-        Some(cli::Engine::Jit) => jit(jit::Otherwise::Fail),
-        None if jit::EXISTS => jit(jit::Otherwise::Interpret),
-        Some(cli::Engine::Interp) | None => Box::new(interp::Interp::default()),
         Some(cli::Engine::Kvm) => Box::new(kvm::Kvm),
+        _ => own::engine(options),
     }
-}
-
-/// The interpreter, with every retired instruction written to `log`.
-pub fn logged(log: CommitLog) -> Box<dyn Engine> {
-    Box::new(interp::Interp::logged(log))
-}
-
-/// What each hart with M-mode is made of.
-fn parts_of(parts: &Parts) -> impl Iterator<Item = HartParts> + '_ {
-    parts.pins.iter().enumerate().map(|(id, pins)| HartParts {
-        config: privileged::Config::new(parts.isa, id as u64),
-        ram: parts.ram.clone(),
-        bus: parts.bus.clone(),
-        clock: parts.clock.clone(),
-        pins: pins.clone(),
-        alone: parts.pins.len() == 1,
-    })
 }
