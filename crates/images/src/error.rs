@@ -133,14 +133,30 @@ pub enum Error {
         /// What was looked for.
         what: String,
     },
-    /// The workspace that this program was built from is gone.
-    #[error(
-        "the guest needs a riscv64 build of vhart, but its sources are no longer at {}: give a ready one with --vmm",
-        place.display()
-    )]
+    /// There is no workspace where one was.
+    #[error("there are no sources of vhart at {}: --vmm ready takes the VMM that comes with this program", place.display())]
     NoSources {
         /// Where they were.
         place: PathBuf,
+    },
+    /// The run belongs to no workspace.
+    #[error(
+        "--vmm build needs the sources of vhart: run it in a checkout, or leave it out for the VMM that comes with this program"
+    )]
+    NoWorkspace,
+    /// The VMM that comes with this program is not whole: a mistake in its making.
+    #[error("the VMM that comes with this program is damaged: take another build of it, or name a VMM with --vmm")]
+    ReadyVmm,
+    /// The kernel for the guest cannot be unpacked.
+    #[error(transparent)]
+    Kernel(#[from] board::loader::Error),
+    /// The user's VMM is none.
+    #[error("{} is {what}, and no VMM: --vmm wants a static riscv64 build of vhart, or leave it out", path.display())]
+    NotVmm {
+        /// The file.
+        path: PathBuf,
+        /// What it is, with an article.
+        what: &'static str,
     },
     /// Nothing here compiles for riscv64.
     #[error(

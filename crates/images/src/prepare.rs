@@ -17,6 +17,7 @@ use crate::modules::{self, Module};
 use crate::part::{self, Part};
 use crate::progress::{Progress, step};
 use crate::request::{Disk, Firmware, Mode, Prepared, Request};
+use crate::vmm;
 
 /// The directory of initramfs in the cache.
 const BUILT: &str = "boot";
@@ -63,7 +64,7 @@ pub fn check(request: &Request) -> Result<()> {
     for path in files {
         File::open(path).on_file("read", path)?;
     }
-    Ok(())
+    request.vmm.as_deref().map_or(Ok(()), vmm::check)
 }
 
 /// Leaves out the self-tests of the kernel's cryptography; `init/run-guest.sh` hands it on.
@@ -170,7 +171,8 @@ fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progre
     }
     let lock = request.cache.lock(progress)?;
     let contents = Contents {
-        kernel: read(kernel)?,
+        // The guest's VMM unpacks nothing.
+        kernel: board::loader::unpacked(kernel, request.guest.memory_mib << 20)?,
         modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory))?,
         busybox: read(&busybox)?,
         vmm: request.vmm.as_deref().map(read).transpose()?,
@@ -292,11 +294,37 @@ mod tests {
     }
 
     #[test]
+    fn the_guest_gets_its_kernel_unpacked() {
+        let place = Place::new();
+        let kernel = place.directory.path().join("Image.gz");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(b"the kernel's own bytes").unwrap();
+        fs::write(&kernel, packed.finish().unwrap()).unwrap();
+        let vmm = place.directory.path().join("vhart");
+        fs::write(&vmm, vmm::ready_program().unwrap()).unwrap();
+        let cache = Cache::at(place.directory.path().join("cache"));
+        let request = Request { vmm: Some(vmm), kernel: Some(kernel.clone()), ..Request::new(cache) };
+        let parts = Parts { busybox: Some(place.directory.path().to_owned()), ..Parts::default() };
+        place.file(part::BUSYBOX);
+        let initrd = fs::read(initrd(&request, &kernel, &parts, &()).unwrap()).unwrap();
+        assert!(initrd.windows(22).any(|bytes| bytes == b"the kernel's own bytes"));
+    }
+
+    #[test]
     fn missing_file_is_named_before_anything_is_fetched() {
         let place = Place::new();
         let request =
             Request { disk: Some("/nowhere/disk.img".into()), ..Request::new(Cache::at(place.directory.path())) };
         assert_eq!(prepare(&request, &()).unwrap_err().to_string(), "cannot read /nowhere/disk.img");
+    }
+
+    #[test]
+    fn what_is_no_vmm_is_refused_before_anything_is_fetched() {
+        let place = Place::new();
+        let vmm = place.file("script");
+        let request = Request { vmm: Some(vmm.clone()), ..Request::new(Cache::at(place.directory.path())) };
+        let why = prepare(&request, &()).unwrap_err().to_string();
+        assert!(why.starts_with(&format!("{} is no ELF program, and no VMM:", vmm.display())), "{why}");
     }
 
     #[test]

@@ -1,21 +1,34 @@
 //! The riscv64 build of vhart: the VMM that runs the guest inside the host.
 //!
-//! It is built from the workspace that this vhart was built from, by whichever tool chain can be had: the target that
-//! rustup has or can fetch (`vmm/rustup.rs`), else Debian's compiler in a private root (`vmm/debian.rs`). The cache keeps
-//! it under the hash of its sources, so that it is built once for each state of them.
+//! One comes with this program (`vmm/ready.rs`), with a record of what it was made of (`vmm/record.rs`). It is used unless
+//! the run belongs to a workspace (`vmm/workspace.rs`) in which one of these things has changed; then one is built there,
+//! by whichever tool chain can be had: the target that rustup has or can fetch (`vmm/rustup.rs`), else Debian's compiler in
+//! a private root (`vmm/debian.rs`). The cache keeps what was built with its record, so that it is built once for each
+//! state of the sources.
 
 mod cargo;
 mod debian;
+mod program;
+mod ready;
+mod record;
 mod rustup;
 mod sources;
+mod workspace;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, Lock};
 use crate::error::{Error, OnFile, Result};
+use crate::hash::hex_sha256;
 use crate::progress::Progress;
 use crate::request::Apt;
+use cargo::Built;
+pub(crate) use program::check;
+pub use ready::{packed, program as ready_program, record as ready_record};
+pub use record::Record;
 use sources::Sources;
+pub use workspace::find as workspace;
 
 /// The directory of VMMs in the cache.
 const BUILT: &str = "vmm";
@@ -23,37 +36,99 @@ const BUILT: &str = "vmm";
 /// How many are kept beside a new one.
 const KEPT: usize = 3;
 
-/// The riscv64 build of the workspace at `workspace`, made now if the cache lacks it. `apt` says where packages come from,
-/// should a tool chain have to be fetched; its suite does not matter.
-///
-/// # Errors
-/// Where the sources are gone, no tool chain can be had, or the build fails.
-pub fn build(workspace: &Path, cache: &Cache, apt: &Apt, progress: &dyn Progress) -> Result<PathBuf> {
-    let sources = Sources::find(workspace)?;
-    let name = format!("{BUILT}/{}", sources.key()?);
-    let path = cache.path(&name);
-    let there = || {
-        let there = path.is_file();
-        if there {
-            cache.used(&path);
-        }
-        there
-    };
-    if there() {
-        return Ok(path);
-    }
-    let lock = cache.lock(progress)?;
-    // Another process may have built it while this one waited.
-    if there() {
-        return Ok(path);
-    }
-    let built = compile(&sources, cache, apt, progress, &lock).map_err(|why| no_room(why, cache))?;
-    keep(&built, &name, cache, &lock)
+/// The names of a VMM and its record in its directory.
+const PROGRAM: &str = "vhart";
+const RECORD: &str = "record.toml";
+
+/// Which VMM runs the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The one that comes with this program, unless the workspace would make another.
+    Fitting,
+    /// The one that comes with this program, whatever the workspace has.
+    Ready,
+    /// One that is built of the workspace.
+    Built,
 }
 
-fn compile(sources: &Sources, cache: &Cache, apt: &Apt, progress: &dyn Progress, lock: &Lock) -> Result<PathBuf> {
+/// What is there to make a VMM with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The sources, where the run belongs to some.
+    pub workspace: Option<&'a Path>,
+    /// Where what is made is kept.
+    pub cache: &'a Cache,
+    /// Where packages come from, should a tool chain have to be fetched; its suite does not matter.
+    pub apt: &'a Apt,
+    /// Who watches.
+    pub progress: &'a dyn Progress,
+}
+
+/// The VMM that `choice` names, in the cache.
+///
+/// # Errors
+/// Where it has to be built: the sources are gone, no tool chain can be had, or the build fails.
+pub fn get(choice: &Choice, means: Means<'_>) -> Result<PathBuf> {
+    match (choice, means.workspace) {
+        (Choice::Ready, _) | (Choice::Fitting, None) => ready(means),
+        (Choice::Built, None) => Err(Error::NoWorkspace),
+        (Choice::Built, Some(workspace)) => built(workspace, means),
+        (Choice::Fitting, Some(workspace)) if ready::record()?.fits(workspace)? => ready(means),
+        (Choice::Fitting, Some(workspace)) => {
+            let place = workspace.display();
+            means.progress.note(&format!(
+                "the guest's VMM is built of {place}: its sources are not those of the ready one (--vmm ready takes that)"
+            ));
+            built(workspace, means)
+        }
+    }
+}
+
+/// The one that comes with this program.
+fn ready(means: Means<'_>) -> Result<PathBuf> {
+    let record = ready::record()?;
+    let path = means.cache.path(BUILT).join(name(&record)).join(PROGRAM);
+    if path.is_file() {
+        means.cache.used(&path);
+        return Ok(path);
+    }
+    let lock = means.cache.lock(means.progress)?;
+    keep(&Built { program: ready::program()?, record }, means.cache, &lock)
+}
+
+/// One built of `workspace`, now or earlier.
+fn built(workspace: &Path, means: Means<'_>) -> Result<PathBuf> {
+    let sources = Sources::find(workspace)?;
+    if let Some(path) = kept(workspace, means.cache)? {
+        return Ok(path);
+    }
+    let lock = means.cache.lock(means.progress)?;
+    // Another process may have built it while this one waited.
+    if let Some(path) = kept(workspace, means.cache)? {
+        return Ok(path);
+    }
+    let made = compile(&sources, means, &lock).map_err(|why| no_room(why, means.cache))?;
+    keep(&made, means.cache, &lock)
+}
+
+/// The one in the cache that `workspace` would make.
+fn kept(workspace: &Path, cache: &Cache) -> Result<Option<PathBuf>> {
+    let Ok(listing) = fs::read_dir(cache.path(BUILT)) else { return Ok(None) };
+    for directory in listing.flatten().map(|entry| entry.path()) {
+        let record = fs::read_to_string(directory.join(RECORD)).ok().and_then(|text| Record::parse(&text));
+        let path = directory.join(PROGRAM);
+        if record.map_or(Ok(false), |record| record.fits(workspace))? && path.is_file() {
+            cache.used(&directory);
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn compile(sources: &Sources, means: Means<'_>, lock: &Lock) -> Result<Built> {
+    let Means { cache, apt, progress, .. } = means;
     if let Some(root) = debian::Root::cached(cache) {
-        return root.build(sources, progress);
+        return root.build(sources, debian::BUILD, progress);
     }
     if rustup::has_target(sources, progress) {
         match rustup::build(sources, cache, progress) {
@@ -61,7 +136,64 @@ fn compile(sources: &Sources, cache: &Cache, apt: &Apt, progress: &dyn Progress,
             built => return built,
         }
     }
-    debian::Root::fetch(cache, apt, progress, lock)?.build(sources, progress)
+    debian::Root::fetch(cache, apt, progress, lock)?.build(sources, debian::BUILD, progress)
+}
+
+/// A VMM made anew, to be carried along.
+#[derive(Debug)]
+pub struct Made {
+    /// The program.
+    pub program: Vec<u8>,
+    /// What it was made of.
+    pub record: Record,
+}
+
+/// The tool chain that makes the VMM to be carried along: always Debian's, so that it can be made again elsewhere.
+#[derive(Debug)]
+pub struct Maker(debian::Root);
+
+impl Maker {
+    /// The tool chain in the cache, else fetched now.
+    ///
+    /// # Errors
+    /// It is not there and cannot be had.
+    pub fn get(means: Means<'_>) -> Result<Maker> {
+        if let Some(root) = debian::Root::cached(means.cache) {
+            return Ok(Maker(root));
+        }
+        let lock = means.cache.lock(means.progress)?;
+        debian::Root::fetch(means.cache, means.apt, means.progress, &lock).map(Maker)
+    }
+
+    /// The same, without the network where `offline`.
+    ///
+    /// # Errors
+    /// It is not there and cannot be had.
+    pub fn get_where_possible(means: Means<'_>, offline: bool) -> Result<Maker> {
+        match offline {
+            true => debian::Root::cached(means.cache).map(Maker).ok_or(Error::NoToolchain),
+            false => Maker::get(means),
+        }
+    }
+
+    /// What tells it from another, as a record has it.
+    ///
+    /// # Errors
+    /// Its compiler does not run.
+    pub fn toolchain(&self) -> Result<Vec<String>> {
+        self.0.toolchain()
+    }
+
+    /// Makes the VMM from nothing, in a directory of that name.
+    ///
+    /// # Errors
+    /// Other people's crates cannot be had, or the build fails.
+    pub fn make(&self, directory: &str, means: Means<'_>) -> Result<Made> {
+        let sources = Sources::find(means.workspace.ok_or(Error::NoWorkspace)?)?;
+        self.0.forget(directory)?;
+        let Built { program, record } = self.0.build(&sources, directory, means.progress)?;
+        Ok(Made { program, record })
+    }
 }
 
 /// Tells a full disk, of which tools speak at length, from their other failures.
@@ -74,53 +206,96 @@ fn no_room(why: Error, cache: &Cache) -> Error {
     }
 }
 
-/// Copies what was built into the cache.
-fn keep(built: &Path, name: &str, cache: &Cache, lock: &Lock) -> Result<PathBuf> {
+/// The name of a VMM's directory in the cache.
+fn name(record: &Record) -> String {
+    hex_sha256(&[record.program_sha256.as_bytes(), record.sources_sha256.as_bytes()])[..16].to_owned()
+}
+
+/// Puts a VMM and its record into the cache.
+fn keep(built: &Built, cache: &Cache, lock: &Lock) -> Result<PathBuf> {
     let scratch = cache.scratch(lock)?;
-    let made = scratch.path().join("vhart");
-    std::fs::copy(built, &made).on_file("copy", built)?;
+    let made = scratch.path().join("vmm");
+    fs::create_dir(&made).on_file("make directory", &made)?;
+    for (name, content) in [(PROGRAM, &*built.program), (RECORD, built.record.text().as_bytes())] {
+        let path = made.join(name);
+        fs::write(&path, content).on_file("write", &path)?;
+    }
     cache.prune(BUILT, KEPT, lock)?;
-    cache.publish(&made, name, lock)
+    Ok(cache.publish(&made, Path::new(BUILT).join(name(&built.record)), lock)?.join(PROGRAM))
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::fs;
 
     use super::*;
 
-    /// Another process: it holds the lock until somebody waits for it, and has built the VMM then.
-    struct Builder {
-        lock: RefCell<Option<Lock>>,
-        vmm: PathBuf,
+    /// A VMM that `workspace` would make.
+    fn fitting(workspace: &Path) -> Built {
+        let (program, files) = (b"vmm".to_vec(), vec!["crates/a/src/lib.rs".to_owned()]);
+        let record = Record {
+            program_sha256: hex_sha256(&[&program]),
+            program_bytes: program.len() as u64,
+            target: String::new(),
+            toolchain: Vec::new(),
+            sources_sha256: sources::digest(workspace, &files, &[]).unwrap(),
+            files,
+            packages: Vec::new(),
+        };
+        Built { program, record }
     }
 
-    impl Progress for Builder {
+    /// Another process: it holds the lock until somebody waits for it, and has built the VMM then.
+    struct Builder<'a> {
+        lock: RefCell<Option<Lock>>,
+        cache: &'a Cache,
+        workspace: &'a Path,
+    }
+
+    impl Progress for Builder<'_> {
         fn begin(&self, what: &str) {
             panic!("{what}");
         }
         fn fraction(&self, _done: f64) {}
         fn end(&self) {}
         fn note(&self, _text: &str) {
-            fs::create_dir_all(self.vmm.parent().unwrap()).unwrap();
-            fs::write(&self.vmm, "vmm").unwrap();
+            keep(&fitting(self.workspace), self.cache, self.lock.borrow().as_ref().unwrap()).unwrap();
             self.lock.take();
         }
     }
 
+    fn means<'a>(workspace: Option<&'a Path>, cache: &'a Cache, apt: &'a Apt, progress: &'a dyn Progress) -> Means<'a> {
+        Means { workspace, cache, apt, progress }
+    }
+
     #[test]
     fn what_another_process_has_built_meanwhile_is_taken() {
+        let (sources, place) = (sources::tests::workspace(), tempfile::tempdir().unwrap());
+        let cache = Cache::at(place.path());
+        let builder =
+            Builder { lock: RefCell::new(Some(cache.lock(&()).unwrap())), cache: &cache, workspace: sources.path() };
+        let path = get(&Choice::Built, means(Some(sources.path()), &cache, &Apt::default(), &builder)).unwrap();
+        assert_eq!(fs::read(path).unwrap(), b"vmm");
+    }
+
+    #[test]
+    fn what_was_built_is_found_as_long_as_its_sources_stay() {
+        let (sources, place) = (sources::tests::workspace(), tempfile::tempdir().unwrap());
+        let cache = Cache::at(place.path());
+        let path = keep(&fitting(sources.path()), &cache, &cache.lock(&()).unwrap()).unwrap();
+        assert_eq!(kept(sources.path(), &cache).unwrap(), Some(path));
+        fs::write(sources.path().join("crates/a/src/lib.rs"), "changed").unwrap();
+        assert_eq!(kept(sources.path(), &cache).unwrap(), None);
+    }
+
+    #[test]
+    fn without_sources_the_ready_one_is_taken_and_none_is_built() {
         let place = tempfile::tempdir().unwrap();
-        for name in ["Cargo.toml", "Cargo.lock", "crates/a/src/lib.rs", "xtask/Cargo.toml"] {
-            let path = place.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, name).unwrap();
-        }
-        let cache = Cache::at(place.path().join("cache"));
-        let vmm = cache.path(BUILT).join(Sources::find(place.path()).unwrap().key().unwrap());
-        let builder = Builder { lock: RefCell::new(Some(cache.lock(&()).unwrap())), vmm: vmm.clone() };
-        assert_eq!(build(place.path(), &cache, &Apt::default(), &builder).unwrap(), vmm);
+        let cache = Cache::at(place.path());
+        let path = get(&Choice::Fitting, means(None, &cache, &Apt::default(), &())).unwrap();
+        assert_eq!(hex_sha256(&[&fs::read(path).unwrap()]), ready::record().unwrap().program_sha256);
+        let why = get(&Choice::Built, means(None, &cache, &Apt::default(), &())).unwrap_err();
+        assert!(matches!(why, Error::NoWorkspace), "{why}");
     }
 
     #[test]

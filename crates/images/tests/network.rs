@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use images::{Apt, Cache, Disk, Error, Firmware, Packages, Prepared, Request, prepare, vmm};
+use images::vmm::{self, Choice, Means};
+use images::{Apt, Cache, Disk, Error, Firmware, Packages, Prepared, Request, prepare};
 
 fn request(cache: &Cache, apt: Apt) -> Request {
     Request { packages: Packages::Apt(apt), firmware: Firmware::OpenSbi, ..Request::new(cache.clone()) }
@@ -75,7 +76,9 @@ fn vmm_is_a_static_riscv64_program() {
     let place = tempfile::tempdir().unwrap();
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let apt = Apt::default();
-    let elf = fs::read(vmm::build(&workspace, &Cache::at(place.path()), &apt, &()).unwrap()).unwrap();
+    let (cache, progress) = (Cache::at(place.path()), ());
+    let means = Means { workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &progress };
+    let elf = fs::read(vmm::get(&Choice::Built, means).unwrap()).unwrap();
     // ELF-64 Object File Format: e_type at 16 is 2 (EXEC) or 3 (DYN, static-pie), e_machine at 18 is 243 for RISC-V.
     assert!(matches!(elf[16..20], [2 | 3, 0, 243, 0]));
     assert!(!elf.windows(8).any(|bytes| bytes == b"/lib/ld-"));

@@ -1,29 +1,193 @@
 //! How cargo is called, whichever tool chain it belongs to.
 
-use std::fs::File;
-use std::io::{Read, Seek};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::error::{Error, Result};
+use serde_json::Value;
+
+use super::record::Record;
+use super::sources;
+use crate::error::{Error, OnFile, Result};
+use crate::hash::hex_sha256;
+use crate::progress::{Progress, step};
 
 /// Lines of a tool's last words that a message repeats.
 const LAST_LINES: usize = 12;
 
-/// What differs from the workspace's release profile: nobody debugs the VMM in there, and small is quick to load.
-pub(super) const PROFILE: [(&str, &str); 3] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "2"),
-    ("CARGO_PROFILE_RELEASE_DEBUG", "none"),
-    ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
-];
+/// The profile of the VMM in the workspace's manifest.
+const PROFILE: &str = "vmm";
 
-/// The words after `cargo` that build the VMM for `target`: without what only a PC needs.
-pub(super) fn arguments(target: &str) -> [&str; 8] {
-    ["build", "--release", "--locked", "--no-default-features", "--package", "vhart", "--target", target]
+/// The package, without what only a PC needs.
+const SELECTION: [&str; 4] = ["--locked", "--no-default-features", "--package", "vhart"];
+
+/// A tool chain at work on a workspace.
+pub(super) struct Job<'a> {
+    /// Makes a command that runs one of its programs in the workspace.
+    pub(super) command: &'a dyn Fn(&str) -> Command,
+    /// The workspace's path as the programs know it.
+    pub(super) known_as: &'a Path,
+    /// The same, from here.
+    pub(super) workspace: &'a Path,
+    /// cargo's target directory, as the programs know it, and from here.
+    pub(super) output: [&'a Path; 2],
+    /// Where other people's crates lie, as the programs know it: no program tells where it was built.
+    pub(super) crates: &'a Path,
+    pub(super) target: &'static str,
+    /// Words for rustc.
+    pub(super) flags: &'a [&'a str],
+    /// What the tool chain came in, beside rustc's own words.
+    pub(super) packages: Vec<String>,
 }
 
-/// Where the binary lies below cargo's target directory.
-pub(super) fn output(target: &str) -> String {
-    format!("{target}/release/vhart")
+/// A VMM, and what it was made of.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// The program.
+    pub(super) program: Vec<u8>,
+    /// Its record.
+    pub(super) record: Record,
+}
+
+impl Job<'_> {
+    /// Builds the VMM.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] with cargo's last words, or a file cannot be read.
+    pub(super) fn run(&self, what: &str, progress: &dyn Progress) -> Result<Built> {
+        let mut made = Artifacts { total: self.count(what)?, ..Artifacts::default() };
+        let mut command = self.cargo("build");
+        command.args(["--profile", PROFILE, "--message-format", "json-render-diagnostics"]);
+        command.arg("--target-dir").arg(self.output[0]).env("CARGO_ENCODED_RUSTFLAGS", self.rustflags());
+        step(progress, what, || {
+            lines(what, &mut command, |line| {
+                made.note(line);
+                progress.fraction(made.share());
+            })
+        })?;
+        let place = self.output[1].join(self.target).join(PROFILE);
+        let program = place.join("vhart");
+        let program = fs::read(&program).on_file("read", &program)?;
+        let record = self.record(&program, &place.join("vhart.d"), made)?;
+        Ok(Built { program, record })
+    }
+
+    fn cargo(&self, word: &str) -> Command {
+        let mut command = (self.command)("cargo");
+        command.arg(word).args(SELECTION).args(["--target", self.target]);
+        command
+    }
+
+    /// No path of this computer goes into the program.
+    fn rustflags(&self) -> String {
+        let crates = format!("--remap-path-prefix={}=crates.io", self.crates.display());
+        let workspace = format!("--remap-path-prefix={}=vhart", self.known_as.display());
+        // Of two that apply, rustc takes the last.
+        [&[&*workspace, &*crates], self.flags].concat().join("\u{1f}")
+    }
+
+    /// How many packages there are to compile.
+    fn count(&self, what: &str) -> Result<usize> {
+        let mut packages = BTreeSet::new();
+        let mut command = self.cargo("tree");
+        command.args(["--prefix", "none", "--edges", "normal,build", "--format", "{p}"]);
+        lines(what, &mut command, |line| {
+            packages.insert(line.trim_end_matches(" (*)").to_owned());
+        })?;
+        Ok(packages.len())
+    }
+
+    /// The tool chain's own words, and its packages.
+    pub(super) fn toolchain(&self) -> Result<Vec<String>> {
+        let mut words = Vec::new();
+        lines("asking for rustc's version", (self.command)("rustc").arg("--version"), |line| {
+            words.push(line.to_owned())
+        })?;
+        Ok([words, self.packages.clone()].concat())
+    }
+
+    fn record(&self, program: &[u8], dependencies: &Path, made: Artifacts) -> Result<Record> {
+        let text = fs::read_to_string(dependencies).on_file("read", dependencies)?;
+        let below = |path: &str| Some(Path::new(path).strip_prefix(self.known_as).ok()?.to_string_lossy().into_owned());
+        let named = dependency_paths(&text).into_iter().chain(made.manifests);
+        let files: Vec<String> = named.filter_map(|path| below(&path)).collect::<BTreeSet<_>>().into_iter().collect();
+        let packages: Vec<String> = made.packages.into_iter().collect();
+        Ok(Record {
+            program_sha256: hex_sha256(&[program]),
+            program_bytes: program.len() as u64,
+            target: self.target.to_owned(),
+            toolchain: self.toolchain()?,
+            sources_sha256: sources::digest(self.workspace, &files, &packages)?,
+            files,
+            packages,
+        })
+    }
+}
+
+/// What cargo has told so far.
+#[derive(Default)]
+struct Artifacts {
+    total: usize,
+    /// Names and versions.
+    packages: BTreeSet<String>,
+    manifests: BTreeSet<String>,
+}
+
+impl Artifacts {
+    /// Takes one of cargo's messages.
+    fn note(&mut self, line: &str) {
+        let Ok(message) = serde_json::from_str::<Value>(line) else { return };
+        let (Some(id), Some(manifest)) = (message["package_id"].as_str(), message["manifest_path"].as_str()) else {
+            return;
+        };
+        if message["reason"] == "compiler-artifact" {
+            self.packages.extend(name_and_version(id));
+            // Other people's manifests are told by version and checksum.
+            self.manifests.extend(id.starts_with("path+").then(|| manifest.to_owned()));
+        }
+    }
+
+    fn share(&self) -> f64 {
+        self.packages.len() as f64 / self.total.max(1) as f64
+    }
+}
+
+/// `anyhow 1.0.104` of `registry+https://index#anyhow@1.0.104`; where name and directory are the same,
+/// cargo leaves the name away: `path+file:///w/crates/vhart#0.1.0`.
+fn name_and_version(id: &str) -> Option<String> {
+    let (place, end) = id.rsplit_once('#')?;
+    match end.split_once('@') {
+        Some((name, version)) => Some(format!("{name} {version}")),
+        None => Some(format!("{} {end}", place.rsplit('/').next()?)),
+    }
+}
+
+/// The paths behind the colon in what rustc writes for make; a space in a path is escaped.
+fn dependency_paths(text: &str) -> Vec<String> {
+    let paths = text.lines().filter_map(|line| line.split_once(": ")).map(|(_, paths)| paths.replace("\\ ", "\0"));
+    paths.flat_map(|paths| paths.split(' ').map(|path| path.replace('\0', " ")).collect::<Vec<_>>()).collect()
+}
+
+/// Runs a tool to its end and hands on each line that it prints.
+///
+/// # Errors
+/// [`Error::Tool`] with its last words, where it cannot be run or fails.
+fn lines(what: &str, command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
+    let name = command_name(command);
+    let failed = |detail: String| Error::Tool { what: what.to_owned(), detail };
+    let io = |why: std::io::Error| failed(format!("{name}: {why}"));
+    let mut errors = tempfile::tempfile().map_err(io)?;
+    let stderr = errors.try_clone().map_err(io)?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().map_err(io)?;
+    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+        each(&line.map_err(io)?);
+    }
+    match child.wait().map_err(io)?.success() {
+        true => Ok(()),
+        false => Err(failed(last_words(&mut errors))),
+    }
 }
 
 /// Runs a tool to its end, silently.
@@ -72,6 +236,48 @@ mod tests {
         let why =
             run("trying", Command::new("sh").args(["-c", "echo first >&2; echo no room >&2; exit 3"])).unwrap_err();
         assert_eq!(why.to_string(), "trying failed:\nfirst\nno room");
+    }
+
+    #[test]
+    fn packages_are_told_by_their_ids() {
+        let registry = "registry+https://example.org/index#anyhow@1.0.104";
+        assert_eq!(name_and_version(registry).as_deref(), Some("anyhow 1.0.104"));
+        assert_eq!(name_and_version("path+file:///w/crates/vhart#0.1.0").as_deref(), Some("vhart 0.1.0"));
+        assert_eq!(
+            name_and_version("path+file:///w/crates/arch#vhart-arch@0.1.0").as_deref(),
+            Some("vhart-arch 0.1.0")
+        );
+    }
+
+    #[test]
+    fn cargos_messages_say_how_far_it_has_come() {
+        let mut made = Artifacts { total: 4, ..Artifacts::default() };
+        let message = |reason: &str, id: &str| {
+            format!(r#"{{"reason":"{reason}","package_id":"{id}","manifest_path":"/w/{reason}/Cargo.toml"}}"#)
+        };
+        let (own, other) = ("path+file:///w/crates/a#0.1.0", "registry+x#b@1.0.0");
+        for (reason, id) in [("compiler-artifact", own), ("compiler-artifact", own), ("build-script-executed", other)] {
+            made.note(&message(reason, id));
+        }
+        assert_eq!(made.share(), 0.25);
+        made.note(&message("compiler-artifact", other));
+        made.note("no JSON");
+        assert_eq!((made.share(), made.manifests.len()), (0.5, 1));
+    }
+
+    #[test]
+    fn paths_with_spaces_stay_whole() {
+        let text = "/w/target/vhart: /w/a\\ b/lib.rs /w/c.rs\n";
+        assert_eq!(dependency_paths(text), ["/w/a b/lib.rs", "/w/c.rs"]);
+    }
+
+    #[test]
+    fn lines_are_handed_on_and_failures_told() {
+        let mut seen = Vec::new();
+        lines("trying", Command::new("printf").arg("a\nb\n"), |line| seen.push(line.to_owned())).unwrap();
+        assert_eq!(seen, ["a", "b"]);
+        let why = lines("trying", Command::new("sh").args(["-c", "echo bad >&2; exit 1"]), |_| ()).unwrap_err();
+        assert_eq!(why.to_string(), "trying failed:\nbad");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::cargo;
+use super::cargo::{self, Built};
 use super::sources::Sources;
 use crate::apt;
 use crate::cache::{Cache, Lock};
@@ -38,7 +38,7 @@ const PACKAGES: &str =
 const UNREAD: [&str; 4] = ["doc", "man", "info", "locale"];
 
 /// Where the workspace's copy lies in the root.
-const BUILD: &str = "build";
+pub(super) const BUILD: &str = "build";
 
 /// cargo's configuration there: other people's crates come from a directory, since there may be no network.
 const CONFIG: &str = "\
@@ -48,12 +48,16 @@ replace-with = \"vendored\"
 directory = \"vendor\"
 [target.riscv64gc-unknown-linux-gnu]
 linker = \"riscv64-linux-gnu-gcc\"
-rustflags = [\"-Ctarget-feature=+crt-static\"]
 ";
 
-/// Enters the root $0 where the user is not root, and runs the other words there.
+/// What gives code to the program, or turns it into one.
+const MAKERS: [&str; 4] = ["binutils-riscv64-linux-gnu", "gcc-", "libc6-dev-riscv64-cross", "libstd-rust-dev"];
+
+/// Enters the root $0 and the directory $1, and runs the other words there.
+const ENTER: &str = "exec chroot \"$0\" sh -c 'cd \"$0\" && exec \"$@\"' \"$@\"";
+/// The same where the user is not root.
 const ENTER_AS_USER: &str =
-    "mount --rbind /dev \"$0/dev\" && exec chroot \"$0\" sh -c \"cd /build && exec \\\"\\$@\\\"\" sh \"$@\"";
+    "mount --rbind /dev \"$0/dev\" && exec chroot \"$0\" sh -c 'cd \"$0\" && exec \"$@\"' \"$@\"";
 
 /// Who runs vhart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,37 +113,87 @@ impl Root {
         Ok(Root { directory: cache.publish(&made, PLACE, lock)?, user })
     }
 
-    /// Builds the VMM in the root.
+    /// Builds the VMM in the root, in the directory of that name.
     ///
     /// # Errors
     /// Where other people's crates cannot be had, or the build fails.
-    pub(super) fn build(&self, sources: &Sources, progress: &dyn Progress) -> Result<PathBuf> {
-        let place = self.directory.join(BUILD);
+    pub(super) fn build(&self, sources: &Sources, directory: &str, progress: &dyn Progress) -> Result<Built> {
+        let place = self.directory.join(directory);
         sources.copy_to(&place)?;
         step(progress, "collecting crates for the riscv64 build", || vendor(sources, &place))?;
         let configuration = place.join(".cargo");
         fs::create_dir_all(&configuration).on_file("make directory", &configuration)?;
         let file = configuration.join("config.toml");
         fs::write(&file, CONFIG).on_file("write", &file)?;
-        let what = "building vhart for riscv64";
-        step(progress, what, || cargo::run(what, &mut self.cargo()))?;
-        Ok(place.join("target").join(cargo::output(TARGET)))
+        self.job(directory, &|job| job.run("building vhart for riscv64", progress))
     }
 
-    /// The root's cargo at work on the copy.
-    fn cargo(&self) -> Command {
+    /// What tells this tool chain from another.
+    ///
+    /// # Errors
+    /// Its compiler does not run.
+    pub(super) fn toolchain(&self) -> Result<Vec<String>> {
+        self.job("", &|job| job.toolchain())
+    }
+
+    /// Removes what was built in the directory of that name, but for other people's crates.
+    pub(super) fn forget(&self, directory: &str) -> Result<()> {
+        let path = self.directory.join(directory).join("target");
+        match fs::remove_dir_all(&path) {
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other.on_file("remove", &path),
+        }
+    }
+
+    /// Hands `work` this tool chain, at work in the directory of that name.
+    fn job<T>(&self, directory: &str, work: &dyn Fn(&cargo::Job) -> Result<T>) -> Result<T> {
+        let (known_as, workspace) = (Path::new("/").join(directory), self.directory.join(directory));
+        let output = [known_as.join("target"), workspace.join("target")];
+        work(&cargo::Job {
+            command: &|program| self.command(program, &known_as),
+            known_as: &known_as,
+            workspace: &workspace,
+            output: output.each_ref().map(PathBuf::as_path),
+            crates: &known_as.join("vendor"),
+            target: TARGET,
+            flags: &["-Ctarget-feature=+crt-static"],
+            packages: self.packages()?,
+        })
+    }
+
+    /// The packages among those installed that a program's bytes depend on, each with its version.
+    fn packages(&self) -> Result<Vec<String>> {
+        let path = self.directory.join("var/lib/dpkg/status");
+        let status = fs::read_to_string(&path).on_file("read", &path)?;
+        let mut packages: Vec<String> = status.split("\n\n").filter_map(maker).collect();
+        packages.sort();
+        Ok(packages)
+    }
+
+    /// A program of the root's, at work in `directory`.
+    fn command(&self, program: &str, directory: &Path) -> Command {
         let mut command = match self.user {
-            User::Root => Command::new("chroot"),
+            User::Root => Command::new("sh"),
             User::Other => Command::new("unshare"),
         };
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root").envs(cargo::PROFILE);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root");
+        command.env("CARGO_NET_OFFLINE", "true");
         match self.user {
-            User::Root => command.arg(&self.directory).args(["sh", "-c", "cd /build && exec \"$@\"", "sh"]),
-            User::Other => command.args(["--map-root-user", "--mount", "sh", "-c", ENTER_AS_USER]).arg(&self.directory),
+            User::Root => command.args(["-c", ENTER]),
+            User::Other => command.args(["--map-root-user", "--mount", "sh", "-c", ENTER_AS_USER]),
         };
-        command.args(["cargo", "--offline"]).args(cargo::arguments(TARGET));
+        command.arg(&self.directory).arg(directory).arg(program);
         command
     }
+}
+
+/// Name, architecture and version of an installed package, if it is one of the [`MAKERS`].
+fn maker(paragraph: &str) -> Option<String> {
+    let field = |name: &str| paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let (name, architecture, version) = (field("Package")?, field("Architecture")?, field("Version")?);
+    let makes =
+        MAKERS.iter().any(|maker| name.starts_with(maker)) && (name.contains("riscv64") || architecture == "riscv64");
+    makes.then(|| format!("{name} {architecture} {version}"))
 }
 
 /// mmdebstrap, but for suite, output and archive.

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::cargo;
+use super::cargo::{self, Built};
 use super::sources::Sources;
 use crate::cache::Cache;
 use crate::error::Result;
@@ -14,7 +14,8 @@ use crate::progress::{Progress, step};
 const TARGET: &str = "riscv64gc-unknown-linux-musl";
 
 /// Words for rustc: its own linker, and everything in one file.
-const FLAGS: &str = "-Clinker=rust-lld -Clinker-flavor=ld.lld -Clink-self-contained=yes -Ctarget-feature=+crt-static";
+const FLAGS: [&str; 4] =
+    ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-self-contained=yes", "-Ctarget-feature=+crt-static"];
 
 /// Whether the target is there, now that rustup has been asked for it.
 pub(super) fn has_target(sources: &Sources, progress: &dyn Progress) -> bool {
@@ -41,13 +42,27 @@ fn quietly(program: &str, directory: &Path) -> Command {
 }
 
 /// Builds the VMM; cargo's own files stay in the cache for the next time.
-pub(super) fn build(sources: &Sources, cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
-    let target = cache.path("toolchain/rustup");
-    let mut command = Command::new("cargo");
-    command.args(cargo::arguments(TARGET)).arg("--target-dir").arg(&target);
-    command.envs(cargo::PROFILE).env("RUSTFLAGS", FLAGS).env_remove("CARGO_ENCODED_RUSTFLAGS");
-    command.current_dir(sources.workspace());
-    let what = "building vhart for riscv64";
-    step(progress, what, || cargo::run(what, &mut command))?;
-    Ok(target.join(cargo::output(TARGET)))
+pub(super) fn build(sources: &Sources, cache: &Cache, progress: &dyn Progress) -> Result<Built> {
+    let (workspace, output) = (sources.workspace(), cache.path("toolchain/rustup"));
+    let job = cargo::Job {
+        command: &|program| {
+            let mut command = Command::new(program);
+            command.current_dir(workspace);
+            command
+        },
+        known_as: workspace,
+        workspace,
+        output: [&output, &output],
+        crates: &cargo_home().unwrap_or_else(|| workspace.to_owned()),
+        target: TARGET,
+        flags: &FLAGS,
+        packages: Vec::new(),
+    };
+    job.run("building vhart for riscv64", progress)
+}
+
+/// Where cargo keeps other people's crates.
+fn cargo_home() -> Option<PathBuf> {
+    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
 }

@@ -3,11 +3,17 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use toml::{Table, Value};
+
+use super::record::canonical;
 use crate::error::{Error, OnFile, Result};
 use crate::hash::hex_sha256;
 
-/// What the build reads, below the workspace's root.
-const ROOTS: [&str; 4] = ["Cargo.toml", "Cargo.lock", "crates", "xtask"];
+/// The workspace's manifest.
+const MANIFEST: &str = "Cargo.toml";
+
+/// The list of other people's crates.
+const LOCK: &str = "Cargo.lock";
 
 /// Directories that no build of a program reads.
 const LEFT_OUT: [&str; 5] = ["target", "tests", "benches", "examples", "fuzz"];
@@ -26,12 +32,12 @@ impl Sources {
     /// # Errors
     /// [`Error::NoSources`] where there is no workspace any more.
     pub(super) fn find(workspace: &Path) -> Result<Sources> {
-        if !workspace.join("Cargo.lock").is_file() {
+        if !workspace.join(LOCK).is_file() {
             return Err(Error::NoSources { place: workspace.to_owned() });
         }
         let mut sources = Sources { workspace: workspace.to_owned(), files: Vec::new() };
-        for root in ROOTS {
-            sources.add(Path::new(root))?;
+        for root in roots(workspace)? {
+            sources.add(&root)?;
         }
         sources.files.sort();
         Ok(sources)
@@ -61,20 +67,9 @@ impl Sources {
         &self.workspace
     }
 
-    /// The hash of names and contents.
-    pub(super) fn key(&self) -> Result<String> {
-        let mut parts = Vec::new();
-        for file in &self.files {
-            parts.push(file.to_string_lossy().into_owned().into_bytes());
-            parts.push(self.read(file)?);
-        }
-        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-        Ok(hex_sha256(&parts)[..16].to_owned())
-    }
-
     /// The hash of the list of other people's crates.
     pub(super) fn lock_key(&self) -> Result<String> {
-        Ok(hex_sha256(&[&self.read(Path::new("Cargo.lock"))?])[..16].to_owned())
+        Ok(hex_sha256(&[&self.read(Path::new(LOCK))?])[..16].to_owned())
     }
 
     fn read(&self, file: &Path) -> Result<Vec<u8>> {
@@ -84,7 +79,7 @@ impl Sources {
 
     /// Copies the sources into `directory`, in place of an earlier copy. Times are kept: cargo goes by them.
     pub(super) fn copy_to(&self, directory: &Path) -> Result<()> {
-        for root in ROOTS {
+        for root in roots(&self.workspace)? {
             let old = directory.join(root);
             if old.is_dir() {
                 fs::remove_dir_all(&old).on_file("remove", &old)?;
@@ -92,6 +87,75 @@ impl Sources {
         }
         self.files.iter().try_for_each(|file| copy(&self.workspace.join(file), &directory.join(file)))
     }
+}
+
+/// What a build reads, below the workspace's root: manifest, lock file, and the directories that have members in them.
+fn roots(workspace: &Path) -> Result<Vec<PathBuf>> {
+    let manifest = table(workspace, MANIFEST)?;
+    let members = manifest.get("workspace").and_then(|table| table.get("members")).and_then(Value::as_array);
+    let members = members.into_iter().flatten().filter_map(Value::as_str);
+    let directories = members.filter_map(|member| Path::new(member).iter().next()).map(PathBuf::from);
+    let mut roots: Vec<PathBuf> = [MANIFEST, LOCK].map(PathBuf::from).into_iter().chain(directories).collect();
+    roots.sort();
+    roots.dedup();
+    Ok(roots)
+}
+
+/// A TOML file of the workspace.
+fn table(workspace: &Path, name: &str) -> Result<Table> {
+    let path = workspace.join(name);
+    let text = fs::read_to_string(&path).on_file("read", &path)?;
+    text.parse().map_err(std::io::Error::other).on_file("read", &path)
+}
+
+/// The hash of `files` and `packages` (each a name and a version) as they are in `workspace`, and of what its manifest says
+/// about them. What is not there counts as such.
+pub(super) fn digest(workspace: &Path, files: &[String], packages: &[String]) -> Result<String> {
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    for name in files {
+        parts.push(name.clone().into_bytes());
+        parts.push(contents(&workspace.join(name))?);
+    }
+    parts.push(locked(&table(workspace, LOCK)?, packages).into_bytes());
+    parts.push(settings(&table(workspace, MANIFEST)?, packages).into_bytes());
+    Ok(hex_sha256(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+}
+
+fn contents(path: &Path) -> Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(b"not there".to_vec()),
+        other => other.on_file("read", path),
+    }
+}
+
+/// The versions and checksums of `packages` in the lock file.
+fn locked(lock: &Table, packages: &[String]) -> String {
+    let text = |package: &Value, name: &str| package.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let all = lock.get("package").and_then(Value::as_array).into_iter().flatten();
+    let named = all.map(|package| (format!("{} {}", text(package, "name"), text(package, "version")), package));
+    let wanted = named.filter(|(name, _)| packages.contains(name));
+    let mut lines: Vec<String> =
+        wanted.map(|(name, package)| format!("{name} {}\n", text(package, "checksum"))).collect();
+    lines.sort();
+    lines.concat()
+}
+
+/// What the workspace's manifest says that bears on a program made of `packages`: profiles, what members inherit, and
+/// versions and features of the packages.
+fn settings(manifest: &Table, packages: &[String]) -> String {
+    let get = |path: &[&str]| {
+        let whole = Value::Table(manifest.clone());
+        path.iter().try_fold(whole, |value, name| value.get(*name).cloned())
+    };
+    let whole = |path: &[&str]| get(path).as_ref().map_or(String::new(), canonical);
+    let wanted = |name: &str| packages.iter().any(|package| package.split(' ').next() == Some(name));
+    let mut text = whole(&["profile", "release"]) + &whole(&["profile", "vmm"]) + &whole(&["workspace", "package"]);
+    for (key, value) in get(&["workspace", "dependencies"]).as_ref().and_then(Value::as_table).into_iter().flatten() {
+        if wanted(value.get("package").and_then(Value::as_str).unwrap_or(key)) {
+            text += &format!("{key}={}\n", canonical(value));
+        }
+    }
+    text
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -104,36 +168,84 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn workspace() -> tempfile::TempDir {
+    const ROOT: &str = "\
+[workspace]
+members = [\"crates/*\", \"xtask\"]
+[workspace.dependencies]
+a = { path = \"crates/a\", package = \"vhart-a\" }
+anyhow = \"1\"
+other = \"2\"
+[profile.vmm]
+opt-level = \"s\"
+";
+
+    const LOCKED: &str = "\
+[[package]]
+name = \"anyhow\"
+version = \"1.0.1\"
+checksum = \"aa\"
+[[package]]
+name = \"other\"
+version = \"2.0.0\"
+checksum = \"bb\"
+";
+
+    pub(in super::super) fn workspace() -> tempfile::TempDir {
         let place = tempfile::tempdir().unwrap();
-        for name in ["Cargo.toml", "Cargo.lock", "crates/a/src/lib.rs", "crates/a/tests/t.rs", "xtask/Cargo.toml"] {
+        let files = ["crates/a/Cargo.toml", "crates/a/src/lib.rs", "crates/a/tests/t.rs", "xtask/Cargo.toml"];
+        for (name, text) in files.map(|name| (name, name)).into_iter().chain([(MANIFEST, ROOT), (LOCK, LOCKED)]) {
             let path = place.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, name).unwrap();
+            fs::write(&path, text).unwrap();
         }
         place
     }
 
-    #[test]
-    fn tests_are_no_source_of_the_program() {
+    fn sum(place: &tempfile::TempDir) -> String {
+        let files = ["crates/a/Cargo.toml", "crates/a/src/lib.rs", "crates/a/src/new.rs"].map(str::to_owned);
+        digest(place.path(), &files, &["anyhow 1.0.1".to_owned(), "vhart-a 0.1.0".to_owned()]).unwrap()
+    }
+
+    /// Replaces `from` in a file of a fresh workspace and says whether that makes another program.
+    fn matters(name: &str, from: &str, to: &str) -> bool {
         let place = workspace();
-        let before = Sources::find(place.path()).unwrap().key().unwrap();
-        fs::write(place.path().join("crates/a/tests/t.rs"), "changed").unwrap();
-        assert_eq!(Sources::find(place.path()).unwrap().key().unwrap(), before);
-        fs::write(place.path().join("crates/a/src/lib.rs"), "changed").unwrap();
-        assert_ne!(Sources::find(place.path()).unwrap().key().unwrap(), before);
+        let (before, path) = (sum(&place), place.path().join(name));
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        assert!(text.contains(from));
+        fs::write(&path, if from.is_empty() { to.to_owned() } else { text.replace(from, to) }).unwrap();
+        sum(&place) != before
     }
 
     #[test]
-    fn a_copy_replaces_the_one_before_and_keeps_times() {
+    fn what_goes_into_the_program_counts() {
+        assert!(matters("crates/a/src/lib.rs", "", "changed"));
+        assert!(matters("crates/a/src/new.rs", "", "there now"));
+        assert!(matters(LOCK, "\"aa\"", "\"cc\""));
+        assert!(matters(LOCK, "1.0.1", "1.0.2"));
+        assert!(matters(MANIFEST, "\"1\"", "{ version = \"1\", features = [\"backtrace\"] }"));
+        assert!(matters(MANIFEST, "\"s\"", "3"));
+    }
+
+    #[test]
+    fn what_does_not_go_in_does_not_count() {
+        assert!(!matters("crates/a/tests/t.rs", "", "changed"));
+        assert!(!matters("xtask/Cargo.toml", "", "changed"));
+        assert!(!matters(LOCK, "\"bb\"", "\"cc\""));
+        assert!(!matters(MANIFEST, "\"2\"", "\"3\""));
+        assert!(!matters(MANIFEST, "[profile.vmm]", "# a word\n[profile.vmm]"));
+    }
+
+    #[test]
+    fn a_copy_has_what_a_build_reads_replaces_the_one_before_and_keeps_times() {
         let (place, to) = (workspace(), tempfile::tempdir().unwrap());
         fs::create_dir_all(to.path().join("crates/gone")).unwrap();
         Sources::find(place.path()).unwrap().copy_to(to.path()).unwrap();
-        assert!(!to.path().join("crates/gone").exists());
-        let modified = |root: &Path| fs::metadata(root.join("Cargo.lock")).unwrap().modified().unwrap();
+        assert!(!to.path().join("crates/gone").exists() && !to.path().join("crates/a/tests").exists());
+        assert!(to.path().join("crates/a/src/lib.rs").is_file() && to.path().join("xtask/Cargo.toml").is_file());
+        let modified = |root: &Path| fs::metadata(root.join(LOCK)).unwrap().modified().unwrap();
         assert_eq!(modified(place.path()), modified(to.path()));
     }
 

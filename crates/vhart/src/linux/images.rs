@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use images::vmm::{self, Choice};
 use images::{
-    Apt, Cache, Expired, Firmware, Freshness, Guest, Mode, Nonce, Packages, Prepared, Progress, Request, qemu, vmm,
+    Apt, Cache, Expired, Firmware, Freshness, Guest, Mode, Nonce, Packages, Prepared, Progress, Request, qemu,
 };
 
 use super::Options;
+use super::options::Vmm;
 use crate::cli;
 use crate::errors;
-
-/// The workspace that this program was built from.
-const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// What the machine boots.
 pub struct Images {
@@ -85,14 +84,17 @@ fn disk(disk: &images::Disk) -> cli::Disk {
     cli::Disk { file: disk.path().to_owned(), readonly: false, snapshot: shared }
 }
 
-/// The VMM: the user's own, or one built now; none where the user's own initrd brings what it needs.
+/// The VMM, where it is not the user's own; none where the user's own initrd brings what it needs.
 fn vmm(options: &Options, cache: &Cache, progress: &dyn Progress) -> Result<Option<PathBuf>> {
-    if options.vmm.is_some() || options.initrd.is_some() {
-        return Ok(options.vmm.clone());
-    }
-    let workspace = Path::new(WORKSPACE).canonicalize().unwrap_or_else(|_| WORKSPACE.into());
-    let built = vmm::build(&workspace, cache, &apt(options), progress);
-    built.map(Some).context("no VMM for the guest")
+    let choice = match &options.vmm {
+        Some(Vmm::File(path)) => return Ok(Some(path.clone())),
+        Some(Vmm::Own(choice)) => choice,
+        None if options.initrd.is_some() => return Ok(None),
+        None => &Choice::Fitting,
+    };
+    let (workspace, apt) = (vmm::workspace(), apt(options));
+    let means = vmm::Means { workspace: workspace.as_deref(), cache, apt: &apt, progress };
+    vmm::get(choice, means).map(Some).context("no VMM for the guest")
 }
 
 /// Another for each run, unless runs are to be the same.
@@ -113,7 +115,10 @@ fn request(options: &Options, cache: Cache, nonce: Nonce) -> Request {
         modules: options.modules.clone(),
         initrd: options.initrd.clone(),
         disk: options.disk.clone(),
-        vmm: options.vmm.clone(),
+        vmm: match &options.vmm {
+            Some(Vmm::File(path)) => Some(path.clone()),
+            Some(Vmm::Own(_)) | None => None,
+        },
         guest: Guest { harts: options.guest_harts, memory_mib: options.guest_memory },
         self_tests: options.self_tests,
         append: options.append.clone().unwrap_or_default(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use images::Firmware;
+use images::vmm::Choice;
 
 use crate::cli::MachineOptions;
 
@@ -14,7 +15,7 @@ const CHECK: &str = "Check";
 
 const AFTER: &str = "\
 Kernel and user land are Debian's, fetched once by this system's apt into a private directory; nothing is installed. The \
-guest is run by a riscv64 build of vhart itself, made once for each state of its sources.
+guest is run by a riscv64 build of vhart itself, which comes with it.
 
 Exit status: 0 when the machine powers off, when the user quits, or when a check passes; 1 when something is missing or a \
 check fails; 2 for wrong usage; 124 after a timeout, but 1 where a check runs, which reports it.
@@ -90,9 +91,10 @@ pub struct Options {
     #[arg(long, visible_alias = "drive", value_name = "FILE", help_heading = SOFTWARE)]
     pub disk: Option<PathBuf>,
 
-    /// Ready riscv64 build of vhart that runs the guest, in place of one built now
-    #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
-    pub vmm: Option<PathBuf>,
+    /// The guest's VMM, a riscv64 build of vhart: 'ready' comes with this program, 'build' builds it of the checkout that
+    /// vhart is run in, a path is your own [default: ready, and build in a checkout whose sources differ from its]
+    #[arg(long, value_name = "ready|build|FILE", value_parser = vmm, help_heading = SOFTWARE)]
+    pub vmm: Option<Vmm>,
 
     /// Debian's suite: stable, testing, or a code name
     #[arg(long, default_value = "stable", help_heading = PACKAGES)]
@@ -121,6 +123,24 @@ pub struct Options {
     /// Directory for what is fetched and built [default: vhart in the user's cache directory]
     #[arg(long, value_name = "DIR", help_heading = PACKAGES)]
     pub cache: Option<PathBuf>,
+}
+
+/// Whose VMM runs the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vmm {
+    /// One that vhart has or makes.
+    Own(Choice),
+    /// The user's.
+    File(PathBuf),
+}
+
+fn vmm(text: &str) -> Result<Vmm, String> {
+    match text {
+        "" => Err("write ready, build or a path".into()),
+        "ready" => Ok(Vmm::Own(Choice::Ready)),
+        "build" => Ok(Vmm::Own(Choice::Built)),
+        path => Ok(Vmm::File(path.into())),
+    }
 }
 
 fn firmware(text: &str) -> Result<Firmware, String> {
@@ -157,6 +177,13 @@ mod tests {
     fn firmware_is_a_word_or_a_path() {
         assert_eq!(parse("--firmware opensbi").unwrap().firmware, Firmware::OpenSbi);
         assert_eq!(parse("--bios fw.bin").unwrap().firmware, Firmware::File("fw.bin".into()));
+    }
+
+    #[test]
+    fn the_vmm_is_a_word_or_a_path() {
+        assert_eq!(parse("--vmm ready").unwrap().vmm, Some(Vmm::Own(Choice::Ready)));
+        assert_eq!(parse("--vmm build").unwrap().vmm, Some(Vmm::Own(Choice::Built)));
+        assert_eq!(parse("--vmm ./build").unwrap().vmm, Some(Vmm::File("./build".into())));
     }
 
     #[test]
