@@ -8,19 +8,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{Target, mutate};
+use crate::{Target, corpus, mutate};
 
 /// How long a target runs if nobody says otherwise.
 const SECONDS: u64 = 2;
 /// An input that takes longer than this hangs, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs the target's seeds and then inputs made from them, until the time is over. Answers how many inputs it ran.
+/// Runs the target's seeds and corpus, and then inputs made from them, until the time is over. Answers how many inputs it ran.
 ///
 /// # Panics
 /// With the number of the input that failed, or where a variable is no number.
 pub fn run(target: &Target) -> u64 {
-    let seeds = (target.seeds)();
+    let mut seeds = (target.seeds)();
+    seeds.extend(corpus::read(target.name).expect("the corpus is whole"));
     for (at, seed) in seeds.iter().enumerate() {
         attempt(target, seed, format_args!("seed {at}"));
     }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bounded;
+pub mod corpus;
 mod mutate;
 pub mod targets;
 

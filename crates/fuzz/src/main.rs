@@ -5,11 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fuzz::{TARGETS, Target, target};
+use fuzz::{TARGETS, Target, corpus, target};
 
 const USAGE: &str = "usage: vhart-fuzz list                    the targets
        vhart-fuzz run TARGET FILE|DIR...  run the target on these inputs
-       vhart-fuzz seeds TARGET DIR        write the target's seeds as files";
+       vhart-fuzz seeds TARGET DIR        write the target's seeds and corpus as files
+       vhart-fuzz keep TARGET DIR         make these files the target's corpus";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         ["list"] => list(),
         ["run", name, ref paths @ ..] if !paths.is_empty() => find(name).and_then(|target| run(target, paths)),
         ["seeds", name, directory] => find(name).and_then(|target| write_seeds(target, Path::new(directory))),
+        ["keep", name, directory] => find(name).and_then(|target| keep(target, directory)),
         _ => Err(USAGE.to_owned()),
     };
     done.map_or_else(
@@ -65,8 +67,15 @@ fn files(paths: &[&str]) -> Result<Vec<PathBuf>, String> {
 fn write_seeds(target: &Target, directory: &Path) -> Result<(), String> {
     let failed = |why: std::io::Error| format!("cannot write in {}: {why}", directory.display());
     std::fs::create_dir_all(directory).map_err(failed)?;
-    for (at, seed) in (target.seeds)().iter().enumerate() {
-        std::fs::write(directory.join(format!("seed-{at:03}")), seed).map_err(failed)?;
+    let kept = corpus::read(target.name).map_err(|why| format!("cannot read the corpus of {}: {why}", target.name))?;
+    for (at, seed) in (target.seeds)().into_iter().chain(kept).enumerate() {
+        std::fs::write(directory.join(format!("seed-{at:04}")), seed).map_err(failed)?;
     }
     Ok(())
+}
+
+fn keep(target: &Target, directory: &str) -> Result<(), String> {
+    let inputs = files(&[directory])?.iter().map(std::fs::read).collect::<Result<Vec<_>, _>>();
+    let inputs = inputs.map_err(|why| format!("cannot read in {directory}: {why}"))?;
+    corpus::write(target.name, inputs).map_err(|why| format!("cannot write the corpus of {}: {why}", target.name))
 }
