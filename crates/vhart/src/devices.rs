@@ -25,18 +25,20 @@ pub fn plugs(options: &RunOptions) -> Result<Vec<Plug>> {
         Some(_) => Serving::Hart,
         None => Serving::Thread,
     };
-    let mut slots: Vec<SlotMaker> = Vec::new();
+    let mut plugs: Vec<Plug> = Vec::new();
     for (index, asked) in options.disks.iter().enumerate() {
-        slots.push(disk(asked, &options.disks[..index], serving)?);
+        let make = disk(asked, &options.disks[..index], serving)?;
+        plugs.push(Plug { slot: asked.slot, make });
     }
     if let Some(forwards) = options.net() {
-        slots.push(network(forwards)?);
+        plugs.push(network(forwards)?.into());
     }
-    if slots.len() < VIRTIO_SLOTS {
+    if plugs.len() < VIRTIO_SLOTS {
         let seed = options.machine.deterministic;
-        slots.push(Box::new(move |slot| virtio::entropy(slot, seed)));
+        let make: SlotMaker = Box::new(move |slot| virtio::entropy(slot, seed));
+        plugs.push(make.into());
     }
-    Ok(slots.into_iter().map(Plug::from).collect())
+    Ok(plugs)
 }
 
 /// Opens a disk. `others` are those that are open.

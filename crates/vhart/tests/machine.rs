@@ -80,6 +80,30 @@ fn a_driver_that_never_reads_the_iir_is_interrupted_once_and_goes_on() {
 }
 
 #[test]
+fn a_disk_is_in_the_slot_that_its_bus_names_and_others_fill_up_from_the_highest() {
+    let programs = Programs::new();
+    let file = programs.bare("slots", &[]);
+    let image = programs.path("disk.img");
+    std::fs::write(&image, [0; 512]).unwrap();
+    let image = image.display();
+    for (option, out) in [
+        (format!("-disk file={image}"), "00000042"),
+        (format!("-disk file={image},bus=virtio-mmio-bus.3"), "00020004"),
+        (
+            format!(
+                "-drive file={image},format=raw,if=none,id=x -device virtio-blk-device,drive=x,bus=virtio-mmio-bus.0"
+            ),
+            "20000004",
+        ),
+    ] {
+        let words: Vec<&str> =
+            ["run", "-bios", "none"].into_iter().chain(option.split(' ')).chain(["-kernel"]).collect();
+        let said = say_of(&words, &file, LIMIT);
+        assert_eq!((said.status, said.out.as_str()), (Some(0), out), "{option}: {}", said.err);
+    }
+}
+
+#[test]
 fn sbi_calls_of_two_harts_are_answered() {
     let programs = Programs::new();
     let file = programs.assemble("sbi", &[], 0x8020_0000);

@@ -60,7 +60,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "WHERE", default_value = "stdio", value_parser = serial::parse, help_heading = DEVICES)]
     pub serial: Serial,
 
-    /// A disk: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on]`; may be repeated
+    /// A disk: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on][,bus=virtio-mmio-bus.N]`; may be repeated
     ///
     /// With snapshot=on the guest's writes are forgotten at the end and the file is only read. A comma in the path is
     /// written twice after file=.

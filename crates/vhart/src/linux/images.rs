@@ -81,7 +81,7 @@ pub fn cache(named: Option<&Path>) -> Result<Cache> {
 
 fn disk(disk: &images::Disk) -> cli::Disk {
     let shared = matches!(disk, images::Disk::Shared(_));
-    cli::Disk { file: disk.path().to_owned(), readonly: false, snapshot: shared }
+    cli::Disk { file: disk.path().to_owned(), readonly: false, snapshot: shared, slot: None }
 }
 
 /// The VMM, where it is not the user's own; none where the user's own initrd brings what it needs.

@@ -44,12 +44,13 @@ pub fn device(line: &mut Line, text: &str) -> Result<(), String> {
     if name.ends_with("-pci") {
         line.note(format!("-device {name}: the board has no PCI; the device is in a virtio-mmio slot"));
     }
-    // Names and places on a bus say nothing; whatever else changes nothing is told.
-    all.take_any(&["id", "bus", "addr", "bootindex"]);
+    // Names and places on PCI say nothing; whatever else changes nothing is told.
+    all.take_any(&["id", "addr", "bootindex"]);
+    let bus = if base == "virtio-blk" || name.ends_with("-pci") { all.take("bus") } else { None };
     let ignored = all.take_any(IGNORED);
     line.ignore_all(&format!("-device {name}"), ignored);
     match base {
-        "virtio-blk" => disks::device(line, all),
+        "virtio-blk" => disks::device(line, all, bus.filter(|_| !name.ends_with("-pci"))),
         "virtio-net" => net::device(line, all),
         // The machine has a source of random numbers unless its slots are full.
         _ => {

@@ -1,6 +1,7 @@
 //! `-drive`, `-blockdev`, `-hda` and `-device virtio-blk-device`: disks.
 
 use super::line::Line;
+use crate::cli::disk::slot;
 use crate::cli::properties::Properties;
 
 /// What concerns how a host file is accessed, and not what is in it.
@@ -27,9 +28,17 @@ const IGNORED: &[&str] = &[
 #[derive(Default)]
 pub struct Disks {
     drives: Vec<Drive>,
-    /// Drives that devices name, in their order, with the device.
-    devices: Vec<(String, String)>,
+    /// Devices in their order.
+    devices: Vec<Device>,
     snapshot: bool,
+}
+
+/// A disk that names its drive.
+struct Device {
+    drive: String,
+    option: String,
+    /// The slot, as a property of `--disk`.
+    bus: String,
 }
 
 /// A file, and how it may be used.
@@ -133,12 +142,16 @@ pub fn blockdev(line: &mut Line, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `-device virtio-blk-device,drive=ID`
-pub fn device(line: &mut Line, mut all: Properties) -> Result<(), String> {
-    let device = all.option().to_owned();
-    let drive = all.take("drive").ok_or_else(|| format!("{device}: which drive? Write drive=ID"))?;
+/// `-device virtio-blk-device,drive=ID`, in the slot that `bus` names.
+pub fn device(line: &mut Line, mut all: Properties, bus: Option<String>) -> Result<(), String> {
+    let option = all.option().to_owned();
+    let drive = all.take("drive").ok_or_else(|| format!("{option}: which drive? Write drive=ID"))?;
     all.finish()?;
-    line.disks.devices.push((drive, device));
+    if let Some(bus) = &bus {
+        slot(bus).map_err(|why| format!("{option}: {why}"))?;
+    }
+    let bus = bus.map(|bus| format!(",bus={bus}")).unwrap_or_default();
+    line.disks.devices.push(Device { drive, option, bus });
     Ok(())
 }
 
@@ -152,14 +165,14 @@ impl Disks {
     /// Writes the disks: those of devices, and then those that need none.
     pub fn write(self, line: &mut Line) -> Result<(), String> {
         let mut disks = Vec::new();
-        for (id, device) in &self.devices {
-            let drive = self.find(id).ok_or_else(|| format!("{device}: there is no drive '{id}'"))?;
-            disks.push(drive);
+        for Device { drive, option, bus } in &self.devices {
+            let found = self.find(drive).ok_or_else(|| format!("{option}: there is no drive '{drive}'"))?;
+            disks.push((found, bus.as_str()));
         }
-        let named = |drive: &Drive| drive.id.as_ref().is_some_and(|id| self.devices.iter().any(|(name, _)| name == id));
-        disks.extend(self.drives.iter().filter(|drive| drive.is_disk && !named(drive)));
-        for drive in disks {
-            let option = self.option(drive)?;
+        let named = |drive: &Drive| self.devices.iter().any(|device| drive.id.as_ref() == Some(&device.drive));
+        disks.extend(self.drives.iter().filter(|drive| drive.is_disk && !named(drive)).map(|drive| (drive, "")));
+        for (drive, bus) in disks {
+            let option = self.option(drive)? + bus;
             line.option("disk", option);
         }
         Ok(())

@@ -44,7 +44,7 @@ fn lines_of_well_known_systems_are_understood() {
             "-machine virt -bios none -kernel kernel/kernel -m 128M -smp 3 -nographic -global \
              virtio-mmio.force-legacy=false -drive file=fs.img,if=none,format=raw,id=x0 -device \
              virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
-            "--firmware none --kernel kernel/kernel --memory 128M --harts 3 --disk file=fs.img",
+            "--firmware none --kernel kernel/kernel --memory 128M --harts 3 --disk file=fs.img,bus=virtio-mmio-bus.0",
         ),
         // Xen, automation/scripts for riscv64
         ("-M virt,aia=none -smp 1 -nographic -m 2g -kernel xen", "--harts 1 --memory 2g --kernel xen"),
