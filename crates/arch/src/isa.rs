@@ -365,7 +365,7 @@ fn parse_head(head: &str) -> Result<Isa, IsaError<'_>> {
     }
     let letters = match head.get(..4) {
         Some(base) if base.eq_ignore_ascii_case("rv64") => &head[4..],
-        _ => return Err(IsaError::NotRv64(head)),
+        _ => return Err(IsaError::not_rv64(head)),
     };
     if !letters.starts_with(['i', 'I', 'g', 'G']) {
         return Err(IsaError::NoBase(head));
@@ -390,35 +390,57 @@ fn parse_head(head: &str) -> Result<Isa, IsaError<'_>> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IsaError<'a> {
     /// Starts neither with `rv64` nor with a profile's name.
-    NotRv64(&'a str),
+    NotRv64 {
+        /// What stands there.
+        text: &'a str,
+        /// The profile whose name is nearest, if one is near.
+        nearest: Option<&'static str>,
+    },
     /// `rv64` is followed neither by `i` nor by `g`.
     NoBase(&'a str),
+    /// Nothing stands behind an underscore.
+    NoName,
     /// A name that is no extension here.
     Unknown {
         /// The name.
         name: &'a str,
-        /// The extension whose name is nearest, if one is near.
+        /// The extension whose name is nearest; single letters have no neighbours.
         nearest: Option<&'static str>,
     },
 }
 
 impl<'a> IsaError<'a> {
     fn unknown(name: &'a str) -> Self {
-        let near = |e: &Extension| distance(name, e.name());
-        let nearest = Extension::ALL.iter().filter(|e| e.name().len() > 1).min_by_key(|e| near(e));
-        IsaError::Unknown { name, nearest: nearest.filter(|e| name.len() > 2 && near(e) <= 2).map(|e| e.name()) }
+        if name.is_empty() {
+            return IsaError::NoName;
+        }
+        let names = Extension::ALL.iter().map(|e| e.name()).filter(|other| other.len() > 1 && name.chars().count() > 1);
+        IsaError::Unknown { name, nearest: names.min_by_key(|other| distance(name, other)) }
+    }
+
+    fn not_rv64(text: &'a str) -> Self {
+        let near = |name: &&'static str| distance(text, name) <= 2;
+        IsaError::NotRv64 { text, nearest: PROFILES.iter().map(|p| p.name).find(near) }
     }
 }
 
 impl fmt::Display for IsaError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            IsaError::NotRv64(text) => write!(f, "ISA \"{text}\" starts neither with rv64 nor with a profile's name")?,
-            IsaError::NoBase(text) => write!(f, "ISA \"{text}\" has no base: rv64 is followed by i or g")?,
-            IsaError::Unknown { name, nearest: Some(nearest) } => {
-                write!(f, "unknown extension \"{name}\", did you mean \"{nearest}\"?")?;
+        let nearest = match self {
+            IsaError::NotRv64 { text, nearest } => {
+                write!(f, "ISA \"{text}\" starts neither with rv64 nor with a profile's name")?;
+                *nearest
             }
-            IsaError::Unknown { name, nearest: None } => write!(f, "unknown extension \"{name}\"")?,
+            IsaError::NoBase(text) => {
+                write!(f, "ISA \"{text}\" has no base: rv64 is followed by i or g")?;
+                None
+            }
+            IsaError::NoName => f.write_str("an underscore is followed by no extension's name").map(|()| None)?,
+            IsaError::Unknown { name, nearest } => write!(f, "unknown extension \"{name}\"").map(|()| *nearest)?,
+        };
+        match nearest {
+            Some(nearest) => write!(f, "; did you mean \"{nearest}\"?")?,
+            None => f.write_str(".")?,
         }
         f.write_str(" There are the profiles")?;
         PROFILES.iter().try_for_each(|p| write!(f, " {}", p.name))?;

@@ -66,14 +66,15 @@ fn a_misspelling_is_named_with_its_neighbour_and_the_list() {
 fn what_is_far_from_all_has_no_neighbour() {
     let error = Isa::parse("rv64gcv").expect_err("no vectors");
     assert_eq!(error, IsaError::Unknown { name: "v", nearest: None });
-    assert_eq!(Isa::parse("rv64gc_"), Err(IsaError::Unknown { name: "", nearest: None }));
+    assert_eq!(Isa::parse("rv64gc_"), Err(IsaError::NoName));
     assert_eq!(Isa::parse("rv64gcé"), Err(IsaError::Unknown { name: "é", nearest: None }));
 }
 
 #[test]
 fn what_is_no_rv64_is_said_to_be_none() {
-    assert_eq!(Isa::parse("rv32gc"), Err(IsaError::NotRv64("rv32gc")));
-    assert_eq!(Isa::parse(""), Err(IsaError::NotRv64("")));
+    assert_eq!(Isa::parse("rv32gc"), Err(IsaError::NotRv64 { text: "rv32gc", nearest: None }));
+    assert_eq!(Isa::parse(""), Err(IsaError::NotRv64 { text: "", nearest: None }));
+    assert_eq!(Isa::parse("rva23u64"), Err(IsaError::NotRv64 { text: "rva23u64", nearest: Some("rva23s64") }));
     assert_eq!(Isa::parse("rv64mac"), Err(IsaError::NoBase("rv64mac")));
 }
 
@@ -91,4 +92,30 @@ fn extensions_come_in_canonical_order() {
 /// Unprivileged architecture, "Subset Naming Convention": the order of single letters.
 fn position(letter: u8) -> usize {
     "iemafdqlcbkjtpvnh".bytes().position(|l| l == letter).expect("a standard letter")
+}
+
+#[test]
+fn every_name_of_several_letters_that_is_unknown_is_answered_with_the_nearest() {
+    for (text, nearest) in
+        [("rv64gc_zvbb", "zbb"), ("rv64gc_sv49", "sv39"), ("rv64gc_zicboms", "zicbom"), ("rv64gc_svpmbt", "svpbmt")]
+    {
+        let said = Isa::parse(text).unwrap_err().to_string();
+        assert!(said.contains(&format!("; did you mean \"{nearest}\"? There are ")), "{said}");
+    }
+    assert!(Isa::parse("rv64gcv").unwrap_err().to_string().starts_with("unknown extension \"v\". There are "));
+}
+
+#[test]
+fn an_extension_goes_with_what_implies_it_and_a_group_with_its_members() {
+    use Extension::{C, D, F, H, Sha, Shtvala, Zba, Zca, Zcb, Zcd};
+    let without = |extension| Isa::ALL.less(extension);
+    let lacks = |isa: Isa, list: &[Extension]| list.iter().all(|&e| !isa.has(e));
+    assert!(lacks(without(C), &[C, Zca, Zcb, Zcd]) && without(C).has(D));
+    assert!(lacks(without(F), &[F, D, Zcd]) && without(F).has(Zca));
+    assert!(lacks(without(Sha), &[Sha, Shtvala]) && without(Sha).has(H));
+    assert!(lacks(without(Zba), &[Zba, Extension::B]));
+    for &extension in Extension::ALL {
+        let isa = without(extension);
+        assert!(!isa.has(extension) && isa.closed() == isa, "{extension:?}");
+    }
 }

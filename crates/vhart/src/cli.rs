@@ -13,7 +13,7 @@ mod properties;
 mod qemu;
 mod run;
 mod serial;
-mod value;
+pub mod value;
 
 pub use disk::Disk;
 #[cfg(feature = "machine")]

@@ -41,7 +41,7 @@ fn sentence(instructions: u64, time: Duration) -> String {
 
 /// A row for each name: the sum, that in a second of the run, and where there are several harts a column for each.
 fn table(harts: &[Vec<Statistic>], time: Duration) -> String {
-    let mut text = String::new();
+    let mut text = header(harts.len());
     for (row, &(name, _)) in harts.first().into_iter().flatten().enumerate() {
         let each: Vec<u64> = harts.iter().map(|hart| hart.get(row).map_or(0, |&(_, value)| value)).collect();
         let sum: u64 = each.iter().sum();
@@ -52,6 +52,15 @@ fn table(harts: &[Vec<Statistic>], time: Duration) -> String {
         text += &format!("{name:30} {sum:>16} {:>14.1}/s{columns}\n", sum as f64 / time.as_secs_f64().max(1e-9));
     }
     text + &translation(harts)
+}
+
+/// What the columns are.
+fn header(harts: usize) -> String {
+    let each: String = match harts {
+        0 | 1 => String::new(),
+        _ => (0..harts).map(|hart| format!(" {:>16}", format!("hart {hart}"))).collect(),
+    };
+    format!("{:30} {:>16} {:>16}{each}\n", "what", if harts > 1 { "all harts" } else { "count" }, "in a second")
 }
 
 /// What translating one instruction took, where an engine translates.
@@ -81,7 +90,13 @@ mod tests {
     fn harts_are_summed_and_shown() {
         let harts = [vec![("traps", 3)], vec![("traps", 4)]];
         let text = table(&harts, Duration::from_secs(2));
-        assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["traps", "7", "3.5/s", "3", "4"]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0].split("  ").map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>(),
+            ["what", "all harts", "in a second", "hart 0", "hart 1"]
+        );
+        assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["traps", "7", "3.5/s", "3", "4"]);
+        assert_eq!(lines[0].len(), lines[1].len());
     }
 
     #[test]

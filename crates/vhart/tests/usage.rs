@@ -32,6 +32,26 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["run"], "nothing to run"),
         (&["run", "-hda"], "-hda"),
         (&["run", "-cpu", "rv64,v=true", "Image"], "\"v\""),
+        (&["run", "--harts", "two", "Image"], "1 to 64 harts, not 'two'"),
+        (&["run", "--harts", "-1", "Image"], "1 to 64 harts, not '-1'"),
+        (&["run", "-m", "1M", "Image"], "4M to 8T"),
+        (&["run", "--memory", "9T", "Image"], "4M to 8T"),
+        (&["run", "--deterministic=x", "Image"], "a seed is a number, not 'x'"),
+        (&["run", "--load", "addr=0x80000000", "Image"], "which file?"),
+        (&["run", "--serial", "moon", "Image"], "stdio, null"),
+        (&["run", "--net", "moon", "Image"], "user and none"),
+        (&["run", "--firmware", "", "Image"], "builtin, none"),
+        (&["elf", "--max-instructions", "some", "a"], "'some' is not a number"),
+        (&["elf", "--max-instructions", "-1", "a"], "'-1' is not a number"),
+        (&["elf", "--signature-granularity", "3", "a"], "1, 2, 4, 8"),
+        (&["isa", "--isa", "rv64gc_zicbon"], "did you mean \"zicbom\"?"),
+        (&["isa", "--isa", "rva22u64"], "did you mean \"rva22s64\"?"),
+        (&["linux", "--guest-memory", "32M"], "64M"),
+        (&["linux", "--guest-harts", "0"], "1 to 64 harts"),
+        (&["linux", "--firmware", ""], "builtin, opensbi"),
+        (&["linux", "--print", "vmware"], "qemu"),
+        (&["linux", "--json", "a"], "--check"),
+        (&["completion", "sh"], "bash"),
         (&["elf"], "<FILE>"),
         (&["elf", "--engine", "kvm", "a"], "M-mode"),
         (&["walk"], "walk"),
@@ -56,7 +76,11 @@ fn completion_and_manual_are_generated() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(text(&["completion", shell]).contains("vhart"), "{shell}");
     }
-    assert!(text(&["man"]).contains(".TH vhart 1"));
+    let page = text(&["man"]);
+    assert!(page.contains(".TH vhart 1") && page.contains(".SH EXAMPLES"), "{page}");
+    // Each example stands on a line of its own, as it is written.
+    let examples = page.split(".nf\n").skip(1).map(|rest| rest.split("\n.fi").next().unwrap()).collect::<Vec<_>>();
+    assert!(examples.len() >= 4 && examples.iter().all(|line| line.starts_with("  vhart ")), "{examples:?}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub enum Engine {
 pub struct MachineOptions {
     /// Number of harts, 1 to 64
     #[arg(long, visible_alias = "smp", value_name = "N", default_value_t = 1, help_heading = MACHINE)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(value_parser = value::harts, allow_negative_numbers = true)]
     pub harts: u32,
 
     /// Memory, for example 512M or 2G; a number alone is in MiB
@@ -57,7 +57,7 @@ pub struct MachineOptions {
     /// At the end digests of the machine's state and of its console are printed on standard error: with the same files,
     /// options and engine they are the same. What is typed comes when it comes and is not part of it.
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
-    #[arg(help_heading = MACHINE)]
+    #[arg(value_parser = value::seed, help_heading = MACHINE)]
     pub deterministic: Option<u64>,
 
     /// Give up this long after the command began, for example 90s or 5m, whatever it waits for; exit status 124
@@ -88,7 +88,7 @@ impl MachineOptions {
 
 /// Reads the size of a code cache.
 fn code_cache(text: &str) -> Result<u64, String> {
-    match value::size(text)? {
+    match value::bytes(text)? {
         bytes @ 0x10_0000..=0x4000_0000 => Ok(bytes),
         _ => Err("a code cache has 1M to 1G".into()),
     }

@@ -2,21 +2,54 @@
 
 use std::time::Duration;
 
-/// Reads a size in bytes as QEMU's `-m` does: `512M`, `2G`, `1.5G`, `65536K`; without a unit it is in MiB. What a fraction
+use board::config::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
+
+use super::properties;
+
+/// Reads a size of memory as QEMU's `-m` does: `512M`, `2G`, `1.5G`, `65536K`; without a unit it is in MiB. What a fraction
 /// leaves over is filled up to whole pages.
 pub fn size(text: &str) -> Result<u64, String> {
+    const UNITS: u64 = 1 << 20;
     let bytes = bytes(text)?;
-    match bytes {
-        0 => Err("a machine needs some memory".into()),
-        _ if bytes > 1 << 46 => Err("more than the 64 TiB that the board can address".into()),
-        _ if text.contains('.') => Ok(bytes.next_multiple_of(4096)),
-        _ if bytes.is_multiple_of(4096) => Ok(bytes),
+    match if text.contains('.') { bytes.saturating_add(4095) / 4096 * 4096 } else { bytes } {
+        bytes if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&bytes) => {
+            Err(format!("a machine has {}M to {}T of memory", MIN_MEMORY_BYTES / UNITS, MAX_MEMORY_BYTES >> 40))
+        }
+        bytes if bytes.is_multiple_of(4096) => Ok(bytes),
         _ => Err("not a multiple of 4 KiB".into()),
     }
 }
 
-/// Reads a number of bytes with a unit.
-fn bytes(text: &str) -> Result<u64, String> {
+/// Reads how many harts.
+pub fn harts(text: &str) -> Result<u32, String> {
+    let fits = |harts: &u32| (1..=MAX_HARTS).contains(&(*harts as usize));
+    text.parse().ok().filter(fits).ok_or_else(|| format!("a machine has 1 to {MAX_HARTS} harts, not '{text}'"))
+}
+
+/// Reads a number: `1000000`, `10M`, `2.5G`; the units are thousands.
+pub fn count(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is not a number; write for example 1000000, 10M or 2G");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" => return digits.parse().map_err(|_| wrong()),
+        "K" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    let count = number * unit;
+    if (0.0..9e18).contains(&count) { Ok(count as u64) } else { Err(wrong()) }
+}
+
+/// Reads the number that all chance comes from.
+pub fn seed(text: &str) -> Result<u64, String> {
+    properties::number(text).ok_or_else(|| format!("a seed is a number, not '{text}'"))
+}
+
+/// Reads a number of bytes with a unit; without one it is in MiB.
+pub fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let upper = text[digits.len()..].to_ascii_uppercase();
     let shift = match upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper) {
@@ -60,7 +93,7 @@ mod tests {
     fn sizes_have_qemus_units() {
         assert_eq!(size("512"), Ok(512 << 20));
         assert_eq!(size("2G"), Ok(2 << 30));
-        assert_eq!(size("64k"), Ok(64 << 10));
+        assert_eq!(size("8192k"), Ok(8 << 20));
         assert_eq!(size("1GiB"), Ok(1 << 30));
         assert_eq!(size("256MB"), Ok(256 << 20));
         assert_eq!(size("1.5G"), Ok(3 << 29));
@@ -69,10 +102,37 @@ mod tests {
 
     #[test]
     fn impossible_sizes_are_refused() {
-        for text in
-            ["", "G", "0", "-1", "2X", "1K", "1.", ".5G", "1.-5G", "99999999999999999999", "17592186044416M", "²"]
-        {
+        for text in [
+            "",
+            "G",
+            "0",
+            "-1",
+            "2X",
+            "1K",
+            "3M",
+            "9T",
+            "4097K",
+            "1.",
+            ".5G",
+            "1.-5G",
+            "99999999999999999999",
+            "17592186044416M",
+            "²",
+        ] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_decimal_units() {
+        assert_eq!([count("0"), count("10M"), count("2.5k")], [Ok(0), Ok(10_000_000), Ok(2500)]);
+        assert_eq!(count("18446744073709551615"), Ok(u64::MAX));
+        for text in ["", "M", "-1", "1X", "1e3M2", "99999999T", "nanM", "18446744073709551616"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+        assert_eq!((harts("64"), seed("0x10")), (Ok(64), Ok(16)));
+        for text in ["0", "65", "-1", "two", ""] {
+            assert!(harts(text).is_err(), "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use images::Firmware;
 use images::vmm::Choice;
 
-use crate::cli::MachineOptions;
+use crate::cli::{MachineOptions, value};
 
 const PACKAGES: &str = "Packages";
 const SOFTWARE: &str = "Software";
@@ -57,13 +57,12 @@ pub struct Options {
     pub machine: MachineOptions,
 
     /// Virtual CPUs of the guest
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value::harts)]
     #[arg(help_heading = GUEST)]
     pub guest_harts: u32,
 
-    /// Memory of the guest in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(64..))]
-    #[arg(help_heading = GUEST)]
+    /// Memory of the guest, for example 512M or 1G; a number alone is in MiB
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = guest_memory, help_heading = GUEST)]
     pub guest_memory: u64,
 
     /// Firmware of the host: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode image
@@ -143,6 +142,14 @@ fn vmm(text: &str) -> Result<Vmm, String> {
     }
 }
 
+/// Reads the size of the guest's memory, in MiB.
+fn guest_memory(text: &str) -> Result<u64, String> {
+    match value::size(text)? >> 20 {
+        mib @ 64.. => Ok(mib),
+        _ => Err("a guest Linux needs 64M".into()),
+    }
+}
+
 fn firmware(text: &str) -> Result<Firmware, String> {
     match text {
         "" => Err("write builtin, opensbi or a path".into()),
@@ -171,6 +178,9 @@ mod tests {
         let options = parse("").unwrap();
         assert_eq!((options.machine.memory, options.guest_memory), (1 << 30, 256));
         assert_eq!(parse("-m 2G").unwrap().machine.memory, 2 << 30);
+        let guest = |line| parse(line).map(|options| options.guest_memory).map_err(|wrong| wrong.exit_code());
+        assert_eq!((guest("--guest-memory 512"), guest("--guest-memory 1.5G")), (Ok(512), Ok(1536)));
+        assert_eq!(guest("--guest-memory 32M"), Err(2));
     }
 
     #[test]

@@ -118,9 +118,7 @@ pub fn smp(line: &mut Line, text: &str) -> Result<(), String> {
     }
     all.finish()?;
     let harts = cpus.unwrap_or_else(|| if product == 1 { most.unwrap_or(1) } else { product });
-    if !(1..=board::config::MAX_HARTS as u64).contains(&harts) {
-        return Err(format!("-smp: a machine has 1 to {} harts, not {harts}", board::config::MAX_HARTS));
-    }
+    value::harts(&harts.to_string()).map_err(|why| format!("-smp: {why}"))?;
     if most.is_some_and(|most| most > harts) {
         line.ignore(format!("-smp maxcpus={}", most.unwrap_or_default()));
     }
