@@ -163,7 +163,8 @@ impl Isa {
         while let Some(lacking) = set.iter().find(|e| !set.contains(e.implied())) {
             set = set.without(lacking);
         }
-        set
+        // C is Zca and, where D is, Zcd.
+        if set.has(D) && !set.has(Zcd) { set.without(C) } else { set }
     }
 
     /// Both sets together.
@@ -419,8 +420,8 @@ impl<'a> IsaError<'a> {
     }
 
     fn not_rv64(text: &'a str) -> Self {
-        let near = |name: &&'static str| distance(text, name) <= 2;
-        IsaError::NotRv64 { text, nearest: PROFILES.iter().map(|p| p.name).find(near) }
+        let near = PROFILES.iter().map(|p| (distance(text, p.name), p.name)).min();
+        IsaError::NotRv64 { text, nearest: near.filter(|(far, _)| *far <= 2).map(|(_, name)| name) }
     }
 }
 

@@ -48,11 +48,17 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
     }
 }
 
-/// Writes `data` to the file that the user named for `what`.
+/// The name of standard output, where a file is asked for.
+pub const STANDARD_OUTPUT: &str = "-";
+
+/// Writes `data` to the file that the user named for `what`; `-` is standard output.
 ///
 /// # Errors
 /// One that names both and says why. A file that could not be written whole is not left behind.
 pub fn write_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
+    if path.as_os_str() == STANDARD_OUTPUT {
+        return print(data);
+    }
     let failed = || format!("cannot write {what} '{}'", path.display());
     let mut file = File::create(path).with_context(failed)?;
     file.write_all(data).inspect_err(|_| discard(&file, path)).with_context(failed)

@@ -308,6 +308,22 @@ fn the_device_tree_is_written_and_nothing_runs() {
 }
 
 #[test]
+fn the_device_tree_and_a_report_can_go_to_standard_output() {
+    let said = vhart(&["run", "--dump-dtb", "-"]).output().unwrap();
+    assert_eq!((said.status.code(), said.stdout.first_chunk()), (Some(0), Some(&[0xd0, 0x0d, 0xfe, 0xed])));
+    assert!(!Path::new("-").exists());
+    let programs = Programs::new();
+    let (kernel, initrd, cache) = (programs.bare("spin", &[]), programs.path("initrd"), programs.path("cache"));
+    std::fs::write(&initrd, b"BZh9").unwrap();
+    let mut words: Vec<&str> = vec!["linux", "--check", "--json", "-", "--timeout", "1s"];
+    let files = [("--kernel", &kernel), ("--initrd", &initrd), ("--cache", &cache)];
+    words.extend(files.iter().flat_map(|(option, file)| [*option, file.to_str().unwrap()]));
+    let said = common::say(&words);
+    assert!(said.out.starts_with("{\n") && said.out.ends_with("}\n"), "{}\n{}", said.out, said.err);
+    assert!(said.err.contains("phase "), "{}", said.err);
+}
+
+#[test]
 fn the_device_tree_of_a_check_is_written_and_nothing_runs() {
     let programs = Programs::new();
     let (path, kernel, initrd) = (programs.path("dtb"), programs.path("kernel"), programs.path("initrd"));

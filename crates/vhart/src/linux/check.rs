@@ -1,6 +1,7 @@
 //! `vhart linux --check`: from power on to power off with nobody at the console.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use vcpu::SystemEvent;
 use super::Options;
 use super::images::{Images, firmware_name};
 use super::record::{Arrival, Record};
-use super::report::{self, ByName, HEADING, Report, Row};
+use super::report::{self, ByName, HEADING, Report};
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
 use crate::errors;
@@ -30,15 +31,16 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// # Errors
 /// One that names the phase that did not arrive, with the console's last lines.
 pub fn run(options: &Options, images: &Images, stopper: &Stopper) -> Result<ExitCode> {
-    errors::print(format!("{HEADING}\n"))?;
-    let check = Check { record: Arc::new(Mutex::new(Record::new(images.nonce()))) };
+    let table = Table::beside(options.json.as_deref());
+    table.show(HEADING)?;
+    let check = Check { record: Arc::new(Mutex::new(Record::new(images.nonce()))), table };
     let ended = check.boot(options, images, stopper)?;
     let report = check.report(options, images, ended);
     if let Some(file) = &options.json {
-        errors::write_file("report", file, &serde_json::to_vec_pretty(&report)?)?;
+        errors::write_file("report", file, (serde_json::to_string_pretty(&report)? + "\n").as_bytes())?;
     }
     match report.passed {
-        true => errors::print(report::summary(lock(&check.record).arrivals()) + "\n")?,
+        true => table.show(&report::summary(lock(&check.record).arrivals()))?,
         false => return Err(complaint(&report)),
     }
     Ok(ExitCode::SUCCESS)
@@ -48,6 +50,38 @@ pub fn run(options: &Options, images: &Images, stopper: &Stopper) -> Result<Exit
 #[derive(Clone)]
 struct Check {
     record: Arc<Mutex<Record>>,
+    table: Table,
+}
+
+/// Where the table of phases is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    /// On standard output.
+    Output,
+    /// On standard error, where the report has standard output for itself.
+    Error,
+}
+
+impl Table {
+    /// Beside a report that goes to `json`.
+    fn beside(json: Option<&Path>) -> Table {
+        match json {
+            Some(file) if file.as_os_str() == errors::STANDARD_OUTPUT => Table::Error,
+            _ => Table::Output,
+        }
+    }
+
+    /// Shows a line at once, so that a log shows where a run stands.
+    fn show(self, line: &str) -> Result<()> {
+        match self {
+            Table::Output => errors::print(format!("{line}\n")),
+            Table::Error => {
+                // Whoever closed standard error does not want it.
+                let _ = writeln!(std::io::stderr().lock(), "{line}");
+                Ok(())
+            }
+        }
+    }
 }
 
 /// How a run ended.
@@ -100,7 +134,10 @@ impl Check {
         let mut record = lock(&self.record);
         let new = what(&mut record).len();
         let rows = report::rows(record.arrivals());
-        rows[rows.len().saturating_sub(new)..].iter().for_each(print);
+        for row in &rows[rows.len().saturating_sub(new)..] {
+            // The run goes on where its table cannot be written; its end says so.
+            let _ = self.table.show(&row.to_string());
+        }
     }
 
     fn report(&self, options: &Options, images: &Images, ended: Ended) -> Report {
@@ -146,13 +183,6 @@ fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prints a row at once, so that a log shows where a run stands.
-fn print(row: &Row) {
-    let mut out = std::io::stdout().lock();
-    // Whoever closed standard output does not want it.
-    let _ = writeln!(out, "{row}").and_then(|()| out.flush());
-}
-
 /// What a failed run says.
 fn complaint(report: &Report) -> anyhow::Error {
     let missing = report.missing.unwrap_or("end");
@@ -164,6 +194,13 @@ fn complaint(report: &Report) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_on_standard_output_has_it_for_itself() {
+        assert_eq!(Table::beside(Some(Path::new("-"))), Table::Error);
+        assert_eq!(Table::beside(Some(Path::new("a.json"))), Table::Output);
+        assert_eq!(Table::beside(None), Table::Output);
+    }
 
     #[test]
     fn complaint_names_the_phase_and_shows_the_console() {

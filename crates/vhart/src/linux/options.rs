@@ -37,7 +37,7 @@ pub struct Options {
     #[arg(long, help_heading = CHECK)]
     pub check: bool,
 
-    /// Write the report of --check to a file, as JSON
+    /// Write the report of --check to a file, or '-' for standard output, as JSON
     #[arg(long, value_name = "FILE", requires = "check", help_heading = CHECK)]
     pub json: Option<PathBuf>,
 
