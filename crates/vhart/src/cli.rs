@@ -10,6 +10,10 @@ mod load;
 mod machine;
 mod net;
 mod properties;
+#[cfg(feature = "machine")]
+mod qemu;
+#[cfg(not(feature = "machine"))]
+#[path = "cli/qemu_missing.rs"]
 mod qemu;
 mod run;
 mod serial;
@@ -103,8 +107,9 @@ impl Cli {
     /// It is wrong, or asks for help.
     pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<(Self, Vec<String>), clap::Error> {
         let mut command = Cli::command();
-        let wrong = |command: &mut clap::Command, why| command.error(clap::error::ErrorKind::ValueValidation, why);
-        let line = qemu::translate(words, &command).map_err(|why| wrong(&mut command, why))?;
+        let wrong =
+            |command: &mut clap::Command, why: String| command.error(clap::error::ErrorKind::ValueValidation, why);
+        let line = qemu::translate(words, &command).map_err(|why| wrong(&mut command, why.to_string()))?;
         let cli = Cli::try_parse_from(line.words)?;
         cli.command.check().map_err(|why| wrong(&mut command, why))?;
         Ok((cli, line.notes))
