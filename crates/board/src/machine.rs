@@ -218,7 +218,8 @@ impl Machine {
         let _timer = self.stopper.expire_after(self.limits.timeout)?;
         loop {
             let ending = self.run_once()?;
-            if ending != Ending::Event(SystemEvent::Reset) || self.limits.no_reboot || !self.can_restart() {
+            let resets = matches!(ending, Ending::Event(SystemEvent::Reset(_)));
+            if !resets || self.limits.no_reboot || !self.can_restart() {
                 return Ok(ending);
             }
             self.restart()?;

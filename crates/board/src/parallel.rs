@@ -9,9 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use firmware::{Console, Firmware, Mail, Ticket};
+use firmware::{Console, Firmware, Mail, State, Ticket};
 use memory::Ram;
-use vcpu::{Clock, Exit, FullHart, TIMEBASE_HZ};
+use vcpu::{Clock, Exit, FullHart, TIMEBASE_HZ, Wakeup};
 
 use crate::config::Tell;
 use crate::console::{Terminal, at_once};
@@ -59,26 +59,44 @@ impl Parallel<'_> {
         let _ = rustix::thread::set_current_timer_slack(TIMER_SLACK);
         hart.pins().runs_on(thread::current());
         let mut own = Own { number, hart, left: self.allowed };
-        let mut runs = self.runs(number);
+        let mut state = self.state(number);
         while !run.over() {
-            if runs {
-                runs = self.slice(run, &mut own);
-            } else {
-                self.rest(&own, None);
-                runs = self.runs(number);
+            state = match state {
+                State::Started => self.slice(run, &mut own),
+                State::Suspended => self.suspended(&mut own),
+                State::Stopped => {
+                    self.rest(&own, None);
+                    self.state(number)
+                }
             }
         }
         self.left.fetch_min(own.left, Ordering::Relaxed);
     }
 
-    /// Whether the hart runs. Harts that have a firmware in memory all do: it is for the firmware to let them wait.
-    fn runs(&self, number: usize) -> bool {
-        let Some(firmware) = &self.firmware else { return true };
-        firmware.lock().unwrap_or_else(PoisonError::into_inner).runs(number)
+    /// What the hart is in. Harts that have a firmware in memory all run: it is for the firmware to let them wait.
+    fn state(&self, number: usize) -> State {
+        let Some(firmware) = &self.firmware else { return State::Started };
+        firmware.lock().unwrap_or_else(PoisonError::into_inner).state(number)
     }
 
-    /// Runs a hart until it wants something. Whether it still runs then.
-    fn slice(&self, run: &Run, own: &mut Own) -> bool {
+    /// Sleeps until an interrupt ends the hart's suspension, or something else is to be looked at. What the hart is in then.
+    fn suspended(&self, own: &mut Own) -> State {
+        self.mail.serve(own.number, own.hart);
+        match (own.hart.wakeup(), &self.firmware) {
+            (Wakeup::Now, Some(firmware)) => {
+                firmware.lock().unwrap_or_else(PoisonError::into_inner).awakes(own.number);
+                State::Started
+            }
+            (Wakeup::Now, None) => State::Started,
+            (Wakeup::Until(timer), _) => {
+                self.rest(own, Some(timer));
+                State::Suspended
+            }
+        }
+    }
+
+    /// Runs a hart until it wants something. What it is in then.
+    fn slice(&self, run: &Run, own: &mut Own) -> State {
         self.mail.serve(own.number, own.hart);
         let slice = if self.htif.is_some() { SLICE_WITH_HTIF } else { SLICE };
         let before = (own.hart.instret(), own.hart.traps());
@@ -95,7 +113,7 @@ impl Parallel<'_> {
             Exit::Halted => run.meet(Ending::unhandled(own.number, own.hart)),
             Exit::System(event) => run.meet(Ending::Event(event)),
         }
-        true
+        State::Started
     }
 
     fn count(&self, run: &Run, own: &mut Own, (before, traps): (Option<u64>, u64)) {
@@ -120,27 +138,27 @@ impl Parallel<'_> {
         }
     }
 
-    /// Answers the hart's SBI call. Whether it still runs then.
-    fn answer(&self, run: &Run, own: &mut Own) -> bool {
+    /// Answers the hart's SBI call. What the hart is in then.
+    fn answer(&self, run: &Run, own: &mut Own) -> State {
         let Some(firmware) = &self.firmware else {
             run.meet(Ending::unhandled(own.number, own.hart));
-            return true;
+            return State::Started;
         };
-        let (to_do, runs) = {
+        let (to_do, state) = {
             let mut firmware = firmware.lock().unwrap_or_else(PoisonError::into_inner);
             let to_do = firmware.answer(own.number, own.hart);
-            (to_do, firmware.runs(own.number))
+            (to_do, firmware.state(own.number))
         };
         self.show(own, &to_do.shown);
         for ticket in to_do.awaited {
             self.wait(run, own, ticket);
         }
-        if !runs {
+        if state == State::Stopped {
             // who asked for something before this hart stopped waits for it
             self.mail.serve(own.number, own.hart);
-            return self.runs(own.number);
+            return self.state(own.number);
         }
-        runs
+        state
     }
 
     /// Shows what the hart's call writes to the console. The console may be slow: no other hart waits for this one

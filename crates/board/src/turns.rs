@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use firmware::{Console, Firmware, Mail};
+use firmware::{Console, Firmware, Mail, State};
 use memory::Ram;
-use vcpu::{Clock, Exit, FullHart};
+use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::config::Tell;
 use crate::console::Terminal;
@@ -80,7 +80,8 @@ impl Turns<'_> {
         let mut round = Round { longest: 0, most: 0, all_idle: true, until: None };
         self.check()?;
         for hart in 0..self.harts.len() {
-            if !self.runs(hart) {
+            if let Some(timer) = self.waits(hart) {
+                round.until = round.until.into_iter().chain(timer).min();
                 continue;
             }
             let (before, traps) = (self.instret(hart), self.harts[hart].traps());
@@ -99,9 +100,25 @@ impl Turns<'_> {
         ControlFlow::Continue(round)
     }
 
-    /// Whether the hart runs. Harts that have a firmware in memory all do: it is for the firmware to let them wait.
-    fn runs(&self, hart: usize) -> bool {
-        self.firmware.as_ref().is_none_or(|firmware| firmware.runs(hart))
+    /// What the hart is in. Harts that have a firmware in memory all run: it is for the firmware to let them wait.
+    fn state(&self, hart: usize) -> State {
+        self.firmware.as_ref().map_or(State::Started, |firmware| firmware.state(hart))
+    }
+
+    /// Whether the hart has no turn; then also the timer, if there is one, that ends its wait.
+    fn waits(&mut self, hart: usize) -> Option<Option<u64>> {
+        match self.state(hart) {
+            State::Started => return None,
+            State::Stopped => return Some(None),
+            State::Suspended => {}
+        }
+        self.mail.serve(hart, self.harts[hart].as_mut());
+        match (self.harts[hart].wakeup(), &mut self.firmware) {
+            (Wakeup::Until(timer), _) => return Some(timer),
+            (Wakeup::Now, Some(firmware)) => firmware.awakes(hart),
+            (Wakeup::Now, None) => {}
+        }
+        None
     }
 
     fn instret(&self, hart: usize) -> u64 {
@@ -123,7 +140,7 @@ impl Turns<'_> {
             }
             // A call counts as an instruction, so that calls alone end a turn, too.
             left = left.saturating_sub(self.instret(hart).wrapping_sub(before).saturating_add(1));
-            if !self.runs(hart) {
+            if self.state(hart) != State::Started {
                 break;
             }
         }
@@ -171,10 +188,11 @@ impl Turns<'_> {
         }
     }
 
-    /// Whether a hart that runs was kicked since its turn began. A kick after this look finds the thread asleep or
+    /// Whether a hart that is up was kicked since its turn began. A kick after this look finds the thread asleep or
     /// about to sleep, and ends the sleep in both cases.
     fn kicked(&self) -> bool {
-        let taken = (0..self.harts.len()).filter(|&hart| self.harts[hart].pins().take_attention() && self.runs(hart));
+        let taken =
+            (0..self.harts.len()).filter(|&hart| self.harts[hart].pins().take_attention() && self.state(hart).is_up());
         taken.count() != 0
     }
 

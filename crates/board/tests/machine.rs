@@ -12,7 +12,7 @@ use board::{
     Cpu, Ending, Engine, Firmware, GuestHart, HartSet, Harts, Machine, MachineConfig, Modes, Parts, TimeSource,
 };
 use bus::Bus;
-use vcpu::{Clock, Exit, Fence, FullHart, HartPins, Reg, SystemEvent, Vcpu};
+use vcpu::{Clock, Exit, Fence, FullHart, HartPins, Reg, Reset, SystemEvent, Vcpu, Wakeup};
 
 const FINISHER: u64 = 0x10_0000;
 const UART: u64 = 0x1000_0000;
@@ -31,6 +31,8 @@ enum Act {
     Event(SystemEvent),
     /// Calls the firmware: a7, a6, a0, a1, a2.
     Sbi([u64; 5]),
+    /// Makes the same call until it answers this value.
+    Await([u64; 5], u64),
 }
 
 struct Fake {
@@ -60,10 +62,12 @@ impl Vcpu for Fake {
             Act::Store(address, value) => self.bus.write(arch::Phys(address), &value.to_le_bytes()).unwrap(),
             Act::Halt => return Exit::Halted,
             Act::Event(event) => return Exit::System(event),
-            Act::Sbi([a7, a6, a0, a1, a2]) => {
-                [(17, a7), (16, a6), (10, a0), (11, a1), (12, a2)].iter().for_each(|&(n, value)| self.x[n] = value);
-                return Exit::Sbi;
+            Act::Await([a7, a6, ..], value) if (self.x[17], self.x[16], self.x[11]) == (a7, a6, value) => {}
+            Act::Await(call, value) => {
+                self.script.lock().unwrap().push_front(Act::Await(call, value));
+                return self.call(call);
             }
+            Act::Sbi(call) => return self.call(call),
         }
         Exit::Quantum
     }
@@ -87,12 +91,26 @@ impl Vcpu for Fake {
     }
 }
 
+impl Fake {
+    fn call(&mut self, [a7, a6, a0, a1, a2]: [u64; 5]) -> Exit {
+        [(17, a7), (16, a6), (10, a0), (11, a1), (12, a2)].iter().for_each(|&(n, value)| self.x[n] = value);
+        Exit::Sbi
+    }
+}
+
 impl FullHart for Fake {
     fn reset_machine(&mut self, pc: u64) {
         self.pc = pc;
     }
     fn enter_supervisor(&mut self, pc: u64) {
         self.pc = pc;
+    }
+    fn resume_supervisor(&mut self, pc: u64) {
+        self.pc = pc;
+    }
+    /// An IPI is all that wakes a fake.
+    fn wakeup(&mut self) -> Wakeup {
+        if self.pins.take_ssip() { Wakeup::Now } else { Wakeup::Until(None) }
     }
     fn fence(&mut self, _: Fence) {}
     fn set_supervisor_timer(&mut self, _: u64) {}
@@ -271,7 +289,10 @@ fn a_reset_starts_over_and_no_reboot_ends() {
     let ending = machine(kernel.config(), Modes::All, vec![script()]).run().unwrap();
     assert_eq!(ending, Ending::Event(SystemEvent::Shutdown));
     let config = MachineConfig { no_reboot: true, ..kernel.config() };
-    assert_eq!(machine(config, Modes::All, vec![script()]).run().unwrap(), Ending::Event(SystemEvent::Reset));
+    assert_eq!(
+        machine(config, Modes::All, vec![script()]).run().unwrap(),
+        Ending::Event(SystemEvent::Reset(Reset::Cold))
+    );
 }
 
 #[test]
@@ -291,6 +312,23 @@ fn a_hart_that_is_not_started_has_no_turn() {
     let mut machine = machine(kernel.config(), Modes::All, vec![starter, started]);
     assert_eq!(machine.run().unwrap(), Ending::Event(SystemEvent::Shutdown));
     assert_eq!(machine.retired().load(Ordering::Relaxed), 6);
+}
+
+#[test]
+fn a_suspended_hart_sleeps_until_an_interrupt_and_says_so() {
+    const HSM: u64 = 0x48_534d;
+    const IPI: u64 = 0x73_5049;
+    let kernel = Kernel::new();
+    for time in [TimeSource::Wall, TimeSource::Instructions { per_tick: 10 }] {
+        // hart 0 starts hart 1, which suspends itself; asks for its state; wakes it
+        let mut first = vec![Act::Sbi([HSM, 0, 1, 0x8020_0000, 0])];
+        first.extend([Act::Await([HSM, 2, 1, 0, 0], 4), Act::Sbi([IPI, 0, 0b10, 0, 0])]);
+        first.push(Act::Wait(None));
+        let second = vec![Act::Sbi([HSM, 3, 0, 0, 0]), Act::Store(FINISHER, 0x5555)];
+        let config = MachineConfig { time, timeout: Some(Duration::from_secs(60)), ..kernel.config() };
+        let ending = machine(config, Modes::All, vec![first, second]).run().unwrap();
+        assert_eq!(ending, Ending::Event(SystemEvent::Shutdown), "{time:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bus::Device;
-use vcpu::SystemEvent;
+use vcpu::{Reset, SystemEvent};
 use vm_fdt::{Error, FdtWriter};
 
 use crate::{DtNode, Place, PowerSwitch, access, dt, node_name};
@@ -19,7 +19,7 @@ const RESET: u64 = 0x7777;
 pub fn decode(value: u64) -> Option<SystemEvent> {
     match value & 0xffff {
         PASS => Some(SystemEvent::Shutdown),
-        RESET => Some(SystemEvent::Reset),
+        RESET => Some(SystemEvent::Reset(Reset::Cold)),
         FAIL => Some(SystemEvent::Fail((value >> 16) as u16 as u32)),
         _ => None,
     }
@@ -90,7 +90,7 @@ mod tests {
     fn pass_fail_and_reset_are_told_apart() {
         assert_eq!(after(0, &0x5555u32.to_le_bytes()), Some(SystemEvent::Shutdown));
         assert_eq!(after(0, &0x0003_3333u32.to_le_bytes()), Some(SystemEvent::Fail(3)));
-        assert_eq!(after(0, &0x7777u32.to_le_bytes()), Some(SystemEvent::Reset));
+        assert_eq!(after(0, &0x7777u32.to_le_bytes()), Some(SystemEvent::Reset(Reset::Cold)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use vcpu::{HartPins, SystemEvent};
+use vcpu::{HartPins, Reset, SystemEvent};
 
 /// A request to end the machine's run. The first one stands until it is taken. Lock-free, from any thread.
 pub struct PowerSwitch {
@@ -18,6 +18,9 @@ const NONE: u64 = 0;
 const SHUTDOWN: u64 = 1;
 const RESET: u64 = 2;
 const FAIL: u64 = 3;
+const SYSTEM_FAILURE: u64 = 4;
+const WARM_RESET: u64 = 5;
+const RESET_AFTER_FAILURE: u64 = 6;
 
 impl PowerSwitch {
     /// A switch that kicks `harts` when someone presses it.
@@ -47,7 +50,10 @@ impl PowerSwitch {
 fn encode(event: SystemEvent) -> u64 {
     match event {
         SystemEvent::Shutdown => SHUTDOWN,
-        SystemEvent::Reset => RESET,
+        SystemEvent::Reset(Reset::Cold) => RESET,
+        SystemEvent::Reset(Reset::Warm) => WARM_RESET,
+        SystemEvent::Reset(Reset::AfterFailure) => RESET_AFTER_FAILURE,
+        SystemEvent::SystemFailure => SYSTEM_FAILURE,
         SystemEvent::Fail(code) => FAIL | u64::from(code) << 32,
     }
 }
@@ -55,7 +61,10 @@ fn encode(event: SystemEvent) -> u64 {
 fn decode(request: u64) -> Option<SystemEvent> {
     match request as u32 as u64 {
         SHUTDOWN => Some(SystemEvent::Shutdown),
-        RESET => Some(SystemEvent::Reset),
+        RESET => Some(SystemEvent::Reset(Reset::Cold)),
+        WARM_RESET => Some(SystemEvent::Reset(Reset::Warm)),
+        RESET_AFTER_FAILURE => Some(SystemEvent::Reset(Reset::AfterFailure)),
+        SYSTEM_FAILURE => Some(SystemEvent::SystemFailure),
         FAIL => Some(SystemEvent::Fail((request >> 32) as u32)),
         _ => None,
     }
@@ -75,5 +84,13 @@ mod tests {
         assert_eq!(power.event(), Some(SystemEvent::Fail(7)));
         assert_eq!(power.take(), Some(SystemEvent::Fail(7)));
         assert_eq!(power.event(), None);
+    }
+
+    #[test]
+    fn every_event_comes_out_as_it_went_in() {
+        let resets = [Reset::Cold, Reset::Warm, Reset::AfterFailure].map(SystemEvent::Reset);
+        let others =
+            [SystemEvent::Shutdown, SystemEvent::SystemFailure, SystemEvent::Fail(0), SystemEvent::Fail(u32::MAX)];
+        resets.iter().chain(&others).for_each(|&event| assert_eq!(decode(encode(event)), Some(event)));
     }
 }

@@ -41,13 +41,19 @@ pub enum Outcome {
     ReturnLegacy(u64),
     /// It stops until another hart starts it.
     Stop,
-    /// It goes on in S-mode at an address, with an opaque value, as if started.
-    Resume {
-        /// Physical address.
-        address: u64,
-        /// Value for `a1`.
-        opaque: u64,
-    },
+    /// It sleeps until an interrupt is pending, and goes on behind its `ecall` without an error, or where it says.
+    Suspend(Option<Resume>),
+    /// It goes on there at once.
+    Resume(Resume),
+}
+
+/// Where a hart goes on in S-mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Physical address.
+    pub address: u64,
+    /// Value for `a1`.
+    pub opaque: u64,
 }
 
 impl From<Answer> for Outcome {

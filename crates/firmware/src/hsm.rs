@@ -1,13 +1,13 @@
 //! Hart state management: who runs.
 //!
 //! SBI 2.0, "Hart State Management Extension (EID #0x48534D "HSM")". Harts are never in a pending state: one that
-//! was started counts as such from then on, though its first instruction may take a while. A suspended hart wakes at once, which the specification allows:
-//! waiting is what WFI is for.
+//! was started counts as such from then on, though its first instruction may take a while. A suspended hart sleeps until an
+//! interrupt is pending and enabled, as in WFI; whoever runs the harts looks for that ([`crate::Firmware::awakes`]).
 
 use memory::Ram;
 use vcpu::{FullHart, Reg};
 
-use crate::call::{Answer, Call, Outcome, SbiError};
+use crate::call::{Answer, Call, Outcome, Resume, SbiError};
 use crate::mail::{Mail, Request};
 use crate::{A0, A1};
 
@@ -19,6 +19,15 @@ pub enum State {
     Started = 0,
     /// The hart waits for `hart_start`.
     Stopped = 1,
+    /// The hart waits for an interrupt.
+    Suspended = 4,
+}
+
+impl State {
+    /// Whether the hart executes, or will without being started: fences and interrupts are for it.
+    pub fn is_up(self) -> bool {
+        self != State::Stopped
+    }
 }
 
 const RETENTIVE: u64 = 0;
@@ -38,7 +47,7 @@ pub fn answer(call: &Call, states: &mut [State], mail: &Mail, ram: &Ram) -> Outc
 fn start(hart: u64, address: u64, opaque: u64, states: &mut [State], mail: &Mail, ram: &Ram) -> Answer {
     let id = usize::try_from(hart).unwrap_or(usize::MAX);
     let state = states.get_mut(id).ok_or(SbiError::InvalidParam)?;
-    if *state == State::Started {
+    if state.is_up() {
         return Err(SbiError::AlreadyAvailable);
     }
     check_address(address, ram)?;
@@ -54,6 +63,14 @@ pub fn enter(target: &mut dyn FullHart, id: u64, address: u64, opaque: u64) {
     target.set_reg(A1, opaque);
 }
 
+/// Continues as the same table in "Function: HART suspend" says. What it leaves undefined stays, so that the interrupt
+/// that woke the hart is still there.
+pub fn resume(target: &mut dyn FullHart, id: u64, address: u64, opaque: u64) {
+    target.resume_supervisor(address);
+    target.set_reg(A0, id);
+    target.set_reg(A1, opaque);
+}
+
 fn status(hart: u64, states: &[State]) -> Answer {
     let id = usize::try_from(hart).unwrap_or(usize::MAX);
     states.get(id).map(|&state| state as u64).ok_or(SbiError::InvalidParam)
@@ -61,24 +78,18 @@ fn status(hart: u64, states: &[State]) -> Answer {
 
 fn suspend(kind: u64, address: u64, opaque: u64, ram: &Ram) -> Outcome {
     match kind {
-        RETENTIVE => Outcome::Return(Ok(0)),
-        NON_RETENTIVE => resume(address, opaque, ram),
-        // Platform-specific kinds exist, but this platform has none; the others are reserved.
-        0x1000_0000..=0x7fff_ffff | 0x9000_0000..=0xffff_ffff => Err(SbiError::NotSupported).into(),
+        RETENTIVE => Outcome::Suspend(None),
+        NON_RETENTIVE => match check_address(address, ram) {
+            Ok(()) => Outcome::Suspend(Some(Resume { address, opaque })),
+            Err(error) => Err(error).into(),
+        },
+        // "reserved or is platform-specific and unimplemented"
         _ => Err(SbiError::InvalidParam).into(),
     }
 }
 
-/// The answer of a suspend call that ends at `address`.
-pub fn resume(address: u64, opaque: u64, ram: &Ram) -> Outcome {
-    match check_address(address, ram) {
-        Ok(()) => Outcome::Resume { address, opaque },
-        Err(error) => Err(error).into(),
-    }
-}
-
 /// An address to continue at is in RAM and could hold an instruction.
-fn check_address(address: u64, ram: &Ram) -> Result<(), SbiError> {
+pub fn check_address(address: u64, ram: &Ram) -> Result<(), SbiError> {
     let fits = address.is_multiple_of(2) && ram.offset(arch::Phys(address), 2).is_some();
     fits.then_some(()).ok_or(SbiError::InvalidAddress)
 }

@@ -15,7 +15,7 @@ mod pmu;
 mod rfence;
 mod system;
 
-pub use call::{Answer, Call, Outcome, SbiError};
+pub use call::{Answer, Call, Outcome, Resume, SbiError};
 pub use console::Console;
 pub use hsm::State;
 pub use mail::{Mail, Request, Ticket};
@@ -101,9 +101,33 @@ impl Firmware {
         }
     }
 
+    /// What the hart is in.
+    pub fn state(&self, hart: usize) -> State {
+        self.states.get(hart).copied().unwrap_or(State::Stopped)
+    }
+
     /// Whether the hart runs.
     pub fn runs(&self, hart: usize) -> bool {
-        self.states.get(hart) == Some(&State::Started)
+        self.state(hart) == State::Started
+    }
+
+    /// The hart's registers are ready for the moment when it wakes.
+    fn suspend(&mut self, number: usize, hart: &mut dyn FullHart, then: Option<Resume>) {
+        self.states[number] = State::Suspended;
+        match then {
+            None => {
+                hart.set_reg(A1, 0);
+                go_on(hart, 0);
+            }
+            Some(Resume { address, opaque }) => hsm::resume(hart, number as u64, address, opaque),
+        }
+    }
+
+    /// A suspended hart has met an interrupt: it runs.
+    pub fn awakes(&mut self, hart: usize) {
+        if self.state(hart) == State::Suspended {
+            self.states[hart] = State::Started;
+        }
     }
 
     /// Answers the call that `hart`, number `caller`, came back with ([`vcpu::Exit::Sbi`]).
@@ -121,7 +145,8 @@ impl Firmware {
             }
             Outcome::ReturnLegacy(value) => go_on(hart, value),
             Outcome::Stop => self.states[caller] = State::Stopped,
-            Outcome::Resume { address, opaque } => hsm::enter(hart, caller as u64, address, opaque),
+            Outcome::Suspend(then) => self.suspend(caller, hart, then),
+            Outcome::Resume(Resume { address, opaque }) => hsm::resume(hart, caller as u64, address, opaque),
         }
         to_do
     }
@@ -149,7 +174,7 @@ impl Firmware {
             return Err(SbiError::NotSupported);
         }
         let harts = mask::harts(call.args[0], call.args[1], self.mail.harts())?;
-        harts.filter(|&id| self.runs(id)).filter_map(|id| self.mail.pins(id)).for_each(HartPins::pulse_ssip);
+        harts.filter(|&id| self.state(id).is_up()).filter_map(|id| self.mail.pins(id)).for_each(HartPins::pulse_ssip);
         Ok(0)
     }
 

@@ -23,7 +23,7 @@ pub fn answer(
     for id in mask::harts(call.args[0], call.args[1], mail.harts())? {
         if id == caller {
             hart.fence(fence);
-        } else if states.get(id) == Some(&State::Started) {
+        } else if states.get(id).is_some_and(|state| state.is_up()) {
             // One that is stopped has no translation: it starts with none.
             awaited.extend(mail.post(id, Request::Fence(fence)));
         }

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use arch::Phys;
 use devices::PowerSwitch;
-use firmware::{Console, Firmware, SbiError, Ticket, eid};
+use firmware::{Console, Firmware, SbiError, State, Ticket, eid};
 use memory::Ram;
-use vcpu::{Exit, Fence, FenceRange, FullHart, HartPins, Reg, SystemEvent, Vcpu};
+use vcpu::{Exit, Fence, FenceRange, FullHart, HartPins, Reg, Reset, SystemEvent, Vcpu, Wakeup};
 
 const RAM_BASE: u64 = 0x8000_0000;
 
@@ -56,6 +56,12 @@ impl FullHart for FakeHart {
     fn enter_supervisor(&mut self, pc: u64) {
         self.pc = pc;
         self.log.lock().unwrap().entered.push(pc);
+    }
+    fn resume_supervisor(&mut self, pc: u64) {
+        self.pc = pc;
+    }
+    fn wakeup(&mut self) -> Wakeup {
+        Wakeup::Until(None)
     }
     fn fence(&mut self, fence: Fence) {
         self.log.lock().unwrap().fences.push(fence);
@@ -115,14 +121,18 @@ impl Bench {
 
     /// `a0` and `a1` after a call by hart 0.
     fn call(&mut self, extension: u32, function: u64, args: &[u64]) -> (i64, u64) {
-        let hart = &mut self.harts[0];
+        self.call_by(0, extension, function, args)
+    }
+
+    fn call_by(&mut self, id: usize, extension: u32, function: u64, args: &[u64]) -> (i64, u64) {
+        let hart = &mut self.harts[id];
         hart.set_reg(Reg::X(17), u64::from(extension));
         hart.set_reg(Reg::X(16), function);
         (0..6).for_each(|n| hart.set_reg(Reg::X(10 + n), args.get(usize::from(n)).copied().unwrap_or(0)));
-        let to_do = self.firmware.answer(0, self.harts[0].as_mut());
+        let to_do = self.firmware.answer(id, self.harts[id].as_mut());
         self.awaited = to_do.awaited;
         self.shown.extend(to_do.shown);
-        (self.harts[0].reg(Reg::X(10)) as i64, self.harts[0].reg(Reg::X(11)))
+        (self.harts[id].reg(Reg::X(10)) as i64, self.harts[id].reg(Reg::X(11)))
     }
 
     /// Lets a hart do what others asked of it, as before it executes.
@@ -177,6 +187,47 @@ fn a_hart_that_stops_no_longer_runs() {
     let mut bench = Bench::new(2);
     bench.call(eid::HSM, 1, &[]);
     assert!(!bench.firmware.runs(0));
+}
+
+#[test]
+fn a_suspended_hart_says_so_until_it_awakes() {
+    let mut bench = Bench::new(2);
+    assert_eq!(bench.call(eid::HSM, 0, &[1, RAM_BASE, 0]).0, 0);
+    bench.serve(1);
+    let call = bench.call_by(1, eid::HSM, 3, &[0, 0, 0]);
+    assert_eq!((call.0, bench.harts[1].reg(Reg::Pc), bench.firmware.runs(1)), (0, RAM_BASE + 4, false));
+    assert_eq!(bench.call(eid::HSM, 2, &[1]), (0, State::Suspended as u64));
+    assert_eq!(bench.call(eid::HSM, 0, &[1, RAM_BASE, 0]).0, SbiError::AlreadyAvailable as i64);
+    assert_eq!(bench.call(eid::SUSP, 0, &[0, RAM_BASE, 0]).0, SbiError::Denied as i64);
+    assert_eq!(bench.call(eid::IPI, 0, &[0b10, 0]).0, 0);
+    assert!(bench.harts[1].pins().take_ssip());
+    // what it translates with stays: fences are for it, too
+    assert_eq!(bench.call(eid::RFENCE, 1, &[0b10, 0]).0, 0);
+    bench.serve(1);
+    assert_eq!(bench.logs[1].lock().unwrap().fences.len(), 1);
+    bench.firmware.awakes(1);
+    assert_eq!(bench.call(eid::HSM, 2, &[1]), (0, State::Started as u64));
+}
+
+#[test]
+fn a_hart_that_keeps_nothing_resumes_where_it_said() {
+    let mut bench = Bench::new(1);
+    bench.call(eid::HSM, 3, &[0x8000_0000, RAM_BASE + 0x40, 77]);
+    assert_eq!(bench.firmware.state(0), State::Suspended);
+    let hart = &bench.harts[0];
+    assert_eq!([hart.reg(Reg::Pc), hart.reg(Reg::X(10)), hart.reg(Reg::X(11))], [RAM_BASE + 0x40, 0, 77]);
+}
+
+#[test]
+fn kinds_of_suspension_that_do_not_exist_are_invalid() {
+    let mut bench = Bench::new(1);
+    for kind in [1, 0x0fff_ffff, 0x1000_0000, 0x7fff_ffff, 0x8000_0001, 0x9000_0000, 0xffff_ffff] {
+        assert_eq!(bench.call(eid::HSM, 3, &[kind, RAM_BASE, 0]).0, INVALID_PARAM, "{kind:#x}");
+    }
+    for address in [0, RAM_BASE + 1, RAM_BASE + (1 << 20)] {
+        assert_eq!(bench.call(eid::HSM, 3, &[0x8000_0000, address, 0]).0, INVALID_ADDRESS, "{address:#x}");
+    }
+    assert!(bench.firmware.runs(0));
 }
 
 #[test]
@@ -255,10 +306,22 @@ fn console_memory_outside_ram_is_invalid() {
 #[test]
 fn reset_presses_the_power_switch() {
     let mut bench = Bench::new(1);
-    assert_eq!(bench.call(eid::SRST, 0, &[3, 0]).0, INVALID_PARAM);
+    for args in [[3, 0], [0xf000_0000, 0], [0, 2], [1, 0xe000_0000], [2, 0xf000_0000]] {
+        assert_eq!(bench.call(eid::SRST, 0, &args).0, INVALID_PARAM, "{args:x?}");
+    }
+    assert_eq!(bench.call(eid::SRST, 1, &[0, 0]).0, NOT_SUPPORTED);
     assert_eq!(bench.power.event(), None);
-    bench.call(eid::SRST, 0, &[1, 0]);
-    assert_eq!(bench.power.take(), Some(SystemEvent::Reset));
+    let resets = [
+        ([0, 0], SystemEvent::Shutdown),
+        ([0, 1], SystemEvent::SystemFailure),
+        ([1, 0], SystemEvent::Reset(Reset::Cold)),
+        ([2, 0], SystemEvent::Reset(Reset::Warm)),
+        ([2, 1], SystemEvent::Reset(Reset::AfterFailure)),
+    ];
+    for (args, event) in resets {
+        assert_eq!(bench.call(eid::SRST, 0, &args).0, 0);
+        assert_eq!(bench.power.take(), Some(event), "{args:?}");
+    }
     bench.call(eid::LEGACY_SHUTDOWN, 0, &[]);
     assert_eq!(bench.power.take(), Some(SystemEvent::Shutdown));
 }

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use arch::csr::{self, envcfg, ip, pmpcfg, stateen};
+use arch::csr::{self, envcfg, ip, pmpcfg, stateen, status};
 use arch::isa::Extension;
 use arch::{Exception, Mode};
-use vcpu::{Fence, FenceRange, FullHart};
+use vcpu::{Fence, FenceRange, FullHart, Wakeup};
 
 use crate::contexts;
-use crate::core::Core;
+use crate::core::{Core, instruction_address};
 use crate::hart::Hart;
 
 /// More pages than this are not dropped one by one.
@@ -24,6 +24,26 @@ impl FullHart for Hart {
         self.core.reset(pc);
         self.core.prepare_supervisor();
         self.core.select();
+    }
+
+    fn resume_supervisor(&mut self, pc: u64) {
+        self.core.pc = instruction_address(pc);
+        self.core.state.mode = Mode::HS;
+        let status = privileged::csr::read(&self.core.state, &self.core.config, csr::SSTATUS).unwrap_or_default();
+        for (address, value) in [(csr::SATP, 0), (csr::SSTATUS, status & !status::SIE)] {
+            // HS-mode may write both, and no state denies it to M-mode's stand-in.
+            let _ = privileged::csr::write(&mut self.core.state, &self.core.config, address, value);
+        }
+        self.core.waiting = false;
+        self.core.select();
+    }
+
+    fn wakeup(&mut self) -> Wakeup {
+        self.core.refresh();
+        match privileged::has_wakeup(&self.core.state, &self.core.config) {
+            true => Wakeup::Now,
+            false => Wakeup::Until(self.core.next_timer()),
+        }
     }
 
     fn fence(&mut self, fence: Fence) {

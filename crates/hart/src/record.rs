@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arch::Mode;
-use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
+use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu, Wakeup};
 
 use crate::hart::Hart;
 
@@ -79,6 +79,12 @@ impl<R: Record> FullHart for Recorded<R> {
     }
     fn enter_supervisor(&mut self, pc: u64) {
         self.hart.enter_supervisor(pc);
+    }
+    fn resume_supervisor(&mut self, pc: u64) {
+        self.hart.resume_supervisor(pc);
+    }
+    fn wakeup(&mut self) -> Wakeup {
+        self.hart.wakeup()
     }
     fn fence(&mut self, fence: Fence) {
         self.hart.fence(fence);

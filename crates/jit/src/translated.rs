@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arch::insn::{Bare, Class, Insn};
 use hart::engine::{At, Core, Ended, Generated, Run, Stop};
 use hart::{Hart, HartParts};
-use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu};
+use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu, Wakeup};
 
 use crate::back_end::{self, Enter, Helpers};
 use crate::crash;
@@ -361,6 +361,12 @@ impl FullHart for JitHart {
     }
     fn enter_supervisor(&mut self, pc: u64) {
         self.hart.enter_supervisor(pc);
+    }
+    fn resume_supervisor(&mut self, pc: u64) {
+        self.hart.resume_supervisor(pc);
+    }
+    fn wakeup(&mut self) -> Wakeup {
+        self.hart.wakeup()
     }
     fn fence(&mut self, fence: Fence) {
         self.hart.fence(fence);

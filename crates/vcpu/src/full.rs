@@ -50,6 +50,15 @@ pub enum Fence {
     },
 }
 
+/// What a hart that waits for an interrupt finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wakeup {
+    /// One is pending and enabled, as WFI understands it: the hart goes on.
+    Now,
+    /// None is. With a time, in ticks, a timer of the hart's own ends the wait then.
+    Until(Option<u64>),
+}
+
 /// A hart with M-mode. Whoever calls owns the hart: it does not run meanwhile.
 pub trait FullHart: Vcpu {
     /// Resets the hart: M-mode, at `pc`, with all other registers as after reset.
@@ -57,6 +66,11 @@ pub trait FullHart: Vcpu {
     /// Resets the hart and enters HS-mode (S-mode without H) at `pc` with `satp` and `sstatus.SIE` zero, and with the
     /// M-level CSRs as a firmware leaves them. From then on `ecall` from HS-mode comes back as [`crate::Exit::Sbi`].
     fn enter_supervisor(&mut self, pc: u64);
+    /// Continues in HS-mode (S-mode without H) at `pc` with `satp` and `sstatus.SIE` zero; all else stays, interrupts
+    /// that are pending with it.
+    fn resume_supervisor(&mut self, pc: u64);
+    /// Looks at the wires and at time, as WFI does.
+    fn wakeup(&mut self) -> Wakeup;
     /// Does what the fence instruction does on this hart.
     fn fence(&mut self, fence: Fence);
     /// Makes the supervisor timer interrupt pending from `deadline` (in ticks) on, and not before; all ones is never.

@@ -10,7 +10,7 @@ mod full;
 mod pins;
 
 pub use clock::Clock;
-pub use full::{Fence, FenceRange, FullHart};
+pub use full::{Fence, FenceRange, FullHart, Wakeup};
 pub use pins::HartPins;
 
 use std::time::Duration;
@@ -40,8 +40,21 @@ pub enum SystemEvent {
     Shutdown,
     /// Power off, with a failure code.
     Fail(u32),
+    /// Power off, as the guest's system has failed.
+    SystemFailure,
     /// Start again from reset.
-    Reset,
+    Reset(Reset),
+}
+
+/// How a guest asks to start again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// The whole machine.
+    Cold,
+    /// The processors, and what belongs to them.
+    Warm,
+    /// Either, as the guest's system has failed.
+    AfterFailure,
 }
 
 /// Registers by which a firmware outside the hart starts and answers it.

@@ -68,5 +68,5 @@ fn engine(options: &ElfOptions, log: &CommitLog) -> Box<dyn Engine> {
 
 /// Whether the program came to its own end, so that its signature is complete.
 fn is_result(ending: Ending) -> bool {
-    matches!(ending, Ending::PowerOff | Ending::Fail(_))
+    matches!(ending, Ending::PowerOff | Ending::Reset(_) | Ending::Fail(_))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use board::MachineStopper;
+use vcpu::Reset;
 
 use crate::errors;
 use crate::terminal::{self, OnQuit, Quit};
@@ -19,8 +20,12 @@ use crate::terminal::{self, OnQuit, Quit};
 pub enum Ending {
     /// The machine powered off.
     PowerOff,
+    /// The guest asked for a reset, which was not to follow.
+    Reset(Reset),
     /// The guest reported a failure, with its code.
     Fail(u32),
+    /// The guest's system has failed: it said so as it ended, or its kernel panicked.
+    SystemFailure,
     /// The user or a signal.
     Quit(Quit),
     /// The time or the instructions allowed are used up.
@@ -31,7 +36,8 @@ impl Ending {
     /// The exit status that says so. A failure is never 0 and never wraps.
     pub fn status(self) -> u8 {
         match self {
-            Ending::PowerOff | Ending::Quit(Quit::User) => 0,
+            Ending::PowerOff | Ending::Reset(_) | Ending::Quit(Quit::User) => 0,
+            Ending::SystemFailure => 125,
             Ending::Fail(code) => u8::try_from(code).unwrap_or(u8::MAX).max(1),
             Ending::Quit(Quit::Signal(number)) => 128u8.saturating_add(u8::try_from(number).unwrap_or(0)),
             Ending::Limit => 124,

@@ -22,6 +22,7 @@ mod images;
 mod isa;
 #[cfg(feature = "linux")]
 mod linux;
+mod panic;
 mod pidfile;
 mod run;
 mod screen;

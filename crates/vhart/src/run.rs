@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use ::devices::ConsoleOut;
 use anyhow::{Result, bail};
 use board::{Machine, MachineConfig, TimeSource};
-use vcpu::SystemEvent;
+use vcpu::{Reset, SystemEvent};
 
 use crate::cli::{Firmware, MachineOptions, RunOptions, Serial};
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
+use crate::panic::Panic;
 use crate::pidfile::PidFile;
 use crate::screen::Screen;
 use crate::stats::Stats;
@@ -33,7 +34,8 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
 /// As [`run`]'s.
 pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
-    let config = config(options, digests.listen(serial::output(&options.serial)?))?;
+    let panic = Panic::default();
+    let config = config(options, panic.listen(digests.listen(serial::output(&options.serial)?)))?;
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
@@ -50,7 +52,27 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     let ending = drive(&mut machine, &options.machine, stopper);
     drop(attached);
     digests.print(&machine);
-    Ok(ending?.into())
+    Ok(after_reset(ending?, &panic).into())
+}
+
+/// What a run has come to that may have ended with a reset. That is told, as nothing else tells which it was.
+fn after_reset(ending: Ending, panic: &Panic) -> Ending {
+    let Ending::Reset(kind) = ending else { return ending };
+    if panic.is_recent() {
+        errors::tell("the guest asked for a reset after a kernel panic");
+        return Ending::SystemFailure;
+    }
+    errors::tell(format!("the guest asked for {}", reset_name(kind)));
+    ending
+}
+
+/// A reset in words.
+pub fn reset_name(kind: Reset) -> &'static str {
+    match kind {
+        Reset::Cold => "a cold reboot",
+        Reset::Warm => "a warm reboot",
+        Reset::AfterFailure => "a reboot after a failure of its system",
+    }
 }
 
 /// The machine that the options describe, with its serial port's output going to `console`.
@@ -104,7 +126,11 @@ pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper)
     terminal::restore();
     stats.iter().for_each(|stats| stats.print(machine));
     match ending? {
-        board::Ending::Event(SystemEvent::Shutdown | SystemEvent::Reset) => Ok(Ending::PowerOff),
+        board::Ending::Event(SystemEvent::Shutdown) => Ok(Ending::PowerOff),
+        board::Ending::Event(SystemEvent::Reset(Reset::AfterFailure) | SystemEvent::SystemFailure) => {
+            Ok(Ending::SystemFailure)
+        }
+        board::Ending::Event(SystemEvent::Reset(kind)) => Ok(Ending::Reset(kind)),
         board::Ending::Event(SystemEvent::Fail(code)) => Ok(Ending::Fail(code)),
         board::Ending::Stopped => Ok(stopper.ending().unwrap_or(Ending::PowerOff)),
         board::Ending::TimedOut => Ok(Ending::Limit),

@@ -135,12 +135,12 @@ fn a_deterministic_machine_has_no_network() {
 }
 
 #[test]
-fn a_failure_that_a_kernel_reports_is_status_1() {
+fn a_failure_that_a_kernel_reports_is_status_125() {
     let programs = Programs::new();
     let file = programs.assemble("sbi", &[], 0x8020_0000);
     // With one hart there is no second one to start.
     let said = say_of(&["run", "--kernel"], &file, LIMIT);
-    assert_eq!((said.status, said.out.as_str()), (Some(1), "booted.\n"), "{}", said.err);
+    assert_eq!((said.status, said.out.as_str()), (Some(125), "booted.\n"), "{}", said.err);
 }
 
 #[test]

@@ -6,11 +6,10 @@ use std::thread::{self, ThreadId};
 
 use arch::Phys;
 use kvm_bindings::{
-    KVM_EXIT_RISCV_SBI, KVM_RISCV_SBI_EXT_ID_KVM_RISCV_SBI_EXT_DBCN, KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET,
-    KVM_SYSTEM_EVENT_SHUTDOWN,
+    KVM_EXIT_RISCV_SBI, KVM_RISCV_SBI_EXT_ID_KVM_RISCV_SBI_EXT_DBCN, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN,
 };
 use kvm_ioctls::{KvmRunWrapper, VcpuExit, VcpuFd};
-use vcpu::{Exit, HartPins, Reg, SystemEvent, Vcpu};
+use vcpu::{Exit, HartPins, Reg, Reset, SystemEvent, Vcpu};
 
 use super::kick::{self, Runner};
 use super::regs::{self, OneReg};
@@ -171,14 +170,14 @@ fn core(reg: Reg) -> Option<u8> {
     }
 }
 
-/// `data[0]` is the reset reason of SBI SRST: 0 for none, else a failure.
+/// `data[0]` is the reset reason of SBI SRST: 0 for none, else a failure. KVM does not tell cold from warm.
 fn system_event(kind: u32, data: &[u64]) -> SystemEvent {
     let reason = data.first().map_or(0, |&reason| reason as u32);
     match (kind, reason) {
         (KVM_SYSTEM_EVENT_SHUTDOWN, 0) => SystemEvent::Shutdown,
-        (KVM_SYSTEM_EVENT_SHUTDOWN, reason) => SystemEvent::Fail(reason),
-        (KVM_SYSTEM_EVENT_RESET, _) => SystemEvent::Reset,
-        (KVM_SYSTEM_EVENT_CRASH, _) => SystemEvent::Fail(1),
-        _ => SystemEvent::Fail(1),
+        (KVM_SYSTEM_EVENT_RESET, 0) => SystemEvent::Reset(Reset::Cold),
+        (KVM_SYSTEM_EVENT_RESET, _) => SystemEvent::Reset(Reset::AfterFailure),
+        // a shutdown after a failure, or a crash
+        _ => SystemEvent::SystemFailure,
     }
 }

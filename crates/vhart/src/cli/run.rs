@@ -15,8 +15,9 @@ const AFTER: &str = "\
 QEMU's command line is understood as it is, from -machine and -cpu to -device, -drive, -netdev and -serial; options begin \
 with one dash or two. What means nothing here is ignored with a note, what is missing is refused; docs/qemu.md lists both.
 
-Exit status: 0 when the machine powers off or the user quits, the guest's code when it reports a failure, 124 after a \
-timeout, 1 when the machine could not be run, 2 for wrong usage, 128 and the signal's number after a signal.
+Exit status: 0 when the machine powers off, asks for a reset with --no-reboot, or the user quits; the guest's code when it \
+reports a failure; 125 when it ends because its system has failed (SBI's reset reason, or Linux's 'Kernel panic' on the \
+console before a reset with --no-reboot); 124 after a timeout, 1 when the machine could not be run, 2 for wrong usage, 128 and the signal's number after a signal.
 
 On the console, Ctrl-A X quits and Ctrl-A H lists what else there is.";
 

@@ -19,6 +19,7 @@ use super::report::{self, ByName, HEADING, Report};
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
 use crate::errors;
+use crate::run;
 use crate::screen::Screen;
 use crate::stats::Stats;
 use crate::terminal::{self, Quit};
@@ -163,7 +164,8 @@ fn early(ending: &Ending, wish: Option<Wish>, limit: Duration) -> Option<String>
     let too_long = || format!("it took longer than {limit:?} (see --timeout)");
     match ending {
         Ending::Event(SystemEvent::Shutdown) => None,
-        Ending::Event(SystemEvent::Reset) => Some("the host asked for a reset".to_owned()),
+        Ending::Event(SystemEvent::Reset(kind)) => Some(format!("the host asked for {}", run::reset_name(*kind))),
+        Ending::Event(SystemEvent::SystemFailure) => Some("the host's system has failed".to_owned()),
         Ending::Event(SystemEvent::Fail(code)) => Some(format!("the host reported failure {code}")),
         Ending::Stopped => Some(match wish {
             Some(Wish::Limit) => too_long(),
