@@ -23,8 +23,10 @@ use crate::threads::Run;
 const SLICE: u64 = 1 << 20;
 /// The same for a program that may have written to `tohost`.
 const SLICE_WITH_HTIF: u64 = 20_000;
-/// Looks at a request that is waited for, before the thread lets others run.
+/// Looks at a request that is waited for, before the thread sleeps.
 const SPINS: u32 = 200;
+/// How long it sleeps at most: who serves the request wakes it.
+const SLEEP: Duration = Duration::from_millis(1);
 /// How late the host may wake a hart that waits for its timer. Its own default is 50 microseconds.
 const TIMER_SLACK: Option<NonZeroU64> = NonZeroU64::new(1_000);
 
@@ -183,7 +185,7 @@ impl Parallel<'_> {
             if spins < SPINS {
                 std::hint::spin_loop();
             } else {
-                thread::yield_now();
+                self.mail.sleep_until_served(ticket, SLEEP);
             }
         }
     }

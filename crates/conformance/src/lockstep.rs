@@ -201,6 +201,7 @@ pub(crate) fn parts_in(ram: &Ram) -> HartParts {
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,
+        crowded: false,
     }
 }
 

@@ -53,7 +53,7 @@ pub fn parts(config: Config) -> (HartParts, Ram) {
     let echo = Echo { last: 0, pins: pins.clone() };
     bus.map("echo", Phys(DEVICE), 0x1000, Arc::new(Mutex::new(echo))).unwrap();
     let clock = Arc::new(Clock::virtual_time());
-    let parts = HartParts { config, ram: ram.clone(), bus: Arc::new(bus), clock, pins, alone: true };
+    let parts = HartParts { config, ram: ram.clone(), bus: Arc::new(bus), clock, pins, alone: true, crowded: false };
     (parts, ram)
 }
 

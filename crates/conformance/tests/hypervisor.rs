@@ -57,6 +57,7 @@ impl Engine for Interpreter {
             clock: parts.clock,
             pins: parts.pins[0].clone(),
             alone: true,
+            crowded: false,
         });
         Ok(Harts { harts: HartSet::Full(vec![Box::new(hart)]), cpu: Cpu::of_isa(parts.isa) })
     }

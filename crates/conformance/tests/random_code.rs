@@ -55,6 +55,7 @@ fn parts(random: &mut Rng) -> HartParts {
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,
+        crowded: false,
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
 
 use vcpu::{Fence, FullHart, HartPins};
 
@@ -45,6 +47,8 @@ struct Inbox {
     waiting: Mutex<Waiting>,
     /// Requests that were served.
     served: AtomicU64,
+    /// Threads that sleep until requests are served.
+    sleepers: Mutex<Vec<Thread>>,
     pins: Arc<HartPins>,
 }
 
@@ -61,7 +65,7 @@ impl Mail {
     /// No requests; all harts are away.
     pub(crate) fn new(pins: Vec<Arc<HartPins>>) -> Mail {
         let waiting = || Mutex::new(Waiting { away: true, ..Waiting::default() });
-        let inbox = |pins| Inbox { waiting: waiting(), served: AtomicU64::new(0), pins };
+        let inbox = |pins| Inbox { waiting: waiting(), served: AtomicU64::new(0), sleepers: Mutex::default(), pins };
         Mail { boxes: pins.into_iter().map(inbox).collect() }
     }
 
@@ -110,7 +114,17 @@ impl Mail {
                 Request::Start { address, opaque } => hsm::enter(hart, number as u64, address, opaque),
             }
         }
-        inbox.served.store(posted, Ordering::Release);
+        inbox.finish(posted);
+    }
+
+    /// Lets this thread sleep until the request is served, until it is unparked, or for `most`.
+    pub fn sleep_until_served(&self, ticket: Ticket, most: Duration) {
+        let Some(inbox) = self.boxes.get(ticket.hart) else { return };
+        inbox.sleepers().push(thread::current());
+        // whoever has served it since the last look found nobody asleep
+        if !self.is_done(ticket) {
+            thread::park_timeout(most);
+        }
     }
 
     /// Says that `hart` executes nothing until it has served its requests. Answers false, and it is not so, where some
@@ -132,6 +146,16 @@ impl Mail {
 impl Inbox {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that all up to this number are served.
+    fn finish(&self, number: u64) {
+        self.served.store(number, Ordering::Release);
+        std::mem::take(&mut *self.sleepers()).iter().for_each(Thread::unpark);
+    }
+
+    fn sleepers(&self) -> MutexGuard<'_, Vec<Thread>> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,6 +195,21 @@ mod tests {
         assert!(mail.post(0, FENCE).is_none() && mail.post(7, FENCE).is_none());
         let ticket = mail.post(1, FENCE).unwrap();
         assert!(!mail.is_done(ticket) && !mail.leave(1));
+    }
+
+    #[test]
+    fn whoever_sleeps_until_a_request_is_served_is_woken() {
+        let mail = mail();
+        let ticket = mail.post(1, FENCE).unwrap();
+        let start = std::time::Instant::now();
+        thread::scope(|scope| {
+            scope.spawn(|| mail.sleep_until_served(ticket, Duration::from_secs(60)));
+            while mail.boxes[1].sleepers().is_empty() {
+                thread::yield_now();
+            }
+            mail.boxes[1].finish(ticket.number);
+        });
+        assert!(start.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

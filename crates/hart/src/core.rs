@@ -40,9 +40,9 @@ pub const NOT_RESERVED: u64 = 0;
 /// The bit of [`Core::reservation`] that says that LR read eight bytes, not four. Addresses do not use it.
 pub const RESERVED_WIDE: u64 = 1;
 
-/// Of so many times that a hart says that it waits for another, its thread lets others run once. A wait that is over soon
-/// should not be made longer.
-const PAUSES: u32 = 32;
+/// Of so many times that a hart of a crowded machine says that it waits for another, its thread lets others run once: after
+/// some 50 microseconds. What a host with other work gives away like that comes back after milliseconds.
+const PAUSES: u32 = 512;
 
 /// What generated code keeps beside the registers. An interpreter does not look at it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -126,6 +126,8 @@ pub struct Core {
     pub sbi_timer: u64,
     /// Whether the machine has no other hart: then nobody breaks reservations, and nobody is waited for.
     pub alone: bool,
+    /// Whether the machine has more harts than the host has processors.
+    pub crowded: bool,
     /// How often the hart has said that it waits for another.
     pauses: u32,
     /// Whether targets of jumps must be multiples of four.
@@ -194,6 +196,7 @@ impl Core {
             sbi: false,
             sbi_timer: u64::MAX,
             alone: false,
+            crowded: false,
             pauses: 0,
             aligned_jumps,
             generated: Generated::default(),
@@ -253,10 +256,14 @@ impl Core {
         });
     }
 
-    /// The program waits for another hart, which may wait for this hart's place on the host.
+    /// The program waits for another hart. What that one sends is looked for at once: waiting is all that there is to do.
+    /// Only where the machine is crowded may it wait for this hart's place on the host.
     pub fn pause(&mut self) {
+        std::hint::spin_loop();
         self.pauses = self.pauses.wrapping_add(1);
-        if !self.alone && self.pauses.is_multiple_of(PAUSES) {
+        if self.clock.is_wall() && self.pins.take_attention() {
+            (self.exit, self.look) = (Some(Exit::Quantum), true);
+        } else if self.crowded && self.pauses.is_multiple_of(PAUSES) {
             std::thread::yield_now();
         }
     }

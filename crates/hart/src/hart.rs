@@ -27,6 +27,8 @@ pub struct HartParts {
     pub pins: Arc<HartPins>,
     /// Whether the machine has no other hart.
     pub alone: bool,
+    /// Whether the machine has more harts than the host has processors.
+    pub crowded: bool,
 }
 
 /// What [`Hart::step`] did.
@@ -87,7 +89,7 @@ impl Hart {
     /// A hart after reset, in M-mode at address 0.
     pub fn new(parts: HartParts) -> Hart {
         let mut core = Core::new(parts.config, parts.ram, parts.bus, parts.clock, parts.pins);
-        core.alone = parts.alone;
+        (core.alone, core.crowded) = (parts.alone, parts.crowded);
         Hart { core, blocks: Blocks::new(), implicit_fence: UNSEEN }
     }
 

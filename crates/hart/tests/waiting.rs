@@ -26,6 +26,7 @@ fn idle_loop() -> (Hart, Arc<Clock>) {
         clock: clock.clone(),
         pins: HartPins::new(),
         alone: true,
+        crowded: false,
     };
     let mut hart = Hart::new(parts);
     vcpu::FullHart::enter_supervisor(&mut hart, BASE);

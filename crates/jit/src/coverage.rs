@@ -32,6 +32,7 @@ pub fn coverage(isa: Isa) -> Result<Vec<(Opcode, bool)>, memory::Error> {
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,
+        crowded: false,
     });
     hart.state_mut().mode = Mode::HS;
     let has = |opcode: &&Opcode| opcode.row().needs.met_by(isa);

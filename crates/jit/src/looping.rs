@@ -34,6 +34,7 @@ pub fn looping(base: u64) -> JitHart {
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,
+        crowded: false,
     };
     let mut hart = JitHart::new(JitParts { hart, code_bytes: None }).unwrap();
     hart.reset_machine(base);

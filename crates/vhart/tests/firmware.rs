@@ -2,6 +2,10 @@
 
 mod common;
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
 use common::{Programs, say_of};
 
 const KERNEL: u64 = 0x8020_0000;
@@ -41,4 +45,52 @@ fn a_suspended_hart_sleeps_until_its_timer() {
     for words in [&["run"][..], &["run", "--harts", "2"], &["run", "--deterministic"], &["run", "--engine", "interp"]] {
         assert_eq!(say_of(words, &file, &["--timeout", "60s"]).status, Some(0), "{words:?}");
     }
+}
+
+/// Processes that only compute; ended when dropped.
+struct Busy(Vec<Child>);
+
+impl Busy {
+    fn new(count: usize) -> Busy {
+        let busy = |_| Command::new("sh").args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().unwrap();
+        Busy((0..count).map(busy).collect())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// How long `program` takes on two harts.
+fn time(program: &Path) -> Duration {
+    let start = Instant::now();
+    let said = say_of(&["run", "--harts", "2", "--timeout", "100s"], program, &[]);
+    assert_eq!((said.status, said.err.as_str(), said.out.as_str()), (Some(0), "", ""));
+    start.elapsed()
+}
+
+/// Both programs, with PAUSE and without, side by side with `busy` processes.
+fn compare(busy: usize) -> (Duration, Duration) {
+    let programs = Programs::new();
+    let assemble = |pause: u64| {
+        let file = programs.assemble("ipi", &[("PAUSE", pause)], KERNEL);
+        let named = programs.path(&format!("ipi-{pause}"));
+        std::fs::rename(file, &named).unwrap();
+        named
+    };
+    let (with, without) = (assemble(1), assemble(0));
+    let _busy = Busy::new(busy);
+    (time(&with), time(&without))
+}
+
+#[test]
+fn interrupts_reach_a_hart_that_pauses_beside_four_busy_processes() {
+    let (with, without) = compare(4);
+    // chance of the host's scheduler, on top of the factor of two
+    assert!(with < 2 * without + Duration::from_secs(3), "{with:?} with PAUSE, {without:?} without");
 }

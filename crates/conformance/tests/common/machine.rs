@@ -38,6 +38,7 @@ impl Engine for By {
                 clock: parts.clock.clone(),
                 pins: pins.clone(),
                 alone: parts.pins.len() == 1,
+                crowded: false,
             };
             let made: Box<dyn FullHart> = match self {
                 By::Interpreter => Box::new(Hart::new(hart)),

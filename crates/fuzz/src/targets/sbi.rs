@@ -80,7 +80,7 @@ impl Machine {
         let hart = |(id, pins): (usize, &Arc<HartPins>)| {
             let config = Config::new(Isa::ALL, id as u64);
             let (ram, bus, clock, pins) = (ram.clone(), bus.clone(), clock.clone(), pins.clone());
-            Hart::new(HartParts { config, ram, bus, clock, pins, alone: false })
+            Hart::new(HartParts { config, ram, bus, clock, pins, alone: false, crowded: false })
         };
         let harts: Vec<Hart> = pins.iter().enumerate().map(hart).collect();
         let power = PowerSwitch::new(pins.clone());

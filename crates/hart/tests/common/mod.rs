@@ -18,5 +18,6 @@ pub fn hart(isa: Isa, ram: Ram) -> Hart {
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,
+        crowded: false,
     })
 }

@@ -24,12 +24,15 @@ pub fn logged(log: CommitLog) -> Box<dyn Engine> {
 
 /// What each hart with M-mode is made of.
 pub(super) fn parts_of(parts: &Parts) -> impl Iterator<Item = HartParts> + '_ {
-    parts.pins.iter().enumerate().map(|(id, pins)| HartParts {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let crowded = parts.pins.len() > processors;
+    parts.pins.iter().enumerate().map(move |(id, pins)| HartParts {
         config: privileged::Config::new(parts.isa, id as u64),
         ram: parts.ram.clone(),
         bus: parts.bus.clone(),
         clock: parts.clock.clone(),
         pins: pins.clone(),
         alone: parts.pins.len() == 1,
+        crowded,
     })
 }
