@@ -14,7 +14,7 @@ pub use devices::ConsoleOut;
 
 const RECEIVE: usize = 0;
 const TRANSMIT: usize = 1;
-/// Most bytes of input that wait for the guest; more are lost.
+/// Most bytes of input that wait for the guest.
 const MOST_INPUT: usize = 64 << 10;
 /// Output goes out in pieces of at most this size.
 const PIECE_BYTES: usize = 4096;
@@ -89,12 +89,13 @@ impl ConsoleInput {
         ConsoleInput(console)
     }
 
-    /// Gives `bytes` to the guest. What it has no room for is lost.
-    pub fn send(&self, bytes: &[u8]) {
+    /// Gives `bytes` to the guest. Answers how many were taken; offer the rest later.
+    pub fn send(&self, bytes: &[u8]) -> usize {
         let mut transport = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let input = &mut transport.device().input;
-        let room = MOST_INPUT.saturating_sub(input.len());
-        input.extend(bytes.iter().take(room));
+        let taken = bytes.len().min(MOST_INPUT.saturating_sub(input.len()));
+        input.extend(&bytes[..taken]);
         transport.work(|console, rings| console.notify(RECEIVE, rings));
+        taken
     }
 }

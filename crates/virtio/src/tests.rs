@@ -240,11 +240,24 @@ fn a_console_sends_and_receives() {
     driver.offer(1, 0, &[(BUFFERS, 5, false)]);
     driver.notify(1);
     assert_eq!(receiver.try_recv().unwrap(), b"hello");
-    ConsoleInput::new(driver.transport.clone()).send(b"abc");
+    let input = ConsoleInput::new(driver.transport.clone());
+    assert_eq!(input.send(b"abc"), 3);
     driver.offer(0, 0, &[(BUFFERS, 2, true)]);
     driver.offer(0, 1, &[(BUFFERS + 16, 2, true)]);
     driver.notify(0);
     assert_eq!([driver.used_element(0, 0), driver.used_element(0, 1)], [(0, 2), (1, 1)]);
+}
+
+#[test]
+fn a_console_whose_guest_does_not_read_pushes_back() {
+    let mut driver = Driver::new(|slot| console(slot, Box::new(|_| ())));
+    driver.start(0);
+    let (input, bytes) = (ConsoleInput::new(driver.transport.clone()), [b'x'; 100_000]);
+    let taken = input.send(&bytes);
+    assert!(taken > 0 && taken < bytes.len() && input.send(&bytes) == 0);
+    driver.offer(0, 0, &[(BUFFERS, 64, true)]);
+    driver.notify(0);
+    assert_eq!((driver.used_element(0, 0), input.send(&bytes)), ((0, 64), 64));
 }
 
 /// A xorshift generator: the same numbers every time.
