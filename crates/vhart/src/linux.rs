@@ -19,6 +19,7 @@ use anyhow::Result;
 use self::images::Images;
 use options::Print;
 
+use crate::cli::RunOptions;
 use crate::ending::Stopper;
 
 /// Runs the subcommand.
@@ -32,6 +33,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Some(Print::Qemu) => images.print_qemu(options),
         // Whoever asks for the device tree alone runs nothing, unattended or not.
         None if options.check && options.machine.dump_dtb.is_none() => check::run(options, &images, &stopper),
-        None => crate::run::run_until(&images.run_options(options), &stopper),
+        None => crate::run::run_until(&with_window_size(images.run_options(options)), &stopper),
     }
+}
+
+/// Tells the host's init how large the terminal's window is: a serial port has no way to. A machine that is to do the same
+/// in every run is not told.
+fn with_window_size(mut run: RunOptions) -> RunOptions {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok();
+    let size = size.filter(|size| size.ws_row != 0 && size.ws_col != 0 && run.machine.deterministic.is_none());
+    if let (Some(size), Some(append)) = (size, &mut run.append) {
+        append.push_str(&format!(" vhart.size={}x{}", size.ws_row, size.ws_col));
+    }
+    run
 }

@@ -56,5 +56,9 @@ shell() {
 # Whoever pastes much waits until it is read.
 stty crtscts
 
+# The window that shows the console, as it was at power on, where somebody told.
+size=$(option vhart.size)
+if [ -n "$size" ]; then stty rows "${size%x*}" cols "${size#*x}"; fi
+
 # Kernel messages would break markers in two, and disturb whoever types.
 if unattended; then dmesg -n 1; else dmesg -n 4; fi
