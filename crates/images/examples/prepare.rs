@@ -1,6 +1,6 @@
 //! Prepares images and prints the QEMU line that boots them: `prepare SUITE accept|refuse check|shell [VMM]`.
 
-use images::{Apt, Cache, Expired, Freshness, Mode, Nonce, Packages, Progress, Request, prepare, qemu};
+use images::{Apt, Cache, Expired, Mode, Nonce, Packages, Progress, Request, prepare, qemu};
 
 struct Stderr;
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let suite = words.next().ok_or("which suite?")?;
     let expired = if words.next().as_deref() == Some("accept") { Expired::Accept } else { Expired::Refuse };
     let mode = if words.next().as_deref() == Some("check") { Mode::Check(Nonce(0)) } else { Mode::Interactive };
-    let packages = Packages::Apt(Apt { suite, mirror: None, expired, freshness: Freshness::Cached });
+    let packages = Packages::Apt(Apt { suite, expired, ..Apt::default() });
     let request = Request { packages, mode, vmm: words.next().map(Into::into), ..Request::new(Cache::of_user()?) };
     let prepared = prepare(&request, &Stderr).map_err(|why| why.to_string())?;
     let words = qemu::command(&prepared, qemu::Machine { harts: 1, memory_mib: 1024 });

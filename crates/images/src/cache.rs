@@ -13,6 +13,13 @@ use std::time::SystemTime;
 use crate::error::{Error, OnFile, Result};
 use crate::progress::Progress;
 
+/// The directory of the parts of Debian. The number changes when what is kept of a package changes, so that older caches
+/// are not taken for whole.
+pub(crate) const PACKAGES: &str = "debian-2";
+
+/// How many things of each kind stay when the cache is pruned.
+const KEPT_WHEN_PRUNED: [(&str, usize); 5] = [("vmm", 1), ("boot", 1), ("tools", 4), ("index", 0), ("downloads", 0)];
+
 /// The directory that holds what was fetched and built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
@@ -148,6 +155,38 @@ impl Cache {
         Ok(Entry { name, len_bytes: len_bytes(thing)?, modified: modified(thing) })
     }
 
+    /// Removes one thing by the name that [`list`](Cache::list) has for it; returns how many bytes that were.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] where there is no such thing.
+    pub fn remove(&self, name: &str, _lock: &Lock) -> Result<u64> {
+        let entry = self.list()?.into_iter().find(|entry| entry.name == name);
+        let entry = entry.ok_or_else(|| Error::Unknown { name: name.to_owned(), place: self.root.clone() })?;
+        remove(&self.path(name))?;
+        Ok(entry.len_bytes)
+    }
+
+    /// Removes what no run as the last ones would use: older versions, what was downloaded only to be unpacked, and what
+    /// earlier versions of this program kept elsewhere. Returns how many bytes that were.
+    ///
+    /// # Errors
+    /// Where something cannot be removed; what could be is gone.
+    pub fn prune_unused(&self, lock: &Lock) -> Result<u64> {
+        let before = len_bytes(&self.root)?;
+        for (name, keep) in KEPT_WHEN_PRUNED {
+            self.prune(name, keep, lock)?;
+        }
+        for kind in children(&self.root)? {
+            let name = kind.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+            if name.starts_with("debian-") && name != PACKAGES {
+                remove(&kind)?;
+            }
+        }
+        children(&self.path("toolchain"))?.iter().filter(|path| is_old_root(path)).try_for_each(|path| remove(path))?;
+        children(&self.path(PACKAGES))?.iter().try_for_each(|source| prune_versions(source))?;
+        Ok(before.saturating_sub(len_bytes(&self.root)?))
+    }
+
     /// Removes everything but the lock; returns how many bytes that were.
     ///
     /// # Errors
@@ -160,6 +199,21 @@ impl Cache {
         }
         Ok(sum)
     }
+}
+
+/// Whether this is a root as mmdebstrap once made it.
+fn is_old_root(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("debian-") && name != "debian-build")
+}
+
+/// Removes the versions of parts in the directory `source` that no pointer beside them names.
+fn prune_versions(source: &Path) -> Result<()> {
+    let things = children(source)?;
+    let is_pointer = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "current");
+    let current: Vec<String> =
+        things.iter().filter(is_pointer).filter_map(|path| fs::read_to_string(path).ok()).collect();
+    let named = |path: &Path| current.iter().any(|name| path.file_name() == Some(OsStr::new(name)));
+    things.iter().filter(|path| path.is_dir() && !named(path)).try_for_each(|path| remove(path))
 }
 
 /// When a file or directory was last written; long ago where nothing tells.
@@ -206,6 +260,47 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::at(directory.path().join("cache"));
         (directory, cache)
+    }
+
+    #[test]
+    fn pruning_leaves_what_is_in_use() {
+        let (_directory, cache) = cache();
+        let lock = cache.lock(&()).unwrap();
+        for name in [
+            "boot/old",
+            "downloads/x.part",
+            "debian-1/stable/linux-1/vmlinuz",
+            "debian-2/stable/linux-1/vmlinuz",
+            "debian-2/stable/linux-2/vmlinuz",
+            "toolchain/debian-1/usr/bin/x",
+            "toolchain/rustup/x",
+            "boot/new",
+            "tools/dtc-1/x",
+        ] {
+            fs::create_dir_all(cache.path(name).parent().unwrap()).unwrap();
+            fs::write(cache.path(name), name).unwrap();
+        }
+        fs::write(cache.path("debian-2/stable/linux.current"), "linux-2").unwrap();
+        cache.used(&cache.path("boot/new"));
+        let old = SystemTime::now() - std::time::Duration::from_secs(60);
+        File::open(cache.path("boot/old")).unwrap().set_modified(old).unwrap();
+        assert!(cache.prune_unused(&lock).unwrap() > 0);
+        let left = ["boot/new", "debian-2/stable/linux-2/vmlinuz", "tools/dtc-1/x", "toolchain/rustup/x"];
+        let gone = ["boot/old", "downloads/x.part", "debian-1", "debian-2/stable/linux-1", "toolchain/debian-1"];
+        assert!(left.iter().all(|name| cache.path(name).exists()));
+        assert!(gone.iter().all(|name| !cache.path(name).exists()));
+    }
+
+    #[test]
+    fn one_thing_is_removed_by_its_name() {
+        let (_directory, cache) = cache();
+        let lock = cache.lock(&()).unwrap();
+        fs::create_dir_all(cache.path("boot")).unwrap();
+        fs::write(cache.path("boot/a"), "abc").unwrap();
+        assert_eq!(cache.remove("boot/a", &lock).unwrap(), 3);
+        for name in ["boot/a", "../..", "lock", ""] {
+            assert!(matches!(cache.remove(name, &lock), Err(Error::Unknown { .. })), "{name}");
+        }
     }
 
     #[test]

@@ -68,17 +68,20 @@ enum Failure {
 }
 
 fn unpack(path: &Path, tree: &mut File) -> std::result::Result<(), Failure> {
-    let file = File::open(path).map_err(Failure::Reading)?;
-    let mut archive = ar::Archive::new(BufReader::new(file));
+    with_tree(path, |plain| Ok(copy(plain, tree))).map_err(Failure::Reading)?
+}
+
+/// Hands the tar archive with the file tree of the package at `path` to `take`.
+pub(crate) fn with_tree<T>(path: &Path, take: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    let mut archive = ar::Archive::new(BufReader::new(File::open(path)?));
     while let Some(member) = archive.next_entry() {
-        let member = member.map_err(Failure::Reading)?;
+        let member = member?;
         let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
         if name.trim_end_matches('/').starts_with("data.tar") {
-            let mut plain = decompress(BufReader::new(member)).map_err(Failure::Reading)?;
-            return copy(&mut *plain, tree);
+            return take(&mut *decompress(BufReader::new(member))?);
         }
     }
-    Err(Failure::Reading(io::Error::other("it has no data.tar")))
+    Err(io::Error::other("it has no data.tar"))
 }
 
 fn copy(from: &mut dyn Read, to: &mut File) -> std::result::Result<(), Failure> {

@@ -38,26 +38,26 @@ pub enum Error {
     /// There is no place for a cache.
     #[error("no cache directory: HOME and XDG_CACHE_HOME are unset, name one with --cache (or VHART_CACHE)")]
     NoCache,
-    /// The system has no apt.
-    #[error(
-        "this system has no apt-get to fetch Debian's packages with: give a directory of .deb files (linux-image, its \
-         modules, busybox-static) with --packages, or your own --kernel and --initrd"
-    )]
-    NoApt,
-    /// apt is configured, but for no Debian archive.
-    #[error("apt's configuration in {} names no Debian archive: name one with --mirror, or give --packages or --kernel and --initrd", etc.display())]
-    NoArchive {
-        /// The directory that was searched.
-        etc: PathBuf,
+    /// Nothing in the cache is called so.
+    #[error("nothing in {} is called {name}: 'vhart images' lists what there is", place.display())]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The cache.
+        place: PathBuf,
     },
-    /// The archive does not answer.
+    /// A file of the user's has no keys.
+    #[error("{} has no OpenPGP public keys (a keybox of GnuPG has to be exported): name another file with --keyring", path.display())]
+    Keyring {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A server does not answer, or not as it should.
     #[error(
-        "cannot reach {mirror} ({detail}): check the network, name another archive with --mirror, or give --packages or --kernel and --initrd"
+        "{detail}: check network, proxy and --mirror and run this again, which goes on where it stopped; or give --packages, or --kernel and --initrd"
     )]
     Network {
-        /// The archive.
-        mirror: String,
-        /// apt's own words.
+        /// What address failed, and how.
         detail: String,
     },
     /// The Release file is older than it says it may be.
@@ -73,6 +73,18 @@ pub enum Error {
         /// The Valid-Until date, as the Release file has it.
         since: String,
     },
+    /// The Release file has a date to come.
+    #[error("suite {suite} of {mirror} is of {date}, and this machine's clock says {now}: is it right?")]
+    Future {
+        /// The suite asked for.
+        suite: String,
+        /// The archive.
+        mirror: String,
+        /// Its date, as the Release file has it.
+        date: String,
+        /// What time it is here.
+        now: String,
+    },
     /// The archive has no such suite.
     #[error("{mirror} has no suite {suite}: choose another --suite or --mirror")]
     NoSuite {
@@ -81,41 +93,81 @@ pub enum Error {
         /// The archive.
         mirror: String,
     },
-    /// The suite does not cover riscv64.
+    /// The archive answers with another suite.
     #[error(
-        "suite {suite} of {mirror} has nothing for riscv64 (Debian has it from trixie on): choose another --suite or --mirror"
+        "{address} calls itself {names}, not {suite}: ask for it by that name with --suite, or choose another --mirror"
+    )]
+    OtherSuite {
+        /// The suite asked for.
+        suite: String,
+        /// What was fetched.
+        address: String,
+        /// What it says it is.
+        names: String,
+    },
+    /// Something else is where a Release file should be.
+    #[error("{address} is no Release file (a log-in page of this network, or a --mirror that is no Debian archive?)")]
+    NoRelease {
+        /// What was fetched.
+        address: String,
+    },
+    /// The suite does not cover the architecture.
+    #[error(
+        "suite {suite} of {mirror} has nothing for {architecture} (Debian has riscv64 from trixie on): choose another --suite or --mirror"
     )]
     NoArchitecture {
         /// The suite asked for.
         suite: String,
         /// The archive.
         mirror: String,
+        /// The architecture.
+        architecture: String,
     },
     /// The signature does not check out.
     #[error(
-        "the signature of suite {suite} of {mirror} is not by a key that this system trusts ({detail}): install or update the package debian-archive-keyring"
+        "suite {suite} of {mirror} is not to be trusted ({detail}): choose another --mirror, or name the file with its keys with --keyring"
     )]
     Signature {
         /// The suite asked for.
         suite: String,
         /// The archive.
         mirror: String,
-        /// apt's own words.
+        /// What is wrong with it.
         detail: String,
     },
     /// The suite has no such package.
-    #[error("suite {suite} has no package {package} for riscv64: choose another --suite")]
+    #[error("suite {suite} has no package {package} for {architecture}: choose another --suite")]
     NoPackage {
         /// The suite asked for.
         suite: String,
         /// The package's name.
         package: String,
+        /// The architecture.
+        architecture: String,
     },
-    /// apt failed in a way that has no case of its own.
-    #[error("apt-get failed: {detail}")]
-    Apt {
-        /// apt's own words.
+    /// A file that an index names is not there.
+    #[error(
+        "{address} is not there, though the archive's index has it (an update under way?): try again later, or choose another --mirror"
+    )]
+    Gone {
+        /// The file.
+        address: String,
+    },
+    /// A server sent something else than what was signed for.
+    #[error(
+        "{address} gave {detail} (an update under way, or a proxy that interferes?): try again later, or choose another --mirror"
+    )]
+    Wrong {
+        /// The file.
+        address: String,
+        /// What it gave.
         detail: String,
+    },
+    /// Debian's programs do not run here.
+    #[error("Debian's {what} would be needed, and its programs run on Linux alone (x86-64, AArch64 or RISC-V)")]
+    NoDebian {
+        /// What was to be run.
+        what: String,
     },
     /// A `.deb` file is broken.
     #[error("{} is not a whole Debian package: fetch it again", path.display())]
@@ -158,12 +210,8 @@ pub enum Error {
         /// What it is, with an article.
         what: &'static str,
     },
-    /// Nothing here compiles for riscv64.
-    #[error(
-        "the guest needs a riscv64 build of vhart, and nothing here can compile one: rustup cannot fetch the target \
-         riscv64gc-unknown-linux-musl, and there is no mmdebstrap to get Debian's tool chain with (apt-get install \
-         mmdebstrap); or give a ready build with --vmm"
-    )]
+    /// The tool chain is not here, and was not to be fetched.
+    #[error("Debian's tool chain is not in the cache, and the network was not to be asked for it")]
     NoToolchain,
     /// A tool failed.
     #[error("{what} failed:\n{detail}")]

@@ -1,22 +1,23 @@
 //! Fetches parts of Debian and keeps them in the cache, one directory for each version.
 //!
-//! A small file beside these directories names the one in use, so that a part once fetched is found again without apt and
-//! without network; a newer version comes only when asked for.
+//! A small file beside these directories names the one in use, so that a part once fetched is found again without
+//! network; a newer version comes only when asked for.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::apt::{Exact, Root, is_deb};
-use crate::cache::{Cache, Lock};
+use crate::archive::{Archive, Package as Listed};
+use crate::cache::{Cache, Lock, PACKAGES};
 use crate::deb::Package;
 use crate::error::{OnFile, Result};
 use crate::hash::hex_sha256;
 use crate::part::Part;
 use crate::progress::{Progress, step};
-use crate::request::{Apt, Freshness, Packages};
+use crate::request::{Apt, Architecture, Freshness, Packages};
+use crate::room;
 
-/// Changes when what is kept of a package changes, so that older caches are not taken for whole.
-const FORMAT: u32 = 2;
+/// What the packages are for.
+const ARCHITECTURE: Architecture = Architecture::Riscv64;
 
 /// The parts of one source of packages.
 pub(crate) struct Store<'a> {
@@ -50,44 +51,57 @@ impl<'a> Store<'a> {
             return Ok(());
         }
         match self.packages {
-            Packages::Apt(apt) => self.fetch_by_apt(parts, apt, lock),
+            Packages::Apt(apt) => self.fetch_from_archive(parts, apt, lock),
             Packages::Directory(directory) => parts.iter().try_for_each(|&part| self.take_from(directory, part, lock)),
         }
     }
 
-    fn fetch_by_apt(&self, parts: &[Part], apt: &Apt, lock: &Lock) -> Result<()> {
-        let scratch = self.cache.scratch(lock)?;
-        let root = Root::create(scratch.path().to_owned(), apt)?;
-        let what = format!("fetching the package index of Debian {}", apt.suite);
-        step(self.progress, &what, || root.update(self.progress))?;
-        parts.iter().try_for_each(|&part| self.fetch_part(&root, part, lock))
+    /// Fetches all packages first: a download is worth most where others go on beside it.
+    fn fetch_from_archive(&self, parts: &[Part], apt: &Apt, lock: &Lock) -> Result<()> {
+        let archive = Archive::open(apt, self.cache, self.progress)?;
+        let index = archive.index(ARCHITECTURE, lock)?;
+        let mut missing = Vec::new();
+        for &part in parts {
+            let packages = index.with_parts(part.package()).map_err(|name| archive.lacks(&name, ARCHITECTURE))?;
+            let name = format!("{}-{}", part.name(), packages[0].version);
+            if self.cache.path(self.key()).join(&name).join(part.main_file()).is_file() {
+                self.point(part, &name, lock)?;
+            } else {
+                missing.push((part, name, packages));
+            }
+        }
+        drop(index);
+        self.fetch_parts(&archive, &missing, lock)
     }
 
-    fn fetch_part(&self, root: &Root<'_>, part: Part, lock: &Lock) -> Result<()> {
-        let packages = with_parts(root, part.package())?;
-        let name = format!("{}-{}", part.name(), packages[0].version);
-        if self.cache.path(self.key()).join(&name).join(part.main_file()).is_file() {
-            return self.point(part, &name, lock);
+    fn fetch_parts(&self, archive: &Archive<'_>, parts: &[(Part, String, Vec<Listed>)], lock: &Lock) -> Result<()> {
+        let packages: Vec<Listed> = parts.iter().flat_map(|(_, _, packages)| packages.clone()).collect();
+        let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
+        let unpacked_bytes: u64 = packages.iter().map(|package| package.installed_bytes).sum();
+        room::check(self.cache.root(), len_bytes + unpacked_bytes)?;
+        let names: Vec<&str> = parts.iter().map(|(_, name, _)| name.as_str()).collect();
+        let what = format!("downloading {} ({} MB)", names.join(", "), len_bytes.div_ceil(1_000_000));
+        let mut paths = archive.fetch(&what, &packages, lock)?;
+        for (part, name, packages) in parts {
+            let rest = paths.split_off(packages.len());
+            self.keep(*part, name, &paths, Path::new(archive.mirror()), lock)?;
+            archive.forget(&paths);
+            paths = rest;
         }
-        let scratch = self.cache.scratch(lock)?;
-        let megabytes = packages.iter().map(|package| package.len_bytes).sum::<u64>().div_ceil(1_000_000);
-        let what = format!("downloading {} {} ({megabytes} MB)", part.name(), packages[0].version);
-        step(self.progress, &what, || root.download(&packages, scratch.path(), self.progress))?;
-        self.keep(part, &name, scratch.path(), Path::new(root.mirror()), lock)
+        Ok(())
     }
 
     fn take_from(&self, directory: &Path, part: Part, lock: &Lock) -> Result<()> {
-        self.keep(part, part.name(), directory, directory, lock)
+        self.keep(part, part.name(), &debs(directory)?, directory, lock)
     }
 
-    /// Unpacks the `.deb` files in `from` and makes the result the part in use.
-    fn keep(&self, part: Part, name: &str, from: &Path, place: &Path, lock: &Lock) -> Result<()> {
+    /// Unpacks `.deb` files, which come from `place`, and makes the result the part in use.
+    fn keep(&self, part: Part, name: &str, debs: &[PathBuf], place: &Path, lock: &Lock) -> Result<()> {
         let scratch = self.cache.scratch(lock)?;
         let made = scratch.path().join(name);
         fs::create_dir(&made).on_file("make directory", &made)?;
         step(self.progress, &format!("unpacking {}", part.name()), || {
-            let packages =
-                debs(from)?.iter().map(|path| Package::open(path, scratch.path())).collect::<Result<Vec<_>>>()?;
+            let packages = debs.iter().map(|path| Package::open(path, scratch.path())).collect::<Result<Vec<_>>>()?;
             part.unpack(&packages, &made, place)
         })?;
         self.cache.publish(&made, Path::new(&self.key()).join(name), lock)?;
@@ -104,29 +118,14 @@ impl<'a> Store<'a> {
     /// The directory of this source, within the cache.
     fn key(&self) -> String {
         match self.packages {
-            Packages::Apt(apt) => format!("debian-{FORMAT}/{}", hex_key(&apt.suite, apt.mirror.as_deref())),
-            Packages::Directory(directory) => format!("debian-{FORMAT}/{}", directory_key(directory)),
+            Packages::Apt(apt) => format!("{PACKAGES}/{}", hex_key(&apt.suite, apt.mirror.as_deref())),
+            Packages::Directory(directory) => format!("{PACKAGES}/{}", directory_key(directory)),
         }
     }
 
     fn pointer(&self, part: Part) -> String {
         format!("{}/{}.current", self.key(), part.name())
     }
-}
-
-/// The package `name` and those it needs in exactly one version, and so on.
-fn with_parts(root: &Root<'_>, name: &str) -> Result<Vec<Exact>> {
-    let mut packages = vec![root.find(name)?];
-    let mut at = 0;
-    while let Some(package) = packages.get(at) {
-        for part in package.parts.clone() {
-            if !packages.iter().any(|known| known.name == part) {
-                packages.push(root.find(&part)?);
-            }
-        }
-        at += 1;
-    }
-    Ok(packages)
 }
 
 /// A file name for suite and mirror.
@@ -148,6 +147,11 @@ fn directory_key(directory: &Path) -> String {
         format!("{} {:?} {modified:?}\n", path.display(), metadata.map(|metadata| metadata.len()))
     });
     format!("packages@{}", &hex_sha256(&[stamps.collect::<String>().as_bytes()])[..12])
+}
+
+/// Whether this is a package that can be read.
+fn is_deb(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "deb") && File::open(path).is_ok()
 }
 
 /// The `.deb` files in a directory, by name.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::error::Result;
-use crate::{control, cpio, deb, modules, sources};
+use crate::{archive, control, cpio, deb, modules};
 
 /// Unpacks the package at `path` in `scratch` and reads every file in it: names and contents.
 ///
@@ -21,12 +21,9 @@ pub fn control(text: &str, field: &str) -> Vec<Option<String>> {
     control::parse(text).iter().map(|paragraph| paragraph.get(field).map(str::to_owned)).collect()
 }
 
-/// Finds an archive in apt's configuration under `etc`: its address.
-///
-/// # Errors
-/// There is none.
-pub fn archive(etc: &Path) -> Result<String> {
-    sources::Archive::configured(etc).map(|archive| archive.uri)
+/// Finds an archive in apt's configuration under `etc`: its address, if there is one.
+pub fn archive(etc: &Path) -> Option<String> {
+    archive::configured(etc)
 }
 
 /// Reads a kernel module: what it needs, and the module without its signature. With `others`, what it needs is there, and

@@ -1,15 +1,17 @@
 //! Gets kernels and user land for a riscv64 host and its guest, and builds their initramfs.
 //!
 //! [`prepare`] turns a [`Request`] into files that a machine boots: the kernel, its modules and busybox come from Debian's
-//! packages through the system's own apt with a private root ([`Packages`]); the initramfs of host and guest are built here;
+//! packages, which are fetched and verified here ([`Packages`]); the initramfs of host and guest are built here;
 //! all is kept in the user's [`Cache`]. [`Phase`] and [`Watch`] are the protocol by which an unattended run is followed on
 //! the console. [`qemu::command`] boots the same files on QEMU. [`vmm::build`] makes the riscv64 VMM that the guest needs.
+//!
+//! [`Tools`] are programs out of Debian's packages that run on this machine without being installed.
 //!
 //! Nothing here prints: long steps are told to a [`Progress`].
 
 #![forbid(unsafe_code)]
 
-mod apt;
+mod archive;
 mod cache;
 mod control;
 mod cpio;
@@ -29,13 +31,14 @@ mod progress;
 pub mod qemu;
 mod request;
 mod room;
-mod sources;
+mod tools;
+mod tree;
 pub mod vmm;
-mod words;
 
 pub use cache::{Cache, Entry, Lock};
 pub use error::{Error, Result};
 pub use phase::{FAILED, Nonce, Phase, Watch};
-pub use prepare::{check, prepare};
+pub use prepare::{check, fetch, prepare};
 pub use progress::Progress;
-pub use request::{Apt, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request};
+pub use request::{Apt, Architecture, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request};
+pub use tools::{Selection, Tools};

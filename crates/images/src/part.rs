@@ -4,6 +4,7 @@
 //! `-modules`, ...); so files are looked for in all packages of a part by what they are, not by who has them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::deb::Package;
@@ -74,7 +75,9 @@ impl Part {
                 unpack_linux(packages, into).and_then(|found| found.ok_or_else(|| missing("riscv64 kernel")))
             }
             Part::Busybox => {
-                extract(packages, is_busybox, &into.join(BUSYBOX))?.ok_or_else(|| missing("static busybox"))
+                let path = into.join(BUSYBOX);
+                extract(packages, is_busybox, &path)?.ok_or_else(|| missing("static busybox"))?;
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).on_file("write", &path)
             }
             Part::OpenSbi => {
                 extract(packages, |name| name == OPENSBI_PATH, &into.join(OPENSBI))?.ok_or_else(|| missing("OpenSBI"))
@@ -162,6 +165,14 @@ mod tests {
         Part::Linux.unpack(&packages, &into, directory.path()).unwrap();
         assert_eq!(fs::read(into.join(KERNEL)).unwrap(), b"image");
         assert_eq!(fs::read_to_string(into.join(RELEASE)).unwrap(), "7.2");
+    }
+
+    #[test]
+    fn busybox_can_be_run_from_the_cache() {
+        let directory = tempfile::tempdir().unwrap();
+        let packages = [open(directory.path(), "a.deb", &[("usr/bin/busybox", b"box")])];
+        Part::Busybox.unpack(&packages, directory.path(), directory.path()).unwrap();
+        assert_eq!(fs::metadata(directory.path().join(BUSYBOX)).unwrap().permissions().mode() & 0o777, 0o755);
     }
 
     #[test]

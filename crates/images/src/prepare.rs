@@ -16,7 +16,7 @@ use crate::initramfs::{Contents, SCRIPTS};
 use crate::modules::{self, Module};
 use crate::part::{self, Part};
 use crate::progress::{Progress, step};
-use crate::request::{Disk, Firmware, Mode, Prepared, Request};
+use crate::request::{Disk, Firmware, Freshness, Mode, Packages, Prepared, Request};
 use crate::vmm;
 
 /// The directory of initramfs in the cache.
@@ -61,10 +61,33 @@ pub fn check(request: &Request) -> Result<()> {
         Firmware::BuiltIn | Firmware::OpenSbi => None,
     };
     let files = [&request.kernel, &request.initrd, &request.disk, &request.vmm].into_iter().flatten().chain(firmware);
-    for path in files {
+    let keyring = match &request.packages {
+        Packages::Apt(apt) => apt.keyring.as_ref(),
+        Packages::Directory(directory) => {
+            fs::read_dir(directory).on_file("read", directory)?;
+            None
+        }
+    };
+    for path in files.chain(keyring) {
         File::open(path).on_file("read", path)?;
     }
-    request.vmm.as_deref().map_or(Ok(()), vmm::check)
+    request.vmm.as_deref().map_or(Ok(()), vmm::check)?;
+    request.modules.iter().try_for_each(|directory| fs::read_dir(directory).on_file("read", directory).map(drop))
+}
+
+/// Fetches what `request` needs of Debian, as far as it is not in the cache. What is built after that needs no network;
+/// a suite that is not there is found out before anything is built.
+///
+/// # Errors
+/// As for [`prepare`].
+pub fn fetch(request: &mut Request, progress: &dyn Progress) -> Result<()> {
+    check(request)?;
+    Parts::of(request, progress)?;
+    if let Packages::Apt(apt) = &mut request.packages {
+        // The archive has been asked.
+        apt.freshness = Freshness::Cached;
+    }
+    Ok(())
 }
 
 /// Leaves out the self-tests of the kernel's cryptography; `init/run-guest.sh` hands it on.
@@ -325,6 +348,18 @@ mod tests {
         let request = Request { vmm: Some(vmm.clone()), ..Request::new(Cache::at(place.directory.path())) };
         let why = prepare(&request, &()).unwrap_err().to_string();
         assert!(why.starts_with(&format!("{} is no ELF program, and no VMM:", vmm.display())), "{why}");
+    }
+
+    #[test]
+    fn missing_directory_and_keyring_are_named_before_anything_is_fetched() {
+        let place = Place::new();
+        let request = Request { modules: Some("/nowhere/modules".into()), ..place.request() };
+        assert_eq!(check(&request).unwrap_err().to_string(), "cannot read /nowhere/modules");
+        let request = Request { packages: Packages::Directory("/nowhere/debs".into()), ..place.request() };
+        assert_eq!(check(&request).unwrap_err().to_string(), "cannot read /nowhere/debs");
+        let apt = crate::request::Apt { keyring: Some("/nowhere/keys".into()), ..Default::default() };
+        let request = Request { packages: Packages::Apt(apt), ..place.request() };
+        assert_eq!(check(&request).unwrap_err().to_string(), "cannot read /nowhere/keys");
     }
 
     #[test]

@@ -4,13 +4,17 @@
 
 /// Told what is going on while images are fetched and built.
 ///
-/// Calls come from one thread, in this order: any number of `begin`, each followed by its own `fraction`s and, before
+/// Calls come from one thread, in this order: any number of `begin`, each followed by its own `fraction`s or `bytes` and, before
 /// the next `begin`, one `end`. `note` may come at any time.
 pub trait Progress {
     /// A step starts; `what` names it for the user ("fetching the package index of stable").
     fn begin(&self, what: &str);
     /// The step has come this far, from 0.0 to 1.0. Steps whose length is unknown never call it.
     fn fraction(&self, done: f64);
+    /// So much of a download has come.
+    fn bytes(&self, done: u64, total: u64) {
+        self.fraction(done as f64 / total.max(1) as f64);
+    }
     /// The step that began last is over.
     fn end(&self);
     /// A sentence for the user that belongs to no step.

@@ -57,19 +57,21 @@ impl Request {
 /// Where Debian's packages come from.
 #[derive(Clone, Debug)]
 pub enum Packages {
-    /// The system's apt, with a private root.
+    /// An archive.
     Apt(Apt),
     /// A directory with the `.deb` files, fetched by the user and trusted as they are.
     Directory(PathBuf),
 }
 
-/// What apt is asked for.
+/// What an archive is asked for.
 #[derive(Clone, Debug)]
 pub struct Apt {
     /// `stable`, `testing`, or a code name.
     pub suite: String,
-    /// The archive; without it, the first Debian archive of the system's configuration.
+    /// The archive; without it, the first Debian archive of the system's configuration, else Debian's own.
     pub mirror: Option<String>,
+    /// A file with the keys that sign the archive; without it, Debian's.
+    pub keyring: Option<PathBuf>,
     /// What to do about a Release file past its date.
     pub expired: Expired,
     /// Whether an index already here will do.
@@ -78,11 +80,49 @@ pub struct Apt {
 
 impl Default for Apt {
     fn default() -> Apt {
-        Apt { suite: "stable".to_owned(), mirror: None, expired: Expired::Accept, freshness: Freshness::Cached }
+        Apt {
+            suite: "stable".to_owned(),
+            mirror: None,
+            keyring: None,
+            expired: Expired::Accept,
+            freshness: Freshness::Cached,
+        }
     }
 }
 
-/// What to do about a Release file past its Valid-Until date. Signatures are checked either way.
+/// What packages are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// The machine that is emulated.
+    Riscv64,
+    /// PCs.
+    Amd64,
+    /// Arm's 64-bit machines.
+    Arm64,
+}
+
+impl Architecture {
+    /// The machine that this program runs on; none where Debian's programs do not run.
+    pub fn of_this_machine() -> Option<Architecture> {
+        match (std::env::consts::OS, std::env::consts::ARCH) {
+            ("linux", "x86_64") => Some(Architecture::Amd64),
+            ("linux", "aarch64") => Some(Architecture::Arm64),
+            ("linux", "riscv64") => Some(Architecture::Riscv64),
+            _ => None,
+        }
+    }
+
+    /// Debian's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Architecture::Riscv64 => "riscv64",
+            Architecture::Amd64 => "amd64",
+            Architecture::Arm64 => "arm64",
+        }
+    }
+}
+
+/// What to do about a Release file whose dates do not go with this machine's clock. Signatures are checked either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expired {
     /// Taken, with a note that names suite and date.

@@ -3,7 +3,7 @@
 //! One comes with this program (`vmm/ready.rs`), with a record of what it was made of (`vmm/record.rs`). It is used unless
 //! the run belongs to a workspace (`vmm/workspace.rs`) in which one of these things has changed; then one is built there,
 //! by whichever tool chain can be had: the target that rustup has or can fetch (`vmm/rustup.rs`), else Debian's compiler in
-//! a private root (`vmm/debian.rs`). The cache keeps what was built with its record, so that it is built once for each
+//! its packages (`vmm/debian.rs`). The cache keeps what was built with its record, so that it is built once for each
 //! state of the sources.
 
 mod cargo;
@@ -58,7 +58,7 @@ pub struct Means<'a> {
     pub workspace: Option<&'a Path>,
     /// Where what is made is kept.
     pub cache: &'a Cache,
-    /// Where packages come from, should a tool chain have to be fetched; its suite does not matter.
+    /// Where packages come from, should a tool chain have to be fetched.
     pub apt: &'a Apt,
     /// Who watches.
     pub progress: &'a dyn Progress,
@@ -127,7 +127,7 @@ fn kept(workspace: &Path, cache: &Cache) -> Result<Option<PathBuf>> {
 
 fn compile(sources: &Sources, means: Means<'_>, lock: &Lock) -> Result<Built> {
     let Means { cache, apt, progress, .. } = means;
-    if let Some(root) = debian::Root::cached(cache) {
+    if let Some(root) = debian::Root::cached(cache, apt) {
         return root.build(sources, debian::BUILD, progress);
     }
     if rustup::has_target(sources, progress) {
@@ -136,7 +136,7 @@ fn compile(sources: &Sources, means: Means<'_>, lock: &Lock) -> Result<Built> {
             built => return built,
         }
     }
-    debian::Root::fetch(cache, apt, progress, lock)?.build(sources, debian::BUILD, progress)
+    debian::Root::fetch(means, &sources.rust_version()?, lock)?.build(sources, debian::BUILD, progress)
 }
 
 /// A VMM made anew, to be carried along.
@@ -158,11 +158,12 @@ impl Maker {
     /// # Errors
     /// It is not there and cannot be had.
     pub fn get(means: Means<'_>) -> Result<Maker> {
-        if let Some(root) = debian::Root::cached(means.cache) {
+        if let Some(root) = debian::Root::cached(means.cache, means.apt) {
             return Ok(Maker(root));
         }
         let lock = means.cache.lock(means.progress)?;
-        debian::Root::fetch(means.cache, means.apt, means.progress, &lock).map(Maker)
+        let sources = Sources::find(means.workspace.ok_or(Error::NoWorkspace)?)?;
+        debian::Root::fetch(means, &sources.rust_version()?, &lock).map(Maker)
     }
 
     /// The same, without the network where `offline`.
@@ -171,7 +172,7 @@ impl Maker {
     /// It is not there and cannot be had.
     pub fn get_where_possible(means: Means<'_>, offline: bool) -> Result<Maker> {
         match offline {
-            true => debian::Root::cached(means.cache).map(Maker).ok_or(Error::NoToolchain),
+            true => debian::Root::cached(means.cache, means.apt).map(Maker).ok_or(Error::NoToolchain),
             false => Maker::get(means),
         }
     }
@@ -300,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_said_in_one_sentence() {
-        let detail = "E: Write error - write (28: No space left on device)\nE: mmdebstrap failed to run".to_owned();
+        let detail = "error: failed to write x\nNo space left on device (os error 28)".to_owned();
         let why = no_room(Error::Tool { what: "fetching".to_owned(), detail }, &Cache::at("/cache"));
         assert!(why.to_string().starts_with("no space left for /cache: free some"), "{why}");
         let other = no_room(Error::Tool { what: "fetching".to_owned(), detail: "no".to_owned() }, &Cache::at("/cache"));

@@ -1,10 +1,10 @@
-//! Fetches from the archive that this system's apt is configured for: `cargo test -p vhart-images -- --ignored`.
+//! Fetches from the archive that this system has configured, else from Debian's own: `cargo test -p vhart-images -- --ignored`.
 
 use std::fs;
 use std::path::Path;
 
 use images::vmm::{self, Choice, Means};
-use images::{Apt, Cache, Disk, Error, Firmware, Packages, Prepared, Request, prepare};
+use images::{Apt, Cache, Disk, Error, Firmware, Packages, Prepared, Request, Selection, Tools, prepare};
 
 fn request(cache: &Cache, apt: Apt) -> Request {
     Request { packages: Packages::Apt(apt), firmware: Firmware::OpenSbi, ..Request::new(cache.clone()) }
@@ -16,7 +16,7 @@ fn is_riscv_image(prepared: &Prepared) -> bool {
 }
 
 #[test]
-#[ignore = "needs apt and its network"]
+#[ignore = "needs the network"]
 fn stable_suite_is_fetched_once_and_then_found_offline() {
     let place = tempfile::tempdir().unwrap();
     let cache = Cache::at(place.path());
@@ -24,12 +24,12 @@ fn stable_suite_is_fetched_once_and_then_found_offline() {
     assert!(is_riscv_image(&first));
     assert!(first.firmware.as_ref().unwrap().is_file());
     assert!(matches!(&first.disk, Disk::Shared(path) if path.is_file()));
-    // The private root is gone: what is found now is found without apt.
+    // What was downloaded is gone: what is found now is found without network.
     assert_eq!(prepare(&request(&cache, Apt::default()), &()).unwrap(), first);
 }
 
 #[test]
-#[ignore = "needs apt and its network"]
+#[ignore = "needs the network"]
 fn two_runs_at_once_agree() {
     let place = tempfile::tempdir().unwrap();
     let cache = Cache::at(place.path());
@@ -43,7 +43,7 @@ fn two_runs_at_once_agree() {
 }
 
 #[test]
-#[ignore = "needs apt and its network"]
+#[ignore = "needs the network"]
 fn archive_that_does_not_answer_is_named() {
     let place = tempfile::tempdir().unwrap();
     // RFC 2606 reserves the domain: it never resolves.
@@ -53,7 +53,7 @@ fn archive_that_does_not_answer_is_named() {
 }
 
 #[test]
-#[ignore = "needs apt and its network"]
+#[ignore = "needs the network"]
 fn missing_suite_is_named() {
     let place = tempfile::tempdir().unwrap();
     let apt = Apt { suite: "nosuch".to_owned(), ..Apt::default() };
@@ -62,7 +62,7 @@ fn missing_suite_is_named() {
 }
 
 #[test]
-#[ignore = "needs apt and its network"]
+#[ignore = "needs the network"]
 fn suite_without_riscv64_is_named() {
     let place = tempfile::tempdir().unwrap();
     let apt = Apt { suite: "bookworm".to_owned(), ..Apt::default() };
@@ -71,7 +71,7 @@ fn suite_without_riscv64_is_named() {
 }
 
 #[test]
-#[ignore = "needs apt, its network, 3 GB and minutes"]
+#[ignore = "needs the network, 1 GB and minutes"]
 fn vmm_is_a_static_riscv64_program() {
     let place = tempfile::tempdir().unwrap();
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -82,4 +82,35 @@ fn vmm_is_a_static_riscv64_program() {
     // ELF-64 Object File Format: e_type at 16 is 2 (EXEC) or 3 (DYN, static-pie), e_machine at 18 is 243 for RISC-V.
     assert!(matches!(elf[16..20], [2 | 3, 0, 243, 0]));
     assert!(!elf.windows(8).any(|bytes| bytes == b"/lib/ld-"));
+}
+
+#[test]
+#[ignore = "needs the network"]
+fn programs_run_without_being_installed() {
+    let place = tempfile::tempdir().unwrap();
+    let cache = Cache::at(place.path().join("it's a cache"));
+    let dtc = Selection { name: "dtc", packages: &["device-tree-compiler"], ..Selection::default() };
+    let tools = Tools::get(&dtc, &Apt::default(), &cache, &()).unwrap();
+    let output = tools.command("dtc").arg("--version").env_clear().output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("Version: DTC"), "{output:?}");
+    assert_eq!(Tools::cached(&dtc, &Apt::default(), &cache), Some(tools));
+}
+
+#[test]
+#[ignore = "needs the network and 700 MB"]
+fn a_cross_compiler_finds_its_parts_where_they_are() {
+    let place = tempfile::tempdir().unwrap();
+    let gcc = Selection {
+        name: "gcc",
+        packages: &["gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"],
+        ..Selection::default()
+    };
+    let tools = Tools::get(&gcc, &Apt::default(), &Cache::at(place.path()), &()).unwrap();
+    let source = place.path().join("a.c");
+    fs::write(&source, "#include <stdio.h>\nint main(void) { return puts(\"a\") < 0; }\n").unwrap();
+    let program = place.path().join("a");
+    let output = tools.command("riscv64-linux-gnu-gcc").arg("-static").arg("-o").arg(&program).arg(&source).output();
+    assert!(output.as_ref().is_ok_and(|output| output.status.success()), "{output:?}");
+    // ELF-64 Object File Format: e_machine at 18 is 243 for RISC-V.
+    assert_eq!(fs::read(&program).unwrap()[18..20], [243, 0]);
 }

@@ -64,6 +64,20 @@ pub fn write_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
     file.write_all(data).inspect_err(|_| discard(&file, path)).with_context(failed)
 }
 
+/// Sees to it that the file that the user named for `what` can be written, long before it is.
+///
+/// # Errors
+/// One that names both and says why.
+pub fn check_file(what: &str, path: &Path) -> Result<()> {
+    let failed = || format!("cannot write {what} '{}'", path.display());
+    let there = path.exists();
+    let file = File::options().append(true).create(true).open(path).with_context(failed)?;
+    if !there {
+        discard(&file, path);
+    }
+    Ok(())
+}
+
 /// Removes what was written, unless it is a device or a pipe.
 fn discard(file: &File, path: &Path) {
     if file.metadata().is_ok_and(|info| info.is_file()) {

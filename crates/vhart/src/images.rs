@@ -1,10 +1,11 @@
 //! `vhart images`: what `vhart linux` has fetched and built, and where it is.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use images::{Cache, Entry};
 
 use crate::errors;
@@ -13,9 +14,17 @@ use crate::linux::{Bars, cache};
 /// Options of `vhart images`.
 #[derive(clap::Args, Debug)]
 pub struct Options {
-    /// Remove everything; it is fetched and built again when next needed
+    /// Remove what is so called in the list, or everything; it is fetched and built again when next needed
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with = "prune")]
+    pub remove: Option<Vec<String>>,
+
+    /// Remove older versions, and what only building and unpacking needed
     #[arg(long)]
-    pub remove: bool,
+    pub prune: bool,
+
+    /// Remove everything without asking
+    #[arg(long, short, requires = "remove")]
+    pub yes: bool,
 
     /// The directory, where it is not the user's own
     #[arg(long, value_name = "DIR")]
@@ -28,13 +37,42 @@ pub struct Options {
 /// Where the cache cannot be read or emptied.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let cache = cache(options.cache.as_deref())?;
-    if options.remove { remove(&cache) } else { list(&cache) }
+    match &options.remove {
+        Some(names) if names.is_empty() => remove_all(&cache, options.yes),
+        Some(names) => remove(&cache, names),
+        None if options.prune => freed(&cache, cache.prune_unused(&cache.lock(&Bars::new())?)?),
+        None => list(&cache),
+    }
 }
 
-fn remove(cache: &Cache) -> Result<ExitCode> {
-    let freed = cache.clean(&cache.lock(&Bars::new())?)?;
-    errors::print(format!("removed {} from {}\n", size(freed), cache.root().display()))?;
+fn remove_all(cache: &Cache, sure: bool) -> Result<ExitCode> {
+    let sum = cache.list()?.iter().map(|entry| entry.len_bytes).sum();
+    if !sure && !confirmed(&format!("remove everything ({}) from {}?", size(sum), cache.root().display()))? {
+        bail!("nothing was removed: --yes removes everything without asking, --remove NAME one thing");
+    }
+    freed(cache, cache.clean(&cache.lock(&Bars::new())?)?)
+}
+
+fn remove(cache: &Cache, names: &[String]) -> Result<ExitCode> {
+    let lock = cache.lock(&Bars::new())?;
+    let sums = names.iter().map(|name| cache.remove(name, &lock)).collect::<images::Result<Vec<u64>>>()?;
+    freed(cache, sums.iter().sum())
+}
+
+fn freed(cache: &Cache, len_bytes: u64) -> Result<ExitCode> {
+    errors::print(format!("removed {} from {}\n", size(len_bytes), cache.root().display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether somebody at a terminal agrees; where nobody sits there, nobody does.
+fn confirmed(question: &str) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn list(cache: &Cache) -> Result<ExitCode> {

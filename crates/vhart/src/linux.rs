@@ -28,6 +28,7 @@ use crate::ending::Stopper;
 /// Where the images cannot be had, the machine cannot be run, or a check fails.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let stopper = Stopper::within(options.machine.timeout)?;
+    options.json.iter().try_for_each(|file| crate::errors::check_file("report", file))?;
     let images = Images::prepare(options, &Bars::new())?;
     match options.print {
         Some(Print::Qemu) => images.print_qemu(options),

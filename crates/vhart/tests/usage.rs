@@ -90,3 +90,38 @@ fn manual_pages_of_subcommands_are_written() {
     let page = std::fs::read_to_string(directory.path().join("vhart-run.1")).unwrap();
     assert!(page.contains("snapshot=on"));
 }
+
+#[test]
+fn what_cannot_be_written_or_read_is_named_before_anything_is_fetched() {
+    let directory = tempfile::tempdir().unwrap();
+    // Nothing answers there: whoever fetched first would complain of it.
+    let linux = ["linux", "--check", "--mirror", "http://127.0.0.1:1/", "--cache", directory.path().to_str().unwrap()];
+    for (more, name) in [
+        (&["--json", "/nowhere/report.json"][..], "/nowhere/report.json"),
+        (&["--keyring", "/nowhere/keys.asc"], "/nowhere/keys.asc"),
+        (&["--vmm", "/nowhere/vmm"], "/nowhere/vmm"),
+        (&["--kernel", "/nowhere/Image"], "/nowhere/Image"),
+    ] {
+        let (status, said) = complaint(&[&linux[..], more].concat());
+        assert!(status == Some(1) && said.contains(name), "{more:?}: {said}");
+    }
+    let (status, said) = complaint(&["linux", "--packages", "/nowhere/debs"]);
+    assert!(status == Some(1) && said.contains("/nowhere/debs"), "{said}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn everything_is_removed_only_when_somebody_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().to_str().unwrap();
+    let file = directory.path().join("boot/x.cpio");
+    std::fs::create_dir(directory.path().join("boot")).unwrap();
+    std::fs::write(&file, "x").unwrap();
+    let (status, said) = complaint(&["images", "--cache", place, "--remove"]);
+    assert!(status == Some(1) && said.contains("--yes") && file.exists(), "{said}");
+    let (status, said) = complaint(&["images", "--cache", place, "--remove", "boot/y.cpio"]);
+    assert!(status == Some(1) && said.contains("boot/y.cpio"), "{said}");
+    assert!(text(&["images", "--cache", place, "--remove", "boot/x.cpio"]).starts_with("removed 1 B"));
+    assert!(!file.exists());
+    assert!(text(&["images", "--cache", place, "--remove", "--yes"]).starts_with("removed"));
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -168,6 +168,12 @@ fn name_and_version(id: &str) -> Option<String> {
 fn dependency_paths(text: &str) -> Vec<String> {
     let paths = text.lines().filter_map(|line| line.split_once(": ")).map(|(_, paths)| paths.replace("\\ ", "\0"));
     paths.flat_map(|paths| paths.split(' ').map(|path| path.replace('\0', " ")).collect::<Vec<_>>()).collect()
+}
+
+/// Where cargo keeps other people's crates.
+pub(super) fn home() -> Option<PathBuf> {
+    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
 }
 
 /// Runs a tool to its end and hands on each line that it prints.

@@ -1,130 +1,93 @@
-//! Debian's Rust compiler with its riscv64 library, in a private root.
+//! Debian's Rust compiler with its riscv64 library, unpacked into the cache.
 //!
-//! mmdebstrap(1) makes the root out of signed packages; nothing is installed in the system. The user who runs vhart owns
-//! all its files: root has it made in place, anyone else gets it as an archive out of mmdebstrap's user namespace, and
-//! enters it by a namespace of their own.
+//! Nothing of it is installed, and it needs no compiler or linker of the system's: `lld` comes with it, and so do the C
+//! start files and libraries of both machines. Programs that a build makes for this machine and runs (build scripts) are
+//! told to start through the unpacked C library, since the system's may be older.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::cargo::{self, Built};
-use super::sources::Sources;
-use crate::apt;
+use super::{Means, sources::Sources};
+use crate::archive::{self, Archive, Index, Package};
 use crate::cache::{Cache, Lock};
 use crate::error::{Error, OnFile, Result};
 use crate::progress::{Progress, step};
-use crate::request::{Apt, Expired};
+use crate::request::{Apt, Architecture};
 use crate::room;
-use crate::words::Words;
+use crate::tools::{self, Recipe, Tools};
+use crate::tree::{self, quoted};
 
-/// The root's place in the cache. The number changes with what is installed.
-const PLACE: &str = "toolchain/debian-1";
+/// What the tool chain and the build in it take.
+const ROOM_BYTES: u64 = 1_200_000_000;
 
-/// What the root and the build in it take.
-const ROOM_BYTES: u64 = 2_500_000_000;
-
-/// The suite: stable's compiler is too old.
-const SUITE: &str = "testing";
+/// The suite whose compiler is new enough where that of the suite asked for is not.
+const NEWER: &str = "testing";
 
 const TARGET: &str = "riscv64gc-unknown-linux-gnu";
 
-/// What is installed beside the essentials.
-const PACKAGES: &str =
-    "rustc,cargo,libstd-rust-dev,libstd-rust-dev:riscv64,gcc-riscv64-linux-gnu,libc6-dev-riscv64-cross";
+/// Words for rustc: lld in place of a C compiler, and everything in one file at a fixed address.
+const FLAGS: [&str; 3] = ["-Clinker-flavor=ld", "-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
 
-/// What nobody reads in there.
-const UNREAD: [&str; 4] = ["doc", "man", "info", "locale"];
+/// What compiler and cargo name as needed, and is not for what is done here: the linker is lld.
+const WITHOUT: [&str; 9] =
+    ["gcc", "c-compiler", "binutils", "libc-dev", "debconf", "dpkg", "linux-libc-dev", "libc-dev-bin", "rpcsvc-proto"];
 
-/// Where the workspace's copy lies in the root.
+/// The directory of builds in the cache.
+const BUILDS: &str = "toolchain/debian-build";
+
+/// The directory among them of a VMM that is wanted here and now.
 pub(super) const BUILD: &str = "build";
 
-/// cargo's configuration there: other people's crates come from a directory, since there may be no network.
-const CONFIG: &str = "\
-[source.crates-io]
-replace-with = \"vendored\"
-[source.vendored]
-directory = \"vendor\"
-[target.riscv64gc-unknown-linux-gnu]
-linker = \"riscv64-linux-gnu-gcc\"
-";
-
-/// What gives code to the program, or turns it into one.
-const MAKERS: [&str; 4] = ["binutils-riscv64-linux-gnu", "gcc-", "libc6-dev-riscv64-cross", "libstd-rust-dev"];
-
-/// Enters the root $0 and the directory $1, and runs the other words there.
-const ENTER: &str = "exec chroot \"$0\" sh -c 'cd \"$0\" && exec \"$@\"' \"$@\"";
-/// The same where the user is not root.
-const ENTER_AS_USER: &str =
-    "mount --rbind /dev \"$0/dev\" && exec chroot \"$0\" sh -c 'cd \"$0\" && exec \"$@\"' \"$@\"";
-
-/// Who runs vhart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum User {
-    Root,
-    Other,
-}
-
-impl User {
-    fn current() -> User {
-        match fs::metadata("/proc/self").map(|metadata| metadata.uid()) {
-            Ok(0) => User::Root,
-            _ => User::Other,
-        }
-    }
-}
+/// The directory for linkers in the root.
+const LINKERS: &str = "vhart";
 
 /// A root with the tool chain.
 #[derive(Debug)]
 pub(super) struct Root {
-    directory: PathBuf,
-    user: User,
+    tools: Tools,
+    machine: Architecture,
+    builds: PathBuf,
 }
 
 impl Root {
     /// The root in the cache, if it is there.
-    pub(super) fn cached(cache: &Cache) -> Option<Root> {
-        let directory = cache.path(PLACE);
-        directory.is_dir().then(|| Root { directory, user: User::current() })
+    pub(super) fn cached(cache: &Cache, apt: &Apt) -> Option<Root> {
+        let suites = [apt.clone(), newer(apt)];
+        suites.iter().find_map(|apt| recipe(apt).cached(cache)).and_then(|tools| Root::of(tools, cache).ok())
     }
 
-    /// Makes the root.
+    fn of(tools: Tools, cache: &Cache) -> Result<Root> {
+        Ok(Root { tools, machine: tools::native("tool chain")?, builds: cache.path(BUILDS) })
+    }
+
+    /// Makes the root: from the suite asked for where its compiler is of version `needed` ("1.95") or later, else from a
+    /// newer one.
     ///
     /// # Errors
-    /// Where there is no mmdebstrap, or no archive for it.
-    pub(super) fn fetch(cache: &Cache, apt: &Apt, progress: &dyn Progress, lock: &Lock) -> Result<Root> {
-        let user = User::current();
-        let archive = apt::archive(apt)?;
+    /// Where the packages cannot be had.
+    pub(super) fn fetch(means: Means<'_>, needed: &str, lock: &Lock) -> Result<Root> {
+        let Means { cache, apt, progress, .. } = means;
+        tools::native("Rust compiler")?;
         room::check(cache.root(), ROOM_BYTES)?;
-        let scratch = cache.scratch(lock)?;
-        let made = scratch.path().join("root");
-        fs::create_dir(&made).on_file("make directory", &made)?;
-        let mut command = mmdebstrap(apt)?;
-        if let Some(keys) = archive.signed_by.as_deref().filter(|keys| keys.starts_with('/')) {
-            command.arg(format!("--keyring={keys}"));
-        }
-        let step_name = "fetching Debian's riscv64 tool chain (400 MB, once)";
-        let done = step(progress, step_name, || match user {
-            User::Root => cargo::run(step_name, command.arg(SUITE).arg(&made).arg(&archive.uri)),
-            User::Other => unpacked(step_name, command.args([SUITE, "-", &archive.uri]), &made),
-        });
-        done.map_err(|why| explain(why, &archive.uri))?;
-        Ok(Root { directory: cache.publish(&made, PLACE, lock)?, user })
+        let apt = if is_new_enough(means, needed, lock)? { apt.clone() } else { newer(apt) };
+        Root::of(recipe(&apt).make(&apt, cache, progress, lock)?, cache)
     }
 
-    /// Builds the VMM in the root, in the directory of that name.
+    /// Builds the VMM with the root's tools, in the directory of that name.
     ///
     /// # Errors
     /// Where other people's crates cannot be had, or the build fails.
     pub(super) fn build(&self, sources: &Sources, directory: &str, progress: &dyn Progress) -> Result<Built> {
-        let place = self.directory.join(directory);
+        let place = self.builds.join(directory);
         sources.copy_to(&place)?;
-        step(progress, "collecting crates for the riscv64 build", || vendor(sources, &place))?;
+        step(progress, "collecting crates for the riscv64 build", || collect(sources))?;
         let configuration = place.join(".cargo");
         fs::create_dir_all(&configuration).on_file("make directory", &configuration)?;
         let file = configuration.join("config.toml");
-        fs::write(&file, CONFIG).on_file("write", &file)?;
+        fs::write(&file, self.config()?).on_file("write", &file)?;
         self.job(directory, &|job| job.run("building vhart for riscv64", progress))
     }
 
@@ -133,12 +96,13 @@ impl Root {
     /// # Errors
     /// Its compiler does not run.
     pub(super) fn toolchain(&self) -> Result<Vec<String>> {
+        fs::create_dir_all(&self.builds).on_file("make directory", &self.builds)?;
         self.job("", &|job| job.toolchain())
     }
 
-    /// Removes what was built in the directory of that name, but for other people's crates.
+    /// Removes what was built in the directory of that name.
     pub(super) fn forget(&self, directory: &str) -> Result<()> {
-        let path = self.directory.join(directory).join("target");
+        let path = self.builds.join(directory).join("target");
         match fs::remove_dir_all(&path) {
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(()),
             other => other.on_file("remove", &path),
@@ -147,117 +111,203 @@ impl Root {
 
     /// Hands `work` this tool chain, at work in the directory of that name.
     fn job<T>(&self, directory: &str, work: &dyn Fn(&cargo::Job) -> Result<T>) -> Result<T> {
-        let (known_as, workspace) = (Path::new("/").join(directory), self.directory.join(directory));
-        let output = [known_as.join("target"), workspace.join("target")];
+        let workspace = self.builds.join(directory);
+        let output = workspace.join("target");
         work(&cargo::Job {
-            command: &|program| self.command(program, &known_as),
-            known_as: &known_as,
+            command: &|program| self.command(program, &workspace),
+            known_as: &workspace,
             workspace: &workspace,
-            output: output.each_ref().map(PathBuf::as_path),
-            crates: &known_as.join("vendor"),
+            output: [&output, &output],
+            crates: &cargo::home().unwrap_or_else(|| workspace.clone()),
             target: TARGET,
-            flags: &["-Ctarget-feature=+crt-static"],
+            flags: &FLAGS,
             packages: self.packages()?,
         })
     }
 
-    /// The packages among those installed that a program's bytes depend on, each with its version.
+    /// The packages among those unpacked that a program's bytes depend on, each with its version.
     fn packages(&self) -> Result<Vec<String>> {
-        let path = self.directory.join("var/lib/dpkg/status");
-        let status = fs::read_to_string(&path).on_file("read", &path)?;
-        let mut packages: Vec<String> = status.split("\n\n").filter_map(maker).collect();
-        packages.sort();
-        Ok(packages)
+        let makes = |line: &&str| {
+            let mut words = line.split(' ');
+            let (name, architecture) = (words.next().unwrap_or_default(), words.next());
+            name.starts_with("lld-") || architecture == Some(Architecture::Riscv64.name())
+        };
+        Ok(self.tools.packages()?.lines().filter(makes).map(str::to_owned).collect())
     }
 
     /// A program of the root's, at work in `directory`.
     fn command(&self, program: &str, directory: &Path) -> Command {
-        let mut command = match self.user {
-            User::Root => Command::new("sh"),
-            User::Other => Command::new("unshare"),
-        };
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root");
-        command.env("CARGO_NET_OFFLINE", "true");
-        match self.user {
-            User::Root => command.args(["-c", ENTER]),
-            User::Other => command.args(["--map-root-user", "--mount", "sh", "-c", ENTER_AS_USER]),
-        };
-        command.arg(&self.directory).arg(directory).arg(program);
+        let mut command = self.tools.command(program);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &self.builds);
+        command.envs(cargo::home().map(|home| ("CARGO_HOME", home)));
+        command.env("CARGO_NET_OFFLINE", "true").env("RUSTC_WRAPPER", "");
+        command.env("RUSTC", self.tools.program("rustc")).current_dir(directory);
         command
     }
-}
 
-/// Name, architecture and version of an installed package, if it is one of the [`MAKERS`].
-fn maker(paragraph: &str) -> Option<String> {
-    let field = |name: &str| paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    let (name, architecture, version) = (field("Package")?, field("Architecture")?, field("Version")?);
-    let makes =
-        MAKERS.iter().any(|maker| name.starts_with(maker)) && (name.contains("riscv64") || architecture == "riscv64");
-    makes.then(|| format!("{name} {architecture} {version}"))
-}
-
-/// mmdebstrap, but for suite, output and archive.
-fn mmdebstrap(apt: &Apt) -> Result<Command> {
-    let native = Command::new("dpkg").arg("--print-architecture").output().map_err(|_| Error::NoToolchain)?;
-    let native = String::from_utf8_lossy(&native.stdout).trim().to_owned();
-    Command::new("mmdebstrap").arg("--version").output().map_err(|_| Error::NoToolchain)?;
-    let mut command = Command::new("mmdebstrap");
-    command.env_remove("LD_LIBRARY_PATH").args(["--variant=apt", "--components=main"]);
-    command.arg(format!("--architectures={native},riscv64")).arg(format!("--include={PACKAGES}"));
-    command.args(UNREAD.map(|name| format!("--dpkgopt=path-exclude=/usr/share/{name}/*")));
-    command.args(apt::network_settings()?.lines().map(|line| format!("--aptopt={line}")));
-    if apt.expired == Expired::Accept {
-        command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+    /// cargo's configuration: both machines have a linker that needs no C compiler.
+    fn config(&self) -> Result<String> {
+        let host = self.linker("host", self.machine, &self.host_script()?)?;
+        let guest = self.linker("riscv64", Architecture::Riscv64, &self.guest_script()?)?;
+        let host_target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        Ok(format!("[target.{host_target}]\nlinker = {host:?}\n[target.{TARGET}]\nlinker = {guest:?}\n"))
     }
-    Ok(command)
-}
 
-/// Runs `command`, which writes an archive to its standard output, and unpacks that into `directory`.
-fn unpacked(what: &str, command: &mut Command, directory: &Path) -> Result<()> {
-    let failed = |detail: String| Error::Tool { what: what.to_owned(), detail };
-    let io = |why: std::io::Error| failed(why.to_string());
-    let mut errors = tempfile::tempfile().map_err(io)?;
-    let stderr = errors.try_clone().map_err(io)?;
-    let mut maker = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().map_err(io)?;
-    let mut tar = Command::new("tar");
-    tar.args(["--extract", "--no-same-owner", "--exclude=./dev/*", "--directory"]).arg(directory);
-    tar.stdin(maker.stdout.take().map_or(Stdio::null(), Stdio::from)).stderr(Stdio::piped());
-    let mut tar = tar.spawn().map_err(io)?;
-    let tars_words = Words::of(&mut tar);
-    let unpacked = tar.wait().map_err(io)?;
-    let made = maker.wait().map_err(io)?;
-    if made.success() && unpacked.success() {
-        return Ok(());
+    /// Writes a linker: rustc takes one called `ld` for what it is.
+    fn linker(&self, name: &str, machine: Architecture, script: &str) -> Result<PathBuf> {
+        let directory = self.tools.directory().join(LINKERS).join(name);
+        fs::create_dir_all(&directory).on_file("make directory", &directory)?;
+        let path = directory.join("ld");
+        let lld = quoted(&lld(self.tools.directory())?.to_string_lossy());
+        let root = quoted(&self.tools.directory().to_string_lossy());
+        let (c, gcc) = self.library_directories(machine)?;
+        let text = format!("#!/bin/sh\nlld={lld}\nroot={root}\nc=$root/{c}\ngcc=$root/{gcc}\n{script}");
+        fs::write(&path, text).on_file("write", &path)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).on_file("write", &path)?;
+        Ok(path)
     }
-    // Where tar fails, mmdebstrap does too, for want of a reader.
-    let words = cargo::last_words(&mut errors) + "\n" + &cargo::last_lines(&tars_words.text());
-    Err(failed(words.trim().to_owned()))
-}
 
-/// What apt says in mmdebstrap's words, where it does.
-fn explain(why: Error, mirror: &str) -> Error {
-    match &why {
-        Error::Tool { detail, .. } => apt::recognise(detail, SUITE, mirror).unwrap_or(why),
-        _ => why,
+    /// Where C's start files and libraries lie, and where the compiler's.
+    fn library_directories(&self, machine: Architecture) -> Result<(String, String)> {
+        let triplet = tree::triplet(machine);
+        let gcc = format!("usr/lib/gcc/{triplet}");
+        let versions = children(&self.tools.directory().join(&gcc))?;
+        let version = versions.last().cloned().unwrap_or_default();
+        Ok((format!("usr/lib/{triplet}"), format!("{gcc}/{version}")))
+    }
+
+    /// What a C compiler does to link a static program, in its order.
+    fn guest_script(&self) -> Result<String> {
+        Ok("exec $lld \"-L$gcc\" \"-L$c\" \"$c/crt1.o\" \"$c/crti.o\" \"$gcc/crtbeginT.o\" \"$@\" --start-group -lgcc -lgcc_eh -lc \
+            --end-group \"$gcc/crtend.o\" \"$c/crtn.o\"\n"
+            .to_owned())
+    }
+
+    /// The same for a program or a shared library of this machine.
+    fn host_script(&self) -> Result<String> {
+        let linker = tree::dynamic_linker(self.machine);
+        Ok(format!(
+            "start=\"$c/Scrt1.o\"\ncase \" $* \" in *' -shared '*) start= ;; esac\n\
+             exec $lld \"--sysroot=$root\" \"-L$gcc\" \"-L$c\" -dynamic-linker \"$root/{linker}\" -rpath \"$c\" \
+             ${{start:+\"$start\"}} \"$c/crti.o\" \"$gcc/crtbeginS.o\" \"$@\" -lc \"$gcc/crtendS.o\" \"$c/crtn.o\"\n"
+        ))
     }
 }
 
-/// Puts the crates that `Cargo.lock` names into `vendor/`, unless they are there: from what cargo has here, else from the
-/// network.
-fn vendor(sources: &Sources, place: &Path) -> Result<()> {
-    let stamp = place.join("vendor.lock");
-    let key = sources.lock_key()?;
-    if fs::read_to_string(&stamp).is_ok_and(|there| there == key) {
-        return Ok(());
+/// The same archive's newer suite.
+fn newer(apt: &Apt) -> Apt {
+    Apt { suite: NEWER.to_owned(), ..apt.clone() }
+}
+
+fn recipe(apt: &Apt) -> Recipe<'static> {
+    let mirror = archive::mirror(apt);
+    Recipe { name: "rust", key: format!("{} {mirror}", apt.suite), choose: Box::new(choose), keep: is_needed }
+}
+
+/// Whether the suite has a compiler of version `needed` or later.
+fn is_new_enough(means: Means<'_>, needed: &str, lock: &Lock) -> Result<bool> {
+    let Means { cache, apt, progress, .. } = means;
+    if apt.suite == NEWER {
+        return Ok(true);
     }
-    // What is there may change from here on, and what a killed run leaves must not pass for whole.
-    fs::write(&stamp, "").on_file("write", &stamp)?;
+    let archive = Archive::open(apt, cache, progress)?;
+    let index = archive.index(tools::native("Rust compiler")?, lock)?;
+    Ok(index.find("rustc").is_some_and(|package| version(&package.version) >= version(needed)))
+}
+
+/// The numbers in a version, up to what is no number.
+fn version(text: &str) -> Vec<u32> {
+    let upstream = text.split(['+', '-', '~']).next().unwrap_or(text);
+    upstream.split('.').map_while(|number| number.parse().ok()).collect()
+}
+
+fn choose(archive: &Archive<'_>, lock: &Lock) -> Result<Vec<Package>> {
+    let machine = tools::native("Rust compiler")?;
+    let index = archive.index(machine, lock)?;
+    let lacks = |machine| move |name: String| archive.lacks(&name, machine);
+    let compiler = index.with_needed(&["rustc", "cargo"], &WITHOUT).map_err(lacks(machine))?;
+    // The lld that shares its library with the compiler.
+    let llvm = compiler.iter().find_map(|package| package.name.strip_prefix("libllvm")).unwrap_or_default();
+    let lld = format!("lld-{llvm}");
+    let gcc = newest_gcc(&index).ok_or_else(|| archive.lacks("libgcc-dev", machine))?;
+    let mut packages = index.with_needed(&["rustc", "cargo", &lld], &WITHOUT).map_err(lacks(machine))?;
+    let libraries = ["libc6-dev", &gcc];
+    packages.extend(found(&index, &libraries).map_err(lacks(machine))?);
+    let index = archive.index(Architecture::Riscv64, lock)?;
+    let gcc = newest_gcc(&index).ok_or_else(|| archive.lacks("libgcc-dev", Architecture::Riscv64))?;
+    let libraries = ["libstd-rust-dev", "libc6-dev", &gcc];
+    packages.extend(found(&index, &libraries).map_err(lacks(Architecture::Riscv64))?);
+    Ok(packages)
+}
+
+/// Packages by themselves.
+fn found(index: &Index, names: &[&str]) -> std::result::Result<Vec<Package>, String> {
+    names.iter().map(|name| index.find(name).ok_or_else(|| (*name).to_owned())).collect()
+}
+
+/// The newest package with gcc's start files.
+fn newest_gcc(index: &Index) -> Option<String> {
+    let number = |name: &str| name.strip_prefix("libgcc-")?.strip_suffix("-dev")?.parse::<u32>().ok();
+    index.starting_with("libgcc-").filter_map(number).max().map(|number| format!("libgcc-{number}-dev"))
+}
+
+/// Whether a file of those packages is used: of gcc's libraries and of C's, few are.
+fn is_needed(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    if name.starts_with("usr/lib/gcc/") {
+        return file.starts_with("crt") || file.starts_with("libgcc");
+    }
+    if file.starts_with("libtest-") || file.starts_with("libgetopts-") {
+        return false;
+    }
+    let unused = ["usr/include/", "usr/share/", "usr/src/", "usr/lib/debug/", "etc/", "var/"];
+    !unused.iter().any(|start| name.starts_with(start)) && !name.contains("/gconv/")
+}
+
+/// The program lld, as it links for Linux.
+fn lld(root: &Path) -> Result<PathBuf> {
+    let bin = root.join("usr/bin");
+    let name = children(&bin)?.into_iter().find(|name| name.starts_with("ld.lld"));
+    name.map(|name| bin.join(name)).ok_or_else(|| Error::Missing { place: root.to_owned(), what: "ld.lld".to_owned() })
+}
+
+/// The names in a directory, sorted.
+fn children(directory: &Path) -> Result<Vec<String>> {
+    let listing = fs::read_dir(directory).on_file("read", directory)?;
+    let mut names: Vec<String> =
+        listing.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Sees to it that cargo has other people's crates: it was with them that this program was built, so that mostly all are
+/// there.
+fn collect(sources: &Sources) -> Result<()> {
     let what = "collecting crates for the riscv64 build";
     let cargo = |more: &[&str]| {
         let mut command = Command::new("cargo");
-        command.args(["vendor", "--locked", "--versioned-dirs"]).args(more).arg(place.join("vendor"));
+        command.args(["fetch", "--locked", "--target", TARGET]).args(more);
         cargo::run(what, command.current_dir(sources.workspace()))
     };
-    cargo(&["--offline"]).or_else(|_| cargo(&[]))?;
-    fs::write(&stamp, key).on_file("write", &stamp)
+    cargo(&["--offline"]).or_else(|_| cargo(&[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(version("1.97.1+dfsg1-1") >= version("1.95"));
+        assert!(version("1.85.0+dfsg3-1") < version("1.95"));
+        assert!(version("1.100.0") > version("1.95"));
+    }
+
+    #[test]
+    fn what_no_link_reads_is_left_out() {
+        assert!(is_needed("usr/lib/gcc/riscv64-linux-gnu/16/crtbeginT.o"));
+        assert!(!is_needed("usr/lib/gcc/riscv64-linux-gnu/16/libtsan.a"));
+        assert!(is_needed("usr/lib/riscv64-linux-gnu/libc.a"));
+        assert!(!is_needed("usr/include/stdio.h"));
+    }
 }

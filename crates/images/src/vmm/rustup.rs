@@ -53,16 +53,10 @@ pub(super) fn build(sources: &Sources, cache: &Cache, progress: &dyn Progress) -
         known_as: workspace,
         workspace,
         output: [&output, &output],
-        crates: &cargo_home().unwrap_or_else(|| workspace.to_owned()),
+        crates: &cargo::home().unwrap_or_else(|| workspace.to_owned()),
         target: TARGET,
         flags: &FLAGS,
         packages: Vec::new(),
     };
     job.run("building vhart for riscv64", progress)
-}
-
-/// Where cargo keeps other people's crates.
-fn cargo_home() -> Option<PathBuf> {
-    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
 }

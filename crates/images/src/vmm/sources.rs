@@ -67,14 +67,12 @@ impl Sources {
         &self.workspace
     }
 
-    /// The hash of the list of other people's crates.
-    pub(super) fn lock_key(&self) -> Result<String> {
-        Ok(hex_sha256(&[&self.read(Path::new(LOCK))?])[..16].to_owned())
-    }
-
-    fn read(&self, file: &Path) -> Result<Vec<u8>> {
-        let path = self.workspace.join(file);
-        fs::read(&path).on_file("read", &path)
+    /// The compiler's version that the workspace asks for ("1.95").
+    pub(super) fn rust_version(&self) -> Result<String> {
+        let manifest = table(&self.workspace, MANIFEST)?;
+        let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
+        let version = package.and_then(|package| package.get("rust-version")).and_then(Value::as_str);
+        Ok(version.unwrap_or("1").to_owned())
     }
 
     /// Copies the sources into `directory`, in place of an earlier copy. Times are kept: cargo goes by them.

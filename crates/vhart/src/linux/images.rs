@@ -31,7 +31,7 @@ impl Images {
         let cache = cache(options.cache.as_deref())?;
         let nonce = nonce(options);
         let mut request = request(options, cache, nonce);
-        images::check(&request)?;
+        images::fetch(&mut request, progress)?;
         request.vmm = vmm(options, &request.cache, progress)?;
         Ok(Images { prepared: images::prepare(&request, progress)?, nonce })
     }
@@ -130,6 +130,7 @@ fn apt(options: &Options) -> Apt {
     Apt {
         suite: options.suite.clone(),
         mirror: options.mirror.clone(),
+        keyring: options.keyring.clone(),
         expired: if options.refuse_expired { Expired::Refuse } else { Expired::Accept },
         freshness: if options.refresh { Freshness::Newest } else { Freshness::Cached },
     }

@@ -99,12 +99,16 @@ pub struct Options {
     #[arg(long, default_value = "stable", help_heading = PACKAGES)]
     pub suite: String,
 
-    /// Debian archive [default: the one that this system's apt uses]
+    /// Debian archive [default: the one that this system's apt uses, else Debian's own]
     #[arg(long, value_name = "URL", help_heading = PACKAGES)]
     pub mirror: Option<String>,
 
+    /// File with the OpenPGP keys that sign the archive [default: Debian's, and those that this system's apt trusts for it]
+    #[arg(long, value_name = "FILE", help_heading = PACKAGES)]
+    pub keyring: Option<PathBuf>,
+
     /// Directory of .deb files to take in place of an archive
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "mirror"], help_heading = PACKAGES)]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "mirror", "keyring"], help_heading = PACKAGES)]
     pub packages: Option<PathBuf>,
 
     /// Refuse an archive whose date has passed, such as a snapshot; signatures are checked in any case

@@ -13,6 +13,9 @@ const PARTS: u64 = 1000;
 /// How often a bar moves without news.
 const TICK: Duration = Duration::from_millis(120);
 
+/// How often a line tells how far a step has come.
+const SELDOM: Duration = Duration::from_secs(10);
+
 /// Steps shorter than this are not worth a time.
 const BRIEF: Duration = Duration::from_secs(2);
 
@@ -25,6 +28,8 @@ pub struct Bars {
 struct Step {
     what: String,
     since: Instant,
+    /// When a line said last how far it has come.
+    told: Instant,
     bar: ProgressBar,
 }
 
@@ -32,6 +37,22 @@ impl Bars {
     /// None shown yet.
     pub fn new() -> Bars {
         Bars { terminal: std::io::stderr().is_terminal(), step: RefCell::default() }
+    }
+
+    /// Moves the bar of the step, which looks like `template` from the first time on; elsewhere than on a terminal, a line
+    /// now and then tells how far it has come.
+    fn advance(&self, done: u64, total: u64, template: &str) {
+        let mut step = self.step.borrow_mut();
+        let Some(step) = &mut *step else { return };
+        if step.bar.length().is_none() {
+            step.bar.set_length(total);
+            step.bar.set_style(style(template));
+        }
+        step.bar.set_position(done);
+        if !self.terminal && step.told.elapsed() > SELDOM {
+            step.told = Instant::now();
+            eprintln!("... {} %", done * 100 / total.max(1));
+        }
     }
 }
 
@@ -41,17 +62,16 @@ impl Progress for Bars {
         if !self.terminal {
             eprintln!("{what} ...");
         }
-        *self.step.borrow_mut() = Some(Step { what: what.to_owned(), since: Instant::now(), bar });
+        let now = Instant::now();
+        *self.step.borrow_mut() = Some(Step { what: what.to_owned(), since: now, told: now, bar });
     }
 
     fn fraction(&self, done: f64) {
-        if let Some(step) = &*self.step.borrow() {
-            if step.bar.length().is_none() {
-                step.bar.set_length(PARTS);
-                step.bar.set_style(style("{msg} {wide_bar} {percent:>3} %"));
-            }
-            step.bar.set_position((done.clamp(0.0, 1.0) * PARTS as f64) as u64);
-        }
+        self.advance((done.clamp(0.0, 1.0) * PARTS as f64) as u64, PARTS, "{msg} {wide_bar} {percent:>3} %");
+    }
+
+    fn bytes(&self, done: u64, total: u64) {
+        self.advance(done, total, "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
     }
 
     fn end(&self) {

@@ -7,10 +7,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::control;
-use crate::error::{Error, OnFile, Result};
-
-/// Where the keyring lies that Debian's own package installs.
-const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Names under which Debian's suites go, those a system may still have configured and those to come.
 const SUITES: [&str; 13] = [
@@ -29,61 +25,68 @@ const SUITES: [&str; 13] = [
     "rc-buggy",
 ];
 
+/// Debian's own address, for systems that have none configured.
+const PUBLIC: &str = "http://deb.debian.org/debian";
+
 /// An archive and the keys that sign it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Archive {
+pub(crate) struct Source {
     /// Its address, as apt writes it.
     pub(crate) uri: String,
-    /// The value of a `Signed-By` field: paths of keyrings, or the keys themselves. None: the keys apt trusts anyway.
+    /// The value of a `Signed-By` field: paths of keyrings, or the keys themselves.
     pub(crate) signed_by: Option<String>,
+    /// Whether the system's configuration names it.
+    pub(crate) configured: bool,
 }
 
 /// One entry of apt's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Source {
+struct Entry {
     uris: Vec<String>,
     suites: Vec<String>,
     components: Vec<String>,
     signed_by: Option<String>,
 }
 
-impl Archive {
-    /// The archive that the user names, signed by Debian's keys.
-    pub(crate) fn named(uri: &str) -> Archive {
-        Archive { uri: uri.to_owned(), signed_by: debian_keyring() }
-    }
-
-    /// The first Debian archive in the configuration under `etc` ("/etc/apt").
-    ///
-    /// # Errors
-    /// [`Error::NoArchive`] where there is none.
-    pub(crate) fn configured(etc: &Path) -> Result<Archive> {
-        let mut sources: Vec<Source> = read(etc)?.into_iter().filter(|source| source.rank() > 0).collect();
-        sources.sort_by_key(|source| std::cmp::Reverse(source.rank()));
-        let best = sources.into_iter().next().ok_or_else(|| Error::NoArchive { etc: etc.to_owned() })?;
-        let uri = best.uris.into_iter().find(|uri| !uri.starts_with("cdrom:"));
-        let uri = uri.ok_or_else(|| Error::NoArchive { etc: etc.to_owned() })?;
-        Ok(Archive { uri, signed_by: best.signed_by.or_else(debian_keyring) })
-    }
-}
-
-fn debian_keyring() -> Option<String> {
-    Path::new(DEBIAN_KEYRING).exists().then(|| DEBIAN_KEYRING.to_owned())
-}
-
 impl Source {
+    /// The archive that the user names.
+    pub(crate) fn named(uri: &str) -> Source {
+        Source { uri: uri.to_owned(), signed_by: None, configured: false }
+    }
+
+    /// Debian's own archive.
+    pub(crate) fn public() -> Source {
+        Source::named(PUBLIC)
+    }
+
+    /// The first Debian archive in the configuration under `etc` ("/etc/apt"), if there is any.
+    pub(crate) fn configured(etc: &Path) -> Option<Source> {
+        let mut entries: Vec<Entry> = read(etc).into_iter().filter(|entry| entry.rank() > 0).collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.rank()));
+        let best = entries.into_iter().next()?;
+        let uri = best.uris.into_iter().find(|uri| is_web(uri))?;
+        Some(Source { uri, signed_by: best.signed_by, configured: true })
+    }
+}
+
+/// Whether this is an address that is asked over HTTP.
+fn is_web(uri: &str) -> bool {
+    uri.starts_with("http://") || uri.starts_with("https://")
+}
+
+impl Entry {
     /// How much this looks like Debian's main archive; 0: it is something else.
     fn rank(&self) -> u32 {
         let debian = self.suites.iter().any(|suite| SUITES.contains(&suite.as_str()))
             && self.components.iter().any(|component| component == "main")
-            && self.uris.iter().any(|uri| !uri.starts_with("cdrom:"));
+            && self.uris.iter().any(|uri| is_web(uri));
         let signed = self.signed_by.as_ref().is_some_and(|key| key.contains("debian-archive"));
         let named = self.uris.iter().any(|uri| uri.split('/').any(|part| part == "debian"));
         if debian { 1 + u32::from(named) + 2 * u32::from(signed) } else { 0 }
     }
 
     /// An entry in the one-line format; none where the line is something else.
-    fn from_line(line: &str) -> Option<Source> {
+    fn from_line(line: &str) -> Option<Entry> {
         let line = line.split('#').next()?.trim().strip_prefix("deb")?;
         let line = line.strip_prefix([' ', '\t'])?.trim_start();
         let (options, rest) = match line.strip_prefix('[') {
@@ -91,7 +94,7 @@ impl Source {
             None => ("", line),
         };
         let mut words = rest.split_whitespace().map(str::to_owned);
-        Some(Source {
+        Some(Entry {
             uris: vec![words.next()?],
             suites: vec![words.next()?],
             components: words.collect(),
@@ -103,10 +106,10 @@ impl Source {
     }
 
     /// An entry in the deb822 format; none where it is disabled or for source packages only.
-    fn from_paragraph(paragraph: &control::Paragraph) -> Option<Source> {
+    fn from_paragraph(paragraph: &control::Paragraph) -> Option<Entry> {
         let enabled = !paragraph.get("Enabled").is_some_and(|value| value.eq_ignore_ascii_case("no"));
         let binary = paragraph.words("Types").iter().any(|kind| kind == "deb");
-        (enabled && binary).then(|| Source {
+        (enabled && binary).then(|| Entry {
             uris: paragraph.words("URIs"),
             suites: paragraph.words("Suites"),
             components: paragraph.words("Components"),
@@ -115,49 +118,41 @@ impl Source {
     }
 }
 
-/// All entries under `etc`, in apt's order.
-fn read(etc: &Path) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    for path in files(etc)? {
-        let text = fs::read(&path).on_file("read", &path)?;
+/// All entries under `etc`, in apt's order. What cannot be read names no archive.
+fn read(etc: &Path) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for path in files(etc) {
+        let text = fs::read(&path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("sources") => sources.extend(control::parse(&text).iter().filter_map(Source::from_paragraph)),
-            _ => sources.extend(text.lines().filter_map(Source::from_line)),
+            Some("sources") => entries.extend(control::parse(&text).iter().filter_map(Entry::from_paragraph)),
+            _ => entries.extend(text.lines().filter_map(Entry::from_line)),
         }
     }
-    Ok(sources)
+    entries
 }
 
 /// The files that apt reads: `sources.list`, then those of `sources.list.d` by name.
-fn files(etc: &Path) -> Result<Vec<PathBuf>> {
-    let parts = etc.join("sources.list.d");
-    let mut files = Vec::new();
-    if parts.is_dir() {
-        for entry in fs::read_dir(&parts).on_file("read", &parts)? {
-            files.push(entry.on_file("read", &parts)?.path());
-        }
-    }
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "list" || extension == "sources"));
+fn files(etc: &Path) -> Vec<PathBuf> {
+    let listing = fs::read_dir(etc.join("sources.list.d")).into_iter().flatten().flatten();
+    let is_list = |path: &PathBuf| path.extension().is_some_and(|name| name == "list" || name == "sources");
+    let mut files: Vec<PathBuf> = listing.map(|entry| entry.path()).filter(is_list).collect();
     files.sort();
-    let main = etc.join("sources.list");
-    if main.is_file() {
-        files.insert(0, main);
-    }
-    Ok(files)
+    files.insert(0, etc.join("sources.list"));
+    files
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn configured(files: &[(&str, &str)]) -> Result<Archive> {
+    fn configured(files: &[(&str, &str)]) -> Option<Source> {
         let etc = tempfile::tempdir().unwrap();
         fs::create_dir(etc.path().join("sources.list.d")).unwrap();
         for (name, text) in files {
             fs::write(etc.path().join(name), text).unwrap();
         }
-        Archive::configured(etc.path())
+        Source::configured(etc.path())
     }
 
     #[test]
@@ -192,13 +187,13 @@ mod tests {
                     #deb http://b.example/debian sid main\ndeb cdrom:[Debian]/ bookworm main\n";
         let disabled = "Types: deb\nEnabled: no\nURIs: http://c.example/debian\nSuites: sid\nComponents: main\n";
         let result = configured(&[("sources.list", text), ("sources.list.d/x.sources", disabled)]);
-        assert!(matches!(result, Err(Error::NoArchive { .. })));
+        assert_eq!(result, None);
     }
 
     #[test]
     fn other_distributions_are_no_debian() {
         let text =
             "Types: deb\nURIs: http://archive.example/ubuntu\nSuites: noble noble-updates\nComponents: main universe\n";
-        assert!(matches!(configured(&[("sources.list.d/ubuntu.sources", text)]), Err(Error::NoArchive { .. })));
+        assert_eq!(configured(&[("sources.list.d/ubuntu.sources", text)]), None);
     }
 }
