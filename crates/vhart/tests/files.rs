@@ -78,7 +78,7 @@ fn without_any_program_there_is_nothing_to_run() {
 #[test]
 fn the_page_of_a_header_that_plain_linking_puts_below_memory_is_left_out() {
     let programs = Programs::new();
-    for options in [&["-Wl,-Ttext=0x80000000"][..], &["-Wl,-Ttext=0x80000000", "-Wl,--build-id=none"]] {
+    for options in [&["-Ttext=0x80000000", "--build-id"][..], &["-Ttext=0x80000000"]] {
         let file = programs.link("finisher", &[("RESULT", 0x5555)], options);
         for words in [&["elf"][..], &["run", "--firmware", "none"], &["run", "--firmware"]] {
             let said = say_of(words, &file, &["--timeout", "60s"]);

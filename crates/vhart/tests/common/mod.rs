@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// The cross compiler, of Debian's package gcc-riscv64-linux-gnu.
-const COMPILER: &str = "riscv64-linux-gnu-gcc";
+/// The cross tools' prefix; they are in Debian's package binutils-riscv64-linux-gnu, and `cargo xtask test` gets them.
+const CROSS: &str = "riscv64-linux-gnu-";
 
 /// A directory with assembled programs in it.
 pub struct Programs(tempfile::TempDir);
@@ -21,21 +21,18 @@ impl Programs {
 
     /// Assembles `tests/programs/NAME.s` with these symbols, for this address.
     pub fn assemble(&self, name: &str, symbols: &[(&str, u64)], address: u64) -> PathBuf {
-        self.link(name, symbols, &["-Wl,--build-id=none", "-Wl,-N", &format!("-Wl,-Ttext={address:#x}")])
+        self.link(name, symbols, &["--build-id=none", "--omagic", &format!("-Ttext={address:#x}")])
     }
 
-    /// The same, linked with these options.
+    /// The same, linked with these options of ld.
     pub fn link(&self, name: &str, symbols: &[(&str, u64)], options: &[&str]) -> PathBuf {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
-        let program = self.path(name);
-        let mut compiler = Command::new(COMPILER);
-        compiler.args(["-nostdlib", "-static", "-march=rv64gc", "-mabi=lp64d"]).args(options).current_dir(&sources);
-        for (symbol, value) in symbols {
-            compiler.arg(format!("-Wa,--defsym,{symbol}={value}"));
-        }
-        compiler.arg("-o").arg(&program).arg(format!("{name}.s"));
-        let output = compiler.output().unwrap_or_else(|e| panic!("{COMPILER}: {e}; install gcc-riscv64-linux-gnu"));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (object, program) = (self.path(&format!("{name}.o")), self.path(name));
+        let symbols = symbols.iter().map(|(symbol, value)| format!("--defsym={symbol}={value}"));
+        let mut assembler = tool("as", &["-march=rv64gc", "-mabi=lp64d"]);
+        run(assembler.args(symbols).arg("-o").arg(&object).arg(format!("{name}.s")).current_dir(&sources));
+        let mut linker = tool("ld", &["-static"]);
+        run(linker.args(options).arg("-o").arg(&program).arg(&object));
         program
     }
 
@@ -43,6 +40,18 @@ impl Programs {
     pub fn bare(&self, name: &str, symbols: &[(&str, u64)]) -> PathBuf {
         self.assemble(name, symbols, 0x8000_0000)
     }
+}
+
+fn tool(name: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(format!("{CROSS}{name}"));
+    command.args(words);
+    command
+}
+
+fn run(command: &mut Command) {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().unwrap_or_else(|e| panic!("{name}: {e}; `cargo xtask test` gets it"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The binary with these arguments, with nothing to read.
