@@ -14,6 +14,7 @@ mod test;
 mod tools;
 mod vmm;
 
+use anyhow::Context;
 use clap::Parser;
 
 /// Chores of the vhart workspace.
@@ -42,7 +43,8 @@ fn main() -> anyhow::Result<()> {
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check(),
         Chore::Oracle => {
-            println!("{}", oracle::spike()?.display());
+            let spike = tools::outfit(false)?.spike.context("no Spike")?;
+            println!("{}", spike.display());
             Ok(())
         }
     }

@@ -1,19 +1,25 @@
-//! What the tests run that no crate brings.
+//! What the tests run that no crate brings: the system's where it has it, else out of Debian's packages and PyPI, in the
+//! cache, without root.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::Context;
+use images::{Apt, Cache, Selection, Tools};
 
 use crate::oracle;
+use crate::steps::Steps;
 
-/// Programs that tests start by name, and Debian's packages with them.
-const PROGRAMS: [(&str, &str); 4] = [
-    ("riscv64-linux-gnu-as", "binutils-riscv64-linux-gnu"),
-    ("riscv64-linux-gnu-ld", "binutils-riscv64-linux-gnu"),
-    ("riscv64-linux-gnu-objdump", "binutils-riscv64-linux-gnu"),
-    ("dtc", "device-tree-compiler"),
-];
+/// Programs that tests start by name.
+const PROGRAMS: [&str; 4] = ["riscv64-linux-gnu-as", "riscv64-linux-gnu-ld", "riscv64-linux-gnu-objdump", "dtc"];
+
+/// Where they come from; Spike may need the library.
+const PACKAGES: Selection<'static> = Selection {
+    name: "tests",
+    packages: &["binutils-riscv64-linux-gnu", "device-tree-compiler", "libstdc++6"],
+    riscv64: &[],
+    without: &[],
+};
 
 /// What the tests get.
 pub struct Outfit {
@@ -28,22 +34,37 @@ pub struct Outfit {
 /// The programs that the tests need. With `offline`, those that are not here are left out.
 ///
 /// # Errors
-/// One that is needed is not there; it is named.
+/// One that is needed cannot be had; it is named.
 pub fn outfit(offline: bool) -> anyhow::Result<Outfit> {
-    let missing = PROGRAMS.into_iter().filter(|(program, _)| on_path(program).is_none());
-    let missing: Vec<String> = missing.map(|(program, package)| format!("{program} (package {package})")).collect();
-    ensure!(
-        missing.is_empty() || offline,
-        "the tests need {}: install them, or leave out with --offline what needs them",
-        missing.join(", ")
-    );
-    let cross = missing.is_empty();
-    let spike = match offline {
-        true => oracle::there(),
-        false => Some(oracle::spike()?),
+    let cache = Cache::of_user()?;
+    let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| on_path(program).is_none()).collect();
+    let lacks = || format!("no {}: install them, or leave out with --offline what needs them", missing.join(", "));
+    let tools = match (missing.is_empty(), offline) {
+        (true, _) => None,
+        (false, true) => Tools::cached(&PACKAGES, &Apt::default(), &cache),
+        (false, false) => Some(fetch(&cache).with_context(lacks)?),
     };
+    let spike =
+        match (oracle::there(&cache), offline) {
+            (None, false) => Some(oracle::install(&cache, || fetch(&cache)).context(
+                "no Spike to compare with: name one in VHART_SPIKE, or leave out with --offline what needs it",
+            )?),
+            (there, _) => there,
+        };
+    let cross = missing.is_empty() || tools.is_some();
     // Spike runs dtc.
-    Ok(Outfit { path: std::env::var_os("PATH").unwrap_or_default(), spike: spike.filter(|_| cross), cross })
+    Ok(Outfit { path: path(tools.as_ref())?, spike: spike.filter(|_| cross), cross })
+}
+
+fn fetch(cache: &Cache) -> anyhow::Result<Tools> {
+    Ok(Tools::get(&PACKAGES, &Apt::default(), cache, &Steps)?)
+}
+
+/// The system's programs, and after them those fetched.
+fn path(tools: Option<&Tools>) -> anyhow::Result<OsString> {
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let fetched = tools.map(|tools| tools.directory().join("usr/bin"));
+    Ok(std::env::join_paths(std::env::split_paths(&own).chain(fetched))?)
 }
 
 /// Where a program of the system's is.

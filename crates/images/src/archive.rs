@@ -13,6 +13,7 @@ mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
+pub mod web;
 
 use std::fs;
 use std::io::{BufReader, Read};

@@ -35,6 +35,7 @@ mod tools;
 mod tree;
 pub mod vmm;
 
+pub use archive::web;
 pub use cache::{Cache, Entry, Lock};
 pub use error::{Error, Result};
 pub use phase::{FAILED, Nonce, Phase, Watch};
