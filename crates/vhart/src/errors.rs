@@ -37,7 +37,6 @@ pub fn without_number(text: &str) -> String {
 ///
 /// # Errors
 /// It cannot be written, and somebody still wants it: a pipe whose reader has gone is none.
-#[cfg(feature = "machine")]
 pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
@@ -68,6 +67,7 @@ pub fn write_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// One that names both and says why.
+#[cfg(feature = "machine")]
 pub fn check_file(what: &str, path: &Path) -> Result<()> {
     let failed = || format!("cannot write {what} '{}'", path.display());
     let there = path.exists();

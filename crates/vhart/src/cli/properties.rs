@@ -23,11 +23,13 @@ impl Properties {
     }
 
     /// The option, as the user would write it.
+    #[cfg(feature = "machine")]
     pub fn option(&self) -> &str {
         &self.option
     }
 
     /// Names the option more closely, for what is said about it.
+    #[cfg(feature = "machine")]
     pub fn call(&mut self, option: String) {
         self.option = option;
     }
@@ -63,6 +65,7 @@ impl Properties {
     }
 
     /// Takes keys that mean nothing to this machine, and answers those that were there.
+    #[cfg(feature = "machine")]
     pub fn take_any(&mut self, keys: &[&str]) -> Vec<String> {
         let (taken, rest) =
             std::mem::take(&mut self.pairs).into_iter().partition(|(name, _)| keys.contains(&name.as_str()));
