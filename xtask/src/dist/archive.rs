@@ -25,14 +25,14 @@ impl<'a> File<'a> {
     }
 }
 
-/// A tar archive of `files` and the directories they lie in; `prefix` comes before all paths.
-pub fn tar(prefix: &str, files: &[File<'_>], epoch: u64) -> std::io::Result<Vec<u8>> {
+/// A tar archive of `files` and the directories they lie in.
+pub fn tar(files: &[File<'_>], epoch: u64) -> std::io::Result<Vec<u8>> {
     let mut archive = Builder::new(Vec::new());
     for directory in directories(files) {
-        append(&mut archive, EntryType::Directory, 0o755, &[], &format!("{prefix}{directory}/"), epoch)?;
+        append(&mut archive, EntryType::Directory, 0o755, &[], &format!("{directory}/"), epoch)?;
     }
     for file in files {
-        append(&mut archive, EntryType::Regular, file.mode, file.content, &format!("{prefix}{}", file.path), epoch)?;
+        append(&mut archive, EntryType::Regular, file.mode, file.content, &file.path, epoch)?;
     }
     archive.into_inner()
 }
@@ -71,7 +71,7 @@ pub fn tar_zst(release: &Release) -> anyhow::Result<Vec<u8>> {
     files
         .extend(release.completions.iter().map(|(shell, text)| File::text(format!("{top}/completions/{shell}"), text)));
     files.extend(release.manual.iter().map(|(name, page)| File::text(format!("{top}/man/{name}"), page)));
-    Ok(images::vmm::packed(&tar("", &files, release.epoch)?))
+    Ok(images::vmm::packed(&tar(&files, release.epoch)?))
 }
 
 #[cfg(test)]
@@ -81,11 +81,11 @@ mod tests {
     #[test]
     fn an_archive_has_its_directories_first_and_only_one_time() {
         let files = [File::text("a/b/c", b"text"), File::program("a/d", b"program")];
-        let bytes = tar("./", &files, 1_000_000_000).unwrap();
+        let bytes = tar(&files, 1_000_000_000).unwrap();
         let mut archive = tar::Archive::new(&*bytes);
         let entries: Vec<_> = archive.entries().unwrap().map(Result::unwrap).collect();
         let names: Vec<String> = entries.iter().map(|entry| entry.path().unwrap().display().to_string()).collect();
-        assert_eq!(names, ["./a/", "./a/b/", "./a/b/c", "./a/d"]);
+        assert_eq!(names, ["a/", "a/b/", "a/b/c", "a/d"]);
         assert!(entries.iter().all(|entry| entry.header().mtime().unwrap() == 1_000_000_000));
         assert_eq!(entries[3].header().mode().unwrap(), 0o755);
     }

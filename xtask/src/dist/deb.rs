@@ -31,11 +31,11 @@ pub fn package(release: &Release) -> anyhow::Result<Vec<u8>> {
     files.extend(release.texts.iter().map(|(name, text)| File::text(format!("{DOCUMENTS}/{name}"), text)));
     let installed = files.iter().map(|file| file.content.len().div_ceil(1024)).sum();
     let control = control(&release.version, installed);
-    let control = tar("./", &[File::text("control", control.as_bytes())], release.epoch)?;
+    let control = tar(&[File::text("control", control.as_bytes())], release.epoch)?;
     let members = [
         ("debian-binary", b"2.0\n".to_vec()),
         ("control.tar.xz", xz(&control)?),
-        ("data.tar.xz", xz(&tar("./", &files, release.epoch)?)?),
+        ("data.tar.xz", xz(&tar(&files, release.epoch)?)?),
     ];
     Ok(ar(&members, release.epoch))
 }
