@@ -29,7 +29,8 @@ impl Programs {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
         let (object, program) = (self.path(&format!("{name}.o")), self.path(name));
         let symbols = symbols.iter().map(|(symbol, value)| format!("--defsym={symbol}={value}"));
-        let mut assembler = tool("as", &["-march=rv64gc", "-mabi=lp64d"]);
+        // Else the linker would address data by gp, which these programs do not set.
+        let mut assembler = tool("as", &["-march=rv64gc", "-mabi=lp64d", "-fpic"]);
         run(assembler.args(symbols).arg("-o").arg(&object).arg(format!("{name}.s")).current_dir(&sources));
         let mut linker = tool("ld", &["-static"]);
         run(linker.args(options).arg("-o").arg(&program).arg(&object));
