@@ -75,7 +75,9 @@ impl Tree {
             symlink(from_here(name, &link()?), &path)
         } else if kind.is_hard_link() {
             let other = merged(&link()?)?.ok_or_else(|| io::Error::other("link to nothing"))?;
-            fs::hard_link(self.root.join(other), &path)
+            let other = self.root.join(other);
+            self.hold(&other)?;
+            fs::hard_link(other, &path)
         } else if kind.is_file() {
             let runs = entry.header().mode()? & 0o111 != 0;
             io::copy(entry, &mut File::create(&path)?)?;
@@ -89,16 +91,22 @@ impl Tree {
     /// Where `name` is to lie, with the directories above it made and nothing there.
     fn place(&self, name: &Path) -> io::Result<PathBuf> {
         let path = self.root.join(name);
-        let parent = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent)?;
-        // A link among the directories above could lead out of here.
-        if !parent.canonicalize()?.starts_with(self.root.canonicalize()?) {
-            return Err(io::Error::other(format!("{} lies outside", name.display())));
-        }
+        self.hold(&path)?;
+        fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
         match fs::remove_file(&path) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
             _ => Ok(path),
         }
+    }
+
+    /// Refuses a path that a link among its directories leads out of the tree.
+    fn hold(&self, path: &Path) -> io::Result<()> {
+        // What is not there yet cannot be a link; it must not be made before this is known.
+        let there = path.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok()).unwrap_or(&self.root);
+        if there.canonicalize()?.starts_with(self.root.canonicalize()?) {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("{} lies outside", path.strip_prefix(&self.root).unwrap_or(path).display())))
     }
 
     /// Makes the programs for this machine startable where the tree will be, at `final_root`.
@@ -280,6 +288,10 @@ mod tests {
         let tree = Tree::create(place.path()).unwrap();
         symlink(outside.path(), place.path().join("usr/evil")).unwrap();
         assert!(tree.place(Path::new("usr/evil/x")).is_err());
+        assert!(tree.place(Path::new("usr/evil/new/x")).is_err());
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+        fs::write(outside.path().join("secret"), "").unwrap();
+        assert!(tree.hold(&place.path().join("usr/evil/secret")).is_err());
         assert!(tree.place(Path::new("usr/good/x")).is_ok());
     }
 
