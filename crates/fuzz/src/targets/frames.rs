@@ -43,12 +43,16 @@ const PORTS: usize = 4;
 
 fn seeds() -> Vec<Vec<u8>> {
     let discover = [&[3, 1][..], &[1, 2, 3, 4], &[12, 53, 1, 1, 50, 4, 10, 0, 2, 15, 55, 1, 3, 255]].concat();
-    let handshake = |flags: u8| [4, 0, 0, flags, 0, 0, 0, 0, 0];
-    let connection: Vec<u8> =
-        [&handshake(2)[..], &[6, 0], &handshake(0x10), &[6, 1], &handshake(0x18), &handshake(0x11)].concat();
-    let ping = [1, 1, 0, 1, 8, 0, 0, 0, 0, 1, 0, 1, 7, 7];
-    let datagram = [2, 0, 1, 4, 1, 2, 3, 4, 7, 0];
-    vec![discover, connection, ping.to_vec(), datagram.to_vec(), vec![5, 0, 0, 5, 1, 0, 0, 5, 2, 0]]
+    let ping = [1, 0, 0, 10, 8, 0, 0, 0, 0, 1, 0, 1, 7, 7];
+    let datagram = [2, 0, 1, 2, 4, 1, 2, 3, 4, 5, 1];
+    vec![discover, connection(), ping.to_vec(), datagram.to_vec(), vec![5, 0, 4, 0, 0, 0x12, 0, 0, 0, 0, 0, 5, 2]]
+}
+
+/// A connection: SYN, the answer to the host's SYN, data both ways, and an end.
+fn connection() -> Vec<u8> {
+    let segment = |flags: u8, data: &[u8]| [&[4, 0, 0, flags, 0, 0, 0, 0, data.len() as u8], data].concat();
+    let host_sends = [6, 0, 3, b'a', b'b', b'c'];
+    [segment(2, b""), segment(0x10, b""), host_sends.to_vec(), segment(0x18, b"hello"), segment(0x11, b"")].concat()
 }
 
 thread_local! {
@@ -90,6 +94,8 @@ fn brief(stream: TcpStream) -> TcpStream {
 struct Port {
     next: u32,
     expected: u32,
+    /// Bytes of data that came.
+    received: usize,
 }
 
 struct Guest<'a> {
@@ -244,6 +250,7 @@ impl Guest<'_> {
                 if let Some(port) = self.ports.get_mut(usize::from(segment.dst_port().wrapping_sub(GUEST_PORT))) {
                     let end = segment.seq_number() + segment.segment_len();
                     port.expected = end.0 as u32;
+                    port.received += segment.payload().len();
                 }
             }
             _ => {}
@@ -309,25 +316,38 @@ fn some_words<'a>(input: &mut Unstructured<'a>) -> Result<&'a [u8]> {
 
 fn run(input: &mut Unstructured) -> Result<()> {
     HOST.with(|host| {
-        let forward = Forward { protocol: Protocol::Tcp, host: host.forwarded, guest_port: GUEST_PORT };
-        let config = |forwards| NetConfig { mac: MAC, forwards };
-        // The port may be another test's.
-        let network = Network::open(&config(vec![forward])).or_else(|_| Network::open(&config(Vec::new())));
-        let network = network.expect("the host has files left");
-        let mut guest = Guest { host, network, streams: Vec::new(), ports: [Port::default(); PORTS] };
-        let mut done = Ok(());
-        while !input.is_empty() && done.is_ok() {
-            done = guest.step(input);
-        }
+        let mut guest = Guest::new(host);
+        let done = guest.steps(input);
         guest.leases_an_address();
-        while let Ok((stream, _)) = host.tcp.accept() {
-            drop(brief(stream));
-        }
+        guest.hang_up();
         done
     })
 }
 
 impl Guest<'_> {
+    fn new(host: &Host) -> Guest<'_> {
+        let forward = Forward { protocol: Protocol::Tcp, host: host.forwarded, guest_port: GUEST_PORT };
+        let config = |forwards| NetConfig { mac: MAC, forwards };
+        // The port may be another test's.
+        let network = Network::open(&config(vec![forward])).or_else(|_| Network::open(&config(Vec::new())));
+        let network = network.expect("the host has files left");
+        Guest { host, network, streams: Vec::new(), ports: [Port::default(); PORTS] }
+    }
+
+    fn steps(&mut self, input: &mut Unstructured) -> Result<()> {
+        while !input.is_empty() {
+            self.step(input)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is left for the next.
+    fn hang_up(self) {
+        while let Ok((stream, _)) = self.host.tcp.accept() {
+            drop(brief(stream));
+        }
+    }
+
     /// Whatever came before, a client is offered an address.
     fn leases_an_address(&mut self) {
         let mut message = vec![0; 236];
@@ -338,5 +358,23 @@ impl Guest<'_> {
         let answers = self.network.turn(vec![request]);
         let offers = |frame: &Vec<u8>| frame.get(36..38) == Some(&DHCP_CLIENT.to_be_bytes());
         assert!(answers.iter().any(offers), "no address is offered any more");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_s_connection_carries_data_both_ways() {
+        HOST.with(|host| {
+            let mut guest = Guest::new(host);
+            guest.steps(&mut Unstructured::new(&connection())).unwrap();
+            let mut data = [0; 16];
+            let len = guest.streams[0].read(&mut data).unwrap();
+            assert_eq!(data[..len], *b"hello");
+            assert_eq!(guest.ports[0].received, b"abc".len());
+            guest.hang_up();
+        });
     }
 }
