@@ -70,7 +70,7 @@ impl Uart16550 {
     }
 
     /// The transmitter's interrupt goes out as an edge. As a level it comes for ever to a driver that never reads the IIR,
-    /// and there are such (xv6 before 2024): QEMU's PLIC asks nobody for a level after completion.
+    /// and there are such (xv6 of 2022): QEMU's PLIC asks nobody for a level after completion.
     fn drive(&self, shown: Interrupt) {
         self.irq.set(shown == Interrupt::Level);
         if let Interrupt::Emptied(_) = shown {

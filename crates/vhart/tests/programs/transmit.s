@@ -1,4 +1,4 @@
-# A driver that enables the transmitter's interrupt and never reads the IIR, as xv6's before 2024: says x, and K once it has been
+# A driver that enables the transmitter's interrupt and never reads the IIR, as xv6's of 2022: says x, and K once it has been
 # interrupted for it and goes on.
         .include "start.inc"
         .equ PLIC, 0x0c000000
