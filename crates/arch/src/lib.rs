@@ -9,6 +9,7 @@
 pub mod addr;
 pub mod cause;
 pub mod csr;
+pub mod event;
 pub mod insn;
 pub mod isa;
 pub mod mode;
@@ -16,6 +17,7 @@ pub mod pte;
 
 pub use addr::{GuestPhys, Phys, Virt};
 pub use cause::{Exception, Interrupt, Trap};
+pub use event::Event;
 pub use insn::{Insn, decode};
 pub use isa::{Extension, Isa};
 pub use mode::{Mode, Privilege};

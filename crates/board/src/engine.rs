@@ -87,6 +87,8 @@ pub struct Cpu {
     pub cboz_bytes: Option<u32>,
     /// `riscv,cbop-block-size`, if the hart has Zicbop.
     pub cbop_bytes: Option<u32>,
+    /// Whether a firmware in M-mode finds programmable counters.
+    pub has_counters: bool,
 }
 
 /// Bytes of a cache block (Zic64b).
@@ -104,6 +106,7 @@ impl Cpu {
             cbom_bytes: block(Extension::Zicbom),
             cboz_bytes: block(Extension::Zicboz),
             cbop_bytes: block(Extension::Zicbop),
+            has_counters: isa.has(Extension::Zihpm),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod loader;
 pub mod machine;
 pub mod map;
 mod parallel;
+mod pmu;
 pub mod rom;
 mod software;
 mod stop;

@@ -129,8 +129,7 @@ impl Machine {
             HartSet::Guest(harts) => Executors::Guest(harts),
             HartSet::Full(harts) => {
                 let console = Box::new(Terminal::new(wiring.uart()));
-                let has_h = isa.has(arch::Extension::H);
-                let make = || firmware::Firmware::new(pins.clone(), has_h, ram.clone(), wiring.power.clone(), console);
+                let make = || firmware::Firmware::new(pins.clone(), isa, ram.clone(), wiring.power.clone(), console);
                 let firmware = (*software.firmware() == Firmware::Builtin).then(make);
                 Executors::Full { harts, firmware }
             }

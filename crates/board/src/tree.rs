@@ -8,6 +8,7 @@ use vm_fdt::{Error, FdtWriter};
 use crate::engine::Cpu;
 use crate::loader::Range;
 use crate::map::Region;
+use crate::pmu;
 
 /// Phandles: one for the PLIC, one for the finisher, then two for each hart.
 const PLIC_PHANDLE: u32 = 1;
@@ -87,6 +88,9 @@ impl Tree<'_> {
         self.chosen(&mut fdt)?;
         self.memory(&mut fdt)?;
         self.cpus(&mut fdt)?;
+        if self.cpu.has_counters {
+            pmu::write_node(&mut fdt)?;
+        }
         self.soc(&mut fdt)?;
         if self.devices.iter().any(|mapped| mapped.role == Role::Finisher) {
             Finisher::write_power_nodes(&mut fdt, FINISHER_PHANDLE)?;

@@ -118,7 +118,10 @@ impl FullHart for Fake {
         0
     }
     fn describe(&self, _text: &mut String) {}
-    fn set_counter(&mut self, _: u32, _: u64) {}
+    fn csr(&mut self, _: u16) -> u64 {
+        0
+    }
+    fn set_csr(&mut self, _: u16, _: u64) {}
 }
 
 impl GuestHart for Fake {

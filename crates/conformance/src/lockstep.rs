@@ -157,6 +157,8 @@ pub fn config() -> Config {
         pmp_entries: 16,
         transformed_instructions: false,
         guest_external_interrupts: 0,
+        // Spike's count nothing
+        programmable_counters: 0,
         ids: MachineIds { vendor: 0, arch: 5, implementation: 0 },
         ..Config::new(isa, 0)
     }

@@ -22,9 +22,12 @@ pub use mail::{Mail, Request, Ticket};
 
 use std::sync::Arc;
 
+use arch::Isa;
 use devices::PowerSwitch;
 use memory::Ram;
 use vcpu::{FullHart, HartPins, Reg};
+
+use pmu::{FirmwareEvent, Pmu};
 
 /// Extension ids.
 pub mod eid {
@@ -66,23 +69,23 @@ pub struct Firmware {
     ram: Ram,
     power: Arc<PowerSwitch>,
     console: Box<dyn Console>,
-    has_h: bool,
     states: Vec<State>,
-    counters: Vec<pmu::Started>,
+    isa: Isa,
+    pmus: Vec<Pmu>,
     mail: Arc<Mail>,
 }
 
 impl Firmware {
-    /// A firmware for the harts with these pins, all stopped, with or without the H extension.
+    /// A firmware for the harts with these pins and this ISA, all stopped.
     pub fn new(
         pins: Vec<Arc<HartPins>>,
-        has_h: bool,
+        isa: Isa,
         ram: Ram,
         power: Arc<PowerSwitch>,
         console: Box<dyn Console>,
     ) -> Self {
-        let (states, counters) = (vec![State::Stopped; pins.len()], vec![0; pins.len()]);
-        Firmware { ram, power, console, has_h, states, counters, mail: Arc::new(Mail::new(pins)) }
+        let (states, pmus) = (vec![State::Stopped; pins.len()], vec![Pmu::new(isa); pins.len()]);
+        Firmware { ram, power, console, isa, states, pmus, mail: Arc::new(Mail::new(pins)) }
     }
 
     /// What harts ask of each other. Whoever runs a hart serves its requests.
@@ -93,7 +96,7 @@ impl Firmware {
     /// Starts the machine: hart 0 enters the kernel at `entry` with the device tree at `device_tree`, the others wait.
     pub fn boot(&mut self, first: &mut dyn FullHart, entry: u64, device_tree: u64) {
         self.states.fill(State::Stopped);
-        self.counters.fill(0);
+        self.pmus.fill(Pmu::new(self.isa));
         self.mail.clear();
         if let Some(state) = self.states.first_mut() {
             *state = State::Started;
@@ -155,26 +158,54 @@ impl Firmware {
     fn outcome(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, to_do: &mut ToDo) -> Outcome {
         match call.extension {
             eid::BASE => base::answer(call).into(),
-            eid::TIME => time(call, hart).into(),
-            eid::IPI => self.ipi(call).into(),
-            eid::RFENCE => {
-                rfence::answer(call, (caller, hart), &self.states, &self.mail, self.has_h, &mut to_do.awaited).into()
-            }
+            eid::TIME => self.time(caller, call, hart).into(),
+            eid::IPI => self.ipi(caller, call).into(),
+            eid::RFENCE => self.fence(caller, call, hart, &mut to_do.awaited).into(),
             eid::HSM => hsm::answer(call, &mut self.states, &self.mail, &self.ram),
             eid::SRST => self.reset(call).into(),
-            eid::PMU => pmu::answer(call, &mut self.counters[caller], hart).into(),
+            eid::PMU => self.pmus[caller].answer(call, hart, &self.ram).into(),
             eid::DBCN => console::answer(call, &self.ram, self.console.as_mut(), &mut to_do.shown).into(),
             eid::SUSP => system::suspend(call, caller, &self.states, &self.ram),
-            _ => self.legacy(call, hart, to_do),
+            _ => self.legacy(caller, call, hart, to_do),
         }
     }
 
-    fn ipi(&self, call: &Call) -> Answer {
+    fn ipi(&mut self, caller: usize, call: &Call) -> Answer {
         if call.function != 0 {
             return Err(SbiError::NotSupported);
         }
-        let harts = mask::harts(call.args[0], call.args[1], self.mail.harts())?;
-        harts.filter(|&id| self.state(id).is_up()).filter_map(|id| self.mail.pins(id)).for_each(HartPins::pulse_ssip);
+        for id in mask::harts(call.args[0], call.args[1], self.mail.harts())? {
+            if self.state(id).is_up() {
+                self.note(caller, id, FirmwareEvent::IpiSent, FirmwareEvent::IpiReceived);
+                self.mail.pins(id).into_iter().for_each(HartPins::pulse_ssip);
+            }
+        }
+        Ok(0)
+    }
+
+    fn fence(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, awaited: &mut Vec<Ticket>) -> Answer {
+        let has_h = self.isa.has(arch::Extension::H);
+        let asked = rfence::answer(call, (caller, hart), &self.states, &self.mail, has_h, awaited)?;
+        if let Some((sent, received)) = rfence::events(call.function) {
+            asked.into_iter().for_each(|id| self.note(caller, id, sent, received));
+        }
+        Ok(0)
+    }
+
+    /// Counts what one hart asked of another.
+    fn note(&mut self, from: usize, to: usize, sent: FirmwareEvent, received: FirmwareEvent) {
+        if from != to {
+            self.pmus[from].note(sent);
+            self.pmus[to].note(received);
+        }
+    }
+
+    fn time(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart) -> Answer {
+        if call.function != 0 {
+            return Err(SbiError::NotSupported);
+        }
+        self.pmus[caller].note(FirmwareEvent::SetTimer);
+        hart.set_supervisor_timer(call.args[0]);
         Ok(0)
     }
 
@@ -184,9 +215,10 @@ impl Firmware {
         Ok(0)
     }
 
-    fn legacy(&mut self, call: &Call, hart: &mut dyn FullHart, to_do: &mut ToDo) -> Outcome {
+    fn legacy(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, to_do: &mut ToDo) -> Outcome {
         let value = match call.extension {
             eid::LEGACY_SET_TIMER => {
+                self.pmus[caller].note(FirmwareEvent::SetTimer);
                 hart.set_supervisor_timer(call.args[0]);
                 0
             }
@@ -217,12 +249,4 @@ fn go_on(hart: &mut dyn FullHart, a0: u64) {
     hart.set_reg(A0, a0);
     let next = hart.reg(Reg::Pc).wrapping_add(ECALL_BYTES);
     hart.set_reg(Reg::Pc, next);
-}
-
-fn time(call: &Call, hart: &mut dyn FullHart) -> Answer {
-    if call.function != 0 {
-        return Err(SbiError::NotSupported);
-    }
-    hart.set_supervisor_timer(call.args[0]);
-    Ok(0)
 }

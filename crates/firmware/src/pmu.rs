@@ -1,97 +1,290 @@
-//! Performance counters: the two that every hart has.
+//! Performance counters: the hart's, which this firmware programs as one in M-mode would, and its own.
 //!
-//! SBI 2.0, "Performance Monitoring Unit Extension (EID #0x504D55 "PMU")". Counter 0 is `cycle`, counter 2 `instret`;
-//! 1 would be `time`, which is none. They count always: stopping one forbids nothing but starting it twice.
-//! Left out: programmable counters, firmware counters and snapshots.
+//! SBI 2.0, "Performance Monitoring Unit Extension (EID #0x504D55 "PMU")"; 3.0 for event information. Logical counters have the
+//! numbers of the hart's: 0 is `cycle`, 2 `instret`, those from 3 on are programmable; 1 would be `time`, which is none. The
+//! firmware's own follow. With Sscofpmf a programmable counter is preferred to `cycle` and `instret`, which know neither filters nor
+//! overflows.
 
+mod event;
+mod set;
+mod snapshot;
+mod software;
+
+pub use software::FirmwareEvent;
+
+use arch::csr::{self, hpmevent};
+use arch::event::{FIRST_PROGRAMMABLE, PROGRAMMABLE_COUNTERS};
+use arch::{Event, Extension, Isa};
+use memory::Ram;
 use vcpu::FullHart;
 
 use crate::call::{Answer, Call, SbiError};
+use event::Wanted;
+use set::Set;
+use snapshot::Snapshot;
+use software::Software;
 
+/// Where the firmware's own counters begin: behind the hart's.
+const FIRST_SOFTWARE: usize = FIRST_PROGRAMMABLE + PROGRAMMABLE_COUNTERS;
 /// Logical counters, with the hole at 1.
-const COUNTERS: u64 = 3;
-const CYCLE: u64 = 0;
-const INSTRET: u64 = 2;
-/// CSR number of `cycle`; counters follow it by index.
-const CSR_CYCLE: u64 = 0xc00;
+const COUNTERS: usize = FIRST_SOFTWARE + software::COUNTERS;
+const CYCLE: usize = 0;
+const INSTRET: usize = 2;
 /// Width of a counter minus one, where `counter_info` has it.
 const WIDTH: u64 = 63 << 12;
-
-const EVENT_CYCLES: u64 = 1;
-const EVENT_INSTRUCTIONS: u64 = 2;
+/// `counter_info`'s type of a counter of the firmware.
+const IS_SOFTWARE: u64 = 1 << 63;
 
 const CONFIG_SKIP_MATCH: u64 = 1 << 0;
+const CONFIG_CLEAR_VALUE: u64 = 1 << 1;
 const CONFIG_AUTO_START: u64 = 1 << 2;
+const CONFIG_FLAGS: u64 = (1 << 8) - 1;
+/// The filters of a configuration, and the inhibits of `mhpmevent` that they are.
+const FILTERS: [(u64, u64); 5] = [
+    (1 << 3, hpmevent::VUINH),
+    (1 << 4, hpmevent::VSINH),
+    (1 << 5, hpmevent::UINH),
+    (1 << 6, hpmevent::SINH),
+    (1 << 7, hpmevent::MINH),
+];
 const START_SET_INITIAL: u64 = 1 << 0;
+const START_FROM_SNAPSHOT: u64 = 1 << 1;
 const STOP_RESET: u64 = 1 << 0;
+const STOP_TAKE_SNAPSHOT: u64 = 1 << 1;
 
-/// Which counters of one hart are started, by bits.
-pub type Started = u64;
+/// The counters of one hart.
+#[derive(Clone, Debug)]
+pub struct Pmu {
+    programmable: usize,
+    /// Whether there are filters and overflows.
+    has_overflow: bool,
+    /// What each counter is for.
+    wanted: [Option<Wanted>; COUNTERS],
+    /// Which of them a call has started, by bits.
+    started: u64,
+    /// Which run without: after a reset, `cycle` and `instret`, until they are stopped.
+    free: u64,
+    software: Software,
+    snapshot: Option<Snapshot>,
+}
 
-pub fn answer(call: &Call, started: &mut Started, hart: &mut dyn FullHart) -> Answer {
-    let [a0, a1, a2, a3, ..] = call.args;
-    match call.function {
-        0 => Ok(COUNTERS),
-        1 => info(a0),
-        2 => configure(a0, a1, a2, a3, started),
-        3 => start(set(a0, a1)?, a2, a3, started, hart),
-        4 => stop(set(a0, a1)?, a2, started),
-        _ => Err(SbiError::NotSupported),
+impl Pmu {
+    /// The counters of a hart with this ISA, after a reset.
+    pub fn new(isa: Isa) -> Pmu {
+        Pmu {
+            programmable: if isa.has(Extension::Zihpm) { PROGRAMMABLE_COUNTERS } else { 0 },
+            has_overflow: isa.has(Extension::Sscofpmf),
+            wanted: [None; COUNTERS],
+            started: 0,
+            free: 1 << CYCLE | 1 << INSTRET,
+            software: Software::default(),
+            snapshot: None,
+        }
+    }
+
+    /// An event of the firmware happened.
+    pub fn note(&mut self, event: FirmwareEvent) {
+        self.software.note(event);
+    }
+
+    /// Answers a call.
+    pub fn answer(&mut self, call: &Call, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
+        let [a0, a1, a2, a3, a4, _] = call.args;
+        match call.function {
+            0 => Ok(COUNTERS as u64),
+            1 => self.info(a0),
+            2 => self.configure(self.set(a0, a1)?, a2, Wanted::parse(a3, a4)?, hart),
+            3 => self.start(self.set(a0, a1)?, a2, a3, hart, ram),
+            4 => self.stop(self.set(a0, a1)?, a2, hart, ram),
+            5 => self.software.read(self.index(a0)?).ok_or(SbiError::InvalidParam),
+            6 => self.software.read(self.index(a0)?).map(|_| 0).ok_or(SbiError::InvalidParam),
+            7 => self.share(a0, a1, a2, ram),
+            8 => event::tell(a0, a1, a2, a3, ram, |wanted| self.can_count(wanted)),
+            _ => Err(SbiError::NotSupported),
+        }
+    }
+
+    fn exists(&self, counter: usize) -> bool {
+        let programmable = FIRST_PROGRAMMABLE..FIRST_PROGRAMMABLE + self.programmable;
+        matches!(counter, CYCLE | INSTRET | FIRST_SOFTWARE..COUNTERS) || programmable.contains(&counter)
+    }
+
+    fn index(&self, counter: u64) -> Result<usize, SbiError> {
+        usize::try_from(counter).ok().filter(|&counter| self.exists(counter)).ok_or(SbiError::InvalidParam)
+    }
+
+    fn set(&self, base: u64, mask: u64) -> Result<Set, SbiError> {
+        Set::new(base, mask).filter(|set| set.iter().all(|counter| self.exists(counter))).ok_or(SbiError::InvalidParam)
+    }
+
+    fn info(&self, counter: u64) -> Answer {
+        let counter = self.index(counter)?;
+        Ok(if counter < FIRST_SOFTWARE { (u64::from(csr::CYCLE) + counter as u64) | WIDTH } else { IS_SOFTWARE })
+    }
+
+    /// Whether any counter can count this.
+    fn can_count(&self, wanted: Wanted) -> bool {
+        (0..COUNTERS).any(|counter| self.exists(counter) && counts(counter, wanted))
+    }
+
+    fn configure(&mut self, set: Set, flags: u64, wanted: Wanted, hart: &mut dyn FullHart) -> Answer {
+        if flags & !CONFIG_FLAGS != 0 {
+            return Err(SbiError::InvalidParam);
+        }
+        let counter = match flags & CONFIG_SKIP_MATCH {
+            0 => self.choose(set, wanted),
+            _ => set.iter().next().filter(|&counter| counts(counter, wanted)),
+        };
+        let counter = counter.ok_or(SbiError::NotSupported)?;
+        if let Wanted::Hardware(event) = wanted
+            && counter >= FIRST_PROGRAMMABLE
+        {
+            self.halt(counter, hart);
+            hart.set_csr(event_csr(counter), event.selector() | self.filters(flags));
+        }
+        self.wanted[counter] = Some(wanted);
+        if counter >= FIRST_SOFTWARE {
+            self.software.configure(counter - FIRST_SOFTWARE, wanted);
+        }
+        if flags & CONFIG_CLEAR_VALUE != 0 {
+            self.write(counter, 0, hart);
+        }
+        if flags & CONFIG_AUTO_START != 0 {
+            self.run(counter, hart);
+        }
+        Ok(counter as u64)
+    }
+
+    /// The counter of the set that is to count this.
+    fn choose(&self, set: Set, wanted: Wanted) -> Option<usize> {
+        let fits = |&counter: &usize| counts(counter, wanted) && !self.is_used(counter);
+        let is_fixed = |counter: &usize| *counter < FIRST_PROGRAMMABLE;
+        let programmable = set.iter().filter(|counter| !is_fixed(counter)).find(fits);
+        let fixed = set.iter().filter(is_fixed).find(fits);
+        if self.has_overflow { programmable.or(fixed) } else { fixed.or(programmable) }
+    }
+
+    /// Whether somebody has configured the counter and not given it back. `cycle` and `instret` may be configured anew until
+    /// they are started.
+    fn is_used(&self, counter: usize) -> bool {
+        let waits = counter < FIRST_PROGRAMMABLE && self.started >> counter & 1 == 0;
+        self.wanted[counter].is_some() && !waits
+    }
+
+    /// The inhibits, and no interrupt until the counter is started.
+    fn filters(&self, flags: u64) -> u64 {
+        let filters = FILTERS.iter().filter(|(flag, _)| flags & flag != 0);
+        filters.fold(hpmevent::OF, |bits, (_, inhibit)| bits | inhibit)
+    }
+
+    fn start(&mut self, set: Set, flags: u64, initial: u64, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
+        if flags & !(START_SET_INITIAL | START_FROM_SNAPSHOT) != 0 || flags == START_SET_INITIAL | START_FROM_SNAPSHOT {
+            return Err(SbiError::InvalidParam);
+        }
+        let snapshot = self.snapshot.filter(|_| flags & START_FROM_SNAPSHOT != 0);
+        if flags & START_FROM_SNAPSHOT != 0 && snapshot.is_none() {
+            return Err(SbiError::NoShmem);
+        }
+        if set.bits() & self.started != 0 {
+            return Err(SbiError::AlreadyStarted);
+        }
+        for counter in set.iter() {
+            let saved = snapshot.and_then(|snapshot| snapshot.value(set.place(counter), ram));
+            if let Some(value) = saved.or((flags & START_SET_INITIAL != 0).then_some(initial)) {
+                self.write(counter, value, hart);
+            }
+            self.run(counter, hart);
+        }
+        Ok(0)
+    }
+
+    /// Stops all that run, whatever it answers.
+    fn stop(&mut self, set: Set, flags: u64, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
+        if flags & !(STOP_RESET | STOP_TAKE_SNAPSHOT) != 0 {
+            return Err(SbiError::InvalidParam);
+        }
+        let snapshot = self.snapshot.filter(|_| flags & STOP_TAKE_SNAPSHOT != 0);
+        if flags & STOP_TAKE_SNAPSHOT != 0 && snapshot.is_none() {
+            return Err(SbiError::NoShmem);
+        }
+        let all_ran = set.bits() & !(self.started | self.free) == 0;
+        set.iter().for_each(|counter| self.halt(counter, hart));
+        if let Some(snapshot) = snapshot {
+            snapshot.save(set, ram, |counter| (self.read(counter, hart), has_overflowed(counter, hart)));
+        }
+        if flags & STOP_RESET != 0 {
+            set.iter().for_each(|counter| self.give_back(counter, hart));
+        }
+        if all_ran { Ok(0) } else { Err(SbiError::AlreadyStopped) }
+    }
+
+    /// Lets a counter run. An overflow wants an interrupt from now on.
+    fn run(&mut self, counter: usize, hart: &mut dyn FullHart) {
+        self.started |= 1 << counter;
+        if counter >= FIRST_SOFTWARE {
+            return self.software.run(counter - FIRST_SOFTWARE);
+        }
+        if counter >= FIRST_PROGRAMMABLE {
+            let event = hart.csr(event_csr(counter));
+            hart.set_csr(event_csr(counter), event & !hpmevent::OF);
+        }
+        let inhibited = hart.csr(csr::MCOUNTINHIBIT);
+        hart.set_csr(csr::MCOUNTINHIBIT, inhibited & !(1 << counter));
+    }
+
+    fn halt(&mut self, counter: usize, hart: &mut dyn FullHart) {
+        self.started &= !(1 << counter);
+        self.free &= !(1 << counter);
+        if counter >= FIRST_SOFTWARE {
+            return self.software.halt(counter - FIRST_SOFTWARE);
+        }
+        let inhibited = hart.csr(csr::MCOUNTINHIBIT);
+        hart.set_csr(csr::MCOUNTINHIBIT, inhibited | 1 << counter);
+    }
+
+    fn give_back(&mut self, counter: usize, hart: &mut dyn FullHart) {
+        self.wanted[counter] = None;
+        if (FIRST_PROGRAMMABLE..FIRST_SOFTWARE).contains(&counter) {
+            hart.set_csr(event_csr(counter), 0);
+        }
+    }
+
+    fn write(&mut self, counter: usize, value: u64, hart: &mut dyn FullHart) {
+        match counter.checked_sub(FIRST_SOFTWARE) {
+            Some(own) => self.software.write(own, value),
+            None => hart.set_csr(csr::MCYCLE + counter as u16, value),
+        }
+    }
+
+    fn read(&self, counter: usize, hart: &mut dyn FullHart) -> u64 {
+        self.software.read(counter).unwrap_or_else(|| hart.csr(csr::MCYCLE + counter as u16))
+    }
+
+    /// Says where snapshots go.
+    fn share(&mut self, low: u64, high: u64, flags: u64, ram: &Ram) -> Answer {
+        if flags != 0 {
+            return Err(SbiError::InvalidParam);
+        }
+        self.snapshot = if (low, high) == (u64::MAX, u64::MAX) { None } else { Some(Snapshot::new(low, high, ram)?) };
+        Ok(0)
     }
 }
 
-fn exists(counter: u64) -> bool {
-    matches!(counter, CYCLE | INSTRET)
+/// Whether a counter can count this.
+fn counts(counter: usize, wanted: Wanted) -> bool {
+    match wanted {
+        Wanted::Hardware(Event::Cycles) if counter == CYCLE => true,
+        Wanted::Hardware(Event::Instructions) if counter == INSTRET => true,
+        Wanted::Hardware(_) => (FIRST_PROGRAMMABLE..FIRST_SOFTWARE).contains(&counter),
+        Wanted::Firmware(_) => counter >= FIRST_SOFTWARE,
+        Wanted::Nothing => false,
+    }
 }
 
-fn info(counter: u64) -> Answer {
-    exists(counter).then(|| (CSR_CYCLE + counter) | WIDTH).ok_or(SbiError::InvalidParam)
+fn event_csr(counter: usize) -> u16 {
+    csr::MHPMEVENT3 + (counter - FIRST_PROGRAMMABLE) as u16
 }
 
-/// Counters as bits: a mask counted from a base.
-fn set(base: u64, mask: u64) -> Result<u64, SbiError> {
-    let shift = u32::try_from(base).ok().filter(|&shift| u64::from(shift) < COUNTERS).ok_or(SbiError::InvalidParam)?;
-    let set = mask << shift;
-    (set >> shift == mask && set < 1 << COUNTERS).then_some(set).ok_or(SbiError::InvalidParam)
-}
-
-fn configure(base: u64, mask: u64, flags: u64, event: u64, started: &mut Started) -> Answer {
-    let set = set(base, mask)?;
-    let counter = match event {
-        _ if flags & CONFIG_SKIP_MATCH != 0 => u64::from(set.trailing_zeros()),
-        EVENT_CYCLES => CYCLE,
-        EVENT_INSTRUCTIONS => INSTRET,
-        _ => return Err(SbiError::NotSupported),
-    };
-    if !exists(counter) || set >> counter & 1 == 0 {
-        return Err(SbiError::NotSupported);
-    }
-    if flags & CONFIG_AUTO_START != 0 {
-        *started |= 1 << counter;
-    }
-    Ok(counter)
-}
-
-fn start(set: u64, flags: u64, initial: u64, started: &mut Started, hart: &mut dyn FullHart) -> Answer {
-    if set & !(1 << CYCLE | 1 << INSTRET) != 0 {
-        return Err(SbiError::InvalidParam);
-    }
-    if set & *started != 0 {
-        return Err(SbiError::AlreadyStarted);
-    }
-    *started |= set;
-    if flags & START_SET_INITIAL != 0 {
-        let counters = [CYCLE, INSTRET].into_iter().filter(|counter| set >> counter & 1 != 0);
-        counters.for_each(|counter| hart.set_counter(counter as u32, initial));
-    }
-    Ok(0)
-}
-
-fn stop(set: u64, flags: u64, started: &mut Started) -> Answer {
-    let running = set & *started;
-    *started &= !set;
-    if running == 0 && flags & STOP_RESET == 0 {
-        return Err(SbiError::AlreadyStopped);
-    }
-    Ok(0)
+fn has_overflowed(counter: usize, hart: &mut dyn FullHart) -> bool {
+    (FIRST_PROGRAMMABLE..FIRST_SOFTWARE).contains(&counter) && hart.csr(event_csr(counter)) & hpmevent::OF != 0
 }

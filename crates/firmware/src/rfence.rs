@@ -5,12 +5,13 @@
 
 use vcpu::{Fence, FenceRange, FullHart};
 
-use crate::call::{Answer, Call, SbiError};
+use crate::call::{Call, SbiError};
 use crate::hsm::State;
 use crate::mail::{Mail, Request, Ticket};
 use crate::mask;
+use crate::pmu::FirmwareEvent;
 
-/// Asks the others for the fence, and does the caller's. `awaited` gets what is to be waited for.
+/// Asks the others for the fence, and does the caller's. `awaited` gets what is to be waited for. Answers whom it asked.
 pub fn answer(
     call: &Call,
     (caller, hart): (usize, &mut dyn FullHart),
@@ -18,17 +19,34 @@ pub fn answer(
     mail: &Mail,
     has_h: bool,
     awaited: &mut Vec<Ticket>,
-) -> Answer {
+) -> Result<Vec<usize>, SbiError> {
+    let mut asked = Vec::new();
     let fence = fence(call, hart.vmid(), has_h)?;
     for id in mask::harts(call.args[0], call.args[1], mail.harts())? {
         if id == caller {
             hart.fence(fence);
         } else if states.get(id).is_some_and(|state| state.is_up()) {
             // One that is stopped has no translation: it starts with none.
+            asked.push(id);
             awaited.extend(mail.post(id, Request::Fence(fence)));
         }
     }
-    Ok(0)
+    Ok(asked)
+}
+
+/// What a call counts as: at who sends it, and at who receives it.
+pub fn events(function: u64) -> Option<(FirmwareEvent, FirmwareEvent)> {
+    use FirmwareEvent::*;
+    Some(match function {
+        0 => (FenceISent, FenceIReceived),
+        1 => (SfenceVmaSent, SfenceVmaReceived),
+        2 => (SfenceVmaAsidSent, SfenceVmaAsidReceived),
+        3 => (HfenceGvmaVmidSent, HfenceGvmaVmidReceived),
+        4 => (HfenceGvmaSent, HfenceGvmaReceived),
+        5 => (HfenceVvmaAsidSent, HfenceVvmaAsidReceived),
+        6 => (HfenceVvmaSent, HfenceVvmaReceived),
+        _ => return None,
+    })
 }
 
 fn fence(call: &Call, vmid: u16, has_h: bool) -> Result<Fence, SbiError> {

@@ -1,8 +1,10 @@
 //! Calls as a kernel makes them, against harts that only remember.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use arch::Phys;
+use arch::csr::{self, hpmevent};
+use arch::{Isa, Phys};
 use devices::PowerSwitch;
 use firmware::{Console, Firmware, SbiError, State, Ticket, eid};
 use memory::Ram;
@@ -15,7 +17,8 @@ struct Log {
     fences: Vec<Fence>,
     timers: Vec<u64>,
     entered: Vec<u64>,
-    counters: Vec<(u32, u64)>,
+    /// CSRs written: the harts remember them, and count nothing.
+    csrs: BTreeMap<u16, u64>,
 }
 
 struct FakeHart {
@@ -73,8 +76,11 @@ impl FullHart for FakeHart {
         5
     }
     fn describe(&self, _text: &mut String) {}
-    fn set_counter(&mut self, counter: u32, value: u64) {
-        self.log.lock().unwrap().counters.push((counter, value));
+    fn csr(&mut self, address: u16) -> u64 {
+        self.log.lock().unwrap().csrs.get(&address).copied().unwrap_or_default()
+    }
+    fn set_csr(&mut self, address: u16, value: u64) {
+        self.log.lock().unwrap().csrs.insert(address, value);
     }
 }
 
@@ -109,7 +115,7 @@ impl Bench {
         let power = PowerSwitch::new(Vec::new());
         let console = FakeConsole::default();
         let pins: Vec<_> = (0..count).map(|_| HartPins::new()).collect();
-        let mut firmware = Firmware::new(pins.clone(), true, ram.clone(), power.clone(), Box::new(console.clone()));
+        let mut firmware = Firmware::new(pins.clone(), Isa::ALL, ram.clone(), power.clone(), Box::new(console.clone()));
         let logs: Vec<_> = (0..count).map(|_| Arc::<Mutex<Log>>::default()).collect();
         let hart = |(log, pins): (&Arc<Mutex<Log>>, Arc<HartPins>)| -> Box<dyn FullHart> {
             Box::new(FakeHart { x: [0; 32], pc: 0, pins, log: log.clone() })
@@ -327,17 +333,140 @@ fn reset_presses_the_power_switch() {
 }
 
 #[test]
-fn timers_and_counters_reach_the_hart() {
+fn timers_reach_the_hart() {
     let mut bench = Bench::new(1);
     assert_eq!(bench.call(eid::TIME, 0, &[1234]).0, 0);
-    assert_eq!(bench.call(eid::PMU, 0, &[]), (0, 3));
+    assert_eq!(bench.logs[0].lock().unwrap().timers, [1234]);
+}
+
+/// Numbers of general events, and of a raw one.
+const CYCLES: u64 = 1;
+const INSTRUCTIONS: u64 = 2;
+const RAW: u64 = 2 << 16;
+const FIRMWARE: u64 = 15 << 16;
+/// All counters but the hole at 1.
+const ALL_COUNTERS: u64 = (1 << 35) - 1 - 2;
+
+fn csr_of(bench: &Bench, address: u16) -> u64 {
+    bench.logs[0].lock().unwrap().csrs.get(&address).copied().unwrap_or_default()
+}
+
+#[test]
+fn counters_are_the_hart_s_and_the_firmware_s() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.call(eid::PMU, 0, &[]), (0, 35));
     assert_eq!(bench.call(eid::PMU, 1, &[2]), (0, 0xc02 | 63 << 12));
+    assert_eq!(bench.call(eid::PMU, 1, &[18]), (0, 0xc12 | 63 << 12));
+    assert_eq!(bench.call(eid::PMU, 1, &[19]), (0, 1 << 63));
     assert_eq!(bench.call(eid::PMU, 1, &[1]).0, INVALID_PARAM);
-    assert_eq!(bench.call(eid::PMU, 2, &[0, 0b101, 0, 2]), (0, 2));
-    assert_eq!(bench.call(eid::PMU, 3, &[2, 1, 1, 99]).0, 0);
-    assert_eq!(bench.call(eid::PMU, 3, &[2, 1, 1, 99]).0, SbiError::AlreadyStarted as i64);
-    let log = bench.logs[0].lock().unwrap();
-    assert_eq!((log.timers.as_slice(), log.counters.as_slice()), ([1234].as_slice(), [(2, 99)].as_slice()));
+    assert_eq!(bench.call(eid::PMU, 1, &[35]).0, INVALID_PARAM);
+}
+
+#[test]
+fn a_counter_with_filters_is_programmed_started_and_stopped() {
+    let mut bench = Bench::new(1);
+    // clear, and not in S-mode nor VS-mode
+    assert_eq!(bench.call(eid::PMU, 2, &[0, ALL_COUNTERS, 1 << 1 | 1 << 6 | 1 << 4, INSTRUCTIONS, 0]), (0, 3));
+    let event = 2 | hpmevent::SINH | hpmevent::VSINH;
+    assert_eq!(csr_of(&bench, csr::MHPMEVENT3), event | hpmevent::OF, "no interrupt before it is started");
+    assert_eq!(csr_of(&bench, csr::MCOUNTINHIBIT), 1 << 3);
+    assert_eq!(bench.call(eid::PMU, 3, &[3, 1, 1, 99]).0, 0);
+    assert_eq!((csr_of(&bench, csr::MHPMEVENT3), csr_of(&bench, csr::MCOUNTINHIBIT)), (event, 0));
+    assert_eq!(csr_of(&bench, csr::MHPMCOUNTER3), 99);
+    assert_eq!(bench.call(eid::PMU, 3, &[3, 1, 1, 99]).0, SbiError::AlreadyStarted as i64);
+    assert_eq!(bench.call(eid::PMU, 4, &[3, 1, 0]).0, 0);
+    assert_eq!(csr_of(&bench, csr::MCOUNTINHIBIT), 1 << 3);
+    assert_eq!(bench.call(eid::PMU, 4, &[3, 1, 1]).0, SbiError::AlreadyStopped as i64);
+    assert_eq!(csr_of(&bench, csr::MHPMEVENT3), 0, "it was given back");
+}
+
+#[test]
+fn a_configured_counter_is_no_other_event_s() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.call(eid::PMU, 2, &[0, ALL_COUNTERS, 0, CYCLES]), (0, 3));
+    assert_eq!(bench.call(eid::PMU, 2, &[0, ALL_COUNTERS, 0, RAW, 0x2_0003]), (0, 4));
+    assert_eq!(bench.call(eid::PMU, 2, &[3, 0b11, 0, CYCLES]).0, NOT_SUPPORTED);
+    // where there is no programmable one, `cycle` is
+    assert_eq!(bench.call(eid::PMU, 2, &[0, 1, 0, CYCLES]), (0, 0));
+    // the first of the set, whatever is there
+    assert_eq!(bench.call(eid::PMU, 2, &[0, 1 << 4 | 1 << 5, 1, CYCLES]), (0, 4));
+}
+
+#[test]
+fn what_cannot_be_counted_is_refused() {
+    let mut bench = Bench::new(1);
+    for (event, data, error) in [
+        (3, 0, NOT_SUPPORTED),
+        (RAW, 0x2_000f, NOT_SUPPORTED),
+        (FIRMWARE, 0, NOT_SUPPORTED),
+        (FIRMWARE | 0xffff, 0, NOT_SUPPORTED),
+        (0, 0, INVALID_PARAM),
+        (11, 0, INVALID_PARAM),
+        (RAW | 1, 0, INVALID_PARAM),
+        (4 << 16, 0, INVALID_PARAM),
+    ] {
+        assert_eq!(bench.call(eid::PMU, 2, &[0, ALL_COUNTERS, 0, event, data]).0, error, "{event:#x}");
+    }
+    assert_eq!(bench.call(eid::PMU, 2, &[0, ALL_COUNTERS, 1 << 8, CYCLES]).0, INVALID_PARAM);
+    assert_eq!(bench.call(eid::PMU, 2, &[0, 0b11, 0, CYCLES]).0, INVALID_PARAM, "1 is no counter");
+    assert_eq!(bench.call(eid::PMU, 3, &[3, 1, 2, 0]).0, SbiError::NoShmem as i64);
+    assert_eq!(bench.call(eid::PMU, 4, &[3, 1, 2]).0, SbiError::NoShmem as i64);
+}
+
+#[test]
+fn the_firmware_counts_what_it_does() {
+    let mut bench = Bench::new(2);
+    bench.call(eid::HSM, 0, &[1, RAM_BASE, 0]);
+    bench.serve(1);
+    let ipis = bench.call(eid::PMU, 2, &[0, ALL_COUNTERS, 1 << 1 | 1 << 2, FIRMWARE | 6]).1;
+    let timers = bench.call(eid::PMU, 2, &[0, ALL_COUNTERS, 0, FIRMWARE | 5]).1;
+    assert_eq!((ipis, timers), (19, 20));
+    bench.call(eid::IPI, 0, &[0b11, 0]);
+    bench.call(eid::TIME, 0, &[1]);
+    assert_eq!(bench.call(eid::PMU, 5, &[ipis]), (0, 1), "the caller is no other hart");
+    assert_eq!(bench.call(eid::PMU, 5, &[timers]), (0, 0), "it was not started");
+    bench.call(eid::PMU, 3, &[timers, 1, 1, 10]);
+    bench.call(eid::LEGACY_SET_TIMER, 0, &[1]);
+    assert_eq!(bench.call(eid::PMU, 5, &[timers]), (0, 11));
+    bench.call(eid::PMU, 4, &[timers, 1, 0]);
+    bench.call(eid::TIME, 0, &[1]);
+    assert_eq!(bench.call(eid::PMU, 5, &[timers]), (0, 11));
+    assert_eq!((bench.call(eid::PMU, 6, &[timers]), bench.call(eid::PMU, 5, &[3]).0), ((0, 0), INVALID_PARAM));
+}
+
+#[test]
+fn snapshots_are_saved_and_taken_back() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.call(eid::PMU, 7, &[RAM_BASE + 8, 0, 0]).0, INVALID_PARAM);
+    assert_eq!(bench.call(eid::PMU, 7, &[0x1000, 0, 0]).0, INVALID_ADDRESS);
+    assert_eq!(bench.call(eid::PMU, 7, &[RAM_BASE + 0x2000, 0, 0]).0, 0);
+    bench.call(eid::PMU, 2, &[0, ALL_COUNTERS, 0, CYCLES]);
+    bench.call(eid::PMU, 3, &[3, 1, 1, 7]);
+    bench.logs[0].lock().unwrap().csrs.insert(csr::MHPMEVENT3, 1 | hpmevent::OF);
+    assert_eq!(bench.call(eid::PMU, 4, &[2, 0b10, 2]).0, 0);
+    // counted from the base, 2
+    assert_eq!((bench.ram.load_u64(0x2000), bench.ram.load_u64(0x2000 + 16)), (Some(0b10), Some(7)));
+    bench.ram.store_u64(0x2000 + 8, 1234).unwrap();
+    assert_eq!(bench.call(eid::PMU, 3, &[3, 1, 2, 0]).0, 0);
+    assert_eq!(csr_of(&bench, csr::MHPMCOUNTER3), 1234);
+    assert_eq!(bench.call(eid::PMU, 7, &[u64::MAX, u64::MAX, 0]).0, 0);
+    assert_eq!(bench.call(eid::PMU, 4, &[3, 1, 2]).0, SbiError::NoShmem as i64);
+}
+
+#[test]
+fn events_are_told_in_memory() {
+    let mut bench = Bench::new(1);
+    let entries = [(CYCLES, 0, 1), (3, 0, 0), (RAW, 0x2_0001, 1), (RAW, 0, 0), (FIRMWARE | 5, 0, 1), (FIRMWARE, 0, 0)];
+    for (n, (event, data, _)) in entries.iter().enumerate() {
+        bench.ram.store_u64(16 * n as u64, *event).unwrap();
+        bench.ram.store_u64(16 * n as u64 + 8, *data).unwrap();
+    }
+    assert_eq!(bench.call(eid::PMU, 8, &[RAM_BASE, 0, entries.len() as u64, 0]).0, 0);
+    for (n, (event, _, supported)) in entries.iter().enumerate() {
+        assert_eq!(bench.ram.load_u64(16 * n as u64), Some(supported << 32 | event), "{event:#x}");
+    }
+    assert_eq!(bench.call(eid::PMU, 8, &[RAM_BASE + 4, 0, 1, 0]).0, INVALID_PARAM);
+    assert_eq!(bench.call(eid::PMU, 8, &[RAM_BASE, 1, 1, 0]).0, INVALID_ADDRESS);
 }
 
 #[test]

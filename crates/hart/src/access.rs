@@ -120,6 +120,7 @@ impl Core {
     /// Where an access that stays within a page goes. Ordinary accesses to RAM are entered into the data table.
     pub fn resolve(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<Place, Stop> {
         self.counts.data_misses += 1;
+        self.counts.store_misses += u64::from(access == Access::Store);
         if by == By::Ordinary
             && let Some(offset) = self.refill(access, va)
         {

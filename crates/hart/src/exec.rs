@@ -10,6 +10,7 @@ use crate::access::{By, read_ram, write_ram};
 use crate::atomic::{combine32, combine64};
 use crate::contexts::{self, Fence};
 use crate::core::{Core, Stop};
+use crate::events::concerns_counters;
 use crate::record::Record;
 
 /// An instruction being executed.
@@ -108,17 +109,29 @@ impl<'a, R: Record> Run<'a, R> {
         }
     }
 
+    /// The instruction has returned from a trap.
+    fn returned(&mut self, from: Mode) {
+        let core = &mut *self.core;
+        core.note_return(self.retired);
+        core.counts.guest_entries += u64::from(core.state.mode.virt && !from.virt);
+        if core.state.counts_events() {
+            core.count_events(self.retired.wrapping_add(1));
+        }
+    }
+}
+
+impl Core {
     /// Draws the consequences of a CSR write.
-    fn apply(&mut self, effects: Effects) {
+    pub(crate) fn apply(&mut self, effects: Effects) {
         if effects.has(Effects::PROTECTION) {
-            self.core.forget(&Fence::All);
-            self.core.look = true;
+            self.forget(&Fence::All);
+            self.look = true;
         }
         if effects.has(Effects::TRANSLATION) {
-            self.core.select();
+            self.select();
         }
         if effects.has(Effects::INTERRUPTS | Effects::TIMER) {
-            self.core.look = true;
+            self.look = true;
         }
     }
 }
@@ -324,6 +337,10 @@ impl<R: Record> Privileged for Run<'_, R> {
         }
         let core = &mut *self.core;
         core.state.instret = self.retired;
+        let of_interrupts = matches!(address, csr::MIP | csr::SIP);
+        if concerns_counters(address) && (!of_interrupts || core.state.counts_events()) {
+            core.count_events(self.retired);
+        }
         let reads = op != CsrOp::Write;
         let old = if reads { privileged::csr::read(&core.state, &core.config, address) } else { Ok(0) };
         let old = match old {
@@ -338,7 +355,7 @@ impl<R: Record> Privileged for Run<'_, R> {
             CsrOp::Clear => modified() & !value.0,
         };
         match privileged::csr::write(&mut core.state, &core.config, address, new) {
-            Ok(effects) => self.apply(effects),
+            Ok(effects) => self.core.apply(effects),
             Err(denied) => return Err(self.deny(denied)),
         }
         if R::ON {
@@ -368,21 +385,23 @@ impl<R: Record> Privileged for Run<'_, R> {
     }
 
     fn sret(&mut self) -> Out<Self> {
+        let from = self.core.state.mode;
         match privileged::sret(&mut self.core.state, &self.core.config) {
             Ok(target) => self.next = target,
             Err(denied) => return Err(self.deny(denied)),
         }
-        self.core.note_return(self.retired);
+        self.returned(from);
         self.core.select();
         Ok(())
     }
 
     fn mret(&mut self) -> Out<Self> {
+        let from = self.core.state.mode;
         match privileged::mret(&mut self.core.state) {
             Ok(target) => self.next = target,
             Err(denied) => return Err(self.deny(denied)),
         }
-        self.core.note_return(self.retired);
+        self.returned(from);
         self.core.select();
         Ok(())
     }

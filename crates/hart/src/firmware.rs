@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use arch::csr::{self, envcfg, ip, pmpcfg, stateen, status};
 use arch::isa::Extension;
 use arch::{Exception, Mode};
+use privileged::Effects;
 use vcpu::{Fence, FenceRange, FullHart, Wakeup};
 
 use crate::contexts;
@@ -73,18 +74,49 @@ impl FullHart for Hart {
         let _ = writeln!(text, "{:x} {:x?} {:x?} {:?}", core.pc, core.x, core.f, core.state);
     }
 
-    fn set_counter(&mut self, counter: u32, value: u64) {
-        // The next instruction reads `value`; a counter's own write means the one after the writing one.
-        let before = self.core.state.instret.wrapping_sub(1);
-        match counter {
-            0 => self.core.state.mcycle.write(before, value),
-            2 => self.core.state.minstret.write(before, value),
-            _ => {}
-        }
+    fn csr(&mut self, address: u16) -> u64 {
+        let core = &mut self.core;
+        core.count_events(core.state.instret);
+        core.as_machine(|core| privileged::csr::read(&core.state, &core.config, address).unwrap_or_default())
+    }
+
+    fn set_csr(&mut self, address: u16, value: u64) {
+        let core = &mut self.core;
+        core.count_events(core.state.instret);
+        core.as_machine(|core| core.write_between(address, value));
+        core.count_events(core.state.instret);
+        core.look = true;
     }
 }
 
+/// Whether a CSR is a counter of the machine's.
+const fn is_counter(address: u16) -> bool {
+    address >= csr::MCYCLE && address <= csr::MCYCLE + 31
+}
+
 impl Core {
+    /// Does something in M-mode, and comes back.
+    fn as_machine<T>(&mut self, act: impl FnOnce(&mut Core) -> T) -> T {
+        let mode = std::mem::replace(&mut self.state.mode, Mode::M);
+        let done = act(self);
+        self.state.mode = mode;
+        done
+    }
+
+    /// Writes a CSR between two instructions.
+    fn write_between(&mut self, address: u16, value: u64) {
+        let retired = self.state.instret;
+        if is_counter(address) {
+            // a counter's own write means the instruction behind the one that writes: that is the next one
+            self.state.instret = retired.wrapping_sub(1);
+            self.count_between(self.state.instret);
+        }
+        // A CSR that this hart lacks is not written.
+        let effects = privileged::csr::write(&mut self.state, &self.config, address, value).unwrap_or(Effects::NONE);
+        self.state.instret = retired;
+        self.apply(effects);
+    }
+
     /// S-mode with all that a firmware grants: every trap but its own calls, every interrupt, counter and feature.
     fn prepare_supervisor(&mut self) {
         let own = 1u64 << Exception::EcallFromHS as u8 | 1 << Exception::EcallFromM as u8;

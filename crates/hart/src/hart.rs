@@ -150,8 +150,10 @@ impl Hart {
                 self.core.fence_i = true;
                 self.implicit_fence = self.core.work().saturating_add(UNSEEN);
             }
-            let poll = end.min(self.core.work().saturating_add(interval));
-            execute(self, poll);
+            execute(self, end.min(self.core.work().saturating_add(self.until_look(interval))));
+            if self.core.state.counts_events() {
+                self.core.count_events(self.core.state.instret);
+            }
             if let Some(exit) = self.core.exit.take() {
                 return exit;
             }
@@ -159,6 +161,14 @@ impl Hart {
             if self.core.work() >= end || self.core.pins.take_attention() {
                 return Exit::Quantum;
             }
+        }
+    }
+
+    /// After how many instructions there is to be a look again: at the latest where a counter overflows.
+    fn until_look(&self, interval: u64) -> u64 {
+        match self.core.state.counts_events() {
+            true => interval.min(self.core.state.instructions_to_overflow()),
+            false => interval,
         }
     }
 
@@ -202,6 +212,7 @@ impl Hart {
         let (interrupt, _) = privileged::next_interrupt(&core.state, &core.config)?;
         let cause = Cause::Interrupt(interrupt);
         let pc = self.core.pc;
+        self.core.counts.interrupts += 1;
         self.enter(cause, pc);
         Some(cause)
     }
@@ -331,7 +342,12 @@ impl Hart {
         let core = &mut self.core;
         core.note_trap(cause, pc);
         core.traps += 1;
+        let from = core.state.mode;
         core.pc = privileged::enter(&mut core.state, &core.config, cause, pc);
+        core.counts.guest_exits += u64::from(from.virt && !core.state.mode.virt);
+        if core.state.counts_events() {
+            core.count_events(core.state.instret);
+        }
         core.select();
     }
 }

@@ -10,7 +10,9 @@ use crate::core::Core;
 pub struct TranslationCounts {
     /// Loads, stores and atomics that the data table did not answer, misaligned ones byte by byte.
     pub data_misses: u64,
-    /// Those of them that the second level answered.
+    /// Those of them that were stores or atomics.
+    pub store_misses: u64,
+    /// Those of all that the second level answered.
     pub second_level_hits: u64,
     /// Fetches whose page the jump table did not know.
     pub fetch_misses: u64,
@@ -26,6 +28,12 @@ pub struct TranslationCounts {
     pub pte_updates: u64,
     /// Loads and stores of devices.
     pub device_accesses: u64,
+    /// Interrupts taken.
+    pub interrupts: u64,
+    /// Returns from traps that set V.
+    pub guest_entries: u64,
+    /// Traps that cleared V.
+    pub guest_exits: u64,
     /// Fences by their kind, of everything and of an address each.
     fences: [[u64; 2]; 3],
     /// Times that everything was dropped, as PMP or what a firmware grants changed.

@@ -380,8 +380,11 @@ impl FullHart for JitHart {
     fn describe(&self, text: &mut String) {
         self.hart.describe(text);
     }
-    fn set_counter(&mut self, counter: u32, value: u64) {
-        self.hart.set_counter(counter, value);
+    fn csr(&mut self, address: u16) -> u64 {
+        self.hart.csr(address)
+    }
+    fn set_csr(&mut self, address: u16, value: u64) {
+        self.hart.set_csr(address, value);
     }
 }
 

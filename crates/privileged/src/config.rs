@@ -1,6 +1,7 @@
 //! What a hart is made of, fixed at reset.
 
 use arch::csr::ip;
+use arch::event::PROGRAMMABLE_COUNTERS;
 use arch::isa::{Extension, Isa};
 use arch::pte::Scheme;
 
@@ -30,6 +31,9 @@ pub struct Config {
     pub vmid_bits: u8,
     /// GEILEN: guest external interrupts 1 to this exist; at most 63.
     pub guest_external_interrupts: u8,
+    /// Programmable counters that can count something, from `mhpmcounter3` on: at most
+    /// [`arch::event::PROGRAMMABLE_COUNTERS`].
+    pub programmable_counters: u8,
     /// Whether plain loads and stores may be misaligned. The hart uses it.
     pub misaligned: bool,
     /// Whether `mtinst` and `htinst` get transformed instructions ([`crate::tinst`]); if not, zero except where a
@@ -40,8 +44,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// A hart with the usual sizes: 16 PMP entries, 16-bit ASIDs, 14-bit VMIDs, no guest external interrupts,
-    /// misaligned accesses in hardware, transformed instructions.
+    /// A hart with the usual sizes: 16 PMP entries, 16-bit ASIDs, 14-bit VMIDs, no guest external interrupts, 16 programmable
+    /// counters if it has Zihpm, misaligned accesses in hardware, transformed instructions.
     pub fn new(isa: Isa, hart_id: u64) -> Config {
         Config {
             isa,
@@ -50,6 +54,7 @@ impl Config {
             asid_bits: 16,
             vmid_bits: 14,
             guest_external_interrupts: 0,
+            programmable_counters: if isa.has(Extension::Zihpm) { PROGRAMMABLE_COUNTERS as u8 } else { 0 },
             misaligned: true,
             transformed_instructions: true,
             ids: MachineIds::default(),

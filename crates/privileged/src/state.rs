@@ -3,7 +3,7 @@
 use arch::csr::{envcfg, hstatus, pmpcfg, status};
 use arch::{Extension, Mode};
 
-use crate::{Config, Counter};
+use crate::{Config, Counter, Hpm};
 
 /// The registers that a trap into one level uses: M, HS (the `s` registers) or VS.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,6 +60,8 @@ pub struct State {
     pub minstret: Counter,
     pub mcycle: Counter,
     pub mhpmevent: [u64; 29],
+    /// `mhpmcounter`.
+    pub hpm: Hpm,
     pub menvcfg: u64,
     pub mseccfg: u64,
     pub mstateen: [u64; 4],
@@ -118,6 +120,7 @@ impl State {
             minstret: Counter::default(),
             mcycle: Counter::default(),
             mhpmevent: [0; 29],
+            hpm: Hpm::default(),
             menvcfg: if config.updates_by_default() { config.bits_if(Extension::Svadu, envcfg::ADUE) } else { 0 },
             mseccfg: 0,
             mstateen: [0; 4],

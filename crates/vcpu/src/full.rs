@@ -79,6 +79,8 @@ pub trait FullHart: Vcpu {
     fn vmid(&self) -> u16;
     /// Appends registers and privileged state, in words that are the same for the same state and mean nothing else.
     fn describe(&self, text: &mut String);
-    /// Writes a machine counter: 0 is `mcycle`, 2 `minstret`, 3 to 31 `mhpmcounter`s.
-    fn set_counter(&mut self, counter: u32, value: u64);
+    /// Reads a CSR as M-mode does between two instructions; 0 where there is none.
+    fn csr(&mut self, address: u16) -> u64;
+    /// Writes a CSR likewise: the next instruction reads `value`, where it is legal.
+    fn set_csr(&mut self, address: u16, value: u64);
 }

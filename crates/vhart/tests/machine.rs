@@ -104,6 +104,25 @@ fn a_disk_is_in_the_slot_that_its_bus_names_and_others_fill_up_from_the_highest(
 }
 
 #[test]
+fn programmable_counters_count_filter_and_overflow() {
+    let programs = Programs::new();
+    let file = programs.bare("counters", &[]);
+    for engine in ["interp", "jit"] {
+        assert_eq!(say_of(&["elf", "--engine", engine], &file, LIMIT).status, Some(0), "{engine}: a case's number");
+    }
+}
+
+#[test]
+fn the_built_in_firmware_clears_stops_starts_and_filters_counters() {
+    let programs = Programs::new();
+    let file = programs.assemble("sbipmu", &[], 0x8020_0000);
+    for engine in ["interp", "jit"] {
+        let said = say_of(&["run", "--engine", engine, "--kernel"], &file, LIMIT);
+        assert_eq!(said.status, Some(0), "{engine}: a case's number; {}", said.err);
+    }
+}
+
+#[test]
 fn sbi_calls_of_two_harts_are_answered() {
     let programs = Programs::new();
     let file = programs.assemble("sbi", &[], 0x8020_0000);

@@ -84,7 +84,7 @@ impl Machine {
         };
         let harts: Vec<Hart> = pins.iter().enumerate().map(hart).collect();
         let power = PowerSwitch::new(pins.clone());
-        let firmware = Firmware::new(pins, true, ram.clone(), power.clone(), Box::new(Typist));
+        let firmware = Firmware::new(pins, Isa::ALL, ram.clone(), power.clone(), Box::new(Typist));
         Machine { ram, firmware, harts, power }
     }
 

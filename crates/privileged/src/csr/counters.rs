@@ -1,13 +1,15 @@
-//! Counters, their enables and inhibits, and the events of the counters that count nothing.
+//! Counters, their enables and inhibits, and the events of those that are programmable.
 //!
 //! Privileged architecture, "Hardware Performance Monitor", "Machine Counter-Enable (`mcounteren`) Register" and
-//! "Machine Counter-Inhibit (`mcountinhibit`) Register"; "Sscofpmf". `hpmcounter3` to
-//! `hpmcounter31` are read-only zero.
+//! "Machine Counter-Inhibit (`mcountinhibit`) Register"; "Sscofpmf". Programmable counters beyond
+//! [`Config::programmable_counters`] are read-only zero.
 
-use arch::csr::{MHPMEVENT3, counteren, hpmevent};
+use arch::csr::{HPMCOUNTER3, MHPMCOUNTER3, MHPMEVENT3, counteren, hpmevent};
+use arch::event::FIRST_PROGRAMMABLE;
 use arch::{Extension, Mode};
 
 use super::replace;
+use crate::hpm::{self, INHIBITS};
 use crate::{Config, Effects, State};
 
 /// The bits that exist in the counter-enable registers.
@@ -21,11 +23,13 @@ pub fn write_enables(register: &mut u64, config: &Config, value: u64) -> Effects
     super::update(register, existing(config), value, Effects::COUNTERS)
 }
 
-/// `time` cannot be stopped. The bits of counters that count nothing can be stored.
+/// `time` cannot be stopped. The bits of counters that count nothing can be stored. The books of programmable counters are up to
+/// date: [`State::settle_counters`] lets those run again that now may.
 pub fn write_mcountinhibit(state: &mut State, config: &Config, value: u64) -> Effects {
     let changed = replace(&mut state.mcountinhibit, existing(config) & !counteren::TM, value);
     state.mcycle.stop(state.instret, state.mcountinhibit & counteren::CY != 0);
     state.minstret.stop(state.instret, state.mcountinhibit & counteren::IR != 0);
+    state.settle_counters();
     Effects::COUNTERS.when(changed != 0)
 }
 
@@ -62,12 +66,29 @@ pub fn mhpmevent(state: &State, address: u16) -> u64 {
     state.mhpmevent[place(address)]
 }
 
-/// The only event is 0, none. OF and the inhibits exist with Sscofpmf.
+/// An event that does not exist is 0, none. OF and the inhibits exist with Sscofpmf.
 pub fn write_mhpmevent(state: &mut State, config: &Config, address: u16, value: u64) -> Effects {
-    let guests = config.bits_if(Extension::H, hpmevent::VSINH | hpmevent::VUINH);
-    let fields = hpmevent::OF | hpmevent::MINH | hpmevent::SINH | hpmevent::UINH | guests;
-    let legal = value & config.bits_if(Extension::Sscofpmf, fields);
-    super::set(&mut state.mhpmevent[place(address)], legal)
+    let guests = hpmevent::VSINH | hpmevent::VUINH;
+    let absent = if config.has(Extension::H) { 0 } else { guests };
+    let fields = config.bits_if(Extension::Sscofpmf, (hpmevent::OF | INHIBITS) & !absent);
+    let legal = hpm::legal_event(config, FIRST_PROGRAMMABLE + place(address), value);
+    state.change_event(place(address), legal & (fields | !(hpmevent::OF | INHIBITS)));
+    Effects::COUNTERS
+}
+
+/// The number of the counter at `address`, which is its user's or the machine's.
+fn number(address: u16) -> usize {
+    let first = if address >= HPMCOUNTER3 { HPMCOUNTER3 } else { MHPMCOUNTER3 };
+    FIRST_PROGRAMMABLE + usize::from(address - first)
+}
+
+pub fn hpmcounter(state: &State, address: u16) -> u64 {
+    state.event_counter(number(address))
+}
+
+pub fn write_mhpmcounter(state: &mut State, config: &Config, address: u16, value: u64) -> Effects {
+    state.write_event_counter(config, number(address), value);
+    Effects::COUNTERS
 }
 
 /// OF of each counter, where the current mode may read the counter.
@@ -161,7 +182,7 @@ mod tests {
     fn events_keep_overflow_and_inhibits() {
         let (mut state, mut config) = hart();
         assert_eq!(legalised(&mut state, &config, MHPMEVENT3 + 28, u64::MAX), 0xfc00_0000_0000_0000);
-        assert_eq!(legalised(&mut state, &config, MHPMCOUNTER3, 5), 0);
+        assert_eq!(legalised(&mut state, &config, MHPMCOUNTER3 + 16, 5), 0);
         config.isa = config.isa.without(Extension::Sscofpmf);
         assert_eq!(legalised(&mut state, &config, MHPMEVENT3, u64::MAX), 0);
         rejects(&mut state, &config, Mode::M, SCOUNTOVF, Denied::Illegal);

@@ -64,7 +64,9 @@ registers! { (state, config, address, value)
     c::CYCLE => gate::counter(state, config, address, Zicntr), counters::cycle(state), IGNORED;
     c::TIME => gate::counter(state, config, address, Zicntr), counters::time(state), IGNORED;
     c::INSTRET => gate::counter(state, config, address, Zicntr), counters::instret(state), IGNORED;
-    c::HPMCOUNTER3..=HPMCOUNTER31 => gate::counter(state, config, address, Zihpm), 0, IGNORED;
+    c::HPMCOUNTER3..=HPMCOUNTER31 =>
+        gate::counter(state, config, address, Zihpm), counters::hpmcounter(state, address),
+        IGNORED;
 
     // Trap handling, at each level.
     c::MTVEC | c::STVEC | c::VSTVEC =>
@@ -152,7 +154,9 @@ registers! { (state, config, address, value)
         counters::write_mhpmevent(state, config, address, value);
     c::MCYCLE => gate::base(config, address), counters::cycle(state), counters::write_mcycle(state, value);
     c::MINSTRET => gate::base(config, address), counters::instret(state), counters::write_minstret(state, value);
-    c::MHPMCOUNTER3..=MHPMCOUNTER31 => gate::base(config, address), 0, IGNORED;
+    c::MHPMCOUNTER3..=MHPMCOUNTER31 =>
+        gate::base(config, address), counters::hpmcounter(state, address),
+        counters::write_mhpmcounter(state, config, address, value);
     c::MENVCFG => gate::base(config, address), state.menvcfg, env::write_menvcfg(state, config, value);
     c::MSTATEEN0..=MSTATEEN3 =>
         gate::having(config, address, Smstateen), state.mstateen[number(address)],

@@ -41,6 +41,7 @@ fn node(cpu: &GuestCpu) -> Cpu {
         cbom_bytes: cpu.cbom_bytes,
         cboz_bytes: cpu.cboz_bytes,
         cbop_bytes: cpu.cbop_bytes,
+        has_counters: false,
     }
 }
 

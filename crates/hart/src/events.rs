@@ -1,0 +1,61 @@
+//! Programmable counters: what the hart has counted anyway, for `privileged::Hpm`.
+
+use arch::Event;
+use arch::csr;
+use privileged::Totals;
+
+use crate::core::Core;
+
+/// Whether an access to this CSR wants counters up to date, or changes what they count.
+pub const fn concerns_counters(address: u16) -> bool {
+    const HPMCOUNTER31: u16 = csr::HPMCOUNTER3 + 28;
+    const MHPMCOUNTER31: u16 = csr::MHPMCOUNTER3 + 28;
+    const MHPMEVENT31: u16 = csr::MHPMEVENT3 + 28;
+    matches!(
+        address,
+        csr::HPMCOUNTER3..=HPMCOUNTER31
+            | csr::MHPMCOUNTER3..=MHPMCOUNTER31
+            | csr::MHPMEVENT3..=MHPMEVENT31
+            | csr::MCOUNTINHIBIT
+            | csr::SCOUNTOVF
+            | csr::MIP
+            | csr::SIP
+    )
+}
+
+impl Core {
+    /// Brings the counters up to date, with `retired` instructions retired.
+    #[cold]
+    pub fn count_events(&mut self, retired: u64) {
+        self.state.hpm.totals = self.totals(retired);
+        self.look |= self.state.settle_counters();
+    }
+
+    /// Puts the counts of events as they were when so many instructions had retired, and leaves the counters.
+    pub fn count_between(&mut self, retired: u64) {
+        self.state.hpm.totals = self.totals(retired);
+    }
+
+    fn totals(&self, retired: u64) -> Totals {
+        let counts = &self.counts;
+        let mut totals = Totals::default();
+        for &event in Event::ALL {
+            totals.0[event as usize] = match event {
+                Event::Cycles | Event::Instructions => retired,
+                Event::LoadTlbMisses => counts.data_misses.wrapping_sub(counts.store_misses),
+                Event::StoreTlbMisses => counts.store_misses,
+                Event::FetchTlbMisses => counts.fetch_misses,
+                Event::FirstStageWalks => counts.first_stage_walks,
+                Event::GuestStageWalks => counts.guest_stage_walks,
+                Event::TableReads => counts.pte_reads,
+                Event::TableUpdates => counts.pte_updates,
+                Event::DeviceAccesses => counts.device_accesses,
+                Event::Exceptions => self.traps.wrapping_sub(counts.interrupts),
+                Event::Interrupts => counts.interrupts,
+                Event::GuestEntries => counts.guest_entries,
+                Event::GuestExits => counts.guest_exits,
+            };
+        }
+        totals
+    }
+}
