@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use memory::Ram;
-use vcpu::{Clock, Fence, FullHart, HartPins, Reg, Statistic, SystemEvent};
+use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Statistic, SystemEvent};
 
 use crate::config::{Firmware, MachineConfig, Tell, TimeSource};
 use crate::console::{Keyboard, Terminal};
@@ -127,7 +127,9 @@ impl Machine {
         let loaded = software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?;
         let executors = match made.harts {
             HartSet::Guest(harts) => Executors::Guest(harts),
-            HartSet::Full(harts) => {
+            HartSet::Full(mut harts) => {
+                let pace = if config.seed.is_some() { Pace::Instruction } else { Pace::Block };
+                harts.iter_mut().for_each(|hart| hart.set_pace(pace));
                 let console = Box::new(Terminal::new(wiring.uart()));
                 let make = || firmware::Firmware::new(pins.clone(), isa, ram.clone(), wiring.power.clone(), console);
                 let firmware = (*software.firmware() == Firmware::Builtin).then(make);

@@ -112,6 +112,7 @@ impl FullHart for Fake {
     fn wakeup(&mut self) -> Wakeup {
         if self.pins.take_ssip() { Wakeup::Now } else { Wakeup::Until(None) }
     }
+    fn set_pace(&mut self, _: vcpu::Pace) {}
     fn fence(&mut self, _: Fence) {}
     fn set_supervisor_timer(&mut self, _: u64) {}
     fn vmid(&self) -> u16 {

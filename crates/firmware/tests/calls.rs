@@ -66,6 +66,7 @@ impl FullHart for FakeHart {
     fn wakeup(&mut self) -> Wakeup {
         Wakeup::Until(None)
     }
+    fn set_pace(&mut self, _: vcpu::Pace) {}
     fn fence(&mut self, fence: Fence) {
         self.log.lock().unwrap().fences.push(fence);
     }

@@ -8,7 +8,7 @@ use arch::{Mode, Privilege, Trap};
 use bus::Bus;
 use memory::{Ram, Watcher};
 use privileged::{Config, State};
-use vcpu::{Clock, Exit, HartPins};
+use vcpu::{Clock, Exit, HartPins, Pace};
 
 use crate::contexts::{self, Contexts, Fence, Key};
 use crate::guest_stage::GuestPages;
@@ -120,6 +120,8 @@ pub struct Core {
     pub(crate) nap: u64,
     /// WFI: nothing executes before an interrupt is pending.
     pub waiting: bool,
+    /// Counters run or stand otherwise than when the quantum began: when one overflows must be found out anew.
+    pub recount: bool,
     /// Whether SBI calls of HS-mode stop the hart, for a firmware outside.
     pub sbi: bool,
     /// The firmware's supervisor timer, for harts without Sstc.
@@ -128,6 +130,8 @@ pub struct Core {
     pub alone: bool,
     /// Whether the machine has more harts than the host has processors.
     pub crowded: bool,
+    /// Where quanta end.
+    pub pace: Pace,
     /// How often the hart has said that it waits for another.
     pauses: u32,
     /// Whether targets of jumps must be multiples of four.
@@ -193,10 +197,12 @@ impl Core {
             fence_i: false,
             nap: 0,
             waiting: false,
+            recount: false,
             sbi: false,
             sbi_timer: u64::MAX,
             alone: false,
             crowded: false,
+            pace: Pace::Block,
             pauses: 0,
             aligned_jumps,
             generated: Generated::default(),
@@ -224,6 +230,12 @@ impl Core {
         self.data.select(data_key(&self.state));
         self.code.select(code_key(&self.state));
         self.look = true;
+    }
+
+    /// Whether instructions are to be executed on, until so much [`Core::work`] is done.
+    #[inline(always)]
+    pub fn goes_on(&self, poll: u64) -> bool {
+        self.work() < poll && self.exit.is_none() && !self.waiting && !self.recount
     }
 
     /// What a turn is measured in: instructions retired and traps taken.

@@ -50,6 +50,12 @@ impl<'a, R: Record> Run<'a, R> {
         self.retired = self.retired.wrapping_add(1);
     }
 
+    /// Whether something is to be looked at before the next instruction.
+    pub fn wants_look(&self) -> bool {
+        let core = &self.core;
+        core.look || core.fence_i || core.waiting || core.recount || core.exit.is_some()
+    }
+
     /// Instructions retired before this one.
     pub fn retired(&self) -> u64 {
         self.retired
@@ -116,6 +122,7 @@ impl<'a, R: Record> Run<'a, R> {
         core.counts.guest_entries += u64::from(core.state.mode.virt && !from.virt);
         if core.state.counts_events() {
             core.count_events(self.retired.wrapping_add(1));
+            core.recount = true;
         }
     }
 }
@@ -357,6 +364,9 @@ impl<R: Record> Privileged for Run<'_, R> {
         match privileged::csr::write(&mut core.state, &core.config, address, new) {
             Ok(effects) => self.core.apply(effects),
             Err(denied) => return Err(self.deny(denied)),
+        }
+        if concerns_counters(address) && self.core.state.counts_events() {
+            (self.core.recount, self.core.look) = (true, true);
         }
         if R::ON {
             let now = privileged::csr::read(&self.core.state, &self.core.config, address).unwrap_or_default();

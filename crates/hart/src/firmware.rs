@@ -6,7 +6,7 @@ use arch::csr::{self, envcfg, ip, pmpcfg, stateen, status};
 use arch::isa::Extension;
 use arch::{Exception, Mode};
 use privileged::Effects;
-use vcpu::{Fence, FenceRange, FullHart, Wakeup};
+use vcpu::{Fence, FenceRange, FullHart, Pace, Wakeup};
 
 use crate::contexts;
 use crate::core::{Core, instruction_address};
@@ -45,6 +45,10 @@ impl FullHart for Hart {
             true => Wakeup::Now,
             false => Wakeup::Until(self.core.next_timer()),
         }
+    }
+
+    fn set_pace(&mut self, pace: Pace) {
+        self.core.pace = pace;
     }
 
     fn fence(&mut self, fence: Fence) {

@@ -6,7 +6,7 @@ use arch::{Insn, Mode, Trap};
 use bus::Bus;
 use memory::Ram;
 use privileged::{Cause, Config, State, tinst};
-use vcpu::{Clock, Exit, HartPins, Reg, Statistic, Vcpu};
+use vcpu::{Clock, Exit, HartPins, Pace, Reg, Statistic, Vcpu};
 
 use crate::blocks::{Block, Blocks};
 use crate::core::{Core, NOT_RESERVED, Stop, instruction_address};
@@ -57,6 +57,9 @@ const UNSEEN: u64 = 1 << 20;
 
 /// Instructions between two looks at wires, kicks and time: about ten microseconds.
 const POLL: u64 = 4096;
+
+/// The same at [`Pace::Instruction`], whoever executes.
+const EXACT_POLL: u64 = 16384;
 
 /// Ticks that WFI waits where nothing would be taken behind it: a millisecond. Ten times as often cost a tenth of a core.
 const NAP: u64 = 10_000;
@@ -139,6 +142,7 @@ impl Hart {
 
     fn drive_on(&mut self, budget: u64, interval: u64, mut execute: impl FnMut(&mut Hart, u64)) -> Exit {
         let end = self.core.work().saturating_add(budget);
+        let interval = if self.core.pace == Pace::Block { interval } else { EXACT_POLL };
         loop {
             self.core.follow_watches();
             self.core.refresh();
@@ -150,6 +154,7 @@ impl Hart {
                 self.core.fence_i = true;
                 self.implicit_fence = self.core.work().saturating_add(UNSEEN);
             }
+            self.core.recount = false;
             execute(self, end.min(self.core.work().saturating_add(self.until_look(interval))));
             if self.core.state.counts_events() {
                 self.core.count_events(self.core.state.instret);
@@ -219,12 +224,16 @@ impl Hart {
 
     /// Executes blocks until so much [`Core::work`] is done, or something wants a look.
     fn blocks_until<R: Record>(&mut self, poll: u64, record: &mut R) {
-        while self.core.work() < poll && self.core.exit.is_none() && !self.core.waiting {
+        while self.core.goes_on(poll) {
             if std::mem::take(&mut self.core.fence_i) {
                 self.blocks.fence(&mut self.core.watcher);
             }
             if self.core.look {
                 self.interrupt();
+            }
+            if self.core.pace == Pace::Instruction {
+                self.part_of_block(poll, record);
+                continue;
             }
             let until = poll.saturating_sub(self.core.traps);
             while self.block(record) && !self.core.look && self.core.state.instret < until {}
@@ -234,6 +243,21 @@ impl Hart {
     /// Executes the block at `pc`. Whether all of it retired; if not, there is more to look at than [`Core::look`].
     #[inline(always)]
     fn block<R: Record>(&mut self, record: &mut R) -> bool {
+        self.block_until::<R, false>(u64::MAX, record)
+    }
+
+    /// Executes the block at `pc` as far as it may: until so much [`Core::work`] is done, or something is to be looked at.
+    fn part_of_block<R: Record>(&mut self, poll: u64, record: &mut R) {
+        // an interrupt that was just taken counts
+        let left = poll.saturating_sub(self.core.work());
+        if left > 0 {
+            self.block_until::<R, true>(left, record);
+        }
+    }
+
+    /// Executes the block at `pc`; if only a `PART`, then at most `most` instructions of it, and none behind one that asks for a look.
+    #[inline(always)]
+    fn block_until<R: Record, const PART: bool>(&mut self, most: u64, record: &mut R) -> bool {
         let known = self.core.code.active.get(self.core.pc).and_then(|number| self.blocks.get(number as u32));
         let block = match known {
             Some(block) => block,
@@ -245,7 +269,7 @@ impl Hart {
                 }
             },
         };
-        let Err((stop, at)) = run_block(&mut self.core, block, record) else { return true };
+        let Err((stop, at)) = run_block::<R, PART>(&mut self.core, block, most, record) else { return true };
         self.leave(stop, at);
         false
     }
@@ -347,21 +371,30 @@ impl Hart {
         core.counts.guest_exits += u64::from(from.virt && !core.state.mode.virt);
         if core.state.counts_events() {
             core.count_events(core.state.instret);
+            core.recount = true;
         }
         core.select();
     }
 }
 
-/// Executes a block.
+/// Executes a block; if only a `PART`, then at most `most` instructions of it, and none behind one that asks for a look.
 ///
 /// # Errors
 /// The instruction that was left.
 #[inline(always)]
-fn run_block<R: Record>(core: &mut Core, block: &Block, record: &mut R) -> Result<(), (Stop, At)> {
+fn run_block<R: Record, const PART: bool>(
+    core: &mut Core,
+    block: &Block,
+    most: u64,
+    record: &mut R,
+) -> Result<(), (Stop, At)> {
     let (start, retired) = (core.pc, core.state.instret);
     let mut run = Run::new(core, record, start);
     run.place(start, 0, retired);
     for slot in &block.slots {
+        if PART && (run.wants_look() || run.retired().wrapping_sub(retired) >= most) {
+            break;
+        }
         run.go_on(slot.len);
         if R::ON {
             run.begin(block.raw_of(slot));

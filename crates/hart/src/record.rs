@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arch::Mode;
-use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu, Wakeup};
+use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Statistic, Vcpu, Wakeup};
 
 use crate::hart::Hart;
 
@@ -85,6 +85,9 @@ impl<R: Record> FullHart for Recorded<R> {
     }
     fn wakeup(&mut self) -> Wakeup {
         self.hart.wakeup()
+    }
+    fn set_pace(&mut self, pace: Pace) {
+        self.hart.set_pace(pace);
     }
     fn fence(&mut self, fence: Fence) {
         self.hart.fence(fence);

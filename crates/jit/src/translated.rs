@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arch::insn::{Bare, Class, Insn};
 use hart::engine::{At, Core, Ended, Generated, Run, Stop};
 use hart::{Hart, HartParts};
-use vcpu::{Exit, Fence, FullHart, HartPins, Reg, Statistic, Vcpu, Wakeup};
+use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Statistic, Vcpu, Wakeup};
 
 use crate::back_end::{self, Enter, Helpers};
 use crate::crash;
@@ -40,6 +40,8 @@ pub struct JitParts {
 pub struct JitHart {
     hart: Hart,
     translator: Translator,
+    /// Whether the last quantum ended within a block.
+    within: bool,
 }
 
 /// What generated code gives back to the helpers.
@@ -63,7 +65,7 @@ impl JitHart {
         let bytes = parts.code_bytes.unwrap_or(USUAL_BYTES).clamp(4 * ROOM, MOST_BYTES);
         let memory = CodeMemory::new(bytes).map_err(|errno| Error::Memory(errno.into()))?;
         let helpers = Helpers { interpret, find, single, system: [ecall, ebreak, sret, mret], link };
-        Ok(JitHart { hart: Hart::new(parts.hart), translator: Translator::new(memory, &helpers) })
+        Ok(JitHart { hart: Hart::new(parts.hart), translator: Translator::new(memory, &helpers), within: false })
     }
 
     /// What the translator did so far.
@@ -90,11 +92,13 @@ impl JitHart {
     }
 }
 
-/// Executes until so much work is done, or something wants a look.
-fn execute(hart: &mut Hart, translator: &mut Translator, poll: u64) {
-    while hart.core.work() < poll && hart.core.exit.is_none() && !hart.core.waiting {
-        // a block that does not fit does not run: with room for one more than is wanted, what is wanted gets done
-        hart.core.generated.deadline = poll.saturating_add(MAX_INSNS.into());
+/// Executes until so much work is done, or something wants a look. A block that does not fit, with this much more `room`, does not
+/// run; without room it ends where one does not.
+fn execute(hart: &mut Hart, translator: &mut Translator, poll: u64, room: u64) {
+    let mut before = None;
+    while hart.core.goes_on(poll) && before != Some(hart.core.work()) {
+        before = (room == 0).then(|| hart.core.work());
+        hart.core.generated.deadline = poll.saturating_add(room);
         let Some(code) = go(hart, translator) else { continue };
         let rbp = std::ptr::from_mut(&mut hart.core.x).cast::<u8>().wrapping_add(back_end::BIAS);
         let mut context = Context { hart, translator };
@@ -112,6 +116,38 @@ fn execute(hart: &mut Hart, translator: &mut Translator, poll: u64) {
     }
 }
 
+/// [`execute`] at [`Pace::Instruction`]: what does not fit of the last block runs through the interpreter, and so does its rest at
+/// the beginning of the next quantum, as code for every place where a quantum ends would be much code.
+fn execute_exactly(hart: &mut Hart, translator: &mut Translator, within: &mut bool, poll: u64) {
+    while hart.core.goes_on(poll) && *within {
+        let behind = hart.core.pc;
+        one(hart, translator);
+        let length = hart.core.pc.wrapping_sub(behind);
+        *within = matches!(length, 2 | 4) && hart.core.code.active.get(hart.core.pc).is_none();
+    }
+    while hart.core.goes_on(poll) {
+        let before = hart.core.work();
+        execute(hart, translator, poll, 0);
+        if hart.core.work() == before {
+            *within = true;
+            while hart.core.goes_on(poll) {
+                one(hart, translator);
+            }
+        }
+    }
+}
+
+/// Takes what is due, and executes one instruction through the interpreter.
+fn one(hart: &mut Hart, translator: &mut Translator) {
+    if std::mem::take(&mut hart.core.fence_i) {
+        translator.fence(&mut hart.core);
+    }
+    if hart.core.look && hart.interrupt().is_some() {
+        return;
+    }
+    hart.single(&mut ());
+}
+
 /// `instret`, as generated code has counted it, with `undone` instructions of the block still to come.
 fn settle_count(core: &mut Core, undone: u8) {
     let left = (core.generated.left as u64).wrapping_add(undone.into());
@@ -125,7 +161,7 @@ fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
         if std::mem::take(&mut hart.core.fence_i) {
             translator.fence(&mut hart.core);
         }
-        if hart.core.exit.is_some() || hart.core.waiting {
+        if hart.core.exit.is_some() || hart.core.waiting || hart.core.recount {
             break;
         }
         if hart.core.look {
@@ -329,8 +365,14 @@ fn fold_flags(core: &mut Core) {
 
 impl Vcpu for JitHart {
     fn run(&mut self, budget: u64) -> Exit {
-        let translator = &mut self.translator;
-        self.hart.drive_by(budget, POLL, |hart, poll| execute(hart, translator, poll))
+        let JitHart { hart, translator, within } = self;
+        match hart.core.pace {
+            // with room for one more block than is wanted, what is wanted gets done
+            Pace::Block => hart.drive_by(budget, POLL, |hart, poll| execute(hart, translator, poll, MAX_INSNS.into())),
+            Pace::Instruction => {
+                hart.drive_by(budget, POLL, |hart, poll| execute_exactly(hart, translator, within, poll))
+            }
+        }
     }
     fn reg(&self, reg: Reg) -> u64 {
         self.hart.reg(reg)
@@ -367,6 +409,9 @@ impl FullHart for JitHart {
     }
     fn wakeup(&mut self) -> Wakeup {
         self.hart.wakeup()
+    }
+    fn set_pace(&mut self, pace: Pace) {
+        self.hart.set_pace(pace);
     }
     fn fence(&mut self, fence: Fence) {
         self.hart.fence(fence);

@@ -2,7 +2,7 @@
 //!
 //! Interpreters and translators are such harts. A KVM guest's hart is not: its host answers for M-mode.
 
-use crate::Vcpu;
+use crate::{Pace, Vcpu};
 
 /// Addresses that a fence is about, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub trait FullHart: Vcpu {
     fn resume_supervisor(&mut self, pc: u64);
     /// Looks at the wires and at time, as WFI does.
     fn wakeup(&mut self) -> Wakeup;
+    /// Says where quanta are to end from now on.
+    fn set_pace(&mut self, pace: Pace);
     /// Does what the fence instruction does on this hart.
     fn fence(&mut self, fence: Fence);
     /// Makes the supervisor timer interrupt pending from `deadline` (in ticks) on, and not before; all ones is never.

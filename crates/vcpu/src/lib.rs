@@ -33,6 +33,16 @@ pub enum Exit {
     System(SystemEvent),
 }
 
+/// Where quanta end, and when interrupts are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// Where it suits whoever executes: between blocks of instructions.
+    #[default]
+    Block,
+    /// At the instruction that is said: so that all who execute come to the same state.
+    Instruction,
+}
+
 /// The end of a machine's run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemEvent {
