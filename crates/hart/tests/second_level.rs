@@ -5,7 +5,7 @@ mod common;
 use arch::addr::PAGE_BYTES;
 use arch::csr::atp;
 use arch::insn::{I, S};
-use arch::{Insn, Isa, Mode, Phys, pte};
+use arch::{Extension, Insn, Isa, Mode, Phys, pte};
 use hart::Hart;
 use hart::engine::{DATA_ENTRIES, Run, Stop};
 use memory::Ram;
@@ -27,7 +27,8 @@ fn hart(rights: u64) -> Hart {
     let ram = Ram::new(Phys(RAM_BASE), 2 * FIRST_LEVEL).unwrap();
     let leaf = RAM_BASE >> 12 << 10 | pte::V | pte::R | pte::A | rights;
     ram.store_u64((RAM_BASE >> 30) * pte::PTE_BYTES, leaf).unwrap();
-    let mut hart = common::hart(Isa::default(), ram);
+    // software sets A and D
+    let mut hart = common::hart(Isa::default().with(Extension::Svade), ram);
     hart.enter_supervisor(RAM_BASE);
     hart.core.state.mode = Mode::HS;
     hart.core.state.satp = atp::SV39 << atp::MODE_SHIFT | RAM_BASE >> 12;
