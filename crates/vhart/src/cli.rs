@@ -15,6 +15,7 @@ mod qemu;
 #[cfg(not(feature = "machine"))]
 #[path = "cli/qemu_missing.rs"]
 mod qemu;
+mod random;
 mod run;
 mod serial;
 pub mod value;
@@ -23,7 +24,7 @@ pub use disk::Disk;
 #[cfg(feature = "machine")]
 pub use elf::ElfOptions;
 pub use machine::{Engine, MachineOptions};
-pub use net::Net;
+pub use net::{Net, User};
 pub use run::{Firmware, RunOptions};
 pub use serial::Serial;
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use board::map::VIRTIO_SLOTS;
 use board::{Plug, SlotMaker};
-use virtio::{BlockAccess, BlockFile, DiskError, DiskOptions, Forward, NetConfig, Serving, UserNet};
+use virtio::{BlockAccess, BlockFile, DiskError, DiskOptions, NetConfig, Serving, UserNet};
 
-use crate::cli::{Disk, RunOptions};
+use crate::cli::{Disk, RunOptions, User};
 use crate::errors::without_number;
 
 /// The network card's address: the one that QEMU gives its first card.
@@ -25,18 +25,16 @@ pub fn plugs(options: &RunOptions) -> Result<Vec<Plug>> {
         Some(_) => Serving::Hart,
         None => Serving::Thread,
     };
-    let mut plugs: Vec<Plug> = Vec::new();
+    let mut plugs = Vec::new();
     for (index, asked) in options.disks.iter().enumerate() {
-        let make = disk(asked, &options.disks[..index], serving)?;
-        plugs.push(Plug { slot: asked.slot, make });
+        plugs.push(Plug { slot: asked.slot, make: disk(asked, &options.disks[..index], serving)? });
     }
-    if let Some(forwards) = options.net() {
-        plugs.push(network(forwards)?.into());
+    if let Some(user) = options.net() {
+        plugs.push(Plug { slot: user.slot, make: network(user)? });
     }
     if plugs.len() < VIRTIO_SLOTS {
         let seed = options.machine.deterministic;
-        let make: SlotMaker = Box::new(move |slot| virtio::entropy(slot, seed));
-        plugs.push(make.into());
+        plugs.push(Plug { slot: options.rng, make: Box::new(move |slot| virtio::entropy(slot, seed)) });
     }
     Ok(plugs)
 }
@@ -48,8 +46,12 @@ fn disk(disk: &Disk, others: &[Disk], serving: Serving) -> Result<SlotMaker> {
         (false, true) => BlockAccess::Snapshot,
         (false, false) => BlockAccess::ReadWrite,
     };
-    let options =
-        DiskOptions { report: Arc::new(|text| eprintln!("vhart: {}", without_number(text))), ..access.into() };
+    let options = DiskOptions {
+        access,
+        cache: disk.cache,
+        discard: disk.discard,
+        report: Arc::new(|text| eprintln!("vhart: {}", without_number(text))),
+    };
     let file = match BlockFile::open(&disk.file, options) {
         Err(DiskError::InUse { .. }) if others.iter().any(|other| is_same(&other.file, &disk.file)) => {
             bail!(
@@ -68,7 +70,13 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-fn network(forwards: Vec<Forward>) -> Result<SlotMaker> {
-    let net = UserNet::open(NetConfig { mac: MAC, forwards })?;
+/// Opens the network, and tells the ports that the host chose.
+fn network(user: User) -> Result<SlotMaker> {
+    let User { forwards, reach, mac, slot: _ } = user;
+    let chosen: Vec<bool> = forwards.iter().map(|forward| forward.host.port() == 0).collect();
+    let net = UserNet::open(NetConfig { mac: mac.unwrap_or(MAC), forwards, reach })?;
+    for (forward, _) in net.forwards().iter().zip(chosen).filter(|(_, chosen)| *chosen) {
+        eprintln!("vhart: {forward}");
+    }
     Ok(Box::new(|slot| virtio::network(slot, net)))
 }

@@ -6,6 +6,7 @@ use ::devices::ConsoleOut;
 use anyhow::{Result, bail};
 use board::{Machine, MachineConfig, TimeSource};
 use vcpu::{Reset, SystemEvent};
+use virtio::Interface;
 
 use crate::cli::{Firmware, MachineOptions, RunOptions, Serial};
 use crate::digest::Digests;
@@ -91,6 +92,7 @@ pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig
         initrd: options.initrd.clone(),
         append: options.append.clone().unwrap_or_default(),
         plugs: devices::plugs(options)?,
+        interface: if options.legacy_virtio { Interface::Legacy } else { Interface::Modern },
         no_reboot: options.no_reboot,
         ..bare(&options.machine, console)
     })

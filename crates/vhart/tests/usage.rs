@@ -24,7 +24,8 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["run", "--memory", "3X", "Image"][..], "--memory"),
         (&["run", "--harts", "0", "Image"], "--harts"),
         (&["run", "--isa", "rv64gc_zicbon", "Image"], "zicbom"),
-        (&["run", "--disk", "file=a,cache=none", "Image"], "cache=none"),
+        (&["run", "--disk", "file=a,cache=much", "Image"], "writethrough"),
+        (&["run", "--net", "none", "--forward", "2222:22", "Image"], "--net none"),
         (&["run", "--forward", "22", "Image"], "--forward"),
         (&["run", "--engine", "magic", "Image"], "interp"),
         (&["run", "--code-cache", "2G", "Image"], "1M to 1G"),
@@ -60,6 +61,41 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         assert_eq!(status, Some(2), "{arguments:?}: {said}");
         assert!(said.contains(name), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn what_is_no_disk_or_named_twice_is_said_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (disk, fifo, kernel) = (path("disk"), path("fifo"), path("kernel"));
+    std::fs::write(&disk, [0; 512]).unwrap();
+    std::fs::write(&kernel, [0x13; 64]).unwrap();
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let snapshot = format!("file={disk},snapshot=on");
+    for (disks, reason) in [
+        (vec![fifo.as_str()], "is a FIFO"),
+        (vec!["/dev/null"], "is a character device"),
+        (vec![&disk, &disk], "is named twice"),
+        (vec![&disk, &snapshot], "is named twice"),
+    ] {
+        let words: Vec<&str> = disks.iter().flat_map(|disk| ["--disk", disk]).collect();
+        let (status, said) = complaint(&[&["run", "--timeout", "5s", &kernel], &words[..]].concat());
+        assert_eq!((status, said.lines().count()), (Some(1), 1), "{disks:?}: {said}");
+        assert!(said.contains(reason), "{disks:?}: {said}");
+    }
+}
+
+#[test]
+fn a_forwarded_port_of_zero_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let kernel = directory.path().join("kernel");
+    // Waits for an interrupt that never comes: wfi, and again.
+    std::fs::write(&kernel, [0x10500073u32.to_le_bytes(), 0xffdff06fu32.to_le_bytes()].concat()).unwrap();
+    let (status, said) =
+        complaint(&["run", "--forward", "0:22", "--timeout", "200ms", "--kernel", kernel.to_str().unwrap()]);
+    assert_eq!(status, Some(124), "{said}");
+    assert!(said.starts_with("vhart: TCP 127.0.0.1:") && said.contains("leads to the guest's port 22"), "{said}");
+    assert!(!said.contains("127.0.0.1:0 "), "{said}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 pub use block::{Block, BlockAccess, BlockFile, Cache, Discard, DiskError, DiskOptions, Report, Serving};
 pub use console::{Console, ConsoleInput, ConsoleOut};
 pub use entropy::Entropy;
-pub use net::{Forward, Net, NetConfig, NetError, Protocol, UserNet};
+pub use net::{Forward, Net, NetConfig, NetError, Protocol, Reach, UserNet};
 pub use ring::{Broken, Request, Ring, Segments};
 pub use transport::{EmptySlot, Interface, MmioTransport, Slot, SlotDevice, VirtioDevice};
 

@@ -339,6 +339,7 @@ fn nothing_a_driver_does_hurts_the_small_devices() {
 
 #[test]
 fn nothing_a_driver_does_hurts_a_network_card() {
-    let net = UserNet::open(NetConfig { mac: [2, 0, 0, 0, 0, 1], forwards: Vec::new() }).unwrap();
+    let net =
+        UserNet::open(NetConfig { mac: [2, 0, 0, 0, 0, 1], forwards: Vec::new(), reach: Reach::Everything }).unwrap();
     torment(Driver::new(|slot| network(slot, net)), 20_000);
 }

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use ::virtio::net::fuzzing::Network;
-use ::virtio::{Forward, NetConfig, Protocol};
+use ::virtio::{Forward, NetConfig, Protocol, Reach};
 use arbitrary::{Result, Unstructured};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
@@ -327,7 +327,7 @@ fn run(input: &mut Unstructured) -> Result<()> {
 impl Guest<'_> {
     fn new(host: &Host) -> Guest<'_> {
         let forward = Forward { protocol: Protocol::Tcp, host: host.forwarded, guest_port: GUEST_PORT };
-        let config = |forwards| NetConfig { mac: MAC, forwards };
+        let config = |forwards| NetConfig { mac: MAC, forwards, reach: Reach::Everything };
         // The port may be another test's.
         let network = Network::open(&config(vec![forward])).or_else(|_| Network::open(&config(Vec::new())));
         let network = network.expect("the host has files left");

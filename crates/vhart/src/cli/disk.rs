@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use board::map::VIRTIO_SLOTS;
+use virtio::{Cache, Discard};
 
 use super::properties::Properties;
 
@@ -15,23 +15,43 @@ pub struct Disk {
     pub readonly: bool,
     /// The guest's writes are kept aside and forgotten at the end; the file is only read.
     pub snapshot: bool,
-    /// The virtio-mmio slot it is in, if the user chose one.
+    /// When writes are on the host's disk.
+    pub cache: Cache,
+    /// What becomes of blocks that the guest discards.
+    pub discard: Discard,
+    /// The virtio-mmio slot, if it matters.
     pub slot: Option<usize>,
 }
 
-/// Reads `PATH` or QEMU's `file=PATH,readonly=on,snapshot=on`.
+impl Disk {
+    /// A writable disk.
+    pub fn new(file: PathBuf) -> Disk {
+        Disk {
+            file,
+            readonly: false,
+            snapshot: false,
+            cache: Cache::default(),
+            discard: Discard::default(),
+            slot: None,
+        }
+    }
+}
+
+/// Reads `PATH` or QEMU's `file=PATH,readonly=on,snapshot=on,cache=writethrough,discard=unmap`.
 pub fn parse(text: &str) -> Result<Disk, String> {
     if !text.contains('=') {
-        return named(Disk { file: text.into(), readonly: false, snapshot: false, slot: None });
+        return named(Disk::new(text.into()));
     }
     let mut all = Properties::read("a disk", text, None);
     let readonly = all.take_switch("readonly")?.or(all.take_switch("read-only")?);
     let snapshot = all.take_switch("snapshot")?;
     let disk = Disk {
-        file: all.take("file").unwrap_or_default().into(),
         readonly: readonly.unwrap_or(false),
         snapshot: snapshot.unwrap_or(false),
-        slot: all.take("bus").map(|bus| slot(&bus)).transpose()?,
+        cache: take_cache(&mut all)?,
+        discard: take_discard(&mut all)?,
+        slot: all.take_slot()?,
+        ..Disk::new(all.take("file").unwrap_or_default().into())
     };
     if let Some(format) = all.take("format").filter(|format| format != "raw") {
         return Err(format!("only raw images are supported, not '{format}'; 'qemu-img convert -O raw' makes one"));
@@ -42,18 +62,30 @@ pub fn parse(text: &str) -> Result<Disk, String> {
     all.take("id");
     match all.rest().first() {
         None => named(disk),
-        Some((key, value)) => {
-            Err(format!("there is no '{key}={value}' here; there are file, readonly, snapshot, format, bus"))
-        }
+        Some((key, value)) => Err(format!(
+            "there is no '{key}={value}' here; there are file, readonly, snapshot, cache, discard, bus, format"
+        )),
     }
 }
 
-/// N of QEMU's `virtio-mmio-bus.N`.
-pub fn slot(bus: &str) -> Result<usize, String> {
-    let number = bus.strip_prefix("virtio-mmio-bus.").and_then(|number| number.parse().ok());
-    number.filter(|&slot| slot < VIRTIO_SLOTS).ok_or_else(|| {
-        format!("there is no bus '{bus}'; there are virtio-mmio-bus.0 to virtio-mmio-bus.{}", VIRTIO_SLOTS - 1)
-    })
+/// QEMU's cache modes. Those that go around the host's page cache differ in that alone, and it is used all the same here.
+pub fn take_cache(all: &mut Properties) -> Result<Cache, String> {
+    match all.take("cache").as_deref() {
+        None => Ok(Cache::default()),
+        Some("writeback" | "none") => Ok(Cache::Writeback),
+        Some("writethrough" | "directsync") => Ok(Cache::Writethrough),
+        Some("unsafe") => Ok(Cache::Unsafe),
+        Some(other) => Err(all.wrong("cache", "writeback, writethrough, none, directsync or unsafe", other)),
+    }
+}
+
+/// QEMU's words for what becomes of discarded blocks.
+pub fn take_discard(all: &mut Properties) -> Result<Discard, String> {
+    match all.take("discard").as_deref() {
+        None | Some("ignore" | "off") => Ok(Discard::Ignore),
+        Some("unmap" | "on") => Ok(Discard::Unmap),
+        Some(other) => Err(all.wrong("discard", "ignore or unmap", other)),
+    }
 }
 
 fn named(disk: Disk) -> Result<Disk, String> {
@@ -68,7 +100,7 @@ mod tests {
     use super::*;
 
     fn disk(file: &str, readonly: bool, snapshot: bool) -> Result<Disk, String> {
-        Ok(Disk { file: file.into(), readonly, snapshot, slot: None })
+        Ok(Disk { readonly, snapshot, ..Disk::new(file.into()) })
     }
 
     #[test]
@@ -84,18 +116,29 @@ mod tests {
     }
 
     #[test]
-    fn a_bus_is_a_slot() {
-        let slot = |text: &str| parse(text).map(|disk| disk.slot);
-        assert_eq!(slot("file=a.img,bus=virtio-mmio-bus.0"), Ok(Some(0)));
-        assert_eq!(slot("file=a.img"), Ok(None));
-        for bus in ["virtio-mmio-bus.8", "virtio-mmio-bus.", "pcie.0", "virtio-mmio-bus.-1"] {
-            assert!(slot(&format!("file=a.img,bus={bus}")).is_err(), "{bus}");
+    fn cache_modes_are_qemus() {
+        let cache = |mode| parse(&format!("file=a,cache={mode}")).unwrap().cache;
+        assert_eq!(["writeback", "none"].map(cache), [Cache::Writeback; 2]);
+        assert_eq!(["writethrough", "directsync"].map(cache), [Cache::Writethrough; 2]);
+        assert_eq!((cache("unsafe"), parse("file=a").unwrap().cache), (Cache::Unsafe, Cache::Writeback));
+        assert_eq!(parse("file=a,discard=unmap").unwrap().discard, Discard::Unmap);
+        assert_eq!(parse("file=a").unwrap().discard, Discard::Ignore);
+    }
+
+    #[test]
+    fn a_slot_can_be_named() {
+        assert_eq!(parse("file=a,bus=virtio-mmio-bus.0").unwrap().slot, Some(0));
+        assert_eq!(parse("file=a").unwrap().slot, None);
+        for bus in ["virtio-mmio-bus.8", "virtio-mmio-bus", "pcie.0", ""] {
+            assert!(parse(&format!("file=a,bus={bus}")).unwrap_err().contains("virtio-mmio-bus.0 to .7"), "{bus}");
         }
     }
 
     #[test]
     fn what_has_no_meaning_is_refused() {
-        for text in ["", "readonly=on", "file=a,readonly=maybe", "file=a,format=qcow2", "file=a,cache=none"] {
+        for text in
+            ["", "readonly=on", "file=a,readonly=maybe", "file=a,format=qcow2", "file=a,cache=much", "file=a,discard=2"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -1,5 +1,7 @@
 //! `key=value,key=value`: the values of QEMU's options.
 
+use board::map::VIRTIO_SLOTS;
+
 /// What an option's value says, with what has been taken from it taken away.
 #[derive(Debug)]
 pub struct Properties {
@@ -53,6 +55,15 @@ impl Properties {
             return Ok(Some(false));
         }
         self.take(key).map(|value| switch(&value).ok_or_else(|| self.wrong(key, "on or off", &value))).transpose()
+    }
+
+    /// N of `bus=virtio-mmio-bus.N`: the slot that a device is to be in.
+    pub fn take_slot(&mut self) -> Result<Option<usize>, String> {
+        let slot = |bus: &str| bus.strip_prefix("virtio-mmio-bus.")?.parse().ok().filter(|&slot| slot < VIRTIO_SLOTS);
+        let last = VIRTIO_SLOTS - 1;
+        self.take("bus")
+            .map(|bus| slot(&bus).ok_or_else(|| self.wrong("bus", &format!("virtio-mmio-bus.0 to .{last}"), &bus)))
+            .transpose()
     }
 
     /// A number, decimal or with 0x before it.

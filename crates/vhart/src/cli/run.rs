@@ -6,7 +6,8 @@ use board::loader::Load;
 use clap::Args;
 use virtio::Forward;
 
-use super::{Disk, MachineOptions, Net, Serial, disk, load, net, serial};
+use super::net::User;
+use super::{Disk, MachineOptions, Net, Serial, disk, load, net, random, serial};
 
 const SOFTWARE: &str = "Software";
 const DEVICES: &str = "Devices";
@@ -61,15 +62,21 @@ pub struct RunOptions {
     #[arg(long, value_name = "WHERE", default_value = "stdio", value_parser = serial::parse, help_heading = DEVICES)]
     pub serial: Serial,
 
-    /// A disk: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on][,bus=virtio-mmio-bus.N]`; may be repeated
+    /// A disk: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on][,cache=MODE][,discard=unmap]`; may be
+    /// repeated
     ///
-    /// With snapshot=on the guest's writes are forgotten at the end and the file is only read. A comma in the path is
-    /// written twice after file=.
+    /// With snapshot=on the guest's writes are forgotten at the end and the file is only read. MODE says when writes are on
+    /// this computer's disk: writeback, when the guest flushes; writethrough, when they are complete; unsafe, whenever.
+    /// With discard=unmap, blocks that the guest gives back are holes in the file. A comma in the path is written twice
+    /// after file=.
     #[arg(long = "disk", visible_alias = "drive", value_name = "DISK", value_parser = disk::parse)]
     #[arg(help_heading = DEVICES)]
     pub disks: Vec<Disk>,
 
     /// Network: 'user' (DHCP, DNS, TCP and UDP out, no privileges needed) or 'none'
+    ///
+    /// A guest reaches all that this computer reaches, its own services at 10.0.2.2 included; user,restrict=on lets it
+    /// reach nothing, while forwarded ports still lead in. user,mac=52:54:00:12:34:57 gives the card another address.
     #[arg(long, visible_alias = "nic", value_name = "user|none", value_parser = net::parse_net)]
     #[arg(help_heading = DEVICES)]
     pub net: Option<Net>,
@@ -79,6 +86,17 @@ pub struct RunOptions {
     /// For example 2222:22. Without an address only this computer reaches the port. Implies --net user.
     #[arg(long = "forward", value_name = "PORTS", value_parser = net::parse_forward, help_heading = DEVICES)]
     pub forwards: Vec<Forward>,
+
+    /// Put the source of random numbers, which every machine has, into a slot: `bus=virtio-mmio-bus.N`
+    ///
+    /// Disks and network take the same word: `--disk file=PATH,bus=virtio-mmio-bus.0`. Without it devices fill the board's
+    /// eight slots from the last, as in QEMU.
+    #[arg(long, value_name = "PLACE", value_parser = random::parse, help_heading = DEVICES)]
+    pub rng: Option<usize>,
+
+    /// Give virtio devices the registers of version 1, for drivers that know no other: QEMU's virtio-mmio.force-legacy=true
+    #[arg(long, help_heading = DEVICES)]
+    pub legacy_virtio: bool,
 
     /// End when the guest asks for a reset
     #[arg(long, help_heading = "Limits and reports")]
@@ -126,6 +144,8 @@ impl RunOptions {
             disks: Vec::new(),
             net: None,
             forwards: Vec::new(),
+            rng: None,
+            legacy_virtio: false,
             no_reboot: false,
             pidfile: None,
         }
@@ -137,6 +157,11 @@ impl RunOptions {
         let firmware = matches!(self.firmware, Firmware::File(_));
         if runs && self.kernel().is_none() && self.loads.is_empty() && !firmware {
             return Err("there is nothing to run: name a kernel, a firmware image, or a file with --load".into());
+        }
+        if self.net == Some(Net::None) && !self.forwards.is_empty() {
+            return Err(
+                "--forward leads into the guest's network, and --net none is without one: leave one of them out".into(),
+            );
         }
         self.machine.check()?;
         let deterministic = self.machine.deterministic.is_some();
@@ -154,12 +179,14 @@ impl RunOptions {
     }
 
     /// The network card asked for, if any.
-    pub fn net(&self) -> Option<Vec<Forward>> {
-        match &self.net {
-            Some(Net::User(forwards)) => Some([forwards.as_slice(), &self.forwards].concat()),
-            None if !self.forwards.is_empty() => Some(self.forwards.clone()),
-            Some(Net::None) | None => None,
-        }
+    pub fn net(&self) -> Option<User> {
+        let mut user = match &self.net {
+            Some(Net::User(user)) => user.clone(),
+            None if !self.forwards.is_empty() => User::default(),
+            Some(Net::None) | None => return None,
+        };
+        user.forwards.extend(&self.forwards);
+        Some(user)
     }
 }
 
@@ -196,14 +223,16 @@ mod tests {
         assert_eq!(options.firmware, Firmware::File("fw.bin".into()));
         assert_eq!((options.machine.harts, options.machine.memory), (2, 2 << 30));
         assert!(options.disks[0].snapshot && options.no_reboot);
-        assert_eq!(options.net().unwrap()[0].guest_port, 22);
+        assert_eq!(options.net().unwrap().forwards[0].guest_port, 22);
         assert_eq!(options.machine.engine, Some(Engine::Kvm));
     }
 
     #[test]
     fn a_forward_implies_the_network() {
-        assert_eq!(parse("Image --forward 2222:22").unwrap().net().unwrap().len(), 1);
-        assert!(parse("Image --net none --forward 2222:22").unwrap().net().is_none());
+        assert_eq!(parse("Image --forward 2222:22").unwrap().net().unwrap().forwards.len(), 1);
+        assert!(parse("Image --net none").unwrap().net().is_none());
+        let error = parse("Image --net none --forward 2222:22").unwrap_err();
+        assert!(error.to_string().contains("--net none is without one"));
     }
 
     #[test]

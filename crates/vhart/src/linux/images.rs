@@ -51,7 +51,7 @@ impl Images {
             append: Some(self.prepared.append.clone()),
             firmware: self.prepared.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
             disks: vec![disk(&self.prepared.disk)],
-            net: options.machine.deterministic.is_none().then(|| cli::Net::User(Vec::new())),
+            net: options.machine.deterministic.is_none().then(|| cli::Net::User(cli::User::default())),
             no_reboot: true,
             ..cli::RunOptions::of(options.machine.clone())
         }
@@ -81,7 +81,7 @@ pub fn cache(named: Option<&Path>) -> Result<Cache> {
 
 fn disk(disk: &images::Disk) -> cli::Disk {
     let shared = matches!(disk, images::Disk::Shared(_));
-    cli::Disk { file: disk.path().to_owned(), readonly: false, snapshot: shared, slot: None }
+    cli::Disk { snapshot: shared, ..cli::Disk::new(disk.path().to_owned()) }
 }
 
 /// The VMM, where it is not the user's own; none where the user's own initrd brings what it needs.

@@ -297,7 +297,7 @@ impl VirtioDevice for Block {
 
     fn poll(&mut self, rings: &mut [Option<Ring>]) -> Result<(), Broken> {
         match rings.first_mut() {
-            Some(Some(ring)) if self.is_behind() || ring.cut_short() => self.serve(ring),
+            Some(Some(ring)) => self.serve(ring),
             _ => Ok(()),
         }
     }

@@ -17,8 +17,27 @@ pub const GATEWAY_MAC: [u8; 6] = [0x52, 0x55, 10, 0, 2, 2];
 
 const DNS_PORT: u16 = 53;
 
-/// Where the host finds what the guest calls `address`:`port`; `None` for nobody.
-pub fn on_host(address: Ipv4Addr, port: u16) -> Option<SocketAddr> {
+/// What the guest reaches. Ways in are not affected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// The host's own services at the gateway's address, and whatever the host reaches.
+    #[default]
+    Everything,
+    /// Address, router and pings of them, and nobody else: QEMU's `restrict=on`.
+    Nothing,
+}
+
+impl Reach {
+    /// Where the host finds what the guest calls `address`:`port`; `None` for nobody.
+    pub fn on_host(self, address: Ipv4Addr, port: u16) -> Option<SocketAddr> {
+        match self {
+            Reach::Everything => on_host(address, port),
+            Reach::Nothing => None,
+        }
+    }
+}
+
+fn on_host(address: Ipv4Addr, port: u16) -> Option<SocketAddr> {
     let on_our_network = address.octets()[..3] == GATEWAY.octets()[..3];
     match address {
         _ if port == 0 || address.is_broadcast() || address.is_multicast() || address.octets()[0] == 0 => None,

@@ -38,6 +38,8 @@ pub struct Backend {
     poll: Poll,
     waker: Arc<Waker>,
     router: Router,
+    /// With the ports that were got.
+    forwards: Vec<Forward>,
 }
 
 /// What moving frames came to.
@@ -54,23 +56,30 @@ impl Backend {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let tokens = Tokens(Arc::new(AtomicUsize::new(WAKER.0 + 1)));
-        let mut tcp = Tcp::new(poll.registry().try_clone()?, tokens.clone())?;
-        let mut udp = Udp::new(poll.registry().try_clone()?, tokens);
-        for &Forward { protocol, host, guest_port } in &config.forwards {
+        let mut tcp = Tcp::new(poll.registry().try_clone()?, tokens.clone(), config.reach)?;
+        let mut udp = Udp::new(poll.registry().try_clone()?, tokens, config.reach);
+        let mut forwards = config.forwards.clone();
+        for Forward { protocol, host, guest_port } in &mut forwards {
             let opened = match protocol {
-                Protocol::Tcp => tcp.forward(host, guest_port),
-                Protocol::Udp => udp.forward(host, guest_port),
+                Protocol::Tcp => tcp.forward(*host, *guest_port),
+                Protocol::Udp => udp.forward(*host, *guest_port),
             };
-            opened.map_err(|source| NetError::Listen { protocol, host, guest_port, source })?;
+            let (protocol, asked, guest_port) = (*protocol, *host, *guest_port);
+            *host = opened.map_err(|source| NetError::Listen { protocol, host: asked, guest_port, source })?;
         }
         let to_guest = ToGuest { frames: Default::default(), guest_mac: EthernetAddress(config.mac) };
-        Ok(Backend { poll, waker, router: Router { tcp, udp, to_guest } })
+        Ok(Backend { poll, waker, router: Router { tcp, udp, to_guest }, forwards })
     }
 
     /// Only the part that frames go to.
     #[cfg(test)]
     pub fn into_router(self) -> Router {
         self.router
+    }
+
+    /// The ways in, with the ports that the host gave where any would do.
+    pub fn forwards(&self) -> &[Forward] {
+        &self.forwards
     }
 
     /// Wakes the thread up.

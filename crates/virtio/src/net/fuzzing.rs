@@ -46,7 +46,7 @@ impl Loop {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), Token(0))?);
         Ok(Loop {
-            card: place(Net { mac, waker, checksums_valid: false, header_bytes: LEGACY_HEADER_BYTES }),
+            card: place(Net { mac, given_mac: mac, waker, checksums_valid: false, header_bytes: LEGACY_HEADER_BYTES }),
             frames: VecDeque::new(),
             _poll: poll,
         })

@@ -33,6 +33,8 @@ use virtio_bindings::virtio_ids::VIRTIO_ID_NET;
 use crate::ring::{Broken, Ring};
 use crate::transport::{MmioTransport, VirtioDevice, read_space};
 
+pub use address::Reach;
+
 /// TCP or UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -62,6 +64,12 @@ pub struct Forward {
     pub guest_port: u16,
 }
 
+impl fmt::Display for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} leads to the guest's port {}", self.protocol, self.host, self.guest_port)
+    }
+}
+
 /// A network card as the user asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetConfig {
@@ -69,6 +77,8 @@ pub struct NetConfig {
     pub mac: [u8; 6],
     /// Ways into the guest.
     pub forwards: Vec<Forward>,
+    /// Ways out of it.
+    pub reach: Reach,
 }
 
 /// Why there is no network.
@@ -94,6 +104,7 @@ pub enum NetError {
 /// A network whose ports are open and whose thread waits for a card.
 pub struct UserNet {
     mac: [u8; 6],
+    forwards: Vec<Forward>,
     waker: Arc<Waker>,
     card: SyncSender<Weak<Mutex<MmioTransport<Net>>>>,
 }
@@ -105,7 +116,7 @@ impl UserNet {
     /// [`NetError`] names the port that cannot be had.
     pub fn open(config: NetConfig) -> Result<Self, NetError> {
         let backend = backend::Backend::open(&config)?;
-        let waker = backend.waker();
+        let (waker, forwards) = (backend.waker(), backend.forwards().to_vec());
         let (card, cards) = sync_channel(1);
         std::thread::Builder::new().name("net".into()).spawn(move || {
             // Without a card ever, there is nothing to do.
@@ -113,13 +124,23 @@ impl UserNet {
                 backend.run(&card);
             }
         })?;
-        Ok(UserNet { mac: config.mac, waker, card })
+        Ok(UserNet { mac: config.mac, forwards, waker, card })
+    }
+
+    /// The ways in, with the ports that the host gave where any would do.
+    pub fn forwards(&self) -> &[Forward] {
+        &self.forwards
     }
 
     /// Makes the card, has `place` put it into its transport, and connects it.
     pub(crate) fn plug(self, place: impl FnOnce(Net) -> Transport) -> Transport {
-        let transport =
-            place(Net { mac: self.mac, waker: self.waker, checksums_valid: false, header_bytes: LEGACY_HEADER_BYTES });
+        let transport = place(Net {
+            mac: self.mac,
+            given_mac: self.mac,
+            waker: self.waker,
+            checksums_valid: false,
+            header_bytes: LEGACY_HEADER_BYTES,
+        });
         // The thread waits for this. Were it dead, the card would have no one at the other end.
         let _ = self.card.send(Arc::downgrade(&transport));
         transport
@@ -143,6 +164,8 @@ const FRAMES_AT_ONCE: usize = 128;
 /// A network card.
 pub struct Net {
     mac: [u8; 6],
+    /// The address before a driver changed it.
+    given_mac: [u8; 6],
     waker: Arc<Waker>,
     /// The driver takes our word for checksums.
     checksums_valid: bool,
@@ -226,6 +249,15 @@ impl VirtioDevice for Net {
         read_space(&space, offset, data);
     }
 
+    /// "When using the legacy interface, mac is driver-writable".
+    fn write_config(&mut self, offset: u64, data: &[u8]) {
+        if self.header_bytes == LEGACY_HEADER_BYTES {
+            for (at, &byte) in (offset..).zip(data) {
+                usize::try_from(at).ok().and_then(|at| self.mac.get_mut(at)).into_iter().for_each(|own| *own = byte);
+            }
+        }
+    }
+
     fn negotiated(&mut self, features: u64) {
         self.checksums_valid = features & 1 << VIRTIO_NET_F_GUEST_CSUM != 0;
         self.header_bytes = match features & 1 << VIRTIO_F_VERSION_1 {
@@ -242,6 +274,7 @@ impl VirtioDevice for Net {
 
     fn reset(&mut self) {
         self.negotiated(0);
+        self.mac = self.given_mac;
     }
 }
 

@@ -16,7 +16,7 @@ use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::{Duration as SmolDuration, Instant};
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv4Packet, TcpPacket};
 
-use super::address::{GATEWAY, GUEST, on_host};
+use super::address::{GATEWAY, GUEST, Reach};
 use super::backend::Tokens;
 use super::frame::ToGuest;
 use super::link::Link;
@@ -75,10 +75,11 @@ pub struct Tcp {
     new_tokens: Tokens,
     next_port: u16,
     start: std::time::Instant,
+    reach: Reach,
 }
 
 impl Tcp {
-    pub fn new(registry: Registry, new_tokens: Tokens) -> io::Result<Self> {
+    pub fn new(registry: Registry, new_tokens: Tokens, reach: Reach) -> io::Result<Self> {
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = getrandom::u64().map_err(io::Error::other)?;
         let mut interface = Interface::new(config, &mut Link::describe(), Instant::ZERO);
@@ -96,16 +97,18 @@ impl Tcp {
             new_tokens,
             next_port: 0,
             start: std::time::Instant::now(),
+            reach,
         })
     }
 
-    /// Forwards connections to `host` to the guest.
-    pub fn forward(&mut self, host: SocketAddr, guest_port: u16) -> io::Result<()> {
+    /// Forwards connections to `host` to the guest. Answers where it listens: a port of 0 is any that is free.
+    pub fn forward(&mut self, host: SocketAddr, guest_port: u16) -> io::Result<SocketAddr> {
         let mut listener = TcpListener::bind(host)?;
+        let listening = listener.local_addr()?;
         let token = self.new_tokens.next();
         self.registry.register(&mut listener, token, Interest::READABLE)?;
         self.ports.insert(token, Port { listener, guest_port });
-        Ok(())
+        Ok(listening)
     }
 
     /// Takes in an IP packet of the guest.
@@ -137,7 +140,7 @@ impl Tcp {
     }
 
     fn connect(&mut self, pair: Pair, syn: &[u8]) -> Option<()> {
-        let stream = TcpStream::connect(on_host(pair.peer.0, pair.peer.1)?).ok()?;
+        let stream = TcpStream::connect(self.reach.on_host(pair.peer.0, pair.peer.1)?).ok()?;
         self.insert(pair, stream, Stage::Connecting { syn: syn.to_vec() }).ok()
     }
 

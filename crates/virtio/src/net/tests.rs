@@ -38,7 +38,11 @@ struct Card {
 
 impl Card {
     fn new(forwards: Vec<Forward>) -> Self {
-        let net = UserNet::open(NetConfig { mac: MAC, forwards }).unwrap();
+        Card::reaching(Reach::Everything, forwards)
+    }
+
+    fn reaching(reach: Reach, forwards: Vec<Forward>) -> Self {
+        let net = UserNet::open(NetConfig { mac: MAC, forwards, reach }).unwrap();
         let mut driver = Driver::new(|slot| crate::network(slot, net));
         driver.start(0);
         Card::with_driver(driver, HEADER_BYTES)
@@ -46,7 +50,7 @@ impl Card {
 
     /// A card whose driver knows no VERSION_1, in a legacy slot or in a modern one.
     fn legacy(interface: crate::Interface) -> Self {
-        let net = UserNet::open(NetConfig { mac: MAC, forwards: Vec::new() }).unwrap();
+        let net = UserNet::open(NetConfig { mac: MAC, forwards: Vec::new(), reach: Reach::Everything }).unwrap();
         let mut driver = Driver::with_interface(interface, |slot| crate::network(slot, net));
         match interface {
             crate::Interface::Legacy => driver.start_legacy(0),
@@ -163,7 +167,11 @@ impl Guest {
 
     /// A guest that has its address without asking.
     fn with_address(forwards: Vec<Forward>) -> Self {
-        let mut guest = Guest::new(forwards);
+        Guest::reaching(Reach::Everything, forwards)
+    }
+
+    fn reaching(reach: Reach, forwards: Vec<Forward>) -> Self {
+        let mut guest = Guest::with_card(Card::reaching(reach, forwards));
         guest.set_address(Ipv4Cidr::new(address::GUEST, 24), address::GATEWAY);
         guest
     }
@@ -314,7 +322,11 @@ fn a_closed_port_refuses() {
 #[test]
 fn a_forwarded_port_reaches_the_guest() {
     let port = free_port();
-    let mut guest = Guest::with_address(vec![forward(Protocol::Tcp, port, 22)]);
+    enter_by(port, Guest::with_address(vec![forward(Protocol::Tcp, port, 22)]));
+}
+
+/// Connects to the guest's port 22 through `port` of the host, and sends both ways.
+fn enter_by(port: u16, mut guest: Guest) {
     let handle = guest.add_tcp();
     guest.tcp(handle).listen(22).unwrap();
     let client = std::thread::spawn(move || {
@@ -368,10 +380,53 @@ fn a_forwarded_datagram_reaches_the_guest_and_its_answer_the_sender() {
 }
 
 #[test]
+fn a_restricted_guest_reaches_nobody_and_is_reached_by_its_forwarded_ports() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free_port();
+    let mut guest = Guest::reaching(Reach::Nothing, vec![forward(Protocol::Tcp, port, 22)]);
+    let handle = guest.connect(address::GATEWAY, listener.local_addr().unwrap().port());
+    guest.until(|guest| (guest.tcp(handle).state() == tcp::State::Closed).then_some(()));
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err());
+    let to = (address::GATEWAY, server.local_addr().unwrap().port());
+    let handle = guest.add_udp(4000);
+    guest.sockets.get_mut::<udp::Socket>(handle).send_slice(b"ping", to).unwrap();
+    guest.poll();
+    assert!(server.recv(&mut [0; 16]).is_err());
+    enter_by(port, guest);
+}
+
+#[test]
+fn a_port_of_zero_is_any_and_is_told() {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let config = NetConfig { mac: MAC, forwards: vec![forward(protocol, 0, 22)], reach: Reach::Everything };
+        let net = UserNet::open(config).unwrap();
+        let [got] = net.forwards() else { panic!("one forward was asked for") };
+        assert_ne!(got.host.port(), 0);
+        let expected = format!("{protocol} 127.0.0.1:{} leads to the guest's port 22", got.host.port());
+        assert_eq!(got.to_string(), expected);
+    }
+}
+
+#[test]
+fn the_address_is_a_legacy_drivers_to_change() {
+    let card = Card::legacy(crate::Interface::Legacy);
+    card.driver.write(0x100, 0x3322_1102);
+    assert_eq!((card.driver.read(0x100), card.driver.read(0x104) & 0xffff), (0x3322_1102, 0x5634));
+    card.driver.write(0x70, 0);
+    assert_eq!(card.driver.read(0x100), 0x1200_5452);
+    let card = Card::new(Vec::new());
+    card.driver.write(0x100, 0x3322_1102);
+    assert_eq!(card.driver.read(0x100), 0x1200_5452);
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let config = NetConfig { mac: MAC, forwards: vec![forward(Protocol::Tcp, port, 22)] };
+    let config = NetConfig { mac: MAC, forwards: vec![forward(Protocol::Tcp, port, 22)], reach: Reach::Everything };
     let error = UserNet::open(config).err().unwrap().to_string();
     assert!(error.contains(&format!("127.0.0.1:{port}")), "{error}");
 }
@@ -391,7 +446,7 @@ fn without_a_card_the_ports_are_closed_again() {
 fn frames_that_make_no_sense_are_dropped() {
     const ETHERNET_IP: [u8; 14] = [0x52, 0x55, 10, 0, 2, 2, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 8, 0];
     const ARP: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 1];
-    let config = NetConfig { mac: MAC, forwards: Vec::new() };
+    let config = NetConfig { mac: MAC, forwards: Vec::new(), reach: Reach::Everything };
     let mut router = backend::Backend::open(&config).unwrap().into_router();
     let mut seed = 1u32;
     let mut random = move || {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 
-use super::address::{GATEWAY, GUEST, on_host};
+use super::address::{GATEWAY, GUEST, Reach};
 use super::backend::Tokens;
 use super::frame::ToGuest;
 
@@ -63,10 +63,11 @@ pub struct Udp {
     /// Sockets that may have more than was taken at once.
     unfinished: Vec<Token>,
     buffer: Vec<u8>,
+    reach: Reach,
 }
 
 impl Udp {
-    pub fn new(registry: Registry, new_tokens: Tokens) -> Self {
+    pub fn new(registry: Registry, new_tokens: Tokens, reach: Reach) -> Self {
         Udp {
             registry,
             flows: HashMap::new(),
@@ -77,16 +78,18 @@ impl Udp {
             new_tokens,
             unfinished: Vec::new(),
             buffer: vec![0; 65536],
+            reach,
         }
     }
 
-    /// Forwards datagrams for `host` to the guest.
-    pub fn forward(&mut self, host: SocketAddr, guest_port: u16) -> io::Result<()> {
+    /// Forwards datagrams for `host` to the guest. Answers where they are taken: a port of 0 is any that is free.
+    pub fn forward(&mut self, host: SocketAddr, guest_port: u16) -> io::Result<SocketAddr> {
         let mut socket = UdpSocket::bind(host)?;
+        let listening = socket.local_addr()?;
         let token = self.new_tokens.next();
         self.registry.register(&mut socket, token, Interest::READABLE)?;
         self.ports.insert(token, Port { socket, guest_port });
-        Ok(())
+        Ok(listening)
     }
 
     /// Sends the guest's datagram on. One that cannot be sent is lost, as datagrams may be.
@@ -118,7 +121,7 @@ impl Udp {
     }
 
     fn open(&mut self, pair: Pair) -> Option<Token> {
-        let target = on_host(pair.to.0, pair.to.1)?;
+        let target = self.reach.on_host(pair.to.0, pair.to.1)?;
         let any: SocketAddr = match target {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),

@@ -390,10 +390,11 @@ fn set_half(value: &mut u64, which: u32, new: u32) {
 
 impl<D: VirtioDevice> SlotDevice for MmioTransport<D> {
     fn poll(&mut self) -> bool {
+        self.go_on();
         if self.device.is_behind() {
             self.work(|device, rings| device.poll(rings));
         }
-        self.device.is_behind()
+        self.running() && (self.device.is_behind() || self.rings.iter().flatten().any(Ring::cut_short))
     }
 }
 

@@ -7,7 +7,6 @@ use crate::cli::properties::Properties;
 /// Properties of virtio devices that change nothing that a guest could rely on.
 const IGNORED: &[&str] = &[
     "id",
-    "bus",
     "addr",
     "bootindex",
     "disable-legacy",
@@ -44,17 +43,20 @@ pub fn device(line: &mut Line, text: &str) -> Result<(), String> {
     if name.ends_with("-pci") {
         line.note(format!("-device {name}: the board has no PCI; the device is in a virtio-mmio slot"));
     }
-    // Names and places on PCI say nothing; whatever else changes nothing is told.
+    // Of names, buses and addresses only the slots are places here.
+    let in_slot = name.ends_with("-device");
+    let place = all.take("bus").filter(|_| in_slot).map(|bus| format!(",bus={bus}")).unwrap_or_default();
+    line.slots.used |= in_slot;
     all.take_any(&["id", "addr", "bootindex"]);
-    let bus = if base == "virtio-blk" || name.ends_with("-pci") { all.take("bus") } else { None };
     let ignored = all.take_any(IGNORED);
     line.ignore_all(&format!("-device {name}"), ignored);
     match base {
-        "virtio-blk" => disks::device(line, all, bus.filter(|_| !name.ends_with("-pci"))),
-        "virtio-net" => net::device(line, all),
+        "virtio-blk" => disks::device(line, all, place),
+        "virtio-net" => net::device(line, all, place),
         // The machine has a source of random numbers unless its slots are full.
         _ => {
             all.take("rng");
+            line.slots.random = place.strip_prefix(',').map(str::to_owned);
             all.finish()
         }
     }
@@ -79,13 +81,32 @@ pub fn object(line: &mut Line, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// What command lines say about the virtio-mmio slots.
+#[derive(Default)]
+pub struct Slots {
+    /// A device is in one.
+    used: bool,
+    /// Whether their registers are the legacy ones.
+    legacy: Option<bool>,
+    /// Where the source of random numbers is, as a value of `--rng`.
+    random: Option<String>,
+}
+
+impl Slots {
+    /// Writes what differs from vhart's slots. QEMU's are legacy ones unless it is told otherwise.
+    pub fn write(self, line: &mut Line) {
+        self.random.into_iter().for_each(|place| line.option("rng", place));
+        if self.legacy.unwrap_or(self.used) {
+            line.same("legacy-virtio", None);
+        }
+    }
+}
+
 /// `-global DRIVER.PROPERTY=VALUE`
 pub fn global(line: &mut Line, text: &str) -> Result<(), String> {
     match text {
-        "virtio-mmio.force-legacy=false" | "virtio-mmio.force-legacy=off" => {}
-        "virtio-mmio.force-legacy=true" | "virtio-mmio.force-legacy=on" => {
-            return Err("-global virtio-mmio.force-legacy=true: the slots are those of VIRTIO 1, not legacy".to_owned());
-        }
+        "virtio-mmio.force-legacy=false" | "virtio-mmio.force-legacy=off" => line.slots.legacy = Some(false),
+        "virtio-mmio.force-legacy=true" | "virtio-mmio.force-legacy=on" => line.slots.legacy = Some(true),
         _ => line.ignore(format!("-global {text}")),
     }
     Ok(())

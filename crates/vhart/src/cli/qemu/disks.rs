@@ -1,7 +1,9 @@
 //! `-drive`, `-blockdev`, `-hda` and `-device virtio-blk-device`: disks.
 
+use virtio::{Cache, Discard};
+
 use super::line::Line;
-use crate::cli::disk::slot;
+use crate::cli::disk;
 use crate::cli::properties::Properties;
 
 /// What concerns how a host file is accessed, and not what is in it.
@@ -9,12 +11,9 @@ const IGNORED: &[&str] = &[
     "aio",
     "auto-read-only",
     "bus",
-    "cache",
     "cache.direct",
-    "cache.no-flush",
     "copy-on-read",
     "detect-zeroes",
-    "discard",
     "file.aio",
     "file.locking",
     "index",
@@ -47,6 +46,8 @@ struct Drive {
     file: Source,
     readonly: bool,
     snapshot: bool,
+    /// How its writes and discards are treated, as `--disk` wants it.
+    treatment: String,
     /// Whether it is a disk without a device that names it.
     is_disk: bool,
 }
@@ -75,11 +76,33 @@ pub fn drive(line: &mut Line, text: &str) -> Result<(), String> {
         file: Source::File(file),
         readonly: readonly.unwrap_or(media.as_deref() == Some("cdrom")),
         snapshot: all.take_switch("snapshot")?.unwrap_or(false),
+        treatment: treatment(&mut all)?,
         is_disk: interface.as_deref() != Some("none"),
     };
     finish(line, all)?;
     line.disks.drives.push(drive);
     Ok(())
+}
+
+/// How writes and discards are treated.
+fn treatment(all: &mut Properties) -> Result<String, String> {
+    let mut cache = disk::take_cache(all)?;
+    if all.take_switch("cache.writeback")? == Some(false) {
+        cache = Cache::Writethrough;
+    }
+    if all.take_switch("cache.no-flush")? == Some(true) {
+        cache = Cache::Unsafe;
+    }
+    let cache = match cache {
+        Cache::Writeback => "",
+        Cache::Writethrough => ",cache=writethrough",
+        Cache::Unsafe => ",cache=unsafe",
+    };
+    let discard = match disk::take_discard(all)? {
+        Discard::Ignore => "",
+        Discard::Unmap => ",discard=unmap",
+    };
+    Ok(format!("{cache}{discard}"))
 }
 
 /// The file that properties name, whose format has to be raw.
@@ -112,7 +135,14 @@ fn finish(line: &mut Line, mut all: Properties) -> Result<(), String> {
 /// `-hda FILE`
 pub fn hard_disk(line: &mut Line, text: &str) -> Result<(), String> {
     let file = Source::File(text.to_owned());
-    line.disks.drives.push(Drive { id: None, file, readonly: false, snapshot: false, is_disk: true });
+    line.disks.drives.push(Drive {
+        id: None,
+        file,
+        readonly: false,
+        snapshot: false,
+        treatment: String::new(),
+        is_disk: true,
+    });
     Ok(())
 }
 
@@ -135,6 +165,7 @@ pub fn blockdev(line: &mut Line, text: &str) -> Result<(), String> {
         file,
         readonly: all.take_switch("read-only")?.unwrap_or(false),
         snapshot: false,
+        treatment: treatment(&mut all)?,
         is_disk: false,
     };
     finish(line, all)?;
@@ -142,15 +173,11 @@ pub fn blockdev(line: &mut Line, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `-device virtio-blk-device,drive=ID`, in the slot that `bus` names.
-pub fn device(line: &mut Line, mut all: Properties, bus: Option<String>) -> Result<(), String> {
+/// `-device virtio-blk-device,drive=ID`
+pub fn device(line: &mut Line, mut all: Properties, bus: String) -> Result<(), String> {
     let option = all.option().to_owned();
     let drive = all.take("drive").ok_or_else(|| format!("{option}: which drive? Write drive=ID"))?;
     all.finish()?;
-    if let Some(bus) = &bus {
-        slot(bus).map_err(|why| format!("{option}: {why}"))?;
-    }
-    let bus = bus.map(|bus| format!(",bus={bus}")).unwrap_or_default();
     line.disks.devices.push(Device { drive, option, bus });
     Ok(())
 }
@@ -191,7 +218,8 @@ impl Disks {
                 Source::File(file) => {
                     let switch = |name, on| if on { format!(",{name}=on") } else { String::new() };
                     let (readonly, snapshot) = (switch("readonly", readonly), drive.snapshot || self.snapshot);
-                    return Ok(format!("file={}{readonly}{}", file.replace(',', ",,"), switch("snapshot", snapshot)));
+                    let (file, snapshot) = (file.replace(',', ",,"), switch("snapshot", snapshot));
+                    return Ok(format!("file={file}{readonly}{snapshot}{}", drive.treatment));
                 }
                 Source::Node(name) => {
                     below = self.find(name).ok_or_else(|| format!("-blockdev: there is no node '{name}'"))?;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::chars::Chars;
+use super::devices::Slots;
 use super::disks::Disks;
 use super::machine::Accelerators;
 use super::net::Cards;
@@ -17,6 +18,7 @@ pub struct Line {
     pub disks: Disks,
     pub cards: Cards,
     pub chars: Chars,
+    pub slots: Slots,
 }
 
 impl Line {
@@ -59,6 +61,7 @@ impl Line {
         std::mem::take(&mut self.disks).write(&mut self)?;
         std::mem::take(&mut self.cards).write(&mut self)?;
         std::mem::take(&mut self.chars).write(&mut self)?;
+        std::mem::take(&mut self.slots).write(&mut self);
         if !self.ignored.is_empty() {
             let list = self.ignored.join(", ");
             self.notes.insert(0, format!("ignored, because it means nothing here: {list}"));

@@ -27,6 +27,8 @@ struct Device {
     network: String,
     option: String,
     mac: Option<String>,
+    /// Its slot, as a part of a value of `--net`.
+    place: String,
 }
 
 /// `-netdev user,id=ID,...`
@@ -103,12 +105,12 @@ fn user(line: &mut Line, mut all: Properties) -> Result<String, String> {
 }
 
 /// `-device virtio-net-device,netdev=ID`
-pub fn device(line: &mut Line, mut all: Properties) -> Result<(), String> {
+pub fn device(line: &mut Line, mut all: Properties, place: String) -> Result<(), String> {
     let option = all.option().to_owned();
     let network = all.take("netdev").ok_or_else(|| format!("{option}: which network? Write netdev=ID"))?;
     let mac = all.take("mac");
     all.finish()?;
-    line.cards.devices.push(Device { network, option, mac });
+    line.cards.devices.push(Device { network, option, mac, place });
     Ok(())
 }
 
@@ -134,6 +136,6 @@ impl Cards {
         let network = self.networks.iter().find(|(id, _)| *id == device.network);
         let network = network.ok_or_else(|| format!("{}: there is no netdev '{}'", device.option, device.network))?;
         let mac = device.mac.as_ref().map(|mac| format!(",mac={mac}")).unwrap_or_default();
-        Ok(network.1.clone() + &mac)
+        Ok(network.1.clone() + &mac + &device.place)
     }
 }

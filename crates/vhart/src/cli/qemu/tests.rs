@@ -66,7 +66,7 @@ fn lines_of_well_known_systems_are_understood() {
              force-raw=on -device virtio-net-device,netdev=net0 -netdev user,id=net0,net=10.0.2.0/24,\
              hostfwd=tcp:127.0.0.1:5555-:22",
             "--isa rv64 --memory 4G --harts 4 --firmware opensbi.elf --load file=bao.bin,addr=0x80200000,force-raw=on --net \
-             user,hostfwd=tcp:127.0.0.1:5555-:22",
+             user,hostfwd=tcp:127.0.0.1:5555-:22 --legacy-virtio",
         ),
         // Debian's wiki
         (
@@ -75,13 +75,13 @@ fn lines_of_well_known_systems_are_understood() {
              virtio-blk-device,drive=hd0 -drive file=rootfs.img,format=raw,id=hd0 -device \
              virtio-net-device,netdev=usernet -netdev user,id=usernet,hostfwd=tcp::22222-:22",
             "--memory 1.9G --firmware fw_jump.elf --kernel uboot.elf --append root=/dev/vda1 --disk file=rootfs.img --net \
-             user,hostfwd=tcp::22222-:22",
+             user,hostfwd=tcp::22222-:22 --legacy-virtio",
         ),
         // Buildroot, board/qemu/riscv64-virt
         (
             "-M virt -bios fw_jump.elf -kernel Image -append rootwait -drive file=rootfs.ext2,format=raw,id=hd0 -device \
              virtio-blk-device,drive=hd0 -netdev user,id=net0 -device virtio-net-device,netdev=net0 -nographic",
-            "--firmware fw_jump.elf --kernel Image --append rootwait --disk file=rootfs.ext2 --net user",
+            "--firmware fw_jump.elf --kernel Image --append rootwait --disk file=rootfs.ext2 --net user --legacy-virtio",
         ),
         // OpenSBI, docs/platform/qemu_virt.md
         ("-M virt -m 256M -nographic -bios fw_payload.bin", "--memory 256M --firmware fw_payload.bin"),
@@ -133,16 +133,16 @@ fn values_in_all_their_spellings_mean_the_same() {
         (
             "-drive id=b,file=b,if=none -drive file=c -device virtio-blk-device,drive=b -device virtio-blk,drive=a -drive \
              id=a,file=a,if=none",
-            "--disk file=b --disk file=a --disk file=c",
+            "--disk file=b --disk file=a --disk file=c --legacy-virtio",
         ),
         (
             "-blockdev driver=file,node-name=f,filename=a.img,read-only=on -blockdev raw,node-name=d,file=f -device \
              virtio-blk-device,drive=d",
-            "--disk file=a.img,readonly=on",
+            "--disk file=a.img,readonly=on --legacy-virtio",
         ),
         (
             "-blockdev driver=raw,node-name=d,file.driver=file,file.filename=a.img -device virtio-blk-device,drive=d",
-            "--disk file=a.img",
+            "--disk file=a.img --legacy-virtio",
         ),
         (
             "-nic user,model=virtio-net-device,hostfwd=tcp::1-:2,hostfwd=udp::3-:4",
@@ -150,9 +150,21 @@ fn values_in_all_their_spellings_mean_the_same() {
         ),
         ("-nic none", "--net none"),
         ("-net nic,model=virtio -net user,restrict=off", "--net user"),
-        ("-netdev user,id=n,dns=10.0.2.3 -device virtio-net-device,netdev=n", "--net user"),
+        ("-nic user,restrict=on,mac=52:54:00:00:00:01", "--net user,restrict=on,mac=52:54:00:00:00:01"),
+        ("-drive file=a,format=raw,if=virtio,cache=none", "--disk file=a"),
+        ("-drive file=a,format=raw,if=virtio,cache=directsync", "--disk file=a,cache=writethrough"),
+        ("-drive file=a,format=raw,if=virtio,cache.no-flush=on", "--disk file=a,cache=unsafe"),
+        ("-drive file=a,format=raw,if=virtio,discard=unmap", "--disk file=a,discard=unmap"),
+        ("-netdev user,id=n,dns=10.0.2.3 -device virtio-net-device,netdev=n", "--net user --legacy-virtio"),
         ("-netdev user,id=n", ""),
-        ("-object rng-builtin,id=r -device virtio-rng-device,rng=r", ""),
+        ("-object rng-builtin,id=r -device virtio-rng-device,rng=r", "--legacy-virtio"),
+        (
+            "-global virtio-mmio.force-legacy=false -device virtio-rng-device,bus=virtio-mmio-bus.2 -netdev user,id=n \
+             -device virtio-net-device,netdev=n,bus=virtio-mmio-bus.1",
+            "--net user,bus=virtio-mmio-bus.1 --rng bus=virtio-mmio-bus.2",
+        ),
+        ("-global virtio-mmio.force-legacy=on", "--legacy-virtio"),
+        ("-device virtio-rng-pci,bus=pcie.0", ""),
         ("-device loader,addr=0x80000000,cpu-num=0", "--load addr=0x80000000,cpu-num=0"),
         (
             "-device loader,addr=0x80000000,data=0x1,data-len=4,data-be=true",
@@ -168,10 +180,7 @@ fn values_in_all_their_spellings_mean_the_same() {
 fn what_means_nothing_is_ignored_with_a_note() {
     for (line, note) in [
         ("-name guest -uuid 1", "ignored, because it means nothing here: -name guest, -uuid 1"),
-        (
-            "-drive file=a,cache=none,aio=native",
-            "ignored, because it means nothing here: -drive cache=none, -drive aio=native",
-        ),
+        ("-drive file=a,cache=none,aio=native", "ignored, because it means nothing here: -drive aio=native"),
         ("-M virt,usb=off", "ignored, because it means nothing here: -machine usb=off"),
         ("-accel tcg,thread=multi", "ignored, because it means nothing here: -accel thread=multi"),
         ("-m 1G,slots=2,maxmem=4G", "ignored, because it means nothing here: -m slots=2, -m maxmem=4G"),
@@ -237,7 +246,6 @@ fn what_is_missing_is_refused_by_its_whole_name() {
         ("-nic user -nic user", "2 network cards"),
         ("-nic user,model=e1000", "e1000"),
         ("-object secret,id=s", "secret"),
-        ("-global virtio-mmio.force-legacy=true", "force-legacy=true"),
         ("-hello", "-hello"),
         ("-kernl Image", "did you mean '-kernel'"),
         ("-forwrd 1:2", "did you mean '-forward'"),
