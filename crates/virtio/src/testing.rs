@@ -97,10 +97,11 @@ impl<D: VirtioDevice> Driver<D> {
 
     /// Accepts `features` and starts all queues of a legacy device, as such drivers do.
     pub fn start_legacy(&mut self, features: u32) {
+        // In Linux's order: the size of a page comes first.
+        self.write(0x28, 4096);
         self.write(0x70, 0);
         self.write(0x70, 3);
         self.write(0x20, features);
-        self.write(0x28, 4096);
         for queue in 0..self.sizes.len() {
             let base = self.clear_queue(queue);
             self.write(0x3c, 4096);

@@ -343,6 +343,13 @@ fn a_queue_that_is_taken_away_has_no_requests_any_more() {
 }
 
 #[test]
+fn a_small_write_to_the_hosts_memory_waits_for_no_thread() {
+    let mut disk = Disk::new(&image(), BlockAccess::ReadWrite);
+    disk.begin(VIRTIO_BLK_T_OUT, 3, &[(DATA, 4096, false)]);
+    assert_eq!((disk.0.used(0), disk.status()), (1, 0));
+}
+
+#[test]
 fn a_hart_serves_a_large_request_a_part_at_a_time() {
     let mut disk = large_disk(Serving::Hart);
     // 100 MiB, in turns of 16.

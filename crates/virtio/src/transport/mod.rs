@@ -145,9 +145,10 @@ impl<D: VirtioDevice> MmioTransport<D> {
         }
     }
 
-    /// Back to the state after power-on.
+    /// Back to the state after power-on, but for the size of a legacy driver's pages.
     pub fn reset(&mut self) {
-        self.registers = Registers::default();
+        // Linux tells the size of its pages before it resets the device for the first time.
+        self.registers = Registers { page_bytes: self.registers.page_bytes, ..Registers::default() };
         self.layouts.fill(Layout::default());
         self.legacy.fill(legacy::Queue::default());
         (0..self.rings.len()).for_each(|queue| self.drop_ring(queue));
