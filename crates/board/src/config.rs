@@ -76,6 +76,8 @@ pub struct MachineConfig {
     pub kernel: Option<PathBuf>,
     /// What else is put into memory.
     pub loads: Vec<Load>,
+    /// A device tree in place of the one that the board writes.
+    pub tree: Option<PathBuf>,
     /// The initial RAM disk.
     pub initrd: Option<PathBuf>,
     /// The kernel's command line.
@@ -110,6 +112,7 @@ impl Default for MachineConfig {
             firmware: Firmware::Builtin,
             kernel: None,
             loads: Vec::new(),
+            tree: None,
             initrd: None,
             append: String::new(),
             plugs: Vec::new(),

@@ -8,6 +8,11 @@ pub mod config;
 pub mod console;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "formats")]
+mod given;
+#[cfg(not(feature = "formats"))]
+#[path = "given_missing.rs"]
+mod given;
 mod guests;
 mod htif;
 pub mod loader;

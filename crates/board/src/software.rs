@@ -8,6 +8,7 @@ use memory::Ram;
 use crate::config::{Firmware, MachineConfig};
 use crate::engine::Cpu;
 use crate::error::Error;
+use crate::given;
 use crate::loader::{self, Defaults, Initrd, Load, Places, Program, Range};
 use crate::map::DRAM_BASE;
 use crate::rom::Boot;
@@ -22,6 +23,7 @@ pub struct Software {
     firmware: Firmware,
     kernel: Option<PathBuf>,
     loads: Vec<Load>,
+    tree: Option<PathBuf>,
     initrd: Option<PathBuf>,
     append: String,
     seed: Option<u64>,
@@ -62,6 +64,7 @@ impl Software {
             firmware: config.firmware.clone(),
             kernel: config.kernel.clone(),
             loads: config.loads.clone(),
+            tree: config.tree.clone(),
             initrd: config.initrd.clone(),
             append: config.append.clone(),
             seed: config.seed,
@@ -159,6 +162,9 @@ impl Software {
 
     fn flatten(&self, hardware: &Hardware, chosen: Chosen) -> Result<Vec<u8>, Error> {
         let Hardware { ram, wiring, cpu, harts } = *hardware;
+        if let Some(path) = &self.tree {
+            return Ok(loader::read(path, ram.len_bytes(), |content| given::flatten(content, &chosen))?);
+        }
         let (memory, console) = (Range::of(ram), wiring.console_node());
         Ok(wiring.with_nodes(|devices| Tree { cpu, harts, memory, devices, console, chosen }.flatten())?)
     }

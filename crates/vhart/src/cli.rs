@@ -26,7 +26,7 @@ pub use elf::ElfOptions;
 pub use machine::{Engine, MachineOptions};
 pub use net::{Net, User};
 pub use run::{Firmware, RunOptions};
-pub use serial::Serial;
+pub use serial::{Address, Role, Serial, Socket};
 
 use std::ffi::OsString;
 

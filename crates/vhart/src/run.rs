@@ -8,7 +8,7 @@ use board::{Machine, MachineConfig, TimeSource};
 use vcpu::{Reset, SystemEvent};
 use virtio::Interface;
 
-use crate::cli::{Firmware, MachineOptions, RunOptions, Serial};
+use crate::cli::{Firmware, MachineOptions, RunOptions};
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::panic::Panic;
@@ -36,7 +36,8 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
 pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
     let panic = Panic::default();
-    let config = config(options, panic.listen(digests.listen(serial::output(&options.serial)?)))?;
+    let (console, typist) = serial::open(&options.serial)?;
+    let config = config(options, panic.listen(digests.listen(console)))?;
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
@@ -45,11 +46,7 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     machine.warnings().iter().for_each(errors::tell);
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     stopper.stops(machine.stopper());
-    let keyboard = machine.keyboard();
-    let attached = match options.serial {
-        Serial::Stdio => Some(terminal::attach(Box::new(move |bytes| keyboard.type_in(bytes)), stopper.on_quit())?),
-        Serial::Null | Serial::File(_) => terminal::watch_signals(stopper.on_quit()).map(|()| None)?,
-    };
+    let attached = typist.attach(machine.keyboard(), stopper)?;
     let ending = drive(&mut machine, &options.machine, stopper);
     drop(attached);
     digests.print(&machine);
@@ -89,6 +86,7 @@ pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig
         },
         kernel: options.kernel().map(Into::into),
         loads: options.loads.clone(),
+        tree: options.dtb.clone(),
         initrd: options.initrd.clone(),
         append: options.append.clone().unwrap_or_default(),
         plugs: devices::plugs(options)?,

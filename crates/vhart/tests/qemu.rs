@@ -84,3 +84,54 @@ fn no_option_of_qemus_ends_with_status_0_and_nothing_done() {
         assert!(said.out.is_empty() && !said.err.is_empty(), "{words:?}");
     }
 }
+
+#[test]
+fn a_device_tree_of_the_users_is_told_the_command_line_and_the_initrd() {
+    let programs = Programs::new();
+    let (kernel, tree) = (programs.bare("finisher", &[("RESULT", 0x5555)]), programs.path("tree"));
+    let (told, initrd) = (programs.path("told"), programs.path("initrd"));
+    std::fs::write(&initrd, b"BZh9").unwrap();
+    let own = ["run", "-smp", "3", "-M", &format!("virt,dumpdtb={}", tree.display())];
+    assert_eq!(common::say(&own).status, Some(0));
+    let words = ["run", "-bios", "none", "-append", "a word of mine", "-initrd", initrd.to_str().unwrap(), "-dtb"];
+    let dump = ["-M", &format!("virt,dumpdtb={}", told.display())];
+    assert_eq!(say_of(&words, &tree, &dump).status, Some(0));
+    let content = std::fs::read(&told).unwrap();
+    let holds = |text: &[u8]| content.windows(text.len()).any(|part| part == text);
+    assert!(holds(b"a word of mine\0") && holds(b"linux,initrd-start\0") && holds(b"cpu@2\0"));
+    let said = say_of(&words, &tree, &["-kernel", kernel.to_str().unwrap(), "--timeout", "60s"]);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "hello from the serial port\n"), "{}", said.err);
+    let said = say_of(&words, &kernel, &["-kernel", kernel.to_str().unwrap()]);
+    assert_eq!((said.status, said.err.lines().count()), (Some(1), 1), "{}", said.err);
+    assert!(said.err.contains("is no flattened device tree"), "{}", said.err);
+}
+
+#[test]
+fn the_console_can_be_at_a_socket() {
+    use std::io::{Read, Write};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    let programs = Programs::new();
+    let (echo, path) = (programs.bare("echo", &[]), programs.path("socket"));
+    let vhart = |options: &str| {
+        let serial = format!("unix:{}{options}", path.display());
+        let words = ["run", "-bios", "none", "--timeout", "60s", "-serial", &serial, echo.to_str().unwrap()];
+        common::vhart(&words).spawn().unwrap()
+    };
+    let talk = |mut stream: UnixStream, mut machine: std::process::Child| {
+        stream.write_all(b"hello.").unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert_eq!((said.as_str(), machine.wait().unwrap().code()), ("hello.", Some(0)));
+    };
+    let listener = UnixListener::bind(&path).unwrap();
+    let machine = vhart("");
+    talk(listener.accept().unwrap().0, machine);
+    drop(listener);
+    let machine = vhart(",server=on");
+    let come = || std::iter::repeat_with(|| UnixStream::connect(&path)).take(1000);
+    let stream = come().find_map(|stream| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        stream.ok()
+    });
+    talk(stream.unwrap(), machine);
+}

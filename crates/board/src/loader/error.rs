@@ -91,6 +91,12 @@ pub enum Problem {
         /// What there is.
         segments: Vec<String>,
     },
+    /// No device tree.
+    #[error("is no flattened device tree (dtc -O dtb writes one): {reason}")]
+    NoTree {
+        /// What gave it away.
+        reason: String,
+    },
     /// Raw bytes without a place.
     #[error("is no ELF file, which would say where it goes; write addr=ADDRESS")]
     NoAddress,

@@ -72,6 +72,15 @@ pub fn unpacked(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     content.and_then(|content| unpack::unpack(content, limit)).map_err(|problem| problem.of(path))
 }
 
+/// Reads all of a file of at most `limit` bytes, which `use_it` takes.
+///
+/// # Errors
+/// The file cannot be read, or `use_it` finds something wrong with it.
+pub fn read<T>(path: &Path, limit: u64, use_it: impl FnOnce(&[u8]) -> Result<T, Problem>) -> Result<T, Error> {
+    let mut input = Input::open(path, limit)?;
+    input.content().and_then(|content| use_it(&content)).map_err(|problem| problem.of(path))
+}
+
 /// An initial RAM disk: any bytes.
 pub struct Initrd {
     path: PathBuf,

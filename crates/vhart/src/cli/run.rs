@@ -38,6 +38,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
     pub initrd: Option<PathBuf>,
 
+    /// Device tree in place of the one that the machine writes; it is told the command line and the initrd's place
+    #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
+    pub dtb: Option<PathBuf>,
+
     /// The kernel's command line [default: none; Linux finds its console in the device tree]
     #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, help_heading = SOFTWARE)]
     pub append: Option<String>,
@@ -58,7 +62,10 @@ pub struct RunOptions {
     #[command(flatten)]
     pub machine: MachineOptions,
 
-    /// Where the serial port leads to: stdio, null, or file:FILE for output alone
+    /// Where the serial port leads to: stdio, null, file:FILE for output alone, pty, tcp:HOST:PORT or unix:FILE
+    ///
+    /// Sockets are connected to; with ,server=on they are listened at, and the machine waits for somebody to come unless
+    /// ,wait=off is said.
     #[arg(long, value_name = "WHERE", default_value = "stdio", value_parser = serial::parse, help_heading = DEVICES)]
     pub serial: Serial,
 
@@ -136,6 +143,7 @@ impl RunOptions {
             image: None,
             kernel: None,
             initrd: None,
+            dtb: None,
             append: None,
             firmware: Firmware::Builtin,
             loads: Vec::new(),

@@ -54,7 +54,7 @@ pub fn chardev(line: &mut Line, text: &str) -> Result<(), String> {
     let ignored = all.take_any(&["nodelay", "telnet", "reconnect", "reconnect-ms", "ipv4", "ipv6"]);
     let end = match kind.as_str() {
         "stdio" | "null" | "pty" => kind,
-        "file" | "pipe" => format!("{kind}:{}", needed(&mut all, "path")?),
+        "file" => format!("file:{}", needed(&mut all, "path")?),
         "socket" => socket(&mut all)?,
         _ => return Err(format!("-chardev {kind}: there is no such end here; there are {}", serial::KINDS)),
     };

@@ -19,7 +19,8 @@ const BOARD_IGNORED: &[&str] = &[
 ];
 
 /// Properties that are options of vhart's.
-const SAME: [(&str, &str); 5] = [
+const SAME: [(&str, &str); 6] = [
+    ("dtb", "dtb"),
     ("dumpdtb", "dump-dtb"),
     ("kernel", "kernel"),
     ("initrd", "initrd"),

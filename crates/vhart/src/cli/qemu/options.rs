@@ -130,7 +130,7 @@ const ROWS: &[Row] = &[
     valued("shim", Missing("the kernel is started without EFI")),
     valued("append", Same("append")),
     valued("initrd", Same("initrd")),
-    valued("dtb", Missing("the machine writes its own device tree; --dump-dtb shows it")),
+    valued("dtb", Same("dtb")),
     valued("compat", Ignored),
     valued("fw_cfg", Missing("the board has no fw_cfg device")),
     valued("serial", Read(chars::serial)),

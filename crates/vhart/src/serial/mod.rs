@@ -1,0 +1,73 @@
+//! `--serial`: the machine's serial port, where the user wants it.
+
+#[cfg(feature = "machine")]
+mod peer;
+#[cfg(not(feature = "machine"))]
+#[path = "peer_missing.rs"]
+mod peer;
+
+use std::fs::File;
+
+use anyhow::{Context, Result};
+use board::Keyboard;
+use devices::ConsoleOut;
+
+use crate::cli::Serial;
+use crate::ending::Stopper;
+use crate::run::standard_output;
+use crate::screen::Screen;
+use crate::terminal::{self, Attached};
+use peer::Peer;
+
+/// Where a serial port's input comes from.
+enum Input {
+    Terminal,
+    Nowhere,
+    Peer(Peer),
+}
+
+/// Opens the far end: where output goes, and who types.
+///
+/// # Errors
+/// A file cannot be made, or a socket cannot be had.
+pub fn open(to: &Serial) -> Result<(ConsoleOut, Typist)> {
+    let (output, input): (ConsoleOut, Input) = match to {
+        Serial::Stdio => (standard_output(), Input::Terminal),
+        Serial::Null => (Box::new(|_| ()), Input::Nowhere),
+        Serial::File(path) => {
+            let file =
+                File::create(path).with_context(|| format!("cannot write the console to '{}'", path.display()))?;
+            let mut screen = Screen::of(file, format!("'{}'", path.display()));
+            (Box::new(move |bytes| screen.show(bytes)), Input::Nowhere)
+        }
+        Serial::Pty => of_peer(Peer::pty().context("cannot make a terminal for the console")?),
+        Serial::Socket(socket) => of_peer(Peer::socket(socket)?),
+    };
+    Ok((output, Typist(input)))
+}
+
+fn of_peer(peer: Peer) -> (ConsoleOut, Input) {
+    (peer.output(), Input::Peer(peer))
+}
+
+/// Who types.
+pub struct Typist(Input);
+
+impl Typist {
+    /// Lets what arrives be typed into `keyboard`; signals, and at a terminal its keys, end the machine. A terminal is given
+    /// back when what is answered is dropped.
+    ///
+    /// # Errors
+    /// The terminal or the signals cannot be set up.
+    pub fn attach(self, keyboard: Keyboard, stopper: &Stopper) -> Result<Option<Attached>> {
+        match self.0 {
+            Input::Terminal => {
+                let typed = Box::new(move |bytes: &[u8]| keyboard.type_in(bytes));
+                return terminal::attach(typed, stopper.on_quit()).map(Some);
+            }
+            Input::Peer(peer) => peer.type_into(keyboard)?,
+            Input::Nowhere => {}
+        }
+        terminal::watch_signals(stopper.on_quit()).map(|()| None)
+    }
+}
