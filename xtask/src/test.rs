@@ -53,7 +53,8 @@ const VMM_CLIPPY: [&str; 8] =
     ["clippy", "--package", "vhart", "--no-default-features", "--quiet", "--", "-D", "warnings"];
 
 /// Tests of vhart's that assemble programs.
-const ASSEMBLING: [&str; 4] = ["--test", "files", "--test", "machine"];
+const ASSEMBLING: [&str; 10] =
+    ["--test", "console", "--test", "files", "--test", "firmware", "--test", "machine", "--test", "qemu"];
 
 /// The tests of all crates; answers what was left out, for want of which program.
 fn tests(outfit: &Outfit) -> anyhow::Result<Vec<String>> {
@@ -103,6 +104,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     boot("linux --check", &[])?;
     boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, interpreted", &["--engine", "interp"])?;
+    boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
     boot_twice_alike()
 }
 

@@ -26,7 +26,9 @@ pub use elf::ElfOptions;
 pub use machine::{Engine, MachineOptions};
 pub use net::{Net, User};
 pub use run::{Firmware, RunOptions};
-pub use serial::{Address, Role, Serial, Socket};
+#[cfg(feature = "machine")]
+pub use serial::{Address, Role};
+pub use serial::{Serial, Socket};
 
 use std::ffi::OsString;
 

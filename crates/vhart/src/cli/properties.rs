@@ -76,7 +76,6 @@ impl Properties {
     }
 
     /// Takes keys that mean nothing to this machine, and answers those that were there.
-    #[cfg(feature = "machine")]
     pub fn take_any(&mut self, keys: &[&str]) -> Vec<String> {
         let (taken, rest) =
             std::mem::take(&mut self.pairs).into_iter().partition(|(name, _)| keys.contains(&name.as_str()));
