@@ -42,6 +42,9 @@ impl Area {
     }
 }
 
+/// Linux, include/uapi/asm-generic/mman-common.h; `libc` has it for some C libraries only.
+const MADV_COLLAPSE: libc::c_int = 25;
+
 /// Size of the host's big pages.
 const BIG_PAGE: usize = 2 << 20;
 
@@ -120,7 +123,7 @@ impl CodeMemory {
             return;
         }
         // SAFETY: within the executable mapping, whose contents stay as they are. Hosts that cannot do it change nothing.
-        let _ = unsafe { libc::madvise(self.executable.at.add(start).cast(), BIG_PAGE, libc::MADV_COLLAPSE) };
+        let _ = unsafe { libc::madvise(self.executable.at.add(start).cast(), BIG_PAGE, MADV_COLLAPSE) };
     }
 
     /// Makes the hot code that was put so far permanent.
