@@ -67,7 +67,7 @@ impl Core {
         let (cause, mode, pc) = loops.same?;
         let origin = loops.origin.as_ref().filter(|bank| bank.epc != pc);
         let origin = origin.map(|bank| format!(", which began with {}", Told::of_bank(bank))).unwrap_or_default();
-        let (mode, told) = (name(mode), Told::of(cause, pc));
+        let (mode, told) = (mode_name(mode), Told::of(cause, pc));
         Some(format!("took the same trap {MANY} times in {mode}-mode and got no further: {told}{origin}"))
     }
 }
@@ -129,8 +129,8 @@ const fn stage(tinst: u64) -> &'static str {
     }
 }
 
-/// A mode as manuals call it.
-const fn name(mode: Mode) -> &'static str {
+/// A mode as the manual calls it.
+pub const fn mode_name(mode: Mode) -> &'static str {
     match (mode.privilege, mode.virt) {
         (Privilege::Machine, _) => "M",
         (Privilege::Supervisor, false) => "HS",

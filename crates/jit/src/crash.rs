@@ -13,9 +13,9 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::{Once, OnceLock};
 
-use arch::{Isa, Mode, Privilege};
+use arch::Isa;
 use hart::Hart;
-use hart::engine::decode;
+use hart::engine::{decode, mode_name};
 use libc::{c_int, c_void, sigaction, siginfo_t, ucontext_t};
 
 use crate::translator::Translator;
@@ -147,7 +147,7 @@ impl fmt::Display for Crash<'_> {
             out,
             "vhart: code made by the translator crashed ({name}, address {address:#x}, at {at:#x} of the host)"
         )?;
-        let mode = name_of(self.hart.state().mode);
+        let mode = mode_name(self.hart.state().mode);
         match self.origin {
             Some(Origin { pc, block, raw, len }) => {
                 let digits = usize::from(len) * 2;
@@ -160,17 +160,6 @@ impl fmt::Display for Crash<'_> {
             None => writeln!(out, "vhart: between blocks, guest pc about {:#x}, mode {mode}", self.hart.core.pc)?,
         }
         writeln!(out, "vhart: this is a bug of vhart, not of the guest; --engine interp does without the translator")
-    }
-}
-
-/// A mode as the manual calls it.
-const fn name_of(mode: Mode) -> &'static str {
-    match (mode.privilege, mode.virt) {
-        (Privilege::Machine, _) => "M",
-        (Privilege::Supervisor, false) => "HS",
-        (Privilege::Supervisor, true) => "VS",
-        (Privilege::User, false) => "U",
-        (Privilege::User, true) => "VU",
     }
 }
 
