@@ -2,11 +2,28 @@
 //!
 //! Privileged architecture, "Machine Cause (`mcause`) Register", and H extension, "Trap Cause Codes".
 
-/// A synchronous exception, with its code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub enum Exception {
+/// Declares the exceptions with their codes.
+macro_rules! exceptions {
+    ($($name:ident = $code:literal,)*) => {
+        /// A synchronous exception, with its code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        #[allow(missing_docs, reason = "the names are the manual's")]
+        pub enum Exception { $($name = $code),* }
+
+        impl Exception {
+            /// All of them, by their codes.
+            pub const ALL: &[Exception] = &[$(Exception::$name),*];
+
+            /// Its name, as one word.
+            pub const fn name(self) -> &'static str {
+                match self { $(Exception::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+exceptions! {
     InstructionAddressMisaligned = 0,
     InstructionAccessFault = 1,
     IllegalInstruction = 2,
@@ -31,31 +48,6 @@ pub enum Exception {
 }
 
 impl Exception {
-    /// All of them, by their codes.
-    pub const ALL: &[Exception] = &[
-        Exception::InstructionAddressMisaligned,
-        Exception::InstructionAccessFault,
-        Exception::IllegalInstruction,
-        Exception::Breakpoint,
-        Exception::LoadAddressMisaligned,
-        Exception::LoadAccessFault,
-        Exception::StoreAddressMisaligned,
-        Exception::StoreAccessFault,
-        Exception::EcallFromU,
-        Exception::EcallFromHS,
-        Exception::EcallFromVS,
-        Exception::EcallFromM,
-        Exception::InstructionPageFault,
-        Exception::LoadPageFault,
-        Exception::StorePageFault,
-        Exception::SoftwareCheck,
-        Exception::HardwareError,
-        Exception::InstructionGuestPageFault,
-        Exception::LoadGuestPageFault,
-        Exception::VirtualInstruction,
-        Exception::StoreGuestPageFault,
-    ];
-
     /// The exception with this code.
     pub fn from_code(code: u64) -> Option<Exception> {
         Exception::ALL.iter().copied().find(|&exception| exception as u64 == code)

@@ -3,94 +3,126 @@
 //! Privileged architecture, "CSR Listing", and the chapters that define each register. Layouts are those of RV64.
 //! What a register does when read or written is in the crate `privileged`.
 
+mod field;
+mod layouts;
+
 use core::fmt;
 
-/// Declares a constant for each register, and the list of all with their names.
+pub use field::{Decoded, Field, Layout};
+pub use layouts::*;
+
+/// Declares a constant for each register (for a family of numbered ones, for the first and the last), and the list of all.
 macro_rules! registers {
-    ($($address:literal $constant:ident $name:literal $(* $count:literal)?;)*) => {
+    ($(
+        $address:literal $constant:ident $name:literal $($first:literal..=$number:literal $last:ident)?
+        $(($fields:expr $(, $bits:expr)?))?;
+    )*) => {
         $(
-            #[doc = concat!("`", $name, "`", $(" and the ", stringify!($count), " registers from it on",)?)]
+            #[doc = concat!("`", $name $(, stringify!($first))?, "`")]
             pub const $constant: u16 = $address;
+            $(
+                #[doc = concat!("`", $name, stringify!($number), "`")]
+                pub const $last: u16 = $address + $number - $first;
+            )?
         )*
-        /// First address, stem of the name, and how many there are.
-        const NAMES: &[(u16, &str, Option<u16>)] = &[$(($address, $name, registers!(@count $($count)?))),*];
+
+        const ROWS: &[Row] = &[$(
+            Row {
+                first: $address,
+                stem: $name,
+                numbers: registers!(@numbers $($first $number)?),
+                layout: registers!(@layout $($fields $(, $bits)?)?),
+            }
+        ),*];
     };
-    (@count) => { None };
-    (@count $count:literal) => { Some($count) };
+    (@numbers) => { None };
+    (@numbers $first:literal $last:literal) => { Some(($first, $last)) };
+    (@layout) => { Layout::NONE };
+    (@layout $fields:expr) => { Layout::of($fields, u64::MAX) };
+    (@layout $fields:expr, $bits:expr) => { Layout::of($fields, $bits) };
+}
+
+/// A register, or a family of registers with numbers that lie side by side.
+struct Row {
+    first: u16,
+    stem: &'static str,
+    /// The numbers of the first and the last.
+    numbers: Option<(u16, u16)>,
+    layout: Layout,
 }
 
 registers! {
-    0x001 FFLAGS "fflags";
-    0x002 FRM "frm";
-    0x003 FCSR "fcsr";
+    0x001 FFLAGS "fflags" (float::FIELDS, float::FLAGS);
+    0x002 FRM "frm" (frm::FIELDS);
+    0x003 FCSR "fcsr" (float::FIELDS);
     0xc00 CYCLE "cycle";
     0xc01 TIME "time";
     0xc02 INSTRET "instret";
-    0xc03 HPMCOUNTER3 "hpmcounter" * 29;
+    0xc03 HPMCOUNTER3 "hpmcounter" 3..=31 HPMCOUNTER31;
 
-    0x100 SSTATUS "sstatus";
-    0x104 SIE "sie";
-    0x105 STVEC "stvec";
-    0x106 SCOUNTEREN "scounteren";
-    0x10a SENVCFG "senvcfg";
-    0x10c SSTATEEN0 "sstateen" * 4;
+    0x100 SSTATUS "sstatus" (status::FIELDS, status::SUPERVISOR);
+    0x104 SIE "sie" (ip::ENABLES, ip::SUPERVISOR | ip::LCOFIP);
+    0x105 STVEC "stvec" (tvec::FIELDS);
+    0x106 SCOUNTEREN "scounteren" (counteren::FIELDS);
+    0x10a SENVCFG "senvcfg" (envcfg::FIELDS, envcfg::USER);
+    0x10c SSTATEEN0 "sstateen" 0..=3 SSTATEEN3 (stateen::FIELDS, !(stateen::SE | stateen::ENVCFG));
     0x140 SSCRATCH "sscratch";
     0x141 SEPC "sepc";
-    0x142 SCAUSE "scause";
+    0x142 SCAUSE "scause" (xcause::FIELDS);
     0x143 STVAL "stval";
-    0x144 SIP "sip";
+    0x144 SIP "sip" (ip::FIELDS, ip::SUPERVISOR | ip::LCOFIP);
     0x14d STIMECMP "stimecmp";
-    0x180 SATP "satp";
-    0xda0 SCOUNTOVF "scountovf";
+    0x180 SATP "satp" (atp::FIELDS);
+    0xda0 SCOUNTOVF "scountovf" (counteren::OVERFLOWS);
 
-    0x200 VSSTATUS "vsstatus";
-    0x204 VSIE "vsie";
-    0x205 VSTVEC "vstvec";
+    0x200 VSSTATUS "vsstatus" (status::FIELDS, status::SUPERVISOR);
+    0x204 VSIE "vsie" (ip::ENABLES, ip::SUPERVISOR | ip::LCOFIP);
+    0x205 VSTVEC "vstvec" (tvec::FIELDS);
     0x240 VSSCRATCH "vsscratch";
     0x241 VSEPC "vsepc";
-    0x242 VSCAUSE "vscause";
+    0x242 VSCAUSE "vscause" (xcause::FIELDS);
     0x243 VSTVAL "vstval";
-    0x244 VSIP "vsip";
+    0x244 VSIP "vsip" (ip::FIELDS, ip::SUPERVISOR | ip::LCOFIP);
     0x24d VSTIMECMP "vstimecmp";
-    0x280 VSATP "vsatp";
+    0x280 VSATP "vsatp" (atp::FIELDS);
 
-    0x600 HSTATUS "hstatus";
-    0x602 HEDELEG "hedeleg";
-    0x603 HIDELEG "hideleg";
-    0x604 HIE "hie";
+    0x600 HSTATUS "hstatus" (hstatus::FIELDS);
+    0x602 HEDELEG "hedeleg" (edeleg::FIELDS);
+    0x603 HIDELEG "hideleg" (ip::INTERRUPTS);
+    0x604 HIE "hie" (ip::ENABLES, ip::HYPERVISOR);
     0x605 HTIMEDELTA "htimedelta";
-    0x606 HCOUNTEREN "hcounteren";
+    0x606 HCOUNTEREN "hcounteren" (counteren::FIELDS);
     0x607 HGEIE "hgeie";
-    0x60a HENVCFG "henvcfg";
-    0x60c HSTATEEN0 "hstateen" * 4;
+    0x60a HENVCFG "henvcfg" (envcfg::FIELDS);
+    0x60c HSTATEEN0 "hstateen" 0..=3 HSTATEEN3 (stateen::FIELDS);
     0x643 HTVAL "htval";
-    0x644 HIP "hip";
-    0x645 HVIP "hvip";
+    0x644 HIP "hip" (ip::FIELDS, ip::HYPERVISOR);
+    0x645 HVIP "hvip" (ip::FIELDS, ip::VIRTUAL);
     0x64a HTINST "htinst";
-    0x680 HGATP "hgatp";
+    0x680 HGATP "hgatp" (hgatp::FIELDS);
     0xe12 HGEIP "hgeip";
 
-    0x300 MSTATUS "mstatus";
-    0x301 MISA "misa";
-    0x302 MEDELEG "medeleg";
-    0x303 MIDELEG "mideleg";
-    0x304 MIE "mie";
-    0x305 MTVEC "mtvec";
-    0x306 MCOUNTEREN "mcounteren";
-    0x30a MENVCFG "menvcfg";
-    0x30c MSTATEEN0 "mstateen" * 4;
-    0x320 MCOUNTINHIBIT "mcountinhibit";
-    0x323 MHPMEVENT3 "mhpmevent" * 29;
+    0x300 MSTATUS "mstatus" (status::FIELDS);
+    0x301 MISA "misa" (misa::FIELDS);
+    0x302 MEDELEG "medeleg" (edeleg::FIELDS);
+    0x303 MIDELEG "mideleg" (ip::INTERRUPTS);
+    0x304 MIE "mie" (ip::ENABLES);
+    0x305 MTVEC "mtvec" (tvec::FIELDS);
+    0x306 MCOUNTEREN "mcounteren" (counteren::FIELDS);
+    0x30a MENVCFG "menvcfg" (envcfg::FIELDS);
+    0x30c MSTATEEN0 "mstateen" 0..=3 MSTATEEN3 (stateen::FIELDS);
+    0x320 MCOUNTINHIBIT "mcountinhibit" (counteren::FIELDS, !counteren::TM);
+    0x323 MHPMEVENT3 "mhpmevent" 3..=31 MHPMEVENT31 (hpmevent::FIELDS);
     0x340 MSCRATCH "mscratch";
     0x341 MEPC "mepc";
-    0x342 MCAUSE "mcause";
+    0x342 MCAUSE "mcause" (xcause::FIELDS);
     0x343 MTVAL "mtval";
-    0x344 MIP "mip";
+    0x344 MIP "mip" (ip::FIELDS);
     0x34a MTINST "mtinst";
     0x34b MTVAL2 "mtval2";
-    0x3a0 PMPCFG0 "pmpcfg" * 16;
-    0x3b0 PMPADDR0 "pmpaddr" * 64;
-    0x747 MSECCFG "mseccfg";
+    0x3a0 PMPCFG0 "pmpcfg" 0..=15 PMPCFG15 (pmpcfg::FIELDS);
+    0x3b0 PMPADDR0 "pmpaddr" 0..=63 PMPADDR63;
+    0x747 MSECCFG "mseccfg" (seccfg::FIELDS);
     0x7a0 TSELECT "tselect";
     0x7a1 TDATA1 "tdata1";
     0x7a2 TDATA2 "tdata2";
@@ -98,7 +130,7 @@ registers! {
     0x7a4 TINFO "tinfo";
     0xb00 MCYCLE "mcycle";
     0xb02 MINSTRET "minstret";
-    0xb03 MHPMCOUNTER3 "mhpmcounter" * 29;
+    0xb03 MHPMCOUNTER3 "mhpmcounter" 3..=31 MHPMCOUNTER31;
     0xf11 MVENDORID "mvendorid";
     0xf12 MARCHID "marchid";
     0xf13 MIMPID "mimpid";
@@ -106,44 +138,78 @@ registers! {
     0xf15 MCONFIGPTR "mconfigptr";
 }
 
-/// The name of a register, to be displayed.
+impl Row {
+    /// The row that has `address`, and which of the family it is.
+    fn of(address: u16) -> Option<(&'static Row, u16)> {
+        ROWS.iter().find_map(|row| {
+            let index = address.checked_sub(row.first)?;
+            (index < row.count()).then_some((row, index))
+        })
+    }
+
+    const fn count(&self) -> u16 {
+        match self.numbers {
+            Some((first, last)) => last - first + 1,
+            None => 1,
+        }
+    }
+}
+
+/// The name of a register or of a field, to be displayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name {
     stem: &'static str,
     number: Option<u16>,
+    /// What follows the number.
+    tail: &'static str,
+}
+
+impl Name {
+    /// A name without a number.
+    const fn plain(stem: &'static str) -> Name {
+        Name { stem, number: None, tail: "" }
+    }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.stem)?;
-        self.number.map_or(Ok(()), |n| write!(f, "{n}"))
+        self.number.map_or(Ok(()), |n| write!(f, "{n}"))?;
+        f.write_str(self.tail)
     }
+}
+
+/// The addresses of all registers that have a name.
+pub fn all() -> impl Iterator<Item = u16> {
+    ROWS.iter().flat_map(|row| row.first..row.first + row.count())
 }
 
 /// The name of the register at `address`, if the architecture gives it one that this crate knows.
 pub fn name(address: u16) -> Option<Name> {
-    NAMES.iter().find_map(|&(first, stem, count)| {
-        let offset = address.checked_sub(first)?;
-        (offset < count.unwrap_or(1)).then(|| Name { stem, number: count.map(|_| first_number(first) + offset) })
-    })
+    let (row, index) = Row::of(address)?;
+    Some(Name { stem: row.stem, number: row.numbers.map(|(first, _)| first + index), tail: "" })
 }
 
 /// The address of the register called `name`.
 pub fn by_name(name: &str) -> Option<u16> {
-    NAMES.iter().find_map(|&(first, stem, count)| {
-        let rest = name.strip_prefix(stem)?;
-        let Some(count) = count else { return rest.is_empty().then_some(first) };
-        let offset = rest.parse::<u16>().ok()?.checked_sub(first_number(first))?;
-        (offset < count).then(|| first + offset)
+    ROWS.iter().find_map(|row| {
+        let rest = name.strip_prefix(row.stem)?;
+        let Some((first, _)) = row.numbers else { return rest.is_empty().then_some(row.first) };
+        let index = rest.parse::<u16>().ok()?.checked_sub(first)?;
+        (index < row.count()).then_some(row.first + index)
     })
 }
 
-/// Counters and their events are numbered from 3 (after cycle, time and instret), other families from 0.
-const fn first_number(first: u16) -> u16 {
-    match first {
-        HPMCOUNTER3 | MHPMCOUNTER3 | MHPMEVENT3 => 3,
-        _ => 0,
-    }
+/// The fields of the register at `address`, from the highest bit on; none where it is one number, or has no name.
+pub fn fields(address: u16) -> impl Iterator<Item = Field> {
+    Row::of(address).into_iter().flat_map(|(row, index)| row.layout.fields(index))
+}
+
+/// `value` as fields of the register at `address`, to be displayed: `SPV=1 SPVP=0`, from the highest bit on; empty where the
+/// register is one number.
+pub fn decoded(address: u16, value: u64) -> Decoded {
+    let (layout, index) = Row::of(address).map_or((Layout::NONE, 0), |(row, index)| (row.layout, index));
+    Decoded { layout, index, value }
 }
 
 /// The lowest privilege that may access the register at `address`, as `xPP` encodes it; 2 is HS.
@@ -160,190 +226,8 @@ pub const fn is_read_only(address: u16) -> bool {
     address >> 10 & 3 == 3
 }
 
-/// Bit `n`.
-const fn bit(n: u32) -> u64 {
-    1 << n
-}
-
-/// Fields of `mstatus`, and of its subsets `sstatus` and `vsstatus`.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod status {
-    use super::bit;
-
-    pub const SIE: u64 = bit(1);
-    pub const MIE: u64 = bit(3);
-    pub const SPIE: u64 = bit(5);
-    pub const UBE: u64 = bit(6);
-    pub const MPIE: u64 = bit(7);
-    pub const SPP: u64 = bit(8);
-    pub const VS: u64 = 3 << 9;
-    pub const MPP_SHIFT: u32 = 11;
-    pub const MPP: u64 = 3 << MPP_SHIFT;
-    pub const FS: u64 = 3 << 13;
-    pub const XS: u64 = 3 << 15;
-    pub const MPRV: u64 = bit(17);
-    pub const SUM: u64 = bit(18);
-    pub const MXR: u64 = bit(19);
-    pub const TVM: u64 = bit(20);
-    pub const TW: u64 = bit(21);
-    pub const TSR: u64 = bit(22);
-    /// UXL = 2: U-mode is 64 bits wide.
-    pub const UXL_64: u64 = 2 << 32;
-    /// SXL = 2: S-mode is 64 bits wide.
-    pub const SXL_64: u64 = 2 << 34;
-    pub const SBE: u64 = bit(36);
-    pub const MBE: u64 = bit(37);
-    pub const GVA: u64 = bit(38);
-    pub const MPV: u64 = bit(39);
-    pub const SD: u64 = bit(63);
-}
-
-/// Fields of `hstatus`.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod hstatus {
-    use super::bit;
-
-    pub const GVA: u64 = bit(6);
-    pub const SPV: u64 = bit(7);
-    pub const SPVP: u64 = bit(8);
-    pub const HU: u64 = bit(9);
-    pub const VGEIN_SHIFT: u32 = 12;
-    pub const VGEIN: u64 = 0x3f << VGEIN_SHIFT;
-    pub const VTVM: u64 = bit(20);
-    pub const VTW: u64 = bit(21);
-    pub const VTSR: u64 = bit(22);
-    /// VSXL = 2: VS-mode is 64 bits wide.
-    pub const VSXL_64: u64 = 2 << 32;
-}
-
-/// Bits of `mip`, `mie`, `mideleg` and their views at lower levels.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod ip {
-    use super::bit;
-
-    pub const SSIP: u64 = bit(1);
-    pub const VSSIP: u64 = bit(2);
-    pub const MSIP: u64 = bit(3);
-    pub const STIP: u64 = bit(5);
-    pub const VSTIP: u64 = bit(6);
-    pub const MTIP: u64 = bit(7);
-    pub const SEIP: u64 = bit(9);
-    pub const VSEIP: u64 = bit(10);
-    pub const MEIP: u64 = bit(11);
-    pub const SGEIP: u64 = bit(12);
-    pub const LCOFIP: u64 = bit(13);
-    /// The interrupts of S-mode.
-    pub const SUPERVISOR: u64 = SSIP | STIP | SEIP;
-    /// The interrupts of VS-mode.
-    pub const VIRTUAL: u64 = VSSIP | VSTIP | VSEIP;
-    /// The interrupts that the hypervisor extension adds.
-    pub const HYPERVISOR: u64 = VIRTUAL | SGEIP;
-    /// The interrupts of M-mode.
-    pub const MACHINE: u64 = MSIP | MTIP | MEIP;
-}
-
-/// Fields of `menvcfg`, and of `henvcfg` and `senvcfg` where these have them.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod envcfg {
-    use super::bit;
-
-    pub const FIOM: u64 = bit(0);
-    pub const CBIE_SHIFT: u32 = 4;
-    pub const CBIE: u64 = 3 << CBIE_SHIFT;
-    pub const CBCFE: u64 = bit(6);
-    pub const CBZE: u64 = bit(7);
-    pub const ADUE: u64 = bit(61);
-    pub const PBMTE: u64 = bit(62);
-    pub const STCE: u64 = bit(63);
-}
-
-/// Fields of `mseccfg`.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod seccfg {
-    use super::bit;
-
-    pub const MML: u64 = bit(0);
-    pub const MMWP: u64 = bit(1);
-    pub const RLB: u64 = bit(2);
-}
-
-/// Fields of one entry's byte in `pmpcfg`.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod pmpcfg {
-    pub const R: u8 = 1;
-    pub const W: u8 = 1 << 1;
-    pub const X: u8 = 1 << 2;
-    pub const A: u8 = 3 << 3;
-    pub const A_OFF: u8 = 0;
-    pub const A_TOR: u8 = 1 << 3;
-    pub const A_NA4: u8 = 2 << 3;
-    pub const A_NAPOT: u8 = 3 << 3;
-    pub const L: u8 = 1 << 7;
-}
-
-/// Fields of `mstateen0`, `hstateen0` and `sstateen0`; bit 63 has its meaning in all of `mstateen` and `hstateen`.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod stateen {
-    use super::bit;
-
-    pub const C: u64 = bit(0);
-    pub const CSRIND: u64 = bit(60);
-    pub const ENVCFG: u64 = bit(62);
-    pub const SE: u64 = bit(63);
-}
-
-/// Fields of `mhpmevent` that Sscofpmf defines.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod hpmevent {
-    use super::bit;
-
-    pub const VUINH: u64 = bit(58);
-    pub const VSINH: u64 = bit(59);
-    pub const UINH: u64 = bit(60);
-    pub const SINH: u64 = bit(61);
-    pub const MINH: u64 = bit(62);
-    pub const OF: u64 = bit(63);
-}
-
-/// Bits of `mcounteren`, `hcounteren`, `scounteren` and `mcountinhibit`.
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub mod counteren {
-    use super::bit;
-
-    pub const CY: u64 = bit(0);
-    pub const TM: u64 = bit(1);
-    pub const IR: u64 = bit(2);
-    pub const HPM: u64 = 0xffff_fff8;
-}
-
-/// Fields of `satp`, `vsatp` and `hgatp`.
-pub mod atp {
-    /// Lowest bit of MODE.
-    pub const MODE_SHIFT: u32 = 60;
-    /// MODE.
-    pub const MODE: u64 = 0xf << MODE_SHIFT;
-    /// MODE: no translation.
-    pub const BARE: u64 = 0;
-    /// MODE: Sv39 or Sv39x4.
-    pub const SV39: u64 = 8;
-    /// MODE: Sv48 or Sv48x4.
-    pub const SV48: u64 = 9;
-    /// MODE: Sv57 or Sv57x4.
-    pub const SV57: u64 = 10;
-    /// Lowest bit of ASID (16 bits) or VMID (14 bits).
-    pub const ID_SHIFT: u32 = 44;
-    /// Width of ASID.
-    pub const ASID_BITS: u32 = 16;
-    /// Width of VMID.
-    pub const VMID_BITS: u32 = 14;
-    /// The physical page number of the root page table.
-    pub const PPN: u64 = (1 << 44) - 1;
-}
-
-/// Bits of `misa` besides the letters: MXL = 2, XLEN is 64.
-pub const MISA_MXL_64: u64 = 2 << 62;
 /// The Interrupt bit of `mcause`, `scause` and `vscause`.
-pub const CAUSE_INTERRUPT: u64 = bit(63);
+pub const CAUSE_INTERRUPT: u64 = xcause::INTERRUPT;
 
 #[cfg(test)]
 mod tests {
@@ -372,5 +256,32 @@ mod tests {
     fn the_address_tells_privilege_and_writability() {
         assert_eq!(privilege(HSTATUS), 2);
         assert!(is_read_only(HGEIP) && !is_read_only(MCYCLE));
+    }
+
+    #[test]
+    fn fields_do_not_overlap_and_come_from_the_highest_on() {
+        for address in all() {
+            let mut left = u128::MAX >> 64;
+            for field in fields(address) {
+                assert!(field.low < 64 && field.width > 0, "{field:?}");
+                assert_eq!(left & u128::from(field.mask()), field.mask().into(), "{} of {address:#x}", field.name);
+                left &= (1 << field.low) - 1;
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_is_shown_as_the_manuals_figure_has_it() {
+        let decoded = |name, value| decoded(by_name(name).unwrap(), value).to_string();
+        assert_eq!(decoded("hstatus", 0x2_0000_0180), "VSXL=2(64) VTSR=0 VTW=0 VTVM=0 VGEIN=0 HU=0 SPVP=1 SPV=1 GVA=0");
+        assert_eq!(decoded("vsatp", 8 << 60 | 7 << 44 | 0x8_0123), "MODE=8(Sv39) ASID=7 PPN=0x80123");
+        assert_eq!(
+            decoded("pmpcfg2", 0x1f),
+            "pmp15cfg=0 pmp14cfg=0 pmp13cfg=0 pmp12cfg=0 pmp11cfg=0 pmp10cfg=0 pmp9cfg=0 pmp8cfg=0x1f"
+        );
+        assert_eq!(decoded("hvip", 0x444), "VSEIP=1 VSTIP=1 VSSIP=1");
+        assert_eq!(decoded("vsie", 0x20), "LCOFIE=0 SEIE=0 STIE=1 SSIE=0");
+        assert_eq!(decoded("frm", 0x9), "frm=1(RTZ) others=0x8");
+        assert_eq!(decoded("sscratch", 5), "");
     }
 }

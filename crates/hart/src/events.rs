@@ -8,14 +8,11 @@ use crate::core::Core;
 
 /// Whether an access to this CSR wants counters up to date, or changes what they count.
 pub const fn concerns_counters(address: u16) -> bool {
-    const HPMCOUNTER31: u16 = csr::HPMCOUNTER3 + 28;
-    const MHPMCOUNTER31: u16 = csr::MHPMCOUNTER3 + 28;
-    const MHPMEVENT31: u16 = csr::MHPMEVENT3 + 28;
     matches!(
         address,
-        csr::HPMCOUNTER3..=HPMCOUNTER31
-            | csr::MHPMCOUNTER3..=MHPMCOUNTER31
-            | csr::MHPMEVENT3..=MHPMEVENT31
+        csr::HPMCOUNTER3..=csr::HPMCOUNTER31
+            | csr::MHPMCOUNTER3..=csr::MHPMCOUNTER31
+            | csr::MHPMEVENT3..=csr::MHPMEVENT31
             | csr::MCOUNTINHIBIT
             | csr::SCOUNTOVF
             | csr::MIP

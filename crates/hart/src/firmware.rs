@@ -95,7 +95,7 @@ impl FullHart for Hart {
 
 /// Whether a CSR is a counter of the machine's.
 const fn is_counter(address: u16) -> bool {
-    address >= csr::MCYCLE && address <= csr::MCYCLE + 31
+    address >= csr::MCYCLE && address <= csr::MHPMCOUNTER31
 }
 
 impl Core {

@@ -87,10 +87,11 @@ pub fn state_enable(state: &State, config: &Config, address: u16) -> Verdict {
     enabled(state, config, environment::number(address), stateen::SE)
 }
 
-/// A state in `mode` in which no register of a higher level withholds another from HS-mode.
+/// A state in `mode` in which no register of a higher level withholds another from HS-mode, and FS from nobody.
 pub fn all_open(config: &Config, mode: Mode) -> State {
     let (mstateen, menvcfg, mcounteren) = ([u64::MAX; 4], u64::MAX, u64::MAX);
-    State { mode, mstateen, menvcfg, mcounteren, ..State::reset(config) }
+    let (mstatus, vsstatus) = (status::FS, status::FS);
+    State { mode, mstateen, menvcfg, mcounteren, mstatus, vsstatus, ..State::reset(config) }
 }
 
 /// Whether the mode is HS-mode, and no field that the gates of this file look at withholds a register from it.

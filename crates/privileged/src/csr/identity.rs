@@ -2,14 +2,14 @@
 //!
 //! Privileged architecture, "Machine ISA (`misa`) Register".
 
-use arch::csr::MISA_MXL_64;
+use arch::csr::misa::MXL_64;
 
 use crate::Config;
 
 /// MXL and a bit for each extension of one letter.
 pub fn misa(config: &Config) -> u64 {
     let letters = config.isa.iter().map(|extension| extension.name().as_bytes());
-    letters.fold(MISA_MXL_64, |misa, name| match name {
+    letters.fold(MXL_64, |misa, name| match name {
         [letter @ b'a'..=b'z'] => misa | 1 << (letter - b'a'),
         _ => misa,
     })

@@ -58,6 +58,36 @@ pub fn read_for_modify(state: &State, config: &Config, address: u16) -> u64 {
     if address == name::MIP { value & !ip::SEIP | state.mip & ip::SEIP } else { value }
 }
 
+/// What the CSR at `address` shows, whoever may read it: for debuggers. `None` where this hart lacks it.
+pub fn peek(state: &State, config: &Config, address: u16) -> Option<u64> {
+    exists(config, address).then(|| table::load(state, config, address))
+}
+
+/// Whether a hart made so has the CSR at `address`.
+pub fn exists(config: &Config, address: u16) -> bool {
+    check(&gate::all_open(config, Mode::M), config, address, false).is_ok()
+}
+
+/// The addresses of all CSRs that a hart made so has. What is in them is told by [`arch::csr::fields`]; reading one changes nothing.
+pub fn implemented(config: &Config) -> impl Iterator<Item = u16> {
+    let open = gate::all_open(config, Mode::M);
+    name::all().filter(move |&address| check(&open, config, address, false).is_ok())
+}
+
+/// The bits of the CSR at `address` that software chooses in a hart made so: those that come out otherwise where nothing but them
+/// is written otherwise.
+pub fn writable(config: &Config, address: u16) -> u64 {
+    let open = gate::all_open(config, Mode::M);
+    let written = |value| {
+        let mut state = open.clone();
+        write(&mut state, config, address, value).map_or(0, |_| table::load(&state, config, address))
+    };
+    let chosen = |bit: u64, value: u64| (written(value) ^ written(value ^ bit)) & bit;
+    // a field that cannot have every value has most likely some of these
+    let values = |bit: u64| [0, u64::MAX, bit << 1, bit >> 1, name::atp::SV39 << name::atp::MODE_SHIFT];
+    (0..64).map(|n| 1 << n).fold(0, |bits, bit| values(bit).into_iter().fold(bits, |bits, v| bits | chosen(bit, v)))
+}
+
 /// Whether the current mode may access the CSR at `address`; `writes` says whether the access writes.
 ///
 /// # Errors
@@ -164,12 +194,39 @@ mod tests {
 
     #[test]
     fn every_register_with_a_name_has_a_row() {
-        let (mut state, config) = hart();
-        state.mstatus = csr::status::FS;
-        let absent = |address| check(&state, &config, address, false).is_err();
+        let (_, config) = hart();
         let odd_pmpcfg = |address| (csr::PMPCFG0..csr::PMPADDR0).contains(&address) && address & 1 != 0;
-        for address in (0..0x1000).filter(|&address| csr::name(address).is_some()) {
-            assert_eq!(absent(address), odd_pmpcfg(address), "{address:#x}");
+        for address in csr::all() {
+            assert_eq!(!exists(&config, address), odd_pmpcfg(address), "{address:#x}");
+        }
+        assert!(implemented(&config).eq(csr::all().filter(|&address| !odd_pmpcfg(address))));
+    }
+
+    #[test]
+    fn a_debugger_sees_what_the_mode_may_not() {
+        let (mut state, config) = hart();
+        (state.mode, state.vs.scratch, state.frm) = (Mode::VU, 7, 1);
+        assert_eq!(peek(&state, &config, csr::VSSCRATCH), Some(7));
+        assert_eq!(peek(&state, &config, csr::FRM), Some(1));
+        assert_eq!(peek(&state, &config, DCSR), None);
+    }
+
+    #[test]
+    fn what_is_writable_is_what_the_manual_says() {
+        let (_, config) = hart();
+        let expected = [
+            (csr::MSTATUS, 0xc0_007e_79aa),
+            (csr::SSTATUS, 0xc_6122),
+            (csr::MTVEC, !2),
+            (csr::SENVCFG, 0xf1),
+            (csr::VSATP, !(1 << 62)),
+            (csr::HSTATEEN0, csr::stateen::SE | csr::stateen::ENVCFG),
+            (csr::MCOUNTEREN, 0xffff_ffff),
+            (csr::MISA, 0),
+            (csr::HGEIP, 0),
+        ];
+        for (address, bits) in expected {
+            assert_eq!(writable(&config, address), bits, "{address:#x}: {:x}", writable(&config, address));
         }
     }
 

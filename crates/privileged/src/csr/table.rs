@@ -13,15 +13,6 @@ use super::{atp, counters, float, gate, identity, interrupts as int, pmp, set, s
 use crate::interrupt::pending;
 use crate::{Config, Denied, Effects, State};
 
-const HPMCOUNTER31: u16 = c::HPMCOUNTER3 + 28;
-const MHPMCOUNTER31: u16 = c::MHPMCOUNTER3 + 28;
-const MHPMEVENT31: u16 = c::MHPMEVENT3 + 28;
-const MSTATEEN3: u16 = c::MSTATEEN0 + 3;
-const HSTATEEN3: u16 = c::HSTATEEN0 + 3;
-const SSTATEEN3: u16 = c::SSTATEEN0 + 3;
-const PMPCFG15: u16 = c::PMPCFG0 + 15;
-const PMPADDR63: u16 = c::PMPADDR0 + 63;
-
 /// A write that changes nothing: to a register that is read-only by its address (and never gets here) or by its nature.
 const IGNORED: Effects = Effects::NONE;
 /// A comparator or what it is compared with changed.
@@ -64,7 +55,7 @@ registers! { (state, config, address, value)
     c::CYCLE => gate::counter(state, config, address, Zicntr), counters::cycle(state), IGNORED;
     c::TIME => gate::counter(state, config, address, Zicntr), counters::time(state), IGNORED;
     c::INSTRET => gate::counter(state, config, address, Zicntr), counters::instret(state), IGNORED;
-    c::HPMCOUNTER3..=HPMCOUNTER31 =>
+    c::HPMCOUNTER3..=c::HPMCOUNTER31 =>
         gate::counter(state, config, address, Zihpm), counters::hpmcounter(state, address),
         IGNORED;
 
@@ -101,7 +92,7 @@ registers! { (state, config, address, value)
         gate::base(config, address), state.scounteren,
         counters::write_enables(&mut state.scounteren, config, value);
     c::SENVCFG => gate::environment(state, config, address), state.senvcfg, env::write_senvcfg(state, config, value);
-    c::SSTATEEN0..=SSTATEEN3 => gate::state_enable(state, config, address), 0, IGNORED;
+    c::SSTATEEN0..=c::SSTATEEN3 => gate::state_enable(state, config, address), 0, IGNORED;
     c::STIMECMP => gate::timer(state, config, address), state.stimecmp, update(&mut state.stimecmp, !0, value, TIMER);
     c::SATP => gate::satp(state), state.satp, atp::write_satp(state, config, value);
     c::SCOUNTOVF => gate::having(config, address, Sscofpmf), counters::scountovf(state), IGNORED;
@@ -131,7 +122,7 @@ registers! { (state, config, address, value)
         gate::base(config, address), state.hcounteren,
         counters::write_enables(&mut state.hcounteren, config, value);
     c::HENVCFG => gate::environment(state, config, address), state.henvcfg(), env::write_henvcfg(state, config, value);
-    c::HSTATEEN0..=HSTATEEN3 =>
+    c::HSTATEEN0..=c::HSTATEEN3 =>
         gate::state_enable(state, config, address), env::hstateen(state, config, number(address)),
         env::write_hstateen(state, config, number(address), value);
     c::HGATP => gate::hgatp(state, config), state.hgatp, atp::write_hgatp(state, config, value);
@@ -149,22 +140,22 @@ registers! { (state, config, address, value)
     c::MCOUNTINHIBIT =>
         gate::base(config, address), state.mcountinhibit,
         counters::write_mcountinhibit(state, config, value);
-    c::MHPMEVENT3..=MHPMEVENT31 =>
+    c::MHPMEVENT3..=c::MHPMEVENT31 =>
         gate::base(config, address), counters::mhpmevent(state, address),
         counters::write_mhpmevent(state, config, address, value);
     c::MCYCLE => gate::base(config, address), counters::cycle(state), counters::write_mcycle(state, value);
     c::MINSTRET => gate::base(config, address), counters::instret(state), counters::write_minstret(state, value);
-    c::MHPMCOUNTER3..=MHPMCOUNTER31 =>
+    c::MHPMCOUNTER3..=c::MHPMCOUNTER31 =>
         gate::base(config, address), counters::hpmcounter(state, address),
         counters::write_mhpmcounter(state, config, address, value);
     c::MENVCFG => gate::base(config, address), state.menvcfg, env::write_menvcfg(state, config, value);
-    c::MSTATEEN0..=MSTATEEN3 =>
+    c::MSTATEEN0..=c::MSTATEEN3 =>
         gate::having(config, address, Smstateen), state.mstateen[number(address)],
         env::write_mstateen(state, number(address), value);
-    c::PMPCFG0..=PMPCFG15 =>
+    c::PMPCFG0..=c::PMPCFG15 =>
         gate::pmp(config, address), pmp::pmpcfg(state, address),
         pmp::write_pmpcfg(state, config, address, value);
-    c::PMPADDR0..=PMPADDR63 =>
+    c::PMPADDR0..=c::PMPADDR63 =>
         gate::pmp(config, address), pmp::pmpaddr(state, address),
         pmp::write_pmpaddr(state, config, address, value);
     c::MSECCFG => gate::having(config, address, Smepmp), state.mseccfg, pmp::write_mseccfg(state, config, value);
