@@ -17,10 +17,14 @@ off() {
     poweroff -f
 }
 
-# Prints a marker in an unattended run, and the answer to the nonce on the kernel's command line.
+# Prints a marker in an unattended run, and the answer to the nonce on the kernel's command line: by one process, for a
+# run's time is also theirs.
 say() {
     if unattended; then
-        echo "$1 $(printf '%s %s' "$(option vhart.check)" "$1" | sha256sum | head -c 16)"
+        printf '%s %s' "$nonce" "$1" >/run/asked
+        sha256sum /run/asked >/run/answered
+        read -r answer _ </run/answered
+        printf '%s %.16s\n' "$1" "$answer"
     fi
 }
 
@@ -34,10 +38,9 @@ fail() {
 
 # Loads the modules named, whatever the kernel's release: they were packed with it.
 load() {
-    if [ ! -e "/lib/modules/$(uname -r)" ]; then ln -s vhart "/lib/modules/$(uname -r)"; fi
-    for module in "$@"; do
-        modprobe "$module" 2>/dev/null
-    done
+    read -r release </proc/sys/kernel/osrelease
+    if [ ! -e "/lib/modules/$release" ]; then ln -s vhart "/lib/modules/$release"; fi
+    modprobe -a "$@" 2>/dev/null
 }
 
 # Brings the first network card up; succeeds with a lease.
@@ -53,12 +56,15 @@ shell() {
     ENV=/etc/vhart/profile.sh PROMPT="$1" setsid cttyhack sh
 }
 
-# Whoever pastes much waits until it is read.
-stty crtscts
-
-# The window that shows the console, as it was at power on, where somebody told.
-size=$(option vhart.size)
-if [ -n "$size" ]; then stty rows "${size%x*}" cols "${size#*x}"; fi
-
-# Kernel messages would break markers in two, and disturb whoever types.
-if unattended; then dmesg -n 1; else dmesg -n 4; fi
+nonce=$(option vhart.check)
+if unattended; then
+    # Kernel messages would break markers in two.
+    echo 1 >/proc/sys/kernel/printk
+else
+    # They disturb whoever types. Whoever pastes much waits until it is read.
+    echo 4 >/proc/sys/kernel/printk
+    stty crtscts
+    # The window that shows the console, as it was at power on, where somebody told.
+    size=$(option vhart.size)
+    if [ -n "$size" ]; then stty rows "${size%x*}" cols "${size#*x}"; fi
+fi

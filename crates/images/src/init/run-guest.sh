@@ -5,13 +5,17 @@
 
 # The SBI console takes whole lines; the serial port, which takes over later, costs an exit for each character.
 append="console=ttyS0 earlycon=sbi loglevel=6 panic=-1"
-# Whose guest it is, and what it shall answer.
-if unattended; then append="vhart.guest=$(option vhart.check) vhart.check=$(option vhart.check) $append"; fi
-if grep -qw cryptomgr.notests /proc/cmdline; then append="$append cryptomgr.notests"; fi
-size=$(stty size 2>/dev/null)
-case $size in
-[1-9]*\ [1-9]*) append="$append vhart.size=${size% *}x${size#* }" ;;
-esac
+if unattended; then
+    # Whose guest it is, and what it shall answer.
+    nonce=$(option vhart.check)
+    append="vhart.guest=$nonce vhart.check=$nonce $append"
+else
+    size=$(stty size 2>/dev/null)
+    case $size in
+    [1-9]*\ [1-9]*) append="$append vhart.size=${size% *}x${size#* }" ;;
+    esac
+fi
+if told cryptomgr.notests; then append="$append cryptomgr.notests"; fi
 
 disk=
 if [ -b /dev/vda ]; then disk="--disk /dev/vda"; fi
