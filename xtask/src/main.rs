@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod book;
 mod deny;
 mod dist;
 mod layers;
@@ -25,6 +26,8 @@ enum Chore {
     Test(test::Options),
     /// Measure vhart, alone or against another emulator or itself at another revision.
     Bench(Box<bench::Options>),
+    /// Run the listings of the book and compare what they print, or write it into the pages.
+    Book(book::Options),
     /// Make the VMM that vhart carries along anew, or check that it is of these sources.
     Vmm(vmm::Options),
     /// Make the packages of a release: a static program as .tar.zst and .deb, and their sums.
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Test(options) => test::run(&options),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Book(options) => book::run(&options),
         Chore::Vmm(options) => vmm::run(&options),
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check(),

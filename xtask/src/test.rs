@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::book;
 use crate::deny;
 use crate::tools::{self, Outfit};
 
@@ -25,6 +26,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut left_out = Vec::new();
     cargo("fmt", &["fmt", "--all", "--check"], &[])?;
     crate::layers::check()?;
+    book::check_structure()?;
     cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
     cargo("clippy, the VMM's build", &VMM_CLIPPY, &[])?;
     cargo("doc", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")])?;
@@ -32,6 +34,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     left_out.extend(crate::vmm::check_all(options.offline)?);
     let outfit = tools::outfit(options.offline)?;
     left_out.extend(tests(&outfit)?);
+    let linux = !options.no_boot && !options.offline;
+    left_out.extend(book::run_listings(&outfit, &book::Wanted { update: false, linux, vhart: None, pages: &[] })?);
     match options.no_boot {
         true => left_out.push("the boots of host and guest Linux (--no-boot)".to_owned()),
         false => boots(&outfit)?,

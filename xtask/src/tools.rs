@@ -37,13 +37,7 @@ pub struct Outfit {
 /// One that is needed cannot be had; it is named.
 pub fn outfit(offline: bool) -> anyhow::Result<Outfit> {
     let cache = Cache::of_user()?;
-    let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| on_path(program).is_none()).collect();
-    let lacks = || format!("no {}: install them, or leave out with --offline what needs them", missing.join(", "));
-    let tools = match (missing.is_empty(), offline) {
-        (true, _) => None,
-        (false, true) => Tools::cached(&PACKAGES, &Apt::default(), &cache),
-        (false, false) => Some(fetch(&cache).with_context(lacks)?),
-    };
+    let outfit = without_oracle(offline)?;
     let spike =
         match (oracle::there(&cache), offline) {
             (None, false) => Some(oracle::install(&cache, || fetch(&cache)).context(
@@ -51,9 +45,24 @@ pub fn outfit(offline: bool) -> anyhow::Result<Outfit> {
             )?),
             (there, _) => there,
         };
-    let cross = missing.is_empty() || tools.is_some();
     // Spike runs dtc.
-    Ok(Outfit { path: path(tools.as_ref())?, spike: spike.filter(|_| cross), cross })
+    Ok(Outfit { spike: spike.filter(|_| outfit.cross), ..outfit })
+}
+
+/// The same but Spike.
+///
+/// # Errors
+/// One that is needed cannot be had; it is named.
+pub fn without_oracle(offline: bool) -> anyhow::Result<Outfit> {
+    let cache = Cache::of_user()?;
+    let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| on_path(program).is_none()).collect();
+    let lacks = || format!("no {}: install them, or leave out with --offline what needs them", missing.join(", "));
+    let tools = match (missing.is_empty(), offline) {
+        (true, _) => None,
+        (false, true) => Tools::cached(&PACKAGES, &Apt::default(), &cache),
+        (false, false) => Some(fetch(&cache).with_context(lacks)?),
+    };
+    Ok(Outfit { path: path(tools.as_ref())?, spike: None, cross: missing.is_empty() || tools.is_some() })
 }
 
 fn fetch(cache: &Cache) -> anyhow::Result<Tools> {
