@@ -38,7 +38,7 @@ _start: la t0, trap
 
 guest:  li t0, 0x40300000
         sd t0, (t0)
-        ecall                           # done
+        hypercall 0                     # done
 
         .balign 4
 trap:   csrr s1, scause

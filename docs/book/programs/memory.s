@@ -57,8 +57,7 @@ guest:  lla t0, guest_trap              # relative to pc: guest-virtual
         csrw stvec, t0
         lla a0, secret
         ld a0, (a0)                     # through both stages
-        li a7, 0
-        ecall                           # the hypervisor prints a0
+        hypercall 0                     # the hypervisor prints a0
 
         li t1, 0x00001238
         ld t0, (t1)                     # nothing there in the guest's own table
@@ -66,16 +65,14 @@ guest:  lla t0, guest_trap              # relative to pc: guest-virtual
         ld t0, (t1)                     # nothing there in the hypervisor's
         li t1, 0xc0001238
         ld t0, (t1)                     # the guest's table is nowhere
-        li a7, 1
-        ecall
+        hypercall 1
 # ANCHOR_END: guest
 
         .balign 4
 guest_trap:
         csrr a0, scause
         csrr a1, stval
-        li a7, 2
-        ecall
+        hypercall 2
         csrr t0, sepc
         addi t0, t0, 4
         csrw sepc, t0
@@ -90,9 +87,9 @@ trap:   mv s2, a0
         csrr s0, scause
         li t0, 10
         bne s0, t0, fault
-        beqz a7, call0
+        beqz a6, call0
         li t0, 1
-        beq a7, t0, over
+        beq a6, t0, over
         print "guest: page fault, cause "
         hex s2
         print "  stval "

@@ -20,7 +20,7 @@ _start:
 # ANCHOR: guest
 guest:  la t0, guest_trap
         csrw stvec, t0                  # this is vstvec
-        ecall
+        hypercall 0
         csrr t0, hstatus
         csrr t0, mstatus
         hlv.d t0, (sp)

@@ -47,7 +47,7 @@ guest:  la t0, guest_trap
         csrw stimecmp, s10
 1:      wfi
         bnez s9, 1b
-        ecall                           # three have come
+        hypercall 0                     # three have come
 
         .balign 4
 guest_trap:

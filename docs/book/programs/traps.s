@@ -21,18 +21,14 @@ guest:  la t0, guest_trap
         csrw stvec, t0
         li s11, 0                       # traps that the guest has seen
         .word 0                         # an illegal instruction, before it is delegated
-        li a7, 0
-        ecall                           # delegate it
+        hypercall 0                     # delegate it
         .word 0                         # another
         li t0, 1 << 1
         csrw sie, t0                    # supervisor software interrupts, which is vsie
         csrs sstatus, t0                # SIE has the same place
-        li a7, 1
-        ecall                           # inject one, please
-        li a7, 2
-        ecall                           # and one more, not delegated
-        li a7, 3
-        ecall
+        hypercall 1                     # inject one, please
+        hypercall 2                     # and one more, not delegated
+        hypercall 3
 # ANCHOR_END: guest
 
         .balign 4
@@ -67,11 +63,11 @@ trap:   csrr s3, scause
         bne s3, t0, over
         addi s4, s4, 4                  # an ecall from VS
         csrw sepc, s4
-        beqz a7, delegate
+        beqz a6, delegate
         li t0, 1
-        beq a7, t0, inject
+        beq a6, t0, inject
         li t0, 2
-        beq a7, t0, inject_here
+        beq a6, t0, inject_here
 over:   finish
 
 # ANCHOR: redirect

@@ -97,7 +97,7 @@ trap:   csrrw t6, sscratch, t6          # t6: the vCPU; sscratch: what the guest
         ld t0, SEPC(t6)                 # go on behind it
         addi t0, t0, 4
         sd t0, SEPC(t6)
-        ld t0, 8 * 17(t6)               # a7: what it asks for
+        ld t0, 8 * 16(t6)               # a6: what it asks for
         bnez t0, over
         la t0, vcpu_a                   # the other one's turn
         la t1, vcpu_b
@@ -118,13 +118,11 @@ guest:  csrw sscratch, a0
         addi a0, s0, '0'
         call putchar
         print "\n"
-        li a7, 0                        # let the other one run
-        ecall
+        hypercall 0                     # let the other one run
         addi s0, s0, 1
         li t0, 3
         ble s0, t0, 1b
-        li a7, 1                        # end
-        ecall
+        hypercall 1                     # end
 # ANCHOR_END: guest
 
 name_a: .asciz "vCPU A counts "
