@@ -2,15 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use bus::Device;
 use devices::Uart16550;
-use firmware::Console;
-
-/// Register 0 of the UART: the byte received, or to be sent.
-const DATA: u64 = 0;
-/// Register 5 of the UART: the line's status; bit 0 says that a byte waits.
-const LINE_STATUS: u64 = 5;
-const DATA_READY: u8 = 1;
+use sbi::Console;
 
 /// The serial port as a firmware uses it for the SBI console: through its registers.
 #[derive(Clone)]
@@ -23,20 +16,16 @@ impl Terminal {
 }
 
 impl Console for Terminal {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut uart = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        bytes.iter().for_each(|&byte| uart.write(DATA, &[byte]));
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).transmit(bytes);
+        bytes.len()
     }
 
     /// Nothing was typed as far as anybody can tell while another writes, who may wait long.
-    fn read(&mut self) -> Option<u8> {
-        let mut uart = at_once(&self.0)?;
-        let mut byte = [0];
-        uart.read(LINE_STATUS, &mut byte);
-        (byte[0] & DATA_READY != 0).then(|| {
-            uart.read(DATA, &mut byte);
-            byte[0]
-        })
+    fn read(&mut self, into: &mut [u8]) -> usize {
+        let Some(mut uart) = at_once(&self.0) else { return 0 };
+        let typed = std::iter::from_fn(|| uart.receive());
+        into.iter_mut().zip(typed).map(|(place, byte)| *place = byte).count()
     }
 }
 

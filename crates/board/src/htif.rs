@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering;
 
 use arch::Phys;
 use memory::Ram;
-
-use firmware::Console;
+use sbi::Console;
 
 const SYSCALL: u64 = 0;
 const CONSOLE: u64 = 1;
@@ -39,7 +38,7 @@ impl Htif {
         match (value >> 56, value >> 48 & 0xff) {
             (SYSCALL, _) if value & 1 != 0 => return Some(value),
             (SYSCALL, _) => answer(ram, value, console),
-            (CONSOLE, PUTCHAR) => console.write(&[value as u8]),
+            (CONSOLE, PUTCHAR) => _ = console.write(&[value as u8]),
             _ => {}
         }
         self.done(ram, value);
@@ -89,11 +88,12 @@ mod tests {
     struct Shown(Vec<u8>);
 
     impl Console for Shown {
-        fn write(&mut self, bytes: &[u8]) {
+        fn write(&mut self, bytes: &[u8]) -> usize {
             self.0.extend_from_slice(bytes);
+            bytes.len()
         }
-        fn read(&mut self) -> Option<u8> {
-            None
+        fn read(&mut self, _into: &mut [u8]) -> usize {
+            0
         }
     }
 

@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use firmware::{Console, Firmware, Mail, State, Ticket};
+use firmware::{Firmware, Mail, State, Ticket};
 use memory::Ram;
+use sbi::Console;
 use vcpu::{Clock, Exit, FullHart, TIMEBASE_HZ, Wakeup};
 
 use crate::config::Tell;

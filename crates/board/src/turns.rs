@@ -8,8 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use firmware::{Console, Firmware, Mail, State};
+use firmware::{Firmware, Mail, State};
 use memory::Ram;
+use sbi::Console;
 use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::config::Tell;

@@ -8,7 +8,8 @@ use board::Firmware;
 use common::machine::{By, run, word};
 use conformance::asm::Code;
 use conformance::elf::Image;
-use firmware::eid;
+use sbi::function::{Hsm, Ipi, Rfence};
+use sbi::{Function, register};
 
 const BASE: u64 = 0x8000_0000;
 /// Where hart 1 starts.
@@ -34,7 +35,7 @@ const MOVING: u64 = 8 << 30;
 const FINISHER: u64 = 0x10_0000;
 const PASS: u64 = 0x5555;
 
-const A0: u8 = 10;
+const A0: u8 = register::A0;
 const T: u8 = 5;
 const T2: u8 = 6;
 const ROUND: u8 = 8;
@@ -49,16 +50,17 @@ fn fence(code: &mut Code) {
     code.put(Insn::Fence(Fence { rd: 0, rs1: 0, succ: 0b11, pred: 0b11, fm: 0 }));
 }
 
-fn call(code: &mut Code, extension: u32, function: u64, args: &[u64]) {
+fn call(code: &mut Code, function: impl Into<Function>, args: &[u64]) {
     for (register, &value) in (A0..).zip(args) {
         code.li(register, value);
     }
-    call_prepared(code, extension, function);
+    call_prepared(code, function);
 }
 
-fn call_prepared(code: &mut Code, extension: u32, function: u64) {
-    code.li(16, function);
-    code.li(17, u64::from(extension));
+fn call_prepared(code: &mut Code, function: impl Into<Function>) {
+    let (eid, fid) = function.into().ids();
+    code.li(register::A6, fid);
+    code.li(register::A7, eid.into());
     code.put(Insn::Ecall(Bare {}));
 }
 
@@ -131,7 +133,7 @@ fn tables() -> Vec<(u64, Vec<u8>)> {
 fn two(by: By, first: impl FnOnce(&mut Code), second: impl FnOnce(&mut Code)) -> (u64, u64) {
     let mut one = Code::new(BASE);
     bases(&mut one);
-    call(&mut one, eid::HSM, 0, &[1, SECOND, 0]);
+    call(&mut one, Hsm::HartStart, &[1, SECOND, 0]);
     first(&mut one);
     power_off(&mut one);
     let mut other = Code::new(SECOND);
@@ -154,7 +156,6 @@ fn on_both(test: impl Fn(By)) {
 /// SBI 2.0, "RFENCE Extension": when the call returns, nobody uses the old translation.
 #[test]
 fn after_a_remote_fence_nobody_reads_through_the_old_translation() {
-    const REMOTE_SFENCE_VMA: u64 = 1;
     on_both(|by| {
         let first = |code: &mut Code| {
             paging(code);
@@ -169,7 +170,7 @@ fn after_a_remote_fence_nobody_reads_through_the_old_translation() {
             branch(code, Insn::Beq, T, 0, again);
             rounds(code, 2_000, |code| {
                 code.sd(25, 22, 0);
-                call(code, eid::RFENCE, REMOTE_SFENCE_VMA, &[0b10, 0, MOVING, 0x1000]);
+                call(code, Rfence::RemoteSfenceVma, &[0b10, 0, MOVING, 0x1000]);
                 code.sd(ROUND, 23, 0);
                 // it is there to be read by who should not for as long as a hart may take to look at what is asked of it
                 code.li(T, 5_000);
@@ -179,7 +180,7 @@ fn after_a_remote_fence_nobody_reads_through_the_old_translation() {
                 code.sd(0, 23, 0);
                 fence(code);
                 code.sd(24, 22, 0);
-                call(code, eid::RFENCE, REMOTE_SFENCE_VMA, &[0b10, 0, MOVING, 0x1000]);
+                call(code, Rfence::RemoteSfenceVma, &[0b10, 0, MOVING, 0x1000]);
             });
         };
         let second = |code: &mut Code| {
@@ -237,7 +238,7 @@ fn function_of_the_round(by: By, written: impl Fn(&mut Code), seen: impl Fn(&mut
 /// Zifencei: the writer's "data FENCE before requesting that all remote RISC-V harts execute a FENCE.I".
 #[test]
 fn what_another_hart_wrote_is_executed_behind_a_remote_fence_i() {
-    on_both(|by| function_of_the_round(by, |code| call(code, eid::RFENCE, 0, &[0b10, 0]), |_| ()));
+    on_both(|by| function_of_the_round(by, |code| call(code, Rfence::RemoteFenceI, &[0b10, 0]), |_| ()));
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn no_ipi_is_lost_on_a_hart_that_sleeps() {
         let first = |code: &mut Code| {
             ready(code);
             rounds(code, COUNT, |code| {
-                call(code, eid::IPI, 0, &[0b10, 0]);
+                call(code, Ipi::SendIpi, &[0b10, 0]);
                 take_ipi(code);
             });
         };
@@ -281,7 +282,7 @@ fn no_ipi_is_lost_on_a_hart_that_sleeps() {
             rounds(code, COUNT, |code| {
                 take_ipi(code);
                 code.sd(ROUND, S5, 0);
-                call(code, eid::IPI, 0, &[0b01, 0]);
+                call(code, Ipi::SendIpi, &[0b01, 0]);
             });
         };
         // hart 1 is started before its interrupts are enabled: WFI waits for nothing else
@@ -292,15 +293,14 @@ fn no_ipi_is_lost_on_a_hart_that_sleeps() {
 #[test]
 fn a_hart_stops_and_starts_again_and_again() {
     const COUNT: u64 = 1_000;
-    const STATUS: u64 = 2;
     const STOPPED: u64 = 1;
     on_both(|by| {
         let wait_until_stopped = |code: &mut Code| {
             let again = code.here();
             code.put(Insn::Pause(Bare {}));
             // also while it is about to stop
-            call(code, eid::RFENCE, 1, &[0b10, 0, 0, 0]);
-            call(code, eid::HSM, STATUS, &[1]);
+            call(code, Rfence::RemoteSfenceVma, &[0b10, 0, 0, 0]);
+            call(code, Hsm::HartGetStatus, &[1]);
             code.addi(T, 0, STOPPED as i32);
             branch(code, Insn::Bne, 11, T, again);
         };
@@ -310,7 +310,7 @@ fn a_hart_stops_and_starts_again_and_again() {
                 code.li(A0, 1);
                 code.li(11, SECOND);
                 code.addi(12, ROUND, 0);
-                call_prepared(code, eid::HSM, 0);
+                call_prepared(code, Hsm::HartStart);
                 code.put(Insn::Or(arch::insn::R { rd: 22, rs1: A0, rs2: 0 }));
                 wait_until_stopped(code);
                 code.ld(T, S5, 0);
@@ -324,7 +324,7 @@ fn a_hart_stops_and_starts_again_and_again() {
         };
         let second = |code: &mut Code| {
             code.sd(11, S5, 0);
-            call(code, eid::HSM, 1, &[]);
+            call(code, Hsm::HartStop, &[]);
         };
         assert_eq!(two(by, first, second), (0, COUNT), "{by:?}");
     });

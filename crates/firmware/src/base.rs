@@ -1,9 +1,11 @@
 //! What there is.
 //!
-//! SBI 2.0, "Base Extension (EID #0x10)".
+//! SBI 3.0, "Base Extension (EID #0x10)".
 
-use crate::call::{Answer, Call, SbiError};
-use crate::eid;
+use sbi::function::Base;
+use sbi::{Answer, Extension};
+
+use crate::legacy;
 
 /// Version 2.0: major number from bit 24 on.
 const SPECIFICATION: u64 = 2 << 24;
@@ -11,21 +13,21 @@ const SPECIFICATION: u64 = 2 << 24;
 const IMPLEMENTATION_ID: u64 = 0x7668;
 const IMPLEMENTATION_VERSION: u64 = 1;
 
-pub fn answer(call: &Call) -> Answer {
-    match call.function {
-        0 => Ok(SPECIFICATION),
-        1 => Ok(IMPLEMENTATION_ID),
-        2 => Ok(IMPLEMENTATION_VERSION),
-        3 => Ok(u64::from(exists(call.args[0]))),
-        4..=6 => Ok(0), // mvendorid, marchid, mimpid
-        _ => Err(SbiError::NotSupported),
-    }
+pub fn answer(function: Base, args: &[u64; 6]) -> Answer {
+    Ok(match function {
+        Base::GetSpecVersion => SPECIFICATION,
+        Base::GetImplId => IMPLEMENTATION_ID,
+        Base::GetImplVersion => IMPLEMENTATION_VERSION,
+        Base::ProbeExtension => exists(args[0] as u32).into(),
+        Base::GetMvendorid | Base::GetMarchid | Base::GetMimpid => 0,
+    })
 }
 
-fn exists(extension: u64) -> bool {
-    use eid::*;
-    let extension = extension as u32;
-    let standard = [BASE, TIME, IPI, RFENCE, HSM, SRST, PMU, DBCN, SUSP];
-    let legacy = [LEGACY_SET_TIMER, LEGACY_PUTCHAR, LEGACY_GETCHAR, LEGACY_SHUTDOWN];
-    standard.contains(&extension) || legacy.contains(&extension)
+fn exists(eid: u32) -> bool {
+    use Extension::*;
+    match Extension::numbered(eid) {
+        Some(Base | Time | Ipi | Rfence | Hsm | Srst | Pmu | Dbcn | Susp) => true,
+        Some(Legacy) => legacy::exists(eid),
+        Some(Cppc | Nacl | Sta | Sse | Fwft | Dbtr | Mpxy) | None => false,
+    }
 }

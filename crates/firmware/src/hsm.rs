@@ -1,26 +1,27 @@
 //! Hart state management: who runs.
 //!
-//! SBI 2.0, "Hart State Management Extension (EID #0x48534D "HSM")". Harts are never in a pending state: one that
+//! SBI 3.0, "Hart State Management Extension (EID #0x48534D "HSM")". Harts are never in a pending state: one that
 //! was started counts as such from then on, though its first instruction may take a while. A suspended hart sleeps until an
 //! interrupt is pending and enabled, as in WFI; whoever runs the harts looks for that ([`crate::Firmware::awakes`]).
 
 use memory::Ram;
-use vcpu::{FullHart, Reg};
+use sbi::function::Hsm;
+use sbi::{Answer, Error, HartState, suspend_type};
+use vcpu::FullHart;
 
-use crate::call::{Answer, Call, Outcome, Resume, SbiError};
 use crate::mail::{Mail, Request};
-use crate::{A0, A1};
+use crate::{A0, A1, Outcome, Resume};
 
-/// States of the specification's table, by their numbers.
+/// What a hart can be in, by the specification's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum State {
     /// The hart runs.
-    Started = 0,
+    Started = HartState::Started as u64,
     /// The hart waits for `hart_start`.
-    Stopped = 1,
+    Stopped = HartState::Stopped as u64,
     /// The hart waits for an interrupt.
-    Suspended = 4,
+    Suspended = HartState::Suspended as u64,
 }
 
 impl State {
@@ -30,25 +31,21 @@ impl State {
     }
 }
 
-const RETENTIVE: u64 = 0;
-const NON_RETENTIVE: u64 = 0x8000_0000;
-
-pub fn answer(call: &Call, states: &mut [State], mail: &Mail, ram: &Ram) -> Outcome {
-    let [a0, a1, a2, ..] = call.args;
-    match call.function {
-        0 => start(a0, a1, a2, states, mail, ram).into(),
-        1 => Outcome::Stop,
-        2 => status(a0, states).into(),
-        3 => suspend(a0 & u64::from(u32::MAX), a1, a2, ram),
-        _ => Err(SbiError::NotSupported).into(),
+pub fn answer(function: Hsm, args: &[u64; 6], states: &mut [State], mail: &Mail, ram: &Ram) -> Outcome {
+    let [a0, a1, a2, ..] = *args;
+    match function {
+        Hsm::HartStart => start(a0, a1, a2, states, mail, ram).into(),
+        Hsm::HartStop => Outcome::Stop,
+        Hsm::HartGetStatus => status(a0, states).into(),
+        Hsm::HartSuspend => suspend(a0 as u32, a1, a2, ram),
     }
 }
 
 fn start(hart: u64, address: u64, opaque: u64, states: &mut [State], mail: &Mail, ram: &Ram) -> Answer {
     let id = usize::try_from(hart).unwrap_or(usize::MAX);
-    let state = states.get_mut(id).ok_or(SbiError::InvalidParam)?;
+    let state = states.get_mut(id).ok_or(Error::InvalidParam)?;
     if state.is_up() {
-        return Err(SbiError::AlreadyAvailable);
+        return Err(Error::AlreadyAvailable);
     }
     check_address(address, ram)?;
     *state = State::Started;
@@ -73,28 +70,23 @@ pub fn resume(target: &mut dyn FullHart, id: u64, address: u64, opaque: u64) {
 
 fn status(hart: u64, states: &[State]) -> Answer {
     let id = usize::try_from(hart).unwrap_or(usize::MAX);
-    states.get(id).map(|&state| state as u64).ok_or(SbiError::InvalidParam)
+    states.get(id).map(|&state| state as u64).ok_or(Error::InvalidParam)
 }
 
-fn suspend(kind: u64, address: u64, opaque: u64, ram: &Ram) -> Outcome {
+fn suspend(kind: u32, address: u64, opaque: u64, ram: &Ram) -> Outcome {
     match kind {
-        RETENTIVE => Outcome::Suspend(None),
-        NON_RETENTIVE => match check_address(address, ram) {
+        suspend_type::RETENTIVE => Outcome::Suspend(None),
+        suspend_type::NON_RETENTIVE => match check_address(address, ram) {
             Ok(()) => Outcome::Suspend(Some(Resume { address, opaque })),
             Err(error) => Err(error).into(),
         },
         // "reserved or is platform-specific and unimplemented"
-        _ => Err(SbiError::InvalidParam).into(),
+        _ => Err(Error::InvalidParam).into(),
     }
 }
 
 /// An address to continue at is in RAM and could hold an instruction.
-pub fn check_address(address: u64, ram: &Ram) -> Result<(), SbiError> {
+pub fn check_address(address: u64, ram: &Ram) -> Result<(), Error> {
     let fits = address.is_multiple_of(2) && ram.offset(arch::Phys(address), 2).is_some();
-    fits.then_some(()).ok_or(SbiError::InvalidAddress)
-}
-
-/// A register of the calling convention.
-pub const fn arg(n: u8) -> Reg {
-    Reg::X(10 + n)
+    fits.then_some(()).ok_or(Error::InvalidAddress)
 }

@@ -2,55 +2,39 @@
 //!
 //! Models the RISC-V Supervisor Binary Interface Specification 2.0: BASE, TIME, IPI, RFENCE, HSM, SRST, PMU, DBCN,
 //! SUSP, and of the legacy extensions those without a pointer to virtual memory (timer, console, shutdown).
+//! Of 3.0 it has PMU's event information. Numbers, and the console, are `sbi`'s.
 
 #![forbid(unsafe_code)]
 
 mod base;
-mod call;
 mod console;
 mod hsm;
+mod legacy;
 mod mail;
-mod mask;
+mod outcome;
 mod pmu;
 mod rfence;
 mod system;
 
-pub use call::{Answer, Call, Outcome, Resume, SbiError};
-pub use console::Console;
 pub use hsm::State;
 pub use mail::{Mail, Request, Ticket};
+pub use outcome::{Outcome, Resume};
 
 use std::sync::Arc;
 
 use arch::Isa;
 use devices::PowerSwitch;
 use memory::Ram;
+use sbi::function::{Ipi, Rfence, Srst, Susp, Time};
+use sbi::pmu::FirmwareEvent;
+use sbi::{Answer, Call, Console, Error, Function, SbiRet, hart_list, register};
 use vcpu::{FullHart, HartPins, Reg};
 
-use pmu::{FirmwareEvent, Pmu};
+use console::Deferred;
+use pmu::Pmu;
 
-/// Extension ids.
-pub mod eid {
-    #![allow(missing_docs, reason = "the names are the specification's")]
-    pub const LEGACY_SET_TIMER: u32 = 0;
-    pub const LEGACY_PUTCHAR: u32 = 1;
-    pub const LEGACY_GETCHAR: u32 = 2;
-    pub const LEGACY_SHUTDOWN: u32 = 8;
-    pub const BASE: u32 = 0x10;
-    pub const TIME: u32 = 0x5449_4d45;
-    pub const IPI: u32 = 0x73_5049;
-    pub const RFENCE: u32 = 0x5246_4e43;
-    pub const HSM: u32 = 0x48_534d;
-    pub const SRST: u32 = 0x5352_5354;
-    pub const PMU: u32 = 0x50_4d55;
-    pub const DBCN: u32 = 0x4442_434e;
-    pub const SUSP: u32 = 0x5355_5350;
-}
-
-pub(crate) const A0: Reg = hsm::arg(0);
-pub(crate) const A1: Reg = hsm::arg(1);
-const A6: Reg = hsm::arg(6);
-const A7: Reg = hsm::arg(7);
+pub(crate) const A0: Reg = Reg::X(register::A0);
+pub(crate) const A1: Reg = Reg::X(register::A1);
 /// Bytes of `ecall`; it has no compressed form.
 const ECALL_BYTES: u64 = 4;
 
@@ -139,12 +123,12 @@ impl Firmware {
         if caller >= self.states.len() {
             return to_do;
         }
-        let call = read_call(hart);
+        let call = Call::from_registers(|register| hart.reg(Reg::X(register)));
         match self.outcome(caller, &call, hart, &mut to_do) {
             Outcome::Return(answer) => {
-                let (error, value) = answer.map_or_else(|error| (error as i64 as u64, 0), |value| (0, value));
+                let SbiRet { error, value } = answer.into();
                 hart.set_reg(A1, value);
-                go_on(hart, error);
+                go_on(hart, error as u64);
             }
             Outcome::ReturnLegacy(value) => go_on(hart, value),
             Outcome::Stop => self.states[caller] = State::Stopped,
@@ -156,25 +140,32 @@ impl Firmware {
 
     /// What becomes of `call`; everything but the caller's registers is done.
     fn outcome(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, to_do: &mut ToDo) -> Outcome {
-        match call.extension {
-            eid::BASE => base::answer(call).into(),
-            eid::TIME => self.time(caller, call, hart).into(),
-            eid::IPI => self.ipi(caller, call).into(),
-            eid::RFENCE => self.fence(caller, call, hart, &mut to_do.awaited).into(),
-            eid::HSM => hsm::answer(call, &mut self.states, &self.mail, &self.ram),
-            eid::SRST => self.reset(call).into(),
-            eid::PMU => self.pmus[caller].answer(call, hart, &self.ram).into(),
-            eid::DBCN => console::answer(call, &self.ram, self.console.as_mut(), &mut to_do.shown).into(),
-            eid::SUSP => system::suspend(call, caller, &self.states, &self.ram),
-            _ => self.legacy(caller, call, hart, to_do),
+        let args = &call.args;
+        let Some(function) = call.function() else { return Err(Error::NotSupported).into() };
+        match function {
+            Function::Legacy(function) => self.legacy(function, args, (caller, hart), &mut to_do.shown),
+            Function::Base(function) => base::answer(function, args).into(),
+            Function::Time(Time::SetTimer) => {
+                self.set_timer(caller, args[0], hart);
+                Ok(0).into()
+            }
+            Function::Ipi(Ipi::SendIpi) => self.send_ipi(caller, args).into(),
+            Function::Rfence(function) => self.fence(function, args, (caller, hart), &mut to_do.awaited).into(),
+            Function::Hsm(function) => hsm::answer(function, args, &mut self.states, &self.mail, &self.ram),
+            Function::Srst(Srst::SystemReset) => self.reset(args).into(),
+            Function::Pmu(function) => self.pmus[caller].answer(function, args, hart, &self.ram).into(),
+            Function::Dbcn(function) => {
+                let mut console = Deferred { console: self.console.as_mut(), shown: &mut to_do.shown };
+                sbi::console::answer(function, args, &self.ram, &mut console).into()
+            }
+            Function::Susp(Susp::SystemSuspend) => system::suspend(args, caller, &self.states, &self.ram),
+            // as `base` says to who probes
+            _ => Err(Error::NotSupported).into(),
         }
     }
 
-    fn ipi(&mut self, caller: usize, call: &Call) -> Answer {
-        if call.function != 0 {
-            return Err(SbiError::NotSupported);
-        }
-        for id in mask::harts(call.args[0], call.args[1], self.mail.harts())? {
+    fn send_ipi(&mut self, caller: usize, args: &[u64; 6]) -> Answer {
+        for id in hart_list(args[0], args[1], self.mail.harts())? {
             if self.state(id).is_up() {
                 self.note(caller, id, FirmwareEvent::IpiSent, FirmwareEvent::IpiReceived);
                 self.mail.pins(id).into_iter().for_each(HartPins::pulse_ssip);
@@ -183,12 +174,17 @@ impl Firmware {
         Ok(0)
     }
 
-    fn fence(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, awaited: &mut Vec<Ticket>) -> Answer {
+    fn fence(
+        &mut self,
+        function: Rfence,
+        args: &[u64; 6],
+        (caller, hart): (usize, &mut dyn FullHart),
+        awaited: &mut Vec<Ticket>,
+    ) -> Answer {
         let has_h = self.isa.has(arch::Extension::H);
-        let asked = rfence::answer(call, (caller, hart), &self.states, &self.mail, has_h, awaited)?;
-        if let Some((sent, received)) = rfence::events(call.function) {
-            asked.into_iter().for_each(|id| self.note(caller, id, sent, received));
-        }
+        let asked = rfence::answer(function, args, (caller, hart), &self.states, &self.mail, has_h, awaited)?;
+        let (sent, received) = rfence::events(function);
+        asked.into_iter().for_each(|id| self.note(caller, id, sent, received));
         Ok(0)
     }
 
@@ -200,48 +196,15 @@ impl Firmware {
         }
     }
 
-    fn time(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart) -> Answer {
-        if call.function != 0 {
-            return Err(SbiError::NotSupported);
-        }
+    fn set_timer(&mut self, caller: usize, deadline: u64, hart: &mut dyn FullHart) {
         self.pmus[caller].note(FirmwareEvent::SetTimer);
-        hart.set_supervisor_timer(call.args[0]);
-        Ok(0)
+        hart.set_supervisor_timer(deadline);
     }
 
     /// The hart goes on until the board looks at the power switch: at most to the end of its slice.
-    fn reset(&self, call: &Call) -> Answer {
-        self.power.request(system::reset(call)?);
+    fn reset(&self, args: &[u64; 6]) -> Answer {
+        self.power.request(system::reset(args)?);
         Ok(0)
-    }
-
-    fn legacy(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, to_do: &mut ToDo) -> Outcome {
-        let value = match call.extension {
-            eid::LEGACY_SET_TIMER => {
-                self.pmus[caller].note(FirmwareEvent::SetTimer);
-                hart.set_supervisor_timer(call.args[0]);
-                0
-            }
-            eid::LEGACY_PUTCHAR => {
-                to_do.shown.push(call.args[0] as u8);
-                0
-            }
-            eid::LEGACY_GETCHAR => self.console.read().map_or(u64::MAX, u64::from),
-            eid::LEGACY_SHUTDOWN => {
-                self.power.request(vcpu::SystemEvent::Shutdown);
-                0
-            }
-            _ => return Err(SbiError::NotSupported).into(),
-        };
-        Outcome::ReturnLegacy(value)
-    }
-}
-
-fn read_call(hart: &dyn FullHart) -> Call {
-    Call {
-        extension: hart.reg(A7) as u32,
-        function: hart.reg(A6),
-        args: std::array::from_fn(|n| hart.reg(hsm::arg(n as u8))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Performance counters: the hart's, which this firmware programs as one in M-mode would, and its own.
 //!
-//! SBI 2.0, "Performance Monitoring Unit Extension (EID #0x504D55 "PMU")"; 3.0 for event information. Logical counters have the
+//! SBI 3.0, "Performance Monitoring Unit Extension (EID #0x504D55 "PMU")". Logical counters have the
 //! numbers of the hart's: 0 is `cycle`, 2 `instret`, those from 3 on are programmable; 1 would be `time`, which is none. The
 //! firmware's own follow. With Sscofpmf a programmable counter is preferred to `cycle` and `instret`, which know neither filters nor
 //! overflows.
@@ -10,15 +10,15 @@ mod set;
 mod snapshot;
 mod software;
 
-pub use software::FirmwareEvent;
-
 use arch::csr::{self, hpmevent};
 use arch::event::{FIRST_PROGRAMMABLE, PROGRAMMABLE_COUNTERS};
 use arch::{Event, Extension, Isa};
 use memory::Ram;
+use sbi::function;
+use sbi::pmu::{FIRMWARE_COUNTER_INFO, FirmwareEvent, config_flag, counter_info, start_flag, stop_flag};
+use sbi::{Answer, Error};
 use vcpu::FullHart;
 
-use crate::call::{Answer, Call, SbiError};
 use event::Wanted;
 use set::Set;
 use snapshot::Snapshot;
@@ -30,27 +30,17 @@ const FIRST_SOFTWARE: usize = FIRST_PROGRAMMABLE + PROGRAMMABLE_COUNTERS;
 const COUNTERS: usize = FIRST_SOFTWARE + software::COUNTERS;
 const CYCLE: usize = 0;
 const INSTRET: usize = 2;
-/// Width of a counter minus one, where `counter_info` has it.
-const WIDTH: u64 = 63 << 12;
-/// `counter_info`'s type of a counter of the firmware.
-const IS_SOFTWARE: u64 = 1 << 63;
+/// Width of a counter.
+const WIDTH_BITS: u32 = 64;
 
-const CONFIG_SKIP_MATCH: u64 = 1 << 0;
-const CONFIG_CLEAR_VALUE: u64 = 1 << 1;
-const CONFIG_AUTO_START: u64 = 1 << 2;
-const CONFIG_FLAGS: u64 = (1 << 8) - 1;
 /// The filters of a configuration, and the inhibits of `mhpmevent` that they are.
 const FILTERS: [(u64, u64); 5] = [
-    (1 << 3, hpmevent::VUINH),
-    (1 << 4, hpmevent::VSINH),
-    (1 << 5, hpmevent::UINH),
-    (1 << 6, hpmevent::SINH),
-    (1 << 7, hpmevent::MINH),
+    (config_flag::SET_VUINH, hpmevent::VUINH),
+    (config_flag::SET_VSINH, hpmevent::VSINH),
+    (config_flag::SET_UINH, hpmevent::UINH),
+    (config_flag::SET_SINH, hpmevent::SINH),
+    (config_flag::SET_MINH, hpmevent::MINH),
 ];
-const START_SET_INITIAL: u64 = 1 << 0;
-const START_FROM_SNAPSHOT: u64 = 1 << 1;
-const STOP_RESET: u64 = 1 << 0;
-const STOP_TAKE_SNAPSHOT: u64 = 1 << 1;
 
 /// The counters of one hart.
 #[derive(Clone, Debug)]
@@ -88,19 +78,25 @@ impl Pmu {
     }
 
     /// Answers a call.
-    pub fn answer(&mut self, call: &Call, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
-        let [a0, a1, a2, a3, a4, _] = call.args;
-        match call.function {
-            0 => Ok(COUNTERS as u64),
-            1 => self.info(a0),
-            2 => self.configure(self.set(a0, a1)?, a2, Wanted::parse(a3, a4)?, hart),
-            3 => self.start(self.set(a0, a1)?, a2, a3, hart, ram),
-            4 => self.stop(self.set(a0, a1)?, a2, hart, ram),
-            5 => self.software.read(self.index(a0)?).ok_or(SbiError::InvalidParam),
-            6 => self.software.read(self.index(a0)?).map(|_| 0).ok_or(SbiError::InvalidParam),
-            7 => self.share(a0, a1, a2, ram),
-            8 => event::tell(a0, a1, a2, a3, ram, |wanted| self.can_count(wanted)),
-            _ => Err(SbiError::NotSupported),
+    pub fn answer(
+        &mut self,
+        function: function::Pmu,
+        args: &[u64; 6],
+        hart: &mut dyn FullHart,
+        ram: &Ram,
+    ) -> Answer {
+        use function::Pmu::*;
+        let [a0, a1, a2, a3, a4, _] = *args;
+        match function {
+            NumCounters => Ok(COUNTERS as u64),
+            CounterGetInfo => self.info(a0),
+            CounterConfigMatching => self.configure(self.set(a0, a1)?, a2, Wanted::parse(a3, a4)?, hart),
+            CounterStart => self.start(self.set(a0, a1)?, a2, a3, hart, ram),
+            CounterStop => self.stop(self.set(a0, a1)?, a2, hart, ram),
+            CounterFwRead => self.software.read(self.index(a0)?).ok_or(Error::InvalidParam),
+            CounterFwReadHi => self.software.read(self.index(a0)?).map(|_| 0).ok_or(Error::InvalidParam),
+            SnapshotSetShmem => self.share(a0, a1, a2, ram),
+            EventGetInfo => event::tell(a0, a1, a2, a3, ram, |wanted| self.can_count(wanted)),
         }
     }
 
@@ -109,17 +105,20 @@ impl Pmu {
         matches!(counter, CYCLE | INSTRET | FIRST_SOFTWARE..COUNTERS) || programmable.contains(&counter)
     }
 
-    fn index(&self, counter: u64) -> Result<usize, SbiError> {
-        usize::try_from(counter).ok().filter(|&counter| self.exists(counter)).ok_or(SbiError::InvalidParam)
+    fn index(&self, counter: u64) -> Result<usize, Error> {
+        usize::try_from(counter).ok().filter(|&counter| self.exists(counter)).ok_or(Error::InvalidParam)
     }
 
-    fn set(&self, base: u64, mask: u64) -> Result<Set, SbiError> {
-        Set::new(base, mask).filter(|set| set.iter().all(|counter| self.exists(counter))).ok_or(SbiError::InvalidParam)
+    fn set(&self, base: u64, mask: u64) -> Result<Set, Error> {
+        Set::new(base, mask).filter(|set| set.iter().all(|counter| self.exists(counter))).ok_or(Error::InvalidParam)
     }
 
     fn info(&self, counter: u64) -> Answer {
         let counter = self.index(counter)?;
-        Ok(if counter < FIRST_SOFTWARE { (u64::from(csr::CYCLE) + counter as u64) | WIDTH } else { IS_SOFTWARE })
+        Ok(match counter < FIRST_SOFTWARE {
+            true => counter_info(csr::CYCLE + counter as u16, WIDTH_BITS),
+            false => FIRMWARE_COUNTER_INFO,
+        })
     }
 
     /// Whether any counter can count this.
@@ -128,14 +127,14 @@ impl Pmu {
     }
 
     fn configure(&mut self, set: Set, flags: u64, wanted: Wanted, hart: &mut dyn FullHart) -> Answer {
-        if flags & !CONFIG_FLAGS != 0 {
-            return Err(SbiError::InvalidParam);
+        if flags & !config_flag::ALL != 0 {
+            return Err(Error::InvalidParam);
         }
-        let counter = match flags & CONFIG_SKIP_MATCH {
+        let counter = match flags & config_flag::SKIP_MATCH {
             0 => self.choose(set, wanted),
             _ => set.iter().next().filter(|&counter| counts(counter, wanted)),
         };
-        let counter = counter.ok_or(SbiError::NotSupported)?;
+        let counter = counter.ok_or(Error::NotSupported)?;
         if let Wanted::Hardware(event) = wanted
             && counter >= FIRST_PROGRAMMABLE
         {
@@ -146,10 +145,10 @@ impl Pmu {
         if counter >= FIRST_SOFTWARE {
             self.software.configure(counter - FIRST_SOFTWARE, wanted);
         }
-        if flags & CONFIG_CLEAR_VALUE != 0 {
+        if flags & config_flag::CLEAR_VALUE != 0 {
             self.write(counter, 0, hart);
         }
-        if flags & CONFIG_AUTO_START != 0 {
+        if flags & config_flag::AUTO_START != 0 {
             self.run(counter, hart);
         }
         Ok(counter as u64)
@@ -178,19 +177,19 @@ impl Pmu {
     }
 
     fn start(&mut self, set: Set, flags: u64, initial: u64, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
-        if flags & !(START_SET_INITIAL | START_FROM_SNAPSHOT) != 0 || flags == START_SET_INITIAL | START_FROM_SNAPSHOT {
-            return Err(SbiError::InvalidParam);
+        if flags & !(start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT) != 0 || flags == start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT {
+            return Err(Error::InvalidParam);
         }
-        let snapshot = self.snapshot.filter(|_| flags & START_FROM_SNAPSHOT != 0);
-        if flags & START_FROM_SNAPSHOT != 0 && snapshot.is_none() {
-            return Err(SbiError::NoShmem);
+        let snapshot = self.snapshot.filter(|_| flags & start_flag::INIT_SNAPSHOT != 0);
+        if flags & start_flag::INIT_SNAPSHOT != 0 && snapshot.is_none() {
+            return Err(Error::NoShmem);
         }
         if set.bits() & self.started != 0 {
-            return Err(SbiError::AlreadyStarted);
+            return Err(Error::AlreadyStarted);
         }
         for counter in set.iter() {
             let saved = snapshot.and_then(|snapshot| snapshot.value(set.place(counter), ram));
-            if let Some(value) = saved.or((flags & START_SET_INITIAL != 0).then_some(initial)) {
+            if let Some(value) = saved.or((flags & start_flag::SET_INIT_VALUE != 0).then_some(initial)) {
                 self.write(counter, value, hart);
             }
             self.run(counter, hart);
@@ -200,22 +199,22 @@ impl Pmu {
 
     /// Stops all that run, whatever it answers.
     fn stop(&mut self, set: Set, flags: u64, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
-        if flags & !(STOP_RESET | STOP_TAKE_SNAPSHOT) != 0 {
-            return Err(SbiError::InvalidParam);
+        if flags & !(stop_flag::RESET | stop_flag::TAKE_SNAPSHOT) != 0 {
+            return Err(Error::InvalidParam);
         }
-        let snapshot = self.snapshot.filter(|_| flags & STOP_TAKE_SNAPSHOT != 0);
-        if flags & STOP_TAKE_SNAPSHOT != 0 && snapshot.is_none() {
-            return Err(SbiError::NoShmem);
+        let snapshot = self.snapshot.filter(|_| flags & stop_flag::TAKE_SNAPSHOT != 0);
+        if flags & stop_flag::TAKE_SNAPSHOT != 0 && snapshot.is_none() {
+            return Err(Error::NoShmem);
         }
         let all_ran = set.bits() & !(self.started | self.free) == 0;
         set.iter().for_each(|counter| self.halt(counter, hart));
         if let Some(snapshot) = snapshot {
             snapshot.save(set, ram, |counter| (self.read(counter, hart), has_overflowed(counter, hart)));
         }
-        if flags & STOP_RESET != 0 {
+        if flags & stop_flag::RESET != 0 {
             set.iter().for_each(|counter| self.give_back(counter, hart));
         }
-        if all_ran { Ok(0) } else { Err(SbiError::AlreadyStopped) }
+        if all_ran { Ok(0) } else { Err(Error::AlreadyStopped) }
     }
 
     /// Lets a counter run. An overflow wants an interrupt from now on.
@@ -263,7 +262,7 @@ impl Pmu {
     /// Says where snapshots go.
     fn share(&mut self, low: u64, high: u64, flags: u64, ram: &Ram) -> Answer {
         if flags != 0 {
-            return Err(SbiError::InvalidParam);
+            return Err(Error::InvalidParam);
         }
         self.snapshot = if (low, high) == (u64::MAX, u64::MAX) { None } else { Some(Snapshot::new(low, high, ram)?) };
         Ok(0)

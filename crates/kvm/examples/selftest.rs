@@ -11,8 +11,9 @@ use std::{error, thread};
 
 use arch::{Interrupt, Phys};
 use bus::{Bus, Device};
-use kvm::{SbiConsole, Vm};
+use kvm::Vm;
 use memory::Ram;
+use sbi::Console;
 use vcpu::{Exit, HartPins, Reg, SystemEvent, Vcpu};
 
 const RAM: Phys = Phys(0x8000_0000);
@@ -81,9 +82,10 @@ impl Device for Probe {
 #[derive(Default)]
 struct Capture(Vec<u8>);
 
-impl SbiConsole for Capture {
-    fn write(&mut self, bytes: &[u8]) {
+impl Console for Capture {
+    fn write(&mut self, bytes: &[u8]) -> usize {
         self.0.extend_from_slice(bytes);
+        bytes.len()
     }
 
     fn read(&mut self, _into: &mut [u8]) -> usize {

@@ -2,7 +2,7 @@
 //!
 //! The kernel runs the guest's instructions, its SBI (BASE, TIME, IPI, RFENCE, HSM, SRST ...) and its timer. What it
 //! leaves to this process comes out as exits: MMIO goes to the [`bus::Bus`], forwarded SBI calls to a
-//! [`SbiConsole`], system events to whoever called [`vcpu::Vcpu::run`]. Interrupts come from the machine's own PLIC
+//! [`sbi::Console`], system events to whoever called [`vcpu::Vcpu::run`]. Interrupts come from the machine's own PLIC
 //! through [`vcpu::HartPins`] and `KVM_INTERRUPT`.
 //!
 //! On anything but riscv64 Linux the same names exist and [`Vm::new`] says why it cannot be.
@@ -11,16 +11,14 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
-mod console;
 mod cpu;
 mod error;
 #[cfg_attr(all(target_arch = "riscv64", target_os = "linux"), path = "riscv64/mod.rs")]
 #[cfg_attr(not(all(target_arch = "riscv64", target_os = "linux")), path = "unavailable.rs")]
 mod imp;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
-mod sbi;
+mod forwarded;
 
-pub use console::SbiConsole;
 pub use cpu::{GuestCpu, PagingMode};
 pub use error::Error;
 pub use imp::{KvmVcpu, Vm};

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use bus::Bus;
 use memory::Ram;
+use sbi::Console;
 use vcpu::{Exit, HartPins, Reg, Vcpu};
 
-use crate::{Error, GuestCpu, SbiConsole};
+use crate::{Error, GuestCpu};
 
 /// A virtual machine on `/dev/kvm`. None exists on this target.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl KvmVcpu {
     }
 
     /// Names the terminal behind the SBI console.
-    pub fn set_console(&mut self, _console: Arc<Mutex<dyn SbiConsole>>) {
+    pub fn set_console(&mut self, _console: Arc<Mutex<dyn Console>>) {
         match self.0 {}
     }
 

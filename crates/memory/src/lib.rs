@@ -6,6 +6,7 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod sbi;
 mod watch;
 
 use std::sync::Arc;

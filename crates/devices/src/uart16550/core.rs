@@ -47,7 +47,7 @@ mod mcr {
     pub const ALL: u8 = 0x1f;
 }
 
-mod lsr {
+pub(super) mod lsr {
     pub const DATA_READY: u8 = 1 << 0;
     pub const OVERRUN: u8 = 1 << 1;
     pub const TRANSMIT_EMPTY: u8 = 1 << 5;
@@ -78,16 +78,21 @@ enum Reg {
     Scratch,
 }
 
+/// Offset of the byte received, or to be sent.
+pub(super) const DATA: u64 = 0;
+/// Offset of the line's status.
+pub(super) const LINE_STATUS: u64 = 5;
+
 fn reg(offset: u64, dlab: bool) -> Option<Reg> {
     Some(match (offset, dlab) {
-        (0, false) => Reg::Data,
+        (DATA, false) => Reg::Data,
         (0, true) => Reg::DivisorLow,
         (1, false) => Reg::InterruptEnable,
         (1, true) => Reg::DivisorHigh,
         (2, _) => Reg::InterruptIdOrFifoControl,
         (3, _) => Reg::LineControl,
         (4, _) => Reg::ModemControl,
-        (5, _) => Reg::LineStatus,
+        (LINE_STATUS, _) => Reg::LineStatus,
         (6, _) => Reg::ModemStatus,
         (7, _) => Reg::Scratch,
         _ => return None,

@@ -50,6 +50,21 @@ impl Uart16550 {
         BACKLOG_BYTES.saturating_sub(self.backlog.len())
     }
 
+    /// Sends bytes as a program does that does not look whether it may.
+    pub fn transmit(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write(core::DATA, &[byte]));
+    }
+
+    /// Takes a byte as a program does that looks whether one is there.
+    pub fn receive(&mut self) -> Option<u8> {
+        let mut register = |offset| {
+            let mut byte = [0];
+            self.read(offset, &mut byte);
+            byte[0]
+        };
+        (register(core::LINE_STATUS) & core::lsr::DATA_READY != 0).then(|| register(core::DATA))
+    }
+
     /// Back to the state after reset. Input that waits is dropped.
     pub fn reset(&mut self) {
         self.core = core::Core::default();

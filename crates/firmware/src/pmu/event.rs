@@ -1,13 +1,15 @@
 //! What a call wants counted, and whether that can be.
 //!
-//! `event_idx` has the type in bits 19:16 and a code below. Types: 0 and 1 general and cache events, 2 and 3 raw ones, whose
-//! selector is the call's data, 15 those of the firmware.
+//! General and cache events are selected by their number, raw ones by the call's data.
 
 use arch::{Event, Phys};
 use memory::Ram;
+use sbi::pmu::{
+    EVENT_IDX_BITS, FirmwareEvent, LAST_CACHE, LAST_GENERAL, RAW_BITS, RAW_V2_BITS, event_info, event_type, type_and_code,
+};
+use sbi::{Answer, Error};
 
-use super::software::FirmwareEvent;
-use crate::call::{Answer, SbiError};
+use super::software;
 
 /// Something to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,49 +22,48 @@ pub enum Wanted {
     Nothing,
 }
 
-/// The last general event of the specification's table.
-const LAST_GENERAL: u64 = 10;
-/// The last cache of its table, the last operation, and the last result, as codes.
-const LAST_CACHE: u64 = 6 << 3 | 2 << 1 | 1;
-/// The bits of the data that raw events select by.
-const RAW_BITS: u64 = (1 << 48) - 1;
-const RAW_V2_BITS: u64 = (1 << 56) - 1;
 /// Most entries that one call asks after.
 const MOST_ENTRIES: u64 = 4096;
-const ENTRY_BYTES: u64 = 16;
 
 impl Wanted {
     /// What `event_idx` and `event_data` stand for.
-    pub fn parse(index: u64, data: u64) -> Result<Wanted, SbiError> {
-        let (kind, code) = (index >> 16, index & 0xffff);
-        let selector = match (kind, code) {
-            (0, 1..=LAST_GENERAL) | (1, 0..=LAST_CACHE) => index,
-            (2, 0) => data & RAW_BITS,
-            (3, 0) => data & RAW_V2_BITS,
-            (15, _) => return Ok(FirmwareEvent::of(code).map_or(Wanted::Nothing, Wanted::Firmware)),
-            _ => return Err(SbiError::InvalidParam),
+    pub fn parse(index: u64, data: u64) -> Result<Wanted, Error> {
+        let selector = match type_and_code(index) {
+            (event_type::GENERAL, 1..=LAST_GENERAL) | (event_type::CACHE, 0..=LAST_CACHE) => index,
+            (event_type::RAW, 0) => data & low_bits(RAW_BITS),
+            (event_type::RAW_V2, 0) => data & low_bits(RAW_V2_BITS),
+            (event_type::FIRMWARE, code) => return Ok(Wanted::firmware(code)),
+            _ => return Err(Error::InvalidParam),
         };
         Ok(Event::selected_by(selector).map_or(Wanted::Nothing, Wanted::Hardware))
     }
+
+    fn firmware(code: u64) -> Wanted {
+        FirmwareEvent::of(code).filter(|&event| software::happens(event)).map_or(Wanted::Nothing, Wanted::Firmware)
+    }
+}
+
+const fn low_bits(count: u32) -> u64 {
+    (1 << count) - 1
 }
 
 /// Writes behind each event of a table in memory whether it can be counted.
 pub fn tell(low: u64, high: u64, entries: u64, flags: u64, ram: &Ram, can_count: impl Fn(Wanted) -> bool) -> Answer {
-    if flags != 0 || !low.is_multiple_of(ENTRY_BYTES) {
-        return Err(SbiError::InvalidParam);
+    if flags != 0 || !low.is_multiple_of(event_info::BYTES) {
+        return Err(Error::InvalidParam);
     }
     if entries > MOST_ENTRIES {
-        return Err(SbiError::Failed);
+        return Err(Error::Failed);
     }
-    let start = ram.offset(Phys(low), entries * ENTRY_BYTES).filter(|_| high == 0).ok_or(SbiError::InvalidAddress)?;
-    for entry in (0..entries).map(|n| start + n * ENTRY_BYTES) {
-        let index = ram.load_u64(entry).ok_or(SbiError::InvalidAddress)? & u64::from(u32::MAX);
-        if index >> 20 != 0 {
-            return Err(SbiError::InvalidParam);
+    let start = ram.offset(Phys(low), entries * event_info::BYTES).filter(|_| high == 0).ok_or(Error::InvalidAddress)?;
+    for entry in (0..entries).map(|n| start + n * event_info::BYTES) {
+        let index = ram.load_u32(entry + event_info::EVENT_IDX).ok_or(Error::InvalidAddress)?;
+        if index >> EVENT_IDX_BITS != 0 {
+            return Err(Error::InvalidParam);
         }
-        let data = ram.load_u64(entry + 8).ok_or(SbiError::InvalidAddress)?;
-        let supported = Wanted::parse(index, data).is_ok_and(&can_count);
-        ram.write_bytes(entry + 4, &u32::from(supported).to_le_bytes()).ok_or(SbiError::InvalidAddress)?;
+        let data = ram.load_u64(entry + event_info::EVENT_DATA).ok_or(Error::InvalidAddress)?;
+        let supported = Wanted::parse(index.into(), data).is_ok_and(&can_count);
+        ram.write_bytes(entry + event_info::OUTPUT, &u32::from(supported).to_le_bytes()).ok_or(Error::InvalidAddress)?;
     }
     Ok(0)
 }

@@ -1,17 +1,13 @@
 //! Counters' values in memory that a kernel shares.
 //!
-//! "SBI PMU Snapshot shared memory layout": the overflows as bits, then the values; both counted from the call's base.
+//! Its layout is [`sbi::pmu::snapshot`]: the overflows as bits, then the values; both counted from the call's base.
 
 use arch::Phys;
 use memory::Ram;
+use sbi::Error;
+use sbi::pmu::snapshot::{BYTES, COUNTER_OVERFLOW_BITMAP, COUNTER_VALUES, MOST_VALUES};
 
 use super::set::Set;
-use crate::call::SbiError;
-
-const BYTES: u64 = 4096;
-const VALUES: u64 = 8;
-/// Values that there is room for.
-const MOST_VALUES: u64 = 64;
 
 /// The shared page.
 #[derive(Clone, Copy, Debug)]
@@ -22,17 +18,17 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The page at this address.
-    pub fn new(low: u64, high: u64, ram: &Ram) -> Result<Snapshot, SbiError> {
+    pub fn new(low: u64, high: u64, ram: &Ram) -> Result<Snapshot, Error> {
         if !low.is_multiple_of(BYTES) {
-            return Err(SbiError::InvalidParam);
+            return Err(Error::InvalidParam);
         }
-        let offset = ram.offset(Phys(low), BYTES).filter(|_| high == 0).ok_or(SbiError::InvalidAddress)?;
+        let offset = ram.offset(Phys(low), BYTES).filter(|_| high == 0).ok_or(Error::InvalidAddress)?;
         Ok(Snapshot { offset })
     }
 
     fn place_of(self, place: usize) -> Option<u64> {
         let place = u64::try_from(place).ok().filter(|&place| place < MOST_VALUES)?;
-        Some(self.offset + VALUES + 8 * place)
+        Some(self.offset + COUNTER_VALUES + 8 * place)
     }
 
     /// The value at this place.
@@ -51,6 +47,6 @@ impl Snapshot {
                 let _ = ram.write_bytes(at, &value.to_le_bytes());
             }
         }
-        let _ = ram.write_bytes(self.offset, &overflows.to_le_bytes());
+        let _ = ram.write_bytes(self.offset + COUNTER_OVERFLOW_BITMAP, &overflows.to_le_bytes());
     }
 }

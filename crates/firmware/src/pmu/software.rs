@@ -1,67 +1,21 @@
 //! Counters of what the firmware does.
 //!
-//! Events of traps (misaligned and failed accesses, illegal instructions) are not among them: this firmware takes none, as all are
+//! Events of traps (misaligned and failed accesses, illegal instructions) never happen: this firmware takes none, as all are
 //! delegated.
+
+use sbi::pmu::FirmwareEvent;
 
 use super::FIRST_SOFTWARE;
 use super::event::Wanted;
 
 /// How many counters there are.
 pub const COUNTERS: usize = 16;
-/// The specification's codes, up to the last that is counted.
-const CODES: usize = 22;
+const CODES: usize = FirmwareEvent::ALL.len();
 
-/// Something the firmware does, with the specification's code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(missing_docs, reason = "the names are the specification's")]
-pub enum FirmwareEvent {
-    SetTimer = 5,
-    IpiSent = 6,
-    IpiReceived = 7,
-    FenceISent = 8,
-    FenceIReceived = 9,
-    SfenceVmaSent = 10,
-    SfenceVmaReceived = 11,
-    SfenceVmaAsidSent = 12,
-    SfenceVmaAsidReceived = 13,
-    HfenceGvmaSent = 14,
-    HfenceGvmaReceived = 15,
-    HfenceGvmaVmidSent = 16,
-    HfenceGvmaVmidReceived = 17,
-    HfenceVvmaSent = 18,
-    HfenceVvmaReceived = 19,
-    HfenceVvmaAsidSent = 20,
-    HfenceVvmaAsidReceived = 21,
-}
-
-use FirmwareEvent::*;
-
-const ALL: [FirmwareEvent; 17] = [
-    SetTimer,
-    IpiSent,
-    IpiReceived,
-    FenceISent,
-    FenceIReceived,
-    SfenceVmaSent,
-    SfenceVmaReceived,
-    SfenceVmaAsidSent,
-    SfenceVmaAsidReceived,
-    HfenceGvmaSent,
-    HfenceGvmaReceived,
-    HfenceGvmaVmidSent,
-    HfenceGvmaVmidReceived,
-    HfenceVvmaSent,
-    HfenceVvmaReceived,
-    HfenceVvmaAsidSent,
-    HfenceVvmaAsidReceived,
-];
-
-impl FirmwareEvent {
-    /// The event with this code.
-    pub fn of(code: u64) -> Option<FirmwareEvent> {
-        ALL.into_iter().find(|&event| event as u64 == code)
-    }
+/// Whether it can ever happen.
+pub fn happens(event: FirmwareEvent) -> bool {
+    use FirmwareEvent::*;
+    !matches!(event, MisalignedLoad | MisalignedStore | AccessLoad | AccessStore | IllegalInsn)
 }
 
 /// One counter.

@@ -7,10 +7,11 @@ use arbitrary::{Result, Unstructured};
 use arch::{Isa, Phys};
 use bus::Bus;
 use devices::PowerSwitch;
-use firmware::{Console, Firmware, eid};
+use firmware::Firmware;
 use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
+use sbi::{Console, Extension, Function, register};
 use vcpu::{Clock, FullHart, HartPins, Reg, Vcpu};
 
 use super::{Target, with};
@@ -21,43 +22,35 @@ pub const TARGET: Target =
 const BASE: u64 = 0x8000_0000;
 const RAM_BYTES: u64 = 0x1_0000;
 const HARTS: usize = 3;
-/// Most negative error of SBI 3.0, "Standard SBI Errors".
-const LAST_ERROR: i64 = -14;
+/// The most negative error.
+const LAST_ERROR: i64 = sbi::Error::DeniedLocked as i64;
 
-const EXTENSIONS: [u32; 15] = [
-    eid::LEGACY_SET_TIMER,
-    eid::LEGACY_PUTCHAR,
-    eid::LEGACY_GETCHAR,
-    eid::LEGACY_SHUTDOWN,
-    eid::BASE,
-    eid::TIME,
-    eid::IPI,
-    eid::RFENCE,
-    eid::HSM,
-    eid::SRST,
-    eid::PMU,
-    eid::DBCN,
-    eid::SUSP,
-    3,
-    0x1234_5678,
-];
+/// Stands for any id.
+const UNKNOWN: u32 = 0x1234_5678;
+
+/// The ids of all extensions, every legacy one, and one that there is not.
+fn extensions() -> Vec<u32> {
+    Extension::ALL.iter().map(|&extension| extension as u32).chain(1..=15).chain([UNKNOWN]).collect()
+}
 
 fn seeds() -> Vec<Vec<u8>> {
     // every extension, its first functions, with small arguments
     let call =
         |extension: u8, function: u8| [&[0, extension, function][..], &[0, 1, 0, 1, 1, 0, 2, 0, 0, 3, 2, 0]].concat();
-    (0..EXTENSIONS.len() as u8).map(|e| (0..8).flat_map(|f| call(e, f)).collect()).collect()
+    (0..extensions().len() as u8).map(|e| (0..8).flat_map(|f| call(e, f)).collect()).collect()
 }
 
 /// Types one letter again and again.
 struct Typist;
 
 impl Console for Typist {
-    fn write(&mut self, bytes: &[u8]) {
+    fn write(&mut self, bytes: &[u8]) -> usize {
         assert!(bytes.len() < 1 << 20, "one call writes without end");
+        bytes.len()
     }
-    fn read(&mut self) -> Option<u8> {
-        Some(b'x')
+    fn read(&mut self, into: &mut [u8]) -> usize {
+        into.fill(b'x');
+        into.len()
     }
 }
 
@@ -97,29 +90,32 @@ impl Machine {
 
     fn call(&mut self, input: &mut Unstructured) -> Result<()> {
         let caller = usize::from(input.arbitrary::<u8>()?) % HARTS;
-        let &extension = input.choose(&EXTENSIONS)?;
-        let extension = if extension == 0x1234_5678 { input.arbitrary()? } else { extension };
+        let eid = match *input.choose(&extensions())? {
+            UNKNOWN => input.arbitrary()?,
+            eid => eid,
+        };
         let function = function(input)?;
         let args = (0..6).map(|_| argument(input)).collect::<Result<Vec<u64>>>()?;
         if self.firmware.runs(caller) {
-            self.answer(caller, extension, function, &args);
+            self.answer(caller, eid, function, &args);
         }
         let _ = self.power.take();
         Ok(())
     }
 
-    fn answer(&mut self, caller: usize, extension: u32, function: u64, args: &[u64]) {
+    fn answer(&mut self, caller: usize, eid: u32, fid: u64, args: &[u64]) {
         let hart = &mut self.harts[caller];
         let pc = hart.reg(Reg::Pc);
-        hart.set_reg(Reg::X(17), extension.into());
-        hart.set_reg(Reg::X(16), function);
-        args.iter().zip(10..).for_each(|(&value, register)| hart.set_reg(Reg::X(register), value));
+        hart.set_reg(Reg::X(register::A7), eid.into());
+        hart.set_reg(Reg::X(register::A6), fid);
+        args.iter().zip(register::A0..).for_each(|(&value, register)| hart.set_reg(Reg::X(register), value));
         let awaited = self.firmware.answer(caller, hart).awaited;
         let returned = self.harts[caller].reg(Reg::Pc) == pc.wrapping_add(4);
-        let error = self.harts[caller].reg(Reg::X(10)) as i64;
-        let legacy = extension < eid::BASE;
+        let error = self.harts[caller].reg(Reg::X(register::A0)) as i64;
+        let legacy = Extension::numbered(eid) == Some(Extension::Legacy);
         let right = legacy || (LAST_ERROR..=0).contains(&error);
-        assert!(!returned || right, "{extension:#x}, {function}, {args:x?} is answered with {error}");
+        let name = Function::numbered(eid, fid).map_or("no function", Function::name);
+        assert!(!returned || right, "{eid:#x}, {fid} ({name}), {args:x?} is answered with {error}");
         let mail = self.firmware.mail();
         self.harts.iter_mut().enumerate().for_each(|(number, hart)| mail.serve(number, hart as &mut dyn FullHart));
         assert!(awaited.iter().all(|&ticket| mail.is_done(ticket)), "somebody waits for ever");

@@ -7,10 +7,9 @@ use kvm_bindings::{KVMIO, kvm_run, kvm_userspace_memory_region};
 use kvm_ioctls::{VcpuFd, VmFd};
 use libc::c_int;
 use memory::Ram;
+use sbi::{Call, SbiRet};
 use vmm_sys_util::ioctl::ioctl_with_ref;
 use vmm_sys_util::ioctl_iow_nr;
-
-use crate::sbi::SbiCall;
 
 ioctl_iow_nr!(KVM_INTERRUPT, KVMIO, 0x86, u32);
 
@@ -83,16 +82,16 @@ pub unsafe fn send_signal(thread: ThreadHandle, signal: c_int) {
 }
 
 /// The call that the last exit forwarded. Only after an exit with the reason `KVM_EXIT_RISCV_SBI`.
-pub fn sbi_call(run: &kvm_run) -> SbiCall {
+pub fn sbi_call(run: &kvm_run) -> Call {
     // SAFETY: every variant of the union is plain integers, so whatever was last written reads as valid values.
     // JUSTIFICATION: kvm-ioctls does not decode this exit.
     let sbi = unsafe { run.__bindgen_anon_1.riscv_sbi };
-    SbiCall { extension: sbi.extension_id, function: sbi.function_id, args: sbi.args }
+    Call { eid: sbi.extension_id as u32, fid: sbi.function_id, args: sbi.args }
 }
 
 /// Answers the call: the guest's a0 and a1 when it runs again.
-pub fn answer_sbi(run: &mut kvm_run, error: i64, value: u64) {
-    run.__bindgen_anon_1.riscv_sbi.ret = [error as u64, value];
+pub fn answer_sbi(run: &mut kvm_run, answer: SbiRet) {
+    run.__bindgen_anon_1.riscv_sbi.ret = [answer.error as u64, answer.value];
 }
 
 fn check(result: c_int) -> io::Result<()> {

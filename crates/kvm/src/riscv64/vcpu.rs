@@ -9,14 +9,16 @@ use kvm_bindings::{
     KVM_EXIT_RISCV_SBI, KVM_RISCV_SBI_EXT_ID_KVM_RISCV_SBI_EXT_DBCN, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN,
 };
 use kvm_ioctls::{KvmRunWrapper, VcpuExit, VcpuFd};
+use sbi::Console;
+use sbi::system::reset_reason::NO_REASON;
 use vcpu::{Exit, HartPins, Reg, Reset, SystemEvent, Vcpu};
 
 use super::kick::{self, Runner};
 use super::regs::{self, OneReg};
 use super::sys;
 use super::vm::Shared;
-use crate::sbi::Sbi;
-use crate::{Error, GuestCpu, SbiConsole};
+use crate::forwarded::Sbi;
+use crate::{Error, GuestCpu};
 
 /// One hart of a [`super::Vm`].
 pub struct KvmVcpu {
@@ -53,7 +55,7 @@ impl KvmVcpu {
     }
 
     /// Names the terminal behind the SBI console.
-    pub fn set_console(&mut self, console: Arc<Mutex<dyn SbiConsole>>) {
+    pub fn set_console(&mut self, console: Arc<Mutex<dyn Console>>) {
         self.sbi.set_console(console);
     }
 
@@ -99,7 +101,7 @@ impl KvmVcpu {
     fn answer_sbi(&mut self) {
         let run = self.fd.get_kvm_run();
         let answer = self.sbi.call(&sys::sbi_call(run));
-        sys::answer_sbi(run, answer.error, answer.value);
+        sys::answer_sbi(run, answer);
     }
 
     fn failed(&mut self, error: io::Error) -> Option<Exit> {
@@ -170,12 +172,12 @@ fn core(reg: Reg) -> Option<u8> {
     }
 }
 
-/// `data[0]` is the reset reason of SBI SRST: 0 for none, else a failure. KVM does not tell cold from warm.
+/// `data[0]` is the reset reason of SBI SRST: none, or a failure. KVM does not tell cold from warm.
 fn system_event(kind: u32, data: &[u64]) -> SystemEvent {
     let reason = data.first().map_or(0, |&reason| reason as u32);
     match (kind, reason) {
-        (KVM_SYSTEM_EVENT_SHUTDOWN, 0) => SystemEvent::Shutdown,
-        (KVM_SYSTEM_EVENT_RESET, 0) => SystemEvent::Reset(Reset::Cold),
+        (KVM_SYSTEM_EVENT_SHUTDOWN, NO_REASON) => SystemEvent::Shutdown,
+        (KVM_SYSTEM_EVENT_RESET, NO_REASON) => SystemEvent::Reset(Reset::Cold),
         (KVM_SYSTEM_EVENT_RESET, _) => SystemEvent::Reset(Reset::AfterFailure),
         // a shutdown after a failure, or a crash
         _ => SystemEvent::SystemFailure,

@@ -1,11 +1,10 @@
 //! Harts executed by `/dev/kvm`.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use board::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts, Terminal};
-use firmware::Console;
-use kvm::{GuestCpu, KvmVcpu, SbiConsole, Vm};
+use board::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts};
+use kvm::{GuestCpu, KvmVcpu, Vm};
 use vcpu::{Exit, HartPins, Reg, Vcpu};
 
 /// Makes harts of a KVM guest.
@@ -22,7 +21,7 @@ impl Engine for Kvm {
         let mut described = None;
         for (id, pins) in parts.pins.into_iter().enumerate() {
             let mut hart = vm.vcpu(id as u32, pins)?;
-            hart.set_console(Arc::new(Mutex::new(SbiTerminal(parts.terminal.clone()))));
+            hart.set_console(parts.terminal.clone());
             described = described.or(Some(hart.describe()?));
             harts.push(Box::new(KvmHart(hart)));
         }
@@ -69,21 +68,6 @@ impl Vcpu for KvmHart {
 impl GuestHart for KvmHart {
     fn halt_reason(&self) -> Option<String> {
         self.0.halt_reason().map(str::to_owned)
-    }
-}
-
-/// The board's terminal as KVM's SBI console.
-struct SbiTerminal(Arc<Mutex<Terminal>>);
-
-impl SbiConsole for SbiTerminal {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes);
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> usize {
-        let mut terminal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let typed = std::iter::from_fn(|| terminal.read());
-        into.iter_mut().zip(typed).map(|(place, byte)| *place = byte).count()
     }
 }
 
