@@ -6,6 +6,8 @@
 
 use core::fmt;
 
+use crate::naming::{self, Paging};
+
 macro_rules! extensions {
     ($($variant:ident $name:literal [$($implied:ident)*];)*) => {
         /// An extension, or a mode or translation scheme that the profiles name like one.
@@ -229,18 +231,27 @@ impl Isa {
     }
 
     /// The members, in the order of the canonical ISA string.
-    pub fn iter(self) -> impl Iterator<Item = Extension> {
+    pub fn iter(self) -> impl Iterator<Item = Extension> + Clone {
         Extension::ALL.iter().copied().filter(move |&e| self.has(e))
     }
 
     /// The names for the device tree's `riscv,isa-extensions`.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
+    pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
         self.iter().filter(|&e| in_strings(e)).map(Extension::name)
     }
 
     /// The canonical string, as in the device tree's `riscv,isa`: `rv64imafdch_zicbom_...`.
     pub fn string(self) -> impl fmt::Display {
-        IsaString(self)
+        naming::isa_string(self.names())
+    }
+
+    /// The largest address translation.
+    pub fn paging(self) -> Paging {
+        match self {
+            _ if self.has(Sv57) => Paging::Sv57,
+            _ if self.has(Sv48) => Paging::Sv48,
+            _ => Paging::Sv39,
+        }
     }
 
     /// Reads `rv64gch_zba_zbb` or a profile's name, either followed by more names after underscores. The privileged
@@ -276,18 +287,6 @@ impl Default for Isa {
 impl fmt::Debug for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.string())
-    }
-}
-
-struct IsaString(Isa);
-
-impl fmt::Display for IsaString {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("rv64")?;
-        self.0.names().try_for_each(|name| match name.len() {
-            1 => f.write_str(name),
-            _ => write!(f, "_{name}"),
-        })
     }
 }
 

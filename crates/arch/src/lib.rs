@@ -13,6 +13,7 @@ pub mod event;
 pub mod insn;
 pub mod isa;
 pub mod mode;
+pub mod naming;
 pub mod pte;
 
 pub use addr::{GuestPhys, Phys, Virt};

@@ -5,10 +5,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use arch::isa::{Extension, Isa};
+use arch::Isa;
 use bus::Bus;
 use memory::Ram;
-use vcpu::{Clock, FullHart, HartPins, TIMEBASE_HZ, Vcpu};
+use vcpu::{Clock, Cpu, FullHart, HartPins, Vcpu};
 
 use crate::console::Terminal;
 
@@ -68,53 +68,4 @@ pub trait Engine {
     /// # Errors
     /// One sentence that says what is missing.
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn std::error::Error + Send + Sync>>;
-}
-
-/// A hart as its device-tree node describes it.
-#[derive(Clone, Debug)]
-pub struct Cpu {
-    /// `riscv,isa`.
-    pub isa: String,
-    /// `riscv,isa-extensions`.
-    pub extensions: Vec<String>,
-    /// `mmu-type`.
-    pub mmu_type: &'static str,
-    /// Frequency of the timebase in Hz.
-    pub timebase_hz: u64,
-    /// `riscv,cbom-block-size`, if the hart has Zicbom.
-    pub cbom_bytes: Option<u32>,
-    /// `riscv,cboz-block-size`, if the hart has Zicboz.
-    pub cboz_bytes: Option<u32>,
-    /// `riscv,cbop-block-size`, if the hart has Zicbop.
-    pub cbop_bytes: Option<u32>,
-    /// Whether a firmware in M-mode finds programmable counters.
-    pub has_counters: bool,
-}
-
-/// Bytes of a cache block (Zic64b).
-const CACHE_BLOCK_BYTES: u32 = 64;
-
-impl Cpu {
-    /// A hart of the board's timebase with this ISA.
-    pub fn of_isa(isa: Isa) -> Self {
-        let block = |extension| isa.has(extension).then_some(CACHE_BLOCK_BYTES);
-        Cpu {
-            isa: isa.string().to_string(),
-            extensions: isa.names().map(String::from).collect(),
-            mmu_type: mmu_type(isa),
-            timebase_hz: TIMEBASE_HZ,
-            cbom_bytes: block(Extension::Zicbom),
-            cboz_bytes: block(Extension::Zicboz),
-            cbop_bytes: block(Extension::Zicbop),
-            has_counters: isa.has(Extension::Zihpm),
-        }
-    }
-}
-
-fn mmu_type(isa: Isa) -> &'static str {
-    match isa {
-        _ if isa.has(Extension::Sv57) => "riscv,sv57",
-        _ if isa.has(Extension::Sv48) => "riscv,sv48",
-        _ => "riscv,sv39",
-    }
 }

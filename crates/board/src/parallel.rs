@@ -12,7 +12,7 @@ use std::time::Duration;
 use firmware::{Firmware, Mail, State, Ticket};
 use memory::Ram;
 use sbi::Console;
-use vcpu::{Clock, Exit, FullHart, TIMEBASE_HZ, Wakeup};
+use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::config::Tell;
 use crate::console::{Terminal, at_once};
@@ -199,13 +199,8 @@ impl Parallel<'_> {
             return;
         }
         match timer.flatten() {
-            Some(until) => thread::park_timeout(duration(until.saturating_sub(self.clock.now()))),
+            Some(until) => thread::park_timeout(vcpu::duration(until.saturating_sub(self.clock.now()))),
             None => thread::park(),
         }
     }
-}
-
-/// The time that so many ticks take.
-fn duration(ticks: u64) -> Duration {
-    Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / TIMEBASE_HZ))
 }

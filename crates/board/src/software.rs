@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use arch::Phys;
 use memory::Ram;
+use vcpu::Cpu;
 
 use crate::config::{Firmware, MachineConfig};
-use crate::engine::Cpu;
 use crate::error::Error;
 use crate::given;
 use crate::loader::{self, Defaults, Initrd, Load, Places, Program, Range};

@@ -3,9 +3,9 @@
 //! Devicetree Specification v0.4; Linux, Documentation/devicetree/bindings/riscv/cpus.yaml and extensions.yaml.
 
 use devices::{Finisher, Place};
+use vcpu::Cpu;
 use vm_fdt::{Error, FdtWriter};
 
-use crate::engine::Cpu;
 use crate::loader::Range;
 use crate::map::Region;
 use crate::pmu;
@@ -135,10 +135,10 @@ impl Tree<'_> {
         fdt.property_u32("reg", hart as u32)?;
         fdt.property_string("status", "okay")?;
         fdt.property_string("compatible", "riscv")?;
-        fdt.property_string("riscv,isa", &cpu.isa)?;
+        fdt.property_string("riscv,isa", &cpu.isa_string())?;
         fdt.property_string("riscv,isa-base", "rv64i")?;
-        fdt.property_string_list("riscv,isa-extensions", cpu.extensions.clone())?;
-        fdt.property_string("mmu-type", cpu.mmu_type)?;
+        fdt.property_string_list("riscv,isa-extensions", cpu.extensions.iter().map(|&name| name.into()).collect())?;
+        fdt.property_string("mmu-type", cpu.paging.mmu_type())?;
         for (name, bytes) in [("cbom", cpu.cbom_bytes), ("cbop", cpu.cbop_bytes), ("cboz", cpu.cboz_bytes)] {
             bytes.map_or(Ok(()), |bytes| fdt.property_u32(&format!("riscv,{name}-block-size"), bytes))?;
         }

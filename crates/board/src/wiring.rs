@@ -11,7 +11,7 @@ use devices::plic::Contexts;
 use devices::rtc::TimeOfDay;
 use devices::{ConsoleOut, DtNode, Finisher, Plic, PowerSwitch, Rtc, Uart16550};
 use memory::Ram;
-use vcpu::{Clock, HartPins, TIMEBASE_HZ};
+use vcpu::{Clock, HartPins, TICK_NANOS};
 use virtio::{EmptySlot, Interface, Slot, SlotDevice};
 
 use crate::config::{Plug, SlotMaker};
@@ -21,8 +21,6 @@ use crate::map::{self, Region};
 use crate::rom::Rom;
 use crate::tree::{Mapped, Role};
 
-/// Nanoseconds in a tick of the timebase.
-const TICK_NANOS: u64 = 1_000_000_000 / TIMEBASE_HZ;
 /// The status register of virtio-mmio; a zero resets the device (VIRTIO 1.2, "MMIO Device Register Layout").
 const VIRTIO_STATUS: u64 = 0x70;
 

@@ -19,6 +19,5 @@ mod imp;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod forwarded;
 
-pub use cpu::{GuestCpu, PagingMode};
 pub use error::Error;
 pub use imp::{KvmVcpu, Vm};

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use bus::Bus;
 use memory::Ram;
 use sbi::Console;
-use vcpu::{Exit, HartPins, Reg, Vcpu};
+use vcpu::{Cpu, Exit, HartPins, Reg, Vcpu};
 
-use crate::{Error, GuestCpu};
+use crate::Error;
 
 /// A virtual machine on `/dev/kvm`. None exists on this target.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl KvmVcpu {
     ///
     /// # Errors
     /// None: there is no hart to ask.
-    pub fn describe(&self) -> Result<GuestCpu, Error> {
+    pub fn describe(&self) -> Result<Cpu, Error> {
         match self.0 {}
     }
 

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod cpu;
 mod full;
 mod pins;
 
 pub use clock::Clock;
+pub use cpu::Cpu;
 pub use full::{Fence, FenceRange, FullHart, Wakeup};
 pub use pins::HartPins;
 
@@ -108,7 +110,15 @@ pub type Statistic = (&'static str, u64);
 /// Frequency of the timebase in Hz.
 pub const TIMEBASE_HZ: u64 = 10_000_000;
 
+/// Length of a tick of the timebase in nanoseconds.
+pub const TICK_NANOS: u64 = 1_000_000_000 / TIMEBASE_HZ;
+
 /// Ticks of the timebase in `time`.
 pub fn ticks(time: Duration) -> u64 {
-    (time.as_nanos() / (1_000_000_000 / TIMEBASE_HZ as u128)) as u64
+    (time.as_nanos() / u128::from(TICK_NANOS)) as u64
+}
+
+/// The time that so many ticks take.
+pub fn duration(ticks: u64) -> Duration {
+    Duration::from_nanos(ticks.saturating_mul(TICK_NANOS))
 }

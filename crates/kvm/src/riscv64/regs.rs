@@ -3,13 +3,16 @@
 use std::io;
 use std::mem::offset_of;
 
+use arch::csr::atp;
+use arch::naming::{Paging, canonical_rank};
 use kvm_bindings::{
     KVM_REG_RISCV, KVM_REG_RISCV_CONFIG, KVM_REG_RISCV_CORE, KVM_REG_RISCV_ISA_EXT, KVM_REG_RISCV_SBI_EXT,
     KVM_REG_RISCV_TIMER, KVM_REG_SIZE_U64, kvm_riscv_config, kvm_riscv_timer,
 };
 use kvm_ioctls::VcpuFd;
+use vcpu::Cpu;
 
-use crate::cpu::{self, GuestCpu, PagingMode};
+use crate::ISA_EXTENSIONS;
 
 /// Index of `zicbop_block_size` in `struct kvm_riscv_config`; newer than kvm-bindings.
 const ZICBOP_BLOCK_SIZE: usize = 7;
@@ -56,30 +59,31 @@ pub fn set(vcpu: &VcpuFd, reg: OneReg, value: u64) -> io::Result<()> {
 }
 
 /// Reads what the vCPU can do.
-pub fn describe(vcpu: &VcpuFd) -> io::Result<GuestCpu> {
+pub fn describe(vcpu: &VcpuFd) -> io::Result<Cpu> {
     let block = |index| get(vcpu, OneReg::Config(index)).ok().and_then(|bytes| u32::try_from(bytes).ok());
-    Ok(GuestCpu {
+    Ok(Cpu {
         extensions: extensions(vcpu),
         timebase_hz: get(vcpu, OneReg::Timer(offset_of!(kvm_riscv_timer, frequency) / 8))?,
         cbom_bytes: block(offset_of!(kvm_riscv_config, zicbom_block_size) / 8),
         cboz_bytes: block(offset_of!(kvm_riscv_config, zicboz_block_size) / 8),
         cbop_bytes: block(ZICBOP_BLOCK_SIZE),
         paging: paging(vcpu),
+        has_counters: false,
     })
 }
 
 /// Kernels before 6.5 have no such register; their guests get the mode that every host has.
-fn paging(vcpu: &VcpuFd) -> PagingMode {
-    let mode = get(vcpu, OneReg::Config(offset_of!(kvm_riscv_config, satp_mode) / 8)).unwrap_or(8);
-    PagingMode::from_satp(mode)
+fn paging(vcpu: &VcpuFd) -> Paging {
+    let mode = get(vcpu, OneReg::Config(offset_of!(kvm_riscv_config, satp_mode) / 8)).unwrap_or(atp::SV39);
+    Paging::from_satp(mode)
 }
 
 /// Every extension that the kernel knows and this vCPU has. Ssaia only means something with the in-kernel AIA.
 fn extensions(vcpu: &VcpuFd) -> Vec<&'static str> {
     let has = |number| get(vcpu, OneReg::IsaExtension(number)).is_ok_and(|enabled| enabled != 0);
-    let all = cpu::ISA_EXTENSIONS.iter().enumerate();
+    let all = ISA_EXTENSIONS.iter().enumerate();
     let mut names: Vec<_> =
         all.filter(|(number, name)| **name != "ssaia" && has(*number)).map(|(_, name)| *name).collect();
-    cpu::sort_canonically(&mut names);
+    names.sort_by_key(|name| canonical_rank(name));
     names
 }

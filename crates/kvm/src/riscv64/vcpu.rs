@@ -11,14 +11,14 @@ use kvm_bindings::{
 use kvm_ioctls::{KvmRunWrapper, VcpuExit, VcpuFd};
 use sbi::Console;
 use sbi::system::reset_reason::NO_REASON;
-use vcpu::{Exit, HartPins, Reg, Reset, SystemEvent, Vcpu};
+use vcpu::{Cpu, Exit, HartPins, Reg, Reset, SystemEvent, Vcpu};
 
 use super::kick::{self, Runner};
 use super::regs::{self, OneReg};
 use super::sys;
 use super::vm::Shared;
 use crate::forwarded::Sbi;
-use crate::{Error, GuestCpu};
+use crate::Error;
 
 /// One hart of a [`super::Vm`].
 pub struct KvmVcpu {
@@ -50,7 +50,7 @@ impl KvmVcpu {
     ///
     /// # Errors
     /// The kernel is too old to say.
-    pub fn describe(&self) -> Result<GuestCpu, Error> {
+    pub fn describe(&self) -> Result<Cpu, Error> {
         regs::describe(&self.fd).map_err(|source| Error::Request { what: "describe a vCPU", source })
     }
 

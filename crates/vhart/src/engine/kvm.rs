@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use board::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts};
-use kvm::{GuestCpu, KvmVcpu, Vm};
+use board::{Engine, GuestHart, HartSet, Harts, Modes, Parts};
+use kvm::{KvmVcpu, Vm};
 use vcpu::{Exit, HartPins, Reg, Vcpu};
 
 /// Makes harts of a KVM guest.
@@ -26,21 +26,7 @@ impl Engine for Kvm {
             harts.push(Box::new(KvmHart(hart)));
         }
         let cpu = described.ok_or("a machine without harts")?;
-        Ok(Harts { harts: HartSet::Guest(harts), cpu: node(&cpu) })
-    }
-}
-
-/// What the hart's device-tree node says.
-fn node(cpu: &GuestCpu) -> Cpu {
-    Cpu {
-        isa: cpu.isa_string(),
-        extensions: cpu.extensions.iter().map(|name| (*name).to_owned()).collect(),
-        mmu_type: cpu.paging.mmu_type(),
-        timebase_hz: cpu.timebase_hz,
-        cbom_bytes: cpu.cbom_bytes,
-        cboz_bytes: cpu.cboz_bytes,
-        cbop_bytes: cpu.cbop_bytes,
-        has_counters: false,
+        Ok(Harts { harts: HartSet::Guest(harts), cpu })
     }
 }
 
