@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use arch::Isa;
 use bus::Bus;
 use memory::Ram;
-use vcpu::{Clock, Cpu, FullHart, HartPins, Vcpu};
+pub use vcpu::Cpu;
+use vcpu::{Clock, FullHart, HartPins, Vcpu};
 
 use crate::console::Terminal;
 

@@ -20,6 +20,10 @@ use crate::spike::{self, Spike};
 
 /// Where RAM is.
 pub const RAM_BASE: u64 = 0x8000_0000;
+/// Where random programs have the numbers that they load.
+pub const CONSTANTS: u64 = RAM_BASE + 0xc0_0000;
+/// Where programs made here have `tohost`, and `fromhost` behind it.
+pub const TOHOST: u64 = RAM_BASE + 0xe0_0000;
 /// How much RAM there is.
 pub const RAM_BYTES: u64 = 16 << 20;
 /// Where Spike has `mtimecmp` of hart 0. Programs set it to all ones, so that time decides nothing.

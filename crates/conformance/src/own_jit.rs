@@ -9,7 +9,7 @@ use arch::{Insn, Mode, pte};
 
 use crate::asm::Code;
 use crate::elf::Image;
-use crate::lockstep::{MTIMECMP, RAM_BASE};
+use crate::lockstep::{MTIMECMP, RAM_BASE, TOHOST};
 
 /// The page that code is written to, and its other names.
 const BUFFER: u64 = RAM_BASE + 0x10_0000;
@@ -18,7 +18,6 @@ const NAMES: [u64; 2] = [0x1000, 0x2000];
 const SLOTS: u64 = 16;
 const SLOT_BYTES: u64 = 64;
 const TABLES: u64 = RAM_BASE + 0x20_0000;
-const TOHOST: u64 = RAM_BASE + 0xe0_0000;
 
 /// What random numbers are multiplied with, and what is added (Knuth, MMIX).
 const FACTOR: u64 = 6_364_136_223_846_793_005;

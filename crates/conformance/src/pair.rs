@@ -16,9 +16,9 @@ use memory::{Ram, Watcher};
 use privileged::Config;
 use vcpu::{Clock, Exit, HartPins, Vcpu};
 
-/// Where RAM is.
-pub const RAM_BASE: u64 = 0x8000_0000;
-/// How much there is.
+pub use crate::lockstep::RAM_BASE;
+
+/// How much RAM there is.
 pub const RAM_BYTES: u64 = 2 << 20;
 /// Where the device is.
 pub const DEVICE: u64 = 0x1000_0000;

@@ -8,16 +8,14 @@ use arch::{Extension, Insn, Isa, Mode, csr};
 
 use crate::asm::Code;
 use crate::elf::Image;
-use crate::lockstep::{MTIMECMP, RAM_BASE};
+use crate::lockstep::{CONSTANTS, MTIMECMP, RAM_BASE, TOHOST};
 use crate::rng::Rng;
 
-/// Random numbers to load, integers and floats in turn.
-const CONSTANTS: u64 = RAM_BASE + 0xc0_0000;
+/// How many [`CONSTANTS`] there are, integers and floats in turn.
 const CONSTANTS_COUNT: u64 = 8192;
 /// The middle of the region that loads and stores reach.
 const DATA: u64 = RAM_BASE + 0xd0_0000;
 const DATA_REACH: u64 = 4096;
-const TOHOST: u64 = RAM_BASE + 0xe0_0000;
 
 /// Registers that point to [`DATA`]: `sp` and `s0` for compressed instructions, and one more.
 const BASES: [u8; 3] = [2, 8, 31];

@@ -78,13 +78,7 @@ impl Pmu {
     }
 
     /// Answers a call.
-    pub fn answer(
-        &mut self,
-        function: function::Pmu,
-        args: &[u64; 6],
-        hart: &mut dyn FullHart,
-        ram: &Ram,
-    ) -> Answer {
+    pub fn answer(&mut self, function: function::Pmu, args: &[u64; 6], hart: &mut dyn FullHart, ram: &Ram) -> Answer {
         use function::Pmu::*;
         let [a0, a1, a2, a3, a4, _] = *args;
         match function {
@@ -177,7 +171,9 @@ impl Pmu {
     }
 
     fn start(&mut self, set: Set, flags: u64, initial: u64, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
-        if flags & !(start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT) != 0 || flags == start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT {
+        if flags & !(start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT) != 0
+            || flags == start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT
+        {
             return Err(Error::InvalidParam);
         }
         let snapshot = self.snapshot.filter(|_| flags & start_flag::INIT_SNAPSHOT != 0);

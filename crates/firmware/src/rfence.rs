@@ -51,8 +51,7 @@ pub fn events(function: Rfence) -> (FirmwareEvent, FirmwareEvent) {
 
 fn fence(function: Rfence, args: &[u64; 6], vmid: u16, has_h: bool) -> Result<Fence, Error> {
     let [_, _, start, len, space, _] = *args;
-    let is_of_h =
-        !matches!(function, Rfence::RemoteFenceI | Rfence::RemoteSfenceVma | Rfence::RemoteSfenceVmaAsid);
+    let is_of_h = !matches!(function, Rfence::RemoteFenceI | Rfence::RemoteSfenceVma | Rfence::RemoteSfenceVmaAsid);
     if is_of_h && !has_h {
         return Err(Error::NotSupported);
     }

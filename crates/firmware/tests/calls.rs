@@ -392,7 +392,10 @@ fn counters_are_the_hart_s_and_the_firmware_s() {
 fn a_counter_with_filters_is_programmed_started_and_stopped() {
     let mut bench = Bench::new(1);
     // clear, and not in S-mode nor VS-mode
-    assert_eq!(bench.call(Pmu::CounterConfigMatching, &[0, ALL_COUNTERS, 1 << 1 | 1 << 6 | 1 << 4, INSTRUCTIONS, 0]), (0, 3));
+    assert_eq!(
+        bench.call(Pmu::CounterConfigMatching, &[0, ALL_COUNTERS, 1 << 1 | 1 << 6 | 1 << 4, INSTRUCTIONS, 0]),
+        (0, 3)
+    );
     let event = 2 | hpmevent::SINH | hpmevent::VSINH;
     assert_eq!(csr_of(&bench, csr::MHPMEVENT3), event | hpmevent::OF, "no interrupt before it is started");
     assert_eq!(csr_of(&bench, csr::MCOUNTINHIBIT), 1 << 3);
@@ -457,7 +460,10 @@ fn the_firmware_counts_what_it_does() {
     bench.call(Pmu::CounterStop, &[timers, 1, 0]);
     bench.call(Time::SetTimer, &[1]);
     assert_eq!(bench.call(Pmu::CounterFwRead, &[timers]), (0, 11));
-    assert_eq!((bench.call(Pmu::CounterFwReadHi, &[timers]), bench.call(Pmu::CounterFwRead, &[3]).0), ((0, 0), INVALID_PARAM));
+    assert_eq!(
+        (bench.call(Pmu::CounterFwReadHi, &[timers]), bench.call(Pmu::CounterFwRead, &[3]).0),
+        ((0, 0), INVALID_PARAM)
+    );
 }
 
 #[test]

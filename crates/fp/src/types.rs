@@ -28,8 +28,11 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    /// The static rounding mode of an `rm` field or of `frm`; `None` for the reserved encodings and for DYN (7), which
-    /// only the caller can resolve.
+    /// The `rm` field that says that `frm` decides: DYN.
+    pub const DYN: u8 = 7;
+
+    /// The static rounding mode of an `rm` field or of `frm`; `None` for the reserved encodings and for [`Rounding::DYN`],
+    /// which only the caller can resolve.
     #[inline]
     pub const fn from_rm(rm: u8) -> Option<Self> {
         match rm {

@@ -26,7 +26,7 @@ pub struct Key {
     pub virt: bool,
     /// Effective privilege as its number; with it go permissions of U pages and PMP.
     pub privilege: u8,
-    /// The SUM and MXR bits in force.
+    /// SUM and MXR, as [`privileged::PagePermits`] has them.
     pub permits: u8,
     /// `satp`, or `vsatp` when `virt`; zero in M-mode.
     pub satp: u64,

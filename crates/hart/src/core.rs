@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arch::addr::PAGE_BYTES;
-use arch::csr::{atp, ip, status};
+use arch::csr::{atp, ip};
 use arch::{Mode, Privilege, Trap};
 use bus::Bus;
 use memory::{Ram, Watcher};
-use privileged::{Config, State};
+use privileged::{Config, PagePermits, State};
 use vcpu::{Clock, Exit, HartPins, Pace};
 
 use crate::contexts::{self, Contexts, Fence, Key};
@@ -152,9 +152,7 @@ fn code_key(state: &State) -> Key {
 /// The context of loads and stores.
 fn data_key(state: &State) -> Key {
     let mode = state.data_mode();
-    let first = if mode.virt { state.vsstatus } else { state.mstatus };
-    let permits = (first >> 18 & 3) as u8 | ((state.mstatus & status::MXR) >> 17) as u8;
-    key(state, mode, permits)
+    key(state, mode, PagePermits::of(state, mode).bits())
 }
 
 fn key(state: &State, mode: Mode, permits: u8) -> Key {

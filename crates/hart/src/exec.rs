@@ -307,8 +307,7 @@ impl<R: Record> Exec for Run<'_, R> {
 
     #[inline]
     fn fp(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [X64; 3]) -> Value<Self> {
-        const DYNAMIC: u8 = 7;
-        let rm = if rm == DYNAMIC { self.core.state.frm } else { rm };
+        let rm = if rm == Rounding::DYN { self.core.state.frm } else { rm };
         let Some(rounding) = Rounding::from_rm(rm) else { return Err(self.illegal()) };
         let (value, flags) = fp::evaluate(op, fmt, rounding, operands.map(|w| w.0));
         if flags != Flags::NONE {

@@ -55,14 +55,15 @@ pub struct Hart {
 /// order, without one.
 const UNSEEN: u64 = 1 << 20;
 
-/// Instructions between two looks at wires, kicks and time: about ten microseconds.
-const POLL: u64 = 4096;
+/// Instructions between two looks at wires, kicks and time where code is translated: some ten microseconds. At
+/// [`Pace::Instruction`] it is the same for whoever executes.
+pub const POLL: u64 = 16384;
 
-/// The same at [`Pace::Instruction`], whoever executes.
-const EXACT_POLL: u64 = 16384;
+/// The same where instructions are interpreted: it takes as long.
+const INTERPRETED_POLL: u64 = POLL / 4;
 
 /// Ticks that WFI waits where nothing would be taken behind it: a millisecond. Ten times as often cost a tenth of a core.
-const NAP: u64 = 10_000;
+const NAP: u64 = vcpu::TIMEBASE_HZ / 1000;
 
 /// How a block or an instruction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl Hart {
 
     /// Runs for about `budget` instructions, watched.
     pub(crate) fn drive<R: Record>(&mut self, budget: u64, record: &mut R) -> Exit {
-        self.drive_by(budget, POLL, |hart, poll| hart.blocks_until(poll, record))
+        self.drive_by(budget, INTERPRETED_POLL, |hart, poll| hart.blocks_until(poll, record))
     }
 
     /// Runs for about `budget` instructions, and looks at wires, kicks and time every `interval`. `execute` executes
@@ -142,7 +143,7 @@ impl Hart {
 
     fn drive_on(&mut self, budget: u64, interval: u64, mut execute: impl FnMut(&mut Hart, u64)) -> Exit {
         let end = self.core.work().saturating_add(budget);
-        let interval = if self.core.pace == Pace::Block { interval } else { EXACT_POLL };
+        let interval = if self.core.pace == Pace::Block { interval } else { POLL };
         loop {
             self.core.follow_watches();
             self.core.refresh();

@@ -38,9 +38,9 @@ pub mod engine {
     pub use crate::contexts::{Contexts, Fence};
     pub use crate::core::{Core, Generated, NOT_RESERVED, RESERVED_WIDE, Stop};
     pub use crate::exec::Run;
-    pub use crate::hart::{At, Ended};
+    pub use crate::hart::{At, Ended, POLL};
     pub use crate::loops::mode_name;
     pub use crate::tlb::{
-        BESIDE, CodePage, DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable,
+        BESIDE, CodePage, DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable, jump_index,
     };
 }

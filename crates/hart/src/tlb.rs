@@ -449,9 +449,10 @@ impl Default for JumpTable {
     }
 }
 
-/// Far-apart pages must not share slots only because their offsets are alike: the page number is mixed in.
+/// The slot of an address in a [`JumpTable`]. Far-apart pages must not share slots only because their offsets are alike: the
+/// page number is mixed in.
 #[inline(always)]
-fn jump_index(va: u64) -> usize {
+pub fn jump_index(va: u64) -> usize {
     ((va ^ va >> JUMP_MIX) >> 1) as usize % JUMP_ENTRIES
 }
 

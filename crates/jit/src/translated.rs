@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arch::insn::{Bare, Class, Insn};
-use hart::engine::{At, Core, Ended, Generated, Run, Stop};
+use hart::engine::{At, Core, Ended, Generated, POLL, Run, Stop};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Statistic, Vcpu, Wakeup};
 
@@ -13,9 +13,6 @@ use crate::memory::{CodeMemory, MOST_BYTES, USUAL_BYTES};
 use crate::sites::Site;
 use crate::statistics::Counters;
 use crate::translator::{MAX_INSNS, ROOM, Translator};
-
-/// Instructions between two looks at wires, kicks and time: some ten microseconds.
-const POLL: u64 = 16384;
 
 /// Why there is no such hart.
 #[derive(Debug, thiserror::Error)]
@@ -210,9 +207,7 @@ fn note_waiting(core: &mut Core) {
 /// Notes what generated code may do in the current mode.
 fn note_mode(core: &mut Core) {
     let state = &core.state;
-    let dirty = |status: u64| status & arch::csr::status::FS == arch::csr::status::FS;
-    core.generated.fp_ready =
-        dirty(state.mstatus) && (!state.mode.virt || dirty(state.vsstatus)) && state.frm == fp::Rounding::Rne as u8;
+    core.generated.fp_ready = state.fp_dirty() && state.frm == fp::Rounding::Rne as u8;
     core.generated.fp_raises |= core.generated.fp_ready;
     core.generated.open = privileged::csr::is_open(state, &core.config);
     core.generated.mode = Generated::mode_code(state.mode);

@@ -29,9 +29,7 @@ impl Sbi {
         match call.function() {
             Some(Function::Legacy(Legacy::ConsolePutchar)) => legacy(console::putchar(call.args[0], &mut *console)),
             Some(Function::Legacy(Legacy::ConsoleGetchar)) => legacy(console::getchar(&mut *console)),
-            Some(Function::Dbcn(function)) => {
-                console::answer(function, &call.args, &self.ram, &mut *console).into()
-            }
+            Some(Function::Dbcn(function)) => console::answer(function, &call.args, &self.ram, &mut *console).into(),
             _ => Err(Error::NotSupported).into(),
         }
     }

@@ -13,11 +13,11 @@
 
 mod cpu;
 mod error;
+#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
+mod forwarded;
 #[cfg_attr(all(target_arch = "riscv64", target_os = "linux"), path = "riscv64/mod.rs")]
 #[cfg_attr(not(all(target_arch = "riscv64", target_os = "linux")), path = "unavailable.rs")]
 mod imp;
-#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
-mod forwarded;
 
 pub use error::Error;
 pub use imp::{KvmVcpu, Vm};

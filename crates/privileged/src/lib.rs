@@ -30,7 +30,7 @@ pub use effects::Effects;
 pub use hpm::{Hpm, Totals};
 pub use interrupt::{has_wakeup, next_interrupt, next_timer, only_guest_wakes, pending};
 pub use state::{Bank, State};
-pub use translate::{Access, GuestLeaf, PageMemory, Request, Translation, access_fault, walk};
+pub use translate::{Access, GuestLeaf, PageMemory, PagePermits, Request, Translation, access_fault, walk};
 pub use trap::{Cause, enter, mret, route, sret};
 
 use arch::{Exception, Trap};

@@ -158,6 +158,11 @@ impl State {
         self.mstatus & status::FS != 0 && (!self.mode.virt || self.vsstatus & status::FS != 0)
     }
 
+    /// Whether FS is Dirty, in `vsstatus` too when V = 1: a change of floating-point state changes nothing there.
+    pub const fn fp_dirty(&self) -> bool {
+        self.mstatus & status::FS == status::FS && (!self.mode.virt || self.vsstatus & status::FS == status::FS)
+    }
+
     /// Notes that floating-point state changed: FS becomes Dirty, in `vsstatus` too when V = 1.
     ///
     /// H extension, "Virtual Supervisor Status (`vsstatus`) Register": "Modifying the floating-point state when V=1

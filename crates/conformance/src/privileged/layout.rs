@@ -1,5 +1,7 @@
 //! Where things are in a privileged program, and which registers have a purpose.
 
+pub use crate::lockstep::{CONSTANTS, TOHOST};
+
 use crate::lockstep::RAM_BASE;
 
 /// Handlers and sequences.
@@ -10,12 +12,8 @@ pub const TABLES: u64 = RAM_BASE + 0x80_0000;
 pub const DATA: u64 = RAM_BASE + 0xa0_0000;
 /// Pages of [`DATA`].
 pub const DATA_PAGES: u64 = 64;
-/// Random numbers, for initial registers.
-pub const CONSTANTS: u64 = RAM_BASE + 0xc0_0000;
-/// How many.
+/// How many [`CONSTANTS`] there are, for initial registers.
 pub const CONSTANTS_COUNT: u64 = 256;
-/// `tohost`, and `fromhost` behind it.
-pub const TOHOST: u64 = RAM_BASE + 0xe0_0000;
 
 /// Code and data once more, for user mode: translations have both windows.
 pub const USER_WINDOW: u64 = 0x4000_0000;

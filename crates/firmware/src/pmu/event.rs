@@ -5,7 +5,8 @@
 use arch::{Event, Phys};
 use memory::Ram;
 use sbi::pmu::{
-    EVENT_IDX_BITS, FirmwareEvent, LAST_CACHE, LAST_GENERAL, RAW_BITS, RAW_V2_BITS, event_info, event_type, type_and_code,
+    EVENT_IDX_BITS, FirmwareEvent, LAST_CACHE, LAST_GENERAL, RAW_BITS, RAW_V2_BITS, event_info, event_type,
+    type_and_code,
 };
 use sbi::{Answer, Error};
 
@@ -55,7 +56,8 @@ pub fn tell(low: u64, high: u64, entries: u64, flags: u64, ram: &Ram, can_count:
     if entries > MOST_ENTRIES {
         return Err(Error::Failed);
     }
-    let start = ram.offset(Phys(low), entries * event_info::BYTES).filter(|_| high == 0).ok_or(Error::InvalidAddress)?;
+    let start =
+        ram.offset(Phys(low), entries * event_info::BYTES).filter(|_| high == 0).ok_or(Error::InvalidAddress)?;
     for entry in (0..entries).map(|n| start + n * event_info::BYTES) {
         let index = ram.load_u32(entry + event_info::EVENT_IDX).ok_or(Error::InvalidAddress)?;
         if index >> EVENT_IDX_BITS != 0 {
@@ -63,7 +65,8 @@ pub fn tell(low: u64, high: u64, entries: u64, flags: u64, ram: &Ram, can_count:
         }
         let data = ram.load_u64(entry + event_info::EVENT_DATA).ok_or(Error::InvalidAddress)?;
         let supported = Wanted::parse(index.into(), data).is_ok_and(&can_count);
-        ram.write_bytes(entry + event_info::OUTPUT, &u32::from(supported).to_le_bytes()).ok_or(Error::InvalidAddress)?;
+        ram.write_bytes(entry + event_info::OUTPUT, &u32::from(supported).to_le_bytes())
+            .ok_or(Error::InvalidAddress)?;
     }
     Ok(0)
 }

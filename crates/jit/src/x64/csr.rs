@@ -123,7 +123,8 @@ impl Emitter {
         }
     }
 
-    /// Notes whether floating point may run as generated, after FS has changed: it must be Dirty, and `frm` to nearest.
+    /// Notes whether floating point may run as generated, after FS has changed, as `note_mode` does: [`State::fp_dirty`], and
+    /// `frm` to nearest.
     fn note_fp(&mut self, virt: bool) {
         const FS: i32 = status::FS as i32;
         const _: () = assert!(fp::Rounding::Rne as u8 == 0);

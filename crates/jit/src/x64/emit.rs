@@ -330,7 +330,7 @@ impl Emitter {
 
     /// Goes to the address in rax, by the jump table.
     fn go_kept(&mut self) {
-        // the bits that come round are masked away
+        // `hart::engine::jump_index`: the bits that come round are masked away
         self.hot.rorx(RCX, RAX, jump::MIX);
         self.hot.alu(Alu::Xor, 32, RCX, Rm::R(RAX));
         self.hot.alu_i(Alu::And, 32, Rm::R(RCX), jump::MASK);
@@ -430,7 +430,7 @@ impl Emitter {
 
 /// Goes to an address in another page, by the jump table.
 fn go_far(asm: &mut Asm, stubs: &Stubs, pc: u64) {
-    let at = ((pc ^ pc >> jump::MIX) as i32 & jump::MASK) << jump::LEFT;
+    let at = jump::offset_of_entry(pc);
     asm.mov_i(RAX, pc as i64);
     asm.mov(64, RCX, state::JUMP_ENTRIES);
     asm.alu(Alu::Cmp, 64, RAX, Rm::M(RCX, at + jump::VA));

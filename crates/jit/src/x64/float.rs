@@ -42,9 +42,11 @@ const BOX: i64 = -1 << 32;
 const HALF_BOX: i64 = -1 << 16;
 /// `rm` fields.
 mod rm {
-    pub const NEAREST: u8 = 0;
-    pub const TOWARD_ZERO: u8 = 1;
-    pub const DYNAMIC: u8 = 7;
+    use fp::Rounding;
+
+    pub const NEAREST: u8 = Rounding::Rne as u8;
+    pub const TOWARD_ZERO: u8 = Rounding::Rtz as u8;
+    pub const DYNAMIC: u8 = Rounding::DYN;
 }
 
 /// What gives a scalar.

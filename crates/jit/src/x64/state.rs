@@ -156,4 +156,9 @@ pub mod jump {
     pub const BESIDE: i32 = (hart::engine::BESIDE << 1) as i32;
     /// How far they are shifted left to an index in bytes.
     pub const LEFT: u8 = (SHIFT - 1) as u8;
+
+    /// Where the entry of an address is, in bytes from the first.
+    pub fn offset_of_entry(va: u64) -> i32 {
+        (hart::engine::jump_index(va) << SHIFT) as i32
+    }
 }

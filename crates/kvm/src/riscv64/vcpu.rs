@@ -17,8 +17,8 @@ use super::kick::{self, Runner};
 use super::regs::{self, OneReg};
 use super::sys;
 use super::vm::Shared;
-use crate::forwarded::Sbi;
 use crate::Error;
+use crate::forwarded::Sbi;
 
 /// One hart of a [`super::Vm`].
 pub struct KvmVcpu {

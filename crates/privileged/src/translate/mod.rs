@@ -8,5 +8,5 @@ mod request;
 mod walk;
 
 pub use fault::{Failure, Implicit, Stage, WalkError, access_fault, trap};
-pub use request::{Access, Request};
+pub use request::{Access, PagePermits, Request};
 pub use walk::{GuestLeaf, PageMemory, Translation, walk};

@@ -27,12 +27,36 @@ pub struct Request {
     pub mode: Mode,
     /// HLVX: a load that needs execute permission instead of read permission.
     pub hlvx: bool,
+    /// What SUM and MXR permit it.
+    pub permits: PagePermits,
+}
+
+/// What SUM and MXR permit loads and stores of a mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PagePermits {
     /// SUM: supervisor mode may load and store at pages for user mode.
     pub sum: bool,
     /// MXR for the first stage: executable pages are readable.
     pub mxr: bool,
     /// MXR for the G-stage. H extension, "Two-Stage Address Translation": only the HS-level bit.
     pub mxr_g: bool,
+}
+
+impl PagePermits {
+    /// Those in force in `mode`.
+    pub const fn of(state: &State, mode: Mode) -> PagePermits {
+        let first_stage = if mode.virt { state.vsstatus } else { state.mstatus };
+        PagePermits {
+            sum: first_stage & status::SUM != 0,
+            mxr: (first_stage | state.mstatus) & status::MXR != 0,
+            mxr_g: state.mstatus & status::MXR != 0,
+        }
+    }
+
+    /// As a number below 8, which differs where they do.
+    pub const fn bits(self) -> u8 {
+        self.sum as u8 | (self.mxr as u8) << 1 | (self.mxr_g as u8) << 2
+    }
 }
 
 impl Request {
@@ -56,16 +80,7 @@ impl Request {
     }
 
     fn new(state: &State, access: Access, mode: Mode, va: Virt) -> Request {
-        let first_stage = if mode.virt { state.vsstatus } else { state.mstatus };
-        Request {
-            va,
-            access,
-            mode,
-            hlvx: false,
-            sum: first_stage & status::SUM != 0,
-            mxr: (first_stage | state.mstatus) & status::MXR != 0,
-            mxr_g: state.mstatus & status::MXR != 0,
-        }
+        Request { va, access, mode, hlvx: false, permits: PagePermits::of(state, mode) }
     }
 }
 

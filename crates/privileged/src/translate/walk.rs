@@ -238,7 +238,7 @@ impl<M: PageMemory> Walker<'_, M> {
             envcfg,
             access: request.access,
             hlvx: request.hlvx,
-            mxr: request.mxr,
+            mxr: request.permits.mxr,
         })
     }
 
@@ -263,7 +263,7 @@ impl<M: PageMemory> Walker<'_, M> {
                 Some(Implicit::Write) => Access::Store,
             },
             hlvx: request.hlvx && implicit.is_none(),
-            mxr: request.mxr_g && implicit.is_none(),
+            mxr: request.permits.mxr_g && implicit.is_none(),
         };
         match self.remembered(tree) {
             Some(leaf) => Ok(leaf),
@@ -359,7 +359,7 @@ impl<M: PageMemory> Walker<'_, M> {
         // structures for VS-stage address translation) are considered to be user-level accesses, as though executed in U-mode".
         let as_user = tree.is_guest() || self.request.mode.privilege == Privilege::User;
         let fetch = for_user == as_user;
-        let data = fetch || !as_user && self.request.sum;
+        let data = fetch || !as_user && self.request.permits.sum;
         Rights {
             read: data && (pte.has(pte::R) || tree.mxr && pte.has(pte::X)),
             write: data && pte.has(pte::W),

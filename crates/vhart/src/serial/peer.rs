@@ -7,7 +7,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use board::Keyboard;
@@ -17,9 +16,7 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::cli::{Address, Role, Socket};
 use crate::errors;
-
-/// How long what arrives waits before it is offered to a guest again that did not take it.
-const NEXT_OFFER: Duration = Duration::from_millis(5);
+use crate::terminal::NEXT_OFFER;
 
 /// The other end, as far as there is one.
 pub struct Peer {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Input;
 
 /// How long a machine that took nothing is left alone.
-const NEXT_OFFER: Duration = Duration::from_millis(5);
+pub const NEXT_OFFER: Duration = Duration::from_millis(5);
 /// Bytes that the machine is offered at once.
 const OFFER_BYTES: usize = 4096;
 
