@@ -21,9 +21,6 @@ use crate::map::{self, Region};
 use crate::rom::Rom;
 use crate::tree::{Mapped, Role};
 
-/// The status register of virtio-mmio; a zero resets the device (VIRTIO 1.2, "MMIO Device Register Layout").
-const VIRTIO_STATUS: u64 = 0x70;
-
 /// What the wires connect.
 pub struct Connected {
     pub modes: Modes,
@@ -175,9 +172,7 @@ impl Wiring {
 
     /// Puts all devices back to their state after reset.
     pub fn reset(&self) {
-        for slot in &self.slots {
-            locked(&slot.device).write(VIRTIO_STATUS, &0u32.to_le_bytes());
-        }
+        self.slots.iter().for_each(|slot| locked(&slot.device).reset());
         locked(&self.uart.device).reset();
         locked(&self.rtc.device).reset();
         self.plic.reset();

@@ -390,6 +390,10 @@ fn set_half(value: &mut u64, which: u32, new: u32) {
 }
 
 impl<D: VirtioDevice> SlotDevice for MmioTransport<D> {
+    fn reset(&mut self) {
+        MmioTransport::reset(self);
+    }
+
     fn poll(&mut self) -> bool {
         self.go_on();
         if self.device.is_behind() {

@@ -54,6 +54,9 @@ pub struct Slot {
 
 /// A device in a slot: registers that describe themselves.
 pub trait SlotDevice: Device + DtNode {
+    /// Back to the state after power-on, but for the size of a legacy driver's pages.
+    fn reset(&mut self);
+
     /// Goes on with what the device could not finish when its driver told it to. Answers whether something is left.
     ///
     /// For machines whose harts take turns: called when a turn is over. Others have threads for such things.
@@ -62,7 +65,9 @@ pub trait SlotDevice: Device + DtNode {
     }
 }
 
-impl SlotDevice for EmptySlot {}
+impl SlotDevice for EmptySlot {
+    fn reset(&mut self) {}
+}
 
 /// The registers of a slot that nothing is plugged into.
 pub struct EmptySlot(pub Interface);
