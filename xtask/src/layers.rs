@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Crates by layer, highest first; within a layer a crate may use those named before it.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("L0 vocabulary", &["vhart-arch", "vhart-events", "vhart-sbi"]),
+    ("L0 vocabulary", &["vhart-arch", "vhart-sbi", "vhart-events"]),
     ("L1 rules", &["vhart-fp", "vhart-semantics", "vhart-privileged"]),
     ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-vcpu"]),
     ("L2 engines and devices", &["vhart-hart", "vhart-jit", "vhart-kvm", "vhart-devices", "vhart-virtio"]),

@@ -35,4 +35,18 @@ impl Mode {
     pub const VS: Mode = Mode { privilege: Privilege::Supervisor, virt: true };
     /// Virtual user mode.
     pub const VU: Mode = Mode { privilege: Privilege::User, virt: true };
+
+    /// All of them.
+    pub const ALL: [Mode; 5] = [Mode::M, Mode::HS, Mode::U, Mode::VS, Mode::VU];
+
+    /// What the manual calls it.
+    pub const fn name(self) -> &'static str {
+        match (self.privilege, self.virt) {
+            (Privilege::Machine, _) => "M",
+            (Privilege::Supervisor, false) => "HS",
+            (Privilege::Supervisor, true) => "VS",
+            (Privilege::User, false) => "U",
+            (Privilege::User, true) => "VU",
+        }
+    }
 }

@@ -62,6 +62,9 @@ impl From<SlotMaker> for Plug {
 /// Hears what the user should know of a hart: its number, and half a sentence that it is the subject of.
 pub type Tell = Box<dyn Fn(usize, &str) + Send + Sync>;
 
+/// Makes whoever watches a hart, by its number.
+pub type Watching = Box<dyn Fn(usize) -> Box<dyn events::Sink>>;
+
 /// A machine as the user asks for it.
 pub struct MachineConfig {
     /// 1 to [`MAX_HARTS`].
@@ -101,6 +104,8 @@ pub struct MachineConfig {
     pub no_reboot: bool,
     /// Who is told what the user should know while the machine runs.
     pub tell: Tell,
+    /// Who watches the harts, if anybody does. Those of a KVM guest are not watched.
+    pub watching: Option<Watching>,
 }
 
 impl Default for MachineConfig {
@@ -124,6 +129,7 @@ impl Default for MachineConfig {
             max_instructions: None,
             no_reboot: false,
             tell: Box::new(|_, _| ()),
+            watching: None,
         }
     }
 }

@@ -28,7 +28,7 @@ pub mod tree;
 mod turns;
 mod wiring;
 
-pub use config::{Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource};
+pub use config::{Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching};
 pub use console::{Keyboard, Terminal};
 pub use engine::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts};
 pub use error::Error;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bus::Bus;
+use events::Event;
 use memory::Ram;
 use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Statistic, SystemEvent};
 
@@ -57,6 +58,7 @@ pub struct Machine {
     wiring: Wiring,
     executors: Executors,
     cpu: Cpu,
+    bus: Arc<Bus>,
     software: Software,
     loaded: Loaded,
     stopper: MachineStopper,
@@ -122,7 +124,8 @@ impl Machine {
         });
         let bus: Arc<Bus> = Arc::new(wiring.bus()?);
         let terminal = Arc::new(Mutex::new(Terminal::new(wiring.uart())));
-        let parts = Parts { isa, ram: ram.clone(), bus, clock: clock.clone(), pins: pins.clone(), terminal };
+        let parts =
+            Parts { isa, ram: ram.clone(), bus: bus.clone(), clock: clock.clone(), pins: pins.clone(), terminal };
         let made = engine.harts(parts).map_err(Error::Engine)?;
         let loaded = software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?;
         let executors = match made.harts {
@@ -130,6 +133,9 @@ impl Machine {
             HartSet::Full(mut harts) => {
                 let pace = if config.seed.is_some() { Pace::Instruction } else { Pace::Block };
                 harts.iter_mut().for_each(|hart| hart.set_pace(pace));
+                if let Some(watching) = config.watching {
+                    harts.iter_mut().enumerate().for_each(|(number, hart)| hart.watch(Some(watching(number))));
+                }
                 let console = Box::new(Terminal::new(wiring.uart()));
                 let make = || firmware::Firmware::new(pins.clone(), isa, ram.clone(), wiring.power.clone(), console);
                 let firmware = (*software.firmware() == Firmware::Builtin).then(make);
@@ -142,6 +148,7 @@ impl Machine {
             wiring,
             executors,
             cpu: made.cpu,
+            bus,
             software,
             loaded,
             stopper: MachineStopper::new(pins),
@@ -200,6 +207,11 @@ impl Machine {
         }
     }
 
+    /// The devices, by address.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
     /// Guest memory.
     pub fn ram(&self) -> &Ram {
         &self.ram
@@ -217,6 +229,14 @@ impl Machine {
             return Err(Error::NothingToRun);
         }
         let _timer = self.stopper.expire_after(self.limits.timeout)?;
+        let ending = self.run_to_end();
+        if let Executors::Full { harts, .. } = &mut self.executors {
+            harts.iter_mut().for_each(|hart| hart.tell(&Event::End));
+        }
+        ending
+    }
+
+    fn run_to_end(&mut self) -> Result<Ending, Error> {
         loop {
             let ending = self.run_once()?;
             let resets = matches!(ending, Ending::Event(SystemEvent::Reset(_)));

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use events::Event;
 use firmware::{Firmware, Mail, State, Ticket};
 use memory::Ram;
 use sbi::Console;
@@ -88,6 +89,7 @@ impl Parallel<'_> {
         match (own.hart.wakeup(), &self.firmware) {
             (Wakeup::Now, Some(firmware)) => {
                 firmware.lock().unwrap_or_else(PoisonError::into_inner).awakes(own.number);
+                own.hart.tell(&Event::Wake);
                 State::Started
             }
             (Wakeup::Now, None) => State::Started,

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use events::Event;
 use firmware::{Firmware, Mail, State};
 use memory::Ram;
 use sbi::Console;
@@ -116,7 +117,10 @@ impl Turns<'_> {
         self.mail.serve(hart, self.harts[hart].as_mut());
         match (self.harts[hart].wakeup(), &mut self.firmware) {
             (Wakeup::Until(timer), _) => return Some(timer),
-            (Wakeup::Now, Some(firmware)) => firmware.awakes(hart),
+            (Wakeup::Now, Some(firmware)) => {
+                firmware.awakes(hart);
+                self.harts[hart].tell(&Event::Wake);
+            }
             (Wakeup::Now, None) => {}
         }
         None

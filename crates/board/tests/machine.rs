@@ -118,6 +118,8 @@ impl FullHart for Fake {
     fn vmid(&self) -> u16 {
         0
     }
+    fn watch(&mut self, _: Option<Box<dyn events::Sink>>) {}
+    fn tell(&mut self, _: &events::Event) {}
     fn describe(&self, _text: &mut String) {}
     fn csr(&mut self, _: u16) -> u64 {
         0

@@ -91,6 +91,11 @@ impl Bus {
         Ok(())
     }
 
+    /// Name, first address and length of all devices, by address.
+    pub fn devices(&self) -> impl Iterator<Item = (&str, Phys, u64)> {
+        self.regions.iter().map(|region| (region.name.as_str(), Phys(region.base), region.len))
+    }
+
     /// The name of the device at `addr`, for explanations.
     pub fn name_at(&self, addr: Phys) -> Option<&str> {
         self.region(addr, 1).map(|(region, _)| region.name.as_str())

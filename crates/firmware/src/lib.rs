@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use arch::Isa;
 use devices::PowerSwitch;
+use events::{Event, HartState};
 use memory::Ram;
 use sbi::function::{Ipi, Rfence, Srst, Susp, Time};
 use sbi::pmu::FirmwareEvent;
@@ -35,8 +36,6 @@ use pmu::Pmu;
 
 pub(crate) const A0: Reg = Reg::X(register::A0);
 pub(crate) const A1: Reg = Reg::X(register::A1);
-/// Bytes of `ecall`; it has no compressed form.
-const ECALL_BYTES: u64 = 4;
 
 /// What whoever runs the harts has to do before the hart that called goes on. It takes time, for which no other hart's
 /// call shall wait.
@@ -101,6 +100,7 @@ impl Firmware {
     /// The hart's registers are ready for the moment when it wakes.
     fn suspend(&mut self, number: usize, hart: &mut dyn FullHart, then: Option<Resume>) {
         self.states[number] = State::Suspended;
+        hart.tell(&Event::Hart(HartState::Suspended));
         match then {
             None => {
                 hart.set_reg(A1, 0);
@@ -131,7 +131,10 @@ impl Firmware {
                 go_on(hart, error as u64);
             }
             Outcome::ReturnLegacy(value) => go_on(hart, value),
-            Outcome::Stop => self.states[caller] = State::Stopped,
+            Outcome::Stop => {
+                self.states[caller] = State::Stopped;
+                hart.tell(&Event::Hart(HartState::Stopped));
+            }
             Outcome::Suspend(then) => self.suspend(caller, hart, then),
             Outcome::Resume(Resume { address, opaque }) => hsm::resume(hart, caller as u64, address, opaque),
         }
@@ -210,6 +213,8 @@ impl Firmware {
 
 fn go_on(hart: &mut dyn FullHart, a0: u64) {
     hart.set_reg(A0, a0);
-    let next = hart.reg(Reg::Pc).wrapping_add(ECALL_BYTES);
+    let value = hart.reg(A1);
+    hart.tell(&Event::SbiReturn { error: a0, value });
+    let next = hart.reg(Reg::Pc).wrapping_add(vcpu::ECALL_BYTES);
     hart.set_reg(Reg::Pc, next);
 }

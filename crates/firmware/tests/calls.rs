@@ -78,6 +78,8 @@ impl FullHart for FakeHart {
     fn vmid(&self) -> u16 {
         5
     }
+    fn watch(&mut self, _: Option<Box<dyn events::Sink>>) {}
+    fn tell(&mut self, _: &events::Event) {}
     fn describe(&self, _text: &mut String) {}
     fn csr(&mut self, address: u16) -> u64 {
         self.log.lock().unwrap().csrs.get(&address).copied().unwrap_or_default()

@@ -5,6 +5,7 @@
 
 use arch::addr::PAGE_BYTES;
 use arch::{Exception, GuestPhys, Phys, Privilege, Trap, Virt};
+use events::Kind;
 use privileged::{Access, GuestLeaf, PageMemory, Request, Translation, pmp};
 
 use crate::contexts::Contexts;
@@ -89,7 +90,12 @@ impl Core {
     pub fn translate(&mut self, request: &Request, bytes: u64) -> Result<Translation, Trap> {
         let mut tables =
             Tables { ram: &self.ram, counts: &mut self.counts, guest: &mut self.guest_pages, hgatp: self.state.hgatp };
-        let found = privileged::walk(&self.state, &self.config, request, &mut tables)?;
+        let reads = tables.counts.pte_reads;
+        let found = privileged::walk(&self.state, &self.config, request, &mut tables);
+        if self.tells(Kind::Walk) {
+            self.tell_walk(request, self.counts.pte_reads.wrapping_sub(reads), &found);
+        }
+        let found = found?;
         let privilege = request.mode.privilege;
         let permitted = if request.hlvx {
             pmp::check_executable_load(&self.state, &self.config, found.phys, bytes, privilege)
@@ -231,7 +237,12 @@ impl Core {
             Place::Ram(offset) => read_ram(&self.ram, offset, bytes),
             Place::Bus(phys) => {
                 let mut data = [0; 8];
-                self.bus.read(phys, &mut data[..bytes as usize]).ok().map(|()| u64::from_le_bytes(data))
+                let read = self.bus.read(phys, &mut data[..bytes as usize]).ok();
+                let value = u64::from_le_bytes(data);
+                if self.tells(Kind::Mmio) && read.is_some() {
+                    self.tell_device(phys, false, bytes, value);
+                }
+                read.map(|()| value)
             }
         };
         value.ok_or_else(|| self.refused(by, Access::Load, va))
@@ -245,6 +256,9 @@ impl Core {
                 self.look = true;
                 let written = self.bus.write(phys, &value.to_le_bytes()[..bytes as usize]).ok();
                 self.refresh();
+                if self.tells(Kind::Mmio) && written.is_some() {
+                    self.tell_device(phys, true, bytes, value);
+                }
                 written
             }
         };

@@ -15,6 +15,7 @@ use crate::guest_stage::GuestPages;
 use crate::loops::Loops;
 use crate::statistics::TranslationCounts;
 use crate::tlb::{DataTable, JumpTable};
+use crate::watch::Watch;
 
 /// An instruction was left before its end: the reason stands in [`Core::trap`] or [`Core::exit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub struct Generated {
     pub fp_raises: bool,
     /// Whether CBO.ZERO may run as generated.
     pub cbo_zero_ready: bool,
-    /// The mode, as [`Generated::mode_code`] numbers it.
+    /// The mode, as [`Generated::mode_code`] numbers it; or [`Generated::NO_MODE`], so that no CSR is accessed in place.
     pub mode: u8,
     /// Whether the mode is HS-mode, and no register of M-mode withholds another from it ([`privileged::csr::is_open`]).
     pub open: bool,
@@ -66,6 +67,9 @@ pub struct Generated {
 }
 
 impl Generated {
+    /// The number of no mode.
+    pub const NO_MODE: u8 = u8::MAX;
+
     /// A mode as a number.
     pub const fn mode_code(mode: Mode) -> u8 {
         mode.privilege as u8 | (mode.virt as u8) << 2
@@ -142,6 +146,8 @@ pub struct Core {
     pub counts: TranslationCounts,
     /// The hart's part in the watch over code pages.
     pub watcher: Watcher,
+    /// Who watches the hart.
+    pub watch: Watch,
 }
 
 /// The context of instruction fetches.
@@ -205,6 +211,7 @@ impl Core {
             aligned_jumps,
             generated: Generated::default(),
             counts: TranslationCounts::default(),
+            watch: Watch::default(),
         }
     }
 

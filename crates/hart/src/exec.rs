@@ -2,6 +2,7 @@
 
 use arch::csr;
 use arch::{Exception, Mode, Privilege, Trap};
+use events::{Event, Kind};
 use fp::{Flags, Fmt, Op as FpOp, Rounding};
 use privileged::{Denied, Effects, permit};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width, X64};
@@ -12,6 +13,7 @@ use crate::contexts::{self, Fence};
 use crate::core::{Core, Stop};
 use crate::events::concerns_counters;
 use crate::record::Record;
+use crate::watch::Place;
 
 /// An instruction being executed.
 pub struct Run<'a, R> {
@@ -72,6 +74,17 @@ impl<'a, R: Record> Run<'a, R> {
         self.next
     }
 
+    /// The instruction's place.
+    fn place_of(&self) -> Place {
+        Place { pc: self.pc, retired: self.retired }
+    }
+
+    /// A slow path is about to work for the instruction.
+    #[inline(always)]
+    fn note_place(&mut self) {
+        self.core.note_place(self.pc, self.retired);
+    }
+
     /// The instruction, with these bits, begins.
     pub fn begin(&mut self, raw: u32) {
         self.record.begin(self.core.state.mode, self.pc, raw);
@@ -115,10 +128,57 @@ impl<'a, R: Record> Run<'a, R> {
         }
     }
 
+    /// Reads or writes a CSR.
+    fn access_csr(&mut self, op: CsrOp, address: u16, value: X64) -> Result<X64, Stop> {
+        // H extension, "Trap Cause Codes": virtual-instruction only "when the same access (read/write) would be allowed in
+        // HS-mode"; no mode may write a read-only CSR.
+        if op != CsrOp::Read && csr::is_read_only(address) {
+            return Err(self.illegal());
+        }
+        if depends_on_time(address) {
+            self.core.refresh_time();
+        }
+        let core = &mut *self.core;
+        core.state.instret = self.retired;
+        let of_interrupts = matches!(address, csr::MIP | csr::SIP);
+        if concerns_counters(address) && (!of_interrupts || core.state.counts_events()) {
+            core.count_events(self.retired);
+        }
+        let reads = op != CsrOp::Write;
+        let old = if reads { privileged::csr::read(&core.state, &core.config, address) } else { Ok(0) };
+        let old = match old {
+            Ok(old) => old,
+            Err(denied) => return Err(self.deny(denied)),
+        };
+        let modified = || privileged::csr::read_for_modify(&core.state, &core.config, address);
+        let new = match op {
+            CsrOp::Read => return Ok(X64(old)),
+            CsrOp::Write | CsrOp::Swap => value.0,
+            CsrOp::Set => modified() | value.0,
+            CsrOp::Clear => modified() & !value.0,
+        };
+        match privileged::csr::write(&mut core.state, &core.config, address, new) {
+            Ok(effects) => self.core.apply(effects),
+            Err(denied) => return Err(self.deny(denied)),
+        }
+        if concerns_counters(address) && self.core.state.counts_events() {
+            (self.core.recount, self.core.look) = (true, true);
+        }
+        if R::ON {
+            let now = privileged::csr::read(&self.core.state, &self.core.config, address).unwrap_or_default();
+            self.record.csr(address, now);
+        }
+        Ok(X64(old))
+    }
+
     /// The instruction has returned from a trap.
     fn returned(&mut self, from: Mode) {
+        let place = self.place_of();
         let core = &mut *self.core;
         core.note_return(self.retired);
+        if core.tells(Kind::Return) || core.tells(Kind::Sbi) {
+            core.tell_return(from, place, self.next);
+        }
         core.counts.guest_entries += u64::from(core.state.mode.virt && !from.virt);
         if core.state.counts_events() {
             core.count_events(self.retired.wrapping_add(1));
@@ -194,7 +254,10 @@ impl<R: Record> Exec for Run<'_, R> {
         };
         let value = match value {
             Some(value) => value,
-            None => self.core.load_slow(By::Ordinary, va, bytes)?,
+            None => {
+                self.note_place();
+                self.core.load_slow(By::Ordinary, va, bytes)?
+            }
         };
         if R::ON {
             self.record.load(va, bytes as u8);
@@ -210,6 +273,7 @@ impl<R: Record> Exec for Run<'_, R> {
             None => None,
         };
         if written.is_none() {
+            self.note_place();
             self.core.store_slow(By::Ordinary, va, bytes, value.0)?;
         }
         if R::ON {
@@ -228,6 +292,7 @@ impl<R: Record> Exec for Run<'_, R> {
     }
 
     fn amo(&mut self, width: Width, op: AmoOp, _order: Order, address: X64, value: X64) -> Value<Self> {
+        self.note_place();
         let old = self.core.amo_at(width, op, address.0, value.0)?;
         if R::ON {
             let bytes = width.bytes() as u8;
@@ -249,6 +314,7 @@ impl<R: Record> Exec for Run<'_, R> {
         expected: [X64; 2],
         desired: [X64; 2],
     ) -> Result<[X64; 2], Stop> {
+        self.note_place();
         let old = self.core.cas_at(width, address.0, expected.map(|w| w.0), desired.map(|w| w.0))?;
         if R::ON {
             self.record_cas(width.bytes(), address.0, old, [expected, desired]);
@@ -257,6 +323,7 @@ impl<R: Record> Exec for Run<'_, R> {
     }
 
     fn reserve(&mut self, width: Width, _order: Order, address: X64) -> Value<Self> {
+        self.note_place();
         let value = self.core.reserve_at(width, address.0)?;
         if R::ON {
             self.record.load(address.0, width.bytes() as u8);
@@ -265,6 +332,7 @@ impl<R: Record> Exec for Run<'_, R> {
     }
 
     fn conditional(&mut self, width: Width, _order: Order, address: X64, value: X64) -> Value<Self> {
+        self.note_place();
         let written = self.core.conditional_at(width, address.0, value.0)?;
         if R::ON && written {
             self.record.store(address.0, value.0, width.bytes() as u8);
@@ -284,6 +352,7 @@ impl<R: Record> Exec for Run<'_, R> {
 
     fn cbo_zero(&mut self, address: X64) -> Out<Self> {
         self.permit(permit::cbo_zero(&self.core.state))?;
+        self.note_place();
         let start = self.core.zero_block(address.0)?;
         if R::ON {
             (0..crate::atomic::CACHE_BLOCK).for_each(|at| self.record.store(start + at, 0, 1));
@@ -297,6 +366,7 @@ impl<R: Record> Exec for Run<'_, R> {
             CboOp::Clean | CboOp::Flush => permit::cbo_clean_flush(&self.core.state),
         };
         self.permit(verdict)?;
+        self.note_place();
         self.core.manage_block(address.0)
     }
 
@@ -333,48 +403,19 @@ const fn depends_on_time(address: u16) -> bool {
 
 impl<R: Record> Privileged for Run<'_, R> {
     fn csr(&mut self, op: CsrOp, address: u16, value: X64) -> Value<Self> {
-        // H extension, "Trap Cause Codes": virtual-instruction only "when the same access (read/write) would be allowed in
-        // HS-mode"; no mode may write a read-only CSR.
-        if op != CsrOp::Read && csr::is_read_only(address) {
-            return Err(self.illegal());
+        if op == CsrOp::Read || !self.core.tells_csr_writes() {
+            return self.access_csr(op, address, value);
         }
-        if depends_on_time(address) {
-            self.core.refresh_time();
-        }
-        let core = &mut *self.core;
-        core.state.instret = self.retired;
-        let of_interrupts = matches!(address, csr::MIP | csr::SIP);
-        if concerns_counters(address) && (!of_interrupts || core.state.counts_events()) {
-            core.count_events(self.retired);
-        }
-        let reads = op != CsrOp::Write;
-        let old = if reads { privileged::csr::read(&core.state, &core.config, address) } else { Ok(0) };
-        let old = match old {
-            Ok(old) => old,
-            Err(denied) => return Err(self.deny(denied)),
-        };
-        let modified = || privileged::csr::read_for_modify(&core.state, &core.config, address);
-        let new = match op {
-            CsrOp::Read => return Ok(X64(old)),
-            CsrOp::Write | CsrOp::Swap => value.0,
-            CsrOp::Set => modified() | value.0,
-            CsrOp::Clear => modified() & !value.0,
-        };
-        match privileged::csr::write(&mut core.state, &core.config, address, new) {
-            Ok(effects) => self.core.apply(effects),
-            Err(denied) => return Err(self.deny(denied)),
-        }
-        if concerns_counters(address) && self.core.state.counts_events() {
-            (self.core.recount, self.core.look) = (true, true);
-        }
-        if R::ON {
-            let now = privileged::csr::read(&self.core.state, &self.core.config, address).unwrap_or_default();
-            self.record.csr(address, now);
-        }
-        Ok(X64(old))
+        let before = self.core.shown(address);
+        let old = self.access_csr(op, address, value)?;
+        self.core.tell_csr(self.place_of(), address, before);
+        Ok(old)
     }
 
     fn ecall(&mut self) -> Out<Self> {
+        if self.core.tells(Kind::Sbi) {
+            self.core.tell_call(self.place_of());
+        }
         let cause = match self.core.state.mode {
             Mode::HS if self.core.sbi => {
                 self.core.exit = Some(vcpu::Exit::Sbi);
@@ -418,6 +459,9 @@ impl<R: Record> Privileged for Run<'_, R> {
     fn wfi(&mut self) -> Out<Self> {
         self.permit(permit::wfi(&self.core.state))?;
         (self.core.waiting, self.core.look) = (true, true);
+        if self.core.tells(Kind::Wait) {
+            self.core.tell(self.place_of(), &Event::Wait);
+        }
         Ok(())
     }
 
@@ -434,6 +478,7 @@ impl<R: Record> Privileged for Run<'_, R> {
 
     fn fence_i(&mut self) -> Out<Self> {
         (self.core.fence_i, self.core.look) = (true, true);
+        self.core.tell_instruction_fence(self.place_of());
         Ok(())
     }
 
@@ -454,6 +499,7 @@ impl<R: Record> Privileged for Run<'_, R> {
             }
             _ => guest,
         };
+        self.core.tell_fence(self.place_of(), &fence);
         self.core.forget(&fence);
         Ok(())
     }
@@ -468,6 +514,7 @@ impl<R: Record> Privileged for Run<'_, R> {
 
     fn hyper_load(&mut self, width: Width, address: X64) -> Value<Self> {
         self.permit(permit::hlv(&self.core.state))?;
+        self.note_place();
         let value = self.core.load_slow(By::Hyper, address.0, width.bytes())?;
         if R::ON {
             self.record.load(address.0, width.bytes() as u8);
@@ -477,6 +524,7 @@ impl<R: Record> Privileged for Run<'_, R> {
 
     fn hyper_load_exec(&mut self, width: Width, address: X64) -> Value<Self> {
         self.permit(permit::hlv(&self.core.state))?;
+        self.note_place();
         let value = self.core.load_slow(By::HyperExec, address.0, width.bytes())?;
         if R::ON {
             self.record.load(address.0, width.bytes() as u8);
@@ -486,6 +534,7 @@ impl<R: Record> Privileged for Run<'_, R> {
 
     fn hyper_store(&mut self, width: Width, address: X64, value: X64) -> Out<Self> {
         self.permit(permit::hlv(&self.core.state))?;
+        self.note_place();
         self.core.store_slow(By::Hyper, address.0, width.bytes(), value.0)?;
         if R::ON {
             self.record.store(address.0, value.0, width.bytes() as u8);

@@ -4,6 +4,7 @@
 //! address of that halfword.
 
 use arch::{Exception, Trap, Virt};
+use events::Kind;
 use privileged::Request;
 
 use crate::blocks::decode;
@@ -59,6 +60,10 @@ impl Core {
         }
         let mut data = [0; 2];
         self.bus.read(found.phys, &mut data).map_err(|_| privileged::access_fault(&request))?;
+        if self.tells(Kind::Mmio) {
+            self.note_place(self.pc, self.state.instret);
+            self.tell_device(found.phys, false, 2, u16::from_le_bytes(data).into());
+        }
         Ok(u16::from_le_bytes(data))
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use arch::csr::{self, envcfg, ip, pmpcfg, stateen, status};
 use arch::isa::Extension;
 use arch::{Exception, Mode};
+use events::{Event, HartState, Sink};
 use privileged::Effects;
 use vcpu::{Fence, FenceRange, FullHart, Pace, Wakeup};
 
@@ -19,12 +20,14 @@ impl FullHart for Hart {
     fn reset_machine(&mut self, pc: u64) {
         self.core.reset(pc);
         self.blocks.clear();
+        self.core.tell_between(&Event::Hart(HartState::Reset));
     }
 
     fn enter_supervisor(&mut self, pc: u64) {
         self.core.reset(pc);
         self.core.prepare_supervisor();
         self.core.select();
+        self.core.tell_between(&Event::Hart(HartState::Started));
     }
 
     fn resume_supervisor(&mut self, pc: u64) {
@@ -37,6 +40,7 @@ impl FullHart for Hart {
         }
         self.core.waiting = false;
         self.core.select();
+        self.core.tell_between(&Event::Hart(HartState::Resumed));
     }
 
     fn wakeup(&mut self) -> Wakeup {
@@ -55,6 +59,7 @@ impl FullHart for Hart {
         if matches!(fence, Fence::Instructions | Fence::Everything) {
             self.core.fence_i = true;
         }
+        self.core.tell_remote_fence(&fence);
         self.core.fence_outside(fence);
         self.core.look = true;
     }
@@ -66,11 +71,20 @@ impl FullHart for Hart {
             self.core.state.mip &= !ip::STIP;
             self.core.sbi_timer = deadline;
         }
+        self.core.tell_firmware_timer(deadline);
         self.core.look = true;
     }
 
     fn vmid(&self) -> u16 {
         self.core.vmid() as u16
+    }
+
+    fn watch(&mut self, sink: Option<Box<dyn Sink>>) {
+        self.core.watch_by(sink);
+    }
+
+    fn tell(&mut self, event: &Event) {
+        self.core.tell_between(event);
     }
 
     fn describe(&self, text: &mut String) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arch::{Insn, Mode, Trap};
 use bus::Bus;
+use events::{Event, Kind};
 use memory::Ram;
 use privileged::{Cause, Config, State, tinst};
 use vcpu::{Clock, Exit, HartPins, Pace, Reg, Statistic, Vcpu};
@@ -136,6 +137,7 @@ impl Hart {
         if !self.core.alone {
             self.core.reservation = NOT_RESERVED;
         }
+        self.core.follow_watcher();
         let exit = self.drive_on(budget, interval, execute);
         self.core.watcher.rest();
         exit
@@ -191,6 +193,7 @@ impl Hart {
             return Some(Exit::Idle { until: timer.into_iter().chain([end]).min() });
         }
         self.core.waiting = false;
+        self.core.tell_between(&Event::Wake);
         None
     }
 
@@ -211,6 +214,9 @@ impl Hart {
     pub fn interrupt(&mut self) -> Option<Cause> {
         let core = &mut self.core;
         core.look = false;
+        if core.tells(Kind::Pending) {
+            core.tell_pending();
+        }
         core.generated.interrupt_waits = privileged::has_wakeup(&core.state, &core.config);
         if !core.generated.interrupt_waits {
             return None;
@@ -366,6 +372,9 @@ impl Hart {
     fn enter(&mut self, cause: Cause, pc: u64) {
         let core = &mut self.core;
         core.note_trap(cause, pc);
+        if core.tells(Kind::Trap) {
+            core.tell_trap(cause, pc);
+        }
         core.traps += 1;
         let from = core.state.mode;
         core.pc = privileged::enter(&mut core.state, &core.config, cause, pc);

@@ -25,6 +25,7 @@ mod record;
 mod second_level;
 mod statistics;
 mod tlb;
+mod watch;
 
 pub use hart::{Hart, HartParts, Step};
 pub use record::{Record, Recorded};
@@ -39,7 +40,6 @@ pub mod engine {
     pub use crate::core::{Core, Generated, NOT_RESERVED, RESERVED_WIDE, Stop};
     pub use crate::exec::Run;
     pub use crate::hart::{At, Ended, POLL};
-    pub use crate::loops::mode_name;
     pub use crate::tlb::{
         BESIDE, CodePage, DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable, jump_index,
     };

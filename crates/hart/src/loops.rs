@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use arch::{Exception, Mode, Privilege};
+use arch::{Exception, Mode};
 use privileged::{Bank, Cause};
 
 use crate::core::Core;
@@ -67,7 +67,7 @@ impl Core {
         let (cause, mode, pc) = loops.same?;
         let origin = loops.origin.as_ref().filter(|bank| bank.epc != pc);
         let origin = origin.map(|bank| format!(", which began with {}", Told::of_bank(bank))).unwrap_or_default();
-        let (mode, told) = (mode_name(mode), Told::of(cause, pc));
+        let (mode, told) = (mode.name(), Told::of(cause, pc));
         Some(format!("took the same trap {MANY} times in {mode}-mode and got no further: {told}{origin}"))
     }
 }
@@ -126,16 +126,5 @@ const fn stage(tinst: u64) -> &'static str {
         0x3000 | 0x2000 => "G-stage of reading a page table of the VS-stage",
         0x3020 | 0x2020 => "G-stage of updating a page table of the VS-stage",
         _ => "G-stage of the access itself",
-    }
-}
-
-/// A mode as the manual calls it.
-pub const fn mode_name(mode: Mode) -> &'static str {
-    match (mode.privilege, mode.virt) {
-        (Privilege::Machine, _) => "M",
-        (Privilege::Supervisor, false) => "HS",
-        (Privilege::Supervisor, true) => "VS",
-        (Privilege::User, false) => "U",
-        (Privilege::User, true) => "VU",
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arch::Mode;
+use events::{Event, Sink};
 use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Statistic, Vcpu, Wakeup};
 
 use crate::hart::Hart;
@@ -97,6 +98,12 @@ impl<R: Record> FullHart for Recorded<R> {
     }
     fn vmid(&self) -> u16 {
         self.hart.vmid()
+    }
+    fn watch(&mut self, sink: Option<Box<dyn Sink>>) {
+        self.hart.watch(sink);
+    }
+    fn tell(&mut self, event: &Event) {
+        self.hart.tell(event);
     }
     fn describe(&self, text: &mut String) {
         self.hart.describe(text);

@@ -15,7 +15,7 @@ use std::sync::{Once, OnceLock};
 
 use arch::Isa;
 use hart::Hart;
-use hart::engine::{decode, mode_name};
+use hart::engine::decode;
 use libc::{c_int, c_void, sigaction, siginfo_t, ucontext_t};
 
 use crate::translator::Translator;
@@ -147,7 +147,7 @@ impl fmt::Display for Crash<'_> {
             out,
             "vhart: code made by the translator crashed ({name}, address {address:#x}, at {at:#x} of the host)"
         )?;
-        let mode = mode_name(self.hart.state().mode);
+        let mode = self.hart.state().mode.name();
         match self.origin {
             Some(Origin { pc, block, raw, len }) => {
                 let digits = usize::from(len) * 2;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arch::insn::{Bare, Class, Insn};
+use events::{Event, Sink};
 use hart::engine::{At, Core, Ended, Generated, POLL, Run, Stop};
 use hart::{Hart, HartParts};
 use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Statistic, Vcpu, Wakeup};
@@ -209,8 +210,9 @@ fn note_mode(core: &mut Core) {
     let state = &core.state;
     core.generated.fp_ready = state.fp_dirty() && state.frm == fp::Rounding::Rne as u8;
     core.generated.fp_raises |= core.generated.fp_ready;
-    core.generated.open = privileged::csr::is_open(state, &core.config);
-    core.generated.mode = Generated::mode_code(state.mode);
+    let in_place = !core.watch.sees_csr_writes();
+    core.generated.open = in_place && privileged::csr::is_open(state, &core.config);
+    core.generated.mode = if in_place { Generated::mode_code(state.mode) } else { Generated::NO_MODE };
     core.generated.cbo_zero_ready = privileged::permit::cbo_zero(state).is_ok();
 }
 
@@ -416,6 +418,12 @@ impl FullHart for JitHart {
     }
     fn vmid(&self) -> u16 {
         self.hart.vmid()
+    }
+    fn watch(&mut self, sink: Option<Box<dyn Sink>>) {
+        self.hart.watch(sink);
+    }
+    fn tell(&mut self, event: &Event) {
+        self.hart.tell(event);
     }
     fn describe(&self, text: &mut String) {
         self.hart.describe(text);

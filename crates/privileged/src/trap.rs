@@ -27,7 +27,7 @@ impl Cause {
     }
 
     /// What an interrupt writes besides its cause: zeros.
-    const fn trap(self) -> Trap {
+    pub const fn trap(self) -> Trap {
         match self {
             Cause::Exception(trap) => trap,
             // The exception's own name is not used.
@@ -39,7 +39,7 @@ impl Cause {
     ///
     /// H extension, "Virtual Supervisor Cause (`vscause`) Register" and `hideleg`: an interrupt of VS-mode has, there, the code of the
     /// interrupt of S-mode: one less.
-    const fn xcause(self, target: Mode) -> u64 {
+    pub const fn xcause(self, target: Mode) -> u64 {
         match self {
             Cause::Exception(trap) => trap.cause as u64,
             Cause::Interrupt(interrupt) => CAUSE_INTERRUPT | (interrupt as u64 - target.virt as u64),

@@ -2,6 +2,8 @@
 //!
 //! Interpreters and translators are such harts. A KVM guest's hart is not: its host answers for M-mode.
 
+use events::{Event, Sink};
+
 use crate::{Pace, Vcpu};
 
 /// Addresses that a fence is about, in bytes.
@@ -79,6 +81,10 @@ pub trait FullHart: Vcpu {
     fn set_supervisor_timer(&mut self, deadline: u64);
     /// The VMID in `hgatp`; 0 without H.
     fn vmid(&self) -> u16;
+    /// Lets `sink` watch from now on, in place of whoever does; or nobody.
+    fn watch(&mut self, sink: Option<Box<dyn Sink>>);
+    /// Tells whoever watches of something that was done to the hart from outside.
+    fn tell(&mut self, event: &Event);
     /// Appends registers and privileged state, in words that are the same for the same state and mean nothing else.
     fn describe(&self, text: &mut String);
     /// Reads a CSR as M-mode does between two instructions; 0 where there is none.

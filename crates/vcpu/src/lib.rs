@@ -104,6 +104,9 @@ pub trait Vcpu: Send {
     }
 }
 
+/// Bytes of `ecall`; it has no compressed form.
+pub const ECALL_BYTES: u64 = 4;
+
 /// A name, and how often or how much.
 pub type Statistic = (&'static str, u64);
 

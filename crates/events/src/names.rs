@@ -1,0 +1,100 @@
+//! Names for people: causes, and calls of the layer below.
+
+use core::fmt;
+
+use arch::csr::CAUSE_INTERRUPT;
+use sbi::{Extension, Function};
+
+/// The name of a value of `xcause`, in the words of the manual's tables; none for reserved and custom ones.
+pub const fn cause(xcause: u64) -> Option<&'static str> {
+    Some(match xcause & !CAUSE_INTERRUPT {
+        code if xcause & CAUSE_INTERRUPT != 0 => return interrupt(code),
+        0 => "instruction address misaligned",
+        1 => "instruction access fault",
+        2 => "illegal instruction",
+        3 => "breakpoint",
+        4 => "load address misaligned",
+        5 => "load access fault",
+        6 => "store/AMO address misaligned",
+        7 => "store/AMO access fault",
+        8 => "ecall from U/VU-mode",
+        9 => "ecall from HS-mode",
+        10 => "ecall from VS-mode",
+        11 => "ecall from M-mode",
+        12 => "instruction page fault",
+        13 => "load page fault",
+        15 => "store/AMO page fault",
+        18 => "software check",
+        19 => "hardware error",
+        20 => "instruction guest-page fault",
+        21 => "load guest-page fault",
+        22 => "virtual instruction",
+        23 => "store/AMO guest-page fault",
+        _ => return None,
+    })
+}
+
+/// The name of an interrupt by its code.
+pub const fn interrupt(code: u64) -> Option<&'static str> {
+    Some(match code {
+        1 => "supervisor software interrupt",
+        2 => "virtual supervisor software interrupt",
+        3 => "machine software interrupt",
+        5 => "supervisor timer interrupt",
+        6 => "virtual supervisor timer interrupt",
+        7 => "machine timer interrupt",
+        9 => "supervisor external interrupt",
+        10 => "virtual supervisor external interrupt",
+        11 => "machine external interrupt",
+        12 => "supervisor guest external interrupt",
+        13 => "counter overflow interrupt",
+        _ => return None,
+    })
+}
+
+/// A call of the layer below by its name: `sbi_set_timer`, or what of it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SbiFunction {
+    /// `a7`.
+    pub extension: u64,
+    /// `a6`.
+    pub function: u64,
+}
+
+impl fmt::Display for SbiFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SbiFunction { extension, function } = *self;
+        // SBI 3.0, "Binary Encoding": extension ids have 32 bits
+        let extension = extension as u32;
+        match (Function::numbered(extension, function), Extension::numbered(extension)) {
+            (Some(function), _) => f.write_str(function.name()),
+            (None, Some(extension)) => write!(f, "SBI {extension:?} function {function}"),
+            (None, None) => write!(f, "SBI extension {extension:#x} function {function}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+
+    #[test]
+    fn causes_have_the_manuals_names() {
+        assert_eq!(cause(23), Some("store/AMO guest-page fault"));
+        assert_eq!(cause(CAUSE_INTERRUPT | 5), Some("supervisor timer interrupt"));
+        assert_eq!((cause(14), cause(CAUSE_INTERRUPT | 4)), (None, None));
+        for &exception in arch::Exception::ALL {
+            assert!(cause(exception as u64).is_some(), "{exception:?}");
+        }
+    }
+
+    #[test]
+    fn sbi_functions_have_names() {
+        let name = |extension, function| std::format!("{}", SbiFunction { extension, function });
+        assert_eq!(name(Extension::Rfence as u64, 1), "sbi_remote_sfence_vma");
+        assert_eq!(name(Extension::Base as u64, 9), "SBI Base function 9");
+        assert_eq!(name(0xdead, 0), "SBI extension 0xdead function 0");
+    }
+}
