@@ -18,6 +18,8 @@ mod qemu;
 mod random;
 mod run;
 mod serial;
+#[cfg(feature = "machine")]
+mod stat;
 pub mod value;
 
 pub use disk::Disk;
@@ -66,6 +68,9 @@ pub enum Command {
     /// Boot a host Linux, load KVM, and boot a guest Linux inside it
     #[cfg(feature = "linux")]
     Linux(crate::linux::Options),
+    /// Run a command with --stat: who executed how much, and what the virtual machines were left for
+    #[cfg(feature = "machine")]
+    Stat(stat::StatOptions),
     /// Show or remove what 'vhart linux' has fetched and built
     #[cfg(feature = "linux")]
     Images(crate::images::Options),
@@ -114,12 +119,24 @@ impl Cli {
             |command: &mut clap::Command, why: String| command.error(clap::error::ErrorKind::ValueValidation, why);
         let line = qemu::translate(words, &command).map_err(|why| wrong(&mut command, why.to_string()))?;
         let cli = Cli::try_parse_from(line.words)?;
+        if let Some(words) = cli.command.wrapped() {
+            return Cli::read(words);
+        }
         cli.command.check().map_err(|why| wrong(&mut command, why))?;
         Ok((cli, line.notes))
     }
 }
 
 impl Command {
+    /// The command line that a command around another stands for.
+    fn wrapped(&self) -> Option<Vec<OsString>> {
+        match self {
+            #[cfg(feature = "machine")]
+            Command::Stat(options) => Some(options.words()),
+            _ => None,
+        }
+    }
+
     /// Refuses options that do not make sense together.
     fn check(&self) -> Result<(), String> {
         match self {

@@ -12,6 +12,7 @@ use crate::commit_log::CommitLog;
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::signature::Signature;
+use crate::watchers::Watchers;
 use crate::{engine, errors, run, terminal};
 
 /// Runs the subcommand.
@@ -22,7 +23,10 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     let stopper = Stopper::within(options.machine.timeout)?;
     let log = CommitLog::default();
     let digests = Digests::wanted(&options.machine);
-    let mut machine = Machine::new(config(options, &digests), &mut *engine(options, &log))?;
+    let watchers = Watchers::wanted(&options.machine)?;
+    let config = MachineConfig { watching: watchers.watching(), ..config(options, &digests) };
+    let mut machine = Machine::new(config, &mut *engine(options, &log))?;
+    watchers.meet(&machine);
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
@@ -37,6 +41,7 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     }
     terminal::watch_signals(stopper.on_quit())?;
     let ending = run::drive(&mut machine, &options.machine, &stopper);
+    watchers.report(&machine)?;
     log.close()?;
     digests.print(&machine);
     let ending = ending?;

@@ -29,8 +29,15 @@ mod screen;
 mod serial;
 #[cfg(feature = "machine")]
 mod signature;
+#[cfg(feature = "machine")]
+mod stat;
 mod stats;
 mod terminal;
+#[cfg(feature = "machine")]
+mod watchers;
+#[cfg(not(feature = "machine"))]
+#[path = "watchers_missing.rs"]
+mod watchers;
 
 use std::process::ExitCode;
 
@@ -46,6 +53,8 @@ fn main() -> ExitCode {
         Command::Linux(options) => linux::run(&options),
         #[cfg(feature = "linux")]
         Command::Images(options) => images::run(&options),
+        #[cfg(feature = "machine")]
+        Command::Stat(_) => unreachable!("it was read as the command that it wraps"),
         #[cfg(feature = "machine")]
         Command::Isa { isa } => isa::print(isa.unwrap_or_default()),
         #[cfg(feature = "machine")]

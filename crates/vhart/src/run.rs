@@ -16,6 +16,7 @@ use crate::pidfile::PidFile;
 use crate::screen::Screen;
 use crate::stats::Stats;
 use crate::terminal;
+use crate::watchers::Watchers;
 use crate::{devices, engine, errors, serial};
 
 /// A tick of 100 ns for ten instructions: harts of 100 MHz.
@@ -37,7 +38,9 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
     let panic = Panic::default();
     let (console, typist) = serial::open(&options.serial)?;
-    let config = config(options, panic.listen(digests.listen(console)))?;
+    let watchers = Watchers::wanted(&options.machine)?;
+    let config =
+        MachineConfig { watching: watchers.watching(), ..config(options, panic.listen(digests.listen(console)))? };
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
@@ -46,9 +49,11 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     machine.warnings().iter().for_each(errors::tell);
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     stopper.stops(machine.stopper());
-    let attached = typist.attach(machine.keyboard(), stopper)?;
+    watchers.meet(&machine);
+    let attached = typist.attach(machine.keyboard(), stopper, watchers.on_look())?;
     let ending = drive(&mut machine, &options.machine, stopper);
     drop(attached);
+    watchers.report(&machine)?;
     digests.print(&machine);
     Ok(after_reset(ending?, &panic).into())
 }

@@ -41,6 +41,9 @@ pub type Input = Box<dyn FnMut(&[u8]) -> usize + Send>;
 /// Is told when someone wants the machine to end. May be called more than once, from any thread.
 pub type OnQuit = Arc<dyn Fn(Quit) + Send + Sync>;
 
+/// Answers what Ctrl-A S shows.
+pub type OnLook = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// The terminal in the machine's hands; given back when dropped.
 pub struct Attached(());
 
@@ -50,17 +53,17 @@ impl Drop for Attached {
     }
 }
 
-/// Attaches the terminal: what is typed goes to `input`, a wish to end to `on_quit`.
+/// Attaches the terminal: what is typed goes to `input`, a wish to end to `on_quit`, one to see statistics to `on_look`.
 ///
 /// # Errors
 /// When the terminal or the signals cannot be set up; everything is as before then.
-pub fn attach(input: Input, on_quit: OnQuit) -> Result<Attached> {
+pub fn attach(input: Input, on_quit: OnQuit, on_look: OnLook) -> Result<Attached> {
     signals::watch(on_quit.clone(), || drop(raw::enter())).context("cannot watch for signals")?;
     raw::enter().context("cannot put the terminal into raw mode")?;
     let attached = Attached(());
     let escapes = std::io::stdin().is_terminal().then(Escapes::default);
     let typed = Arc::new(Typed::new(if escapes.is_some() { MOST_TYPED } else { MOST_PIPED }));
-    let reader = Reader { typed: typed.clone(), on_quit, escapes };
+    let reader = Reader { typed: typed.clone(), on_quit, on_look, escapes };
     spawn("console input", move || reader.run())?;
     spawn("typing", move || typed.type_into(input))?;
     Ok(attached)
@@ -82,6 +85,7 @@ pub fn watch_signals(on_quit: OnQuit) -> Result<()> {
 struct Reader {
     typed: Arc<Typed>,
     on_quit: OnQuit,
+    on_look: OnLook,
     /// Only on a terminal.
     escapes: Option<Escapes>,
 }
@@ -109,10 +113,16 @@ impl Reader {
                 Key::Nothing => {}
                 Key::Quit => (self.on_quit)(Quit::User),
                 Key::Help => print_help(),
+                Key::Look => print((self.on_look)()),
             }
         }
         self.typed.add(&plain);
     }
+}
+
+/// Shows text of several lines on a terminal that is in raw mode.
+fn print(text: String) {
+    let _ = write!(std::io::stderr().lock(), "\r\nvhart: {}\r\n", text.replace('\n', "\r\n"));
 }
 
 fn print_help() {

@@ -71,6 +71,14 @@ pub struct MachineOptions {
     #[arg(long, help_heading = LIMITS)]
     pub stats: bool,
 
+    /// Print at the end, on standard error, who executed how much, and what the virtual machines were left for; or write it
+    /// to a file as JSON
+    ///
+    /// Instructions and time of each world (M, HS, U, VS, VU) and guest, exits by reason with what they cost, interrupts,
+    /// SBI calls, devices; docs/stat.md explains it. '-' is standard output. On the console, Ctrl-A S shows it meanwhile.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, help_heading = LIMITS)]
+    pub stat: Option<Option<PathBuf>>,
+
     /// Write the machine's device tree to a file, or '-' for standard output, and do not run it
     #[arg(long, value_name = "FILE", help_heading = LIMITS)]
     pub dump_dtb: Option<PathBuf>,
@@ -81,6 +89,10 @@ impl MachineOptions {
     pub fn check(&self) -> Result<(), String> {
         if self.deterministic.is_some() && self.engine == Some(Engine::Kvm) {
             return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
+        }
+        let counts = cfg!(feature = "machine") && self.engine != Some(Engine::Kvm);
+        if self.stat.is_some() && !counts {
+            return Err("engine kvm does not see what its host executes: --stat needs jit or interp".into());
         }
         Ok(())
     }

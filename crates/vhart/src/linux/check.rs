@@ -23,6 +23,7 @@ use crate::run;
 use crate::screen::Screen;
 use crate::stats::Stats;
 use crate::terminal::{self, Quit};
+use crate::watchers::Watchers;
 
 /// How long a run may take where the user sets no limit: ten times what it takes on a slow computer.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -98,10 +99,13 @@ impl Check {
     fn boot(&self, options: &Options, images: &Images, stopper: &Stopper) -> Result<Ended> {
         let digests = Digests::wanted(&options.machine);
         let mut config = crate::run::config(&images.run_options(options), digests.listen(self.console(options)))?;
+        let watchers = Watchers::wanted(&options.machine)?;
+        config.watching = watchers.watching();
         config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
         let mut engine = crate::engine::of(&options.machine);
         let mut machine = Machine::new(config, &mut *engine)?;
         stopper.stops(machine.stopper());
+        watchers.meet(&machine);
         terminal::watch_signals(stopper.on_quit())?;
         lock(&self.record).start(machine.retired());
         if options.firmware == Firmware::BuiltIn {
@@ -110,6 +114,7 @@ impl Check {
         let stats = options.machine.stats.then(|| Stats::begin(&machine));
         let ending = machine.run();
         stats.iter().for_each(|stats| stats.print(&machine));
+        watchers.report(&machine)?;
         let ending = ending?;
         digests.print(&machine);
         if matches!(ending, Ending::Event(SystemEvent::Shutdown)) {

@@ -6,6 +6,7 @@ const CTRL_A: u8 = 1;
 pub const HELP: &str = "
 vhart: Ctrl-A X  quits
        Ctrl-A H  shows this
+       Ctrl-A S  shows who executed how much so far, and what virtual machines were left for
        Ctrl-A A  sends Ctrl-A to the machine
 ";
 
@@ -20,6 +21,8 @@ pub enum Key {
     Quit,
     /// Show the escapes.
     Help,
+    /// Show statistics.
+    Look,
 }
 
 /// Finds escapes among what is typed.
@@ -38,6 +41,7 @@ impl Escapes {
         match byte {
             b'x' | b'X' => Key::Quit,
             b'h' | b'H' | b'?' => Key::Help,
+            b's' | b'S' => Key::Look,
             b'a' | b'A' | CTRL_A => Key::Byte(CTRL_A),
             _ => Key::Nothing,
         }
@@ -60,7 +64,7 @@ mod tests {
 
     #[test]
     fn escapes_are_kept_back() {
-        assert_eq!(keys(b"\x01xa\x01H"), [Key::Quit, Key::Byte(b'a'), Key::Help]);
+        assert_eq!(keys(b"\x01xa\x01H\x01s"), [Key::Quit, Key::Byte(b'a'), Key::Help, Key::Look]);
         assert_eq!(keys(b"\x01z"), []);
     }
 

@@ -1,0 +1,163 @@
+//! Statistics as a table.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use arch::Mode;
+use events::names::SbiFunction;
+
+use super::counts::{Accesses, Counts, Exits, World};
+use super::reason::{Devices, Reason, cause_name};
+use super::{Translation, injected, microseconds};
+
+/// What was counted, as text of several lines.
+pub fn text(counts: &Counts, harts: usize, translation: &Translation, devices: Devices) -> String {
+    let mut text = String::new();
+    worlds(&mut text, counts, harts);
+    exits(&mut text, counts, devices);
+    traps(&mut text, "interrupts taken", &counts.interrupts);
+    traps(&mut text, "exceptions taken, exits left out", &counts.exceptions);
+    calls(&mut text, counts);
+    device_rows(&mut text, counts, devices);
+    let rows: Vec<_> = injected(counts).collect();
+    rest(&mut text, "interrupts injected (hvip)", &rows);
+    rest(&mut text, "address translation", &translation.rows());
+    text
+}
+
+fn line(text: &mut String, args: std::fmt::Arguments) {
+    // writing to a string does not fail
+    let _ = writeln!(text, "{args}");
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    part as f64 * 100.0 / whole.max(1) as f64
+}
+
+fn worlds(text: &mut String, counts: &Counts, harts: usize) {
+    let ticks: u64 = counts.worlds.values().map(|spent| spent.ticks).sum();
+    line(
+        text,
+        format_args!(
+            "{:20} {:>14} {:>6} {:>12} {:>6} {:>12}",
+            "world", "instructions", "%", "time ms", "%", "waiting ms"
+        ),
+    );
+    for (world, spent) in &counts.worlds {
+        let milliseconds = |ticks: u64| microseconds(ticks as f64) / 1e3;
+        line(
+            text,
+            format_args!(
+                "{:20} {:>14} {:>6.2} {:>12.3} {:>6.2} {:>12.3}",
+                world_name(*world),
+                spent.instructions,
+                percent(spent.instructions, counts.instructions),
+                milliseconds(spent.ticks),
+                percent(spent.ticks, ticks),
+                milliseconds(spent.waiting),
+            ),
+        );
+    }
+    let name = if harts == 1 { "1 hart".to_owned() } else { format!("{harts} harts") };
+    line(
+        text,
+        format_args!("{name:20} {:>14} {:>6} {:>12.3}", counts.instructions, "", microseconds(ticks as f64) / 1e3),
+    );
+}
+
+fn world_name(world: World) -> String {
+    let mode = world.mode().name();
+    world.vmid.map_or_else(|| mode.to_owned(), |vmid| format!("{mode}, VMID {vmid}"))
+}
+
+/// By reason over all guests, most frequent first.
+fn exits(text: &mut String, counts: &Counts, devices: Devices) {
+    let mut all: BTreeMap<Reason, Exits> = BTreeMap::new();
+    for ((_, reason), exits) in &counts.exits {
+        let sum = all.entry(*reason).or_default();
+        sum.count += exits.count;
+        sum.to_user += exits.to_user;
+        sum.instructions.merge(&exits.instructions);
+        sum.ticks.merge(&exits.ticks);
+    }
+    if all.is_empty() {
+        return;
+    }
+    line(
+        text,
+        format_args!(
+            "\n{:52} {:>8} {:>8} | {:>8} {:>8} {:>8} | {:>8} {:>8} {:>8}",
+            "exits of virtual machines", "count", "to U", "insns", "median", "99 %", "us", "median", "99 %"
+        ),
+    );
+    let mut rows: Vec<(String, &Exits)> = all.iter().map(|(reason, exits)| (name(reason, devices), exits)).collect();
+    rows.sort_by(|(a, one), (b, other)| other.count.cmp(&one.count).then(a.cmp(b)));
+    for (name, exits) in &rows {
+        let (insns, ticks) = (&exits.instructions, &exits.ticks);
+        let time = |ticks: u64| microseconds(ticks as f64);
+        line(
+            text,
+            format_args!(
+                "{name:52} {:>8} {:>8} | {:>8.0} {:>8} {:>8} | {:>8.1} {:>8.1} {:>8.1}",
+                exits.count,
+                exits.to_user,
+                insns.mean(),
+                insns.percentile(50),
+                insns.percentile(99),
+                microseconds(ticks.mean()),
+                time(ticks.percentile(50)),
+                time(ticks.percentile(99)),
+            ),
+        );
+    }
+    let (count, to_user) =
+        rows.iter().fold((0, 0), |(count, user), (_, exits)| (count + exits.count, user + exits.to_user));
+    line(text, format_args!("{:52} {count:>8} {to_user:>8} | {} entries", "all", counts.entries));
+}
+
+fn name(reason: &Reason, devices: Devices) -> String {
+    match reason.about(devices) {
+        about if about.is_empty() => reason.trap(),
+        about => format!("{}: {about}", reason.trap()),
+    }
+}
+
+fn traps(text: &mut String, title: &str, traps: &BTreeMap<(World, u8, u64), u64>) {
+    let name = |from: World, to: u8, cause| {
+        format!("{} -> {}: {}", world_name(from), Mode::ALL[usize::from(to)].name(), cause_name(cause))
+    };
+    let rows: Vec<_> = traps.iter().map(|(&(from, to, cause), &count)| (name(from, to, cause), count)).collect();
+    rest(text, title, &rows);
+}
+
+fn calls(text: &mut String, counts: &Counts) {
+    let rows: Vec<_> = counts
+        .calls
+        .iter()
+        .map(|(&(extension, function), &count)| (SbiFunction { extension, function }.to_string(), count))
+        .collect();
+    rest(text, "SBI calls of HS-mode", &rows);
+}
+
+/// By device: several pages may be one.
+fn device_rows(text: &mut String, counts: &Counts, devices: Devices) {
+    let mut all: BTreeMap<String, Accesses> = BTreeMap::new();
+    for (&page, accesses) in &counts.devices {
+        let sum = all.entry(devices(page).unwrap_or_else(|| format!("{:#x}", page << 12))).or_default();
+        sum.reads += accesses.reads;
+        sum.writes += accesses.writes;
+    }
+    if !all.is_empty() {
+        line(text, format_args!("\n{:52} {:>8} {:>8}", "devices", "reads", "writes"));
+        all.iter().for_each(|(name, Accesses { reads, writes })| {
+            line(text, format_args!("{name:52} {reads:>8} {writes:>8}"))
+        });
+    }
+}
+
+fn rest(text: &mut String, title: &str, rows: &[(impl AsRef<str>, u64)]) {
+    if !rows.is_empty() {
+        line(text, format_args!("\n{title:52} {:>8}", "count"));
+        rows.iter().for_each(|(name, count)| line(text, format_args!("{:52} {count:>8}", name.as_ref())));
+    }
+}
