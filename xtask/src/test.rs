@@ -58,8 +58,10 @@ const VMM_CLIPPY: [&str; 8] =
     ["clippy", "--package", "vhart", "--no-default-features", "--quiet", "--", "-D", "warnings"];
 
 /// Tests of vhart's that assemble programs.
-const ASSEMBLING: [&str; 10] =
-    ["--test", "console", "--test", "files", "--test", "firmware", "--test", "machine", "--test", "qemu"];
+const ASSEMBLING: [&str; 12] = [
+    "--test", "console", "--test", "files", "--test", "firmware", "--test", "machine", "--test", "qemu", "--test",
+    "stat",
+];
 
 /// The tests of all crates; answers what was left out, for want of which program.
 fn tests(outfit: &Outfit) -> anyhow::Result<Vec<String>> {
@@ -101,7 +103,7 @@ fn count_tests(package: &[&str], which: &[&str]) -> anyhow::Result<usize> {
 }
 
 /// What boots them: the README's main command.
-const CHECK: [&str; 6] = ["run", "--release", "--quiet", "--", "linux", "--check"];
+pub const CHECK: [&str; 6] = ["run", "--release", "--quiet", "--", "linux", "--check"];
 
 fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     let path = outfit.path.to_str().context("PATH is not UTF-8")?;
@@ -110,6 +112,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, interpreted", &["--engine", "interp"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
+    crate::exits::compare()?;
     boot_twice_alike()
 }
 

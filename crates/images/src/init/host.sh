@@ -10,11 +10,35 @@ if [ -e /dev/kvm ]; then
     say "$KVM_LOADED"
 fi
 
+# Whether KVM's own count of exits is wanted, to be held against that of `vhart --stat`.
+exits_wanted() {
+    grep -qw vhart.count_exits /proc/cmdline
+}
+
+# Lets the tracepoint record every exit from here on.
+count_exits() {
+    mount -t tracefs tracefs /sys/kernel/tracing && cd /sys/kernel/tracing &&
+        echo 65536 >buffer_size_kb && echo 1 >events/kvm/kvm_exit/enable && cd / ||
+        fail "the host cannot trace KVM's exits"
+}
+
+# A line for each cause: its number in hexadecimal, and how many exits had it.
+tell_exits() {
+    cd /sys/kernel/tracing
+    echo 0 >events/kvm/kvm_exit/enable
+    grep -h '^overrun' per_cpu/cpu*/stats | grep -qv ': 0$' && fail "the host's trace of KVM's exits is not whole"
+    awk '/kvm_exit:/ { sub(/.*SCAUSE:0x/, ""); sub(/,.*/, ""); count[$0]++ }
+        END { for (cause in count) print "kvm_exit", cause, count[cause] }' trace
+    cd /
+}
+
 if unattended; then
+    if exits_wanted; then count_exits; fi
     # The guest shall fetch a page from here.
     ip link set lo up
     httpd -p 127.0.0.1:8080 -h /srv
     guest || fail "the guest ended with status $?"
+    if exits_wanted; then tell_exits; fi
     say "$GUEST_OFF"
 else
     network
