@@ -1,24 +1,9 @@
 //! Programmable counters: what the hart has counted anyway, for `privileged::Hpm`.
 
 use arch::Event;
-use arch::csr;
 use privileged::Totals;
 
 use crate::core::Core;
-
-/// Whether an access to this CSR wants counters up to date, or changes what they count.
-pub const fn concerns_counters(address: u16) -> bool {
-    matches!(
-        address,
-        csr::HPMCOUNTER3..=csr::HPMCOUNTER31
-            | csr::MHPMCOUNTER3..=csr::MHPMCOUNTER31
-            | csr::MHPMEVENT3..=csr::MHPMEVENT31
-            | csr::MCOUNTINHIBIT
-            | csr::SCOUNTOVF
-            | csr::MIP
-            | csr::SIP
-    )
-}
 
 impl Core {
     /// Brings the counters up to date, with `retired` instructions retired.

@@ -4,6 +4,7 @@ use arch::csr;
 use arch::{Exception, Mode, Privilege, Trap};
 use events::{Event, Kind};
 use fp::{Flags, Fmt, Op as FpOp, Rounding};
+use privileged::csr::Inputs;
 use privileged::{Denied, Effects, permit};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width, X64};
 
@@ -11,7 +12,6 @@ use crate::access::{By, read_ram, write_ram};
 use crate::atomic::{combine32, combine64};
 use crate::contexts::{self, Fence};
 use crate::core::{Core, Stop};
-use crate::events::concerns_counters;
 use crate::record::Record;
 use crate::watch::Place;
 
@@ -135,13 +135,13 @@ impl<'a, R: Record> Run<'a, R> {
         if op != CsrOp::Read && csr::is_read_only(address) {
             return Err(self.illegal());
         }
-        if depends_on_time(address) {
+        let inputs = privileged::csr::inputs(address);
+        if inputs.has(Inputs::TIME) {
             self.core.refresh_time();
         }
         let core = &mut *self.core;
         core.state.instret = self.retired;
-        let of_interrupts = matches!(address, csr::MIP | csr::SIP);
-        if concerns_counters(address) && (!of_interrupts || core.state.counts_events()) {
+        if inputs.has(Inputs::EVENTS) || inputs.has(Inputs::OVERFLOWS) && core.state.counts_events() {
             core.count_events(self.retired);
         }
         let reads = op != CsrOp::Write;
@@ -161,7 +161,7 @@ impl<'a, R: Record> Run<'a, R> {
             Ok(effects) => self.core.apply(effects),
             Err(denied) => return Err(self.deny(denied)),
         }
-        if concerns_counters(address) && self.core.state.counts_events() {
+        if inputs.has(Inputs::EVENTS.and(Inputs::OVERFLOWS)) && self.core.state.counts_events() {
             (self.core.recount, self.core.look) = (true, true);
         }
         if R::ON {
@@ -391,14 +391,6 @@ impl<R: Record> Exec for Run<'_, R> {
     fn illegal(&mut self) -> Stop {
         self.deny(Denied::Illegal)
     }
-}
-
-/// Whether what a CSR reads, or what its write means, depends on time or wires.
-const fn depends_on_time(address: u16) -> bool {
-    matches!(
-        address,
-        csr::TIME | csr::MIP | csr::SIP | csr::HIP | csr::VSIP | csr::STIMECMP | csr::VSTIMECMP | csr::HTIMEDELTA
-    )
 }
 
 impl<R: Record> Privileged for Run<'_, R> {

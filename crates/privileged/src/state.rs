@@ -1,7 +1,7 @@
 //! All that the privileged architecture remembers.
 
-use arch::csr::{envcfg, hstatus, pmpcfg, status};
-use arch::{Extension, Mode};
+use arch::Mode;
+use arch::csr::{hstatus, status};
 
 use crate::{Config, Counter, Hpm};
 
@@ -95,11 +95,7 @@ pub struct State {
 }
 
 impl State {
-    /// The state after reset: M-mode, interrupts off, no translation.
-    ///
-    /// PMP entry 0 lets every mode access everything, for software that does not know PMP. ("Reset" leaves this to the
-    /// platform; Spike does the same.) A and D are set by hardware where the hart is not said to leave them to software
-    /// (Svade), likewise: as in QEMU.
+    /// The state after reset: M-mode, interrupts off, no translation, and what the rows of CSRs say besides.
     pub fn reset(config: &Config) -> State {
         let mut state = State {
             mode: Mode::M,
@@ -121,7 +117,7 @@ impl State {
             mcycle: Counter::default(),
             mhpmevent: [0; 29],
             hpm: Hpm::default(),
-            menvcfg: if config.updates_by_default() { config.bits_if(Extension::Svadu, envcfg::ADUE) } else { 0 },
+            menvcfg: 0,
             mseccfg: 0,
             mstateen: [0; 4],
             pmpcfg: [0; 64],
@@ -146,10 +142,7 @@ impl State {
             vsatp: 0,
             vstimecmp: 0,
         };
-        if config.pmp_entries > 0 {
-            state.pmpaddr[0] = crate::pmp::ADDRESS_MASK;
-            state.pmpcfg[0] = pmpcfg::A_NAPOT | pmpcfg::X | pmpcfg::W | pmpcfg::R;
-        }
+        crate::csr::reset(&mut state, config);
         state
     }
 

@@ -30,6 +30,11 @@ const fn legal(value: u64) -> u64 {
     if reserved { value & !envcfg::CBIE } else { value }
 }
 
+/// A and D are set by hardware where the hart is not said to leave them to software (Svade), as in QEMU.
+pub fn menvcfg_after_reset(config: &Config) -> u64 {
+    if config.updates_by_default() { config.bits_if(Extension::Svadu, envcfg::ADUE) } else { 0 }
+}
+
 pub fn write_menvcfg(state: &mut State, config: &Config, value: u64) -> Effects {
     effects(replace(&mut state.menvcfg, user_fields(config) | supervisor_fields(config), legal(value)))
 }

@@ -11,6 +11,7 @@ mod environment;
 mod float;
 mod gate;
 mod identity;
+mod inputs;
 mod interrupts;
 mod pmp;
 mod status;
@@ -22,7 +23,10 @@ mod traps;
 mod viewed;
 
 pub use gate::is_open;
+pub use inputs::Inputs;
 pub use stored::{Fields, Stored, stored, stored_fields};
+pub use table::inputs;
+pub(crate) use table::reset;
 pub use viewed::{Join, View, Word, viewed};
 
 use arch::csr::{self as name, ip};
@@ -127,23 +131,7 @@ const fn level(mode: Mode) -> u8 {
 ///
 /// H extension, "Virtual Supervisor CSRs": "When V=1, the VS CSRs substitute for the corresponding supervisor CSRs".
 const fn reached(mode: Mode, address: u16) -> u16 {
-    match address {
-        name::SSTATUS
-        | name::SIE
-        | name::STVEC
-        | name::SSCRATCH
-        | name::SEPC
-        | name::SCAUSE
-        | name::STVAL
-        | name::SIP
-        | name::STIMECMP
-        | name::SATP
-            if mode.virt =>
-        {
-            address + (name::VSSTATUS - name::SSTATUS)
-        }
-        _ => address,
-    }
+    if mode.virt { table::in_vs(address) } else { address }
 }
 
 /// Puts the bits of `mask` in place of the register's. Answers which bits changed.

@@ -3,7 +3,7 @@
 //!
 //! Privileged architecture, "Physical Memory Protection CSRs".
 
-use arch::csr::{PMPADDR0, PMPCFG0};
+use arch::csr::{PMPADDR0, PMPCFG0, pmpcfg};
 
 use crate::{Config, Effects, State, pmp};
 
@@ -21,6 +21,17 @@ fn first(address: u16) -> usize {
 /// The entry of `pmpaddr` at `address`.
 fn entry(address: u16) -> usize {
     usize::from(address - PMPADDR0)
+}
+
+/// Entry 0 lets every mode access everything, for software that does not know PMP. ("Reset" leaves this to the platform; Spike does
+/// the same.)
+pub fn pmpcfg0_after_reset(config: &Config) -> u8 {
+    if config.pmp_entries > 0 { pmpcfg::A_NAPOT | pmpcfg::X | pmpcfg::W | pmpcfg::R } else { 0 }
+}
+
+/// All of memory, for [`pmpcfg0_after_reset`].
+pub fn pmpaddr0_after_reset(config: &Config) -> u64 {
+    if config.pmp_entries > 0 { pmp::ADDRESS_MASK } else { 0 }
 }
 
 pub fn pmpcfg(state: &State, address: u16) -> u64 {

@@ -23,7 +23,7 @@ pub struct Stored {
 pub fn stored(config: &Config, mode: Mode, address: u16) -> Option<Stored> {
     const BANKS: [usize; 3] = [offset_of!(State, s), offset_of!(State, vs), offset_of!(State, m)];
     let address_reached = reached(mode, address);
-    let bank = match address_reached & traps::LEVEL {
+    let bank = match address_reached & 0x700 {
         0x300 => BANKS[2],
         0x200 => BANKS[1],
         _ => BANKS[0],

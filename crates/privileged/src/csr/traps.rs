@@ -7,28 +7,7 @@
 use arch::Exception::{self, *};
 use arch::Extension;
 
-use crate::{Bank, Config, State};
-
-/// The bits of an address that say whose register it is.
-pub const LEVEL: u16 = 0x700;
-
-/// The bank that the register at `address` belongs to. `htval` and `htinst` are in the supervisor's.
-pub const fn bank(state: &State, address: u16) -> &Bank {
-    match address & LEVEL {
-        0x300 => &state.m,
-        0x200 => &state.vs,
-        _ => &state.s,
-    }
-}
-
-/// [`bank`], to write.
-pub const fn bank_mut(state: &mut State, address: u16) -> &mut Bank {
-    match address & LEVEL {
-        0x300 => &mut state.m,
-        0x200 => &mut state.vs,
-        _ => &mut state.s,
-    }
-}
+use crate::Config;
 
 /// `xtvec`: of the modes only 0 and 1 exist; the upper bit of MODE is zero.
 pub const fn tvec(value: u64) -> u64 {
