@@ -11,7 +11,8 @@ use core::fmt;
 pub use field::{Decoded, Field, Layout};
 pub use layouts::*;
 
-/// Declares a constant for each register (for a family of numbered ones, for the first and the last), and the list of all.
+/// Declares a constant for each register (for a family of numbered ones, for the first and the last), and the list of
+/// all.
 macro_rules! registers {
     ($(
         $address:literal $constant:ident $name:literal $($first:literal..=$number:literal $last:ident)?
@@ -65,7 +66,7 @@ registers! {
     0x105 STVEC "stvec" (tvec::FIELDS);
     0x106 SCOUNTEREN "scounteren" (counteren::FIELDS);
     0x10a SENVCFG "senvcfg" (envcfg::FIELDS, envcfg::USER);
-    0x10c SSTATEEN0 "sstateen" 0..=3 SSTATEEN3 (stateen::FIELDS, !(stateen::SE | stateen::ENVCFG));
+    0x10c SSTATEEN0 "sstateen" 0..=3 SSTATEEN3 (stateen::FIELDS, stateen::C);
     0x140 SSCRATCH "sscratch";
     0x141 SEPC "sepc";
     0x142 SCAUSE "scause" (xcause::FIELDS);
@@ -205,8 +206,8 @@ pub fn fields(address: u16) -> impl Iterator<Item = Field> {
     Row::of(address).into_iter().flat_map(|(row, index)| row.layout.fields(index))
 }
 
-/// `value` as fields of the register at `address`, to be displayed: `SPV=1 SPVP=0`, from the highest bit on; empty where the
-/// register is one number.
+/// `value` as fields of the register at `address`, to be displayed: `SPV=1 SPVP=0`, from the highest bit on; empty
+/// where the register is one number.
 pub fn decoded(address: u16, value: u64) -> Decoded {
     let (layout, index) = Row::of(address).map_or((Layout::NONE, 0), |(row, index)| (row.layout, index));
     Decoded { layout, index, value }

@@ -186,7 +186,7 @@ mod tests {
     fn csrs_go_by_number() {
         let mut commit = Commit::default();
         assert!(commit.parse(b"core   0: 3 0x10 (0x30029073) c768_mstatus 0x0000000a00000000"));
-        assert_eq!(commit.csrs, [(0x300, 0xa_0000_0000)]);
+        assert_eq!(commit.csrs, [(arch::csr::MSTATUS, 0xa_0000_0000)]);
     }
 
     #[test]

@@ -7,10 +7,10 @@ use arch::Mode;
 use fp::{Fmt, Op as FpOp};
 use hart::engine::{At, Core, Generated};
 use privileged::Config;
-use privileged::csr::{Fields, View, is_gated, stored, stored_fields, viewed};
+use privileged::csr::{Fields, InPlace, View, Word, in_place, is_gated};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
-use crate::back_end::{Emitter, Exit, FloatCsr, System};
+use crate::back_end::{Emitter, Exit, System};
 use crate::expr::{Condition, Expr, Heap, N, Node};
 
 /// The instruction is not translated.
@@ -352,7 +352,8 @@ impl<'a> Privileged for Compiler<'a> {
     unfit! { wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
 
     fn csr(&mut self, op: CsrOp, address: u16, value: Expr<'a>) -> Value<Self> {
-        if let Some(part) = FloatCsr::of(address).filter(|_| self.config.has(arch::Extension::F)) {
+        let place = in_place(self.config, self.mode, address).ok_or(Unfit)?;
+        if let InPlace::Float(part) = place {
             self.fp_checked &= op == CsrOp::Read;
             let old = self.emitter.float_csr(op, part, value.node);
             return Ok(self.leaf(old));
@@ -361,27 +362,13 @@ impl<'a> Privileged for Compiler<'a> {
         if gated && self.mode != Mode::HS {
             return Err(Unfit);
         }
-        if let Some(fields) = stored_fields(self.config, self.mode, address) {
-            self.check_access(gated);
-            return self.fields(op, &fields, value);
+        match place {
+            InPlace::Word(word) => self.word(op, word, gated, value),
+            InPlace::View(view) => self.view(op, &view, gated, value),
+            InPlace::Fields(fields) => self.fields(op, &fields, gated, value),
+            InPlace::Constant(value) => self.constant(value, gated),
+            InPlace::Float(_) => Err(Unfit),
         }
-        if let Some(view) = viewed(self.config, self.mode, address) {
-            return self.view(op, &view, gated, value);
-        }
-        let place = stored(self.config, self.mode, address).ok_or(Unfit)?;
-        if matches!(op, CsrOp::Set | CsrOp::Clear) {
-            return Err(Unfit);
-        }
-        self.check_access(gated);
-        let old = match op {
-            CsrOp::Write => Node::Const(0),
-            _ => self.emitter.read_stored(place.offset),
-        };
-        if op != CsrOp::Read {
-            let legal = value & self.imm(place.mask as i64);
-            self.emitter.write_stored(place.offset, legal.node);
-        }
-        Ok(self.leaf(old))
     }
     fn tlb_fence(&mut self, _: TlbFence, _: Option<Expr<'a>>, _: Option<Expr<'a>>) -> Out<Self> {
         Err(Unfit)
@@ -406,6 +393,29 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// Accesses a register that is a word, as trap handlers do with `sscratch` and `sepc`.
+    fn word(&mut self, op: CsrOp, word: Word, gated: bool, value: Expr<'a>) -> Value<Self> {
+        if matches!(op, CsrOp::Set | CsrOp::Clear) {
+            return Err(Unfit);
+        }
+        self.check_access(gated);
+        let old = match op {
+            CsrOp::Write => Node::Const(0),
+            _ => self.emitter.read_word(word.offset),
+        };
+        if op != CsrOp::Read {
+            let legal = value & self.imm(word.mask as i64);
+            self.emitter.write_word(word.offset, legal.node);
+        }
+        Ok(self.leaf(old))
+    }
+
+    /// Accesses a register that always shows the same.
+    fn constant(&mut self, value: u64, gated: bool) -> Value<Self> {
+        self.check_access(gated);
+        Ok(self.imm(value as i64))
+    }
+
     /// Accesses a register that is a view of others, as KVM does with a vCPU's at every exit: most writes change nothing.
     fn view(&mut self, op: CsrOp, view: &View, gated: bool, value: Expr<'a>) -> Value<Self> {
         if op != CsrOp::Write && !view.readable {
@@ -422,14 +432,15 @@ impl<'a> Compiler<'a> {
 
     /// Accesses a register of fields, as kernels do with `sstatus` around every lock, trap and access to user memory, and with
     /// `hstatus` at every entry to a guest.
-    fn fields(&mut self, op: CsrOp, fields: &Fields, value: Expr<'a>) -> Value<Self> {
+    fn fields(&mut self, op: CsrOp, fields: &Fields, gated: bool, value: Expr<'a>) -> Value<Self> {
+        self.check_access(gated);
         if op != CsrOp::Read && fields.fp != 0 {
             self.fp_checked = false;
         }
         if op != CsrOp::Read && fields.has_sie {
             self.emitter.check_no_interrupt_waits();
         }
-        self.emitter.load_fields(fields.stored.offset);
+        self.emitter.load_fields(fields.word.offset);
         if op != CsrOp::Read {
             self.emitter.change_fields(op, fields, self.mode.virt, value.node);
         }

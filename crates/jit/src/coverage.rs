@@ -17,7 +17,7 @@ use crate::expr::Heap;
 /// Operands of all instructions: a0, a1, a2 and a3 where there are registers, `rm` 7, `sscratch` where there is a CSR, 1
 /// where there is an immediate of five bits.
 const OPERANDS: u32 = 10 << 7 | 7 << 12 | 11 << 15 | 12 << 20 | 13 << 27;
-const CSR: u32 = 0x140 << 20;
+const CSR: u32 = (arch::csr::SSCRATCH as u32) << 20;
 
 /// Every instruction of `isa`, and whether it has generated code: for the usual operands, in HS-mode. The others, and all in
 /// the cases where generated code does not fit, run through the interpreter.

@@ -3,6 +3,7 @@
 mod machine;
 
 use arch::Insn;
+use arch::csr::MSTATUS;
 use arch::insn::{Amo, B, Csr, CsrI, Fence, I, J, Lr, R1, Rs, Rs1, S};
 use machine::{Asked, Exit, MEMORY, Machine};
 use semantics::{AmoOp, CboOp, CsrOp, Order, TlbFence, Width};
@@ -156,8 +157,8 @@ fn amocas_q_with_odd_registers_is_illegal() {
 /// Zicsr, table "Conditions determining whether a CSR instruction reads or writes the specified CSR".
 #[test]
 fn csr_instructions_read_and_write_only_what_they_must() {
-    let register = |make: fn(Csr) -> Insn, rd, rs1| make(Csr { rd, rs1, csr: 0x300 });
-    let immediate = |make: fn(CsrI) -> Insn, rd, uimm| make(CsrI { rd, uimm, csr: 0x300 });
+    let register = |make: fn(Csr) -> Insn, rd, rs1| make(Csr { rd, rs1, csr: MSTATUS });
+    let immediate = |make: fn(CsrI) -> Insn, rd, uimm| make(CsrI { rd, uimm, csr: MSTATUS });
     let cases = [
         (register(Insn::Csrrw, 0, 3), CsrOp::Write, 9),
         (register(Insn::Csrrw, 2, 0), CsrOp::Swap, 0),
@@ -176,7 +177,7 @@ fn csr_instructions_read_and_write_only_what_they_must() {
         let mut machine = Machine::new();
         (machine.x[3], machine.answer) = (9, 77);
         machine.run(insn).expect("allowed");
-        assert_eq!(machine.asked, [Asked::Csr(op, 0x300, value)], "{insn}");
+        assert_eq!(machine.asked, [Asked::Csr(op, MSTATUS, value)], "{insn}");
         assert!(machine.x[0] == 0 && [0, 77].contains(&machine.x[2]), "{insn}");
     }
 }

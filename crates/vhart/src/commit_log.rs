@@ -145,7 +145,7 @@ mod tests {
         hart.end();
         hart.begin(Mode::M, 0x8000_1016, 0x3002_9073);
         hart.x(5, 1);
-        hart.csr(0x300, 0xa_0000_0000);
+        hart.csr(arch::csr::MSTATUS, 0xa_0000_0000);
         hart.end();
         hart.begin(Mode::M, 0x8000_101a, 0x0000_0073);
         log.close().unwrap();

@@ -62,8 +62,8 @@ impl Layout {
         Layout { fields, bits }
     }
 
-    /// The fields of the register `index` of its family, from the highest bit on. The fields that have numbers go on counting from
-    /// register to register: `pmpcfg2` begins with entry 8, as there are four for each number.
+    /// The fields of the register `index` of its family, from the highest bit on. The fields that have numbers go on
+    /// counting from register to register: `pmpcfg2` begins with entry 8, as there are four for each number.
     pub(super) fn fields(self, index: u16) -> impl Iterator<Item = Field> {
         const ENTRIES: u16 = 4;
         self.fields.iter().rev().filter(move |field| field.mask() & self.bits != 0).map(move |field| {

@@ -1,4 +1,5 @@
-//! Which bits of registers are which fields. Each field is a constant, its mask, and an entry in the list of its register's.
+//! Which bits of registers are which fields. Each field is a constant, its mask, and an entry in the list of its
+//! register's.
 
 use super::Field;
 use crate::cause::Exception;

@@ -25,10 +25,17 @@ pub fn registers() -> Vec<u16> {
 
 /// What Spike lets software switch off, what depends on time, and most of what there is many of.
 const fn is_excluded(address: u16) -> bool {
-    matches!(
-        address,
-        csr::MISA | csr::TIME | 0x7a0..0x7b0 | 0xc05..0xc1f | 0xb05..0xb1f | 0x325..0x33f | 0x3b8..0x3bf | 0x3c1..0x3ef
-    )
+    matches!(address, csr::MISA | csr::TIME | csr::TSELECT..=csr::TINFO)
+        || is_between(address, csr::HPMCOUNTER3 + 1, csr::HPMCOUNTER31)
+        || is_between(address, csr::MHPMCOUNTER3 + 1, csr::MHPMCOUNTER31)
+        || is_between(address, csr::MHPMEVENT3 + 1, csr::MHPMEVENT31)
+        || is_between(address, csr::PMPADDR0 + 7, csr::PMPADDR0 + 15)
+        || is_between(address, csr::PMPADDR0 + 16, csr::PMPADDR63)
+}
+
+/// Whether it is one of those between two.
+const fn is_between(address: u16, low: u16, high: u16) -> bool {
+    low < address && address < high
 }
 
 /// What chooses values.
@@ -52,7 +59,7 @@ impl Values<'_> {
             csr::VSATP => root(rng, &self.tables.vsatp, atp::ASID_BITS),
             csr::HGATP => root(rng, &self.tables.hgatp, atp::VMID_BITS),
             csr::STIMECMP | csr::VSTIMECMP => u64::MAX,
-            csr::PMPADDR0..0x3f0 => pmp_address(rng),
+            csr::PMPADDR0..=csr::PMPADDR63 => pmp_address(rng),
             _ => rng.integer() & writable(address),
         }
     }
@@ -66,7 +73,7 @@ pub const fn writable(address: u16) -> u64 {
         csr::MEDELEG | csr::HEDELEG => !UNDELEGATED,
         // The guest's time never comes to a `vstimecmp` of all ones.
         csr::HTIMEDELTA => u64::MAX >> 1,
-        csr::PMPCFG0..0x3b0 => 0x7f7f_7f7f_7f7f_7f7f,
+        csr::PMPCFG0..=csr::PMPCFG15 => 0x7f7f_7f7f_7f7f_7f7f,
         csr::MSECCFG => !(seccfg::MML | seccfg::MMWP),
         csr::MSTATUS => !status::MBE,
         // Bits without anything behind them may exist or not.

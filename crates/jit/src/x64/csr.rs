@@ -79,14 +79,14 @@ impl Emitter {
     }
 
     /// Reads the register at this offset in the privileged state.
-    pub fn read_stored<'a>(&mut self, offset: usize) -> Node<'a> {
+    pub fn read_word<'a>(&mut self, offset: usize) -> Node<'a> {
         self.free &= !(1 << RAX);
         self.hot.mov(64, RAX, privileged(offset));
         Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
     }
 
     /// Writes the register at this offset in the privileged state.
-    pub fn write_stored(&mut self, offset: usize, value: N) {
+    pub fn write_word(&mut self, offset: usize, value: N) {
         match *value {
             Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(8, privileged(offset), c as i32),
             _ => {
@@ -111,10 +111,10 @@ impl Emitter {
     /// Writes the fields of `mask`, unless what changes has consequences: then the instruction runs through the interpreter.
     pub fn change_fields(&mut self, op: CsrOp, fields: &Fields, virt: bool, value: N) {
         self.difference(op, value);
-        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), fields.stored.mask as i32);
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), fields.word.mask as i32);
         self.hot.test_i(RDX, fields.consequences as i32);
         self.detour_if(Cc::NE);
-        self.hot.alu_mr(Alu::Xor, 64, privileged(fields.stored.offset), RDX);
+        self.hot.alu_mr(Alu::Xor, 64, privileged(fields.word.offset), RDX);
         if fields.fp != 0 {
             self.hot.test_i(RDX, fields.fp as i32);
             let same = self.hot.jcc_fix(Cc::E);
@@ -148,7 +148,7 @@ impl Emitter {
         const FS_LOW: i32 = 1 << status::FS.trailing_zeros();
         const CARRY: i32 = 1 << (status::FS.trailing_zeros() + 2);
         const TO_SD: u8 = (status::SD.trailing_zeros() - status::FS.trailing_zeros() - 2) as u8;
-        self.hot.alu_i(Alu::And, 64, Rm::R(RAX), fields.stored.mask as i32);
+        self.hot.alu_i(Alu::And, 64, Rm::R(RAX), fields.word.mask as i32);
         if fields.has_sd {
             self.hot.mov(32, RDX, Rm::R(RAX));
             self.hot.alu_i(Alu::And, 32, Rm::R(RDX), status::FS as i32);

@@ -26,7 +26,6 @@ mod tiles;
 pub use crossing::SecondHalf;
 pub use emit::{DETOUR_BYTES, Emitter, Exit, Made, Places};
 pub use flags::take_flags;
-pub use float_csr::FloatCsr;
 pub use state::BIAS;
 pub use stubs::{Enter, Helpers, Stubs, System};
 

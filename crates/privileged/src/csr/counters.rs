@@ -18,13 +18,8 @@ pub fn existing(config: &Config) -> u64 {
     basic | config.bits_if(Extension::Zihpm, counteren::HPM)
 }
 
-/// Writes one of `mcounteren`, `hcounteren`, `scounteren`.
-pub fn write_enables(register: &mut u64, config: &Config, value: u64) -> Effects {
-    super::update(register, existing(config), value, Effects::COUNTERS)
-}
-
-/// `time` cannot be stopped. The bits of counters that count nothing can be stored. The books of programmable counters are up to
-/// date: [`State::settle_counters`] lets those run again that now may.
+/// `time` cannot be stopped. The bits of counters that count nothing can be stored. The books of programmable counters
+/// are up to date: [`State::settle_counters`] lets those run again that now may.
 pub fn write_mcountinhibit(state: &mut State, config: &Config, value: u64) -> Effects {
     let changed = replace(&mut state.mcountinhibit, existing(config) & !counteren::TM, value);
     state.mcycle.stop(state.instret, state.mcountinhibit & counteren::CY != 0);

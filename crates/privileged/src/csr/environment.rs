@@ -4,9 +4,12 @@
 //! Configuration (`senvcfg`) Register"; H extension, "Hypervisor Environment Configuration Register (`henvcfg`)";
 //! "Smstateen/Ssstateen"; CMO extensions, "Control and Status Register State".
 
-use arch::Extension;
-use arch::csr::{envcfg, stateen};
+use core::mem::offset_of;
 
+use arch::Extension;
+use arch::csr::{HSTATEEN0, SSTATEEN0, envcfg, stateen};
+
+use super::in_place::{Fields, InPlace, View, Word};
 use super::replace;
 use crate::{Config, Effects, State};
 
@@ -89,6 +92,33 @@ pub fn write_hstateen(state: &mut State, config: &Config, index: usize, value: u
     super::update(&mut state.hstateen[index], visible, value, Effects::NONE)
 }
 
+/// Only compared with what is written: what shows depends on `menvcfg`.
+pub fn henvcfg_in_place(config: &Config) -> InPlace {
+    compared(offset_of!(State, henvcfg), user_fields(config) | supervisor_fields(config))
+}
+
+/// `hstateen0`, like `henvcfg`; the others are not what the hart looks at when it tells whether HS-mode lies open.
+pub fn hstateen_in_place(address: u16) -> Option<InPlace> {
+    (address == HSTATEEN0).then(|| compared(offset_of!(State, hstateen), enables(0)))
+}
+
+/// `sstateen0`, likewise.
+pub fn sstateen_in_place(address: u16) -> Option<InPlace> {
+    (address == SSTATEEN0).then_some(InPlace::Constant(0))
+}
+
+/// A mode that may access it does not go by it; but CBIE has a value that becomes another.
+pub fn senvcfg_in_place(config: &Config) -> InPlace {
+    let word = Word { offset: offset_of!(State, senvcfg), mask: user_fields(config) };
+    InPlace::Fields(Fields { word, consequences: envcfg::CBIE, fp: 0, shown: 0, has_sd: false, has_sie: false })
+}
+
+/// A word that does not show as it is.
+const fn compared(offset: usize, writable: u64) -> InPlace {
+    let first = Word { offset, mask: !0 };
+    InPlace::View(View { first, second: None, shift: 0, writable, readable: false })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,8 +126,7 @@ mod tests {
     use crate::{Denied, csr};
     use arch::Mode;
     use arch::csr::{
-        HENVCFG, HSTATEEN0, MCOUNTEREN, MENVCFG, MSTATEEN0, SENVCFG, SSTATEEN0, STIMECMP, VSTIMECMP, counteren,
-        stateen::ENVCFG, stateen::SE,
+        HENVCFG, MCOUNTEREN, MENVCFG, MSTATEEN0, SENVCFG, STIMECMP, VSTIMECMP, counteren, stateen::ENVCFG, stateen::SE,
     };
 
     #[test]

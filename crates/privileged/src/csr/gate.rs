@@ -15,22 +15,27 @@ const fn require(allowed: bool, denied: Denied) -> Verdict {
     if allowed { Ok(()) } else { Err(denied) }
 }
 
+/// A register that says by its value that there is nothing.
+pub const fn always(_: &State, _: &Config, _: u16) -> Verdict {
+    Ok(())
+}
+
 /// A register of the base architecture: there, unless it is at the hypervisor's level and there is none.
-pub const fn base(config: &Config, address: u16) -> Verdict {
+pub const fn base(_: &State, config: &Config, address: u16) -> Verdict {
     require(csr::privilege(address) != super::HYPERVISOR || config.isa.has(Extension::H), Denied::Illegal)
 }
 
 /// A register of `extension`, and of the hypervisor extension if it is at that level.
-pub fn having(config: &Config, address: u16, extension: Extension) -> Verdict {
+pub fn having(state: &State, config: &Config, address: u16, extension: Extension) -> Verdict {
     require(config.has(extension), Denied::Illegal)?;
-    base(config, address)
+    base(state, config, address)
 }
 
 /// `fflags`, `frm`, `fcsr`: FS.
 ///
 /// H extension, "Trap Cause Codes": "If an instruction is prevented from executing because FS or VS is zero in either
 /// `sstatus` or `vsstatus`, the exception raised is always an illegal-instruction exception".
-pub fn float(state: &State, config: &Config) -> Verdict {
+pub fn float(state: &State, config: &Config, _: u16) -> Verdict {
     require(config.has(Extension::F) && state.fp_enabled(), Denied::Illegal)
 }
 
@@ -47,7 +52,7 @@ pub fn counter(state: &State, config: &Config, address: u16, extension: Extensio
 
 /// `stimecmp` and `vstimecmp`: STCE and TM, at the machine's and at the hypervisor's level.
 pub fn timer(state: &State, config: &Config, address: u16) -> Verdict {
-    having(config, address, Extension::Sstc)?;
+    having(state, config, address, Extension::Sstc)?;
     let by_machine = state.menvcfg & envcfg::STCE != 0 && state.mcounteren & counteren::TM != 0;
     require(state.mode == Mode::M || by_machine, Denied::Illegal)?;
     let by_hypervisor = state.henvcfg() & envcfg::STCE != 0 && state.hcounteren & counteren::TM != 0;
@@ -55,13 +60,13 @@ pub fn timer(state: &State, config: &Config, address: u16) -> Verdict {
 }
 
 /// `satp`: TVM and VTVM, with the exceptions of SFENCE.VMA.
-pub const fn satp(state: &State) -> Verdict {
+pub const fn satp(state: &State, _: &Config, _: u16) -> Verdict {
     permit::sfence_vma(state)
 }
 
 /// `hgatp`: TVM, with the exceptions of HFENCE.GVMA.
-pub fn hgatp(state: &State, config: &Config) -> Verdict {
-    base(config, csr::HGATP)?;
+pub fn hgatp(state: &State, config: &Config, address: u16) -> Verdict {
+    base(state, config, address)?;
     permit::hfence_gvma(state)
 }
 
@@ -77,13 +82,13 @@ fn enabled(state: &State, config: &Config, index: usize, bit: u64) -> Verdict {
 
 /// `senvcfg` and `henvcfg`: ENVCFG.
 pub fn environment(state: &State, config: &Config, address: u16) -> Verdict {
-    base(config, address)?;
+    base(state, config, address)?;
     enabled(state, config, 0, stateen::ENVCFG)
 }
 
 /// `sstateen` and `hstateen`: SE of the register with the same number.
 pub fn state_enable(state: &State, config: &Config, address: u16) -> Verdict {
-    having(config, address, Extension::Ssstateen)?;
+    having(state, config, address, Extension::Ssstateen)?;
     enabled(state, config, environment::number(address), stateen::SE)
 }
 
@@ -106,7 +111,7 @@ pub fn is_open(state: &State, config: &Config) -> bool {
 }
 
 /// `pmpaddr`, and `pmpcfg` with even numbers: "`pmpcfg1`, `pmpcfg3`, ... are illegal" on RV64.
-pub const fn pmp(config: &Config, address: u16) -> Verdict {
+pub const fn pmp(_: &State, config: &Config, address: u16) -> Verdict {
     let odd_config = address < csr::PMPADDR0 && address & 1 != 0;
     require(config.pmp_entries > 0 && !odd_config, Denied::Illegal)
 }

@@ -1,4 +1,5 @@
-//! What comes from outside the hart's registers, and must be up to date in [`State`](crate::State) before some are accessed.
+//! What comes from outside the hart's registers, and must be up to date in [`State`](crate::State) before some are
+//! accessed.
 
 /// A set of inputs that an access to a CSR depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -7,11 +8,13 @@ pub struct Inputs(u8);
 impl Inputs {
     /// Nothing but registers, and the count of retired instructions, which every access has exactly.
     pub const NONE: Inputs = Inputs(0);
-    /// `State::time`, `State::pins` and `State::hgeip`: what it shows, or the deadline that a write sets, depends on them.
+    /// `State::time`, `State::pins` and `State::hgeip`: what it shows, or the deadline that a write sets, depends on
+    /// them.
     pub const TIME: Inputs = Inputs(1);
     /// The counts of events that programmable counters count, or which of them a write stops.
     pub const EVENTS: Inputs = Inputs(1 << 1);
-    /// Whether a programmable counter has overflown: nothing where none runs ([`State::counts_events`](crate::State::counts_events)).
+    /// Whether a programmable counter has overflown: nothing where none runs
+    /// ([`State::counts_events`](crate::State::counts_events)).
     pub const OVERFLOWS: Inputs = Inputs(1 << 2);
 
     /// Whether any of `other` is in the set.

@@ -4,9 +4,12 @@
 //! Registers"; H extension, "Hypervisor Interrupt (`hvip`, `hip`, and `hie`) Registers" and "Virtual Supervisor
 //! Interrupt (`vsip` and `vsie`) Registers"; "Sscofpmf".
 
+use core::mem::offset_of;
+
 use arch::Extension;
 use arch::csr::{envcfg, ip};
 
+use super::in_place::{InPlace, Join, View, Word};
 use super::{replace, update};
 use crate::interrupt::pending;
 use crate::{Config, Effects, State};
@@ -23,10 +26,9 @@ pub fn write_mideleg(state: &mut State, config: &Config, value: u64) -> Effects 
     update(&mut state.mideleg, delegable(config), value, Effects::INTERRUPTS)
 }
 
-/// Only VS-level interrupts: LCOFIP is delegated further by Shlcofideleg, which is absent.
-pub const fn write_hideleg(state: &mut State, value: u64) -> Effects {
-    update(&mut state.hideleg, ip::VIRTUAL, value, Effects::INTERRUPTS)
-}
+/// What can be delegated to VS-mode: only its own interrupts. LCOFIP is delegated further by Shlcofideleg, which is
+/// absent.
+pub const HIDELEG: u64 = ip::VIRTUAL;
 
 /// STIP can be written unless `stimecmp` drives it; VSTIP, VSEIP and SGEIP are `hip`'s, and the rest are wires.
 pub fn write_mip(state: &mut State, config: &Config, value: u64) -> Effects {
@@ -49,8 +51,9 @@ const fn write_enables(state: &mut State, fields: u64, value: u64) -> Effects {
     update(&mut state.mie, fields, value, Effects::INTERRUPTS)
 }
 
-pub fn write_mie(state: &mut State, config: &Config, value: u64) -> Effects {
-    write_enables(state, ip::MACHINE | delegable(config) | config.hypervisor_interrupts(), value)
+/// The bits of `mie` that exist.
+pub fn existing(config: &Config) -> u64 {
+    ip::MACHINE | delegable(config) | config.hypervisor_interrupts()
 }
 
 /// The delegated interrupts, without those of the hypervisor extension, which `hip` shows.
@@ -116,9 +119,42 @@ pub fn hgeip(state: &State, config: &Config) -> u64 {
     state.hgeip & config.guest_external_mask()
 }
 
-pub fn write_hgeie(state: &mut State, config: &Config, value: u64) -> Effects {
-    update(&mut state.hgeie, config.guest_external_mask(), value, Effects::INTERRUPTS)
+/// All of a word.
+const fn whole(offset: usize) -> Word {
+    Word { offset, mask: !0 }
 }
+
+/// The bits of `mie` that a register has delegated, shifted right.
+const fn delegated(by: usize, shift: u32) -> InPlace {
+    let second = Some((Join::And, whole(by)));
+    InPlace::View(View {
+        first: whole(offset_of!(State, mie)),
+        second,
+        shift: shift as u8,
+        writable: !0,
+        readable: true,
+    })
+}
+
+pub const SIE_IN_PLACE: InPlace = delegated(offset_of!(State, mideleg), 0);
+pub const VSIE_IN_PLACE: InPlace = delegated(offset_of!(State, hideleg), VIRTUAL_SHIFT);
+
+pub const HIE_IN_PLACE: InPlace = {
+    let first = Word { offset: offset_of!(State, mie), mask: ip::HYPERVISOR };
+    InPlace::View(View { first, second: None, shift: 0, writable: ip::HYPERVISOR, readable: true })
+};
+
+pub const HVIP_IN_PLACE: InPlace = {
+    let software = Word { offset: offset_of!(State, mip), mask: ip::VSSIP };
+    let second = Some((Join::Or, software));
+    InPlace::View(View {
+        first: whole(offset_of!(State, hvip)),
+        second,
+        shift: 0,
+        writable: ip::VIRTUAL,
+        readable: true,
+    })
+};
 
 #[cfg(test)]
 mod tests {

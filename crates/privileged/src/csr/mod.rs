@@ -11,23 +11,21 @@ mod environment;
 mod float;
 mod gate;
 mod identity;
+mod in_place;
 mod inputs;
 mod interrupts;
 mod pmp;
 mod status;
-mod stored;
 mod table;
 #[cfg(test)]
 mod testing;
 mod traps;
-mod viewed;
 
 pub use gate::is_open;
+pub use in_place::{Fields, FloatPart, InPlace, Join, View, Word, in_place};
 pub use inputs::Inputs;
-pub use stored::{Fields, Stored, stored, stored_fields};
 pub use table::inputs;
 pub(crate) use table::reset;
-pub use viewed::{Join, View, Word, viewed};
 
 use arch::csr::{self as name, ip};
 use arch::{Mode, Privilege};
@@ -72,24 +70,34 @@ pub fn exists(config: &Config, address: u16) -> bool {
     check(&gate::all_open(config, Mode::M), config, address, false).is_ok()
 }
 
-/// The addresses of all CSRs that a hart made so has. What is in them is told by [`arch::csr::fields`]; reading one changes nothing.
+/// The addresses of all CSRs that a hart made so has. What is in them is told by [`arch::csr::fields`]; reading one
+/// changes nothing.
 pub fn implemented(config: &Config) -> impl Iterator<Item = u16> {
     let open = gate::all_open(config, Mode::M);
     name::all().filter(move |&address| check(&open, config, address, false).is_ok())
 }
 
-/// The bits of the CSR at `address` that software chooses in a hart made so: those that come out otherwise where nothing but them
-/// is written otherwise.
+/// The bits of the CSR at `address` that software chooses in a hart made so: those that come out otherwise where
+/// nothing but them is written otherwise, be it as the hart comes out of reset or where all is enabled and delegated.
 pub fn writable(config: &Config, address: u16) -> u64 {
-    let open = gate::all_open(config, Mode::M);
+    let mut open = gate::all_open(config, Mode::M);
+    for delegation in [name::MIDELEG, name::HIDELEG] {
+        // there is none without the hypervisor extension
+        let _ = write(&mut open, config, delegation, u64::MAX);
+    }
+    chosen(&open, config, address) | chosen(&State::reset(config), config, address)
+}
+
+/// The bits of the CSR at `address` that software chooses in this state.
+fn chosen(state: &State, config: &Config, address: u16) -> u64 {
     let written = |value| {
-        let mut state = open.clone();
+        let mut state = state.clone();
         write(&mut state, config, address, value).map_or(0, |_| table::load(&state, config, address))
     };
-    let chosen = |bit: u64, value: u64| (written(value) ^ written(value ^ bit)) & bit;
+    let is_chosen = |bit: u64, value: u64| (written(value) ^ written(value ^ bit)) & bit;
     // a field that cannot have every value has most likely some of these
     let values = |bit: u64| [0, u64::MAX, bit << 1, bit >> 1, name::atp::SV39 << name::atp::MODE_SHIFT];
-    (0..64).map(|n| 1 << n).fold(0, |bits, bit| values(bit).into_iter().fold(bits, |bits, v| bits | chosen(bit, v)))
+    (0..64).map(|n| 1 << n).fold(0, |bits, bit| values(bit).into_iter().fold(bits, |bits, v| bits | is_chosen(bit, v)))
 }
 
 /// Whether the current mode may access the CSR at `address`; `writes` says whether the access writes.
@@ -110,7 +118,8 @@ pub fn check(state: &State, config: &Config, address: u16, writes: bool) -> Resu
     Err(if state.mode.virt && of_supervisor { Denied::Virtual } else { Denied::Illegal })
 }
 
-/// Whether `mode` may access the CSR at `address` only where [`is_open`] holds, if at all: some other field may withhold it.
+/// Whether `mode` may access the CSR at `address` only where [`is_open`] holds, if at all: some other field may
+/// withhold it.
 pub fn is_gated(config: &Config, mode: Mode, address: u16) -> bool {
     let closed = State { mode, mstatus: u64::MAX, hstatus: u64::MAX, ..State::reset(config) };
     check(&closed, config, address, false).is_err()
@@ -127,10 +136,10 @@ const fn level(mode: Mode) -> u8 {
     }
 }
 
-/// The register that an access to `address` reaches: VS-mode's own in place of the supervisor's.
+/// The register that an access to `address` in `mode` reaches: VS-mode's own in place of the supervisor's.
 ///
 /// H extension, "Virtual Supervisor CSRs": "When V=1, the VS CSRs substitute for the corresponding supervisor CSRs".
-const fn reached(mode: Mode, address: u16) -> u16 {
+pub const fn reached(mode: Mode, address: u16) -> u16 {
     if mode.virt { table::in_vs(address) } else { address }
 }
 
@@ -144,6 +153,14 @@ const fn replace(register: &mut u64, mask: u64, value: u64) -> u64 {
 /// [`replace`], with `effects` where something changed.
 const fn update(register: &mut u64, mask: u64, value: u64, effects: Effects) -> Effects {
     effects.when(replace(register, mask, value) != 0)
+}
+
+/// Stores the bits of `mask`, all that the register can have, with `effects` where something changed.
+const fn put(register: &mut u64, mask: u64, value: u64, effects: Effects) -> Effects {
+    let legal = value & mask;
+    let changed = *register != legal;
+    *register = legal;
+    effects.when(changed)
 }
 
 /// Stores a value that nobody caches consequences of.
@@ -212,6 +229,8 @@ mod tests {
             (csr::MCOUNTEREN, 0xffff_ffff),
             (csr::MISA, 0),
             (csr::HGEIP, 0),
+            (csr::SIE, 0x2222),
+            (csr::MIP, 0x2226),
         ];
         for (address, bits) in expected {
             assert_eq!(writable(&config, address), bits, "{address:#x}: {:x}", writable(&config, address));

@@ -23,8 +23,8 @@ fn entry(address: u16) -> usize {
     usize::from(address - PMPADDR0)
 }
 
-/// Entry 0 lets every mode access everything, for software that does not know PMP. ("Reset" leaves this to the platform; Spike does
-/// the same.)
+/// Entry 0 lets every mode access everything, for software that does not know PMP. ("Reset" leaves this to the
+/// platform; Spike does the same.)
 pub fn pmpcfg0_after_reset(config: &Config) -> u8 {
     if config.pmp_entries > 0 { pmpcfg::A_NAPOT | pmpcfg::X | pmpcfg::W | pmpcfg::R } else { 0 }
 }

@@ -4,14 +4,17 @@
 //! Register"; H extension, "Hypervisor Status (`hstatus`) Register" and "Virtual Supervisor Status (`vsstatus`)
 //! Register". VS and XS are 0 and every mode is little-endian.
 
-use arch::Extension;
-use arch::csr::{hstatus as h, status};
+use core::mem::offset_of;
 
+use arch::csr::{hstatus as h, status};
+use arch::{Extension, Mode};
+
+use super::in_place::{Fields, InPlace, Word};
 use super::replace;
 use crate::{Config, Effects, State};
 
 /// What can be written in `sstatus` and `vsstatus`. FS does not exist without F. (In Spike S-mode suffices.)
-pub fn supervisor_fields(config: &Config) -> u64 {
+fn supervisor_fields(config: &Config) -> u64 {
     const ALWAYS: u64 = status::SIE | status::SPIE | status::SPP | status::SUM | status::MXR;
     ALWAYS | config.bits_if(Extension::F, status::FS)
 }
@@ -69,7 +72,7 @@ pub const fn hstatus(state: &State) -> u64 {
 }
 
 /// What can be written in `hstatus` besides VGEIN.
-pub const HYPERVISOR: u64 = h::GVA | h::SPV | h::SPVP | h::HU | h::VTVM | h::VTW | h::VTSR;
+const HYPERVISOR: u64 = h::GVA | h::SPV | h::SPVP | h::HU | h::VTVM | h::VTW | h::VTSR;
 
 /// VGEIN keeps its value where the new one is above GEILEN. SPVP has no effects: HLV and HSV look at it at each access.
 pub fn write_hstatus(state: &mut State, config: &Config, value: u64) -> Effects {
@@ -79,12 +82,43 @@ pub fn write_hstatus(state: &mut State, config: &Config, value: u64) -> Effects 
     Effects::INTERRUPTS.when(changed & h::VGEIN != 0)
 }
 
+/// The status register of the mode's own, as whose fields the word at this offset is.
+fn own_in_place(config: &Config, offset: usize) -> Fields {
+    Fields {
+        word: Word { offset, mask: supervisor_fields(config) },
+        consequences: status::SUM | status::MXR,
+        fp: status::FS,
+        shown: status::UXL_64,
+        has_sd: true,
+        has_sie: true,
+    }
+}
+
+pub fn sstatus_in_place(config: &Config) -> InPlace {
+    InPlace::Fields(own_in_place(config, offset_of!(State, mstatus)))
+}
+
+/// A guest's `sstatus`, or `vsstatus` as the hypervisor's modes have it.
+pub fn vsstatus_in_place(config: &Config, mode: Mode) -> InPlace {
+    let own = own_in_place(config, offset_of!(State, vsstatus));
+    let consequences = own.consequences | status::FS | status::SIE;
+    InPlace::Fields(if mode.virt { own } else { Fields { consequences, fp: 0, has_sie: false, ..own } })
+}
+
+pub const HSTATUS_IN_PLACE: InPlace = InPlace::Fields(Fields {
+    word: Word { offset: offset_of!(State, hstatus), mask: HYPERVISOR | h::VGEIN },
+    consequences: h::VGEIN,
+    fp: 0,
+    shown: h::VSXL_64,
+    has_sd: false,
+    has_sie: false,
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::csr;
     use crate::csr::testing::{hart, legalised};
-    use arch::Mode;
     use arch::csr::{HSTATUS, MSTATUS, SSTATUS, VSSTATUS};
 
     #[test]

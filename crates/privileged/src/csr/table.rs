@@ -1,36 +1,81 @@
-//! The registers, one row each: address, who may access it, what it shows, what a write does.
+//! The registers, one row each: all that there is to say of them. Addresses, names and fields are in [`arch::csr`].
 //!
-//! A row is `address => gate, value read, effects of the write;`, with, where it applies, `in_vs:` the register that takes its place
-//! where V = 1, `inputs:` what must be brought up to date before it is accessed, and `reset:` what gives it its value after reset, which
-//! is zero otherwise. The rows become one `match` for each of these, so a register that lacks one of the first three does not compile.
-//! The privilege in the address and the bits that make a register read-only are checked before; VS-mode's own registers have been put
-//! in the place of the supervisor's.
+//! A row is `address => gate, {value}, options;`. The gate, of [`gate`](super::gate), says who may access the register;
+//! the privilege in the address and the bits that make a register read-only are checked before. The value is one of
+//!
+//! - `{word field, legal bits, effects of a change; in generated code}`: a field of [`State`] that holds what the
+//!   register shows. The effects are left out where nobody caches consequences. Generated code reads and writes the
+//!   field (`in_place`), or reads it and passes over writes that change nothing (`unless_changed`), or leaves it to the
+//!   interpreter (`interpreted`).
+//! - `{read value, write effects; in_place how}`: anything else; without `in_place` generated code leaves it to the
+//!   interpreter.
+//!
+//! Options are `in_vs:` the register that takes its place where V = 1, `inputs:` what must be up to date before an
+//! access, and `reset:` what gives it its value after reset, which is zero otherwise.
+
+use core::mem::offset_of;
 
 use arch::Extension::{H, Smepmp, Smstateen, Sscofpmf, Zicntr, Zihpm};
+use arch::Mode;
 use arch::csr as c;
 
 use super::environment::{self as env, number};
+use super::in_place::{FloatPart, InPlace, Word, unless_changed};
 use super::inputs::Inputs;
-use super::{atp, counters, float, gate, identity, interrupts as int, pmp, set, status, traps, update};
+use super::{atp, counters, float, gate, identity, interrupts as int, pmp, put, status, traps};
 use crate::interrupt::pending;
 use crate::{Config, Denied, Effects, State};
 
 /// A write that changes nothing: to a register that is read-only by its address (and never gets here) or by its nature.
 const IGNORED: Effects = Effects::NONE;
+const COUNTERS: Effects = Effects::COUNTERS;
+const INTERRUPTS: Effects = Effects::INTERRUPTS;
 /// A comparator or what it is compared with changed.
 const TIMER: Effects = Effects::TIMER.and(Effects::INTERRUPTS);
 /// Depends on time or wires.
 const TIME: Inputs = Inputs::TIME;
+/// Depends on time or wires, and on overflown counters.
+const PENDING: Inputs = Inputs::TIME.and(Inputs::OVERFLOWS);
+
+/// What a value shows.
+macro_rules! shown {
+    ($state:ident {word $($field:ident).+, $($rest:tt)*}) => { $state.$($field).+ };
+    ($state:ident {read $read:expr, $($rest:tt)*}) => { $read };
+}
+
+/// What a write does to a value.
+macro_rules! written {
+    ($state:ident $value:ident {word $($field:ident).+, $bits:expr; $code:ident}) => {
+        put(&mut $state.$($field).+, $bits, $value, Effects::NONE)
+    };
+    ($state:ident $value:ident {word $($field:ident).+, $bits:expr, $effects:expr; $code:ident}) => {
+        put(&mut $state.$($field).+, $bits, $value, $effects)
+    };
+    ($state:ident $value:ident {read $read:expr, write $write:expr $(; in_place $how:expr)?}) => { $write };
+}
+
+/// What generated code may do with a value.
+macro_rules! in_place {
+    ({word $($field:ident).+, $bits:expr $(, $effects:expr)?; in_place}) => {
+        Some(InPlace::Word(Word { offset: offset_of!(State, $($field).+), mask: $bits }))
+    };
+    ({word $($field:ident).+, $bits:expr $(, $effects:expr)?; unless_changed}) => {
+        Some(unless_changed(offset_of!(State, $($field).+), $bits))
+    };
+    ({word $($field:ident).+, $bits:expr $(, $effects:expr)?; interpreted}) => { None };
+    ({read $read:expr, write $write:expr}) => { None };
+    ({read $read:expr, write $write:expr; in_place $how:expr}) => { Option::from($how) };
+}
 
 macro_rules! registers {
-    (($state:ident, $config:ident, $address:ident, $value:ident) $(
-        $pattern:pat => $gate:expr, $read:expr, $write:expr
+    (($state:ident, $config:ident, $mode:ident, $address:ident, $value:ident) $(
+        $pattern:pat => $gate:ident $(($extension:ident))?, $register:tt
         $(, in_vs: $in_vs:expr)? $(, inputs: $inputs:expr)? $(, reset: $reset:expr)?;
     )*) => {
         /// Whether the register exists and no field of another one withholds it.
         pub fn gate($state: &State, $config: &Config, $address: u16) -> gate::Verdict {
             match $address {
-                $($pattern => $gate,)*
+                $($pattern => gate::$gate($state, $config, $address $(, $extension)?),)*
                 _ => Err(Denied::Illegal),
             }
         }
@@ -38,7 +83,7 @@ macro_rules! registers {
         /// What the register shows.
         pub fn load($state: &State, $config: &Config, $address: u16) -> u64 {
             match $address {
-                $($pattern => $read,)*
+                $($pattern => shown!($state $register),)*
                 _ => 0,
             }
         }
@@ -46,8 +91,16 @@ macro_rules! registers {
         /// Writes what `value` becomes.
         pub fn store($state: &mut State, $config: &Config, $address: u16, $value: u64) -> Effects {
             match $address {
-                $($pattern => $write,)*
+                $($pattern => written!($state $value $register),)*
                 _ => IGNORED,
+            }
+        }
+
+        /// What code generated for `mode` may do with the register, if it may access it.
+        pub fn in_place($config: &Config, $mode: Mode, $address: u16) -> Option<InPlace> {
+            match $address {
+                $($pattern => in_place!($register),)*
+                _ => None,
             }
         }
 
@@ -75,122 +128,155 @@ macro_rules! registers {
     };
 }
 
-registers! { (state, config, address, value)
+registers! { (state, config, mode, address, value)
     // Unprivileged.
-    c::FFLAGS => gate::float(state, config), state.fflags.into(), float::write_fflags(state, value);
-    c::FRM => gate::float(state, config), state.frm.into(), float::write_frm(state, value);
-    c::FCSR => gate::float(state, config), float::fcsr(state), float::write_fcsr(state, value);
-    c::CYCLE => gate::counter(state, config, address, Zicntr), counters::cycle(state), IGNORED;
-    c::TIME => gate::counter(state, config, address, Zicntr), counters::time(state), IGNORED, inputs: TIME;
-    c::INSTRET => gate::counter(state, config, address, Zicntr), counters::instret(state), IGNORED;
+    c::FFLAGS =>
+        float,
+        {read state.fflags.into(), write float::write_fflags(state, value); in_place InPlace::Float(FloatPart::Flags)};
+    c::FRM =>
+        float,
+        {read state.frm.into(), write float::write_frm(state, value); in_place InPlace::Float(FloatPart::Rounding)};
+    c::FCSR =>
+        float,
+        {read float::fcsr(state), write float::write_fcsr(state, value); in_place InPlace::Float(FloatPart::Both)};
+    c::CYCLE => counter(Zicntr), {read counters::cycle(state), write IGNORED};
+    c::TIME => counter(Zicntr), {read counters::time(state), write IGNORED}, inputs: TIME;
+    c::INSTRET => counter(Zicntr), {read counters::instret(state), write IGNORED};
     c::HPMCOUNTER3..=c::HPMCOUNTER31 =>
-        gate::counter(state, config, address, Zihpm), counters::hpmcounter(state, address),
-        IGNORED, inputs: Inputs::EVENTS;
+        counter(Zihpm),
+        {read counters::hpmcounter(state, address), write IGNORED}, inputs: Inputs::EVENTS;
 
-    // Trap handling, at each level.
-    c::MTVEC => gate::base(config, address), state.m.tvec, set(&mut state.m.tvec, traps::tvec(value));
-    c::MSCRATCH => gate::base(config, address), state.m.scratch, set(&mut state.m.scratch, value);
-    c::MEPC => gate::base(config, address), state.m.epc, set(&mut state.m.epc, traps::epc(config, value));
-    c::MCAUSE => gate::base(config, address), state.m.cause, set(&mut state.m.cause, value);
-    c::MTVAL => gate::base(config, address), state.m.tval, set(&mut state.m.tval, value);
-    c::MTVAL2 => gate::having(config, address, H), state.m.tval2, set(&mut state.m.tval2, value);
-    c::MTINST => gate::having(config, address, H), state.m.tinst, set(&mut state.m.tinst, value);
-    c::STVEC => gate::base(config, address), state.s.tvec, set(&mut state.s.tvec, traps::tvec(value)), in_vs: c::VSTVEC;
-    c::SSCRATCH => gate::base(config, address), state.s.scratch, set(&mut state.s.scratch, value), in_vs: c::VSSCRATCH;
-    c::SEPC => gate::base(config, address), state.s.epc, set(&mut state.s.epc, traps::epc(config, value)), in_vs: c::VSEPC;
-    c::SCAUSE => gate::base(config, address), state.s.cause, set(&mut state.s.cause, value), in_vs: c::VSCAUSE;
-    c::STVAL => gate::base(config, address), state.s.tval, set(&mut state.s.tval, value), in_vs: c::VSTVAL;
-    c::HTVAL => gate::having(config, address, H), state.s.tval2, set(&mut state.s.tval2, value);
-    c::HTINST => gate::having(config, address, H), state.s.tinst, set(&mut state.s.tinst, value);
-    c::VSTVEC => gate::base(config, address), state.vs.tvec, set(&mut state.vs.tvec, traps::tvec(value));
-    c::VSSCRATCH => gate::base(config, address), state.vs.scratch, set(&mut state.vs.scratch, value);
-    c::VSEPC => gate::base(config, address), state.vs.epc, set(&mut state.vs.epc, traps::epc(config, value));
-    c::VSCAUSE => gate::base(config, address), state.vs.cause, set(&mut state.vs.cause, value);
-    c::VSTVAL => gate::base(config, address), state.vs.tval, set(&mut state.vs.tval, value);
+    // Trap handling in M-mode.
+    c::MTVEC => base, {word m.tvec, traps::TVEC; in_place};
+    c::MSCRATCH => base, {word m.scratch, !0; in_place};
+    c::MEPC => base, {word m.epc, traps::epc(config); in_place};
+    c::MCAUSE => base, {word m.cause, !0; in_place};
+    c::MTVAL => base, {word m.tval, !0; in_place};
+    c::MTVAL2 => having(H), {word m.tval2, !0; in_place};
+    c::MTINST => having(H), {word m.tinst, !0; in_place};
+
+    // Trap handling in HS-mode.
+    c::STVEC => base, {word s.tvec, traps::TVEC; in_place}, in_vs: c::VSTVEC;
+    c::SSCRATCH => base, {word s.scratch, !0; in_place}, in_vs: c::VSSCRATCH;
+    c::SEPC => base, {word s.epc, traps::epc(config); in_place}, in_vs: c::VSEPC;
+    c::SCAUSE => base, {word s.cause, !0; in_place}, in_vs: c::VSCAUSE;
+    c::STVAL => base, {word s.tval, !0; in_place}, in_vs: c::VSTVAL;
+    c::HTVAL => having(H), {word s.tval2, !0; in_place};
+    c::HTINST => having(H), {word s.tinst, !0; in_place};
+
+    // Trap handling in VS-mode.
+    c::VSTVEC => base, {word vs.tvec, traps::TVEC; in_place};
+    c::VSSCRATCH => base, {word vs.scratch, !0; in_place};
+    c::VSEPC => base, {word vs.epc, traps::epc(config); in_place};
+    c::VSCAUSE => base, {word vs.cause, !0; in_place};
+    c::VSTVAL => base, {word vs.tval, !0; in_place};
 
     // Supervisor.
     c::SSTATUS =>
-        gate::base(config, address), status::sstatus(state, config),
-        status::write_sstatus(state, config, value), in_vs: c::VSSTATUS;
-    c::SIE => gate::base(config, address), int::sie(state), int::write_sie(state, value), in_vs: c::VSIE;
-    c::SIP => gate::base(config, address), int::sip(state, config), int::write_sip(state, value), in_vs: c::VSIP, inputs: TIME.and(Inputs::OVERFLOWS);
-    c::SCOUNTEREN =>
-        gate::base(config, address), state.scounteren,
-        counters::write_enables(&mut state.scounteren, config, value);
-    c::SENVCFG => gate::environment(state, config, address), state.senvcfg, env::write_senvcfg(state, config, value);
-    c::SSTATEEN0..=c::SSTATEEN3 => gate::state_enable(state, config, address), 0, IGNORED;
-    c::STIMECMP => gate::timer(state, config, address), state.stimecmp, update(&mut state.stimecmp, !0, value, TIMER), in_vs: c::VSTIMECMP, inputs: TIME;
-    c::SATP => gate::satp(state), state.satp, atp::write_satp(state, config, value), in_vs: c::VSATP;
-    c::SCOUNTOVF => gate::having(config, address, Sscofpmf), counters::scountovf(state), IGNORED, inputs: Inputs::EVENTS;
+        base,
+        {read status::sstatus(state, config), write status::write_sstatus(state, config, value);
+         in_place status::sstatus_in_place(config)},
+        in_vs: c::VSSTATUS;
+    c::SIE =>
+        base, {read int::sie(state), write int::write_sie(state, value); in_place int::SIE_IN_PLACE},
+        in_vs: c::VSIE;
+    c::SIP => base, {read int::sip(state, config), write int::write_sip(state, value)}, in_vs: c::VSIP, inputs: PENDING;
+    c::SCOUNTEREN => base, {word scounteren, counters::existing(config), COUNTERS; in_place};
+    c::SENVCFG =>
+        environment,
+        {read state.senvcfg, write env::write_senvcfg(state, config, value); in_place env::senvcfg_in_place(config)};
+    c::SSTATEEN0..=c::SSTATEEN3 => state_enable, {read 0, write IGNORED; in_place env::sstateen_in_place(address)};
+    c::STIMECMP => timer, {word stimecmp, !0, TIMER; unless_changed}, in_vs: c::VSTIMECMP, inputs: TIME;
+    c::SATP =>
+        satp,
+        {read state.satp, write atp::write_satp(state, config, value);
+         in_place unless_changed(offset_of!(State, satp), !0)},
+        in_vs: c::VSATP;
+    c::SCOUNTOVF => having(Sscofpmf), {read counters::scountovf(state), write IGNORED}, inputs: Inputs::EVENTS;
 
     // Virtual supervisor.
-    c::VSSTATUS => gate::base(config, address), status::vsstatus(state), status::write_vsstatus(state, config, value);
-    c::VSIE => gate::base(config, address), int::vsie(state), int::write_vsie(state, value);
-    c::VSIP => gate::base(config, address), int::vsip(state, config), int::write_vsip(state, value), inputs: TIME;
-    c::VSTIMECMP =>
-        gate::timer(state, config, address), state.vstimecmp,
-        update(&mut state.vstimecmp, !0, value, TIMER), inputs: TIME;
-    c::VSATP => gate::base(config, address), state.vsatp, atp::write_vsatp(state, config, value);
+    c::VSSTATUS =>
+        base,
+        {read status::vsstatus(state), write status::write_vsstatus(state, config, value);
+         in_place status::vsstatus_in_place(config, mode)};
+    c::VSIE => base, {read int::vsie(state), write int::write_vsie(state, value); in_place int::VSIE_IN_PLACE};
+    c::VSIP => base, {read int::vsip(state, config), write int::write_vsip(state, value)}, inputs: TIME;
+    c::VSTIMECMP => timer, {word vstimecmp, !0, TIMER; unless_changed}, inputs: TIME;
+    c::VSATP =>
+        base,
+        {read state.vsatp, write atp::write_vsatp(state, config, value);
+         in_place unless_changed(offset_of!(State, vsatp), !0)};
 
     // Hypervisor.
-    c::HSTATUS => gate::base(config, address), status::hstatus(state), status::write_hstatus(state, config, value);
-    c::HEDELEG => gate::base(config, address), state.hedeleg, set(&mut state.hedeleg, value & traps::HEDELEG);
-    c::HIDELEG => gate::base(config, address), state.hideleg, int::write_hideleg(state, value);
-    c::HIE => gate::base(config, address), int::hie(state), int::write_hie(state, value);
-    c::HIP => gate::base(config, address), int::hip(state, config), int::write_hip(state, value), inputs: TIME;
-    c::HVIP => gate::base(config, address), int::hvip(state), int::write_hvip(state, value);
-    c::HGEIE => gate::base(config, address), state.hgeie, int::write_hgeie(state, config, value);
-    c::HGEIP => gate::base(config, address), int::hgeip(state, config), IGNORED, inputs: TIME;
-    c::HTIMEDELTA =>
-        gate::base(config, address), state.htimedelta,
-        update(&mut state.htimedelta, !0, value, TIMER.and(Effects::COUNTERS)), inputs: TIME;
-    c::HCOUNTEREN =>
-        gate::base(config, address), state.hcounteren,
-        counters::write_enables(&mut state.hcounteren, config, value);
-    c::HENVCFG => gate::environment(state, config, address), state.henvcfg(), env::write_henvcfg(state, config, value);
+    c::HSTATUS =>
+        base,
+        {read status::hstatus(state), write status::write_hstatus(state, config, value);
+         in_place status::HSTATUS_IN_PLACE};
+    c::HEDELEG => base, {word hedeleg, traps::HEDELEG; in_place};
+    c::HIDELEG => base, {word hideleg, int::HIDELEG, INTERRUPTS; unless_changed};
+    c::HIE => base, {read int::hie(state), write int::write_hie(state, value); in_place int::HIE_IN_PLACE};
+    c::HIP => base, {read int::hip(state, config), write int::write_hip(state, value)}, inputs: TIME;
+    c::HVIP => base, {read int::hvip(state), write int::write_hvip(state, value); in_place int::HVIP_IN_PLACE};
+    c::HGEIE => base, {word hgeie, config.guest_external_mask(), INTERRUPTS; interpreted};
+    c::HGEIP => base, {read int::hgeip(state, config), write IGNORED}, inputs: TIME;
+    c::HTIMEDELTA => base, {word htimedelta, !0, TIMER.and(COUNTERS); unless_changed}, inputs: TIME;
+    c::HCOUNTEREN => base, {word hcounteren, counters::existing(config), COUNTERS; in_place};
+    c::HENVCFG =>
+        environment,
+        {read state.henvcfg(), write env::write_henvcfg(state, config, value); in_place env::henvcfg_in_place(config)};
     c::HSTATEEN0..=c::HSTATEEN3 =>
-        gate::state_enable(state, config, address), env::hstateen(state, config, number(address)),
-        env::write_hstateen(state, config, number(address), value);
-    c::HGATP => gate::hgatp(state, config), state.hgatp, atp::write_hgatp(state, config, value);
+        state_enable,
+        {read env::hstateen(state, config, number(address)),
+         write env::write_hstateen(state, config, number(address), value);
+         in_place env::hstateen_in_place(address)};
+    c::HGATP =>
+        hgatp,
+        {read state.hgatp, write atp::write_hgatp(state, config, value);
+         in_place unless_changed(offset_of!(State, hgatp), !0)};
 
     // Machine.
-    c::MSTATUS => gate::base(config, address), status::mstatus(state), status::write_mstatus(state, config, value);
-    c::MISA => gate::base(config, address), identity::misa(config), IGNORED;
-    c::MEDELEG => gate::base(config, address), state.medeleg, set(&mut state.medeleg, value & traps::medeleg(config));
-    c::MIDELEG => gate::base(config, address), state.mideleg(config), int::write_mideleg(state, config, value);
-    c::MIE => gate::base(config, address), state.mie, int::write_mie(state, config, value);
-    c::MIP => gate::base(config, address), pending(state, config), int::write_mip(state, config, value), inputs: TIME.and(Inputs::OVERFLOWS);
-    c::MCOUNTEREN =>
-        gate::base(config, address), state.mcounteren,
-        counters::write_enables(&mut state.mcounteren, config, value);
+    c::MSTATUS => base, {read status::mstatus(state), write status::write_mstatus(state, config, value)};
+    c::MISA => base, {read identity::misa(config), write IGNORED};
+    c::MEDELEG => base, {word medeleg, traps::medeleg(config); interpreted};
+    c::MIDELEG => base, {read state.mideleg(config), write int::write_mideleg(state, config, value)};
+    c::MIE => base, {word mie, int::existing(config), INTERRUPTS; interpreted};
+    c::MIP => base, {read pending(state, config), write int::write_mip(state, config, value)}, inputs: PENDING;
+    // what the hart keeps of it, whether HS-mode lies open, generated code does not know
+    c::MCOUNTEREN => base, {word mcounteren, counters::existing(config), COUNTERS; interpreted};
     c::MCOUNTINHIBIT =>
-        gate::base(config, address), state.mcountinhibit,
-        counters::write_mcountinhibit(state, config, value), inputs: Inputs::EVENTS;
+        base, {read state.mcountinhibit, write counters::write_mcountinhibit(state, config, value)},
+        inputs: Inputs::EVENTS;
     c::MHPMEVENT3..=c::MHPMEVENT31 =>
-        gate::base(config, address), counters::mhpmevent(state, address),
-        counters::write_mhpmevent(state, config, address, value), inputs: Inputs::EVENTS;
-    c::MCYCLE => gate::base(config, address), counters::cycle(state), counters::write_mcycle(state, value);
-    c::MINSTRET => gate::base(config, address), counters::instret(state), counters::write_minstret(state, value);
+        base,
+        {read counters::mhpmevent(state, address), write counters::write_mhpmevent(state, config, address, value)},
+        inputs: Inputs::EVENTS;
+    c::MCYCLE => base, {read counters::cycle(state), write counters::write_mcycle(state, value)};
+    c::MINSTRET => base, {read counters::instret(state), write counters::write_minstret(state, value)};
     c::MHPMCOUNTER3..=c::MHPMCOUNTER31 =>
-        gate::base(config, address), counters::hpmcounter(state, address),
-        counters::write_mhpmcounter(state, config, address, value), inputs: Inputs::EVENTS;
-    c::MENVCFG => gate::base(config, address), state.menvcfg, env::write_menvcfg(state, config, value), reset: state.menvcfg = env::menvcfg_after_reset(config);
+        base,
+        {read counters::hpmcounter(state, address), write counters::write_mhpmcounter(state, config, address, value)},
+        inputs: Inputs::EVENTS;
+    c::MENVCFG =>
+        base, {read state.menvcfg, write env::write_menvcfg(state, config, value)},
+        reset: state.menvcfg = env::menvcfg_after_reset(config);
     c::MSTATEEN0..=c::MSTATEEN3 =>
-        gate::having(config, address, Smstateen), state.mstateen[number(address)],
-        env::write_mstateen(state, number(address), value);
+        having(Smstateen),
+        {read state.mstateen[number(address)], write env::write_mstateen(state, number(address), value)};
     c::PMPCFG0..=c::PMPCFG15 =>
-        gate::pmp(config, address), pmp::pmpcfg(state, address),
-        pmp::write_pmpcfg(state, config, address, value), reset: state.pmpcfg[0] = pmp::pmpcfg0_after_reset(config);
+        pmp,
+        {read pmp::pmpcfg(state, address), write pmp::write_pmpcfg(state, config, address, value)},
+        reset: state.pmpcfg[0] = pmp::pmpcfg0_after_reset(config);
     c::PMPADDR0..=c::PMPADDR63 =>
-        gate::pmp(config, address), pmp::pmpaddr(state, address),
-        pmp::write_pmpaddr(state, config, address, value), reset: state.pmpaddr[0] = pmp::pmpaddr0_after_reset(config);
-    c::MSECCFG => gate::having(config, address, Smepmp), state.mseccfg, pmp::write_mseccfg(state, config, value);
+        pmp,
+        {read pmp::pmpaddr(state, address), write pmp::write_pmpaddr(state, config, address, value)},
+        reset: state.pmpaddr[0] = pmp::pmpaddr0_after_reset(config);
+    c::MSECCFG => having(Smepmp), {read state.mseccfg, write pmp::write_mseccfg(state, config, value)};
     // RISC-V Debug Specification 1.0, "Enumeration": a type of 0 (in `tinfo`, its bit) says that there is no trigger.
-    c::TSELECT..=c::TDATA3 => Ok(()), 0, IGNORED;
-    c::TINFO => Ok(()), 1, IGNORED;
-    c::MVENDORID => gate::base(config, address), config.ids.vendor, IGNORED;
-    c::MARCHID => gate::base(config, address), config.ids.arch, IGNORED;
-    c::MIMPID => gate::base(config, address), config.ids.implementation, IGNORED;
-    c::MHARTID => gate::base(config, address), config.hart_id, IGNORED;
-    c::MCONFIGPTR => gate::base(config, address), 0, IGNORED;
+    c::TSELECT..=c::TDATA3 => always, {read 0, write IGNORED};
+    c::TINFO => always, {read 1, write IGNORED};
+    c::MVENDORID => base, {read config.ids.vendor, write IGNORED};
+    c::MARCHID => base, {read config.ids.arch, write IGNORED};
+    c::MIMPID => base, {read config.ids.implementation, write IGNORED};
+    c::MHARTID => base, {read config.hart_id, write IGNORED};
+    c::MCONFIGPTR => base, {read 0, write IGNORED};
 }

@@ -10,13 +10,11 @@ use arch::Extension;
 use crate::Config;
 
 /// `xtvec`: of the modes only 0 and 1 exist; the upper bit of MODE is zero.
-pub const fn tvec(value: u64) -> u64 {
-    value & !2
-}
+pub const TVEC: u64 = !2;
 
-/// `xepc`: an address that an instruction can have.
-pub fn epc(config: &Config, value: u64) -> u64 {
-    value & if config.has(Extension::Zca) { !1 } else { !3 }
+/// `xepc`: the bits of an address that an instruction can have.
+pub fn epc(config: &Config) -> u64 {
+    if config.has(Extension::Zca) { !1 } else { !3 }
 }
 
 /// A set of exceptions.

@@ -1,0 +1,125 @@
+//! The check that numbers of the architecture are typed in their home only: those of CSRs in `arch::csr`.
+//!
+//! It looks at lines of code that speak of CSRs, and finds hexadecimal numbers of three digits that are addresses of
+//! registers. Encodings of whole instructions, and what comments say, it does not see.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// Where addresses of CSRs are at home.
+const HOME: &str = "crates/arch";
+/// The table of them.
+const TABLE: &str = "crates/arch/src/csr.rs";
+
+/// Checks all sources of the workspace.
+pub fn check() -> anyhow::Result<()> {
+    let workspace = crate::vmm::workspace()?;
+    let table = read(&workspace.join(TABLE))?;
+    let known = addresses(&table);
+    if known.len() < 100 {
+        bail!("{TABLE}: found no table of registers");
+    }
+    let mut wrong = Vec::new();
+    for file in sources(&workspace)? {
+        let text = read(&file)?;
+        wrong.extend(typed(&known, &text).map(|(line, number)| {
+            format!("{}:{line}: {number:#05x}", file.strip_prefix(&workspace).unwrap_or(&file).display())
+        }));
+    }
+    if !wrong.is_empty() {
+        bail!("addresses of CSRs that have a name in `arch::csr`:\n  {}", wrong.join("\n  "));
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// All sources outside the home.
+fn sources(workspace: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let (mut found, mut left) = (Vec::new(), vec![workspace.join("crates"), workspace.join("xtask")]);
+    while let Some(folder) = left.pop() {
+        let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() && path != workspace.join(HOME) && !path.ends_with("target") {
+                left.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The addresses in the table's rows: `0x100 SSTATUS "sstatus" ..`, `0x3a0 PMPCFG0 "pmpcfg" 0..=15 PMPCFG15 ..`.
+fn addresses(table: &str) -> BTreeSet<u64> {
+    table.lines().filter_map(row).flatten().collect()
+}
+
+fn row(line: &str) -> Option<std::ops::Range<u64>> {
+    let mut words = line.trim_end_matches(';').split_whitespace();
+    let address = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+    let stem = words.nth(1).filter(|name| name.starts_with('"'))?;
+    debug_assert!(stem.ends_with('"'));
+    let count = words.next().and_then(|numbers| {
+        let (first, last) = numbers.split_once("..=")?;
+        Some(last.parse::<u64>().ok()? - first.parse::<u64>().ok()? + 1)
+    });
+    Some(address..address + count.unwrap_or(1))
+}
+
+/// The lines that speak of CSRs, and have such an address, from 1 on.
+fn typed<'a>(known: &'a BTreeSet<u64>, text: &'a str) -> impl Iterator<Item = (usize, u64)> + 'a {
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let lines = code.enumerate().filter(|(_, line)| line.to_ascii_lowercase().contains("csr"));
+    lines.flat_map(|(index, line)| numbers(line).filter(|n| known.contains(n)).map(move |n| (index + 1, n)))
+}
+
+/// The hexadecimal numbers of three digits.
+fn numbers(line: &str) -> impl Iterator<Item = u64> + '_ {
+    line.split("0x").skip(1).filter_map(|rest| {
+        let digits = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(rest, |end| &rest[..end]);
+        (digits.len() == 3).then(|| u64::from_str_radix(digits, 16).ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str =
+        "    0x100 SSTATUS \"sstatus\" (status::FIELDS);\n    0x3a0 PMPCFG0 \"pmpcfg\" 0..=15 PMPCFG15;\n";
+
+    fn found(text: &str) -> Vec<(usize, u64)> {
+        typed(&addresses(TABLE), text).collect()
+    }
+
+    #[test]
+    fn rows_and_families_are_known() {
+        assert_eq!(
+            addresses(TABLE).into_iter().collect::<Vec<_>>(),
+            [&[0x100], &*(0x3a0..0x3b0).collect::<Vec<_>>()].concat()
+        );
+    }
+
+    /// A line with `csr` in the place of X, so that the check does not find it here.
+    fn line(text: &str) -> String {
+        text.replace('X', "csr")
+    }
+
+    #[test]
+    fn a_typed_address_is_found_where_the_line_speaks_of_csrs() {
+        assert_eq!(found(&line("\nhart.X(0x100, 5);")), [(2, 0x100)]);
+        assert_eq!(found(&line("const X: u32 = 0x3af << 20;")), [(1, 0x3af)]);
+    }
+
+    #[test]
+    fn other_numbers_are_let_be() {
+        assert_eq!(found(&line("let page = 0x100;\nX::read(0x1000, 0x3b0) // X 0x100")), []);
+    }
+}
