@@ -33,6 +33,7 @@ use crate::deb::decompress;
 use crate::error::{Error, OnFile, Result};
 use crate::progress::{Progress, step};
 use crate::request::{Apt, Architecture, Expired};
+use crate::room;
 
 /// Where the system's apt is configured, if it has one.
 const ETC: &str = "/etc/apt";
@@ -43,7 +44,7 @@ const COMPONENT: &str = "main";
 /// The directory of indexes in the cache, by their sums.
 const INDEXES: &str = "index";
 /// How many of them are kept.
-const INDEXES_KEPT: usize = 6;
+const INDEXES_KEPT: usize = 2;
 /// The directory of packages in the cache that are on their way.
 const DOWNLOADS: &str = "downloads";
 
@@ -149,13 +150,27 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// Why they cannot be had. What has come is kept for the next time.
     pub(crate) fn fetch(&self, what: &str, packages: &[Package], _lock: &Lock) -> Result<Vec<PathBuf>> {
-        let directory = self.cache.path(DOWNLOADS);
-        let base = self.source.uri.trim_end_matches('/');
-        let wanted: Vec<Wanted> = packages
-            .iter()
-            .map(|package| Wanted { addresses: vec![format!("{base}/{}", package.path)], sum: package.sum.clone() })
-            .collect();
+        let (wanted, directory) = (self.wanted(packages), self.cache.path(DOWNLOADS));
         step(self.progress, what, || download::fetch(&self.client, &wanted, &directory, self.progress))
+    }
+
+    fn wanted(&self, packages: &[Package]) -> Vec<Wanted> {
+        let base = self.source.uri.trim_end_matches('/');
+        let wanted = |package: &Package| Wanted {
+            addresses: vec![format!("{base}/{}", package.path)],
+            sum: package.sum.clone(),
+        };
+        packages.iter().map(wanted).collect()
+    }
+
+    /// Refuses to go on where there is no room for `packages`, packed and unpacked.
+    ///
+    /// # Errors
+    /// [`Error::Room`]
+    pub(crate) fn check_room(&self, packages: &[Package]) -> Result<()> {
+        let needed: u64 = packages.iter().map(|package| package.sum.len_bytes + package.installed_bytes).sum();
+        let present = download::present_bytes(&self.wanted(packages), &self.cache.path(DOWNLOADS));
+        room::check(self.cache.root(), needed.saturating_sub(present))
     }
 
     /// Removes downloaded packages that have been unpacked.

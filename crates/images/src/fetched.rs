@@ -14,7 +14,6 @@ use crate::hash::hex_sha256;
 use crate::part::Part;
 use crate::progress::{Progress, step};
 use crate::request::{Apt, Architecture, Freshness, Packages};
-use crate::room;
 
 /// What the packages are for.
 const ARCHITECTURE: Architecture = Architecture::Riscv64;
@@ -77,8 +76,7 @@ impl<'a> Store<'a> {
     fn fetch_parts(&self, archive: &Archive<'_>, parts: &[(Part, String, Vec<Listed>)], lock: &Lock) -> Result<()> {
         let packages: Vec<Listed> = parts.iter().flat_map(|(_, _, packages)| packages.clone()).collect();
         let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
-        let unpacked_bytes: u64 = packages.iter().map(|package| package.installed_bytes).sum();
-        room::check(self.cache.root(), len_bytes + unpacked_bytes)?;
+        archive.check_room(&packages)?;
         let names: Vec<&str> = parts.iter().map(|(_, name, _)| name.as_str()).collect();
         let what = format!("downloading {} ({} MB)", names.join(", "), len_bytes.div_ceil(1_000_000));
         let mut paths = archive.fetch(&what, &packages, lock)?;

@@ -14,7 +14,6 @@ use crate::error::{Error, OnFile, Result};
 use crate::hash::hex_sha256;
 use crate::progress::{Progress, step};
 use crate::request::{Apt, Architecture};
-use crate::room;
 use crate::tree::Tree;
 
 /// The directory of trees in the cache.
@@ -147,8 +146,7 @@ impl<'a> Recipe<'a> {
         let archive = Archive::open(apt, cache, progress)?;
         let packages = (self.choose)(&archive, lock)?;
         let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
-        let unpacked_bytes: u64 = packages.iter().map(|package| package.installed_bytes).sum();
-        room::check(cache.root(), len_bytes + unpacked_bytes)?;
+        archive.check_room(&packages)?;
         let what = format!("downloading {} ({} MB)", self.name, len_bytes.div_ceil(1_000_000));
         let paths = archive.fetch(&what, &packages, lock)?;
         let scratch = cache.scratch(lock)?;

@@ -21,8 +21,11 @@ use crate::progress::Progress;
 /// Files at a time.
 const AT_ONCE: usize = 4;
 
-/// How often a download is tried.
+/// How often a download is tried in vain.
 const TRIES: u32 = 4;
+
+/// What a try must bring so as not to be in vain: a connection that breaks again and again gets there in the end.
+const GAIN_BYTES: u64 = 1 << 16;
 
 /// How long is waited before the second try; before each later one, twice as long.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 1000 });
@@ -114,15 +117,20 @@ impl<'a> Work<'a> {
             return Ok(whole);
         }
         let part = whole.with_extension("part");
-        let mut pauses = (0..TRIES - 1).map(|number| PAUSE * 2u32.pow(number));
+        let mut pauses = pauses();
         loop {
-            match self.attempt(file, &part, done) {
+            let before = len_bytes(&part);
+            let detail = match self.attempt(file, &part, done) {
                 Ok(()) => break,
                 Err(Attempt::Failed(why)) => return Err(why),
-                Err(Attempt::Again(detail)) => match pauses.next() {
-                    Some(pause) if !self.stop.load(Ordering::Relaxed) => thread::sleep(pause),
-                    _ => return Err(Error::Network { detail }),
-                },
+                Err(Attempt::Again(detail)) => detail,
+            };
+            if len_bytes(&part) >= before + GAIN_BYTES {
+                pauses = self::pauses();
+            }
+            match pauses.next() {
+                Some(pause) if !self.stop.load(Ordering::Relaxed) => thread::sleep(pause),
+                _ => return Err(Error::Network { detail }),
             }
         }
         fs::rename(&part, &whole).on_file("write", &whole)?;
@@ -131,7 +139,7 @@ impl<'a> Work<'a> {
 
     /// Appends to `part` until it is whole, and looks whether it is right.
     fn attempt(&self, file: &Wanted, part: &Path, done: &AtomicU64) -> std::result::Result<(), Attempt> {
-        let here = fs::metadata(part).map_or(0, |metadata| metadata.len());
+        let here = len_bytes(part);
         let from = if here < file.sum.len_bytes { here } else { 0 };
         let (address, answer) = self.ask(file, from)?;
         let wrong = |detail: String| Attempt::Failed(Error::Wrong { address: address.clone(), detail });
@@ -141,7 +149,7 @@ impl<'a> Work<'a> {
             return Err(wrong(format!("{} of {len} bytes, where its index says {want}", answer.kind)));
         }
         let resumed = answer.start > 0;
-        let len = self.append(answer, part, want, done)?;
+        let len = self.append(answer, part, want, done).map_err(|why| why.of(&address))?;
         if len > want {
             remove(part)?;
             return Err(wrong(format!("more than the {want} bytes of its index")));
@@ -191,7 +199,7 @@ impl<'a> Work<'a> {
             let got = match answer.body.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(got) => got,
-                Err(why) => return Err(Attempt::Again(format!("it broke off after {len} of {want} bytes: {why}"))),
+                Err(why) => return Err(Attempt::Again(format!("broke off after {len} of {want} bytes: {why}"))),
             };
             file.write_all(&buffer[..got]).on_file("write", part)?;
             len += got as u64;
@@ -207,10 +215,36 @@ enum Attempt {
     Failed(Error),
 }
 
+impl Attempt {
+    /// The same, with the address named that it is about.
+    fn of(self, address: &str) -> Attempt {
+        match self {
+            Attempt::Again(detail) => Attempt::Again(format!("{address} {detail}")),
+            failed => failed,
+        }
+    }
+}
+
 impl From<Error> for Attempt {
     fn from(why: Error) -> Attempt {
         Attempt::Failed(why)
     }
+}
+
+/// How long is waited after each try in vain but the last.
+fn pauses() -> impl Iterator<Item = Duration> {
+    (0..TRIES - 1).map(|number| PAUSE * 2u32.pow(number))
+}
+
+/// The length of a file; of none, zero.
+fn len_bytes(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// How much of `wanted` an earlier run has left in `directory`.
+pub(crate) fn present_bytes(wanted: &[Wanted], directory: &Path) -> u64 {
+    let whole = wanted.iter().map(|file| directory.join(&file.sum.sha256));
+    whole.map(|whole| len_bytes(&whole).max(len_bytes(&whole.with_extension("part")))).sum()
 }
 
 fn remove(path: &Path) -> Result<()> {
@@ -240,7 +274,7 @@ fn sha256(path: &Path) -> Result<String> {
 /// # Errors
 /// [`Error::Network`] where it cannot be had.
 pub(crate) fn text(client: &Client, address: &str, limit_bytes: u64) -> Result<Option<String>> {
-    let mut pauses = (0..TRIES - 1).map(|number| PAUSE * 2u32.pow(number));
+    let mut pauses = pauses();
     loop {
         let why = match client.get(address, 0).map(|answer| read_text(answer, limit_bytes)) {
             Ok(Ok(text)) => return Ok(Some(text)),

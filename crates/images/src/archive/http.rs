@@ -301,6 +301,13 @@ fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
     Some((range.split_once('-')?.0.trim().parse().ok()?, len.trim().parse().ok()))
 }
 
+/// How the standard library begins to say that a name has no address; what follows is the C library's and differs.
+const NO_ADDRESS: &str = "failed to lookup address information";
+
+fn unresolved(place: &str) -> Failure {
+    Failure::Passing(format!("{place}: the server's name cannot be resolved (is there a network?)"))
+}
+
 /// Why a request got no answer.
 fn explain(why: ureq::Error, address: &Uri, route: &Route) -> Failure {
     let by = match route {
@@ -310,7 +317,8 @@ fn explain(why: ureq::Error, address: &Uri, route: &Route) -> Failure {
     };
     let place = format!("{}{by}", shown(address));
     match why {
-        ureq::Error::HostNotFound => Failure::Passing(format!("{place}: the name cannot be resolved")),
+        ureq::Error::HostNotFound => unresolved(&place),
+        ureq::Error::Io(why) if why.to_string().starts_with(NO_ADDRESS) => unresolved(&place),
         ureq::Error::ConnectProxyFailed(said) => {
             Failure::Lasting(format!("{place}: the proxy refuses: {}", said.trim()))
         }
@@ -354,6 +362,14 @@ mod tests {
         assert_eq!(shown(&address), "http://me@a.example:8080/x");
         // RFC 7617, section 2
         assert_eq!(basic(&("Aladdin".to_owned(), "open sesame".to_owned())), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    }
+
+    #[test]
+    fn a_name_without_an_address_is_said_in_our_words() {
+        // RFC 2606 reserves the domain: it never resolves, with a network or without.
+        let asked = Client::new(Settings::default()).get("http://archive.invalid/x", 0);
+        let Err(Failure::Passing(why)) = asked else { panic!("an answer") };
+        assert_eq!(why, "http://archive.invalid/x: the server's name cannot be resolved (is there a network?)");
     }
 
     #[test]

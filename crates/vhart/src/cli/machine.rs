@@ -35,7 +35,7 @@ pub struct MachineOptions {
     #[arg(short, long, value_name = "SIZE", default_value = "512M", value_parser = value::size, help_heading = MACHINE)]
     pub memory: u64,
 
-    /// Instruction set: rv64gch_zba_..., or a profile: rva22s64, rva23s64 [default: all there is]
+    /// Instruction set: rv64gch_zicntr_..., or a profile: rva22s64, rva23s64 [default: all there is]
     ///
     /// More extensions may follow a profile's name after underscores: rva23s64_sv57. QEMU's spelling is understood too:
     /// rv64,h=true,sstc=off or max. A name that does not exist is answered with the list of those that do.

@@ -14,7 +14,7 @@ const GUEST: &str = "Guest";
 const CHECK: &str = "Check";
 
 const AFTER: &str = "\
-Kernel and user land are Debian's, fetched once by this system's apt into a private directory; nothing is installed. The \
+Kernel and user land are Debian's, fetched once, about 115 MB, verified and kept in the cache; nothing is installed. The \
 guest is run by a riscv64 build of vhart itself, which comes with it.
 
 Exit status: 0 when the machine powers off, when the user quits, or when a check passes; 1 when something is missing or a \
