@@ -58,9 +58,9 @@ const VMM_CLIPPY: [&str; 8] =
     ["clippy", "--package", "vhart", "--no-default-features", "--quiet", "--", "-D", "warnings"];
 
 /// Tests of vhart's that assemble programs.
-const ASSEMBLING: [&str; 12] = [
+const ASSEMBLING: [&str; 14] = [
     "--test", "console", "--test", "files", "--test", "firmware", "--test", "machine", "--test", "qemu", "--test",
-    "stat",
+    "stat", "--test", "trace",
 ];
 
 /// The tests of all crates; answers what was left out, for want of which program.

@@ -20,6 +20,13 @@ mod run;
 mod serial;
 #[cfg(feature = "machine")]
 mod stat;
+#[cfg(feature = "machine")]
+mod trace;
+#[cfg(feature = "machine")]
+mod traced;
+#[cfg(not(feature = "machine"))]
+#[path = "cli/traced_missing.rs"]
+mod traced;
 pub mod value;
 
 pub use disk::Disk;
@@ -31,6 +38,9 @@ pub use run::{Firmware, RunOptions};
 #[cfg(feature = "machine")]
 pub use serial::{Address, Role};
 pub use serial::{Serial, Socket};
+#[cfg(feature = "machine")]
+pub use trace::TraceOptions;
+pub use traced::Traced;
 
 use std::ffi::OsString;
 
@@ -71,6 +81,9 @@ pub enum Command {
     /// Run a command with --stat: who executed how much, and what the virtual machines were left for
     #[cfg(feature = "machine")]
     Stat(stat::StatOptions),
+    /// Print a trace, or make one of it that Perfetto shows; with -o, run a command with --trace
+    #[cfg(feature = "machine")]
+    Trace(TraceOptions),
     /// Show or remove what 'vhart linux' has fetched and built
     #[cfg(feature = "linux")]
     Images(crate::images::Options),
@@ -133,6 +146,8 @@ impl Command {
         match self {
             #[cfg(feature = "machine")]
             Command::Stat(options) => Some(options.words()),
+            #[cfg(feature = "machine")]
+            Command::Trace(options) => options.words(),
             _ => None,
         }
     }

@@ -34,6 +34,8 @@ mod stat;
 mod stats;
 mod terminal;
 #[cfg(feature = "machine")]
+mod trace;
+#[cfg(feature = "machine")]
 mod watchers;
 #[cfg(not(feature = "machine"))]
 #[path = "watchers_missing.rs"]
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
         Command::Images(options) => images::run(&options),
         #[cfg(feature = "machine")]
         Command::Stat(_) => unreachable!("it was read as the command that it wraps"),
+        #[cfg(feature = "machine")]
+        Command::Trace(options) => trace::run(&options),
         #[cfg(feature = "machine")]
         Command::Isa { isa } => isa::print(isa.unwrap_or_default()),
         #[cfg(feature = "machine")]

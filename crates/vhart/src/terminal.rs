@@ -120,9 +120,9 @@ impl Reader {
     }
 }
 
-/// Shows text of several lines on a terminal that is in raw mode.
+/// Shows text of several lines. A terminal that is gone needs none.
 fn print(text: String) {
-    let _ = write!(std::io::stderr().lock(), "\r\nvhart: {}\r\n", text.replace('\n', "\r\n"));
+    let _ = writeln!(std::io::stderr().lock(), "\nvhart: {text}");
 }
 
 fn print_help() {

@@ -1,12 +1,16 @@
 //! Who watches the harts of a run, as the user asked.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use arch::Phys;
 use board::{Machine, Watching};
+use events::Tee;
+use trace::{Device, Recorder};
 
-use crate::cli::MachineOptions;
+use crate::cli::{MachineOptions, Traced};
 use crate::errors;
 use crate::stat::Stat;
 use crate::terminal::OnLook;
@@ -16,6 +20,7 @@ pub struct Watchers {
     stat: Stat,
     /// Whether statistics were asked for at the start, and the file that they go to.
     wanted: Option<Option<PathBuf>>,
+    trace: Option<(Recorder, PathBuf)>,
 }
 
 impl Watchers {
@@ -24,7 +29,8 @@ impl Watchers {
     /// # Errors
     /// A file cannot be written.
     pub fn wanted(options: &MachineOptions) -> Result<Watchers> {
-        let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone() };
+        let trace = options.trace.as_ref().map(recorder).transpose()?;
+        let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace };
         if let Some(file) = &options.stat {
             file.iter().try_for_each(|file| errors::check_file("statistics", file))?;
             watchers.stat.begin();
@@ -34,12 +40,18 @@ impl Watchers {
 
     /// What the machine is to be told of them.
     pub fn watching(&self) -> Option<Watching> {
-        Some(self.stat.watching())
+        let stat = self.stat.watching();
+        let Some((recorder, _)) = self.trace.clone() else { return Some(stat) };
+        Some(Box::new(move |hart| Box::new(Tee::of([stat(hart), recorder.of_hart(hart as u16)]))))
     }
 
     /// Learns what the machine calls its parts.
     pub fn meet(&self, machine: &Machine) {
         self.stat.names(machine);
+        for (name, Phys(base), len) in machine.bus().devices() {
+            let device = Device { name: name.to_owned(), base, len };
+            self.trace.iter().for_each(|(recorder, _)| recorder.device(&device));
+        }
     }
 
     /// What Ctrl-A S does.
@@ -53,6 +65,9 @@ impl Watchers {
     /// # Errors
     /// A file cannot be written.
     pub fn report(&self, machine: &Machine) -> Result<()> {
+        if let Some((recorder, file)) = &self.trace {
+            recorder.finish().with_context(|| format!("cannot write trace '{}'", file.display()))?;
+        }
         match &self.wanted {
             None => Ok(()),
             Some(None) => {
@@ -62,4 +77,10 @@ impl Watchers {
             Some(Some(file)) => self.stat.write(machine, file),
         }
     }
+}
+
+/// Who writes a trace, and its file.
+fn recorder(traced: &Traced) -> Result<(Recorder, PathBuf)> {
+    let file = File::create(&traced.file).with_context(|| format!("cannot write trace '{}'", traced.file.display()))?;
+    Ok((Recorder::new(Box::new(file), traced.filter.clone()), traced.file.clone()))
 }

@@ -186,3 +186,30 @@ fn a_file_that_does_not_open_keeps_no_timeout_from_ending() {
         assert!(said.contains("--timeout") && said.lines().count() == 1, "{words:?}: {said}");
     }
 }
+
+/// What is shown at a terminal, up to and with `words`.
+fn shown_until(terminal: &Terminal, words: &str) -> String {
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains(words) {
+        let mut piece = [0; 4096];
+        let count = (&terminal.user).read(&mut piece).unwrap();
+        shown.extend(&piece[..count]);
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn statistics_begin_at_a_key_and_are_shown_at_the_next() {
+    let programs = Programs::new();
+    let file = programs.bare("wait", &[]);
+    let terminal = Terminal::new();
+    let mut child = terminal.run(&["run", "--firmware", "none"], &file);
+    terminal.wait_until_raw();
+    (&terminal.user).write_all(b"\x01s").unwrap();
+    shown_until(&terminal, "counting begins now");
+    (&terminal.user).write_all(b"\x01s").unwrap();
+    let table = shown_until(&terminal, "1 hart");
+    assert!(table.contains("so far\r\nworld"), "{table}");
+    (&terminal.user).write_all(b"\x01x").unwrap();
+    assert_eq!(end_within(&mut child, SOON).and_then(|status| status.code()), Some(0));
+}

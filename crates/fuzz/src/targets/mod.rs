@@ -10,6 +10,7 @@ mod isa;
 mod loader;
 mod packages;
 mod sbi;
+mod trace;
 mod virtio;
 
 use arbitrary::{Result, Unstructured};
@@ -40,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     virtio::NETWORK,
     frames::TARGET,
     sbi::TARGET,
+    trace::TARGET,
     packages::DEB,
     packages::CONTROL,
     packages::MODULE,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use arch::isa::Isa;
 use clap::{Args, ValueEnum};
 
+use super::traced::Traced;
 use super::{cpu, value};
 
 const MACHINE: &str = "Machine";
@@ -79,6 +80,14 @@ pub struct MachineOptions {
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, help_heading = LIMITS)]
     pub stat: Option<Option<PathBuf>>,
 
+    /// Write a trace of what firmware, host and guest do to each other: `FILE[,FILTER...]`
+    ///
+    /// Traps, returns, SBI calls, interrupts, timers, fences, device accesses; with event=all page walks and CSR writes too.
+    /// Filters are event=, world=, vmid=, hart=, pc=A-B, time=A-B, each several by +. 'vhart trace FILE' prints it;
+    /// docs/trace.md has the rest.
+    #[arg(long, value_name = "FILE", value_parser = Traced::read, help_heading = LIMITS)]
+    pub trace: Option<Traced>,
+
     /// Write the machine's device tree to a file, or '-' for standard output, and do not run it
     #[arg(long, value_name = "FILE", help_heading = LIMITS)]
     pub dump_dtb: Option<PathBuf>,
@@ -91,8 +100,9 @@ impl MachineOptions {
             return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
         }
         let counts = cfg!(feature = "machine") && self.engine != Some(Engine::Kvm);
-        if self.stat.is_some() && !counts {
-            return Err("engine kvm does not see what its host executes: --stat needs jit or interp".into());
+        if (self.stat.is_some() || self.trace.is_some()) && !counts {
+            let option = if self.stat.is_some() { "--stat" } else { "--trace" };
+            return Err(format!("engine kvm does not see what its host executes: {option} needs jit or interp"));
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ use vm_fdt::{Error, FdtWriter};
 
 use crate::ring::{Broken, Layout, Ring};
 
+pub use offsets::{INTERRUPT_ACK, QUEUE_NOTIFY};
 pub use slot::{EmptySlot, Interface, Slot, SlotDevice};
 
 const INTERRUPT_USED: u32 = 1;

@@ -18,8 +18,10 @@ pub const QUEUE_ALIGN: u64 = 0x03c;
 /// Legacy.
 pub const QUEUE_PFN: u64 = 0x040;
 pub const QUEUE_READY: u64 = 0x044;
+/// The driver notifies the device of buffers in a queue.
 pub const QUEUE_NOTIFY: u64 = 0x050;
 pub const INTERRUPT_STATUS: u64 = 0x060;
+/// The driver acknowledges interrupts.
 pub const INTERRUPT_ACK: u64 = 0x064;
 pub const STATUS: u64 = 0x070;
 pub const QUEUE_DESC_LOW: u64 = 0x080;

@@ -1,0 +1,26 @@
+//! Traces: the events of a machine in a file, and what is made of them.
+//!
+//! [`Recorder`] writes a file while the machine runs, in chunks that each can be read alone; [`Reader`] reads it back in the
+//! order of time, up to the damage where there is some. [`Printer`] makes a line of text of an event, [`Perfetto`] the
+//! packets that Perfetto's viewer shows. `docs/trace.md` describes the file.
+
+#![forbid(unsafe_code)]
+
+mod chunk;
+mod filter;
+mod perfetto;
+mod proto;
+mod reader;
+mod record;
+mod recorder;
+mod symbols;
+mod text;
+mod wire;
+
+pub use chunk::Device;
+pub use filter::Filter;
+pub use perfetto::Perfetto;
+pub use reader::{Damage, Reader};
+pub use recorder::Recorder;
+pub use symbols::{Symbols, SymbolsError};
+pub use text::Printer;

@@ -1,0 +1,423 @@
+//! A trace for Perfetto: its protocol buffers, made of events.
+//!
+//! A process with a thread for each hart, whose slices say in which world it is; a process for each virtual machine (VMID), with a
+//! thread for each hart that its vCPUs run on: slices of the guest, slices of exits by reason, and within these of the VMM. Flows
+//! lead from an exit to its re-entry, and from a driver's notification of a virtio device to its acknowledgement of the device's
+//! interrupt. Everything else is an instant on the hart's thread.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use arch::Mode;
+use events::names::{self, SbiFunction};
+use events::{Event, Stamp, Taken};
+use vcpu::TICK_NANOS;
+use virtio::{INTERRUPT_ACK, QUEUE_NOTIFY};
+
+use crate::proto::Message;
+use crate::{Device, Printer};
+
+/// Numbers of fields in `perfetto_trace.proto`.
+mod field {
+    pub const TRACE_PACKET: u64 = 1;
+    pub const TIMESTAMP: u64 = 8;
+    pub const SEQUENCE: u64 = 10;
+    pub const TRACK_EVENT: u64 = 11;
+    pub const TRACK_DESCRIPTOR: u64 = 60;
+    pub const EVENT_TYPE: u64 = 9;
+    pub const EVENT_TRACK: u64 = 11;
+    pub const EVENT_CATEGORY: u64 = 22;
+    pub const EVENT_NAME: u64 = 23;
+    pub const EVENT_FLOWS: u64 = 47;
+    pub const EVENT_ENDS_FLOWS: u64 = 48;
+    pub const TRACK_UUID: u64 = 1;
+    pub const TRACK_NAME: u64 = 2;
+    pub const TRACK_PROCESS: u64 = 3;
+    pub const TRACK_THREAD: u64 = 4;
+    pub const PROCESS_PID: u64 = 1;
+    pub const PROCESS_NAME: u64 = 6;
+    pub const THREAD_PID: u64 = 1;
+    pub const THREAD_TID: u64 = 2;
+    pub const THREAD_NAME: u64 = 5;
+}
+
+const SLICE_BEGIN: u64 = 1;
+const SLICE_END: u64 = 2;
+const INSTANT: u64 = 3;
+
+/// Writes packets.
+pub struct Perfetto<W> {
+    to: W,
+    printer: Printer,
+    devices: Vec<Device>,
+    /// Tracks that were described.
+    known: BTreeSet<u64>,
+    harts: BTreeMap<u16, Hart>,
+    /// Flows from notifications of each device that were not acknowledged.
+    notified: BTreeMap<u64, Vec<u64>>,
+    flows: u64,
+    last: u64,
+}
+
+/// What slices are open on a hart.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hart {
+    world: Option<Mode>,
+    guest: Option<Guest>,
+    call: Option<(u64, u64)>,
+}
+
+/// What is open on a virtual machine's thread.
+#[derive(Clone, Copy, Debug)]
+struct Guest {
+    vmid: u16,
+    /// In an exit: its flow, and whether the VMM runs.
+    exit: Option<(u64, bool)>,
+}
+
+/// A process and a thread in it.
+#[derive(Clone, Copy)]
+struct Track {
+    pid: u64,
+    tid: u64,
+}
+
+const HARTS: u64 = 1;
+
+impl Track {
+    fn of_hart(hart: u16) -> Track {
+        Track { pid: HARTS, tid: 0x100 + u64::from(hart) }
+    }
+
+    fn of_guest(vmid: u16, hart: u16) -> Track {
+        Track { pid: 0x1_0000 + u64::from(vmid), tid: 0x100_0000 + (u64::from(vmid) << 8 | u64::from(hart & 0xff)) }
+    }
+}
+
+impl<W: Write> Perfetto<W> {
+    /// One that writes to `to`, with these names.
+    pub fn new(to: W, printer: Printer, devices: Vec<Device>) -> Perfetto<W> {
+        Perfetto {
+            to,
+            printer,
+            devices,
+            known: BTreeSet::new(),
+            harts: BTreeMap::new(),
+            notified: BTreeMap::new(),
+            flows: 0,
+            last: 0,
+        }
+    }
+
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn event(&mut self, stamp: &Stamp, event: &Event) -> io::Result<()> {
+        self.last = stamp.time;
+        match event {
+            Event::Begin => self.world(stamp, Some(stamp.mode)),
+            Event::End => self.end(stamp),
+            Event::Trap(taken) => self.trap(stamp, taken),
+            Event::Return { to, .. } => self.returned(stamp, *to),
+            Event::SbiCall(call) => {
+                self.harts.entry(stamp.hart).or_default().call = Some((call.extension, call.function));
+                self.instant(stamp, event, &[], &[])
+            }
+            Event::Mmio { address, write: true, .. } => self.device(stamp, event, address.0),
+            Event::Hart(_) => {
+                self.instant(stamp, event, &[], &[])?;
+                self.world(stamp, Some(stamp.mode))
+            }
+            _ => self.instant(stamp, event, &[], &[]),
+        }
+    }
+
+    /// Ends all slices, as the trace does.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        let harts: Vec<u16> = self.harts.keys().copied().collect();
+        for hart in harts {
+            let stamp = Stamp { hart, time: self.last, instret: 0, mode: Mode::M, vmid: 0, asid: 0, pc: 0 };
+            self.end(&stamp)?;
+        }
+        self.to.flush()
+    }
+
+    fn end(&mut self, stamp: &Stamp) -> io::Result<()> {
+        self.leave_guest(stamp)?;
+        self.world(stamp, None)
+    }
+
+    /// The hart goes to another world.
+    fn world(&mut self, stamp: &Stamp, to: Option<Mode>) -> io::Result<()> {
+        let track = Track::of_hart(stamp.hart);
+        if self.harts.entry(stamp.hart).or_default().world.take().is_some() {
+            self.slice_end(stamp, track)?;
+        }
+        if let Some(mode) = to {
+            let name = if mode.virt { format!("{} {}", mode.name(), stamp.vmid) } else { mode.name().to_owned() };
+            self.slice(stamp, track, "world", &name, &[], &[])?;
+        }
+        self.harts.entry(stamp.hart).or_default().world = to;
+        Ok(())
+    }
+
+    fn trap(&mut self, stamp: &Stamp, taken: &Taken) -> io::Result<()> {
+        let hart = self.harts.entry(stamp.hart).or_default();
+        let (call, guest) = (hart.call.take(), hart.guest);
+        self.world(stamp, Some(taken.to))?;
+        if stamp.mode.virt && !taken.to.virt {
+            return self.exit(stamp, &reason(taken, call));
+        }
+        match guest {
+            Some(Guest { vmid, exit: Some((flow, true)) }) if !taken.to.virt => {
+                self.harts.entry(stamp.hart).or_default().guest = Some(Guest { vmid, exit: Some((flow, false)) });
+                self.slice_end(stamp, Track::of_guest(vmid, stamp.hart))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A virtual machine is left.
+    fn exit(&mut self, stamp: &Stamp, reason: &str) -> io::Result<()> {
+        let track = Track::of_guest(stamp.vmid, stamp.hart);
+        if self.harts.entry(stamp.hart).or_default().guest.take().is_some() {
+            self.slice_end(stamp, track)?;
+        }
+        self.flows += 1;
+        let flow = self.flows;
+        self.harts.entry(stamp.hart).or_default().guest = Some(Guest { vmid: stamp.vmid, exit: Some((flow, false)) });
+        self.slice(stamp, track, "exit", reason, &[flow], &[])
+    }
+
+    fn returned(&mut self, stamp: &Stamp, to: Mode) -> io::Result<()> {
+        self.world(stamp, Some(to))?;
+        if to.virt && !stamp.mode.virt {
+            return self.enter(stamp);
+        }
+        let guest = &mut self.harts.entry(stamp.hart).or_default().guest;
+        match guest {
+            Some(Guest { vmid, exit: Some((_, vmm @ false)) }) if to == Mode::U => {
+                *vmm = true;
+                let track = Track::of_guest(*vmid, stamp.hart);
+                self.slice(stamp, track, "vmm", "host U-mode", &[], &[])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A virtual machine is entered.
+    fn enter(&mut self, stamp: &Stamp) -> io::Result<()> {
+        let before = self.harts.entry(stamp.hart).or_default().guest;
+        let flow = before.filter(|guest| guest.vmid == stamp.vmid).and_then(|guest| guest.exit).map(|(flow, _)| flow);
+        self.leave_guest(stamp)?;
+        self.harts.entry(stamp.hart).or_default().guest = Some(Guest { vmid: stamp.vmid, exit: None });
+        let ends: Vec<u64> = flow.into_iter().collect();
+        self.slice(stamp, Track::of_guest(stamp.vmid, stamp.hart), "guest", "guest", &[], &ends)
+    }
+
+    /// Ends what is open on the virtual machine's thread.
+    fn leave_guest(&mut self, stamp: &Stamp) -> io::Result<()> {
+        let Some(guest) = self.harts.entry(stamp.hart).or_default().guest.take() else { return Ok(()) };
+        let track = Track::of_guest(guest.vmid, stamp.hart);
+        if let Some((_, true)) = guest.exit {
+            self.slice_end(stamp, track)?;
+        }
+        self.slice_end(stamp, track)
+    }
+
+    /// A store to a device: of a virtio device's, one that begins or ends a flow.
+    fn device(&mut self, stamp: &Stamp, event: &Event, address: u64) -> io::Result<()> {
+        let found = self.devices.iter().find(|device| address.wrapping_sub(device.base) < device.len);
+        let register =
+            found.filter(|device| device.name.starts_with("virtio")).map(|device| (device.base, address - device.base));
+        match register {
+            Some((base, QUEUE_NOTIFY)) => {
+                self.flows += 1;
+                self.notified.entry(base).or_default().push(self.flows);
+                self.instant(stamp, event, &[self.flows], &[])
+            }
+            Some((base, INTERRUPT_ACK)) => {
+                let ends = self.notified.remove(&base).unwrap_or_default();
+                self.instant(stamp, event, &[], &ends)
+            }
+            _ => self.instant(stamp, event, &[], &[]),
+        }
+    }
+
+    fn instant(&mut self, stamp: &Stamp, event: &Event, flows: &[u64], ends: &[u64]) -> io::Result<()> {
+        let (track, category) = (Track::of_hart(stamp.hart), event.kind().name());
+        let name = self.printer.words(stamp, event);
+        self.track_event(stamp, track, INSTANT, Some((category, &name)), flows, ends)
+    }
+
+    fn slice(
+        &mut self,
+        stamp: &Stamp,
+        track: Track,
+        category: &str,
+        name: &str,
+        flows: &[u64],
+        ends: &[u64],
+    ) -> io::Result<()> {
+        self.track_event(stamp, track, SLICE_BEGIN, Some((category, name)), flows, ends)
+    }
+
+    fn slice_end(&mut self, stamp: &Stamp, track: Track) -> io::Result<()> {
+        self.track_event(stamp, track, SLICE_END, None, &[], &[])
+    }
+
+    fn track_event(
+        &mut self,
+        stamp: &Stamp,
+        track: Track,
+        kind: u64,
+        name: Option<(&str, &str)>,
+        flows: &[u64],
+        ends: &[u64],
+    ) -> io::Result<()> {
+        self.describe(track, stamp)?;
+        let mut event = Message::default().number(field::EVENT_TYPE, kind).number(field::EVENT_TRACK, track.tid);
+        if let Some((category, name)) = name {
+            event = event.text(field::EVENT_CATEGORY, category).text(field::EVENT_NAME, name);
+        }
+        let event = event.fixed(field::EVENT_FLOWS, flows).fixed(field::EVENT_ENDS_FLOWS, ends);
+        let packet = Message::default().number(field::TIMESTAMP, stamp.time.wrapping_mul(TICK_NANOS));
+        self.packet(packet.message(field::TRACK_EVENT, event))
+    }
+
+    /// Describes a track and its process, the first time.
+    fn describe(&mut self, track: Track, stamp: &Stamp) -> io::Result<()> {
+        if self.known.insert(track.pid) {
+            let name = if track.pid == HARTS { "harts".to_owned() } else { format!("VM, VMID {}", track.pid & 0xffff) };
+            let process = Message::default().number(field::PROCESS_PID, track.pid).text(field::PROCESS_NAME, &name);
+            let descriptor =
+                Message::default().number(field::TRACK_UUID, track.pid).message(field::TRACK_PROCESS, process);
+            self.packet(
+                Message::default().message(field::TRACK_DESCRIPTOR, descriptor.text(field::TRACK_NAME, &name)),
+            )?;
+        }
+        if !self.known.insert(track.tid) {
+            return Ok(());
+        }
+        let name =
+            if track.pid == HARTS { format!("hart {}", stamp.hart) } else { format!("vCPU on hart {}", stamp.hart) };
+        let thread = Message::default()
+            .number(field::THREAD_PID, track.pid)
+            .number(field::THREAD_TID, track.tid)
+            .text(field::THREAD_NAME, &name);
+        let descriptor = Message::default().number(field::TRACK_UUID, track.tid).message(field::TRACK_THREAD, thread);
+        self.packet(Message::default().message(field::TRACK_DESCRIPTOR, descriptor.text(field::TRACK_NAME, &name)))
+    }
+
+    fn packet(&mut self, packet: Message) -> io::Result<()> {
+        let packet = packet.number(field::SEQUENCE, 1);
+        self.to.write_all(&Message::default().message(field::TRACE_PACKET, packet).into_bytes())
+    }
+}
+
+/// Why a virtual machine was left, as far as the trap tells.
+fn reason(taken: &Taken, call: Option<(u64, u64)>) -> String {
+    let cause = names::cause(taken.cause).unwrap_or("reserved");
+    match (call, taken.guest_page_fault()) {
+        (Some((extension, function)), _) => format!("{cause}: {}", SbiFunction { extension, function }),
+        (None, Some((_, gpa))) => format!("{cause}: {:#x}", gpa.0 >> 12 << 12),
+        (None, None) => cause.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Symbols;
+    use crate::wire::take;
+    use arch::{Phys, Virt};
+    use events::SbiCall;
+
+    /// An exit to the VMM and one to the host alone, and a request to a device.
+    fn events() -> Vec<(Stamp, Event)> {
+        let at = |mode, time| Stamp { hart: 0, time, instret: time, mode, vmid: 7, asid: 0, pc: 0x1000 };
+        let trap = |to, cause| Event::Trap(Taken { to, cause, tval: 0, tval2: 0, tinst: 0 });
+        let back = |to| Event::Return { to, target: Virt(4) };
+        let call = SbiCall { extension: 0x10, function: 3, args: [0; 6] };
+        let store = |address| Event::Mmio { address: Phys(address), write: true, bytes: 4, value: 0 };
+        vec![
+            (at(Mode::HS, 0), Event::Begin),
+            (at(Mode::HS, 10), back(Mode::VS)),
+            (at(Mode::VS, 20), Event::SbiCall(call)),
+            (at(Mode::VS, 20), trap(Mode::HS, 10)),
+            (at(Mode::HS, 30), back(Mode::U)),
+            (at(Mode::U, 40), trap(Mode::HS, 8)),
+            (at(Mode::HS, 50), back(Mode::VS)),
+            (at(Mode::VS, 60), trap(Mode::HS, 21)),
+            (at(Mode::HS, 65), store(0x1000_4000 + QUEUE_NOTIFY)),
+            (at(Mode::HS, 66), store(0x1000_4000 + INTERRUPT_ACK)),
+            (at(Mode::HS, 70), back(Mode::VU)),
+        ]
+    }
+
+    fn packets() -> Vec<u8> {
+        let devices = vec![Device { name: "virtio3".into(), base: 0x1000_4000, len: 0x1000 }];
+        let mut bytes = Vec::new();
+        let mut perfetto = Perfetto::new(&mut bytes, Printer::new(Symbols::default(), devices.clone()), devices);
+        events().iter().for_each(|(stamp, event)| perfetto.event(stamp, event).unwrap());
+        perfetto.finish().unwrap();
+        bytes
+    }
+
+    /// Fields of a message: number, and value or contents.
+    fn fields(mut bytes: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
+        let mut fields = Vec::new();
+        while !bytes.is_empty() {
+            let key = take(&mut bytes).unwrap();
+            let (value, len) = match key & 7 {
+                0 => (take(&mut bytes).unwrap(), 0),
+                1 => (u64::from_le_bytes(bytes[..8].try_into().unwrap()), 8),
+                _ => (0, take(&mut bytes).unwrap() as usize),
+            };
+            fields.push((key >> 3, value, bytes[..len].to_vec()));
+            bytes = &bytes[len..];
+        }
+        fields
+    }
+
+    #[test]
+    fn slices_nest_and_flows_end() {
+        let mut open: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        let (mut begun, mut flows, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for (_, _, packet) in fields(&packets()) {
+            let Some((.., event)) = fields(&packet).into_iter().find(|field| field.0 == field::TRACK_EVENT) else {
+                continue;
+            };
+            let event = fields(&event);
+            let value = |number| event.iter().filter(move |field| field.0 == number);
+            let name =
+                || value(field::EVENT_NAME).map(|field| String::from_utf8(field.2.clone()).unwrap()).next().unwrap();
+            let stack = open.entry(value(field::EVENT_TRACK).next().unwrap().1).or_default();
+            match value(field::EVENT_TYPE).next().unwrap().1 {
+                SLICE_BEGIN => {
+                    begun.push(format!(
+                        "{}{}",
+                        stack.iter().map(|outer| format!("{outer} / ")).collect::<String>(),
+                        name()
+                    ));
+                    stack.push(name());
+                }
+                SLICE_END => assert!(stack.pop().is_some()),
+                _ => {}
+            }
+            flows.extend(value(field::EVENT_FLOWS).map(|field| field.1));
+            ends.extend(value(field::EVENT_ENDS_FLOWS).map(|field| field.1));
+        }
+        assert!(open.values().all(Vec::is_empty), "{open:?}");
+        assert_eq!((flows, ends), (vec![1, 2, 3], vec![1, 3, 2]));
+        let of_guest: Vec<_> =
+            begun.iter().filter(|name| !["HS", "U", "VS 7", "VU 7"].contains(&name.as_str())).collect();
+        let call = "ecall from VS-mode: sbi_probe_extension";
+        let within = format!("{call} / host U-mode");
+        assert_eq!(of_guest, ["guest", call, &within, "guest", "load guest-page fault: 0x0", "guest"]);
+    }
+}
