@@ -5,7 +5,9 @@
 /// Declares the exceptions with their codes.
 macro_rules! exceptions {
     ($($name:ident = $code:literal,)*) => {
-        /// A synchronous exception, with its code.
+        use core::fmt;
+
+/// A synchronous exception, with its code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         #[allow(missing_docs, reason = "the names are the manual's")]
@@ -54,22 +56,110 @@ impl Exception {
     }
 }
 
-/// An interrupt, with its code: the bit number in `mip`, `sip`, `hip`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub enum Interrupt {
-    SupervisorSoftware = 1,
-    VirtualSupervisorSoftware = 2,
-    MachineSoftware = 3,
-    SupervisorTimer = 5,
-    VirtualSupervisorTimer = 6,
-    MachineTimer = 7,
-    SupervisorExternal = 9,
-    VirtualSupervisorExternal = 10,
-    MachineExternal = 11,
-    SupervisorGuestExternal = 12,
-    CounterOverflow = 13,
+/// A major interrupt, by its code: the bit number in `mip`, `sip`, `hip`. Not only those that have names: AIA leaves 16
+/// to 23 and 32 to 47 to local interrupts of other extensions, and the rest to custom ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interrupt(u8);
+
+/// The major interrupts that registers of 64 bits have room for.
+const CODES: u8 = 64;
+
+macro_rules! interrupts {
+    ($($name:ident $code:literal)*) => {
+        #[allow(missing_docs, non_upper_case_globals, reason = "the manual's names, of an open enumeration")]
+        impl Interrupt {
+            $(pub const $name: Interrupt = Interrupt($code);)*
+
+            /// Those that have a name.
+            pub const NAMED: &[(Interrupt, &str)] = &[$((Interrupt::$name, stringify!($name))),*];
+        }
+    };
+}
+
+interrupts! {
+    SupervisorSoftware 1
+    VirtualSupervisorSoftware 2
+    MachineSoftware 3
+    SupervisorTimer 5
+    VirtualSupervisorTimer 6
+    MachineTimer 7
+    SupervisorExternal 9
+    VirtualSupervisorExternal 10
+    MachineExternal 11
+    SupervisorGuestExternal 12
+    CounterOverflow 13
+    LowPriorityRas 35
+    HighPriorityRas 43
+}
+
+impl Interrupt {
+    /// In decreasing priority, where several would trap to the same mode. The first and the last row are for local
+    /// interrupts, most of which have no names yet.
+    ///
+    /// AIA 1.0, "Defined major interrupts and default priorities"; before it H extension, "Hypervisor Interrupt [...]
+    /// Registers": "SEI, SSI, STI, SGEI, VSEI, VSSI, VSTI, LCOFI", after the machine's own. (Spike has LCOFI before the
+    /// VS-level interrupts and does not order SGEI.)
+    #[rustfmt::skip]
+    pub const DEFAULT_PRIORITY: [Interrupt; 35] = coded([
+        47, 23, 46, 45, 22, 44, 43, 21, 42, 41, 20, 40,
+        11, 3, 7,
+        9, 1, 5,
+        12,
+        10, 2, 6,
+        13,
+        39, 19, 38, 37, 18, 36, 35, 17, 34, 33, 16, 32,
+    ]);
+
+    /// The interrupt with this code, if there can be one.
+    pub const fn from_code(code: u64) -> Option<Interrupt> {
+        if code < CODES as u64 { Some(Interrupt(code as u8)) } else { None }
+    }
+
+    /// Its code.
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+
+    /// Its bit in `mip` and the like.
+    pub const fn bit(self) -> u64 {
+        1 << self.0
+    }
+
+    /// What VS-mode is told of it. H extension, "Hypervisor Trap Delegation (`hedeleg` and `hideleg`) Registers": one of
+    /// code 10 "is automatically translated by the machine into a supervisor external interrupt (code 9) for VS-mode",
+    /// and 6 and 2 likewise.
+    pub const fn to_vs_level(self) -> Interrupt {
+        match self {
+            Interrupt::VirtualSupervisorSoftware => Interrupt::SupervisorSoftware,
+            Interrupt::VirtualSupervisorTimer => Interrupt::SupervisorTimer,
+            Interrupt::VirtualSupervisorExternal => Interrupt::SupervisorExternal,
+            other => other,
+        }
+    }
+
+    /// Its name, if it has one.
+    pub fn name(self) -> Option<&'static str> {
+        Interrupt::NAMED.iter().find(|(interrupt, _)| *interrupt == self).map(|(_, name)| *name)
+    }
+}
+
+const fn coded<const N: usize>(codes: [u8; N]) -> [Interrupt; N] {
+    let (mut interrupts, mut at) = ([Interrupt(0); N], 0);
+    while at < N {
+        assert!(codes[at] < CODES);
+        interrupts[at] = Interrupt(codes[at]);
+        at += 1;
+    }
+    interrupts
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "Local{}", self.0),
+        }
+    }
 }
 
 /// A synchronous trap, complete: what `xcause`, `xtval`, `mtval2`/`htval`, `mtinst`/`htinst` and the GVA bits get.
@@ -91,5 +181,34 @@ impl Trap {
     /// A trap with only a cause and `xtval`.
     pub const fn new(cause: Exception, tval: u64) -> Self {
         Trap { cause, tval, tval2: 0, tinst: 0, gva: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn every_named_interrupt_has_one_place_in_the_order() {
+        for (interrupt, name) in Interrupt::NAMED {
+            let places = Interrupt::DEFAULT_PRIORITY.iter().filter(|other| *other == interrupt).count();
+            assert_eq!(places, 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn interrupts_without_a_name_say_their_code() {
+        assert_eq!(format!("{:?}", Interrupt::from_code(17).unwrap()), "Local17");
+        assert_eq!(format!("{:?}", Interrupt::CounterOverflow), "CounterOverflow");
+        assert_eq!(Interrupt::from_code(64), None);
+    }
+
+    #[test]
+    fn only_what_has_a_supervisor_s_counterpart_is_another_to_vs_mode() {
+        let codes = [2, 6, 10, 12, 13, 35].map(|code| Interrupt::from_code(code).unwrap().to_vs_level().code());
+        assert_eq!(codes, [1, 5, 9, 12, 13, 35]);
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::Interrupt;
-use bus::{Bus, IrqLine};
+use bus::{Bus, InterruptController, IrqLine};
 use devices::aclint::{Clint, Sswi};
 use devices::plic::Contexts;
 use devices::rtc::TimeOfDay;
@@ -104,8 +104,8 @@ impl Wiring {
 
     /// The address map of all devices.
     pub fn bus(&self) -> Result<Bus, Error> {
-        let mut bus = Bus::default();
-        let mut map = |name: &str, at: Region, device| bus.map(name, at.base, at.len, device);
+        let bus = Bus::default();
+        let map = |name: &str, at: Region, device| bus.map(name, at.base, at.len, device);
         map("plic", map::PLIC, shared(self.plic.registers()))?;
         map("uart", self.uart.region, self.uart.device.clone())?;
         map("rtc", self.rtc.region, self.rtc.device.clone())?;

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arch::Phys;
 
@@ -53,11 +53,12 @@ impl Region {
     }
 }
 
-/// The address map of devices (RAM is not on it).
+/// The address map of devices (RAM is not on it). It may change while the machine runs: by whom a bridge's registers are
+/// written to. Its lock is never held while a device answers.
 #[derive(Default)]
 pub struct Bus {
     /// By address.
-    regions: Vec<Region>,
+    regions: RwLock<Vec<Region>>,
     /// The one that was accessed last: a driver comes back to its device.
     last: AtomicUsize,
 }
@@ -67,14 +68,30 @@ impl Bus {
     ///
     /// # Errors
     /// [`Overlap`] names the device that is already there.
-    pub fn map(&mut self, name: &str, base: Phys, len: u64, device: SharedDevice) -> Result<(), Overlap> {
-        let base = base.0;
-        if let Some(other) = self.regions.iter().find(|r| base < r.base + r.len && r.base < base + len) {
-            return Err(Overlap { name: name.into(), base, other: other.name.clone() });
-        }
-        let at = self.regions.partition_point(|r| r.base < base);
-        self.regions.insert(at, Region { base, len, name: name.into(), device });
+    pub fn map(&self, name: &str, base: Phys, len: u64, device: SharedDevice) -> Result<(), Overlap> {
+        let mut regions = self.regions_to_change();
+        let region = Region { base: base.0, len, name: name.into(), device };
+        check(&regions, &region)?;
+        insert(&mut regions, region);
         Ok(())
+    }
+
+    /// Takes the device that is mapped at `base` off the map. An access that has reached it goes on.
+    pub fn unmap(&self, base: Phys) -> Option<SharedDevice> {
+        take(&mut self.regions_to_change(), base).map(|region| region.device)
+    }
+
+    /// Moves the device that is mapped at `from` to `to`. Answers whether there is one.
+    ///
+    /// # Errors
+    /// [`Overlap`] names the device that is already there; then the map is as before.
+    pub fn move_to(&self, from: Phys, to: Phys) -> Result<bool, Overlap> {
+        let mut regions = self.regions_to_change();
+        let Some(region) = take(&mut regions, from) else { return Ok(false) };
+        let moved = Region { base: to.0, name: region.name.clone(), device: region.device.clone(), ..region };
+        let checked = check(&regions, &moved);
+        insert(&mut regions, if checked.is_ok() { moved } else { region });
+        checked.map(|()| true)
     }
 
     /// Reads `data.len()` bytes (1, 2, 4 or 8) at `addr`.
@@ -92,28 +109,63 @@ impl Bus {
     }
 
     /// Name, first address and length of all devices, by address.
-    pub fn devices(&self) -> impl Iterator<Item = (&str, Phys, u64)> {
-        self.regions.iter().map(|region| (region.name.as_str(), Phys(region.base), region.len))
+    pub fn devices(&self) -> Vec<(String, Phys, u64)> {
+        self.regions().iter().map(|region| (region.name.clone(), Phys(region.base), region.len)).collect()
     }
 
     /// The name of the device at `addr`, for explanations.
-    pub fn name_at(&self, addr: Phys) -> Option<&str> {
-        self.region(addr, 1).map(|(region, _)| region.name.as_str())
+    pub fn name_at(&self, addr: Phys) -> Option<String> {
+        let regions = self.regions();
+        self.region(&regions, addr, 1).map(|(region, _)| region.name.clone())
     }
 
-    fn region(&self, addr: Phys, len: usize) -> Option<(&Region, u64)> {
-        let of = |at: usize| self.regions.get(at).and_then(|region| Some((region, region.offset(addr, len)?)));
+    /// Whether there is a device at `addr`.
+    pub fn has(&self, addr: Phys) -> bool {
+        self.region(&self.regions(), addr, 1).is_some()
+    }
+
+    fn regions(&self) -> RwLockReadGuard<'_, Vec<Region>> {
+        self.regions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn regions_to_change(&self) -> RwLockWriteGuard<'_, Vec<Region>> {
+        self.regions.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn region<'r>(&self, regions: &'r [Region], addr: Phys, len: usize) -> Option<(&'r Region, u64)> {
+        let of = |at: usize| regions.get(at).and_then(|region| Some((region, region.offset(addr, len)?)));
         of(self.last.load(Ordering::Relaxed)).or_else(|| {
-            let at = self.regions.partition_point(|r| r.base <= addr.0).checked_sub(1)?;
+            let at = regions.partition_point(|r| r.base <= addr.0).checked_sub(1)?;
             self.last.store(at, Ordering::Relaxed);
             of(at)
         })
     }
 
-    fn find(&self, addr: Phys, len: usize) -> Result<(&SharedDevice, u64), Unmapped> {
-        let (region, offset) = self.region(addr, len).ok_or(Unmapped)?;
-        Ok((&region.device, offset))
+    /// The device, no longer under the map's lock: what it does may change the map.
+    fn find(&self, addr: Phys, len: usize) -> Result<(SharedDevice, u64), Unmapped> {
+        let regions = self.regions();
+        let (region, offset) = self.region(&regions, addr, len).ok_or(Unmapped)?;
+        Ok((region.device.clone(), offset))
     }
+}
+
+/// Refuses a region that overlaps another.
+fn check(regions: &[Region], new: &Region) -> Result<(), Overlap> {
+    let last = |region: &Region| region.base.saturating_add(region.len - 1);
+    match regions.iter().find(|other| new.base <= last(other) && other.base <= last(new)) {
+        Some(other) => Err(Overlap { name: new.name.clone(), base: new.base, other: other.name.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn insert(regions: &mut Vec<Region>, new: Region) {
+    let at = regions.partition_point(|region| region.base < new.base);
+    regions.insert(at, new);
+}
+
+fn take(regions: &mut Vec<Region>, base: Phys) -> Option<Region> {
+    let at = regions.iter().position(|region| region.base == base.0)?;
+    Some(regions.remove(at))
 }
 
 /// Where the level of an interrupt wire goes: an interrupt controller's input, or a hart's pin.
@@ -126,6 +178,32 @@ pub trait IrqSink: Send + Sync {
     fn pulse(&self, number: u32) {
         self.set_level(number, true);
         self.set_level(number, false);
+    }
+}
+
+/// An interrupt controller that devices' wires lead to: a PLIC, an APLIC.
+///
+/// Its lock comes behind every device's, and before a hart's pins or the bus, if it sends messages.
+pub trait InterruptController: IrqSink {
+    /// How many inputs there are. They are numbered from 1.
+    fn inputs(&self) -> u32;
+    /// Back to the state after reset; the levels of the wires stay.
+    fn reset(&self);
+}
+
+/// Where message-signalled interrupts go: each is a write of 32 bits, as PCI's and the AIA's are.
+pub trait MsiSink: Send + Sync {
+    /// Delivers a message. Called from any thread, perhaps under the lock of the device that sends it.
+    ///
+    /// # Errors
+    /// [`Unmapped`]: nobody takes messages there.
+    fn send(&self, address: Phys, data: u32) -> Result<(), Unmapped>;
+}
+
+/// Whoever takes messages is a device with registers, as an IMSIC's interrupt files are.
+impl MsiSink for Bus {
+    fn send(&self, address: Phys, data: u32) -> Result<(), Unmapped> {
+        self.write(address, &data.to_le_bytes())
     }
 }
 
@@ -169,7 +247,7 @@ mod tests {
 
     #[test]
     fn whatever_was_accessed_last_an_access_reaches_its_own_device() {
-        let mut bus = Bus::default();
+        let bus = Bus::default();
         let numbered = |number| Arc::new(Mutex::new(Numbered(number)));
         bus.map("second", Phys(0x3000), 0x1000, numbered(2)).unwrap();
         bus.map("first", Phys(0x1000), 0x1000, numbered(1)).unwrap();
@@ -180,5 +258,45 @@ mod tests {
         let order = [0x1000, 0x3ffc, 0x1ffc, 0x1ffd, 0x2000, 0x3000, 0xfff, 0x3ffd, 0x1000];
         let answers = [Ok(1), Ok(2), Ok(1), Err(Unmapped), Err(Unmapped), Ok(2), Err(Unmapped), Err(Unmapped), Ok(1)];
         assert_eq!(order.map(read), answers);
+    }
+
+    fn word_at(bus: &Bus, addr: u64) -> Result<u8, Unmapped> {
+        let mut data = [0; 4];
+        bus.read(Phys(addr), &mut data).map(|()| data[0])
+    }
+
+    #[test]
+    fn a_region_moves_unless_another_is_there() {
+        let bus = Bus::default();
+        bus.map("first", Phys(0x1000), 0x1000, Arc::new(Mutex::new(Numbered(1)))).unwrap();
+        bus.map("second", Phys(0x3000), 0x1000, Arc::new(Mutex::new(Numbered(2)))).unwrap();
+        assert!(bus.move_to(Phys(0x1000), Phys(0x3ffc)).is_err());
+        assert_eq!((word_at(&bus, 0x1000), word_at(&bus, 0x3ffc)), (Ok(1), Ok(2)));
+        assert!(bus.move_to(Phys(0x1000), Phys(0x1800)).unwrap(), "over its own place");
+        assert_eq!((word_at(&bus, 0x1000), word_at(&bus, 0x27fc)), (Err(Unmapped), Ok(1)));
+        assert!(!bus.move_to(Phys(0x1000), Phys(0x8000)).unwrap());
+        assert!(bus.unmap(Phys(0x3000)).is_some() && bus.unmap(Phys(0x3000)).is_none());
+        assert!(!bus.has(Phys(0x3000)) && bus.name_at(Phys(0x1800)).as_deref() == Some("first"));
+    }
+
+    /// A bridge: what is written moves the region at 0x1000 there.
+    struct Bridge(std::sync::Weak<Bus>);
+
+    impl Device for Bridge {
+        fn read(&mut self, _offset: u64, _data: &mut [u8]) {}
+        fn write(&mut self, _offset: u64, data: &[u8]) {
+            let to = u32::from_le_bytes(data.try_into().unwrap());
+            self.0.upgrade().unwrap().move_to(Phys(0x1000), Phys(to.into())).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_device_may_change_the_map_while_it_answers_and_takes_messages() {
+        let bus = Arc::new(Bus::default());
+        bus.map("first", Phys(0x1000), 0x1000, Arc::new(Mutex::new(Numbered(1)))).unwrap();
+        bus.map("bridge", Phys(0x5000), 4, Arc::new(Mutex::new(Bridge(Arc::downgrade(&bus))))).unwrap();
+        let messages: &dyn MsiSink = &*bus;
+        assert_eq!(messages.send(Phys(0x5000), 0x8000), Ok(()));
+        assert_eq!((word_at(&bus, 0x8000), messages.send(Phys(0x1000), 0)), (Ok(1), Err(Unmapped)));
     }
 }

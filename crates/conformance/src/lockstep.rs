@@ -198,7 +198,7 @@ pub fn hart_in(ram: &Ram, entry: u64) -> Hart {
 
 /// What a hart with this memory is made of.
 pub(crate) fn parts_in(ram: &Ram) -> HartParts {
-    let mut bus = Bus::default();
+    let bus = Bus::default();
     bus.map("clint", Phys(0x0200_0000), 0x1_0000, Arc::new(Mutex::new(Sink))).expect("an empty bus");
     HartParts {
         config: config(),

@@ -49,7 +49,7 @@ impl Device for Echo {
 pub fn parts(config: Config) -> (HartParts, Ram) {
     let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
     let pins = HartPins::new();
-    let mut bus = Bus::default();
+    let bus = Bus::default();
     let echo = Echo { last: 0, pins: pins.clone() };
     bus.map("echo", Phys(DEVICE), 0x1000, Arc::new(Mutex::new(echo))).unwrap();
     let clock = Arc::new(Clock::virtual_time());

@@ -46,7 +46,7 @@ fn parts(random: &mut Rng) -> HartParts {
     for offset in (0..RAM_BYTES).step_by(4) {
         ram.store_u32(offset, word(random)).unwrap();
     }
-    let mut bus = Bus::default();
+    let bus = Bus::default();
     bus.map("echo", Phys(0x1000_0000), 0x1000, Arc::new(Mutex::new(Echo::default()))).unwrap();
     HartParts {
         config: Config::new(Isa::ALL, 0),

@@ -48,7 +48,7 @@ impl<'a> Place<'a> {
 
     /// Writes `interrupts-extended`: for each hart, its local controller with each of `causes`.
     pub fn hart_interrupts(&self, fdt: &mut FdtWriter, causes: &[arch::Interrupt]) -> Result<(), Error> {
-        let pairs = |&intc: &u32| causes.iter().flat_map(move |&cause| [intc, cause as u32]);
+        let pairs = |&intc: &u32| causes.iter().flat_map(move |&cause| [intc, cause.code().into()]);
         let cells: Vec<u32> = self.cpu_intcs.iter().flat_map(pairs).collect();
         fdt.property_array_u32("interrupts-extended", &cells)
     }

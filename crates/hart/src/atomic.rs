@@ -150,7 +150,7 @@ impl Core {
     }
 
     fn exists(&self, at: Phys, request: &privileged::Request) -> Result<(), Trap> {
-        let there = self.ram.offset(at, 1).is_some() || self.bus.name_at(at).is_some();
+        let there = self.ram.offset(at, 1).is_some() || self.bus.has(at);
         if there { Ok(()) } else { Err(privileged::access_fault(request)) }
     }
 }

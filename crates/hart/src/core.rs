@@ -304,6 +304,9 @@ impl Core {
         let timer = if now >= self.pins.mtimecmp() { ip::MTIP } else { 0 };
         self.state.time = now;
         self.state.pins = self.pins.levels() & (ip::MSIP | ip::MEIP | ip::SEIP) | timer;
+        if self.config.guest_external_interrupts != 0 {
+            self.state.hgeip = self.pins.guest_external();
+        }
         if now >= self.sbi_timer {
             self.state.mip |= ip::STIP;
         }

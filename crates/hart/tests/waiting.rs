@@ -15,12 +15,16 @@ const BASE: u64 = 0x8000_0000;
 
 /// A hart in HS-mode in a loop of WFI, open to all of memory, and its clock.
 fn idle_loop() -> (Hart, Arc<Clock>) {
+    idle_loop_of(Config::new(Isa::ALL, 0))
+}
+
+fn idle_loop_of(config: Config) -> (Hart, Arc<Clock>) {
     let ram = Ram::new(Phys(BASE), 0x1000).unwrap();
     ram.store_u32(0, Insn::Wfi(Bare {}).encode()).unwrap();
     ram.store_u32(4, Insn::Jal(J { rd: 0, imm: -4 }).encode()).unwrap();
     let clock = Arc::new(Clock::virtual_time());
     let parts = HartParts {
-        config: Config::new(Isa::ALL, 0),
+        config,
         ram,
         bus: Arc::new(Bus::default()),
         clock: clock.clone(),
@@ -54,4 +58,22 @@ fn what_is_taken_ends_wfi_at_once() {
     let state = hart.state_mut();
     (state.mie, state.hvip) = (ip::VSTIP, ip::VSTIP);
     assert_eq!(hart.run(1_000), Exit::Quantum, "not delegated by hideleg: for HS-mode");
+}
+
+/// H extension, "Hypervisor Interrupt (`hvip`, `hip`, and `hie`) Registers": SGEIP "is 1 if and only if the bitwise
+/// logical-AND of CSRs `hgeip` and `hgeie` is nonzero in any bit".
+#[test]
+fn a_guest_external_line_that_the_hart_has_ends_wfi_where_it_is_enabled() {
+    let (mut hart, _) = idle_loop_of(Config { guest_external_interrupts: 2, ..Config::new(Isa::ALL, 0) });
+    let (pins, state) = (hart.pins(), hart.state_mut());
+    (state.hgeie, state.mie) = (0b110, ip::SGEIP);
+    pins.set_guest_external(3, true);
+    pins.take_attention();
+    assert!(matches!(hart.run(1_000), Exit::Idle { .. }), "there are two lines");
+    pins.set_guest_external(2, true);
+    pins.take_attention();
+    assert_eq!(hart.run(1_000), Exit::Quantum);
+    pins.set_guest_external(2, false);
+    pins.take_attention();
+    assert!(matches!(hart.run(1_000), Exit::Idle { .. }));
 }

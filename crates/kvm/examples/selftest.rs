@@ -109,7 +109,7 @@ fn main() -> ExitCode {
 fn check() -> Result<(), Box<dyn error::Error>> {
     let (seen, flag) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicBool::new(false)));
     let ram = Ram::new(RAM, 0x10_0000)?;
-    let mut bus = Bus::default();
+    let bus = Bus::default();
     let probe = Probe { seen: seen.clone(), flag: flag.clone() };
     bus.map("probe", Phys(0x1000_0000), 0x100, Arc::new(Mutex::new(probe)))?;
     let vm = Vm::new(ram.clone(), Arc::new(bus))?;

@@ -8,22 +8,6 @@ use arch::{Interrupt, Mode, Privilege};
 
 use crate::{Config, State};
 
-/// In decreasing priority. H extension, "Hypervisor Interrupt [...] Registers": "SEI, SSI, STI, SGEI, VSEI, VSSI, VSTI,
-/// LCOFI", after the machine's own. (Spike has LCOFI before the VS-level interrupts and does not order SGEI.)
-const PRIORITY: [Interrupt; 11] = [
-    Interrupt::MachineExternal,
-    Interrupt::MachineSoftware,
-    Interrupt::MachineTimer,
-    Interrupt::SupervisorExternal,
-    Interrupt::SupervisorSoftware,
-    Interrupt::SupervisorTimer,
-    Interrupt::SupervisorGuestExternal,
-    Interrupt::VirtualSupervisorExternal,
-    Interrupt::VirtualSupervisorSoftware,
-    Interrupt::VirtualSupervisorTimer,
-    Interrupt::CounterOverflow,
-];
-
 /// All pending interrupts: what `mip` reads.
 #[inline]
 pub fn pending(state: &State, config: &Config) -> u64 {
@@ -100,7 +84,10 @@ fn may_interrupt(state: &State, target: Mode) -> bool {
 
 /// The first of `interrupts` by priority.
 fn highest(interrupts: u64) -> Option<Interrupt> {
-    PRIORITY.into_iter().find(|&i| interrupts & (1 << i as u8) != 0)
+    if interrupts == 0 {
+        return None;
+    }
+    Interrupt::DEFAULT_PRIORITY.into_iter().find(|interrupt| interrupts & interrupt.bit() != 0)
 }
 
 /// The earliest tick of `time` at which `stimecmp` or `vstimecmp` raises an interrupt that is not pending yet.

@@ -22,7 +22,7 @@ impl Cause {
     const fn code(self) -> u64 {
         match self {
             Cause::Exception(trap) => trap.cause as u64,
-            Cause::Interrupt(interrupt) => interrupt as u64,
+            Cause::Interrupt(interrupt) => interrupt.code() as u64,
         }
     }
 
@@ -38,11 +38,12 @@ impl Cause {
     /// The value for `xcause` of the handler in `target`.
     ///
     /// H extension, "Virtual Supervisor Cause (`vscause`) Register" and `hideleg`: an interrupt of VS-mode has, there, the code of the
-    /// interrupt of S-mode: one less.
+    /// interrupt of S-mode.
     pub const fn xcause(self, target: Mode) -> u64 {
         match self {
             Cause::Exception(trap) => trap.cause as u64,
-            Cause::Interrupt(interrupt) => CAUSE_INTERRUPT | (interrupt as u64 - target.virt as u64),
+            Cause::Interrupt(interrupt) if target.virt => CAUSE_INTERRUPT | interrupt.to_vs_level().code() as u64,
+            Cause::Interrupt(interrupt) => CAUSE_INTERRUPT | interrupt.code() as u64,
         }
     }
 }

@@ -16,8 +16,10 @@ pub type KickHook = Box<dyn Fn() + Send + Sync>;
 /// Interrupt pins, the hart's MTIMER comparator, and a way to get its attention. From any thread.
 #[derive(Default)]
 pub struct HartPins {
-    /// Levels, by the bit numbers of `mip`: MSIP, SEIP, MEIP and, for AIA, guest external inputs through SGEIP.
+    /// Levels, by the bit numbers of `mip`: MSIP, SEIP, MEIP.
     levels: AtomicU64,
+    /// Levels of the guest external interrupt lines, by the bit numbers of `hgeip`.
+    guest_external: AtomicU64,
     /// Comparator of ACLINT MTIMER, in ticks; all ones when off.
     mtimecmp: AtomicU64,
     /// Rising edges for `mip.SSIP`, from ACLINT SSWI or a firmware's IPI; taken by the hart.
@@ -53,13 +55,7 @@ impl HartPins {
 
     /// Drives a pin.
     pub fn set(&self, pin: Interrupt, level: bool) {
-        let bit = 1u64 << pin as u8;
-        let before = if level {
-            self.levels.fetch_or(bit, Ordering::AcqRel)
-        } else {
-            self.levels.fetch_and(!bit, Ordering::AcqRel)
-        };
-        if (before & bit != 0) != level {
+        if drive(&self.levels, pin.bit(), level) {
             match self.hook.get() {
                 Some(hook) => hook(pin, level),
                 None => self.kick(),
@@ -70,6 +66,21 @@ impl HartPins {
     /// Levels of all pins, by the bit numbers of `mip`.
     pub fn levels(&self) -> u64 {
         self.levels.load(Ordering::Acquire)
+    }
+
+    /// Drives a guest external interrupt line, by its number in `hgeip`: 1 to 63. A line that the hart has not got (GEILEN)
+    /// reaches nothing.
+    ///
+    /// H extension, "Hypervisor Guest External Interrupt Registers (`hgeip` and `hgeie`)".
+    pub fn set_guest_external(&self, line: u8, level: bool) {
+        if (1..64).contains(&line) && drive(&self.guest_external, 1 << line, level) {
+            self.kick();
+        }
+    }
+
+    /// Levels of the guest external interrupt lines, by the bit numbers of `hgeip`.
+    pub fn guest_external(&self) -> u64 {
+        self.guest_external.load(Ordering::Acquire)
     }
 
     /// Raises `mip.SSIP` once.
@@ -119,12 +130,15 @@ impl HartPins {
 /// Pins as the sink of an interrupt controller's output: `number` is the code of the interrupt.
 impl IrqSink for HartPins {
     fn set_level(&self, number: u32, level: bool) {
-        let pin = match number {
-            n if n == Interrupt::MachineSoftware as u32 => Interrupt::MachineSoftware,
-            n if n == Interrupt::MachineExternal as u32 => Interrupt::MachineExternal,
-            n if n == Interrupt::SupervisorExternal as u32 => Interrupt::SupervisorExternal,
-            _ => return,
-        };
-        self.set(pin, level);
+        let pins = [Interrupt::MachineSoftware, Interrupt::MachineExternal, Interrupt::SupervisorExternal];
+        if let Some(pin) = pins.into_iter().find(|pin| u32::from(pin.code()) == number) {
+            self.set(pin, level);
+        }
     }
+}
+
+/// Drives wires. Answers whether their level changed.
+fn drive(levels: &AtomicU64, bit: u64, level: bool) -> bool {
+    let before = if level { levels.fetch_or(bit, Ordering::AcqRel) } else { levels.fetch_and(!bit, Ordering::AcqRel) };
+    (before & bit != 0) != level
 }

@@ -66,7 +66,7 @@ mod tests {
         clint.write(0x4000, &77u64.to_le_bytes());
         let mut time = [0; 8];
         clint.read(0xbff8, &mut time);
-        assert_eq!(pins.levels(), 1 << Interrupt::MachineSoftware as u32);
+        assert_eq!(pins.levels(), Interrupt::MachineSoftware.bit());
         assert_eq!(pins.mtimecmp(), 77);
         assert_eq!(access::value(&time), 5);
     }

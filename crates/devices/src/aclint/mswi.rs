@@ -19,7 +19,7 @@ impl Mswi {
     }
 
     fn msip(&self, offset: u64) -> u32 {
-        let bit = |levels: u64| (levels >> Interrupt::MachineSoftware as u32) as u32 & 1;
+        let bit = |levels: u64| u32::from(levels & Interrupt::MachineSoftware.bit() != 0);
         word_of(&self.harts, offset).map_or(0, |hart| bit(hart.levels()))
     }
 }
@@ -64,7 +64,7 @@ mod tests {
         let mut data = [0; 8];
         mswi.read(0, &mut data);
         assert_eq!(access::value(&data), 1 << 32);
-        assert_eq!(harts[1].levels(), 1 << Interrupt::MachineSoftware as u32);
+        assert_eq!(harts[1].levels(), Interrupt::MachineSoftware.bit());
         mswi.write(4, &0u32.to_le_bytes());
         assert_eq!(harts[1].levels(), 0);
     }

@@ -10,7 +10,7 @@ pub mod core;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::Interrupt;
-use bus::{Device, IrqSink};
+use bus::{Device, InterruptController, IrqSink};
 use vcpu::HartPins;
 use vm_fdt::{Error, FdtWriter};
 
@@ -67,14 +67,6 @@ impl Plic {
         PlicRegisters(self.clone())
     }
 
-    /// Back to the state after reset; the levels of the wires stay.
-    pub fn reset(&self) {
-        let mut state = self.lock();
-        let fresh = core::Core::new(self.sources, self.outputs.len());
-        state.core = state.core.wires_into(fresh);
-        self.drive(&mut state);
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,6 +80,19 @@ impl Plic {
                 hart.set(*pin, level);
             }
         }
+    }
+}
+
+impl InterruptController for Plic {
+    fn inputs(&self) -> u32 {
+        self.sources
+    }
+
+    fn reset(&self) {
+        let mut state = self.lock();
+        let fresh = core::Core::new(self.sources, self.outputs.len());
+        state.core = state.core.wires_into(fresh);
+        self.drive(&mut state);
     }
 }
 
@@ -156,7 +161,7 @@ mod tests {
         registers.write(0x2000 + 3 * 0x80, &(1u32 << 10).to_le_bytes());
         plic.set_level(10, true);
         assert_eq!(harts[0].levels(), 0);
-        assert_eq!(harts[1].levels(), 1 << Interrupt::SupervisorExternal as u32);
+        assert_eq!(harts[1].levels(), Interrupt::SupervisorExternal.bit());
         let mut claim = [0; 4];
         registers.read(0x20_0004 + 3 * 0x1000, &mut claim);
         assert_eq!(u32::from_le_bytes(claim), 10);
@@ -171,7 +176,7 @@ mod tests {
         registers.write(4, &1u32.to_le_bytes());
         registers.write(0x2000, &2u32.to_le_bytes());
         plic.set_level(1, true);
-        assert_eq!(hart.levels(), 1 << Interrupt::SupervisorExternal as u32);
+        assert_eq!(hart.levels(), Interrupt::SupervisorExternal.bit());
     }
 
     #[test]

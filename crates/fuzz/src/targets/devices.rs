@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arbitrary::{Result, Unstructured};
 use arch::{Interrupt, Phys};
-use bus::{Bus, IrqLine, IrqSink, SharedDevice};
+use bus::{Bus, InterruptController, IrqLine, IrqSink, SharedDevice};
 use devices::rtc::TimeOfDay;
 use devices::uart16550::BACKLOG_BYTES;
 use devices::{Clint, Contexts, Finisher, Plic, PowerSwitch, Rtc, Sswi, Uart16550};
@@ -80,7 +80,7 @@ impl Machine {
             rtc.clone(),
             Arc::new(Mutex::new(Finisher::new(power.clone()))),
         ];
-        let mut bus = Bus::default();
+        let bus = Bus::default();
         for ((name, len, base), device) in REGIONS.into_iter().zip(registers) {
             bus.map(name, Phys(base), len, device).expect("the regions do not overlap");
         }
@@ -138,7 +138,7 @@ impl Machine {
         self.uart.lock().expect("nothing panicked").reset();
         self.rtc.lock().expect("nothing panicked").reset();
         self.plic.reset();
-        let external = 1 << Interrupt::MachineExternal as u32 | 1 << Interrupt::SupervisorExternal as u32;
+        let external = Interrupt::MachineExternal.bit() | Interrupt::SupervisorExternal.bit();
         assert!(self.pins.iter().all(|pins| pins.levels() & external == 0));
     }
 }

@@ -93,7 +93,7 @@ pub fn connect(pins: &Arc<HartPins>, runner: &Arc<Runner>, vcpu: OwnedFd) {
 /// Two threads may drive the pin at once: what counts is its level now, under the lock.
 fn tell(pins: &HartPins, told: &Mutex<bool>, vcpu: &OwnedFd) {
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    let level = pins.levels() & (1 << Interrupt::SupervisorExternal as u8) != 0;
+    let level = pins.levels() & Interrupt::SupervisorExternal.bit() != 0;
     if *told != level && sys::interrupt(vcpu, level).is_ok() {
         *told = level;
     }

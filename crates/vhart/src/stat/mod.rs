@@ -74,8 +74,8 @@ impl Stat {
 
     /// Learns the devices' names.
     pub fn names(&self, machine: &Machine) {
-        let name = |(name, Phys(base), len): (&str, Phys, u64)| (base, len, name.to_owned());
-        *locked(&self.0.devices) = machine.bus().devices().map(name).collect();
+        let name = |(name, Phys(base), len): (String, Phys, u64)| (base, len, name);
+        *locked(&self.0.devices) = machine.bus().devices().into_iter().map(name).collect();
     }
 
     /// What a look in between shows.
