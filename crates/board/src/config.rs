@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arch::isa::Isa;
-use devices::ConsoleOut;
-use virtio::SlotDevice;
+use devices::{ConsoleOut, Part};
 
 use crate::error::Error;
 use crate::loader::Load;
@@ -43,7 +42,7 @@ pub enum TimeSource {
 }
 
 /// Makes the device of a virtio-mmio slot.
-pub type SlotMaker = Box<dyn FnOnce(virtio::Slot) -> Arc<Mutex<dyn SlotDevice>>>;
+pub type SlotMaker = Box<dyn FnOnce(virtio::Slot) -> Arc<Mutex<dyn Part>>>;
 
 /// A device for a virtio-mmio slot.
 pub struct Plug {

@@ -6,6 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bus::Device;
+use devices::{DtNode, Part, Place};
+use vm_fdt::{Error, FdtWriter};
 
 /// "OSBI".
 const INFO_MAGIC: u64 = 0x4942_534f;
@@ -44,6 +46,15 @@ impl Rom {
     /// Writes the way from reset to `boot`.
     pub fn program(&self, boot: &Boot) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = boot.bytes();
+    }
+}
+
+impl Part for Rom {}
+
+/// What is in it is not for the kernel.
+impl DtNode for Rom {
+    fn write_node(&self, _fdt: &mut FdtWriter, _place: &Place) -> Result<(), Error> {
+        Ok(())
     }
 }
 

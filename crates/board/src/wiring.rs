@@ -4,15 +4,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arch::Interrupt;
-use bus::{Bus, InterruptController, IrqLine};
+use bus::{Bus, IrqLine};
 use devices::aclint::{Clint, Sswi};
 use devices::plic::Contexts;
 use devices::rtc::TimeOfDay;
-use devices::{ConsoleOut, DtNode, Finisher, Plic, PowerSwitch, Rtc, Uart16550};
+use devices::{ConsoleOut, Finisher, Part, Plic, PowerSwitch, Rtc, Uart16550};
 use memory::Ram;
 use vcpu::{Clock, HartPins, TICK_NANOS};
-use virtio::{EmptySlot, Interface, Slot, SlotDevice};
+use virtio::{EmptySlot, Interface, Slot};
 
 use crate::config::{Plug, SlotMaker};
 use crate::engine::Modes;
@@ -35,31 +34,25 @@ pub struct Connected {
 }
 
 /// A device with its place.
-struct Placed<D: ?Sized> {
-    device: Arc<Mutex<D>>,
+struct Placed {
+    /// For errors, and for whoever explains an address.
+    name: String,
+    part: Arc<Mutex<dyn Part>>,
     region: Region,
-    irq: u32,
+    irq: Option<u32>,
+    /// What it is to other nodes of the device tree.
+    role: Role,
 }
 
-/// The devices that a machine keeps hold of.
+/// The devices, and what the machine keeps hold of besides.
 pub struct Wiring {
     pub power: Arc<PowerSwitch>,
     pub rom: Rom,
     pins: Vec<Arc<HartPins>>,
-    plic: Arc<Plic>,
-    uart: Placed<Uart16550>,
-    rtc: Placed<Rtc>,
-    finisher: Arc<Mutex<Finisher>>,
-    /// Of harts with M-mode only.
-    machine_level: Option<MachineLevel>,
-    /// In the order of their addresses.
-    slots: Vec<Placed<dyn SlotDevice>>,
-}
-
-/// Timers and software interrupts, which a machine without M-mode gets from its host.
-struct MachineLevel {
-    clint: Arc<Mutex<Clint>>,
-    sswi: Arc<Mutex<Sswi>>,
+    uart: Arc<Mutex<Uart16550>>,
+    /// All of them, in the order of the device tree; the interrupt controller comes first. Map, tree, reset and poll go by
+    /// this list.
+    parts: Vec<Placed>,
 }
 
 fn locked<D: ?Sized>(device: &Mutex<D>) -> MutexGuard<'_, D> {
@@ -79,85 +72,64 @@ impl Wiring {
         let power = PowerSwitch::new(pins.clone());
         let uart = shared(Uart16550::new(console, line(map::UART_IRQ)));
         let rtc = shared(Rtc::new(time_of_day(&clock, seeded), line(map::RTC_IRQ)));
-        let machine_level = (modes == Modes::All).then(|| MachineLevel {
-            clint: shared(Clint::new(clock, pins.clone())),
-            sswi: shared(Sswi::new(pins.clone())),
-        });
-        let slots = arrange(plugs).into_iter().enumerate().map(|(slot, make)| {
+        let rom = Rom::default();
+        let mut parts = vec![
+            placed("plic", map::PLIC, shared(plic.registers()), None).with_role(Role::Plic),
+            placed("uart", map::UART, uart.clone(), Some(map::UART_IRQ)),
+            placed("rtc", map::RTC, rtc, Some(map::RTC_IRQ)),
+            placed("finisher", map::FINISHER, shared(Finisher::new(power.clone())), None).with_role(Role::Finisher),
+        ];
+        // timers, software interrupts and the way from reset, which a machine without M-mode gets from its host
+        if modes == Modes::All {
+            parts.extend([
+                placed("rom", map::ROM, shared(rom.clone()), None),
+                placed("clint", map::CLINT, shared(Clint::new(clock, pins.clone())), None),
+                placed("sswi", map::SSWI, shared(Sswi::new(pins.clone())), None),
+            ]);
+        }
+        // QEMU's order, in which Linux finds and names disks
+        parts.extend(arrange(plugs).into_iter().enumerate().rev().map(|(slot, make)| {
             let irq = map::VIRTIO_IRQ + slot as u32;
             let place = Slot { memory: ram.guest_memory(), irq: line(irq), interface };
-            let device = make.map_or_else(|| shared(EmptySlot(interface)) as _, |make| make(place));
-            Placed { device, region: map::virtio(slot), irq }
-        });
-        Wiring {
-            finisher: shared(Finisher::new(power.clone())),
-            power,
-            rom: Rom::default(),
-            pins,
-            uart: Placed { device: uart, region: map::UART, irq: map::UART_IRQ },
-            rtc: Placed { device: rtc, region: map::RTC, irq: map::RTC_IRQ },
-            machine_level,
-            slots: slots.collect(),
-            plic,
-        }
+            let part = make.map_or_else(|| shared(EmptySlot(interface)) as _, |make| make(place));
+            placed(&format!("virtio{slot}"), map::virtio(slot), part, Some(irq))
+        }));
+        Wiring { power, rom, pins, uart, parts }
     }
 
     /// The address map of all devices.
     pub fn bus(&self) -> Result<Bus, Error> {
         let bus = Bus::default();
-        let map = |name: &str, at: Region, device| bus.map(name, at.base, at.len, device);
-        map("plic", map::PLIC, shared(self.plic.registers()))?;
-        map("uart", self.uart.region, self.uart.device.clone())?;
-        map("rtc", self.rtc.region, self.rtc.device.clone())?;
-        map("finisher", map::FINISHER, self.finisher.clone())?;
-        if let Some(level) = &self.machine_level {
-            map("rom", map::ROM, shared(self.rom.clone()))?;
-            map("clint", map::CLINT, level.clint.clone())?;
-            map("sswi", map::SSWI, level.sswi.clone())?;
-        }
-        for (slot, placed) in self.slots.iter().enumerate() {
-            map(&format!("virtio{slot}"), placed.region, placed.device.clone())?;
+        for Placed { name, part, region, .. } in &self.parts {
+            bus.map(name, region.base, region.len, part.clone())?;
         }
         Ok(bus)
     }
 
     /// Path of the console's node below `soc`.
     pub fn console_node(&self) -> String {
-        format!("serial@{:x}", self.uart.region.base.0)
+        format!("serial@{:x}", map::UART.base.0)
     }
 
     /// The serial port.
     pub fn uart(&self) -> Arc<Mutex<Uart16550>> {
-        self.uart.device.clone()
+        self.uart.clone()
     }
 
     /// Lets `write` see every device as a part of the device tree.
     pub fn with_nodes<T>(&self, write: impl FnOnce(Vec<Mapped<'_>>) -> T) -> T {
-        let (uart, rtc, finisher) = (locked(&self.uart.device), locked(&self.rtc.device), locked(&self.finisher));
-        let clint = self.machine_level.as_ref().map(|level| locked(&level.clint));
-        let sswi = self.machine_level.as_ref().map(|level| locked(&level.sswi));
-        let slots: Vec<_> = self.slots.iter().map(|slot| (locked(&slot.device), slot)).collect();
-        let mut nodes = vec![
-            node(&*self.plic, map::PLIC, None, Role::Plic),
-            node(&*uart, self.uart.region, Some(self.uart.irq), Role::Plain),
-            node(&*rtc, self.rtc.region, Some(self.rtc.irq), Role::Plain),
-            node(&*finisher, map::FINISHER, None, Role::Finisher),
-        ];
-        nodes.extend(clint.as_deref().map(|clint| node(clint, map::CLINT, None, Role::Plain)));
-        nodes.extend(sswi.as_deref().map(|sswi| node(sswi, map::SSWI, None, Role::Plain)));
-        // QEMU's order, in which Linux finds and names disks.
-        nodes
-            .extend(slots.iter().rev().map(|(device, slot)| node(&**device, slot.region, Some(slot.irq), Role::Plain)));
-        write(nodes)
+        let locked: Vec<_> = self.parts.iter().map(|placed| (placed, locked(&*placed.part))).collect();
+        write(locked.iter().map(|(placed, part)| placed.node(&**part)).collect())
     }
 
-    /// What devices do by themselves on a machine whose harts take turns: alarms that are due, and what a request left
-    /// to do. Answers whether a device has more to do at once.
+    /// What devices do by themselves on a machine whose harts take turns. Answers whether one has more to do at once.
     pub fn poll(&self) -> bool {
-        locked(&self.rtc.device).poll();
-        let mut busy = false;
-        self.slots.iter().for_each(|slot| busy |= locked(&slot.device).poll());
-        busy
+        self.last_to_first().fold(false, |busy, mut part| part.poll() | busy)
+    }
+
+    /// Slots by their numbers, and the interrupt controller behind all whose wires lead to it.
+    fn last_to_first(&self) -> impl Iterator<Item = MutexGuard<'_, dyn Part + 'static>> {
+        self.parts.iter().rev().map(|placed| locked(&*placed.part))
     }
 
     /// How many harts there are.
@@ -172,15 +144,7 @@ impl Wiring {
 
     /// Puts all devices back to their state after reset.
     pub fn reset(&self) {
-        self.slots.iter().for_each(|slot| locked(&slot.device).reset());
-        locked(&self.uart.device).reset();
-        locked(&self.rtc.device).reset();
-        self.plic.reset();
-        for pins in &self.pins {
-            pins.set(Interrupt::MachineSoftware, false);
-            pins.set_mtimecmp(u64::MAX);
-            pins.take_ssip();
-        }
+        self.last_to_first().for_each(|mut part| part.reset());
     }
 }
 
@@ -201,8 +165,18 @@ fn shared<D>(device: D) -> Arc<Mutex<D>> {
     Arc::new(Mutex::new(device))
 }
 
-fn node<'a>(device: &'a dyn DtNode, region: Region, irq: Option<u32>, role: Role) -> Mapped<'a> {
-    Mapped { device, region, irq, role }
+fn placed(name: &str, region: Region, part: Arc<Mutex<dyn Part>>, irq: Option<u32>) -> Placed {
+    Placed { name: name.into(), part, region, irq, role: Role::Plain }
+}
+
+impl Placed {
+    fn with_role(self, role: Role) -> Placed {
+        Placed { role, ..self }
+    }
+
+    fn node<'a>(&self, part: &'a dyn Part) -> Mapped<'a> {
+        Mapped { device: part, region: self.region, irq: self.irq, role: self.role }
+    }
 }
 
 /// Where the calendar begins that is not the host's: 2026-01-01 00:00:00 UTC, in nanoseconds of the Unix epoch.

@@ -9,7 +9,7 @@ use bus::Device;
 use vcpu::{Reset, SystemEvent};
 use vm_fdt::{Error, FdtWriter};
 
-use crate::{DtNode, Place, PowerSwitch, access, dt, node_name};
+use crate::{DtNode, Part, Place, PowerSwitch, access, dt, node_name};
 
 const FAIL: u64 = 0x3333;
 const PASS: u64 = 0x5555;
@@ -65,6 +65,8 @@ impl Device for Finisher {
         }
     }
 }
+
+impl Part for Finisher {}
 
 impl DtNode for Finisher {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {

@@ -2,7 +2,8 @@
 //!
 //! Each is a core (registers in, registers out, pending interrupts; it knows no lock, bus, thread or clock) and a thin
 //! adapter that implements [`bus::Device`] and owns the interrupt line and the backend. Each writes its own device-tree
-//! node ([`DtNode`]). Addresses and interrupt numbers are the board's: a device learns them only as a [`Place`].
+//! node ([`DtNode`]), and a board handles all alike ([`Part`]). Addresses and interrupt numbers are the board's: a device
+//! learns them only as a [`Place`].
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +11,7 @@ mod access;
 pub mod aclint;
 mod dt;
 pub mod finisher;
+mod part;
 pub mod plic;
 mod power;
 pub mod rtc;
@@ -18,6 +20,7 @@ pub mod uart16550;
 pub use aclint::{Clint, Mswi, Mtimer, Sswi};
 pub use dt::{DtNode, Place, node_name};
 pub use finisher::Finisher;
+pub use part::Part;
 pub use plic::{Contexts, Plic};
 pub use power::PowerSwitch;
 pub use rtc::Rtc;

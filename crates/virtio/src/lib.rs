@@ -24,7 +24,7 @@ pub use console::{Console, ConsoleInput, ConsoleOut};
 pub use entropy::Entropy;
 pub use net::{Forward, Net, NetConfig, NetError, Protocol, Reach, UserNet};
 pub use ring::{Broken, Request, Ring, Segments};
-pub use transport::{EmptySlot, INTERRUPT_ACK, Interface, MmioTransport, QUEUE_NOTIFY, Slot, SlotDevice, VirtioDevice};
+pub use transport::{EmptySlot, INTERRUPT_ACK, Interface, MmioTransport, QUEUE_NOTIFY, Slot, VirtioDevice};
 
 /// Bytes of a transport's registers, configuration space included.
 pub const REGION_BYTES: u64 = 0x1000;

@@ -8,7 +8,7 @@ use vcpu::Clock;
 use vm_fdt::{Error, FdtWriter};
 
 use super::{Harts, Mswi, Mtimer, SWI_BYTES};
-use crate::{DtNode, Place, dt, node_name};
+use crate::{DtNode, Part, Place, dt, node_name};
 
 /// The CLINT on the bus.
 pub struct Clint {
@@ -36,6 +36,13 @@ impl Device for Clint {
             None => self.mswi.write(offset, data),
             Some(offset) => self.mtimer.write(offset, data),
         }
+    }
+}
+
+impl Part for Clint {
+    fn reset(&mut self) {
+        self.mswi.reset();
+        self.mtimer.reset();
     }
 }
 

@@ -5,7 +5,7 @@ use bus::Device;
 use vm_fdt::{Error, FdtWriter};
 
 use super::{Harts, word_of};
-use crate::{DtNode, Place, access, node_name};
+use crate::{DtNode, Part, Place, access, node_name};
 
 /// The MSWI device: one `msip` of 32 bits for each hart, of which bit 0 is wired to the hart.
 pub struct Mswi {
@@ -35,6 +35,12 @@ impl Device for Mswi {
                 hart.set(Interrupt::MachineSoftware, value & 1 != 0);
             }
         });
+    }
+}
+
+impl Part for Mswi {
+    fn reset(&mut self) {
+        self.harts.iter().for_each(|hart| hart.set(Interrupt::MachineSoftware, false));
     }
 }
 

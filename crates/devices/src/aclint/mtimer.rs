@@ -8,7 +8,7 @@ use vcpu::{Clock, HartPins};
 use vm_fdt::{Error, FdtWriter};
 
 use super::Harts;
-use crate::{DtNode, Place, access, node_name};
+use crate::{DtNode, Part, Place, access, node_name};
 
 /// Offset of `mtime` in the default layout; `mtimecmp` of the harts starts at 0.
 const MTIME: u64 = 0x7ff8;
@@ -62,6 +62,13 @@ impl Device for Mtimer {
             Some(Reg::Mtime) => self.set_mtime(merged(self.clock.now())),
             None => {}
         }
+    }
+}
+
+impl Part for Mtimer {
+    /// No timer is set; `mtime` goes on.
+    fn reset(&mut self) {
+        self.harts.iter().for_each(|hart| hart.set_mtimecmp(u64::MAX));
     }
 }
 

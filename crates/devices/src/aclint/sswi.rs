@@ -5,7 +5,7 @@ use bus::Device;
 use vm_fdt::{Error, FdtWriter};
 
 use super::{Harts, word_of};
-use crate::{DtNode, Place, access, node_name};
+use crate::{DtNode, Part, Place, access, node_name};
 
 /// The SSWI device: one `setssip` of 32 bits for each hart. Writing 1 to bit 0 is an edge to the hart; it reads as 0.
 pub struct Sswi {
@@ -29,6 +29,12 @@ impl Device for Sswi {
             Some(hart) if value & 1 != 0 => hart.pulse_ssip(),
             _ => {}
         });
+    }
+}
+
+impl Part for Sswi {
+    fn reset(&mut self) {
+        self.harts.iter().for_each(|hart| _ = hart.take_ssip());
     }
 }
 

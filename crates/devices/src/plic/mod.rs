@@ -14,7 +14,7 @@ use bus::{Device, InterruptController, IrqSink};
 use vcpu::HartPins;
 use vm_fdt::{Error, FdtWriter};
 
-use crate::{DtNode, Place, access, dt, node_name};
+use crate::{DtNode, Part, Place, access, dt, node_name};
 
 /// Bytes of the PLIC's region on the board (contexts for far more than 64 harts).
 pub const PLIC_BYTES: u64 = 0x60_0000;
@@ -139,6 +139,12 @@ impl DtNode for Plic {
         fdt.property_u32("riscv,ndev", self.sources)?;
         place.own_phandle(fdt)?;
         fdt.end_node(node)
+    }
+}
+
+impl Part for PlicRegisters {
+    fn reset(&mut self) {
+        self.0.reset();
     }
 }
 

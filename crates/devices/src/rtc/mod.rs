@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bus::{Device, IrqLine};
 use vm_fdt::{Error, FdtWriter};
 
-use crate::{DtNode, Place, access, node_name};
+use crate::{DtNode, Part, Place, access, node_name};
 
 /// Where the time of day comes from.
 pub enum TimeOfDay {
@@ -97,18 +97,6 @@ impl Rtc {
         Rtc { shared: Arc::new(Shared { time, irq, state: Mutex::new(state), changed: Condvar::new() }) }
     }
 
-    /// Fires an alarm that is due.
-    pub fn poll(&mut self) {
-        self.shared.settle(&mut self.shared.lock());
-    }
-
-    /// Back to the state after reset.
-    pub fn reset(&mut self) {
-        let mut state = self.shared.lock();
-        state.core = core::Core::default();
-        self.shared.settle(&mut state);
-    }
-
     /// Makes sure that someone waits for an alarm that is armed.
     fn wake_waiter(&self, state: &mut State) {
         if !matches!(self.shared.time, TimeOfDay::Host) || state.core.due_in(0).is_none() {
@@ -145,6 +133,20 @@ impl Device for Rtc {
         access::write_words(offset, data, |at, value| state.core.write(at, value, now));
         self.shared.settle(&mut state);
         self.wake_waiter(&mut state);
+    }
+}
+
+impl Part for Rtc {
+    fn reset(&mut self) {
+        let mut state = self.shared.lock();
+        state.core = core::Core::default();
+        self.shared.settle(&mut state);
+    }
+
+    /// Fires an alarm that is due.
+    fn poll(&mut self) -> bool {
+        self.shared.settle(&mut self.shared.lock());
+        false
     }
 }
 

@@ -11,7 +11,7 @@ use bus::{Device, IrqLine};
 use vm_fdt::{Error, FdtWriter};
 
 use self::core::Interrupt;
-use crate::{DtNode, Place, node_name};
+use crate::{DtNode, Part, Place, node_name};
 
 /// Where the guest's output goes.
 pub type ConsoleOut = Box<dyn FnMut(&[u8]) + Send>;
@@ -65,13 +65,6 @@ impl Uart16550 {
         (register(core::LINE_STATUS) & core::lsr::DATA_READY != 0).then(|| register(core::DATA))
     }
 
-    /// Back to the state after reset. Input that waits is dropped.
-    pub fn reset(&mut self) {
-        self.core = core::Core::default();
-        self.backlog.clear();
-        self.settle();
-    }
-
     /// Moves waiting input into the receiver and drives the interrupt line.
     fn settle(&mut self) {
         while self.core.room() > 0 {
@@ -108,6 +101,15 @@ impl Device for Uart16550 {
         if let Some(byte) = self.core.write(offset, low) {
             (self.out)(&[byte]);
         }
+        self.settle();
+    }
+}
+
+impl Part for Uart16550 {
+    /// Input that waits is dropped.
+    fn reset(&mut self) {
+        self.core = core::Core::default();
+        self.backlog.clear();
         self.settle();
     }
 }

@@ -8,7 +8,7 @@ use arch::{Interrupt, Phys};
 use bus::{Bus, InterruptController, IrqLine, IrqSink, SharedDevice};
 use devices::rtc::TimeOfDay;
 use devices::uart16550::BACKLOG_BYTES;
-use devices::{Clint, Contexts, Finisher, Plic, PowerSwitch, Rtc, Sswi, Uart16550};
+use devices::{Clint, Contexts, Finisher, Part, Plic, PowerSwitch, Rtc, Sswi, Uart16550};
 use vcpu::{Clock, HartPins};
 
 use super::{Target, with};
@@ -114,7 +114,7 @@ impl Machine {
                 self.clock.advance(input.arbitrary()?);
                 self.nanos.store(input.arbitrary()?, Ordering::Relaxed);
             }
-            5 => self.rtc.lock().expect("nothing panicked").poll(),
+            5 => _ = self.rtc.lock().expect("nothing panicked").poll(),
             6 => self.reset(),
             _ => self.pins.iter().for_each(|pins| {
                 let _ = (pins.take_ssip(), pins.take_attention());

@@ -14,7 +14,6 @@ use vm_memory::{Bytes, GuestAddress};
 
 use super::*;
 use crate::testing::{BUFFERS, Driver, MEMORY_BASE};
-use crate::transport::SlotDevice;
 
 const HEADER: u64 = BUFFERS;
 const STATUS: u64 = BUFFERS + 16;
@@ -87,7 +86,7 @@ impl Disk {
 
     /// What a machine whose harts take turns does after each.
     fn poll(&self) -> bool {
-        SlotDevice::poll(&mut *self.0.transport.lock().unwrap())
+        devices::Part::poll(&mut *self.0.transport.lock().unwrap())
     }
 
     fn status(&self) -> u8 {

@@ -11,7 +11,7 @@ mod slot;
 use std::sync::Arc;
 
 use bus::{Device, IrqLine};
-use devices::{DtNode, Place};
+use devices::{DtNode, Part, Place};
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_config::{
     VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FEATURES_OK, VIRTIO_CONFIG_S_NEEDS_RESET, VIRTIO_F_VERSION_1,
@@ -22,7 +22,7 @@ use vm_fdt::{Error, FdtWriter};
 use crate::ring::{Broken, Layout, Ring};
 
 pub use offsets::{INTERRUPT_ACK, QUEUE_NOTIFY};
-pub use slot::{EmptySlot, Interface, Slot, SlotDevice};
+pub use slot::{EmptySlot, Interface, Slot};
 
 const INTERRUPT_USED: u32 = 1;
 const INTERRUPT_CONFIG: u32 = 2;
@@ -390,7 +390,7 @@ fn set_half(value: &mut u64, which: u32, new: u32) {
     }
 }
 
-impl<D: VirtioDevice> SlotDevice for MmioTransport<D> {
+impl<D: VirtioDevice> Part for MmioTransport<D> {
     fn reset(&mut self) {
         MmioTransport::reset(self);
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bus::{Device, IrqLine};
-use devices::{DtNode, Place, node_name};
+use devices::{DtNode, Part, Place, node_name};
 use memory::GuestMemoryMmap;
 use vm_fdt::{Error, FdtWriter};
 
@@ -52,22 +52,7 @@ pub struct Slot {
     pub interface: Interface,
 }
 
-/// A device in a slot: registers that describe themselves.
-pub trait SlotDevice: Device + DtNode {
-    /// Back to the state after power-on, but for the size of a legacy driver's pages.
-    fn reset(&mut self);
-
-    /// Goes on with what the device could not finish when its driver told it to. Answers whether something is left.
-    ///
-    /// For machines whose harts take turns: called when a turn is over. Others have threads for such things.
-    fn poll(&mut self) -> bool {
-        false
-    }
-}
-
-impl SlotDevice for EmptySlot {
-    fn reset(&mut self) {}
-}
+impl Part for EmptySlot {}
 
 /// The registers of a slot that nothing is plugged into.
 pub struct EmptySlot(pub Interface);
