@@ -67,6 +67,17 @@ macro_rules! in_place {
     ({read $read:expr, write $write:expr; in_place $how:expr}) => { Option::from($how) };
 }
 
+/// Answers with a value that is a word, if it lies at the offset.
+#[cfg(test)]
+macro_rules! found_at {
+    ($state:ident $offset:ident {word $($field:ident).+, $($rest:tt)*}) => {
+        if $offset == offset_of!(State, $($field).+) {
+            return Some(&mut $state.$($field).+);
+        }
+    };
+    ($state:ident $offset:ident {read $($rest:tt)*}) => {};
+}
+
 macro_rules! registers {
     (($state:ident, $config:ident, $mode:ident, $address:ident, $value:ident) $(
         $pattern:pat => $gate:ident $(($extension:ident))?, $register:tt
@@ -102,6 +113,13 @@ macro_rules! registers {
                 $($pattern => in_place!($register),)*
                 _ => None,
             }
+        }
+
+        /// The word of some row that lies at an offset.
+        #[cfg(test)]
+        pub fn word_at($state: &mut State, offset: usize) -> Option<&mut u64> {
+            $(found_at!($state offset $register);)*
+            None
         }
 
         /// The register of VS-mode's that an access with V = 1 reaches.
