@@ -304,6 +304,23 @@ fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
 /// How the standard library begins to say that a name has no address; what follows is the C library's and differs.
 const NO_ADDRESS: &str = "failed to lookup address information";
 
+/// How rustls, whose errors come as I/O errors in the middle of a handshake, begins to speak of a certificate.
+const NO_TRUST: &str = "invalid peer certificate";
+
+fn explain_io(why: &std::io::Error, place: &str) -> Failure {
+    let text = why.to_string();
+    if text.starts_with(NO_ADDRESS) {
+        return unresolved(place);
+    }
+    if text.starts_with(NO_TRUST) {
+        let now = Timestamp::now();
+        return Failure::Lasting(format!(
+            "{place}: {text} (this machine's clock says {now:.0}; SSL_CERT_FILE names a file of other authorities to trust)"
+        ));
+    }
+    Failure::Passing(format!("{place}: {}", text.split(" (os error").next().unwrap_or(&text)))
+}
+
 fn unresolved(place: &str) -> Failure {
     Failure::Passing(format!("{place}: the server's name cannot be resolved (is there a network?)"))
 }
@@ -318,7 +335,7 @@ fn explain(why: ureq::Error, address: &Uri, route: &Route) -> Failure {
     let place = format!("{}{by}", shown(address));
     match why {
         ureq::Error::HostNotFound => unresolved(&place),
-        ureq::Error::Io(why) if why.to_string().starts_with(NO_ADDRESS) => unresolved(&place),
+        ureq::Error::Io(why) => explain_io(&why, &place),
         ureq::Error::ConnectProxyFailed(said) => {
             Failure::Lasting(format!("{place}: the proxy refuses: {}", said.trim()))
         }
@@ -370,6 +387,14 @@ mod tests {
         let asked = Client::new(Settings::default()).get("http://archive.invalid/x", 0);
         let Err(Failure::Passing(why)) = asked else { panic!("an answer") };
         assert_eq!(why, "http://archive.invalid/x: the server's name cannot be resolved (is there a network?)");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_not_asked_for_again() {
+        let why = explain_io(&std::io::Error::other("invalid peer certificate: UnknownIssuer"), "https://a.example/");
+        assert!(matches!(why, Failure::Lasting(text) if text.contains("SSL_CERT_FILE") && text.contains("clock")));
+        let why = explain_io(&std::io::Error::from_raw_os_error(104), "http://a.example/");
+        assert!(matches!(why, Failure::Passing(text) if !text.contains("os error")));
     }
 
     #[test]
