@@ -104,6 +104,18 @@ fn a_disk_is_in_the_slot_that_its_bus_names_and_others_fill_up_from_the_highest(
 }
 
 #[test]
+fn a_snapshot_needs_no_directory_for_temporary_files() {
+    let programs = Programs::new();
+    let (file, image) = (programs.bare("slots", &[]), programs.path("disk.img"));
+    std::fs::write(&image, [0; 512]).unwrap();
+    let disk = format!("file={},snapshot=on", image.display());
+    let mut command = vhart(&["run", "--firmware", "none", "--disk", &disk, "--kernel"]);
+    let said: common::Said = command.arg(&file).args(LIMIT).env("TMPDIR", "/nowhere").output().unwrap().into();
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "00000042"), "{}", said.err);
+    assert_eq!(std::fs::read(&image).unwrap(), [0; 512]);
+}
+
+#[test]
 fn programmable_counters_count_filter_and_overflow() {
     let programs = Programs::new();
     let file = programs.bare("counters", &[]);

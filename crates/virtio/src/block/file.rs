@@ -346,7 +346,8 @@ fn explain(path: &Path, access: BlockAccess, source: io::Error) -> DiskError {
 }
 
 fn scratch(path: &Path, len_bytes: u64) -> Result<Overlay, DiskError> {
-    Overlay::new(len_bytes).map_err(|source| DiskError::Scratch { path: path.into(), source })
+    let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Overlay::new(len_bytes, beside).map_err(|source| DiskError::Scratch { path: path.into(), source })
 }
 
 #[cfg(test)]

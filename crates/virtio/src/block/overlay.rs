@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use super::file::{Base, Patience, read_exact_at};
 
@@ -18,11 +19,12 @@ pub(super) struct Overlay {
 }
 
 impl Overlay {
-    /// An overlay for a disk of `len_bytes` that nothing was written to.
-    pub(super) fn new(len_bytes: u64) -> io::Result<Self> {
+    /// An overlay for a disk of `len_bytes` that nothing was written to. Where the system has no directory for temporary
+    /// files, it lies in `beside`.
+    pub(super) fn new(len_bytes: u64, beside: &Path) -> io::Result<Self> {
         let clusters = len_bytes.div_ceil(CLUSTER_BYTES);
         let words = usize::try_from(clusters.div_ceil(64)).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let file = tempfile::tempfile()?;
+        let file = tempfile::tempfile().or_else(|why| tempfile::tempfile_in(beside).map_err(|_| why))?;
         file.set_len(clusters * CLUSTER_BYTES)?;
         Ok(Overlay { file, written: vec![0; words] })
     }
