@@ -15,6 +15,7 @@ pub use progress::Bars;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use arch::isa::{Extension, Isa};
 
 use self::images::Images;
 use options::Print;
@@ -29,6 +30,7 @@ use crate::ending::Stopper;
 pub fn run(options: &Options) -> Result<ExitCode> {
     let stopper = Stopper::within(options.machine.timeout)?;
     options.json.iter().try_for_each(|file| crate::errors::check_file("report", file))?;
+    lacking(options.machine.isa).iter().for_each(crate::errors::tell);
     let images = Images::prepare(options, &Bars::new())?;
     match options.print {
         Some(Print::Qemu) => images.print_qemu(options),
@@ -36,6 +38,19 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         None if options.check && options.machine.dump_dtb.is_none() => check::run(options, &images, &stopper),
         None => crate::run::run_until(&with_window_size(images.run_options(options)), &stopper),
     }
+}
+
+/// What a Linux with KVM will miss in an instruction set of the user's, a sentence each.
+fn lacking(isa: Option<Isa>) -> Vec<&'static str> {
+    let needed = [
+        (
+            Extension::Zicntr,
+            "--isa has no zicntr: Linux wants the time before its first word, and may say none; add _zicntr",
+        ),
+        (Extension::H, "--isa has no h: there is no KVM without it, and no guest; add it, as in rv64gch_zicntr"),
+    ];
+    let missing = |isa: Isa| needed.into_iter().filter(move |(extension, _)| !isa.has(*extension));
+    isa.into_iter().flat_map(missing).map(|(_, sentence)| sentence).collect()
 }
 
 /// Tells the host's init how large the terminal's window is: a serial port has no way to. A machine that is to do the same

@@ -147,6 +147,17 @@ fn what_cannot_be_written_or_read_is_named_before_anything_is_fetched() {
 }
 
 #[test]
+fn what_linux_lacks_in_an_instruction_set_is_said_before_it_says_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().to_str().unwrap();
+    let said = |isa: &str| complaint(&["linux", "--mirror", "ftp://x", "--cache", place, "--isa", isa]).1;
+    let both = said("rv64gc");
+    assert!(both.contains("no zicntr") && both.contains("no h"), "{both}");
+    let neither = said("rv64gch_zicntr");
+    assert!(!neither.contains("--isa"), "{neither}");
+}
+
+#[test]
 fn everything_is_removed_only_when_somebody_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().to_str().unwrap();
