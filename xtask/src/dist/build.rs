@@ -5,14 +5,11 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-/// Brings its own C library: what runs everywhere, where rustup can fetch it.
-const MUSL: &str = "x86_64-unknown-linux-musl";
-
-/// The computer's own C library, linked statically: what there is otherwise.
-const GNU: &str = "x86_64-unknown-linux-gnu";
+/// Brings its own C library, which finds names without files of the system's: what runs everywhere.
+const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// The profile in the workspace's manifest.
 const PROFILE: &str = "dist";
@@ -27,10 +24,14 @@ pub struct Built {
 
 /// Builds the program of `workspace` into `target`.
 pub fn build(workspace: &Path, target: &Path) -> anyhow::Result<Built> {
-    let triple = if has_musl(workspace) { MUSL } else { GNU };
-    eprintln!("building vhart for {triple}, statically");
+    ensure!(
+        has_target(workspace),
+        "rustc has no {TARGET}, of which a release is made: `rustup target add {TARGET}` gets it where there is a network; \
+         Fedora's Rust has it as a package, rust-std-static-{TARGET}"
+    );
+    eprintln!("building vhart for {TARGET}");
     let mut command = Command::new("cargo");
-    command.args(["build", "--locked", "--package", "vhart", "--profile", PROFILE, "--target", triple]);
+    command.args(["build", "--locked", "--package", "vhart", "--profile", PROFILE, "--target", TARGET]);
     command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(target);
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags(workspace, target)?);
     let mut child = command.current_dir(workspace).stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
@@ -39,16 +40,13 @@ pub fn build(workspace: &Path, target: &Path) -> anyhow::Result<Built> {
         crates.extend(others_crate(&line?));
     }
     if !child.wait()?.success() {
-        bail!(
-            "the static program does not build{}",
-            if triple == GNU { " (is the C library's libc.a there?)" } else { "" }
-        );
+        bail!("the static program does not build");
     }
-    Ok(Built { program: target.join(triple).join(PROFILE).join("vhart"), crates })
+    Ok(Built { program: target.join(TARGET).join(PROFILE).join("vhart"), crates })
 }
 
-/// Whether rustc has musl's target, now that rustup has been asked for it.
-fn has_musl(workspace: &Path) -> bool {
+/// Whether rustc has the target, now that rustup has been asked for it.
+fn has_target(workspace: &Path) -> bool {
     let run = |program: &str, words: &[&str]| {
         let output = Command::new(program).args(words).current_dir(workspace).output().ok();
         output
@@ -57,9 +55,9 @@ fn has_musl(workspace: &Path) -> bool {
     };
     let there = || {
         let sysroot = run("rustc", &["--print", "sysroot"])?;
-        Path::new(&sysroot).join("lib/rustlib").join(MUSL).join("lib").is_dir().then_some(())
+        Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib").is_dir().then_some(())
     };
-    there().or_else(|| run("rustup", &["target", "add", MUSL]).and_then(|_| there())).is_some()
+    there().or_else(|| run("rustup", &["target", "add", TARGET]).and_then(|_| there())).is_some()
 }
 
 /// Static, and without the paths of this computer: rustc takes the last that applies.

@@ -1,5 +1,6 @@
 //! What goes into both packages.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -20,24 +21,27 @@ pub struct Release {
     pub completions: Vec<(&'static str, Vec<u8>)>,
     /// Manual pages by their names.
     pub manual: Vec<(String, Vec<u8>)>,
-    /// README, changelog, licences.
-    pub texts: Vec<(&'static str, Vec<u8>)>,
+    /// README and what it leads to, changelog, licences: each by its path.
+    pub texts: Vec<(String, Vec<u8>)>,
 }
 
 const SHELLS: [&str; 3] = ["bash", "fish", "zsh"];
-const TEXTS: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
-const OTHERS: &str = "LICENSES-OF-CRATES";
+const TEXTS: [&str; 6] =
+    ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+const DOCUMENTS: &str = "docs";
+pub const OTHERS: &str = "LICENSES-OF-CRATES";
 
 impl Release {
     /// What the program says of itself, and the workspace's texts.
     pub fn of(workspace: &Path, built: &Built, epoch: u64) -> anyhow::Result<Release> {
         let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         let version = String::from_utf8(say(&built.program, &["--version"])?)?;
-        let mut texts: Vec<(&'static str, Vec<u8>)> = Vec::new();
-        for name in TEXTS {
-            texts.push((name, read(&workspace.join(name))?));
+        let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
+        for name in text_names(workspace)? {
+            let text = read(&workspace.join(&name))?;
+            texts.push((name, text));
         }
-        texts.push((OTHERS, licences(built)?.into_bytes()));
+        texts.push((OTHERS.to_owned(), licences(built)?.into_bytes()));
         let completion = |shell: &'static str| Ok((shell, say(&built.program, &["completion", shell])?));
         Ok(Release {
             version: version.trim().trim_start_matches("vhart ").to_owned(),
@@ -48,6 +52,27 @@ impl Release {
             texts,
         })
     }
+}
+
+/// The paths of the workspace's texts, in order.
+fn text_names(workspace: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names: Vec<String> = TEXTS.map(str::to_owned).into();
+    let mut directories = vec![DOCUMENTS.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in
+            std::fs::read_dir(workspace.join(&directory)).with_context(|| format!("cannot read {directory}"))?
+        {
+            let entry = entry?;
+            let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                directories.push(name);
+            } else if [".md", ".json"].iter().any(|end| name.ends_with(end)) {
+                names.push(name);
+            }
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// What the program prints.
@@ -72,14 +97,27 @@ fn manual(program: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
 
 /// The licences of other people's crates in the program, as their authors want them shown.
 fn licences(built: &Built) -> anyhow::Result<String> {
-    let mut text = "vhart is built of these crates, with thanks to their authors.\n".to_owned();
+    let mut files = Vec::new();
     for (name, directory) in &built.crates {
-        write!(text, "\n==== {name}\n")?;
         for file in licence_files(directory)? {
-            text += &format!("\n{}\n", String::from_utf8_lossy(&std::fs::read(directory.join(file))?).trim_end());
+            let text = std::fs::read(directory.join(file))?;
+            files.push((name.clone(), String::from_utf8_lossy(&text).trim_end().to_owned()));
         }
     }
+    let mut text = "vhart is built of these crates, with thanks to their authors.\n".to_owned();
+    for (names, licence) in gathered(files) {
+        write!(text, "\n==== {}\n\n{licence}\n", names.join(", "))?;
+    }
     Ok(text)
+}
+
+/// Each text once, with all whose it is, in the order of the first of them.
+fn gathered(files: Vec<(String, String)>) -> Vec<(Vec<String>, String)> {
+    let mut owners: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    files.into_iter().for_each(|(name, text)| owners.entry(text).or_default().push(name));
+    let mut gathered: Vec<_> = owners.into_iter().map(|(text, names)| (names, text)).collect();
+    gathered.sort();
+    gathered
 }
 
 fn licence_files(directory: &Path) -> anyhow::Result<Vec<String>> {
@@ -99,4 +137,35 @@ fn licence_files(directory: &Path) -> anyhow::Result<Vec<String>> {
 pub fn sha256(content: &[u8]) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_licence_that_many_have_is_printed_once() {
+        let files = [("a", "x"), ("a", "y"), ("b", "x"), ("c", "z")];
+        let files = files.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let gathered: Vec<String> =
+            gathered(files).into_iter().map(|(names, text)| names.join("+") + "=" + &text).collect();
+        assert_eq!(gathered, ["a=y", "a+b=x", "c=z"]);
+    }
+
+    #[test]
+    fn a_document_that_a_text_of_the_release_leads_to_comes_along() {
+        let workspace = crate::vmm::workspace().unwrap().canonicalize().unwrap();
+        let names = text_names(&workspace).unwrap();
+        for name in names.iter().filter(|name| name.ends_with(".md")) {
+            let path = workspace.join(name);
+            let text = std::fs::read_to_string(&path).unwrap();
+            for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+                let target = path.parent().unwrap().join(link).canonicalize();
+                let Some(target) = target.ok().filter(|target| !link.is_empty() && target.is_file()) else { continue };
+                let target = target.strip_prefix(&workspace).unwrap().display().to_string();
+                let sources = target.starts_with("crates/") || target.starts_with("xtask/");
+                assert!(sources || names.contains(&target), "{name}: {link}");
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::archive::{File, tar};
-use super::content::Release;
+use super::content::{OTHERS, Release};
 
 /// Where Debian wants completion scripts.
 const COMPLETIONS: [(&str, &str); 3] = [
@@ -14,21 +14,32 @@ const COMPLETIONS: [(&str, &str); 3] = [
 
 const DOCUMENTS: &str = "usr/share/doc/vhart";
 
+/// What Debian calls a file of licences, in its machine-readable form.
+const COPYRIGHT: &str = "\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: vhart
+Comment: What other people's crates in the program ask to be shown is in LICENSES-OF-CRATES.gz.
+
+Files: *
+Copyright: The vhart authors
+License: MIT or Apache-2.0
+";
+
 /// The package of a release.
 pub fn package(release: &Release) -> anyhow::Result<Vec<u8>> {
-    let pages: Vec<(String, Vec<u8>)> = release
-        .manual
-        .iter()
-        .map(|(name, page)| Ok((format!("usr/share/man/man1/{name}.gz"), gzip(page)?)))
-        .collect::<anyhow::Result<_>>()?;
+    let packed = packed(release)?;
     let mut files = vec![File::program("usr/bin/vhart", &release.program)];
     for (shell, path) in COMPLETIONS {
         files.extend(
             release.completions.iter().filter(|(name, _)| *name == shell).map(|(_, text)| File::text(path, text)),
         );
     }
-    files.extend(pages.iter().map(|(path, page)| File::text(path, page)));
-    files.extend(release.texts.iter().map(|(name, text)| File::text(format!("{DOCUMENTS}/{name}"), text)));
+    let plain = release.texts.iter().filter(|(name, _)| name != OTHERS);
+    files.extend(plain.map(|(name, text)| File::text(format!("{DOCUMENTS}/{name}"), text)));
+    files.extend(packed.iter().map(|(path, content)| File::text(path, content)));
+    let copyright = copyright(release);
+    files.push(File::text(format!("{DOCUMENTS}/copyright"), copyright.as_bytes()));
+    files.sort_by(|one, other| one.path.cmp(&other.path));
     let installed = files.iter().map(|file| file.content.len().div_ceil(1024)).sum();
     let control = control(&release.version, installed);
     let control = tar(&[File::text("control", control.as_bytes())], release.epoch)?;
@@ -40,6 +51,25 @@ pub fn package(release: &Release) -> anyhow::Result<Vec<u8>> {
     Ok(ar(&members, release.epoch))
 }
 
+/// What Debian wants compressed: manual pages, and long texts that are rarely read.
+fn packed(release: &Release) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let pages = release.manual.iter().map(|(name, page)| (format!("usr/share/man/man1/{name}.gz"), page));
+    let texts = release.texts.iter().filter(|(name, _)| name == OTHERS);
+    let texts = texts.map(|(name, text)| (format!("{DOCUMENTS}/{name}.gz"), text));
+    pages.chain(texts).map(|(path, content)| Ok((path, gzip(content)?))).collect()
+}
+
+/// Debian's file of licences: its frame, and the words of one of them; those of the other every Debian has.
+fn copyright(release: &Release) -> String {
+    let mit = release.texts.iter().find(|(name, _)| name == "LICENSE-MIT").map(|(_, text)| &**text);
+    let mit = String::from_utf8_lossy(mit.unwrap_or_default());
+    let lines: String =
+        mit.lines().map(|line| if line.is_empty() { " .\n".to_owned() } else { format!(" {line}\n") }).collect();
+    format!(
+        "{COPYRIGHT}\nLicense: MIT\n{lines}\nLicense: Apache-2.0\n The text is in /usr/share/common-licenses/Apache-2.0.\n"
+    )
+}
+
 fn control(version: &str, installed_kib: usize) -> String {
     format!(
         "Package: vhart\n\
@@ -49,8 +79,10 @@ fn control(version: &str, installed_kib: usize) -> String {
          Installed-Size: {installed_kib}\n\
          Section: misc\n\
          Priority: optional\n\
+         Recommends: ca-certificates\n\
          Description: RISC-V machine with the hypervisor extension\n \
-         Boots a host Linux with KVM and a guest Linux inside it, and any kernel or firmware for the virt board.\n"
+         Boots a host Linux with KVM and a guest Linux inside it, and any kernel\n \
+         or firmware for the virt board, with an interpreter and a translator.\n"
     )
 }
 
