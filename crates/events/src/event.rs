@@ -53,8 +53,8 @@ pub enum Event {
         /// `hvip` now.
         now: u64,
     },
-    /// A comparator was written: a CSR of Sstc, or the firmware's timer by an SBI call. Not `mtimecmp`, which is a device's
-    /// ([`Event::Mmio`]). That a timer fires is seen in [`Event::Pending`].
+    /// A comparator was set to another value: a CSR of Sstc, or the firmware's timer by an SBI call. Not `mtimecmp`, which is a
+    /// device's ([`Event::Mmio`]), and not where the value stays. That a timer fires is seen in [`Event::Pending`].
     Armed {
         /// Which.
         timer: Timer,

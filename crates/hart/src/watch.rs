@@ -253,7 +253,10 @@ impl Core {
             csr::STIMECMP | csr::VSTIMECMP => Timer::Vstimecmp,
             _ => return,
         };
-        self.tell_armed(place, timer, now[0]);
+        // generated code writes what is there already, and tells nobody
+        if before[0] != now[0] {
+            self.tell_armed(place, timer, now[0]);
+        }
     }
 
     fn tell_armed(&mut self, place: Place, timer: Timer, deadline: u64) {

@@ -40,6 +40,7 @@ pub use serial::{Address, Role};
 pub use serial::{Serial, Socket};
 #[cfg(feature = "machine")]
 pub use trace::TraceOptions;
+#[cfg(feature = "machine")]
 pub use traced::Traced;
 
 use std::ffi::OsString;

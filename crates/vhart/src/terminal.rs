@@ -11,6 +11,7 @@ mod signals;
 mod typed;
 
 pub use raw::restore;
+#[cfg(feature = "machine")]
 pub use typed::NEXT_OFFER;
 
 use std::io::{IsTerminal, Read, Write};
