@@ -41,6 +41,17 @@ pub enum TimeSource {
     },
 }
 
+/// Whether a debugger may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debugging {
+    /// None.
+    Off,
+    /// It may, at any time.
+    On,
+    /// The machine waits for it before its first instruction.
+    Waiting,
+}
+
 /// Makes the device of a virtio-mmio slot.
 pub type SlotMaker = Box<dyn FnOnce(virtio::Slot) -> Arc<Mutex<dyn Part>>>;
 
@@ -101,6 +112,8 @@ pub struct MachineConfig {
     pub max_instructions: Option<u64>,
     /// Whether a reset that the guest asks for ends the run.
     pub no_reboot: bool,
+    /// Whether a debugger may come: [`crate::Machine::control`].
+    pub debugging: Debugging,
     /// Who is told what the user should know while the machine runs.
     pub tell: Tell,
     /// Who watches the harts, if anybody does. Those of a KVM guest are not watched.
@@ -127,6 +140,7 @@ impl Default for MachineConfig {
             timeout: None,
             max_instructions: None,
             no_reboot: false,
+            debugging: Debugging::Off,
             tell: Box::new(|_, _| ()),
             watching: None,
         }

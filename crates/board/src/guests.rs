@@ -10,6 +10,7 @@ use crate::threads::Run;
 pub fn live(run: &Run, number: usize, hart: &mut dyn GuestHart) {
     while !run.over() {
         match hart.run(u64::MAX) {
+            Exit::Debug => {}
             Exit::System(event) => run.meet(Ending::Event(event)),
             Exit::Halted => run.meet(Ending::Halted { hart: number, reason: hart.halt_reason() }),
             // The host waits within the hart; an idle hart that comes back only looks around.

@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod console;
+pub mod control;
 pub mod engine;
 pub mod error;
 #[cfg(feature = "formats")]
@@ -28,8 +29,9 @@ pub mod tree;
 mod turns;
 mod wiring;
 
-pub use config::{Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching};
+pub use config::{Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching};
 pub use console::{Keyboard, Terminal};
+pub use control::Control;
 pub use engine::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts};
 pub use error::Error;
 pub use machine::{Ending, Machine};

@@ -9,8 +9,9 @@ use events::Event;
 use memory::Ram;
 use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Statistic, SystemEvent};
 
-use crate::config::{Firmware, MachineConfig, Tell, TimeSource};
+use crate::config::{Debugging, Firmware, MachineConfig, Tell, TimeSource};
 use crate::console::{Keyboard, Terminal};
+use crate::control::Control;
 use crate::engine::{Cpu, Engine, GuestHart, HartSet, Modes, Parts};
 use crate::error::Error;
 use crate::guests;
@@ -65,6 +66,7 @@ pub struct Machine {
     retired: Arc<AtomicU64>,
     limits: Limits,
     tell: Tell,
+    control: Option<Arc<Control>>,
 }
 
 /// The harts, and who answers their SBI calls.
@@ -142,6 +144,9 @@ impl Machine {
                 Executors::Full { harts, firmware }
             }
         };
+        let debugged = config.debugging != Debugging::Off && matches!(executors, Executors::Full { .. });
+        let stopped = config.debugging == Debugging::Waiting;
+        let control = debugged.then(|| Arc::new(Control::new(pins.clone(), clock.clone(), stopped)));
         let mut machine = Machine {
             ram,
             clock,
@@ -155,6 +160,7 @@ impl Machine {
             retired: Arc::default(),
             limits,
             tell: config.tell,
+            control,
         };
         machine.enter();
         Ok(machine)
@@ -168,6 +174,11 @@ impl Machine {
     /// Ends a run from any thread.
     pub fn stopper(&self) -> MachineStopper {
         self.stopper.clone()
+    }
+
+    /// A debugger's hold on the machine, if one may come. None where the harts are the host's.
+    pub fn control(&self) -> Option<Arc<Control>> {
+        self.control.clone()
     }
 
     /// The flattened device tree.
@@ -208,7 +219,7 @@ impl Machine {
     }
 
     /// The devices, by address.
-    pub fn bus(&self) -> &Bus {
+    pub fn bus(&self) -> &Arc<Bus> {
         &self.bus
     }
 
@@ -228,6 +239,12 @@ impl Machine {
         if self.loaded.is_empty() {
             return Err(Error::NothingToRun);
         }
+        let ending = self.run_on();
+        self.control.iter().for_each(|control| control.end());
+        ending
+    }
+
+    fn run_on(&mut self) -> Result<Ending, Error> {
         let _timer = self.stopper.expire_after(self.limits.timeout)?;
         let ending = self.run_to_end();
         if let Executors::Full { harts, .. } = &mut self.executors {
@@ -274,6 +291,7 @@ impl Machine {
             tell: &self.tell,
             allowed: self.limits.instructions,
             left: AtomicU64::new(u64::MAX),
+            control: self.control.as_deref(),
         };
         let life = |run: &Run, number, hart: &mut Box<dyn FullHart>| parallel.live(run, number, hart.as_mut());
         let ending = Run::of(&self.wiring, &self.stopper, harts, life)?;
@@ -302,6 +320,7 @@ impl Machine {
             tell: &self.tell,
             uncounted: 0,
             allowed: &mut self.limits.instructions,
+            control: self.control.as_deref(),
         };
         turns.run()
     }

@@ -17,6 +17,7 @@ use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::config::Tell;
 use crate::console::{Terminal, at_once};
+use crate::control::{Action, Control, Order, Why};
 use crate::htif::Htif;
 use crate::machine::Ending;
 use crate::threads::Run;
@@ -47,6 +48,8 @@ pub struct Parallel<'a> {
     pub allowed: u64,
     /// What the hart that got furthest has left of them.
     pub left: AtomicU64,
+    /// A debugger's hold on the harts.
+    pub control: Option<&'a Control>,
 }
 
 /// One hart's own.
@@ -65,6 +68,10 @@ impl Parallel<'_> {
         let mut own = Own { number, hart, left: self.allowed };
         let mut state = self.state(number);
         while !run.over() {
+            if let Some(control) = self.control.filter(|control| control.wants(number)) {
+                state = self.stand(run, &mut own, control);
+                continue;
+            }
             state = match state {
                 State::Started => self.slice(run, &mut own),
                 State::Suspended => self.suspended(&mut own),
@@ -111,14 +118,67 @@ impl Parallel<'_> {
             (self.tell)(own.number, &what);
         }
         self.poll(run);
+        self.follow(run, own, exit)
+    }
+
+    /// Does what the hart wants that came back like this. What it is in then.
+    fn follow(&self, run: &Run, own: &mut Own, exit: Exit) -> State {
         match exit {
             Exit::Quantum => {}
             Exit::Idle { until } => self.rest(own, Some(until)),
             Exit::Sbi => return self.answer(run, own),
+            Exit::Debug => self.report(own),
             Exit::Halted => run.meet(Ending::unhandled(own.number, own.hart)),
             Exit::System(event) => run.meet(Ending::Event(event)),
         }
         State::Started
+    }
+
+    /// Tells the debugger why the hart came back.
+    fn report(&self, own: &mut Own) {
+        let halt = own.hart.debuggee().and_then(|hart| hart.take_halt());
+        if let (Some(control), Some(halt)) = (self.control, halt) {
+            control.want(own.number, Why::Met(halt));
+            control.call(own.number);
+        }
+    }
+
+    /// Stands still for the debugger, and does what it orders then. What the hart is in then.
+    fn stand(&self, run: &Run, own: &mut Own, control: &Control) -> State {
+        while !self.mail.leave(own.number) {
+            self.mail.serve(own.number, own.hart);
+        }
+        control.hold(own.number, &mut [own.hart], &|| run.over());
+        let state = self.state(own.number);
+        match control.order(own.number, own.hart) {
+            Order::Pass if state == State::Started => self.step(run, own, false),
+            Order::Step(action) => self.steps(run, own, control, &action),
+            Order::Go | Order::Pass => state,
+        }
+    }
+
+    /// Executes one instruction. What the hart is in then.
+    fn step(&self, run: &Run, own: &mut Own, interrupts: bool) -> State {
+        self.mail.serve(own.number, own.hart);
+        let before = (own.hart.instret(), own.hart.traps());
+        let exit = own.hart.debuggee().and_then(|hart| hart.step(interrupts));
+        self.count(run, own, before);
+        self.poll(run);
+        self.follow(run, own, exit.unwrap_or(Exit::Quantum))
+    }
+
+    /// Executes step by step what the debugger wants, and tells it. What the hart is in then.
+    fn steps(&self, run: &Run, own: &mut Own, control: &Control, action: &Action) -> State {
+        let mut state = self.state(own.number);
+        while state == State::Started {
+            state = self.step(run, own, action.lets_interrupts());
+            if run.over() || control.wants(own.number) || action.ends(own.hart) {
+                break;
+            }
+        }
+        control.want(own.number, Why::of_steps(own.hart));
+        control.call(own.number);
+        state
     }
 
     fn count(&self, run: &Run, own: &mut Own, (before, traps): (Option<u64>, u64)) {

@@ -16,6 +16,7 @@ use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::config::Tell;
 use crate::console::Terminal;
+use crate::control::{Action, Control, Order, Why};
 use crate::htif::Htif;
 use crate::machine::Ending;
 use crate::stop::MachineStopper;
@@ -44,6 +45,8 @@ pub struct Turns<'a> {
     pub uncounted: u64,
     /// Instructions and traps of one hart until the run ends.
     pub allowed: &'a mut u64,
+    /// A debugger's hold on the harts.
+    pub control: Option<&'a Control>,
 }
 
 /// How a hart's slice ended.
@@ -82,6 +85,10 @@ impl Turns<'_> {
         let mut round = Round { longest: 0, most: 0, all_idle: true, until: None };
         self.check()?;
         for hart in 0..self.harts.len() {
+            self.stand();
+            if self.stays(hart) {
+                continue;
+            }
             if let Some(timer) = self.waits(hart) {
                 round.until = round.until.into_iter().chain(timer).min();
                 continue;
@@ -134,17 +141,26 @@ impl Turns<'_> {
     fn turn(&mut self, hart: usize, budget: u64) -> ControlFlow<Ending, Turn> {
         let mut left = budget;
         while left > 0 {
+            self.stand();
+            if self.stays(hart) {
+                break;
+            }
             let before = self.instret(hart);
             self.mail.serve(hart, self.harts[hart].as_mut());
-            match self.harts[hart].run(left) {
-                Exit::Quantum => break,
+            let called = match self.execute(hart, left) {
+                Exit::Quantum if !self.is_wanted() => break,
+                // the turn goes on where the debugger held it
+                Exit::Quantum | Exit::Debug => 0,
                 Exit::Idle { until } => return ControlFlow::Continue(Turn::Idle(until)),
-                Exit::Sbi => self.answer(hart)?,
+                Exit::Sbi => {
+                    self.answer(hart)?;
+                    1
+                }
                 Exit::Halted => return ControlFlow::Break(Ending::unhandled(hart, self.harts[hart].as_ref())),
                 Exit::System(event) => return ControlFlow::Break(Ending::Event(event)),
-            }
+            };
             // A call counts as an instruction, so that calls alone end a turn, too.
-            left = left.saturating_sub(self.instret(hart).wrapping_sub(before).saturating_add(1));
+            left = left.saturating_sub(self.instret(hart).wrapping_sub(before).saturating_add(called));
             if self.state(hart) != State::Started {
                 break;
             }
@@ -153,6 +169,40 @@ impl Turns<'_> {
             (self.tell)(hart, &what);
         }
         ControlFlow::Continue(Turn::Busy)
+    }
+
+    /// Executes as the debugger orders, if there is one: at most so many instructions.
+    fn execute(&mut self, number: usize, left: u64) -> Exit {
+        let hart = self.harts[number].as_mut();
+        let Some(control) = self.control else { return hart.run(left) };
+        match control.order(number, hart) {
+            Order::Go => {
+                let exit = hart.run(left);
+                report(number, hart, control);
+                exit
+            }
+            Order::Pass => step(number, hart, control, false),
+            Order::Step(action) => steps(number, hart, control, &action),
+        }
+    }
+
+    /// Whether the debugger wants all harts to stand.
+    fn is_wanted(&self) -> bool {
+        self.control.is_some_and(Control::wants_all)
+    }
+
+    /// Whether the debugger lets this hart stand while others go.
+    fn stays(&self, hart: usize) -> bool {
+        self.control.is_some_and(|control| control.wants(hart) && !control.wants_all())
+    }
+
+    /// Stands still with all harts, if the debugger wants that. Answers whether it did.
+    fn stand(&mut self) -> bool {
+        let Some(control) = self.control.filter(|control| control.wants_all()) else { return false };
+        let (stopper, power) = (self.stopper, &self.wiring.power);
+        let mut harts: Vec<&mut dyn FullHart> = self.harts.iter_mut().map(|hart| &mut **hart as _).collect();
+        control.hold(0, &mut harts, &|| stopper.ending().is_some() || power.event().is_some());
+        true
     }
 
     fn answer(&mut self, hart: usize) -> ControlFlow<Ending> {
@@ -188,7 +238,7 @@ impl Turns<'_> {
         self.clock.advance(self.uncounted / per_tick);
         self.uncounted %= per_tick;
         let devices_busy = self.wiring.poll();
-        if round.all_idle && !self.kicked() && !devices_busy {
+        if round.all_idle && !self.kicked() && !devices_busy && !self.is_wanted() {
             self.sleep(round.until);
         }
     }
@@ -208,4 +258,28 @@ impl Turns<'_> {
             None => std::thread::park(),
         }
     }
+}
+
+/// Executes one instruction. [`Exit::Debug`]: there is nothing more to do than that.
+fn step(number: usize, hart: &mut dyn FullHart, control: &Control, interrupts: bool) -> Exit {
+    let exit = hart.debuggee().and_then(|hart| hart.step(interrupts)).unwrap_or(Exit::Debug);
+    report(number, hart, control);
+    exit
+}
+
+/// Executes step by step what the debugger wants, and tells it.
+fn steps(number: usize, hart: &mut dyn FullHart, control: &Control, action: &Action) -> Exit {
+    loop {
+        let exit = step(number, hart, control, action.lets_interrupts());
+        if exit != Exit::Debug || control.wants(number) || action.ends(hart) {
+            control.want(number, Why::of_steps(hart));
+            return exit;
+        }
+    }
+}
+
+/// Tells the debugger why the hart came back, if it is for the debugger's sake.
+fn report(number: usize, hart: &mut dyn FullHart, control: &Control) {
+    let halt = hart.debuggee().and_then(|hart| hart.take_halt());
+    halt.into_iter().for_each(|halt| control.want(number, Why::Met(halt)));
 }

@@ -137,6 +137,9 @@ impl Core {
             Ok(found) => found,
             Err(trap) => return Err(self.raise(trap)),
         };
+        if self.debug.is_some() {
+            self.watch(by, access, va, bytes, &found);
+        }
         let Some(offset) = self.ram.offset(found.phys, bytes) else {
             self.counts.device_accesses += 1;
             return Ok(Place::Bus(found.phys));
@@ -169,6 +172,9 @@ impl Core {
     fn remember(&mut self, request: &Request, found: &Translation) {
         let page = Phys(found.phys.0 & !(PAGE_BYTES - 1));
         let Some(offset) = self.ram.offset(page, PAGE_BYTES) else { return };
+        if self.debug.is_some() && self.is_watched(request.va.0, found) {
+            return;
+        }
         if !pmp::region_uniform(&self.state, &self.config, page, PAGE_BYTES) {
             return;
         }

@@ -65,12 +65,12 @@ pub fn decode(raw: u32, len: u8, isa: &Isa) -> Option<Insn> {
     if len == 2 { arch::insn::decompress(raw as u16, isa) } else { arch::insn::decode(raw, isa) }
 }
 
-/// Decodes the block that starts `bytes`, which end with the page.
-fn slots(bytes: &[u8], isa: &Isa) -> Vec<Slot> {
+/// Decodes the block that starts `bytes`, which end with the page, up to an instruction that is `left_out`.
+fn slots(bytes: &[u8], isa: &Isa, left_out: impl Fn(usize) -> bool) -> Vec<Slot> {
     let mut slots = Vec::with_capacity(8);
     let mut at = 0;
     while let Some((raw, len)) = raw_at(&bytes[at..]) {
-        let Some(insn) = decode(raw, len, isa) else { break };
+        let Some(insn) = decode(raw, len, isa).filter(|_| !left_out(at)) else { break };
         slots.push(Slot { insn, at: at as u8, len });
         at += len as usize;
         if insn.ends_block() || slots.len() == MAX_SLOTS {
@@ -141,7 +141,7 @@ impl Blocks {
         let mut bytes = [0; 4 * MAX_SLOTS];
         let bytes = &mut bytes[..left.min(4 * MAX_SLOTS as u64) as usize];
         core.ram.read_bytes(offset, bytes)?;
-        let slots = slots(bytes, &core.config.isa);
+        let slots = slots(bytes, &core.config.isa, |at| at != 0 && core.may_break(offset + at as u64));
         let last = slots.last()?;
         let len = usize::from(last.at) + usize::from(last.len);
         self.slots += slots.len();

@@ -8,9 +8,11 @@ use arch::{Mode, Privilege, Trap};
 use bus::Bus;
 use memory::{Ram, Watcher};
 use privileged::{Config, PagePermits, State};
+use vcpu::debug::Halt;
 use vcpu::{Clock, Exit, HartPins, Pace};
 
 use crate::contexts::{self, Contexts, Fence, Key};
+use crate::debug::Debug;
 use crate::guest_stage::GuestPages;
 use crate::loops::Loops;
 use crate::statistics::TranslationCounts;
@@ -148,6 +150,10 @@ pub struct Core {
     pub watcher: Watcher,
     /// Who watches the hart.
     pub watch: Watch,
+    /// What a debugger waits for, if there is anything.
+    pub(crate) debug: Option<Box<Debug>>,
+    /// Why the hart stopped for its debugger.
+    pub(crate) halt: Option<Halt>,
 }
 
 /// The context of instruction fetches.
@@ -212,6 +218,8 @@ impl Core {
             generated: Generated::default(),
             counts: TranslationCounts::default(),
             watch: Watch::default(),
+            debug: None,
+            halt: None,
         }
     }
 

@@ -18,7 +18,7 @@ impl Core {
         self.state.hpm.totals = self.totals(retired);
     }
 
-    fn totals(&self, retired: u64) -> Totals {
+    pub(crate) fn totals(&self, retired: u64) -> Totals {
         let counts = &self.counts;
         let mut totals = Totals::default();
         for &event in Event::ALL {

@@ -161,6 +161,9 @@ impl<'a, R: Record> Run<'a, R> {
             Ok(effects) => self.core.apply(effects),
             Err(denied) => return Err(self.deny(denied)),
         }
+        if self.core.debug.is_some() {
+            self.core.watch_csr(address, new);
+        }
         if inputs.has(Inputs::EVENTS.and(Inputs::OVERFLOWS)) && self.core.state.counts_events() {
             (self.core.recount, self.core.look) = (true, true);
         }
@@ -175,6 +178,9 @@ impl<'a, R: Record> Run<'a, R> {
     fn returned(&mut self, from: Mode) {
         let place = self.place_of();
         let core = &mut *self.core;
+        if core.debug.is_some() {
+            core.watch_return(from);
+        }
         core.note_return(self.retired);
         if core.tells(Kind::Return) || core.tells(Kind::Sbi) {
             core.tell_return(from, place, self.next);

@@ -7,6 +7,7 @@ use arch::isa::Extension;
 use arch::{Exception, Mode};
 use events::{Event, HartState, Sink};
 use privileged::Effects;
+use vcpu::debug::Debuggee;
 use vcpu::{Fence, FenceRange, FullHart, Pace, Wakeup};
 
 use crate::contexts;
@@ -104,6 +105,10 @@ impl FullHart for Hart {
         core.as_machine(|core| core.write_between(address, value));
         core.count_events(core.state.instret);
         core.look = true;
+    }
+
+    fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {
+        Some(self)
     }
 }
 

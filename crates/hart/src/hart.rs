@@ -238,7 +238,7 @@ impl Hart {
             if self.core.look {
                 self.interrupt();
             }
-            if self.core.pace == Pace::Instruction {
+            if self.core.pace == Pace::Instruction || self.core.may_stop_within() {
                 self.part_of_block(poll, record);
                 continue;
             }
@@ -290,14 +290,25 @@ impl Hart {
             self.core.code.fence(&crate::contexts::Fence::All);
         }
         let offset = self.core.fetch_offset()?;
+        if self.core.leaves_out(self.core.pc, offset) {
+            return None;
+        }
         let number = self.blocks.at(offset, &mut self.core)?;
         self.core.code.active.enter(self.core.pc, number.into());
         Some(number)
     }
 
-    /// Fetches and executes one instruction, wherever it is.
+    /// Fetches and executes one instruction, wherever it is, unless it has a breakpoint.
     #[cold]
     pub fn single<R: Record>(&mut self, record: &mut R) -> Ended {
+        if self.core.debug.is_some() && self.core.meets_break() {
+            return Ended::Stopped;
+        }
+        self.fetched(record)
+    }
+
+    /// Fetches and executes one instruction, wherever it is.
+    pub(crate) fn fetched<R: Record>(&mut self, record: &mut R) -> Ended {
         let pc = self.core.pc;
         // what is fetched now is new: what was written before it must not be seen later as it was
         self.core.fence_i = true;
@@ -384,6 +395,9 @@ impl Hart {
             core.recount = true;
         }
         core.select();
+        if core.debug.is_some() {
+            core.watch_trap(cause, from, pc);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod atomic;
 mod blocks;
 mod contexts;
 mod core;
+mod debug;
 mod events;
 mod exec;
 mod fetch;

@@ -44,6 +44,7 @@ pub struct Compiler<'a> {
     /// The back end.
     pub emitter: Emitter,
     heap: &'a Heap,
+    core: &'a Core,
     config: &'a Config,
     /// The mode that CSRs are accessed in.
     mode: Mode,
@@ -71,6 +72,7 @@ impl<'a> Compiler<'a> {
         Compiler {
             emitter,
             heap,
+            core,
             config: &core.config,
             mode: core.state.mode,
             aligned_jumps: core.aligned_jumps,
@@ -352,6 +354,9 @@ impl<'a> Privileged for Compiler<'a> {
     unfit! { wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
 
     fn csr(&mut self, op: CsrOp, address: u16, value: Expr<'a>) -> Value<Self> {
+        if op != CsrOp::Read && self.core.waits_for_csr(address) {
+            return Err(Unfit);
+        }
         let place = in_place(self.config, self.mode, address).ok_or(Unfit)?;
         if let InPlace::Float(part) = place {
             self.fp_checked &= op == CsrOp::Read;

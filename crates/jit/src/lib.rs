@@ -20,6 +20,7 @@ mod crash;
 #[cfg(not(target_os = "linux"))]
 #[path = "crash_unseen.rs"]
 mod crash;
+mod debug;
 mod expr;
 #[cfg(test)]
 mod looping;

@@ -6,6 +6,7 @@ use arch::insn::{Bare, Class, Insn};
 use events::{Event, Sink};
 use hart::engine::{At, Core, Ended, Generated, POLL, Run, Stop};
 use hart::{Hart, HartParts};
+use vcpu::debug::Debuggee;
 use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Statistic, Vcpu, Wakeup};
 
 use crate::back_end::{self, Enter, Helpers};
@@ -36,10 +37,10 @@ pub struct JitParts {
 
 /// One RISC-V hart, translated.
 pub struct JitHart {
-    hart: Hart,
-    translator: Translator,
+    pub(crate) hart: Hart,
+    pub(crate) translator: Translator,
     /// Whether the last quantum ended within a block.
-    within: bool,
+    pub(crate) within: bool,
 }
 
 /// What generated code gives back to the helpers.
@@ -165,6 +166,9 @@ fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
         if hart.core.look {
             hart.interrupt();
             looked = true;
+            if hart.core.exit.is_some() {
+                break;
+            }
         }
         if hart.core.work() >= hart.core.generated.deadline {
             break;
@@ -433,6 +437,9 @@ impl FullHart for JitHart {
     }
     fn set_csr(&mut self, address: u16, value: u64) {
         self.hart.set_csr(address, value);
+    }
+    fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {
+        Some(self)
     }
 }
 

@@ -174,8 +174,16 @@ impl Translator {
         }
     }
 
+    /// Drops the code of pages of which an instruction gets or loses a breakpoint: by the virtual page, or anywhere.
+    pub fn forget(&mut self, pages: impl Fn(u64) -> bool, core: &mut Core) {
+        for unit in self.units.iter_mut().filter(|unit| pages(unit.page)) {
+            unit.clear();
+            core.code.clear_page_of(unit.page * PAGE_BYTES);
+        }
+    }
+
     /// Drops all code.
-    fn clear(&mut self, core: &mut Core) {
+    pub fn clear(&mut self, core: &mut Core) {
         self.counters.flushes += 1;
         self.memory.clear();
         self.sites.clear();
@@ -203,6 +211,9 @@ impl Translator {
         let pc = core.pc;
         self.counters.misses += 1;
         let offset = core.fetch_offset()?;
+        if core.leaves_out(pc, offset) {
+            return None;
+        }
         let code = self.up_to_date(pc, offset).or_else(|| self.make(core))?;
         core.code.active.enter(pc, code);
         Some(code)
@@ -480,8 +491,9 @@ impl<'t, 'a> Run<'t, 'a> {
             return None;
         }
         let (raw, len) = raw_in(self.core, self.offset + ahead)?;
-        let insn = decode(raw, len, &self.core.config.isa)?;
-        Some(At { insn, pc: self.pc.wrapping_add(ahead), raw, len })
+        let (insn, pc) = (decode(raw, len, &self.core.config.isa)?, self.pc.wrapping_add(ahead));
+        // what a debugger stops at is the interpreter's
+        (!self.core.leaves_out(pc, self.offset + ahead)).then_some(At { insn, pc, raw, len })
     }
 
     /// The instruction that the run begins with, if it goes on in the next page, and its second half.

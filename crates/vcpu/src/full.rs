@@ -4,6 +4,7 @@
 
 use events::{Event, Sink};
 
+use crate::debug::Debuggee;
 use crate::{Pace, Vcpu};
 
 /// Addresses that a fence is about, in bytes.
@@ -91,4 +92,8 @@ pub trait FullHart: Vcpu {
     fn csr(&mut self, address: u16) -> u64;
     /// Writes a CSR likewise: the next instruction reads `value`, where it is legal.
     fn set_csr(&mut self, address: u16, value: u64);
+    /// The hart, for a debugger. `None`: it has nothing for one.
+    fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {
+        None
+    }
 }

@@ -7,6 +7,7 @@
 
 mod clock;
 mod cpu;
+pub mod debug;
 mod full;
 mod pins;
 
@@ -29,6 +30,8 @@ pub enum Exit {
     },
     /// An SBI call (`ecall` from HS-mode) for a firmware outside the hart. `pc` still points at the `ecall`.
     Sbi,
+    /// The hart met one of its debugger's points ([`debug::Points`]).
+    Debug,
     /// The hart cannot go on.
     Halted,
     /// The guest asked for the end of the machine through the executor (KVM system event).
