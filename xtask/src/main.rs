@@ -6,6 +6,7 @@
 
 mod bench;
 mod book;
+mod debugger;
 mod deny;
 mod dist;
 mod exits;

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::book;
+use crate::debugger;
 use crate::deny;
 use crate::tools::{self, Outfit};
 
@@ -37,6 +38,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     left_out.extend(tests(&outfit)?);
     let linux = !options.no_boot && !options.offline;
     left_out.extend(book::run_listings(&outfit, &book::Wanted { update: false, linux, vhart: None, pages: &[] })?);
+    left_out.extend(debugger::left_out());
     match options.no_boot {
         true => left_out.push("the boots of host and guest Linux (--no-boot)".to_owned()),
         false => boots(&outfit)?,
@@ -58,9 +60,9 @@ const VMM_CLIPPY: [&str; 8] =
     ["clippy", "--package", "vhart", "--no-default-features", "--quiet", "--", "-D", "warnings"];
 
 /// Tests of vhart's that assemble programs.
-const ASSEMBLING: [&str; 14] = [
-    "--test", "console", "--test", "files", "--test", "firmware", "--test", "machine", "--test", "qemu", "--test",
-    "stat", "--test", "trace",
+const ASSEMBLING: [&str; 16] = [
+    "--test", "console", "--test", "files", "--test", "firmware", "--test", "gdb", "--test", "machine", "--test",
+    "qemu", "--test", "stat", "--test", "trace",
 ];
 
 /// The tests of all crates; answers what was left out, for want of which program.
@@ -113,6 +115,9 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     boot("linux --check, interpreted", &["--engine", "interp"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
     crate::exits::compare()?;
+    if debugger::left_out().is_none() {
+        debugger::boot(&CHECK)?;
+    }
     boot_twice_alike()
 }
 

@@ -18,7 +18,6 @@ use crate::access::By;
 use crate::contexts::{self, Fence};
 use crate::core::Core;
 use crate::hart::{Ended, Hart};
-use crate::loops::mode_name;
 
 /// What a hart with points knows of them.
 pub struct Debug {
@@ -174,7 +173,7 @@ impl Core {
             Event::CsrWrite(_) => false,
         };
         if debug.points.events.iter().any(is_met) {
-            let (name, from, to) = (cause_name(cause), mode_name(from), mode_name(to));
+            let (name, from, to) = (cause_name(cause), from.name(), to.name());
             self.stop_for(Halt::Event(format!("{name} at pc {pc:#x}: from {from} to {to}")));
         }
     }
@@ -185,7 +184,7 @@ impl Core {
         let Some(debug) = &self.debug else { return };
         let to = self.state.mode;
         if from.virt != to.virt && debug.points.events.contains(&Event::VirtSwitch) {
-            let (from, to) = (mode_name(from), mode_name(to));
+            let (from, to) = (from.name(), to.name());
             self.stop_for(Halt::Event(format!("return from {from} to {to}")));
         }
     }

@@ -6,6 +6,8 @@ mod cpu;
 mod disk;
 #[cfg(feature = "machine")]
 mod elf;
+#[cfg(feature = "machine")]
+mod gdb;
 mod load;
 mod machine;
 mod net;

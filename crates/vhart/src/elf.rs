@@ -13,7 +13,7 @@ use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::signature::Signature;
 use crate::watchers::Watchers;
-use crate::{engine, errors, run, terminal};
+use crate::{debugger, engine, errors, run, terminal};
 
 /// Runs the subcommand.
 ///
@@ -23,6 +23,7 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     let stopper = Stopper::within(options.machine.timeout)?;
     let log = CommitLog::default();
     let digests = Digests::wanted(&options.machine);
+    let port = debugger::Port::open(&options.machine)?;
     let watchers = Watchers::wanted(&options.machine)?;
     let config = MachineConfig { watching: watchers.watching(), ..config(options, &digests) };
     let mut machine = Machine::new(config, &mut *engine(options, &log))?;
@@ -40,7 +41,9 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
         log.open(file, Box::new(move || machine.stop()))?;
     }
     terminal::watch_signals(stopper.on_quit())?;
+    let debugger = port.lead_to(&machine)?;
     let ending = run::drive(&mut machine, &options.machine, &stopper);
+    debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     watchers.report(&machine)?;
     log.close()?;
     digests.print(&machine);

@@ -7,6 +7,11 @@
 mod cli;
 #[cfg(feature = "machine")]
 mod commit_log;
+#[cfg(feature = "machine")]
+mod debugger;
+#[cfg(not(feature = "machine"))]
+#[path = "debugger_missing.rs"]
+mod debugger;
 mod devices;
 mod digest;
 #[cfg(feature = "machine")]

@@ -17,7 +17,7 @@ use crate::screen::Screen;
 use crate::stats::Stats;
 use crate::terminal;
 use crate::watchers::Watchers;
-use crate::{devices, engine, errors, serial};
+use crate::{debugger, devices, engine, errors, serial};
 
 /// A tick of 100 ns for ten instructions: harts of 100 MHz.
 pub const INSTRUCTION_TIME: TimeSource = TimeSource::Instructions { per_tick: 10 };
@@ -37,6 +37,7 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
 pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
     let panic = Panic::default();
+    let port = debugger::Port::open(&options.machine)?;
     let (console, typist) = serial::open(&options.serial)?;
     let watchers = Watchers::wanted(&options.machine)?;
     let config =
@@ -51,11 +52,13 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     stopper.stops(machine.stopper());
     watchers.meet(&machine);
     let attached = typist.attach(machine.keyboard(), stopper, watchers.on_look())?;
-    let ending = drive(&mut machine, &options.machine, stopper);
+    let debugger = port.lead_to(&machine)?;
+    let ending = drive(&mut machine, &options.machine, stopper).map(|ending| after_reset(ending, &panic));
+    debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     drop(attached);
     watchers.report(&machine)?;
     digests.print(&machine);
-    Ok(after_reset(ending?, &panic).into())
+    Ok(ending?.into())
 }
 
 /// What a run has come to that may have ended with a reset. That is told, as nothing else tells which it was.
@@ -110,6 +113,7 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),
         seed: options.deterministic,
+        debugging: debugger::debugging(options),
         tell: Box::new(|hart, what| errors::tell(format!("hart {hart} {what}"))),
         ..MachineConfig::default()
     }

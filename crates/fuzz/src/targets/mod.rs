@@ -1,5 +1,6 @@
 //! The targets.
 
+mod debugger;
 mod decode;
 mod devices;
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     frames::TARGET,
     sbi::TARGET,
     trace::TARGET,
+    debugger::TARGET,
     packages::DEB,
     packages::CONTROL,
     packages::MODULE,

@@ -61,6 +61,20 @@ pub struct MachineOptions {
     #[arg(value_parser = value::seed, help_heading = MACHINE)]
     pub deterministic: Option<u64>,
 
+    /// Let debuggers come: GDB's `target remote`, at port 1234 or `[ADDRESS:]PORT`
+    ///
+    /// Only this computer reaches it; 0.0.0.0:1234,anyone=on lets everybody in who reaches this computer, to read and change
+    /// the machine. docs/gdb.md has what a debugger can do here.
+    #[cfg(feature = "machine")]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(value_parser = super::gdb::parse, help_heading = LIMITS)]
+    pub gdb: Option<super::gdb::Gdb>,
+
+    /// Wait for a debugger before the first instruction; needs --gdb
+    #[cfg(feature = "machine")]
+    #[arg(long, short = 'S', help_heading = LIMITS)]
+    pub paused: bool,
+
     /// Give up this long after the command began, for example 90s or 5m, whatever it waits for; exit status 124
     #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = LIMITS)]
     pub timeout: Option<Duration>,
@@ -104,6 +118,24 @@ impl MachineOptions {
             let option = if self.stat.is_some() { "--stat" } else { "--trace" };
             return Err(format!("engine kvm does not see what its host executes: {option} needs jit or interp"));
         }
+        self.check_debugger()
+    }
+
+    #[cfg(feature = "machine")]
+    fn check_debugger(&self) -> Result<(), String> {
+        match (self.gdb, self.paused) {
+            (Some(_), _) if self.engine == Some(Engine::Kvm) => {
+                Err("the harts of engine kvm are the host's: --gdb needs jit or interp".into())
+            }
+            (None, true) => {
+                Err("nobody could let the machine go on: --paused needs --gdb, QEMU's -S its -s or -gdb".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "machine"))]
+    fn check_debugger(&self) -> Result<(), String> {
         Ok(())
     }
 }

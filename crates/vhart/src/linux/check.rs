@@ -16,6 +16,7 @@ use super::Options;
 use super::images::{Images, firmware_name};
 use super::record::{Arrival, Record};
 use super::report::{self, ByName, HEADING, Report};
+use crate::debugger;
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
 use crate::errors;
@@ -103,6 +104,7 @@ impl Check {
         config.watching = watchers.watching();
         config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
         let mut engine = crate::engine::of(&options.machine);
+        let port = debugger::Port::open(&options.machine)?;
         let mut machine = Machine::new(config, &mut *engine)?;
         stopper.stops(machine.stopper());
         watchers.meet(&machine);
@@ -112,7 +114,9 @@ impl Check {
             self.follow(|record| record.reach(Phase::Firmware));
         }
         let stats = options.machine.stats.then(|| Stats::begin(&machine));
+        let debugger = port.lead_to(&machine)?;
         let ending = machine.run();
+        debugger.end(u8::from(!matches!(ending, Ok(Ending::Event(SystemEvent::Shutdown)))));
         stats.iter().for_each(|stats| stats.print(&machine));
         watchers.report(&machine)?;
         let ending = ending?;

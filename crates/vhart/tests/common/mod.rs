@@ -65,6 +65,7 @@ pub fn vhart<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
 /// What the binary said, as text.
 pub struct Said {
     pub status: Option<i32>,
+    #[allow(dead_code, reason = "not every test looks at it")]
     pub out: String,
     pub err: String,
 }

@@ -173,3 +173,18 @@ pub fn action(line: &mut Line, text: &str) -> Result<(), String> {
     line.ignore_all("-action", ignored);
     all.finish()
 }
+
+/// `-gdb tcp::1234`: of QEMU's ways to debuggers, TCP.
+pub fn gdb(line: &mut Line, value: &str) -> Result<(), String> {
+    match value.strip_prefix("tcp:") {
+        Some(place) => {
+            // QEMU's socket is a server in any case
+            let needless = |word: &&str| !matches!(*word, "server" | "server=on" | "nowait" | "wait=off");
+            let words: Vec<&str> = place.split(',').filter(needless).collect();
+            line.push(format!("--gdb={}", words.join(",")).into());
+            Ok(())
+        }
+        None if value == "none" => Ok(()),
+        None => Err(format!("-gdb {value}: debuggers come by TCP: -gdb tcp::1234")),
+    }
+}

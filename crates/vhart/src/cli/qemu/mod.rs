@@ -89,6 +89,10 @@ impl<W: Iterator<Item = OsString>> Walk<'_, W> {
             return Ok(());
         };
         match options::find(option.name, self.scope) {
+            // an option of the same name whose value stands behind an equals sign
+            Some(row) if option.dashes == 2 && row.takes_value && self.takes_nothing(&option) => {
+                self.own(&word, &option)
+            }
             Some(row) => self.qemus(row, &option),
             None => self.own(&word, &option),
         }
@@ -147,6 +151,10 @@ impl<W: Iterator<Item = OsString>> Walk<'_, W> {
             Some(near) if likeness(&near) > ALIKE => format!("there is no option '-{name}'; did you mean '-{near}'?"),
             _ => format!("there is no option '-{name}'; 'vhart run --help' and docs/qemu.md list those that there are"),
         }
+    }
+
+    fn takes_nothing(&self, option: &Word<'_>) -> bool {
+        matches!(self.takes(option), Some(Takes::Nothing))
     }
 
     /// What the subcommand's own option of this name takes, if there is one.

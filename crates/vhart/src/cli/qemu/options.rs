@@ -62,7 +62,6 @@ const fn flag(name: &'static str, does: Does) -> Row {
     row(name, false, Scope::Run, does)
 }
 
-const NO_DEBUGGER: Does = Missing("vhart has no debugger yet");
 const NO_MONITOR: Does = Missing("vhart has no monitor that programs could talk to");
 const NO_SUCH_BUS: Does = Missing("the board has virtio-mmio slots, no PCI, USB or other buses");
 const NO_DISPLAY: Does = Missing("the machine has a serial port, no display and no sound");
@@ -142,9 +141,9 @@ const ROWS: &[Row] = &[
     valued("debugcon", Missing("the machine has one serial port")),
     valued("pidfile", Same("pidfile")),
     flag("preconfig", NO_MONITOR),
-    flag("S", NO_DEBUGGER),
-    flag("s", NO_DEBUGGER),
-    valued("gdb", NO_DEBUGGER),
+    row("S", false, Scope::Machine, Same("paused")),
+    row("s", false, Scope::Machine, Same("gdb")),
+    machine("gdb", Read(machine::gdb)),
     valued("overcommit", Ignored),
     valued("d", Note("vhart writes no such log; --trace FILE does, for 'vhart trace' to print, and --stats counts")),
     valued("D", Ignored),

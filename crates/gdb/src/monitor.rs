@@ -1,0 +1,202 @@
+//! `monitor`: what a debugger asks of vhart that its protocol has no packet for.
+
+use std::fmt::Write as _;
+
+use arch::csr;
+use vcpu::FullHart;
+use vcpu::debug::{Break, Lost, Only, Space, Touch, Watch};
+
+use crate::registers::csrs;
+use crate::target::{Stub, event_in_words};
+use crate::{Debugged, points};
+
+const HELP: &str = "\
+harts                    every hart: where it is, and in which world
+world                    mode, ASID, VMID and address-space registers of the current hart
+translate ADDR [MODE]    stage by stage, as the current hart's page tables have it: physical where
+csr [NAME]               one CSR, or all
+break [phys|gphys] ADDR [mode MODE] [asid N] [vmid N]
+                         a breakpoint by virtual, physical or guest-physical address
+watch [read|write|access] [phys|gphys] ADDR [len N] [mode MODE] [asid N] [vmid N]
+                         a watchpoint (of stores to 8 bytes, unless said otherwise)
+stop-on vswitch          stop when V changes
+stop-on trap [CAUSE]     stop at every trap, or those with this cause: a number, a name, or irqN
+stop-on csr NAME         stop behind an instruction that writes the CSR
+points                   what was asked for with break, watch and stop-on
+delete [N]               forget all of that, or the one with this number
+";
+
+/// Answers a command.
+pub fn answer<M: Debugged>(stub: &mut Stub<M>, line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let answered = match words.as_slice() {
+        [] | ["help"] => Ok(HELP.into()),
+        ["harts"] => Ok(harts(stub)),
+        ["world"] => world(stub),
+        ["translate", address] => translate(stub, address, None),
+        ["translate", address, mode] => translate(stub, address, Some(mode)),
+        ["csr"] => all_csrs(stub),
+        ["csr", name] => one_csr(stub, name),
+        ["break", rest @ ..] => room(stub).and_then(|()| points::breakpoint(rest)).map(|point| {
+            stub.own.breaks.push(point);
+            list(stub)
+        }),
+        ["watch", rest @ ..] => room(stub).and_then(|()| points::watchpoint(rest)).map(|point| {
+            stub.own.watches.push(point);
+            list(stub)
+        }),
+        ["stop-on", rest @ ..] => room(stub).and_then(|()| points::event(rest)).map(|event| {
+            stub.own.events.push(event);
+            list(stub)
+        }),
+        ["points"] => Ok(list(stub)),
+        ["delete"] => {
+            stub.own = Default::default();
+            Ok(list(stub))
+        }
+        ["delete", number] => delete(stub, number),
+        [other, ..] => Err(format!("there is no '{other}': 'monitor help' lists what there is")),
+    };
+    answered.unwrap_or_else(|why| format!("{why}\n"))
+}
+
+const NO_HART: &str = "the machine has ended";
+
+fn room<M: Debugged>(stub: &Stub<M>) -> Result<(), String> {
+    if stub.has_room() { Ok(()) } else { Err("there are too many points: 'monitor delete' forgets them".into()) }
+}
+
+fn harts<M: Debugged>(stub: &Stub<M>) -> String {
+    let mut text = String::new();
+    for hart in 0..stub.machine.harts() {
+        let pc = stub.on(hart, |hart| hart.reg(vcpu::Reg::Pc)).unwrap_or_default();
+        let mark = if hart == stub.current { '*' } else { ' ' };
+        let _ = writeln!(text, "{mark} {} pc {pc:#x}", stub.hart_in_words(hart));
+    }
+    text
+}
+
+fn world<M: Debugged>(stub: &Stub<M>) -> Result<String, String> {
+    let registers = [("satp", csr::SATP), ("vsatp", csr::VSATP), ("hgatp", csr::HGATP)];
+    let read = move |hart: &mut dyn FullHart| registers.map(|(_, address)| hart.debuggee()?.peek_csr(address));
+    let values = stub.on(stub.current, read).ok_or(NO_HART)?;
+    let mut text = format!("{}\n", stub.hart_in_words(stub.current));
+    for ((name, _), value) in registers.iter().zip(values) {
+        if let Some(value) = value {
+            let _ = writeln!(text, "{name:6} {value:#018x}");
+        }
+    }
+    Ok(text)
+}
+
+fn one_csr<M: Debugged>(stub: &Stub<M>, name: &str) -> Result<String, String> {
+    let address = points::csr_address(name)?;
+    let value = stub.on(stub.current, move |hart| hart.debuggee()?.peek_csr(address)).ok_or(NO_HART)?;
+    value.map(|value| line(address, name, value)).ok_or_else(|| format!("this hart has no {name}"))
+}
+
+/// A CSR with its fields.
+fn line(address: u16, name: &str, value: u64) -> String {
+    format!("{name:13} {value:#018x} {}", csr::decoded(address, value)).trim_end().to_owned() + "\n"
+}
+
+fn all_csrs<M: Debugged>(stub: &Stub<M>) -> Result<String, String> {
+    let read = |hart: &mut dyn FullHart| {
+        let Some(hart) = hart.debuggee() else { return String::new() };
+        let show = |(address, name): (u16, String)| hart.peek_csr(address).map(|value| line(address, &name, value));
+        csrs(&*hart).filter_map(show).collect()
+    };
+    stub.on(stub.current, read).ok_or_else(|| NO_HART.into())
+}
+
+fn translate<M: Debugged>(stub: &Stub<M>, address: &str, mode: Option<&str>) -> Result<String, String> {
+    let address = points::number(address)?;
+    let mode = mode.map(points::mode).transpose()?;
+    let find = move |hart: &mut dyn FullHart| {
+        let hart = hart.debuggee()?;
+        let mode = mode.unwrap_or_else(|| hart.world().mode);
+        Some((mode, hart.locate(mode, address)))
+    };
+    let (mode, found) = stub.on(stub.current, find).flatten().ok_or(NO_HART)?;
+    let start = format!("{} {address:#x}", mode.name());
+    let found = match found {
+        Ok(found) => found,
+        Err(Lost::FirstStage) => return Ok(format!("{start} is not mapped in the first stage\n")),
+        Err(Lost::Table) => return Ok(format!("{start}: a page table on the way is where there is no memory\n")),
+        Err(Lost::GuestStage(gpa)) => {
+            return Ok(format!("{start}: guest-physical {:#x} is not mapped in the G-stage\n", gpa.0));
+        }
+    };
+    let page = |bits: u32| format!("page of {} KiB", 1u64 << bits.saturating_sub(10).min(53));
+    let guest = match mode.virt {
+        true => format!(" -> guest-physical {:#x} ({})", found.guest_phys.0, page(found.page_bits)),
+        false => String::new(),
+    };
+    let bits = if mode.virt { found.guest_page_bits } else { found.page_bits };
+    let is_ram = stub.machine.ram().offset(found.phys, 1).is_some();
+    let there = if is_ram { Some("RAM".into()) } else { stub.machine.device(found.phys) };
+    let there = there.unwrap_or_else(|| "nothing there".into());
+    Ok(format!("{start}{guest} -> physical {:#x} ({}): {there}\n", found.phys.0, page(bits)))
+}
+
+/// The points of `monitor`'s own, numbered.
+fn list<M: Debugged>(stub: &Stub<M>) -> String {
+    let breaks = stub.own.breaks.iter().map(break_in_words);
+    let watches = stub.own.watches.iter().map(watch_in_words);
+    let events = stub.own.events.iter().map(|event| format!("stop-on {}", event_in_words(event)));
+    let all: Vec<String> = breaks.chain(watches).chain(events).collect();
+    match all.is_empty() {
+        true => "no points\n".into(),
+        false => all.iter().enumerate().map(|(at, text)| format!("{}: {text}\n", at + 1)).collect(),
+    }
+}
+
+fn space_in_words(space: Space) -> &'static str {
+    match space {
+        Space::Virtual => "",
+        Space::GuestPhysical => "gphys ",
+        Space::Physical => "phys ",
+    }
+}
+
+fn only_in_words(only: &Only) -> String {
+    let mode = only.mode.map(|mode| format!(" mode {}", mode.name()));
+    let asid = only.asid.map(|asid| format!(" asid {asid}"));
+    let vmid = only.vmid.map(|vmid| format!(" vmid {vmid}"));
+    [mode, asid, vmid].into_iter().flatten().collect()
+}
+
+fn break_in_words(point: &Break) -> String {
+    format!("break {}{:#x}{}", space_in_words(point.space), point.address, only_in_words(&point.only))
+}
+
+fn watch_in_words(point: &Watch) -> String {
+    let touch = match point.touch {
+        Touch::Read => "read",
+        Touch::Write => "write",
+        Touch::Any => "access",
+    };
+    let (space, only) = (space_in_words(point.space), only_in_words(&point.only));
+    format!("watch {touch} {space}{:#x} len {}{only}", point.address, point.len)
+}
+
+fn delete<M: Debugged>(stub: &mut Stub<M>, number: &str) -> Result<String, String> {
+    let missing = || format!("there is no point {number}: 'monitor points' lists them");
+    let own = &mut stub.own;
+    let mut at = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)).ok_or_else(missing)?;
+    if at < own.breaks.len() {
+        own.breaks.remove(at);
+        return Ok(list(stub));
+    }
+    at -= own.breaks.len();
+    if at < own.watches.len() {
+        own.watches.remove(at);
+        return Ok(list(stub));
+    }
+    at -= own.watches.len();
+    if at >= own.events.len() {
+        return Err(missing());
+    }
+    own.events.remove(at);
+    Ok(list(stub))
+}

@@ -1,0 +1,35 @@
+//! A build without harts of its own has nothing to debug.
+
+use anyhow::Result;
+use board::{Debugging, Machine};
+
+use crate::cli::MachineOptions;
+
+/// The port, before there is a machine.
+pub struct Port;
+
+/// The way from the port to the machine.
+#[must_use]
+pub struct Debugger;
+
+/// Whether debuggers may come.
+pub fn debugging(_: &MachineOptions) -> Debugging {
+    Debugging::Off
+}
+
+impl Port {
+    /// There is none.
+    pub fn open(_: &MachineOptions) -> Result<Port> {
+        Ok(Port)
+    }
+
+    /// Nowhere.
+    pub fn lead_to(self, _: &Machine) -> Result<Debugger> {
+        Ok(Debugger)
+    }
+}
+
+impl Debugger {
+    /// Nobody hears it.
+    pub fn end(self, _: u8) {}
+}

@@ -1,0 +1,62 @@
+//! GDB at the machine of `linux --check`: it stops in the guest's kernel, inside KVM, and lets everything go on.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use crate::tools::on_path;
+
+/// Debian's GDB for all architectures. Where the system lacks it, what needs it is left out and counted.
+pub const GDB: &str = "gdb-multiarch";
+
+/// What is asked of it. Linux begins at 2 MiB of memory (Documentation/arch/riscv/boot.rst), the guest's at 2 GiB.
+const SCRIPT: [&str; 8] = [
+    "set pagination off",
+    "monitor break gphys 0x80200000 mode VS",
+    "continue",
+    "printf \"priv %d\\n\", $priv",
+    "monitor translate 0x80200000",
+    "monitor stop-on csr vsatp",
+    "stepi",
+    "detach",
+];
+/// What it then says: V and S, and an address that goes through the G-stage.
+const SAID: [&str; 2] = ["priv 5", "VS 0x80200000 -> guest-physical 0x80200000 (page"];
+
+/// Boots host and guest with GDB there.
+///
+/// # Errors
+/// GDB does not see the guest, or the boot fails.
+pub fn boot(check: &[&str]) -> anyhow::Result<()> {
+    let what = "linux --check, with GDB in the guest";
+    eprintln!("== {what}");
+    let mut machine = Command::new("cargo")
+        .args(check)
+        .args(["--gdb=0", "--paused"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run cargo")?;
+    let mut lines = BufReader::new(machine.stderr.take().context("no standard error")?).lines();
+    let address =
+        lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("target remote ")?.1.into()));
+    let address: String = address.with_context(|| format!("{what}: there is no port"))?;
+    let mut gdb = Command::new(GDB);
+    gdb.args(["-nx", "-batch", "-ex", "set architecture riscv:rv64", "-ex", &format!("target remote {address}")]);
+    let output = gdb.args(SCRIPT.iter().flat_map(|line| ["-ex", line])).output().context("cannot run GDB")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    lines.map_while(Result::ok).for_each(|line| eprintln!("{line}"));
+    let passed = machine.wait().context("cannot wait for cargo")?.success();
+    match SAID.iter().find(|wanted| !said.contains(**wanted)) {
+        Some(wanted) => {
+            bail!("{what}: GDB did not say '{wanted}', but:\n{said}{}", String::from_utf8_lossy(&output.stderr))
+        }
+        None if !passed => bail!("{what} failed"),
+        None => Ok(()),
+    }
+}
+
+/// What is left out where there is no GDB.
+pub fn left_out() -> Option<String> {
+    on_path(GDB).is_none().then(|| format!("two tests with GDB (no {GDB})"))
+}
