@@ -96,6 +96,6 @@ impl Debugged for Machine {
         self.stopper.stop();
     }
     fn device(&self, address: Phys) -> Option<String> {
-        self.bus.name_at(address).map(String::from)
+        self.bus.name_at(address)
     }
 }
