@@ -112,6 +112,11 @@ impl Ring {
         }
     }
 
+    /// Leaves the request that was taken last for the next time.
+    pub(crate) fn put_back(&mut self, _request: Request) {
+        self.queue.set_next_avail(self.queue.next_avail().wrapping_sub(1));
+    }
+
     /// Gives `request` back to the driver, with `written` bytes of its writable buffers filled.
     ///
     /// # Errors

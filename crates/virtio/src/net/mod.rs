@@ -208,8 +208,11 @@ impl Net {
             let Some(mut request) = ring.pop()? else { break };
             let len = self.header_bytes + frame.len();
             if request.writable.len() < len as u64 {
-                // "The driver SHOULD populate the receive queue with buffers of at least 1526 bytes."
-                return Err(Broken);
+                // "the driver SHOULD populate the receive queue(s) with buffers of at least 1526 bytes": where it did not, the
+                // frame is lost and the buffer stays for a shorter one, as with QEMU.
+                ring.put_back(request);
+                frames.pop_front();
+                continue;
             }
             request.writable.write(&memory, &self.header()[..self.header_bytes])?;
             request.writable.write(&memory, frame)?;

@@ -66,8 +66,12 @@ impl Card {
     }
 
     fn offer_buffer(&mut self, slot: u16) {
+        self.offer_buffer_of(slot, SLOT_BYTES as u32);
+    }
+
+    fn offer_buffer_of(&mut self, slot: u16, bytes: u32) {
         let at = RECEIVE_BUFFERS + u64::from(slot) * SLOT_BYTES;
-        self.driver.offer(RECEIVE, slot, &[(at, SLOT_BYTES as u32, true)]);
+        self.driver.offer(RECEIVE, slot, &[(at, bytes, true)]);
         self.driver.notify(RECEIVE);
     }
 
@@ -472,4 +476,24 @@ fn frames_that_make_no_sense_are_dropped() {
         router.tcp.pump(&mut router.to_guest);
         router.to_guest.frames.clear();
     }
+}
+
+/// QEMU 11 drops what does not fit into the buffer and keeps that (`virtio_net_receive_rcu`, without merged buffers).
+#[test]
+fn a_frame_that_a_buffer_is_too_small_for_is_dropped_and_the_buffer_kept() {
+    let config = NetConfig { mac: MAC, forwards: Vec::new(), reach: Reach::Everything };
+    let net = UserNet::open(config).unwrap();
+    let mut driver = Driver::new(|slot| crate::network(slot, net));
+    driver.start(0);
+    let mut card = Card { driver, received: 0, sent: 0, longest_sent: 0, offload: false, header_bytes: HEADER_BYTES };
+    card.offer_buffer_of(0, 64);
+    card.offer_buffer_of(1, SLOT_BYTES as u32);
+    let device = card.driver.transport.clone();
+    let frames = [100, 52, 53, 1500].map(|len| vec![len as u8; len]);
+    let mut frames: VecDeque<Vec<u8>> = frames.into();
+    device.lock().unwrap().work(|net, rings| net.give(rings, &mut frames));
+    // 12 and 52 are 64
+    assert_eq!(card.receive_frame().unwrap(), vec![52; 52]);
+    assert_eq!(card.receive_frame().unwrap(), vec![53; 53]);
+    assert!(frames.len() == 1 && !card.driver.needs_reset(), "{} frames are left", frames.len());
 }
