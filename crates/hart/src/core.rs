@@ -15,6 +15,7 @@ use crate::contexts::{self, Contexts, Fence, Key};
 use crate::debug::Debug;
 use crate::guest_stage::GuestPages;
 use crate::loops::Loops;
+use crate::roots::Roots;
 use crate::statistics::TranslationCounts;
 use crate::tlb::{DataTable, JumpTable};
 use crate::watch::Watch;
@@ -80,8 +81,8 @@ impl Generated {
 
 /// A hart without its decode cache.
 ///
-/// What every instruction touches comes first, from the beginning of a line of the host's cache on: where the compiler chooses
-/// the order, a new field anywhere may spread the registers over more lines: it once cost 3 % of all time in generated code.
+/// What every instruction touches comes first, from the beginning of a line of the host's cache on. Where the compiler
+/// chooses the order, a new field anywhere may spread the registers over more lines: once, for 3 % of generated code's time.
 #[repr(C, align(64))]
 pub struct Core {
     /// Integer registers.
@@ -124,6 +125,8 @@ pub struct Core {
     pub traps: u64,
     /// What is remembered of them, to tell of a loop.
     pub(crate) loops: Loops,
+    /// What is to be told of root tables.
+    pub(crate) roots: Roots,
     /// Something happened after which interrupts must be looked at before the next instruction.
     pub look: bool,
     /// FENCE.I is due.
@@ -207,6 +210,7 @@ impl Core {
             access_address: 0,
             traps: 0,
             loops: Loops::default(),
+            roots: Roots::default(),
             look: true,
             fence_i: false,
             nap: 0,

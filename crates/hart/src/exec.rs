@@ -164,6 +164,9 @@ impl<'a, R: Record> Run<'a, R> {
         if self.core.debug.is_some() {
             self.core.watch_csr(address, new);
         }
+        if address == csr::HGATP {
+            self.core.note_root(new);
+        }
         if inputs.has(Inputs::EVENTS.and(Inputs::OVERFLOWS)) && self.core.state.counts_events() {
             (self.core.recount, self.core.look) = (true, true);
         }

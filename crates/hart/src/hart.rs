@@ -468,7 +468,7 @@ impl Vcpu for Hart {
     }
 
     fn notice(&mut self) -> Option<String> {
-        self.core.trap_loop()
+        self.core.trap_loop().or_else(|| self.core.unaligned_root())
     }
 
     fn pins(&self) -> Arc<HartPins> {

@@ -23,6 +23,7 @@ mod guest_stage;
 mod hart;
 mod loops;
 mod record;
+mod roots;
 mod second_level;
 mod statistics;
 mod tlb;

@@ -291,6 +291,20 @@ fn a_trap_that_comes_again_and_again_is_told_once() {
 }
 
 #[test]
+fn a_root_table_that_is_not_where_it_was_put_is_told_once() {
+    let programs = Programs::new();
+    for engine in ["interp", "jit"] {
+        let wrong = programs.bare("root", &[("WRONG", 1)]);
+        let said = say_of(&["elf", "--engine", engine], &wrong, LIMIT);
+        let told = "vhart: hart 0 wrote to hgatp that the root table of its guest is at 0x80201000; root tables begin at \
+                    multiples of 16 KiB, so that the one at 0x80200000 is walked";
+        assert!(said.err.starts_with(told) && said.err.lines().count() == 1, "{}", said.err);
+        let right = programs.bare("root", &[]);
+        assert_eq!(say_of(&["elf", "--engine", engine], &right, LIMIT).err, "");
+    }
+}
+
+#[test]
 fn statistics_are_printed_on_standard_error() {
     let programs = Programs::new();
     let file = programs.bare("finisher", &[("RESULT", 0x5555)]);
