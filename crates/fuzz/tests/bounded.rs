@@ -26,5 +26,5 @@ macro_rules! bounded {
 
 bounded! {
     decode isa kernel initrd places devices virtio_block virtio_rng virtio_con virtio_net frames sbi trace gdb deb control module
-    initramfs #[cfg(all(target_arch = "x86_64", unix))] engines
+    initramfs release index http settings #[cfg(all(target_arch = "x86_64", unix))] engines
 }

@@ -5,6 +5,7 @@
 //! runs: packages are downloaded, and others unpack of them what they need.
 
 mod download;
+pub(crate) mod fuzzing;
 mod http;
 mod index;
 mod keys;

@@ -1,8 +1,9 @@
-//! Doors for the crate `fuzz`: the readers of packages, and the writer of initramfs.
+//! Doors for the crate `fuzz`: the readers of archives and packages, and the writer of initramfs.
 
 use std::io;
 use std::path::Path;
 
+pub use crate::archive::fuzzing::{Download, Web, credentials, index, is_trusted, proxy, release};
 use crate::error::Result;
 use crate::{archive, control, cpio, deb, modules};
 

@@ -4,7 +4,7 @@
 
 /// Told what is going on while images are fetched and built.
 ///
-/// Calls come from one thread, in this order: any number of `begin`, each followed by its own `fraction`s or `bytes` and, before
+/// Calls come from one thread, in this order: any number of `begin`, each followed by its own `fraction`s, `bytes` or `crates` and, before
 /// the next `begin`, one `end`. `note` may come at any time.
 pub trait Progress {
     /// A step starts; `what` names it for the user ("fetching the package index of stable").
@@ -13,6 +13,10 @@ pub trait Progress {
     fn fraction(&self, done: f64);
     /// So much of a download has come.
     fn bytes(&self, done: u64, total: u64) {
+        self.fraction(done as f64 / total.max(1) as f64);
+    }
+    /// So many crates of a program are compiled.
+    fn crates(&self, done: u64, total: u64) {
         self.fraction(done as f64 / total.max(1) as f64);
     }
     /// The step that began last is over.

@@ -19,6 +19,12 @@ pub fn tell(sentence: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "vhart: {sentence}");
 }
 
+/// Prints a text on standard error as it is; nor is anybody told where that cannot be done.
+#[cfg(feature = "linux")]
+pub fn say(text: impl Display) {
+    let _ = write!(std::io::stderr().lock(), "{text}");
+}
+
 /// The error and its causes, without the numbers that the standard library puts behind the system's words.
 fn sentence(error: &anyhow::Error) -> String {
     let parts: Vec<String> = error.chain().map(|cause| without_number(&cause.to_string())).collect();

@@ -1,5 +1,6 @@
 //! The targets.
 
+mod archive;
 mod debugger;
 mod decode;
 mod devices;
@@ -48,6 +49,10 @@ pub const TARGETS: &[Target] = &[
     packages::CONTROL,
     packages::MODULE,
     packages::INITRAMFS,
+    archive::RELEASE,
+    archive::INDEX,
+    archive::HTTP,
+    archive::SETTINGS,
     #[cfg(all(target_arch = "x86_64", unix))]
     engines::TARGET,
 ];

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use ::virtio::net::fuzzing::Loop;
 use ::virtio::{BlockAccess, BlockFile, ConsoleInput, Interface, MmioTransport, Serving, Slot};
@@ -19,7 +20,7 @@ pub const BLOCK: Target = Target {
     name: "virtio_block",
     what: "the disk: registers, rings, requests",
     run: |input| with(input, block),
-    seeds: || seeds(7, 0, &[0, 1, 4, 8, 13].map(|kind| [&[kind][..], &[0; 15]].concat())),
+    seeds: blocks,
 };
 
 pub const ENTROPY: Target = Target {
@@ -50,6 +51,11 @@ const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 const QUEUE_BYTES: u64 = 0x3000;
 /// Free for buffers.
 const BUFFERS: u64 = BASE + 0x1_0000;
+/// Behind the buffers of a plain request, to the end of memory; and what is there.
+const UNTOUCHED: u64 = BUFFERS + 0x1000;
+static MARK: [u8; (BASE + MEMORY_BYTES - UNTOUCHED) as usize] = [0xa5; (BASE + MEMORY_BYTES - UNTOUCHED) as usize];
+/// How long a thread may take, also on a busy host.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What is on the disk before anybody writes to it.
 static FRESH: [u8; 64 << 10] = [7; 64 << 10];
 
@@ -247,20 +253,41 @@ impl Driver {
         Ok(())
     }
 
-    /// After a reset nothing is left of what was, and a plain request on `queue` is answered, after what comes from outside.
+    /// After a reset nothing is left of what was, nothing of it comes late, and a plain request on `queue` is answered, after
+    /// what comes from outside. Its buffers are in the first page of those.
     fn recovers(&mut self, queue: usize, buffers: &[Buffer], outside: impl FnOnce()) {
         self.write(register::STATUS, 0);
         assert_eq!(self.read(register::STATUS), 0);
         assert!(!self.wire.0.load(Ordering::SeqCst), "the wire is high after a reset");
+        self.put(UNTOUCHED, &MARK);
         self.start(0);
         self.offer(queue, 0, buffers);
         self.write(register::NOTIFY, queue as u32);
         outside();
-        let used = GuestAddress(self.device_area(queue) + 2);
-        let used: u16 = self.memory.read_obj(used).expect("it is in memory");
-        assert_eq!((used, self.read(register::STATUS)), (1, 0xf), "a plain request is not answered after a reset");
-        assert!(self.wire.0.load(Ordering::SeqCst), "no interrupt for a plain request");
+        assert!(soon(|| self.used(queue) == 1), "a plain request is not answered after a reset");
+        assert_eq!(self.read(register::STATUS), 0xf);
+        assert!(soon(|| self.wire.0.load(Ordering::SeqCst)), "no interrupt for a plain request");
+        let mut mark = [0; MARK.len()];
+        self.memory.read_slice(&mut mark, GuestAddress(UNTOUCHED)).expect("it is in memory");
+        assert!(mark == MARK, "something was written after a reset that was asked for before");
     }
+
+    /// How many requests the device has given back.
+    fn used(&self, queue: usize) -> u16 {
+        self.memory.read_obj(GuestAddress(self.device_area(queue) + 2)).expect("it is in memory")
+    }
+}
+
+/// Whether this is so, now or in a while: a disk may have a thread.
+fn soon(so: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while !so() {
+        if start.elapsed() > PATIENCE {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
 }
 
 /// Features of the ring, with some of the device's.
@@ -304,9 +331,9 @@ fn buffer(input: &mut Unstructured) -> Result<Buffer> {
 }
 
 fn block(input: &mut Unstructured) -> Result<()> {
+    let serving = *input.choose(&[Serving::Hart, Serving::Thread])?;
     let access = *input.choose(&[BlockAccess::ReadWrite, BlockAccess::ReadOnly, BlockAccess::Snapshot])?;
-    let disk = DISK.with(|file| BlockFile::open(file.path(), access)).expect("the file is a disk");
-    let (mut driver, _) = Driver::new(input, |slot| ::virtio::block(slot, disk, Serving::Hart))?;
+    let (mut driver, _) = Driver::new(input, |slot| ::virtio::block(slot, disk(access), serving))?;
     driver.start(features(input)?);
     let done = steps(&mut driver, input, |_| Ok(()));
     // 8: the name of the disk
@@ -315,6 +342,17 @@ fn block(input: &mut Unstructured) -> Result<()> {
     let changed = DISK.with(renewed);
     assert!(access == BlockAccess::ReadWrite || !changed, "{access:?} changed the file");
     done
+}
+
+/// The disk, as soon as the thread of the one before has let go of it.
+fn disk(access: BlockAccess) -> BlockFile {
+    let (start, open) = (Instant::now(), || DISK.with(|file| BlockFile::open(file.path(), access)));
+    loop {
+        match open() {
+            Err(_) if start.elapsed() < PATIENCE => std::thread::yield_now(),
+            opened => return opened.expect("the file is a disk"),
+        }
+    }
 }
 
 fn entropy(input: &mut Unstructured) -> Result<()> {
@@ -367,6 +405,13 @@ fn steps(
         }
     }
     Ok(())
+}
+
+/// Requests of every kind, served by the hart and by a thread.
+fn blocks() -> Vec<Vec<u8>> {
+    let by_hart = seeds(8, 0, &[0, 1, 4, 8, 13].map(|kind| [&[kind][..], &[0; 15]].concat()));
+    let by_thread = by_hart.iter().map(|seed| [&[1], &seed[1..]].concat()).collect();
+    [by_hart, by_thread].concat()
 }
 
 /// Requests on `queue` that begin with each of `contents`, in memory first, then offered with room behind; before them

@@ -291,7 +291,7 @@ fn answer(address: &Uri, response: Response<Body>, from: u64) -> Result<Answer, 
 }
 
 fn kind(response: &Response<Body>) -> String {
-    response.body().mime_type().unwrap_or("a file of no kind").to_owned()
+    response.body().mime_type().filter(|kind| !kind.is_empty()).unwrap_or("a file of no kind").to_owned()
 }
 
 /// First byte and whole length in "bytes 5-9/10".

@@ -65,7 +65,8 @@ impl Index {
     /// The package `name`.
     pub(crate) fn find(&self, name: &str) -> Option<Package> {
         let range = self.packages.get(name)?;
-        Package::from_paragraph(control::parse(&self.text[range.clone()]).first()?)
+        let package = Package::from_paragraph(control::parse(&self.text[range.clone()]).first()?)?;
+        (package.name == name).then_some(package)
     }
 
     /// The names of packages that begin with `start`.
@@ -125,20 +126,27 @@ impl Index {
 }
 
 impl Package {
+    /// A package; none where a field is missing or is not what it should be.
     fn from_paragraph(paragraph: &Paragraph) -> Option<Package> {
         let number = |field: &str| paragraph.get(field).and_then(|text| text.parse::<u64>().ok());
         let depends = ["Pre-Depends", "Depends"].iter().filter_map(|field| paragraph.get(field)).collect::<Vec<_>>();
         Some(Package {
-            name: paragraph.get("Package")?.to_owned(),
-            version: paragraph.get("Version")?.to_owned(),
-            architecture: paragraph.get("Architecture").unwrap_or("all").to_owned(),
-            path: paragraph.get("Filename")?.to_owned(),
-            sum: Sum { sha256: paragraph.get("SHA256")?.to_ascii_lowercase(), len_bytes: number("Size")? },
+            name: word(paragraph.get("Package")?)?,
+            version: word(paragraph.get("Version")?)?,
+            architecture: word(paragraph.get("Architecture").unwrap_or("all"))?,
+            path: word(paragraph.get("Filename")?)?,
+            sum: Sum::new(paragraph.get("SHA256")?, number("Size")?)?,
             installed_bytes: number("Installed-Size").unwrap_or(0).saturating_mul(1024),
             depends: depends.iter().flat_map(|text| names(text)).collect(),
             parts: exact(paragraph.get("Depends").unwrap_or_default()),
         })
     }
+}
+
+/// A value that is one word: it goes into addresses, names of files and messages.
+fn word(value: &str) -> Option<String> {
+    let is_word = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
+    is_word.then(|| value.to_owned())
 }
 
 /// The names in a field of dependencies: a list of choices, without versions and architectures.
@@ -164,7 +172,8 @@ mod tests {
     use super::*;
 
     fn paragraph(name: &str, more: &str) -> String {
-        format!("Package: {name}\nVersion: 1-1\nFilename: pool/{name}.deb\nSize: 7\nSHA256: AB\n{more}\n")
+        let sum = "AB".repeat(32);
+        format!("Package: {name}\nVersion: 1-1\nFilename: pool/{name}.deb\nSize: 7\nSHA256: {sum}\n{more}\n")
     }
 
     fn index() -> Index {
@@ -202,8 +211,24 @@ mod tests {
     #[test]
     fn a_package_is_read_with_its_sum() {
         let package = index().find("app").unwrap();
-        assert_eq!((package.installed_bytes, package.sum.len_bytes, &*package.sum.sha256), (2048, 7, "ab"));
+        assert_eq!((package.installed_bytes, package.sum.len_bytes), (2048, 7));
+        assert_eq!(package.sum.sha256, "ab".repeat(32));
         assert_eq!(package.depends[0], ["lib", "other"]);
         assert_eq!(index().find("virtual"), None);
+    }
+
+    #[test]
+    fn what_would_lead_elsewhere_is_no_package() {
+        // downloads are called by their sums, and messages name packages
+        let good = paragraph("app", "");
+        for (field, bad) in [
+            ("SHA256: ", "SHA256: ../../"),
+            ("Filename: ", "Filename: a\n "),
+            ("Version: ", "Version: \u{1b}[2J"),
+            ("Package: app", "package: other\nPackage: app"),
+        ] {
+            assert_eq!(Index::parse(good.replacen(field, bad, 1)).find("app"), None, "{bad:?}");
+        }
+        assert!(Index::parse(good).find("app").is_some());
     }
 }

@@ -82,8 +82,7 @@ impl Keys {
     /// # Errors
     /// Why not, in words for the user.
     pub(crate) fn clear_text(&self, message: &str) -> std::result::Result<String, String> {
-        let (message, _) =
-            CleartextSignedMessage::from_string(message).map_err(|why| format!("it is broken: {why}"))?;
+        let (message, _) = CleartextSignedMessage::from_string(message).map_err(broken)?;
         let text = message.signed_text();
         self.signed(&message.signatures().iter().collect::<Vec<_>>(), text.as_bytes())?;
         Ok(text)
@@ -94,8 +93,7 @@ impl Keys {
     /// # Errors
     /// Why not, in words for the user.
     pub(crate) fn detached(&self, data: &[u8], signatures: &[u8]) -> std::result::Result<(), String> {
-        let (signatures, _) =
-            DetachedSignature::from_reader_many(signatures).map_err(|why| format!("it is broken: {why}"))?;
+        let (signatures, _) = DetachedSignature::from_reader_many(signatures).map_err(broken)?;
         let signatures: Vec<DetachedSignature> = signatures.flatten().collect();
         self.signed(&signatures.iter().map(|detached| &detached.signature).collect::<Vec<_>>(), data)
     }
@@ -207,6 +205,12 @@ fn check(
 fn is_strong(signature: &Signature) -> bool {
     use HashAlgorithm::{Sha3_256, Sha3_512, Sha256, Sha384, Sha512};
     signature.hash_alg().is_some_and(|sum| [Sha256, Sha384, Sha512, Sha3_256, Sha3_512].contains(&sum))
+}
+
+/// Why a signature cannot be read, in one line: some of the library's reasons have several.
+fn broken(why: pgp::errors::Error) -> String {
+    let why = why.to_string();
+    format!("it is broken: {}", why.split_whitespace().collect::<Vec<_>>().join(" ").escape_debug())
 }
 
 /// How a signature names its key.

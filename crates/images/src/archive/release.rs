@@ -27,6 +27,14 @@ pub(crate) struct Sum {
     pub(crate) len_bytes: u64,
 }
 
+impl Sum {
+    /// One that is SHA-256's: files are called by it.
+    pub(crate) fn new(sha256: &str, len_bytes: u64) -> Option<Sum> {
+        let is_sum = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_sum.then(|| Sum { sha256: sha256.to_ascii_lowercase(), len_bytes })
+    }
+}
+
 /// How a Release file's dates and this machine's clock go together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
@@ -57,7 +65,7 @@ impl Release {
     /// By what names it calls itself.
     pub(crate) fn names(&self) -> String {
         let names: Vec<&str> = ["Suite", "Codename"].iter().filter_map(|field| self.fields.get(field)).collect();
-        names.join(", ")
+        names.join(", ").escape_debug().to_string()
     }
 
     /// Whether it has packages for `architecture`; a suite that does not say may.
@@ -79,7 +87,7 @@ impl Release {
     /// How its dates go with the time `now`.
     pub(crate) fn age(&self, now: Timestamp) -> Age {
         let (made, until) = (self.date("Date"), self.date("Valid-Until"));
-        let value = |field: &str| self.fields.get(field).unwrap_or_default().to_owned();
+        let value = |field: &str| self.fields.get(field).unwrap_or_default().escape_debug().to_string();
         let skewed = now.as_second().saturating_add(CLOCK_SKEW_S);
         match (made, until) {
             (Some(made), _) if made.as_second() > skewed => Age::Future(value("Date")),
@@ -100,9 +108,7 @@ impl Release {
 fn sum(line: &str) -> Option<(String, Sum)> {
     let mut words = line.split_whitespace();
     let (sha256, len, name) = (words.next()?, words.next()?, words.next()?);
-    let is_sum = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let sum = Sum { sha256: sha256.to_ascii_lowercase(), len_bytes: len.parse().ok()? };
-    is_sum.then(|| (name.to_owned(), sum))
+    Some((name.to_owned(), Sum::new(sha256, len.parse().ok()?)?))
 }
 
 #[cfg(test)]

@@ -219,6 +219,11 @@ fn a_page_where_a_file_should_be_is_called_one() {
         file => file.map_or(Reply::missing(), Reply::whole),
     });
     assert!(place.complaint().contains("gave text/html of 41 bytes, where its index says 1200000"));
+    let nameless = Place::new(repository(), |request, file| match file {
+        Some(_) if request.path.ends_with(".deb") => Reply::whole(page).kind(""),
+        file => file.map_or(Reply::missing(), Reply::whole),
+    });
+    assert!(nameless.complaint().contains("gave a file of no kind of 41 bytes"));
     let portal = Place::new(repository(), |_, _| Reply::whole(page).kind("text/html"));
     assert!(portal.complaint().contains("is no Release file (a log-in page of this network"));
 }
@@ -384,6 +389,13 @@ fn a_file_without_keys_is_named() {
     let place = Place::honest(repository());
     fs::write(place.directory.path().join("keys.asc"), "KBX").unwrap();
     assert!(place.complaint().contains("keys.asc has no OpenPGP public keys"));
+}
+
+#[test]
+fn a_signature_that_is_something_else_is_explained_in_one_line() {
+    let signature = "-----BEGIN PGP SIGNATURE-----\n\nAAAA\n=AAAA\n-----END PGP SIGNATURE-----\n";
+    let why = Keys::debian().clear_text(signature).unwrap_err();
+    assert!(why.starts_with("it is broken: ") && !why.contains(['\n', '\t']), "{why:?}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Job<'_> {
         step(progress, what, || {
             lines(what, &mut command, |line| {
                 made.note(line);
-                progress.fraction(made.share());
+                progress.crates(made.count().min(made.total), made.total);
             })
         })?;
         let place = self.output[1].join(self.target).join(PROFILE);
@@ -89,14 +89,14 @@ impl Job<'_> {
     }
 
     /// How many packages there are to compile.
-    fn count(&self, what: &str) -> Result<usize> {
+    fn count(&self, what: &str) -> Result<u64> {
         let mut packages = BTreeSet::new();
         let mut command = self.cargo("tree");
         command.args(["--prefix", "none", "--edges", "normal,build", "--format", "{p}"]);
         lines(what, &mut command, |line| {
             packages.insert(line.trim_end_matches(" (*)").to_owned());
         })?;
-        Ok(packages.len())
+        Ok(packages.len() as u64)
     }
 
     /// The tool chain's own words, and its packages.
@@ -129,7 +129,7 @@ impl Job<'_> {
 /// What cargo has told so far.
 #[derive(Default)]
 struct Artifacts {
-    total: usize,
+    total: u64,
     /// Names and versions.
     packages: BTreeSet<String>,
     manifests: BTreeSet<String>,
@@ -149,8 +149,9 @@ impl Artifacts {
         }
     }
 
-    fn share(&self) -> f64 {
-        self.packages.len() as f64 / self.total.max(1) as f64
+    /// How many packages are made.
+    fn count(&self) -> u64 {
+        self.packages.len() as u64
     }
 }
 
@@ -265,10 +266,10 @@ mod tests {
         for (reason, id) in [("compiler-artifact", own), ("compiler-artifact", own), ("build-script-executed", other)] {
             made.note(&message(reason, id));
         }
-        assert_eq!(made.share(), 0.25);
+        assert_eq!(made.count(), 1);
         made.note(&message("compiler-artifact", other));
         made.note("no JSON");
-        assert_eq!((made.share(), made.manifests.len()), (0.5, 1));
+        assert_eq!((made.count(), made.manifests.len()), (2, 1));
     }
 
     #[test]

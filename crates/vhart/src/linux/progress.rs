@@ -1,11 +1,14 @@
 //! Long steps as bars on a terminal, and as plain lines where there is none.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use images::Progress;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+use crate::errors;
 
 /// Parts of a whole step that a bar can tell apart.
 const PARTS: u64 = 1000;
@@ -51,7 +54,7 @@ impl Bars {
         step.bar.set_position(done);
         if !self.terminal && step.told.elapsed() > SELDOM {
             step.told = Instant::now();
-            eprintln!("... {} %", done * 100 / total.max(1));
+            line(format_args!("... {} %", done * 100 / total.max(1)));
         }
     }
 }
@@ -60,7 +63,7 @@ impl Progress for Bars {
     fn begin(&self, what: &str) {
         let bar = if self.terminal { spinner(what) } else { ProgressBar::hidden() };
         if !self.terminal {
-            eprintln!("{what} ...");
+            line(format_args!("{what} ..."));
         }
         let now = Instant::now();
         *self.step.borrow_mut() = Some(Step { what: what.to_owned(), since: now, told: now, bar });
@@ -74,14 +77,18 @@ impl Progress for Bars {
         self.advance(done, total, "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
     }
 
+    fn crates(&self, done: u64, total: u64) {
+        self.advance(done, total, "{msg} {wide_bar} {pos} of {len} crates, {elapsed}");
+    }
+
     fn end(&self) {
         let Some(step) = self.step.borrow_mut().take() else { return };
         step.bar.finish_and_clear();
         let took = step.since.elapsed();
         match (self.terminal, took > BRIEF) {
-            (true, true) => eprintln!("{}: {}", step.what, HumanDuration(took)),
-            (true, false) => eprintln!("{}", step.what),
-            (false, true) => eprintln!("... {}", HumanDuration(took)),
+            (true, true) => line(format_args!("{}: {}", step.what, HumanDuration(took))),
+            (true, false) => line(&step.what),
+            (false, true) => line(format_args!("... {}", HumanDuration(took))),
             (false, false) => {}
         }
     }
@@ -89,9 +96,14 @@ impl Progress for Bars {
     fn note(&self, text: &str) {
         match &*self.step.borrow() {
             Some(step) if self.terminal => step.bar.println(text),
-            _ => eprintln!("{text}"),
+            _ => line(text),
         }
     }
+}
+
+/// Shows a line. Whoever closed standard error does not want it.
+fn line(text: impl Display) {
+    errors::say(format_args!("{text}\n"));
 }
 
 fn spinner(what: &str) -> ProgressBar {
