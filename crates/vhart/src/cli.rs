@@ -121,7 +121,7 @@ impl Cli {
     /// standard error, exit status 2.
     pub fn from_process() -> Self {
         let (cli, notes) = Cli::read(std::env::args_os()).unwrap_or_else(|wrong| wrong.exit());
-        notes.iter().for_each(|note| eprintln!("vhart: {note}"));
+        notes.iter().for_each(crate::errors::tell);
         cli
     }
 

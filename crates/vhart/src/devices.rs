@@ -10,7 +10,7 @@ use board::{Plug, SlotMaker};
 use virtio::{BlockAccess, BlockFile, DiskError, DiskOptions, NetConfig, Serving, UserNet};
 
 use crate::cli::{Disk, RunOptions, User};
-use crate::errors::without_number;
+use crate::errors::{tell, without_number};
 
 /// The network card's address: the one that QEMU gives its first card.
 const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -50,7 +50,7 @@ fn disk(disk: &Disk, others: &[Disk], serving: Serving) -> Result<SlotMaker> {
         access,
         cache: disk.cache,
         discard: disk.discard,
-        report: Arc::new(|text| eprintln!("vhart: {}", without_number(text))),
+        report: Arc::new(|text| tell(without_number(text))),
     };
     let file = match BlockFile::open(&disk.file, options) {
         Err(DiskError::InUse { .. }) if others.iter().any(|other| is_same(&other.file, &disk.file)) => {
@@ -76,7 +76,7 @@ fn network(user: User) -> Result<SlotMaker> {
     let chosen: Vec<bool> = forwards.iter().map(|forward| forward.host.port() == 0).collect();
     let net = UserNet::open(NetConfig { mac: mac.unwrap_or(MAC), forwards, reach })?;
     for (forward, _) in net.forwards().iter().zip(chosen).filter(|(_, chosen)| *chosen) {
-        eprintln!("vhart: {forward}");
+        tell(forward);
     }
     Ok(Box::new(|slot| virtio::network(slot, net)))
 }

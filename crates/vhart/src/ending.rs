@@ -13,6 +13,7 @@ use board::MachineStopper;
 use vcpu::Reset;
 
 use crate::errors;
+use crate::pidfile;
 use crate::terminal::{self, OnQuit, Quit};
 
 /// Why a run ended.
@@ -137,6 +138,7 @@ fn lose_patience(ending: Ending) {
 /// Leaves the program, whatever its threads wait for: without exit handlers, one of which flushes standard output.
 fn leave(ending: Ending) -> ! {
     terminal::restore();
+    pidfile::remove();
     signal_hook::low_level::exit(ending.status().into())
 }
 

@@ -74,7 +74,9 @@ enum End {
 fn stuck_machine_ends(programs: &Path, words: &[&str], end: &End) {
     let terminal = Terminal::new();
     let limit: &[&str] = if matches!(end, End::Timeout) { &["--timeout", "2s"] } else { &[] };
-    let mut child = terminal.run(&[words, limit].concat(), programs);
+    let place = tempfile::tempdir().unwrap();
+    let pidfile = place.path().join("pid");
+    let mut child = terminal.run(&[words, limit, &["--pidfile", pidfile.to_str().unwrap()]].concat(), programs);
     terminal.wait_until_raw();
     // long enough to fill what the terminal keeps
     std::thread::sleep(Duration::from_secs(1));
@@ -91,7 +93,7 @@ fn stuck_machine_ends(programs: &Path, words: &[&str], end: &End) {
     };
     let status = end_within(&mut child, SOON);
     assert_eq!(status.and_then(|status| status.code()), Some(expected), "{words:?}");
-    assert!(!terminal.is_raw(), "{words:?}");
+    assert!(!terminal.is_raw() && !pidfile.exists(), "{words:?}");
 }
 
 #[test]
@@ -156,6 +158,21 @@ fn output_that_cannot_be_written_is_told_once() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let status = vhart(&["run", "--stats", "--firmware", "none"]).arg(&file).stdout(full()).stderr(full()).status();
     assert_eq!(status.unwrap().code(), Some(0), "nobody to tell is no reason to fail");
+}
+
+#[test]
+fn what_cannot_be_told_is_no_reason_to_fail() {
+    let programs = Programs::new();
+    let (file, cache) = (programs.bare("finisher", &[("RESULT", 0x5555)]), programs.path("cache"));
+    let ends = |words: &[&str], file: &Path| {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        vhart(words).arg(file).stderr(full).status().unwrap().code()
+    };
+    let noted = ["run", "--firmware", "none", "-name", "a", "--forward", "0:22"];
+    assert_eq!(ends(&noted, &file), Some(0));
+    // there are no packages in it: that is told as well
+    let linux = ["linux", "--check", "--cache", cache.to_str().unwrap(), "--packages"];
+    assert_eq!(ends(&linux, programs.path("").as_path()), Some(1));
 }
 
 #[test]

@@ -36,6 +36,12 @@ impl Properties {
         self.option = option;
     }
 
+    /// Whether `key` is still there.
+    #[cfg(feature = "machine")]
+    pub fn has(&self, key: &str) -> bool {
+        self.pairs.iter().any(|(name, _)| name == key)
+    }
+
     /// The value of `key`: the last, where it stands more than once.
     pub fn take(&mut self, key: &str) -> Option<String> {
         self.take_all(key).pop()

@@ -1,5 +1,9 @@
 //! `-drive`, `-blockdev`, `-hda` and `-device virtio-blk-device`: disks.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use virtio::{Cache, Discard};
 
 use super::line::Line;
@@ -58,13 +62,21 @@ enum Source {
     Node(String),
 }
 
+/// How files begin that are no raw disks: what QEMU's own drivers look for (block/qcow2.c, qed.c, vmdk.c, vhdx.c; luks.txt).
+const FORMATS: [(&[u8], &str); 5] =
+    [(b"QFI\xfb", "qcow2"), (b"QED\0", "qed"), (b"KDMV", "vmdk"), (b"vhdxfile", "vhdx"), (b"LUKS\xba\xbe", "luks")];
+
 /// `-drive file=FILE,...`
 pub fn drive(line: &mut Line, text: &str) -> Result<(), String> {
     let mut all = Properties::read("-drive", text, None);
+    let names_format = ["format", "driver"].iter().any(|key| all.has(key));
     let file = file(&mut all)?.ok_or("-drive: which file? Write -drive file=FILE,format=raw,if=virtio")?;
     let interface = all.take("if");
     if let Some(other) = interface.as_deref().filter(|name| !matches!(*name, "none" | "virtio")) {
         return Err(format!("-drive if={other}: there are only virtio disks; write if=virtio"));
+    }
+    if !names_format {
+        probed("-drive", &file)?.into_iter().for_each(|what| line.note(what));
     }
     let media = all.take("media");
     if let Some(other) = media.as_deref().filter(|name| !matches!(*name, "disk" | "cdrom")) {
@@ -117,9 +129,24 @@ fn file(all: &mut Properties) -> Result<Option<String>, String> {
     Ok(named)
 }
 
+/// Looks at a file whose format nobody names, as QEMU does: answers what to say of one that is taken as raw.
+fn probed(option: &str, file: &str) -> Result<Option<String>, String> {
+    let path = Path::new(file);
+    // Pipes and devices are not read before their time; what is not there is told when it is opened.
+    if !path.metadata().is_ok_and(|info| info.is_file()) {
+        return Ok(None);
+    }
+    let mut head = [0; 16];
+    let len = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    match FORMATS.iter().find(|(magic, _)| head[..len].starts_with(magic)) {
+        Some((_, format)) => Err(foreign(option, "format", format, file)),
+        None => Ok(Some(format!("{option} {file}: no format is named; it is taken as raw"))),
+    }
+}
+
 /// What to do about a format that is not read here.
 fn foreign(option: &str, key: &str, format: &str, file: &str) -> String {
-    let raw = std::path::Path::new(file).with_extension("raw");
+    let raw = Path::new(file).with_extension("raw");
     format!(
         "{option} {key}={format}: disks are raw files; 'qemu-img convert -O raw {file} {}' makes one",
         raw.display()
@@ -134,6 +161,7 @@ fn finish(line: &mut Line, mut all: Properties) -> Result<(), String> {
 
 /// `-hda FILE`
 pub fn hard_disk(line: &mut Line, text: &str) -> Result<(), String> {
+    probed("-hda", text)?.into_iter().for_each(|what| line.note(what));
     let file = Source::File(text.to_owned());
     line.disks.drives.push(Drive {
         id: None,

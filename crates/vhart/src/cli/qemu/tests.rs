@@ -206,6 +206,23 @@ fn what_means_nothing_is_ignored_with_a_note() {
 }
 
 #[test]
+fn a_disk_without_a_format_is_looked_at() {
+    let place = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        std::fs::write(place.path().join(name), content).unwrap();
+        place.path().join(name).display().to_string()
+    };
+    let (raw, packed) = (file("a.img", &[0; 512]), file("b.img", b"QFI\xfb\0\0\0\x03"));
+    let done = translated(&format!("-drive file={raw},if=virtio")).unwrap();
+    assert_eq!(done.notes, [format!("-drive {raw}: no format is named; it is taken as raw")]);
+    let why = translated(&format!("-drive file={packed},if=virtio")).unwrap_err();
+    assert!(why.contains("format=qcow2: disks are raw files; 'qemu-img convert -O raw"), "{why}");
+    // who names raw gets the bytes as they are
+    let done = translated(&format!("-drive file={packed},format=raw,if=virtio")).unwrap();
+    assert!(done.notes.is_empty(), "{:?}", done.notes);
+}
+
+#[test]
 fn what_is_missing_is_refused_by_its_whole_name() {
     for (line, name) in [
         ("-gdb stdio", "-gdb"),
