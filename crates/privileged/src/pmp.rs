@@ -53,6 +53,26 @@ const fn is_open(state: &State) -> bool {
     state.pmpaddr[0] == ADDRESS_MASK && state.pmpcfg[0] == ALL && state.mseccfg & seccfg::MML == 0
 }
 
+/// An entry that matches an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Its number.
+    pub entry: usize,
+    /// The first address of its region.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// Whether it has all of the access's bytes; if not, the access fails whatever the entry permits.
+    pub whole: bool,
+}
+
+/// The entry by which [`check`] decides about an access; `None` where none matches.
+pub fn matching(state: &State, config: &Config, addr: Phys, len: u64) -> Option<Match> {
+    let wanted = Region::new(addr.0, len);
+    let (entry, region) = first_match(state, config, wanted)?;
+    Some(Match { entry, first: region.first, last: region.last, whole: region.contains(wanted) })
+}
+
 /// [`check`] for HLVX: the memory must be readable and executable.
 ///
 /// H extension, "Hypervisor Virtual-Machine Load and Store Instructions": "HLVX cannot override machine-level physical

@@ -6,7 +6,9 @@
 mod fault;
 mod request;
 mod walk;
+mod witness;
 
 pub use fault::{Failure, Implicit, Stage, WalkError, access_fault, trap};
 pub use request::{Access, PagePermits, Request};
-pub use walk::{GuestLeaf, PageMemory, Translation, walk};
+pub use walk::{GuestLeaf, PageMemory, Translation, permits, walk, walk_seen};
+pub use witness::{Defect, Detail, Step, Table, Tree, Witness};

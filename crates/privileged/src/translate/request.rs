@@ -62,7 +62,7 @@ impl PagePermits {
 impl Request {
     /// A fetch in the current mode.
     pub fn for_fetch(state: &State, va: Virt) -> Request {
-        Request::new(state, Access::Fetch, state.mode, va)
+        Request::in_mode(state, Access::Fetch, state.mode, va)
     }
 
     /// A load or store by an ordinary instruction: MPRV applies.
@@ -71,15 +71,16 @@ impl Request {
     /// translated and protected [...] as though the current virtualization mode were set to MPV and the current nominal privilege mode
     /// were set to MPP."
     pub fn for_data(state: &State, access: Access, va: Virt) -> Request {
-        Request::new(state, access, state.data_mode(), va)
+        Request::in_mode(state, access, state.data_mode(), va)
     }
 
     /// A load or store by HLV, HLVX or HSV: as though V = 1, at the privilege in `hstatus.SPVP`.
     pub fn for_hyper(state: &State, access: Access, hlvx: bool, va: Virt) -> Request {
-        Request { hlvx, ..Request::new(state, access, state.hyper_mode(), va) }
+        Request { hlvx, ..Request::in_mode(state, access, state.hyper_mode(), va) }
     }
 
-    fn new(state: &State, access: Access, mode: Mode, va: Virt) -> Request {
+    /// An access as one of `mode`.
+    pub fn in_mode(state: &State, access: Access, mode: Mode, va: Virt) -> Request {
         Request { va, access, mode, hlvx: false, permits: PagePermits::of(state, mode) }
     }
 }

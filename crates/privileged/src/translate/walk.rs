@@ -9,6 +9,7 @@ use arch::isa::Extension;
 use arch::pte::{self, Pte, Scheme};
 use arch::{GuestPhys, Phys, Privilege, Trap};
 
+use super::witness::{Defect, Detail, Step, Table, Tree, Witness};
 use super::{Access, Failure, Implicit, Request, Stage, WalkError, trap};
 use crate::{Config, State, pmp};
 
@@ -76,8 +77,23 @@ pub fn walk(
     request: &Request,
     memory: &mut impl PageMemory,
 ) -> Result<Translation, Trap> {
-    let mut walker = Walker { state, config, request, memory };
+    walk_seen(state, config, request, memory, ())
+}
+
+/// [`walk`], step by step before the eyes of `witness`.
+///
+/// # Errors
+/// As [`walk`]'s.
+pub fn walk_seen(
+    state: &State,
+    config: &Config,
+    request: &Request,
+    memory: &mut impl PageMemory,
+    witness: impl Witness,
+) -> Result<Translation, Trap> {
+    let mut walker = Walker { state, config, request, memory, witness };
     loop {
+        walker.see(|| Step::Start);
         match walker.translate() {
             Ok(translation) => return Ok(translation),
             Err(Stop::Failed(failure)) => return Err(trap(request, failure)),
@@ -93,31 +109,6 @@ enum Stop {
     Failed(Failure),
     /// Somebody else changed an entry between its check and its update.
     Changed,
-}
-
-/// Which page table it is that the walker is in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Table {
-    /// That of `satp`.
-    Supervisor,
-    /// That of `vsatp`: its addresses are guest-physical.
-    VirtualSupervisor,
-    /// That of `hgatp`, for the access itself or for one that the VS-stage makes.
-    Guest(Option<Implicit>),
-}
-
-/// One stage of a translation: its page table and what is asked of its leaf.
-#[derive(Clone, Copy)]
-struct Tree {
-    table: Table,
-    scheme: Scheme,
-    root: u64,
-    address: u64,
-    /// `xenvcfg` that governs this stage.
-    envcfg: u64,
-    access: Access,
-    hlvx: bool,
-    mxr: bool,
 }
 
 /// What a leaf permits.
@@ -203,20 +194,46 @@ impl Tree {
     }
 }
 
-struct Walker<'a, M> {
+struct Walker<'a, M, W> {
     state: &'a State,
     config: &'a Config,
     request: &'a Request,
     memory: &'a mut M,
+    witness: W,
 }
 
-impl<M: PageMemory> Walker<'_, M> {
+impl<M: PageMemory, W: Witness> Walker<'_, M, W> {
+    /// Tells the witness, if there is one.
+    #[inline(always)]
+    fn see(&mut self, step: impl FnOnce() -> Step) {
+        if W::ON {
+            self.witness.see(step());
+        }
+    }
+
+    /// The stage fails.
+    #[inline(always)]
+    fn fail(&mut self, tree: Tree, error: WalkError, detail: impl FnOnce() -> Detail) -> Stop {
+        self.see(|| Step::Failed { error, detail: detail() });
+        tree.fail(error)
+    }
+
     fn translate(&mut self) -> Result<Translation, Stop> {
         let first = match self.first_tree() {
             Some(tree) => self.descend(tree)?,
-            None => Leaf::bare(self.request.va.0),
+            None => self.bare(self.first_table(), self.request.va.0),
         };
         Ok(first.then(self.guest_stage(first.address, None)?))
+    }
+
+    /// A stage that is Bare.
+    fn bare(&mut self, table: Table, address: u64) -> Leaf {
+        self.see(|| Step::Bare { table, address });
+        Leaf::bare(address)
+    }
+
+    const fn first_table(&self) -> Table {
+        if self.request.mode.virt { Table::VirtualSupervisor } else { Table::Supervisor }
     }
 
     /// The S-stage or VS-stage; `None` where there is no translation.
@@ -225,13 +242,13 @@ impl<M: PageMemory> Walker<'_, M> {
         if request.mode.privilege == Privilege::Machine {
             return None;
         }
-        let (table, register, envcfg) = if request.mode.virt {
-            (Table::VirtualSupervisor, self.state.vsatp, self.state.henvcfg())
+        let (register, envcfg) = if request.mode.virt {
+            (self.state.vsatp, self.state.henvcfg())
         } else {
-            (Table::Supervisor, self.state.satp, self.state.menvcfg)
+            (self.state.satp, self.state.menvcfg)
         };
         Some(Tree {
-            table,
+            table: self.first_table(),
             scheme: scheme(register)?,
             root: root(register),
             address: request.va.0,
@@ -249,7 +266,11 @@ impl<M: PageMemory> Walker<'_, M> {
     fn guest_stage(&mut self, address: u64, implicit: Option<Implicit>) -> Result<Leaf, Stop> {
         let request = self.request;
         let Some(scheme) = scheme(self.state.hgatp).filter(|_| request.mode.virt) else {
-            return Ok(Leaf::bare(address));
+            return Ok(if request.mode.virt {
+                self.bare(Table::Guest(implicit), address)
+            } else {
+                Leaf::bare(address)
+            });
         };
         let tree = Tree {
             table: Table::Guest(implicit),
@@ -275,20 +296,22 @@ impl<M: PageMemory> Walker<'_, M> {
     /// permit the access as it stands: what the page table has now decides.
     fn remembered(&mut self, tree: Tree) -> Option<Leaf> {
         let GuestLeaf { pte, page_bits } = self.memory.guest_leaf(GuestPhys(tree.address))?;
-        let rights = self.rights(tree, pte);
+        let rights = rights(self.request, tree, pte);
         let fits = is_permitted(tree, rights) && pte.has(needed(tree));
         fits.then(|| Leaf::of(tree, pte, page_bits, rights))
     }
 
     /// Steps 1 to 4: from the root to a leaf.
     fn descend(&mut self, tree: Tree) -> Result<Leaf, Stop> {
+        self.see(|| Step::Begin(tree));
         if tree.is_too_wide() {
-            return Err(tree.fail(WalkError::AddressTooWide));
+            return Err(self.fail(tree, WalkError::AddressTooWide, || Detail::None));
         }
         self.memory.descending(tree.is_guest());
         let mut base = tree.root;
         for level in (0..tree.scheme.levels()).rev() {
             let entry = tree.entry(base, level);
+            self.see(|| Step::Entry { level, address: entry });
             let at = self.locate(tree, entry, Implicit::Read)?;
             let pte = self.read(tree, at)?;
             self.check_encoding(tree, pte)?;
@@ -297,7 +320,7 @@ impl<M: PageMemory> Walker<'_, M> {
             }
             base = pte.ppn() << PAGE_SHIFT;
         }
-        Err(tree.fail(WalkError::NoLeaf))
+        Err(self.fail(tree, WalkError::NoLeaf, || Detail::None))
     }
 
     /// Where an entry is: the addresses of VS-stage page tables are guest-physical.
@@ -313,7 +336,14 @@ impl<M: PageMemory> Walker<'_, M> {
     fn read(&mut self, tree: Tree, at: Phys) -> Result<Pte, Stop> {
         let permitted = self.pmp_permits(at, Access::Load);
         let read = if permitted { self.memory.read_pte(at) } else { None };
-        read.map(Pte).ok_or(tree.fail(WalkError::TableAccess))
+        let Some(pte) = read.map(Pte) else { return Err(self.no_access(tree, at, Access::Load, permitted)) };
+        self.see(|| Step::Read { at, pte });
+        Ok(pte)
+    }
+
+    fn no_access(&mut self, tree: Tree, at: Phys, access: Access, permitted: bool) -> Stop {
+        let detail = || if permitted { Detail::NoMemory { at } } else { Detail::Protected { at, access } };
+        self.fail(tree, WalkError::TableAccess, detail)
     }
 
     fn pmp_permits(&self, at: Phys, access: Access) -> bool {
@@ -321,26 +351,49 @@ impl<M: PageMemory> Walker<'_, M> {
     }
 
     /// Step 3, for pointers and leaves alike.
-    fn check_encoding(&self, tree: Tree, pte: Pte) -> Result<(), Stop> {
-        let types_enabled = tree.envcfg & envcfg::PBMTE != 0;
-        let bad_type = pte.has_any(pte::PBMT) && (!types_enabled || pte.has(pte::PBMT));
-        let bad_range = pte.has(pte::N) && !self.config.has(Extension::Svnapot);
-        let bad_rights = pte.has(pte::W) && !pte.has(pte::R);
-        // "For non-leaf PTEs, the D, A, and U bits are reserved for future standard use."; likewise N and PBMT.
-        let bad_pointer = pte.is_pointer() && pte.has_any(pte::D | pte::A | pte::U | pte::N | pte::PBMT);
-        if !pte.has(pte::V) || pte.has_any(pte::RESERVED) || bad_type || bad_range || bad_rights || bad_pointer {
-            return Err(tree.fail(WalkError::InvalidEntry));
+    fn check_encoding(&mut self, tree: Tree, pte: Pte) -> Result<(), Stop> {
+        match self.defect(tree, pte) {
+            None => Ok(()),
+            Some(defect) => Err(self.fail(tree, WalkError::InvalidEntry, || Detail::Defect(defect))),
         }
-        Ok(())
+    }
+
+    /// What is wrong with an entry whatever is asked of it: the first that is.
+    #[inline(always)]
+    fn defect(&self, tree: Tree, pte: Pte) -> Option<Defect> {
+        // "For non-leaf PTEs, the D, A, and U bits are reserved for future standard use."
+        match pte {
+            _ if !pte.has(pte::V) => Some(Defect::NotValid),
+            _ if pte.has(pte::W) && !pte.has(pte::R) => Some(Defect::WriteOnly),
+            _ if pte.is_pointer() && pte.has_any(pte::D | pte::A | pte::U) => Some(Defect::Pointer),
+            _ if pte.has_any(pte::RESERVED | pte::N | pte::PBMT) => self.defect_above(tree, pte),
+            _ => None,
+        }
+    }
+
+    /// The same of the bits above the PPN.
+    fn defect_above(&self, tree: Tree, pte: Pte) -> Option<Defect> {
+        match pte {
+            _ if pte.has_any(pte::RESERVED) => Some(Defect::Reserved),
+            _ if pte.has_any(pte::PBMT) && tree.envcfg & envcfg::PBMTE == 0 => Some(Defect::MemoryTypeOff),
+            _ if pte.has(pte::PBMT) => Some(Defect::MemoryTypeReserved),
+            _ if pte.has(pte::N) && !self.config.has(Extension::Svnapot) => Some(Defect::RangeOff),
+            // of pointers, N and PBMT, too, are reserved
+            _ if pte.is_pointer() => Some(Defect::Pointer),
+            _ => None,
+        }
     }
 
     /// Steps 5 to 10: what the leaf permits, and where it leads.
     fn leaf(&mut self, tree: Tree, level: u32, entry: u64, at: Phys, pte: Pte) -> Result<Leaf, Stop> {
-        let rights = self.rights(tree, pte);
+        let rights = rights(self.request, tree, pte);
         if !is_permitted(tree, rights) {
-            return Err(tree.fail(WalkError::NotPermitted));
+            return Err(self.fail(tree, WalkError::NotPermitted, || Detail::None));
         }
-        let offset_bits = offset_bits(tree, level, pte)?;
+        let offset_bits = match offset_bits(level, pte) {
+            Ok(bits) => bits,
+            Err((error, detail)) => return Err(self.fail(tree, error, || detail)),
+        };
         let needed = needed(tree);
         if !pte.has(needed) {
             self.update(tree, entry, at, pte, needed)?;
@@ -349,23 +402,9 @@ impl<M: PageMemory> Walker<'_, M> {
         if tree.is_guest() {
             self.memory.remember_guest_leaf(GuestPhys(tree.address), GuestLeaf { pte, page_bits: offset_bits });
         }
-        Ok(Leaf::of(tree, pte, offset_bits, rights))
-    }
-
-    /// Steps 5 and 6: what a page permits to the request's mode.
-    fn rights(&self, tree: Tree, pte: Pte) -> Rights {
-        let for_user = pte.has(pte::U);
-        // H extension, "Guest Physical Address Translation": "all memory accesses (including those made to access data
-        // structures for VS-stage address translation) are considered to be user-level accesses, as though executed in U-mode".
-        let as_user = tree.is_guest() || self.request.mode.privilege == Privilege::User;
-        let fetch = for_user == as_user;
-        let data = fetch || !as_user && self.request.permits.sum;
-        Rights {
-            read: data && (pte.has(pte::R) || tree.mxr && pte.has(pte::X)),
-            write: data && pte.has(pte::W),
-            execute: fetch && pte.has(pte::X),
-            read_code: data && pte.has(pte::X),
-        }
+        let leaf = Leaf::of(tree, pte, offset_bits, rights);
+        self.see(|| Step::Leaf { address: leaf.address, page_bits: offset_bits });
+        Ok(leaf)
     }
 
     /// Whether hardware sets A and D in this stage. Without Svadu nothing switches that.
@@ -377,7 +416,7 @@ impl<M: PageMemory> Walker<'_, M> {
     /// Step 9: sets A and D as `needed`, or fails if hardware does not (Svade).
     fn update(&mut self, tree: Tree, entry: u64, at: Phys, pte: Pte, needed: u64) -> Result<(), Stop> {
         if !self.updates(tree) {
-            return Err(tree.fail(WalkError::NotAccessedOrDirty));
+            return Err(self.fail(tree, WalkError::NotAccessedOrDirty, || Detail::None));
         }
         // The G-stage may deny the write where it permitted the read; it also notes it in its own D.
         if self.locate(tree, entry, Implicit::Write)? != at {
@@ -387,11 +426,35 @@ impl<M: PageMemory> Walker<'_, M> {
         let permitted = self.pmp_permits(at, Access::Store);
         let updated = if permitted { self.memory.update_pte(at, pte.0, pte.0 | needed) } else { None };
         match updated {
-            Some(true) => Ok(()),
+            Some(true) => {
+                self.see(|| Step::Updated { pte: Pte(pte.0 | needed) });
+                Ok(())
+            }
             Some(false) => Err(Stop::Changed),
-            None => Err(tree.fail(WalkError::TableAccess)),
+            None => Err(self.no_access(tree, at, Access::Store, permitted)),
         }
     }
+}
+
+/// Steps 5 and 6: what a page permits to the request's mode.
+const fn rights(request: &Request, tree: Tree, pte: Pte) -> Rights {
+    let for_user = pte.has(pte::U);
+    // H extension, "Guest Physical Address Translation": "all memory accesses (including those made to access data
+    // structures for VS-stage address translation) are considered to be user-level accesses, as though executed in U-mode".
+    let as_user = tree.is_guest() || matches!(request.mode.privilege, Privilege::User);
+    let fetch = for_user == as_user;
+    let data = fetch || !as_user && request.permits.sum;
+    Rights {
+        read: data && (pte.has(pte::R) || tree.mxr && pte.has(pte::X)),
+        write: data && pte.has(pte::W),
+        execute: fetch && pte.has(pte::X),
+        read_code: data && pte.has(pte::X),
+    }
+}
+
+/// Whether a leaf permits what the tree asks of it, A and D aside: for explanations, which ask what would help.
+pub const fn permits(request: &Request, tree: Tree, pte: Pte) -> bool {
+    is_permitted(tree, rights(request, tree, pte))
 }
 
 /// Bits that a leaf must have for the access.
@@ -423,15 +486,16 @@ const fn is_permitted(tree: Tree, rights: Rights) -> bool {
 }
 
 /// Offset bits of the page or NAPOT range that a leaf maps.
-fn offset_bits(tree: Tree, level: u32, pte: Pte) -> Result<u32, Stop> {
+const fn offset_bits(level: u32, pte: Pte) -> Result<u32, (WalkError, Detail)> {
     let level_bits = level * pte::LEVEL_BITS;
     if pte.has(pte::N) {
         let size = pte.ppn() & ((1 << pte::NAPOT_BITS) - 1);
         let is_valid = level == 0 && size == 1 << (pte::NAPOT_BITS - 1);
-        return if is_valid { Ok(PAGE_SHIFT + pte::NAPOT_BITS) } else { Err(tree.fail(WalkError::InvalidEntry)) };
+        let bad_range = (WalkError::InvalidEntry, Detail::RangeSize);
+        return if is_valid { Ok(PAGE_SHIFT + pte::NAPOT_BITS) } else { Err(bad_range) };
     }
     if pte.ppn() & ((1 << level_bits) - 1) != 0 {
-        return Err(tree.fail(WalkError::MisalignedSuperpage));
+        return Err((WalkError::MisalignedSuperpage, Detail::None));
     }
     Ok(PAGE_SHIFT + level_bits)
 }
