@@ -10,6 +10,7 @@ use devices::{ConsoleOut, Part};
 use crate::error::Error;
 use crate::loader::Load;
 use crate::map::VIRTIO_SLOTS;
+use crate::show::Show;
 
 /// Most harts that a machine has.
 pub const MAX_HARTS: usize = 64;
@@ -118,6 +119,8 @@ pub struct MachineConfig {
     pub tell: Tell,
     /// Who watches the harts, if anybody does. Those of a KVM guest are not watched.
     pub watching: Option<Watching>,
+    /// Who sees a hart then, and each when somebody asks ([`crate::Machine::asker`]).
+    pub show: Show,
 }
 
 impl Default for MachineConfig {
@@ -143,6 +146,7 @@ impl Default for MachineConfig {
             debugging: Debugging::Off,
             tell: Box::new(|_, _| ()),
             watching: None,
+            show: Box::new(|_| ()),
         }
     }
 }

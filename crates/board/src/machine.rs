@@ -18,6 +18,7 @@ use crate::guests;
 use crate::htif::Htif;
 use crate::map;
 use crate::parallel::Parallel;
+use crate::show::{Asker, Show, Sight, Watched};
 use crate::software::{Hardware, Loaded, Software};
 use crate::stop::MachineStopper;
 use crate::threads::Run;
@@ -67,6 +68,10 @@ pub struct Machine {
     limits: Limits,
     tell: Tell,
     control: Option<Arc<Control>>,
+    show: Show,
+    asker: Asker,
+    /// How often it was asked before the run that goes on.
+    answered: u64,
 }
 
 /// The harts, and who answers their SBI calls.
@@ -156,7 +161,10 @@ impl Machine {
             bus,
             software,
             loaded,
-            stopper: MachineStopper::new(pins),
+            stopper: MachineStopper::new(pins.clone()),
+            asker: Asker::new(pins),
+            answered: 0,
+            show: config.show,
             retired: Arc::default(),
             limits,
             tell: config.tell,
@@ -179,6 +187,11 @@ impl Machine {
     /// A debugger's hold on the machine, if one may come. None where the harts are the host's.
     pub fn control(&self) -> Option<Arc<Control>> {
         self.control.clone()
+    }
+
+    /// Has harts shown ([`MachineConfig::show`]), from any thread.
+    pub fn asker(&self) -> Asker {
+        self.asker.clone()
     }
 
     /// The flattened device tree.
@@ -208,6 +221,14 @@ impl Machine {
             harts.iter().for_each(|hart| hart.describe(&mut text));
         }
         text
+    }
+
+    /// Shows each hart in its turn. Harts that the host keeps are not shown.
+    pub fn show(&self, mut to: impl FnMut(Sight)) {
+        let Executors::Full { harts, .. } = &self.executors else { return };
+        for hart in harts.iter().filter_map(|hart| hart.snapshot()) {
+            to(Sight { hart: &hart, ram: &self.ram, bus: &self.bus });
+        }
     }
 
     /// What the executor of each hart did; `docs/statistics.md` explains the names.
@@ -256,6 +277,7 @@ impl Machine {
     fn run_to_end(&mut self) -> Result<Ending, Error> {
         loop {
             let ending = self.run_once()?;
+            self.answered = self.asker.count();
             let resets = matches!(ending, Ending::Event(SystemEvent::Reset(_)));
             if !resets || self.limits.no_reboot || !self.can_restart() {
                 return Ok(ending);
@@ -288,7 +310,14 @@ impl Machine {
             ram: &self.ram,
             clock: &self.clock,
             retired: &self.retired,
-            tell: &self.tell,
+            watched: Watched {
+                tell: &self.tell,
+                show: &self.show,
+                ram: &self.ram,
+                bus: &self.bus,
+                asker: &self.asker,
+                answered: self.answered,
+            },
             allowed: self.limits.instructions,
             left: AtomicU64::new(u64::MAX),
             control: self.control.as_deref(),
@@ -301,6 +330,14 @@ impl Machine {
 
     fn run_in_turns(&mut self, per_tick: u64) -> Ending {
         let htif = self.htif();
+        let watched = Watched {
+            tell: &self.tell,
+            show: &self.show,
+            ram: &self.ram,
+            bus: &self.bus,
+            asker: &self.asker,
+            answered: self.answered,
+        };
         let Executors::Full { harts, firmware } = &mut self.executors else { return Ending::Stopped };
         let this_thread = std::thread::current();
         harts.iter().for_each(|hart| hart.pins().runs_on(this_thread.clone()));
@@ -317,7 +354,8 @@ impl Machine {
             wiring: &self.wiring,
             stopper: &self.stopper,
             retired: &self.retired,
-            tell: &self.tell,
+            asked: watched.answered,
+            watched,
             uncounted: 0,
             allowed: &mut self.limits.instructions,
             control: self.control.as_deref(),

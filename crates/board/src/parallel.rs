@@ -15,11 +15,11 @@ use memory::Ram;
 use sbi::Console;
 use vcpu::{Clock, Exit, FullHart, Wakeup};
 
-use crate::config::Tell;
 use crate::console::{Terminal, at_once};
 use crate::control::{Action, Control, Order, Why};
 use crate::htif::Htif;
 use crate::machine::Ending;
+use crate::show::Watched;
 use crate::threads::Run;
 
 /// Instructions of a hart between two looks at the ends of the run that nobody is kicked for: some ten milliseconds.
@@ -43,7 +43,7 @@ pub struct Parallel<'a> {
     pub clock: &'a Clock,
     pub retired: &'a AtomicU64,
     /// Who is told what the user should know.
-    pub tell: &'a Tell,
+    pub watched: Watched<'a>,
     /// Instructions and traps of one hart until the run ends; all ones: as many as it likes.
     pub allowed: u64,
     /// What the hart that got furthest has left of them.
@@ -57,6 +57,8 @@ struct Own<'h> {
     number: usize,
     hart: &'h mut dyn FullHart,
     left: u64,
+    /// How often it was asked to be shown.
+    asked: u64,
 }
 
 impl Parallel<'_> {
@@ -65,9 +67,10 @@ impl Parallel<'_> {
         // Without it timers are late, no more.
         let _ = rustix::thread::set_current_timer_slack(TIMER_SLACK);
         hart.pins().runs_on(thread::current());
-        let mut own = Own { number, hart, left: self.allowed };
+        let mut own = Own { number, hart, left: self.allowed, asked: self.watched.answered };
         let mut state = self.state(number);
         while !run.over() {
+            self.show_if_asked(&mut own);
             if let Some(control) = self.control.filter(|control| control.wants(number)) {
                 state = self.stand(run, &mut own, control);
                 continue;
@@ -107,6 +110,13 @@ impl Parallel<'_> {
         }
     }
 
+    fn show_if_asked(&self, own: &mut Own) {
+        let asked = self.watched.asked();
+        if std::mem::replace(&mut own.asked, asked) != asked {
+            self.watched.show(own.hart);
+        }
+    }
+
     /// Runs a hart until it wants something. What it is in then.
     fn slice(&self, run: &Run, own: &mut Own) -> State {
         self.mail.serve(own.number, own.hart);
@@ -114,9 +124,7 @@ impl Parallel<'_> {
         let before = (own.hart.instret(), own.hart.traps());
         let exit = own.hart.run(slice.min(own.left));
         self.count(run, own, before);
-        if let Some(what) = own.hart.notice() {
-            (self.tell)(own.number, &what);
-        }
+        self.watched.notice(own.number, own.hart);
         self.poll(run);
         self.follow(run, own, exit)
     }

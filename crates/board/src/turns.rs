@@ -14,11 +14,11 @@ use memory::Ram;
 use sbi::Console;
 use vcpu::{Clock, Exit, FullHart, Wakeup};
 
-use crate::config::Tell;
 use crate::console::Terminal;
 use crate::control::{Action, Control, Order, Why};
 use crate::htif::Htif;
 use crate::machine::Ending;
+use crate::show::Watched;
 use crate::stop::MachineStopper;
 use crate::wiring::Wiring;
 
@@ -40,7 +40,9 @@ pub struct Turns<'a> {
     pub stopper: &'a MachineStopper,
     pub retired: &'a Arc<AtomicU64>,
     /// Who is told what the user should know.
-    pub tell: &'a Tell,
+    pub watched: Watched<'a>,
+    /// How often it was asked for all harts.
+    pub asked: u64,
     /// Instructions that virtual time has not counted yet.
     pub uncounted: u64,
     /// Instructions and traps of one hart until the run ends.
@@ -83,6 +85,7 @@ impl Turns<'_> {
     fn round(&mut self) -> ControlFlow<Ending, Round> {
         let slice = SLICE.min(*self.allowed);
         let mut round = Round { longest: 0, most: 0, all_idle: true, until: None };
+        self.show_if_asked();
         self.check()?;
         for hart in 0..self.harts.len() {
             self.stand();
@@ -107,6 +110,13 @@ impl Turns<'_> {
             self.check()?;
         }
         ControlFlow::Continue(round)
+    }
+
+    fn show_if_asked(&mut self) {
+        let asked = self.watched.asked();
+        if std::mem::replace(&mut self.asked, asked) != asked {
+            self.harts.iter().for_each(|hart| self.watched.show(hart.as_ref()));
+        }
     }
 
     /// What the hart is in. Harts that have a firmware in memory all run: it is for the firmware to let them wait.
@@ -165,9 +175,7 @@ impl Turns<'_> {
                 break;
             }
         }
-        if let Some(what) = self.harts[hart].notice() {
-            (self.tell)(hart, &what);
-        }
+        self.watched.notice(hart, self.harts[hart].as_mut());
         ControlFlow::Continue(Turn::Busy)
     }
 

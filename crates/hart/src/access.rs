@@ -88,6 +88,10 @@ impl Core {
 
     /// Translates, and checks PMP for `bytes`.
     pub fn translate(&mut self, request: &Request, bytes: u64) -> Result<Translation, Trap> {
+        self.permitted(request, bytes).inspect_err(|_| self.note_refusal(request))
+    }
+
+    fn permitted(&mut self, request: &Request, bytes: u64) -> Result<Translation, Trap> {
         let mut tables =
             Tables { ram: &self.ram, counts: &mut self.counts, guest: &mut self.guest_pages, hgatp: self.state.hgatp };
         let reads = tables.counts.pte_reads;
@@ -283,8 +287,9 @@ impl Core {
 
     /// Nothing is at the physical address, or not what the access needs.
     pub fn refused(&mut self, by: By, access: Access, va: u64) -> Stop {
-        let trap = privileged::access_fault(&self.request(by, access, va));
-        self.raise(trap)
+        let request = self.request(by, access, va);
+        self.note_refusal(&request);
+        self.raise(privileged::access_fault(&request))
     }
 }
 

@@ -146,6 +146,7 @@ impl Core {
         self.access_address = va;
         let request = self.request(By::Ordinary, Access::Load, va);
         let there = self.translate(&request, 1).and_then(|found| self.exists(found.phys, &request));
+        let there = there.inspect_err(|_| self.note_refusal(&request));
         there.map_err(|trap| self.raise(Trap { cause: as_store(trap.cause), ..trap }))
     }
 

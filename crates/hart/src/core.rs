@@ -13,6 +13,7 @@ use vcpu::{Clock, Exit, HartPins, Pace};
 
 use crate::contexts::{self, Contexts, Fence, Key};
 use crate::debug::Debug;
+use crate::faults::Faults;
 use crate::guest_stage::GuestPages;
 use crate::loops::Loops;
 use crate::roots::Roots;
@@ -127,6 +128,8 @@ pub struct Core {
     pub(crate) loops: Loops,
     /// What is to be told of root tables.
     pub(crate) roots: Roots,
+    /// The last exceptions.
+    pub(crate) faults: Box<Faults>,
     /// Something happened after which interrupts must be looked at before the next instruction.
     pub look: bool,
     /// FENCE.I is due.
@@ -211,6 +214,7 @@ impl Core {
             traps: 0,
             loops: Loops::default(),
             roots: Roots::default(),
+            faults: Box::default(),
             look: true,
             fence_i: false,
             nap: 0,

@@ -55,15 +55,22 @@ impl Core {
         }
         let request = Request::for_fetch(&self.state, Virt(va));
         let found = self.translate(&request, 2)?;
-        if let Some(offset) = self.ram.offset(found.phys, 2) {
-            return self.ram.load_u16(offset).ok_or_else(|| privileged::access_fault(&request));
+        self.read_half(found.phys).ok_or_else(|| {
+            self.note_refusal(&request);
+            privileged::access_fault(&request)
+        })
+    }
+
+    fn read_half(&mut self, at: arch::Phys) -> Option<u16> {
+        if let Some(offset) = self.ram.offset(at, 2) {
+            return self.ram.load_u16(offset);
         }
         let mut data = [0; 2];
-        self.bus.read(found.phys, &mut data).map_err(|_| privileged::access_fault(&request))?;
+        self.bus.read(at, &mut data).ok()?;
         if self.tells(Kind::Mmio) {
             self.note_place(self.pc, self.state.instret);
-            self.tell_device(found.phys, false, 2, u16::from_le_bytes(data).into());
+            self.tell_device(at, false, 2, u16::from_le_bytes(data).into());
         }
-        Ok(u16::from_le_bytes(data))
+        Some(u16::from_le_bytes(data))
     }
 }

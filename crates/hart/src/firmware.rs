@@ -8,7 +8,7 @@ use arch::{Exception, Mode};
 use events::{Event, HartState, Sink};
 use privileged::Effects;
 use vcpu::debug::Debuggee;
-use vcpu::{Fence, FenceRange, FullHart, Pace, Wakeup};
+use vcpu::{Fence, FenceRange, FullHart, Pace, Snapshot, Wakeup};
 
 use crate::contexts;
 use crate::core::{Core, instruction_address};
@@ -86,6 +86,10 @@ impl FullHart for Hart {
 
     fn tell(&mut self, event: &Event) {
         self.core.tell_between(event);
+    }
+
+    fn snapshot(&self) -> Option<Snapshot> {
+        Some(self.core.snapshot())
     }
 
     fn describe(&self, text: &mut String) {

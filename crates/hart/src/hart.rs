@@ -369,6 +369,7 @@ impl Hart {
 
     #[inline(always)]
     fn trap(&mut self, trap: Trap, pc: u64) -> Ended {
+        self.core.note_fault(trap, pc);
         let cause = Cause::Exception(trap);
         // With the firmware outside there is nothing to run in M-mode.
         if self.core.sbi && privileged::route(&self.core.state, &self.core.config, cause) == Mode::M {

@@ -17,6 +17,7 @@ mod core;
 mod debug;
 mod events;
 mod exec;
+mod faults;
 mod fetch;
 mod firmware;
 mod guest_stage;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arch::Mode;
 use events::{Event, Sink};
-use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Statistic, Vcpu, Wakeup};
+use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Snapshot, Statistic, Vcpu, Wakeup};
 
 use crate::hart::Hart;
 
@@ -104,6 +104,9 @@ impl<R: Record> FullHart for Recorded<R> {
     }
     fn tell(&mut self, event: &Event) {
         self.hart.tell(event);
+    }
+    fn snapshot(&self) -> Option<Snapshot> {
+        self.hart.snapshot()
     }
     fn describe(&self, text: &mut String) {
         self.hart.describe(text);

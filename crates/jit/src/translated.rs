@@ -429,6 +429,9 @@ impl FullHart for JitHart {
     fn tell(&mut self, event: &Event) {
         self.hart.tell(event);
     }
+    fn snapshot(&self) -> Option<vcpu::Snapshot> {
+        self.hart.snapshot()
+    }
     fn describe(&self, text: &mut String) {
         self.hart.describe(text);
     }

@@ -5,7 +5,7 @@
 use events::{Event, Sink};
 
 use crate::debug::Debuggee;
-use crate::{Pace, Vcpu};
+use crate::{Pace, Snapshot, Vcpu};
 
 /// Addresses that a fence is about, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,10 @@ pub trait FullHart: Vcpu {
     fn watch(&mut self, sink: Option<Box<dyn Sink>>);
     /// Tells whoever watches of something that was done to the hart from outside.
     fn tell(&mut self, event: &Event);
+    /// What the hart is in, if its executor can tell.
+    fn snapshot(&self) -> Option<Snapshot> {
+        None
+    }
     /// Appends registers and privileged state, in words that are the same for the same state and mean nothing else.
     fn describe(&self, text: &mut String);
     /// Reads a CSR as M-mode does between two instructions; 0 where there is none.

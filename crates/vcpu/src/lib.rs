@@ -10,11 +10,13 @@ mod cpu;
 pub mod debug;
 mod full;
 mod pins;
+mod snapshot;
 
 pub use clock::Clock;
 pub use cpu::Cpu;
 pub use full::{Fence, FenceRange, FullHart, Wakeup};
 pub use pins::HartPins;
+pub use snapshot::Snapshot;
 
 use std::time::Duration;
 

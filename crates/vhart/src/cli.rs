@@ -7,6 +7,11 @@ mod disk;
 #[cfg(feature = "machine")]
 mod elf;
 #[cfg(feature = "machine")]
+mod explain;
+#[cfg(not(feature = "machine"))]
+#[path = "cli/explain_missing.rs"]
+mod explain;
+#[cfg(feature = "machine")]
 mod gdb;
 mod load;
 mod machine;
@@ -34,6 +39,9 @@ pub mod value;
 pub use disk::Disk;
 #[cfg(feature = "machine")]
 pub use elf::ElfOptions;
+pub use explain::ExplainOptions;
+#[cfg(feature = "machine")]
+pub use explain::TrapOptions;
 pub use machine::{Engine, MachineOptions};
 pub use net::{Net, User};
 pub use run::{Firmware, RunOptions};
@@ -57,6 +65,7 @@ Examples:
   vhart run --kernel Image --initrd initrd.gz     a kernel of your own, on the built-in firmware
   vhart run -m 2G --smp 4 --disk root.img Image   the same with a disk, four harts and 2 GiB
   vhart elf rv64ui-p-add                          a bare-metal test program
+  vhart explain scause=0x15 stval=0x1000          a trap from a log, in plain words
 
 On the console, Ctrl-A X quits and Ctrl-A H lists what else there is.";
 
@@ -90,6 +99,9 @@ pub enum Command {
     /// Show or remove what 'vhart linux' has fetched and built
     #[cfg(feature = "linux")]
     Images(crate::images::Options),
+    /// Say in plain words what a trap's registers mean: scause, stval, htval, htinst and their like, as from a log
+    #[cfg(feature = "machine")]
+    Explain(TrapOptions),
     /// List the instructions of the machine, and which the translator generates code for
     #[cfg(feature = "machine")]
     Isa {

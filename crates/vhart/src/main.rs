@@ -20,6 +20,11 @@ mod ending;
 mod engine;
 mod errors;
 #[cfg(feature = "machine")]
+mod explaining;
+#[cfg(not(feature = "machine"))]
+#[path = "explaining_missing.rs"]
+mod explaining;
+#[cfg(feature = "machine")]
 mod generate;
 #[cfg(feature = "linux")]
 mod images;
@@ -41,6 +46,8 @@ mod terminal;
 #[cfg(feature = "machine")]
 mod trace;
 #[cfg(feature = "machine")]
+mod trap;
+#[cfg(feature = "machine")]
 mod watchers;
 #[cfg(not(feature = "machine"))]
 #[path = "watchers_missing.rs"]
@@ -60,6 +67,8 @@ fn main() -> ExitCode {
         Command::Linux(options) => linux::run(&options),
         #[cfg(feature = "linux")]
         Command::Images(options) => images::run(&options),
+        #[cfg(feature = "machine")]
+        Command::Explain(options) => trap::run(&options),
         #[cfg(feature = "machine")]
         Command::Stat(_) => unreachable!("it was read as the command that it wraps"),
         #[cfg(feature = "machine")]

@@ -15,9 +15,9 @@ use crate::panic::Panic;
 use crate::pidfile::PidFile;
 use crate::screen::Screen;
 use crate::stats::Stats;
-use crate::terminal;
+use crate::terminal::{self, Keys};
 use crate::watchers::Watchers;
-use crate::{debugger, devices, engine, errors, serial};
+use crate::{debugger, devices, engine, errors, explaining, serial};
 
 /// A tick of 100 ns for ten instructions: harts of 100 MHz.
 pub const INSTRUCTION_TIME: TimeSource = TimeSource::Instructions { per_tick: 10 };
@@ -51,7 +51,8 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     stopper.stops(machine.stopper());
     watchers.meet(&machine);
-    let attached = typist.attach(machine.keyboard(), stopper, watchers.on_look())?;
+    let keys = Keys { on_look: watchers.on_look(), on_explain: explaining::on_explain(&machine) };
+    let attached = typist.attach(machine.keyboard(), stopper, keys)?;
     let debugger = port.lead_to(&machine)?;
     let ending = drive(&mut machine, &options.machine, stopper).map(|ending| after_reset(ending, &panic));
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
@@ -115,6 +116,7 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         seed: options.deterministic,
         debugging: debugger::debugging(options),
         tell: Box::new(|hart, what| errors::tell(format!("hart {hart} {what}"))),
+        show: explaining::show(),
         ..MachineConfig::default()
     }
 }
@@ -134,7 +136,9 @@ pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper)
     let ending = machine.run();
     terminal::restore();
     stats.iter().for_each(|stats| stats.print(machine));
-    match ending? {
+    let ending = ending?;
+    explaining::at_end(machine, &options.explain)?;
+    match ending {
         board::Ending::Event(SystemEvent::Shutdown) => Ok(Ending::PowerOff),
         board::Ending::Event(SystemEvent::Reset(Reset::AfterFailure) | SystemEvent::SystemFailure) => {
             Ok(Ending::SystemFailure)
@@ -144,8 +148,10 @@ pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper)
         board::Ending::Stopped => Ok(stopper.ending().unwrap_or(Ending::PowerOff)),
         board::Ending::TimedOut => Ok(Ending::Limit),
         board::Ending::ToHost(value) => Ok(test_result(value)),
-        board::Ending::Halted { hart, reason: None } => bail!("hart {hart} cannot go on"),
-        board::Ending::Halted { hart, reason: Some(reason) } => bail!("hart {hart} cannot go on: {reason}"),
+        board::Ending::Halted { hart, reason } => {
+            explaining::halted(machine, hart);
+            bail!("hart {hart} cannot go on{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default())
+        }
     }
 }
 

@@ -41,9 +41,18 @@ pub enum Quit {
 pub type Input = Box<dyn FnMut(&[u8]) -> usize + Send>;
 /// Is told when someone wants the machine to end. May be called more than once, from any thread.
 pub type OnQuit = Arc<dyn Fn(Quit) + Send + Sync>;
-
+/// Is told when someone wants to know what happened.
+pub type OnExplain = Arc<dyn Fn() + Send + Sync>;
 /// Answers what Ctrl-A S shows.
 pub type OnLook = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What keys do that do not end the machine.
+pub struct Keys {
+    /// Ctrl-A S.
+    pub on_look: OnLook,
+    /// Ctrl-A E.
+    pub on_explain: OnExplain,
+}
 
 /// The terminal in the machine's hands; given back when dropped.
 pub struct Attached(());
@@ -54,17 +63,17 @@ impl Drop for Attached {
     }
 }
 
-/// Attaches the terminal: what is typed goes to `input`, a wish to end to `on_quit`, one to see statistics to `on_look`.
+/// Attaches the terminal: what is typed goes to `input`, a wish to end to `on_quit`, other wishes to `keys`.
 ///
 /// # Errors
 /// When the terminal or the signals cannot be set up; everything is as before then.
-pub fn attach(input: Input, on_quit: OnQuit, on_look: OnLook) -> Result<Attached> {
+pub fn attach(input: Input, on_quit: OnQuit, keys: Keys) -> Result<Attached> {
     signals::watch(on_quit.clone(), || drop(raw::enter())).context("cannot watch for signals")?;
     raw::enter().context("cannot put the terminal into raw mode")?;
     let attached = Attached(());
     let escapes = std::io::stdin().is_terminal().then(Escapes::default);
     let typed = Arc::new(Typed::new(if escapes.is_some() { MOST_TYPED } else { MOST_PIPED }));
-    let reader = Reader { typed: typed.clone(), on_quit, on_look, escapes };
+    let reader = Reader { typed: typed.clone(), on_quit, keys, escapes };
     spawn("console input", move || reader.run())?;
     spawn("typing", move || typed.type_into(input))?;
     Ok(attached)
@@ -86,7 +95,7 @@ pub fn watch_signals(on_quit: OnQuit) -> Result<()> {
 struct Reader {
     typed: Arc<Typed>,
     on_quit: OnQuit,
-    on_look: OnLook,
+    keys: Keys,
     /// Only on a terminal.
     escapes: Option<Escapes>,
 }
@@ -113,8 +122,9 @@ impl Reader {
                 Key::Byte(byte) => plain.push(byte),
                 Key::Nothing => {}
                 Key::Quit => (self.on_quit)(Quit::User),
+                Key::Explain => (self.keys.on_explain)(),
                 Key::Help => print_help(),
-                Key::Look => print((self.on_look)()),
+                Key::Look => print((self.keys.on_look)()),
             }
         }
         self.typed.add(&plain);

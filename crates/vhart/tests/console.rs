@@ -230,3 +230,35 @@ fn statistics_begin_at_a_key_and_are_shown_at_the_next() {
     (&terminal.user).write_all(b"\x01x").unwrap();
     assert_eq!(end_within(&mut child, SOON).and_then(|status| status.code()), Some(0));
 }
+
+/// Reads what the terminal shows, until it has all of `wanted`.
+fn shown(mut user: &File, wanted: &[&str]) -> String {
+    let (mut text, mut buffer, start) = (String::new(), [0; 4096], Instant::now());
+    while !wanted.iter().all(|wanted| text.contains(wanted)) {
+        assert!(start.elapsed() < Duration::from_secs(60), "{text}");
+        let count = user.read(&mut buffer).unwrap();
+        text += &String::from_utf8_lossy(&buffer[..count]);
+    }
+    text
+}
+
+#[test]
+fn ctrl_a_e_explains_the_last_faults_of_harts_that_run_and_of_those_that_wait() {
+    let programs = Programs::new();
+    let fault = programs.assemble("guestfault", &[], 0x8020_0000);
+    let wait = programs.bare("wait", &[]);
+    let explained = ["load guest-page fault in VS-mode", "more traps followed"];
+    for (words, program, unasked, wanted) in [
+        (&["run", "--kernel"][..], &fault, &explained[..], &explained[..]),
+        (&["run", "--firmware", "none", "--kernel"], &wait, &[], &["hart 0 has had no fault"]),
+    ] {
+        let terminal = Terminal::new();
+        let mut child = terminal.run(words, program);
+        terminal.wait_until_raw();
+        shown(&terminal.user, unasked);
+        (&terminal.user).write_all(b"\x01e").unwrap();
+        shown(&terminal.user, wanted);
+        (&terminal.user).write_all(b"\x01x").unwrap();
+        assert!(end_within(&mut child, SOON).is_some());
+    }
+}

@@ -259,15 +259,16 @@ fn traps_count_against_the_limit_of_instructions() {
     }
 }
 
-/// What a run says of a trap that comes again and again; it must say it once.
-fn trap_loop(words: &[&str], file: &Path) -> String {
+/// What a run says of a trap that comes again and again, which it must say once, and how it explains it.
+fn trap_loop(words: &[&str], file: &Path) -> (String, String) {
     let limit: &[&str] = if words[0] == "elf" { &["--max-instructions", "4000000"] } else { &["--timeout", "10s"] };
     let said = say_of(words, file, limit);
     assert_eq!(said.status, Some(124), "{}", said.err);
     let mut lines = said.err.lines().filter(|line| line.contains("took the same trap"));
     let line = lines.next().unwrap_or_else(|| panic!("{words:?}: nothing is said: {}", said.err));
     assert_eq!(lines.next(), None, "{words:?}");
-    line.to_owned()
+    let explained = said.err.split_once("\nvhart: hart 0: ").map(|(_, text)| text.to_owned());
+    (line.to_owned(), explained.unwrap_or_else(|| panic!("{words:?}: nothing is explained: {}", said.err)))
 }
 
 #[test]
@@ -277,16 +278,25 @@ fn a_trap_that_comes_again_and_again_is_told_once() {
     let fault = programs.assemble("guestfault", &[], 0x8020_0000);
     let start = "vhart: hart 0 took the same trap 1000000 times in";
     for engine in ["interp", "jit"] {
-        let line = trap_loop(&["elf", "--engine", engine], &nowhere);
+        let (line, explained) = trap_loop(&["elf", "--engine", engine], &nowhere);
         assert_eq!(line, format!("{start} M-mode and got no further: InstructionAccessFault at pc 0x0, tval 0x0"));
-        let line = trap_loop(&["elf", "--deterministic", "--engine", engine], &livelock);
+        assert!(explained.contains("neither memory nor a device is at physical address 0x0"), "{explained}");
+        let (line, _) = trap_loop(&["elf", "--deterministic", "--engine", engine], &livelock);
         let told = "StoreAccessFault at pc 0x80000100, tval 0x0";
         assert_eq!(line, format!("{start} M-mode and got no further: {told}"));
-        let line = trap_loop(&["run", "--engine", engine, "--kernel"], &fault);
+        let (line, explained) = trap_loop(&["run", "--engine", engine, "--kernel"], &fault);
         let guest = "LoadGuestPageFault at pc 0x80200100, tval 0x40001238, guest-physical address 0x40001238";
         let told = "InstructionAccessFault at pc 0x0, tval 0x0";
         let origin = format!("which began with {guest}, G-stage of the access itself");
         assert_eq!(line, format!("{start} HS-mode and got no further: {told}, {origin}"));
+        for said in [
+            "G-stage, level 2: the entry is 0x0: V is 0, nothing is mapped here",
+            "medeleg bit 21 is 1, and hedeleg bit 21 is read-only 0: it is the hypervisor's",
+            "htval    0x1000048e: guest-physical address >> 2: 0x40001238, of the access itself",
+            "stvec is 0: no handler was set",
+        ] {
+            assert!(explained.contains(said), "{said} is not in {explained}");
+        }
     }
 }
 

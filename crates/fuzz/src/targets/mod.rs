@@ -13,6 +13,7 @@ mod loader;
 mod packages;
 mod sbi;
 mod trace;
+mod traps;
 mod virtio;
 
 use arbitrary::{Result, Unstructured};
@@ -45,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     sbi::TARGET,
     trace::TARGET,
     debugger::TARGET,
+    traps::TARGET,
     packages::DEB,
     packages::CONTROL,
     packages::MODULE,

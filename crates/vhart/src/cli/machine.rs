@@ -7,7 +7,7 @@ use arch::isa::Isa;
 use clap::{Args, ValueEnum};
 
 use super::traced::Traced;
-use super::{cpu, value};
+use super::{ExplainOptions, cpu, value};
 
 const MACHINE: &str = "Machine";
 const LIMITS: &str = "Limits and reports";
@@ -105,6 +105,9 @@ pub struct MachineOptions {
     /// Write the machine's device tree to a file, or '-' for standard output, and do not run it
     #[arg(long, value_name = "FILE", help_heading = LIMITS)]
     pub dump_dtb: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub explain: ExplainOptions,
 }
 
 impl MachineOptions {
@@ -118,6 +121,7 @@ impl MachineOptions {
             let option = if self.stat.is_some() { "--stat" } else { "--trace" };
             return Err(format!("engine kvm does not see what its host executes: {option} needs jit or interp"));
         }
+        self.explain.check(self.harts)?;
         self.check_debugger()
     }
 

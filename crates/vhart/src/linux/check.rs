@@ -19,12 +19,12 @@ use super::report::{self, ByName, HEADING, Report};
 use crate::debugger;
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
-use crate::errors;
 use crate::run;
 use crate::screen::Screen;
 use crate::stats::Stats;
 use crate::terminal::{self, Quit};
 use crate::watchers::Watchers;
+use crate::{errors, explaining};
 
 /// How long a run may take where the user sets no limit: ten times what it takes on a slow computer.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -120,6 +120,7 @@ impl Check {
         stats.iter().for_each(|stats| stats.print(&machine));
         watchers.report(&machine)?;
         let ending = ending?;
+        explaining::at_end(&machine, &options.machine.explain)?;
         digests.print(&machine);
         if matches!(ending, Ending::Event(SystemEvent::Shutdown)) {
             self.follow(|record| record.reach(Phase::HostOff));

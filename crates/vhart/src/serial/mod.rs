@@ -16,7 +16,7 @@ use crate::cli::Serial;
 use crate::ending::Stopper;
 use crate::run::standard_output;
 use crate::screen::Screen;
-use crate::terminal::{self, Attached, OnLook};
+use crate::terminal::{self, Attached, Keys};
 use peer::Peer;
 
 /// Where a serial port's input comes from.
@@ -59,11 +59,11 @@ impl Typist {
     ///
     /// # Errors
     /// The terminal or the signals cannot be set up.
-    pub fn attach(self, keyboard: Keyboard, stopper: &Stopper, on_look: OnLook) -> Result<Option<Attached>> {
+    pub fn attach(self, keyboard: Keyboard, stopper: &Stopper, keys: Keys) -> Result<Option<Attached>> {
         match self.0 {
             Input::Terminal => {
                 let typed = Box::new(move |bytes: &[u8]| keyboard.type_in(bytes));
-                return terminal::attach(typed, stopper.on_quit(), on_look).map(Some);
+                return terminal::attach(typed, stopper.on_quit(), keys).map(Some);
             }
             Input::Peer(peer) => peer.type_into(keyboard)?,
             Input::Nowhere => {}

@@ -5,6 +5,7 @@ const CTRL_A: u8 = 1;
 /// What Ctrl-A H shows.
 pub const HELP: &str = "
 vhart: Ctrl-A X  quits
+       Ctrl-A E  explains the last fault of each hart
        Ctrl-A H  shows this
        Ctrl-A S  shows who executed how much so far, and what virtual machines were left for
        Ctrl-A A  sends Ctrl-A to the machine
@@ -19,6 +20,8 @@ pub enum Key {
     Nothing,
     /// End the machine.
     Quit,
+    /// Explain the last faults.
+    Explain,
     /// Show the escapes.
     Help,
     /// Show statistics.
@@ -40,6 +43,7 @@ impl Escapes {
         }
         match byte {
             b'x' | b'X' => Key::Quit,
+            b'e' | b'E' => Key::Explain,
             b'h' | b'H' | b'?' => Key::Help,
             b's' | b'S' => Key::Look,
             b'a' | b'A' | CTRL_A => Key::Byte(CTRL_A),
@@ -64,7 +68,8 @@ mod tests {
 
     #[test]
     fn escapes_are_kept_back() {
-        assert_eq!(keys(b"\x01xa\x01H\x01s"), [Key::Quit, Key::Byte(b'a'), Key::Help, Key::Look]);
+        let all = [Key::Quit, Key::Byte(b'a'), Key::Help, Key::Look, Key::Explain];
+        assert_eq!(keys(b"\x01xa\x01H\x01s\x01e"), all);
         assert_eq!(keys(b"\x01z"), []);
     }
 

@@ -1,0 +1,82 @@
+//! What harts show of themselves: what the user should know, and whole harts, to be explained.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bus::Bus;
+use memory::Ram;
+use vcpu::{FullHart, HartPins, Snapshot};
+
+use crate::config::Tell;
+
+/// A hart that stands still, and what it sees.
+#[derive(Clone, Copy)]
+pub struct Sight<'a> {
+    /// The hart.
+    pub hart: &'a Snapshot,
+    /// Memory.
+    pub ram: &'a Ram,
+    /// The devices.
+    pub bus: &'a Bus,
+}
+
+/// Sees a hart that has something to be told ([`Tell`]), and each when somebody asks.
+pub type Show = Box<dyn Fn(Sight) + Send + Sync>;
+
+/// Asks every hart to be shown, from any thread. Cloning shares it.
+#[derive(Clone)]
+pub struct Asker {
+    asked: Arc<AtomicU64>,
+    harts: Vec<Arc<HartPins>>,
+}
+
+impl Asker {
+    pub(crate) fn new(harts: Vec<Arc<HartPins>>) -> Asker {
+        Asker { asked: Arc::default(), harts }
+    }
+
+    /// How often it was asked.
+    pub(crate) fn count(&self) -> u64 {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// Has every hart shown, soon, once. Harts that the host keeps are not.
+    pub fn ask(&self) {
+        self.asked.fetch_add(1, Ordering::AcqRel);
+        self.harts.iter().for_each(|hart| hart.kick());
+    }
+}
+
+/// Who is told and shown, and what of.
+#[derive(Clone, Copy)]
+pub(crate) struct Watched<'a> {
+    pub tell: &'a Tell,
+    pub show: &'a Show,
+    pub ram: &'a Ram,
+    pub bus: &'a Bus,
+    pub asker: &'a Asker,
+    /// How often it had been asked for all harts, and they were shown, before this run.
+    pub answered: u64,
+}
+
+impl Watched<'_> {
+    /// How often it was asked for all harts.
+    pub fn asked(&self) -> u64 {
+        self.asker.count()
+    }
+
+    /// Tells what there is to be told of a hart.
+    pub fn notice(&self, number: usize, hart: &mut dyn FullHart) {
+        if let Some(what) = hart.notice() {
+            (self.tell)(number, &what);
+            self.show(hart);
+        }
+    }
+
+    /// Shows a hart.
+    pub fn show(&self, hart: &dyn FullHart) {
+        if let Some(hart) = hart.snapshot() {
+            (self.show)(Sight { hart: &hart, ram: self.ram, bus: self.bus });
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What a hart is in: for whoever explains or debugs it.
+
+use arch::Mode;
+use privileged::{Config, Fault, State};
+
+/// A hart between two instructions, copied.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The privileged state.
+    pub state: State,
+    /// What the hart can do.
+    pub config: Config,
+    /// The address of the next instruction.
+    pub pc: u64,
+    /// The integer registers.
+    pub x: [u64; 32],
+    /// The last exceptions but environment calls, one for each mode that has handlers (M, HS, VS), in no order.
+    pub faults: [Option<Fault>; 3],
+    /// The first of them, where others followed it with nothing done in between: it led to them.
+    pub origin: Option<Fault>,
+    /// Whether M-mode is a firmware outside the hart.
+    pub builtin_firmware: bool,
+}
+
+impl Snapshot {
+    /// The last of them; if a mode is named, the last for a handler in it.
+    pub fn fault(&self, to: Option<Mode>) -> Option<&Fault> {
+        let wanted = |fault: &&Fault| to.is_none_or(|to| fault.to == to);
+        self.faults.iter().flatten().filter(wanted).max_by_key(|fault| fault.number)
+    }
+}
