@@ -231,8 +231,8 @@ mod tests {
         assert!(passes(&["event=vswitch"], at, exit) && !passes(&["event=vswitch"], at, trap(Mode::VS, 8)));
         assert!(passes(&["event=guest-page-fault+interrupt"], at, trap(Mode::HS, 21)));
         assert!(!passes(&["event=guest-page-fault+interrupt"], at, exit));
-        assert!(!passes(&[], at, Event::Csr { csr: 0x600, before: 0, now: 0 }));
-        assert!(passes(&["event=all"], at, Event::Csr { csr: 0x600, before: 0, now: 0 }));
+        assert!(!passes(&[], at, Event::Csr { csr: arch::csr::HSTATUS, before: 0, now: 0 }));
+        assert!(passes(&["event=all"], at, Event::Csr { csr: arch::csr::HSTATUS, before: 0, now: 0 }));
     }
 
     #[test]

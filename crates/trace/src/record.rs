@@ -228,7 +228,7 @@ pub mod tests {
             Event::Wake,
             Event::Fence(fence),
             Event::Fence(Fence { address: None, id: Some(3), remote: false, ..fence }),
-            Event::Csr { csr: 0x600, before: 1, now: 1 << 40 },
+            Event::Csr { csr: arch::csr::HSTATUS, before: 1, now: 1 << 40 },
             Event::Walk(walk(found)),
             Event::Walk(walk(failed)),
             Event::Mmio { address: Phys(0x1000_0000), write: true, bytes: 8, value: 0x41 },

@@ -149,12 +149,12 @@ fn text(digits: &str) -> String {
 }
 
 /// GDB's number of a CSR.
-fn csr(address: usize) -> usize {
-    65 + address
+fn csr(address: u16) -> usize {
+    65 + usize::from(address)
 }
 
 const S0: usize = 8;
-const MSCRATCH: usize = 0x340;
+const MSCRATCH: u16 = arch::csr::MSCRATCH;
 const PRIV: usize = 65 + 4096;
 
 #[test]
@@ -262,7 +262,11 @@ fn a_change_of_worlds_is_seen_and_points_are_limited_to_one() {
         client.send("vCont;c");
         assert!(text(&client.reply()[1..]).contains("vsscratch becomes 0x7"), "{way:?}");
         assert!(client.reply().starts_with("T05") && client.pc() == guest + 8, "{way:?}");
-        assert_eq!((client.register(csr(0x240)), client.register(csr(0x140))), (7, 0), "{way:?}");
+        assert_eq!(
+            (client.register(csr(arch::csr::VSSCRATCH)), client.register(csr(arch::csr::SSCRATCH))),
+            (7, 0),
+            "{way:?}"
+        );
         client.monitor("delete");
         client.monitor("stop-on trap EcallFromVS");
         client.send("vCont;c");
