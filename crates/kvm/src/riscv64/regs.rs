@@ -12,7 +12,7 @@ use kvm_bindings::{
 use kvm_ioctls::VcpuFd;
 use vcpu::Cpu;
 
-use crate::ISA_EXTENSIONS;
+use crate::cpu::ISA_EXTENSIONS;
 
 /// Index of `zicbop_block_size` in `struct kvm_riscv_config`; newer than kvm-bindings.
 const ZICBOP_BLOCK_SIZE: usize = 7;
