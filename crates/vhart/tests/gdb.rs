@@ -378,7 +378,7 @@ fn gdb_itself_reads_the_registers_and_steps() {
         let script = [
             "set pagination off",
             &target,
-            "break work",
+            "break *work",
             "continue",
             "stepi",
             "printf \"s0 %d\\n\", $s0",
