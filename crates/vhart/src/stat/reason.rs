@@ -115,6 +115,14 @@ impl Reason {
         }
     }
 
+    /// The guest-physical page of a device that was emulated.
+    pub fn address(&self) -> Option<u64> {
+        match self.detail {
+            Detail::Mmio { page } => Some(page << 12),
+            _ => None,
+        }
+    }
+
     /// The kind of [`Reason::detail`], for programs.
     pub fn kind(&self) -> &'static str {
         match self.detail {

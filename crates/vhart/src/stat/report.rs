@@ -57,6 +57,7 @@ struct ExitRow {
     cause_name: String,
     kind: &'static str,
     about: String,
+    address: Option<u64>,
     count: u64,
     to_user: u64,
     re_entered: u64,
@@ -126,6 +127,7 @@ impl Part {
                     cause_name: reason.trap(),
                     kind: reason.kind(),
                     about: reason.about(devices),
+                    address: reason.address(),
                     ..ExitRow::of(exits)
                 })
                 .collect(),
@@ -147,6 +149,7 @@ impl ExitRow {
             cause_name: String::new(),
             kind: "",
             about: String::new(),
+            address: None,
             count: exits.count,
             to_user: exits.to_user,
             re_entered: exits.ticks.count(),

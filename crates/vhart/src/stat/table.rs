@@ -70,11 +70,11 @@ fn world_name(world: World) -> String {
     world.vmid.map_or_else(|| mode.to_owned(), |vmid| format!("{mode}, VMID {vmid}"))
 }
 
-/// By reason over all guests, most frequent first.
+/// By reason over all guests, and over all pages of a device, most frequent first.
 fn exits(text: &mut String, counts: &Counts, devices: Devices) {
-    let mut all: BTreeMap<Reason, Exits> = BTreeMap::new();
+    let mut all: BTreeMap<String, Exits> = BTreeMap::new();
     for ((_, reason), exits) in &counts.exits {
-        let sum = all.entry(*reason).or_default();
+        let sum = all.entry(name(reason, devices)).or_default();
         sum.count += exits.count;
         sum.to_user += exits.to_user;
         sum.instructions.merge(&exits.instructions);
@@ -90,8 +90,8 @@ fn exits(text: &mut String, counts: &Counts, devices: Devices) {
             "exits of virtual machines", "count", "to U", "insns", "median", "99 %", "us", "median", "99 %"
         ),
     );
-    let mut rows: Vec<(String, &Exits)> = all.iter().map(|(reason, exits)| (name(reason, devices), exits)).collect();
-    rows.sort_by(|(a, one), (b, other)| other.count.cmp(&one.count).then(a.cmp(b)));
+    let mut rows: Vec<(&String, &Exits)> = all.iter().collect();
+    rows.sort_by_key(|(_, exits)| std::cmp::Reverse(exits.count));
     for (name, exits) in &rows {
         let (insns, ticks) = (&exits.instructions, &exits.ticks);
         let time = |ticks: u64| microseconds(ticks as f64);
