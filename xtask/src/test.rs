@@ -112,29 +112,29 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     let boot = |what: &str, options: &[&str]| cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)]);
     boot("linux --check", &[])?;
     boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
-    boot("linux --check, interpreted", &["--engine", "interp"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
     crate::exits::compare()?;
     if debugger::left_out().is_none() {
         debugger::boot(&CHECK)?;
     }
-    boot_twice_alike()
+    const HARTS: [&str; 4] = ["--harts", "2", "--guest-harts", "2"];
+    boot_alike("two harts that take turns, twice", [&HARTS, &HARTS])?;
+    boot_alike("interpreted and translated", [&["--engine", "interp"], &["--engine", "jit"]])
 }
 
-/// Boots them twice with harts that take turns, and looks whether both runs came to the same.
-fn boot_twice_alike() -> anyhow::Result<()> {
-    let what = "linux --check, deterministic";
-    let options = ["--deterministic", "--harts", "2", "--guest-harts", "2"];
-    let run = || {
-        eprintln!("== {what}");
-        let output = Command::new("cargo").args(CHECK).args(options).output().context("cannot run cargo")?;
+/// Boots them deterministically with these options and with those, and looks whether both runs came to the same.
+fn boot_alike(what: &str, options: [&[&str]; 2]) -> anyhow::Result<()> {
+    let run = |options: &[&str]| {
+        eprintln!("== linux --check, deterministic, {what}");
+        let mut command = Command::new("cargo");
+        let output = command.args(CHECK).arg("--deterministic").args(options).output().context("cannot run cargo")?;
         let said = String::from_utf8_lossy(&output.stderr);
         eprint!("{said}");
         let digest = said.lines().find(|line| line.contains("sha256:")).map(str::to_owned);
-        digest.filter(|_| output.status.success()).with_context(|| format!("{what} failed"))
+        digest.filter(|_| output.status.success()).with_context(|| format!("linux --check, {what}: failed"))
     };
-    if run()? != run()? {
-        bail!("{what}: two runs came to different ends");
+    if run(options[0])? != run(options[1])? {
+        bail!("linux --check, {what}: the runs came to different ends");
     }
     Ok(())
 }

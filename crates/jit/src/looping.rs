@@ -1,4 +1,4 @@
-//! A hart for tests.
+//! Harts for tests.
 
 use std::sync::Arc;
 
@@ -19,18 +19,23 @@ pub const A1: u8 = 11;
 
 /// A hart in front of a loop of two additions, at the start of RAM.
 pub fn looping(base: u64) -> JitHart {
-    let ram = Ram::new(Phys(base), 1 << 20).unwrap();
     let insns = [
         Insn::Addi(I { rd: A0, rs1: A0, imm: 1 }),
         Insn::Addi(I { rd: A1, rs1: A1, imm: 2 }),
         Insn::Jal(J { rd: 0, imm: -8 }),
     ];
+    in_front_of(base, &insns, Bus::default())
+}
+
+/// A hart in front of these instructions, at the start of RAM, with the devices of `bus`.
+pub fn in_front_of(base: u64, insns: &[Insn], bus: Bus) -> JitHart {
+    let ram = Ram::new(Phys(base), 1 << 20).unwrap();
     let bytes: Vec<u8> = insns.iter().flat_map(|insn| insn.encode().to_le_bytes()).collect();
     ram.write_bytes(0, &bytes).unwrap();
     let hart = HartParts {
         config: Config::new(Isa::ALL, 0),
         ram,
-        bus: Arc::new(Bus::default()),
+        bus: Arc::new(bus),
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,

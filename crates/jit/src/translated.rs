@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arch::insn::{Bare, Class, Insn};
-use events::{Event, Sink};
+use events::{Event, Kinds, Sink, Stamp};
 use hart::engine::{At, Core, Ended, Generated, POLL, Run, Stop};
 use hart::{Hart, HartParts};
 use vcpu::debug::Debuggee;
@@ -95,6 +95,7 @@ impl JitHart {
 /// run; without room it ends where one does not.
 fn execute(hart: &mut Hart, translator: &mut Translator, poll: u64, room: u64) {
     let mut before = None;
+    back_end::drop_flags();
     while hart.core.goes_on(poll) && before != Some(hart.core.work()) {
         before = (room == 0).then(|| hart.core.work());
         hart.core.generated.deadline = poll.saturating_add(room);
@@ -182,14 +183,21 @@ fn go(hart: &mut Hart, translator: &mut Translator) -> Option<u64> {
             return Some(code);
         }
         looked = false;
-        // what generated code has raised comes before what is executed here
-        fold_flags(&mut hart.core);
-        if hart.single(&mut ()) == Ended::Stopped {
+        if fetched_anew(hart) == Ended::Stopped {
             break;
         }
     }
     prepare(&mut hart.core);
     None
+}
+
+/// Fetches and executes the instruction at the hart's pc through the interpreter, where generated code goes on behind.
+fn fetched_anew(hart: &mut Hart) -> Ended {
+    // what generated code has raised comes before what is executed here
+    fold_flags(&mut hart.core);
+    let ended = hart.single(&mut ());
+    back_end::drop_flags();
+    ended
 }
 
 /// Brings what generated code keeps beside the registers up to date, between blocks.
@@ -238,13 +246,17 @@ unsafe extern "C" fn interpret(context: *mut (), site: u64) -> u64 {
     translator.count_call(&site.insn);
     fold_flags(&mut hart.core);
     settle_count(&mut hart.core, site.left);
-    let retired = hart.core.state.instret;
+    let (retired, device_accesses) = (hart.core.state.instret, hart.core.counts.device_accesses);
     let mut record = ();
     let mut run = Run::new(&mut hart.core, &mut record, site.pc);
     run.place(site.pc, site.len, retired);
-    match semantics::execute(&mut run, &site.insn) {
+    let done = semantics::execute(&mut run, &site.insn);
+    let next = run.next();
+    if hart.core.counts.device_accesses != device_accesses {
+        back_end::drop_flags();
+    }
+    match done {
         Ok(()) => {
-            let next = run.next();
             let core = &mut hart.core;
             if !site.leaves && !core.look && !core.fence_i && core.exit.is_none() {
                 if !only_accesses(&site.insn) {
@@ -293,9 +305,8 @@ unsafe extern "C" fn find(context: *mut (), _: u64) -> u64 {
 unsafe extern "C" fn single(context: *mut (), _: u64) -> u64 {
     // SAFETY: as in `interpret`.
     let (hart, translator) = unsafe { parts(context) };
-    fold_flags(&mut hart.core);
     settle_count(&mut hart.core, 0);
-    if hart.core.work() < hart.core.generated.deadline && hart.single(&mut ()) == Ended::Stopped {
+    if hart.core.work() < hart.core.generated.deadline && fetched_anew(hart) == Ended::Stopped {
         prepare(&mut hart.core);
         return LEAVE;
     }
@@ -354,7 +365,8 @@ unsafe extern "C" fn link(context: *mut (), site: u64) -> u64 {
     go(hart, translator).unwrap_or(LEAVE)
 }
 
-/// Moves the flags that generated code has raised to `fflags`.
+/// Moves the flags that generated code has raised to `fflags`. No others are in MXCSR: the host's own code computes too
+/// (devices, the console, whoever listens), and what it raises is dropped before generated code goes on.
 fn fold_flags(core: &mut Core) {
     // where it may not run, generated floating point has raised nothing
     if !core.generated.fp_raises {
@@ -362,6 +374,18 @@ fn fold_flags(core: &mut Core) {
     }
     core.generated.fp_raises = core.generated.fp_ready;
     core.state.fflags |= back_end::take_flags().0;
+}
+
+/// One who listens in the midst of generated code, whose floating point raises nothing in the guest.
+struct Apart(Box<dyn Sink>);
+
+impl Sink for Apart {
+    fn wants(&self) -> Kinds {
+        self.0.wants()
+    }
+    fn event(&mut self, stamp: &Stamp, event: &Event) {
+        back_end::keep_flags(|| self.0.event(stamp, event));
+    }
 }
 
 impl Vcpu for JitHart {
@@ -424,7 +448,7 @@ impl FullHart for JitHart {
         self.hart.vmid()
     }
     fn watch(&mut self, sink: Option<Box<dyn Sink>>) {
-        self.hart.watch(sink);
+        self.hart.watch(sink.map(|sink| Box::new(Apart(sink)) as _));
     }
     fn tell(&mut self, event: &Event) {
         self.hart.tell(event);

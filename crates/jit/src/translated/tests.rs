@@ -1,8 +1,17 @@
-//! The quantum's end in front of a block: the hart stands there, wherever it is.
+//! The quantum's end in front of a block: the hart stands there, wherever it is. And the host's floating point, which is not
+//! the guest's.
 
-use vcpu::Vcpu;
+use std::hint::black_box;
+use std::sync::{Arc, Mutex};
 
-use crate::looping::{A0, A1, looping};
+use arch::insn::{Bare, Csr, I, Rm, S};
+use arch::{Insn, Phys, csr};
+use bus::Bus;
+use events::{Event, Kinds, Sink, Stamp};
+use vcpu::{FullHart, Pace, Vcpu};
+
+use crate::JitHart;
+use crate::looping::{A0, A1, in_front_of, looping};
 
 /// The addresses differ in how many bytes tell them: those that are sign-extended from 32 bits take four.
 #[test]
@@ -21,4 +30,88 @@ fn a_hart_goes_on_where_its_quantum_ended() {
         }
         assert!(hart.instret().unwrap() >= 36_000);
     }
+}
+
+const BASE: u64 = 0x8000_0000;
+const DEVICE: u64 = 0x1000_0000;
+/// The flags that the guest has seen.
+const SEEN: u8 = 12;
+
+/// Divides by zero, as the host's code may at any time.
+fn divide() {
+    black_box(black_box(1.0f64) / black_box(0.0));
+}
+
+/// A device, and one who listens, that compute.
+struct Divides;
+
+impl bus::Device for Divides {
+    fn read(&mut self, _: u64, _: &mut [u8]) {
+        divide();
+    }
+    fn write(&mut self, _: u64, _: &[u8]) {
+        divide();
+    }
+}
+
+impl Sink for Divides {
+    fn wants(&self) -> Kinds {
+        Kinds::ALL
+    }
+    fn event(&mut self, _: &Stamp, _: &Event) {
+        divide();
+    }
+}
+
+/// A hart in front of a loop of a division that is inexact, `also`, a read of `fflags`, and the way back: a trap.
+fn dividing(also: &[Insn]) -> JitHart {
+    let divide = Insn::FdivD(Rm { rd: 0, rs1: 1, rs2: 2, rm: 0 });
+    let read = Insn::Csrrs(Csr { rd: SEEN, rs1: 0, csr: csr::FFLAGS });
+    let insns = [&[divide], also, &[read, Insn::Ecall(Bare {})]].concat();
+    let bus = Bus::default();
+    bus.map("divides", Phys(DEVICE), 0x1000, Arc::new(Mutex::new(Divides))).unwrap();
+    let mut hart = in_front_of(BASE, &insns, bus);
+    let core = &mut hart.hart_mut().core;
+    (core.f[1], core.f[2]) = (1f64.to_bits(), 3f64.to_bits());
+    core.x[usize::from(A0)] = DEVICE;
+    core.state.mstatus |= csr::status::FS;
+    core.state.m.tvec = BASE;
+    hart
+}
+
+/// Runs in quanta of all lengths, between which the host's code computes too, and looks for its flags in the guest's.
+fn only_inexact(mut hart: JitHart) {
+    for budget in 1..200 {
+        divide();
+        hart.run(budget);
+        let core = &hart.hart().core;
+        assert_eq!(u64::from(core.state.fflags) | core.x[usize::from(SEEN)], u64::from(fp::Flags::NX.0), "{budget}");
+    }
+}
+
+#[test]
+fn what_the_host_computes_between_quanta_raises_nothing_in_the_guest() {
+    for pace in [Pace::Block, Pace::Instruction] {
+        let mut hart = dividing(&[]);
+        hart.set_pace(pace);
+        only_inexact(hart);
+    }
+}
+
+#[test]
+fn what_a_device_computes_raises_nothing_in_the_guest() {
+    let load = Insn::Lw(I { rd: A1, rs1: A0, imm: 0 });
+    let store = Insn::Sw(S { rs1: A0, rs2: A1, imm: 0 });
+    for (access, pace) in [(load, Pace::Block), (store, Pace::Block), (store, Pace::Instruction)] {
+        let mut hart = dividing(&[access]);
+        hart.set_pace(pace);
+        only_inexact(hart);
+    }
+}
+
+#[test]
+fn what_a_listener_computes_raises_nothing_in_the_guest() {
+    let mut hart = dividing(&[]);
+    hart.watch(Some(Box::new(Divides)));
+    only_inexact(hart);
 }

@@ -2,8 +2,8 @@
 //!
 //! Everything that knows the host's instruction set is in this folder. What a back end offers to the rest of the crate is
 //! what is public here: [`Emitter`], which makes the code of blocks ([`Made`], in [`Places`]) from trees and says how a block
-//! goes on ([`Exit`]); [`Stubs`], the code between blocks, which calls [`Helpers`]; [`check_host`]; and [`take_flags`] and
-//! [`interrupted_at`], which look at the machine itself.
+//! goes on ([`Exit`]); [`Stubs`], the code between blocks, which calls [`Helpers`]; [`check_host`]; and [`take_flags`],
+//! [`drop_flags`], [`keep_flags`] and [`interrupted_at`], which look at the machine itself.
 //!
 //! Registers: rbp points into the hart ([`hart::engine::Core`]) so that all integer registers are in reach of a byte;
 //! the guest registers of `HOME` live in host registers; r12 is the active data table, r15 what is left of the
@@ -25,7 +25,7 @@ mod tiles;
 
 pub use crossing::SecondHalf;
 pub use emit::{DETOUR_BYTES, Emitter, Exit, Made, Places};
-pub use flags::take_flags;
+pub use flags::{drop_flags, keep_flags, take_flags};
 pub use state::BIAS;
 pub use stubs::{Enter, Helpers, Stubs, System};
 
