@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bus::Bus;
 use memory::Ram;
-use vcpu::{FullHart, HartPins, Snapshot};
+use vcpu::{FullHart, HartPins, Notice, Snapshot};
 
 use crate::config::Tell;
 
@@ -20,7 +20,7 @@ pub struct Sight<'a> {
     pub bus: &'a Bus,
 }
 
-/// Sees a hart that has something to be told ([`Tell`]), and each when somebody asks.
+/// Sees a hart of whose last fault there is something to be told ([`Tell`]), and each when somebody asks.
 pub type Show = Box<dyn Fn(Sight) + Send + Sync>;
 
 /// Asks every hart to be shown, from any thread. Cloning shares it.
@@ -65,10 +65,11 @@ impl Watched<'_> {
         self.asker.count()
     }
 
-    /// Tells what there is to be told of a hart.
+    /// Tells what there is to be told of a hart, and shows it where its last fault explains that.
     pub fn notice(&self, number: usize, hart: &mut dyn FullHart) {
-        if let Some(what) = hart.notice() {
-            (self.tell)(number, &what);
+        let Some(Notice { what, of_fault }) = hart.notice() else { return };
+        (self.tell)(number, &what);
+        if of_fault {
             self.show(hart);
         }
     }

@@ -7,7 +7,7 @@ use bus::Bus;
 use events::{Event, Kind};
 use memory::Ram;
 use privileged::{Cause, Config, State, tinst};
-use vcpu::{Clock, Exit, HartPins, Pace, Reg, Statistic, Vcpu};
+use vcpu::{Clock, Exit, HartPins, Notice, Pace, Reg, Statistic, Vcpu};
 
 use crate::blocks::{Block, Blocks};
 use crate::core::{Core, NOT_RESERVED, Stop, instruction_address};
@@ -468,8 +468,9 @@ impl Vcpu for Hart {
         self.core.traps
     }
 
-    fn notice(&mut self) -> Option<String> {
-        self.core.trap_loop().or_else(|| self.core.unaligned_root())
+    fn notice(&mut self) -> Option<Notice> {
+        let loops = self.core.trap_loop().map(|what| Notice { what, of_fault: true });
+        loops.or_else(|| Some(Notice { what: self.core.unaligned_root()?, of_fault: false }))
     }
 
     fn pins(&self) -> Arc<HartPins> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arch::Mode;
 use events::{Event, Sink};
-use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Snapshot, Statistic, Vcpu, Wakeup};
+use vcpu::{Exit, Fence, FullHart, HartPins, Notice, Pace, Reg, Snapshot, Statistic, Vcpu, Wakeup};
 
 use crate::hart::Hart;
 
@@ -63,7 +63,7 @@ impl<R: Record> Vcpu for Recorded<R> {
     fn traps(&self) -> u64 {
         self.hart.traps()
     }
-    fn notice(&mut self) -> Option<String> {
+    fn notice(&mut self) -> Option<Notice> {
         self.hart.notice()
     }
     fn pins(&self) -> Arc<HartPins> {

@@ -7,7 +7,7 @@ use events::{Event, Kinds, Sink, Stamp};
 use hart::engine::{At, Core, Ended, Generated, POLL, Run, Stop};
 use hart::{Hart, HartParts};
 use vcpu::debug::Debuggee;
-use vcpu::{Exit, Fence, FullHart, HartPins, Pace, Reg, Statistic, Vcpu, Wakeup};
+use vcpu::{Exit, Fence, FullHart, HartPins, Notice, Pace, Reg, Statistic, Vcpu, Wakeup};
 
 use crate::back_end::{self, Enter, Helpers};
 use crate::crash;
@@ -411,7 +411,7 @@ impl Vcpu for JitHart {
     fn traps(&self) -> u64 {
         self.hart.traps()
     }
-    fn notice(&mut self) -> Option<String> {
+    fn notice(&mut self) -> Option<Notice> {
         self.hart.notice()
     }
     fn pins(&self) -> Arc<HartPins> {

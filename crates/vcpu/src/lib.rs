@@ -83,6 +83,15 @@ pub enum Reg {
     X(u8),
 }
 
+/// What the user should know of a hart's guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Half a sentence that the hart is the subject of.
+    pub what: String,
+    /// Whether it is about the hart's last fault.
+    pub of_fault: bool,
+}
+
 /// One hart.
 pub trait Vcpu: Send {
     /// Runs for at most `budget` instructions. An executor that cannot count takes its own measure.
@@ -97,8 +106,8 @@ pub trait Vcpu: Send {
     fn traps(&self) -> u64 {
         0
     }
-    /// Something that the user should know of the guest, once: half a sentence that the hart is the subject of.
-    fn notice(&mut self) -> Option<String> {
+    /// Something that the user should know of the guest, once.
+    fn notice(&mut self) -> Option<Notice> {
         None
     }
     /// The wires into this hart.
