@@ -1,6 +1,6 @@
 //! Run control: a debugger stops the machine's harts, looks at them, and lets them go on.
 //!
-//! A hart is the property of the thread that executes it. To stop, that thread comes to [`Control::hold`] between two
+//! A hart is the property of the thread that executes it. To stop, that thread comes to `Control::hold` between two
 //! instructions and stays there, doing to its hart what the debugger asks ([`Control::with`]), until it is to go on. All
 //! harts stop when one meets a point of the debugger's, finishes a step, or when somebody asks. While they stand, the
 //! machine's clock stands.
@@ -119,13 +119,13 @@ struct State {
 /// The debugger's hold on a machine.
 pub struct Control {
     state: Mutex<State>,
-    /// Which harts are to come to [`Control::hold`].
+    /// Which harts are to come to `Control::hold`.
     wanted: Vec<AtomicBool>,
     pins: Vec<Arc<HartPins>>,
     clock: Arc<Clock>,
 }
 
-/// What a hart is to do that comes from [`Control::hold`].
+/// What a hart is to do that comes from `Control::hold`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Execute.
@@ -235,7 +235,7 @@ impl Control {
         answer.recv().ok()
     }
 
-    /// Whether the hart is to come to [`Control::hold`].
+    /// Whether the hart is to come to `Control::hold`.
     #[inline]
     pub(crate) fn wants(&self, hart: usize) -> bool {
         self.wanted[hart].load(Ordering::Acquire)

@@ -2,7 +2,7 @@
 //! decided, and the trap that it became.
 //!
 //! [`explain`] answers a [`Question`] of a hart that stands still ([`Scene`]) with plain data, an [`Explanation`]; [`text()`]
-//! and [`svg()`] show it, and it serializes. The walk is that of [`privileged::walk_seen`], the walker by which the hart itself
+//! and [`svg()`] show it, and it serializes. The walk is that of `privileged::walk_seen`, the walker by which the hart itself
 //! translates; nothing is written meanwhile. [`told`] explains a trap of which only the registers' values are at hand.
 //!
 //! Left out: what another hart changes while the walk is read.
