@@ -75,7 +75,7 @@ fn a_log_without_a_trap_and_a_word_that_is_none_are_refused() {
     let said = say_of(&["explain"], &log, &[]);
     assert!(said.status == Some(1) && said.err.contains("has no register of a trap"), "{}", said.err);
     let said = say(&["explain", "cost=1"]);
-    assert!(said.status == Some(1) && said.err.contains("'cost' is no register of a trap: known are"), "{}", said.err);
+    assert!(said.status == Some(2) && said.err.contains("'cost' is no register of a trap: known are"), "{}", said.err);
     let said = say(&["explain", "stval=1"]);
     assert!(said.status == Some(1) && said.err.contains("there is no cause"), "{}", said.err);
 }

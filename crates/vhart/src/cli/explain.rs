@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use explain::Question;
+use explain::{Pasted, Question};
 
 const HEADING: &str = "Limits and reports";
 
@@ -44,6 +44,14 @@ impl ExplainOptions {
     }
 }
 
+/// A file's name, or a register as [`Pasted`] knows them.
+fn word(text: &str) -> Result<String, String> {
+    if text.contains('=') {
+        Pasted::default().set(text).map_err(|why| why.to_string())?;
+    }
+    Ok(text.to_owned())
+}
+
 const AFTER: &str = "\
 Examples:
   vhart explain scause=0x15 stval=0x40001238 htval=0x1000048e htinst=0x3000
@@ -62,7 +70,7 @@ pub struct TrapOptions {
     ///
     /// Registers of every mode's handler are known, mcause to vstval, and sstatus, hstatus, satp, vsatp, hgatp with them. In a
     /// log the names and spellings of Linux, KVM, OpenSBI, Xen, QEMU and Spike are found; of what comes twice, the last.
-    #[arg(value_name = "REGISTER=VALUE|FILE", required = true)]
+    #[arg(value_name = "REGISTER=VALUE|FILE", required = true, value_parser = word)]
     pub words: Vec<String>,
 
     /// Print JSON
