@@ -22,6 +22,7 @@ use std::sync::Arc;
 use arch::Phys;
 use board::MachineStopper;
 use board::control::{Action, Control};
+use bus::Bus;
 use memory::Ram;
 use vcpu::FullHart;
 use vcpu::debug::Points;
@@ -46,8 +47,8 @@ pub trait Debugged: 'static {
     fn resume(&self, actions: &[Action], points: &Arc<Points>);
     /// Ends it.
     fn kill(&self);
-    /// The name of the device at an address.
-    fn device(&self, address: Phys) -> Option<String>;
+    /// Its devices.
+    fn bus(&self) -> &Bus;
 }
 
 /// The board's machine.
@@ -58,7 +59,7 @@ pub struct Machine {
     /// Its memory.
     pub ram: Ram,
     /// Its devices.
-    pub bus: Arc<bus::Bus>,
+    pub bus: Arc<Bus>,
     /// Ends it.
     pub stopper: MachineStopper,
 }
@@ -95,7 +96,7 @@ impl Debugged for Machine {
     fn kill(&self) {
         self.stopper.stop();
     }
-    fn device(&self, address: Phys) -> Option<String> {
-        self.bus.name_at(address)
+    fn bus(&self) -> &Bus {
+        &self.bus
     }
 }

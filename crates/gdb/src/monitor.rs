@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use arch::csr;
+use explain::{Question, Scene, Style};
 use vcpu::FullHart;
 use vcpu::debug::{Break, Lost, Only, Space, Touch, Watch};
 
@@ -14,6 +15,7 @@ const HELP: &str = "\
 harts                    every hart: where it is, and in which world
 world                    mode, ASID, VMID and address-space registers of the current hart
 translate ADDR [MODE]    stage by stage, as the current hart's page tables have it: physical where
+explain [QUESTION]       why: fault[,to=MODE], ADDR[,world=MODE][,access=r|w|x] or pc, level by level
 csr [NAME]               one CSR, or all
 break [phys|gphys] ADDR [mode MODE] [asid N] [vmid N]
                          a breakpoint by virtual, physical or guest-physical address
@@ -35,6 +37,8 @@ pub fn answer<M: Debugged>(stub: &mut Stub<M>, line: &str) -> String {
         ["world"] => world(stub),
         ["translate", address] => translate(stub, address, None),
         ["translate", address, mode] => translate(stub, address, Some(mode)),
+        ["explain"] => why(stub, "fault"),
+        ["explain", question] => why(stub, question),
         ["csr"] => all_csrs(stub),
         ["csr", name] => one_csr(stub, name),
         ["break", rest @ ..] => room(stub).and_then(|()| points::breakpoint(rest)).map(|point| {
@@ -134,9 +138,22 @@ fn translate<M: Debugged>(stub: &Stub<M>, address: &str, mode: Option<&str>) -> 
     };
     let bits = if mode.virt { found.guest_page_bits } else { found.page_bits };
     let is_ram = stub.machine.ram().offset(found.phys, 1).is_some();
-    let there = if is_ram { Some("RAM".into()) } else { stub.machine.device(found.phys) };
+    let there = if is_ram { Some("RAM".into()) } else { stub.machine.bus().name_at(found.phys) };
     let there = there.unwrap_or_else(|| "nothing there".into());
     Ok(format!("{start}{guest} -> physical {:#x} ({}): {there}\n", found.phys.0, page(bits)))
+}
+
+/// What `--explain` says, of the current hart unless the question names another.
+fn why<M: Debugged>(stub: &Stub<M>, question: &str) -> Result<String, String> {
+    let question: Question = question.parse().map_err(|wrong: explain::Wrong| wrong.to_string())?;
+    let hart = question.hart.unwrap_or(stub.current);
+    if hart >= stub.machine.harts() {
+        return Err(format!("there is no hart {hart}"));
+    }
+    let snapshot = stub.on(hart, |hart| hart.snapshot()).flatten().ok_or(NO_HART)?;
+    let scene = Scene { hart: &snapshot, ram: stub.machine.ram(), bus: stub.machine.bus() };
+    let told = explain::explain(&scene, question.about).ok_or_else(|| format!("hart {hart} has had no such fault"))?;
+    Ok(explain::text(&told, Style { colour: false }))
 }
 
 /// The points of `monitor`'s own, numbered.

@@ -277,6 +277,11 @@ fn a_change_of_worlds_is_seen_and_points_are_limited_to_one() {
         assert!(client.go().starts_with("T05") && client.pc() == guest + 8, "{way:?}");
         let translated = client.monitor(&format!("translate {guest:#x}"));
         assert!(translated.contains("guest-physical 0x80000300") && translated.contains("RAM"), "{translated}");
+        let explained = client.monitor("explain pc");
+        assert!(explained.contains("VS-mode") && explained.contains("hgatp"), "{explained}");
+        assert_eq!(client.monitor("explain"), "hart 0 has had no such fault\n");
+        assert_eq!(client.monitor("explain pc,hart=1"), "there is no hart 1\n");
+        assert!(client.monitor("explain sense").contains("'sense' is neither fault, pc nor an address"));
     }
 }
 

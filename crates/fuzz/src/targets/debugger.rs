@@ -73,6 +73,8 @@ const PACKETS: &[&str] = &[
     "qRcmd,627265616b20677068797320307838303030303030303030",
     "qRcmd,73746f702d6f6e2074726170",
     "qRcmd,7472616e736c61746520302056530a",
+    "qRcmd,6578706c61696e",
+    "qRcmd,6578706c61696e203078383030303030302c776f726c643d7673",
     "T p1.1",
     "D;1",
     "k",
@@ -96,6 +98,7 @@ struct Machine(Rc<Parts>);
 
 struct Parts {
     ram: Ram,
+    bus: Arc<Bus>,
     harts: [RefCell<Hart>; HARTS],
     /// Whether they went on.
     went: RefCell<Option<(usize, Why)>>,
@@ -136,8 +139,8 @@ impl Debugged for Machine {
         *self.0.went.borrow_mut() = Some(why);
     }
     fn kill(&self) {}
-    fn device(&self, _: Phys) -> Option<String> {
-        None
+    fn bus(&self) -> &Bus {
+        &self.0.bus
     }
 }
 
@@ -154,7 +157,7 @@ impl Machine {
         });
         // a loop: addi x1, x1, 1; j .-4
         ram.write_bytes(0, &[0x93, 0x80, 0x10, 0, 0x6f, 0xf0, 0xdf, 0xff]).expect("it is in RAM");
-        Machine(Rc::new(Parts { ram, harts, went: RefCell::default() }))
+        Machine(Rc::new(Parts { ram, bus, harts, went: RefCell::default() }))
     }
 }
 
