@@ -44,13 +44,12 @@ pub fn boot(check: &[&str]) -> anyhow::Result<()> {
     let mut gdb = Command::new(GDB);
     gdb.args(["-nx", "-batch", "-ex", "set architecture riscv:rv64", "-ex", &format!("target remote {address}")]);
     let output = gdb.args(SCRIPT.iter().flat_map(|line| ["-ex", line])).output().context("cannot run GDB")?;
-    let said = String::from_utf8_lossy(&output.stdout);
+    // what the machine says itself is on GDB's standard error
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     lines.map_while(Result::ok).for_each(|line| eprintln!("{line}"));
     let passed = machine.wait().context("cannot wait for cargo")?.success();
     match SAID.iter().find(|wanted| !said.contains(**wanted)) {
-        Some(wanted) => {
-            bail!("{what}: GDB did not say '{wanted}', but:\n{said}{}", String::from_utf8_lossy(&output.stderr))
-        }
+        Some(wanted) => bail!("{what}: GDB did not say '{wanted}', but:\n{said}"),
         None if !passed => bail!("{what} failed"),
         None => Ok(()),
     }
