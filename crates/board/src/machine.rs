@@ -9,7 +9,7 @@ use events::Event;
 use memory::Ram;
 use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Statistic, SystemEvent};
 
-use crate::config::{Debugging, Firmware, MachineConfig, Tell, TimeSource};
+use crate::config::{Debugging, Firmware, MachineConfig, TimeSource};
 use crate::console::{Keyboard, Terminal};
 use crate::control::Control;
 use crate::engine::{Cpu, Engine, GuestHart, HartSet, Modes, Parts};
@@ -18,7 +18,7 @@ use crate::guests;
 use crate::htif::Htif;
 use crate::map;
 use crate::parallel::Parallel;
-use crate::show::{Asker, Show, Sight, Watched};
+use crate::show::{Asker, Sight, Watched, Watchers};
 use crate::software::{Hardware, Loaded, Software};
 use crate::stop::MachineStopper;
 use crate::threads::Run;
@@ -66,12 +66,8 @@ pub struct Machine {
     stopper: MachineStopper,
     retired: Arc<AtomicU64>,
     limits: Limits,
-    tell: Tell,
+    watchers: Watchers,
     control: Option<Arc<Control>>,
-    show: Show,
-    asker: Asker,
-    /// How often it was asked before the run that goes on.
-    answered: u64,
 }
 
 /// The harts, and who answers their SBI calls.
@@ -162,12 +158,9 @@ impl Machine {
             software,
             loaded,
             stopper: MachineStopper::new(pins.clone()),
-            asker: Asker::new(pins),
-            answered: 0,
-            show: config.show,
+            watchers: Watchers { tell: config.tell, show: config.show, asker: Asker::new(pins), answered: 0 },
             retired: Arc::default(),
             limits,
-            tell: config.tell,
             control,
         };
         machine.enter();
@@ -191,7 +184,7 @@ impl Machine {
 
     /// Has harts shown ([`MachineConfig::show`]), from any thread.
     pub fn asker(&self) -> Asker {
-        self.asker.clone()
+        self.watchers.asker.clone()
     }
 
     /// The flattened device tree.
@@ -277,7 +270,7 @@ impl Machine {
     fn run_to_end(&mut self) -> Result<Ending, Error> {
         loop {
             let ending = self.run_once()?;
-            self.answered = self.asker.count();
+            self.watchers.answered = self.watchers.asker.count();
             let resets = matches!(ending, Ending::Event(SystemEvent::Reset(_)));
             if !resets || self.limits.no_reboot || !self.can_restart() {
                 return Ok(ending);
@@ -310,14 +303,7 @@ impl Machine {
             ram: &self.ram,
             clock: &self.clock,
             retired: &self.retired,
-            watched: Watched {
-                tell: &self.tell,
-                show: &self.show,
-                ram: &self.ram,
-                bus: &self.bus,
-                asker: &self.asker,
-                answered: self.answered,
-            },
+            watched: Watched { watchers: &self.watchers, ram: &self.ram, bus: &self.bus },
             allowed: self.limits.instructions,
             left: AtomicU64::new(u64::MAX),
             control: self.control.as_deref(),
@@ -330,14 +316,7 @@ impl Machine {
 
     fn run_in_turns(&mut self, per_tick: u64) -> Ending {
         let htif = self.htif();
-        let watched = Watched {
-            tell: &self.tell,
-            show: &self.show,
-            ram: &self.ram,
-            bus: &self.bus,
-            asker: &self.asker,
-            answered: self.answered,
-        };
+        let watched = Watched { watchers: &self.watchers, ram: &self.ram, bus: &self.bus };
         let Executors::Full { harts, firmware } = &mut self.executors else { return Ending::Stopped };
         let this_thread = std::thread::current();
         harts.iter().for_each(|hart| hart.pins().runs_on(this_thread.clone()));
@@ -354,7 +333,7 @@ impl Machine {
             wiring: &self.wiring,
             stopper: &self.stopper,
             retired: &self.retired,
-            asked: watched.answered,
+            asked: self.watchers.answered,
             watched,
             uncounted: 0,
             allowed: &mut self.limits.instructions,

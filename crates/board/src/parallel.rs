@@ -67,7 +67,7 @@ impl Parallel<'_> {
         // Without it timers are late, no more.
         let _ = rustix::thread::set_current_timer_slack(TIMER_SLACK);
         hart.pins().runs_on(thread::current());
-        let mut own = Own { number, hart, left: self.allowed, asked: self.watched.answered };
+        let mut own = Own { number, hart, left: self.allowed, asked: self.watched.watchers.answered };
         let mut state = self.state(number);
         while !run.over() {
             self.show_if_asked(&mut own);

@@ -50,25 +50,30 @@ impl Asker {
 /// Who is told and shown, and what of.
 #[derive(Clone, Copy)]
 pub(crate) struct Watched<'a> {
-    pub tell: &'a Tell,
-    pub show: &'a Show,
+    pub watchers: &'a Watchers,
     pub ram: &'a Ram,
     pub bus: &'a Bus,
-    pub asker: &'a Asker,
-    /// How often it had been asked for all harts, and they were shown, before this run.
+}
+
+/// Who is told and shown.
+pub(crate) struct Watchers {
+    pub tell: Tell,
+    pub show: Show,
+    pub asker: Asker,
+    /// How often it had been asked for all harts, and they were shown, before the run that goes on.
     pub answered: u64,
 }
 
 impl Watched<'_> {
-    /// How often it was asked for all harts.
+    /// How often it was asked for all harts until now.
     pub fn asked(&self) -> u64 {
-        self.asker.count()
+        self.watchers.asker.count()
     }
 
     /// Tells what there is to be told of a hart, and shows it where its last fault explains that.
     pub fn notice(&self, number: usize, hart: &mut dyn FullHart) {
         let Some(Notice { what, of_fault }) = hart.notice() else { return };
-        (self.tell)(number, &what);
+        (self.watchers.tell)(number, &what);
         if of_fault {
             self.show(hart);
         }
@@ -77,7 +82,7 @@ impl Watched<'_> {
     /// Shows a hart.
     pub fn show(&self, hart: &dyn FullHart) {
         if let Some(hart) = hart.snapshot() {
-            (self.show)(Sight { hart: &hart, ram: self.ram, bus: self.bus });
+            (self.watchers.show)(Sight { hart: &hart, ram: self.ram, bus: self.bus });
         }
     }
 }
