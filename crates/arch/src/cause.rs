@@ -2,12 +2,12 @@
 //!
 //! Privileged architecture, "Machine Cause (`mcause`) Register", and H extension, "Trap Cause Codes".
 
-/// Declares the exceptions with their codes.
+/// Declares the exceptions with their codes, and the manual's words for them.
 macro_rules! exceptions {
-    ($($name:ident = $code:literal,)*) => {
+    ($($name:ident = $code:literal $words:literal,)*) => {
         use core::fmt;
 
-/// A synchronous exception, with its code.
+        /// A synchronous exception, with its code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         #[allow(missing_docs, reason = "the names are the manual's")]
@@ -21,38 +21,49 @@ macro_rules! exceptions {
             pub const fn name(self) -> &'static str {
                 match self { $(Exception::$name => stringify!($name)),* }
             }
+
+            /// Its name in the words of the manual's table.
+            pub const fn words(self) -> &'static str {
+                match self { $(Exception::$name => $words),* }
+            }
         }
     };
 }
 
 exceptions! {
-    InstructionAddressMisaligned = 0,
-    InstructionAccessFault = 1,
-    IllegalInstruction = 2,
-    Breakpoint = 3,
-    LoadAddressMisaligned = 4,
-    LoadAccessFault = 5,
-    StoreAddressMisaligned = 6,
-    StoreAccessFault = 7,
-    EcallFromU = 8,
-    EcallFromHS = 9,
-    EcallFromVS = 10,
-    EcallFromM = 11,
-    InstructionPageFault = 12,
-    LoadPageFault = 13,
-    StorePageFault = 15,
-    SoftwareCheck = 18,
-    HardwareError = 19,
-    InstructionGuestPageFault = 20,
-    LoadGuestPageFault = 21,
-    VirtualInstruction = 22,
-    StoreGuestPageFault = 23,
+    InstructionAddressMisaligned = 0 "instruction address misaligned",
+    InstructionAccessFault = 1 "instruction access fault",
+    IllegalInstruction = 2 "illegal instruction",
+    Breakpoint = 3 "breakpoint",
+    LoadAddressMisaligned = 4 "load address misaligned",
+    LoadAccessFault = 5 "load access fault",
+    StoreAddressMisaligned = 6 "store/AMO address misaligned",
+    StoreAccessFault = 7 "store/AMO access fault",
+    EcallFromU = 8 "environment call from U-mode or VU-mode",
+    EcallFromHS = 9 "environment call from HS-mode",
+    EcallFromVS = 10 "environment call from VS-mode",
+    EcallFromM = 11 "environment call from M-mode",
+    InstructionPageFault = 12 "instruction page fault",
+    LoadPageFault = 13 "load page fault",
+    StorePageFault = 15 "store/AMO page fault",
+    SoftwareCheck = 18 "software check",
+    HardwareError = 19 "hardware error",
+    InstructionGuestPageFault = 20 "instruction guest-page fault",
+    LoadGuestPageFault = 21 "load guest-page fault",
+    VirtualInstruction = 22 "virtual instruction",
+    StoreGuestPageFault = 23 "store/AMO guest-page fault",
 }
 
 impl Exception {
     /// The exception with this code.
     pub fn from_code(code: u64) -> Option<Exception> {
         Exception::ALL.iter().copied().find(|&exception| exception as u64 == code)
+    }
+
+    /// Whether it comes from the G-stage.
+    pub const fn is_guest_page_fault(self) -> bool {
+        use Exception::{InstructionGuestPageFault, LoadGuestPageFault, StoreGuestPageFault};
+        matches!(self, InstructionGuestPageFault | LoadGuestPageFault | StoreGuestPageFault)
     }
 }
 
@@ -65,31 +76,39 @@ pub struct Interrupt(u8);
 const CODES: u8 = 64;
 
 macro_rules! interrupts {
-    ($($name:ident $code:literal)*) => {
+    ($($name:ident $code:literal $words:literal)*) => {
         #[allow(missing_docs, non_upper_case_globals, reason = "the manual's names, of an open enumeration")]
         impl Interrupt {
             $(pub const $name: Interrupt = Interrupt($code);)*
 
             /// Those that have a name.
             pub const NAMED: &[(Interrupt, &str)] = &[$((Interrupt::$name, stringify!($name))),*];
+
+            /// Its name in plain words, if it has one.
+            pub const fn words(self) -> Option<&'static str> {
+                match self.0 {
+                    $($code => Some($words),)*
+                    _ => None,
+                }
+            }
         }
     };
 }
 
 interrupts! {
-    SupervisorSoftware 1
-    VirtualSupervisorSoftware 2
-    MachineSoftware 3
-    SupervisorTimer 5
-    VirtualSupervisorTimer 6
-    MachineTimer 7
-    SupervisorExternal 9
-    VirtualSupervisorExternal 10
-    MachineExternal 11
-    SupervisorGuestExternal 12
-    CounterOverflow 13
-    LowPriorityRas 35
-    HighPriorityRas 43
+    SupervisorSoftware 1 "supervisor software interrupt"
+    VirtualSupervisorSoftware 2 "virtual supervisor software interrupt"
+    MachineSoftware 3 "machine software interrupt"
+    SupervisorTimer 5 "supervisor timer interrupt"
+    VirtualSupervisorTimer 6 "virtual supervisor timer interrupt"
+    MachineTimer 7 "machine timer interrupt"
+    SupervisorExternal 9 "supervisor external interrupt"
+    VirtualSupervisorExternal 10 "virtual supervisor external interrupt"
+    MachineExternal 11 "machine external interrupt"
+    SupervisorGuestExternal 12 "supervisor guest external interrupt"
+    CounterOverflow 13 "counter overflow interrupt"
+    LowPriorityRas 35 "low priority ras interrupt"
+    HighPriorityRas 43 "high priority ras interrupt"
 }
 
 impl Interrupt {

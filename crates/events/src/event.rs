@@ -121,9 +121,7 @@ impl Taken {
     /// Both addresses of a guest-page fault, if it is one. Bits 1 and 0 of the second are the first's, where an access of the
     /// guest itself failed; where a walk of its page tables did, that is the address of an entry.
     pub fn guest_page_fault(&self) -> Option<(Virt, GuestPhys)> {
-        use Exception::{InstructionGuestPageFault, LoadGuestPageFault, StoreGuestPageFault};
-        let is_fault =
-            matches!(self.exception(), Some(InstructionGuestPageFault | LoadGuestPageFault | StoreGuestPageFault));
+        let is_fault = self.exception().is_some_and(Exception::is_guest_page_fault);
         let low = if PSEUDOINSTRUCTIONS.contains(&self.tinst) { 0 } else { self.tval & 3 };
         is_fault.then_some((Virt(self.tval), GuestPhys(self.tval2 << 2 | low)))
     }

@@ -3,53 +3,26 @@
 use core::fmt;
 
 use arch::csr::CAUSE_INTERRUPT;
+use arch::{Exception, Interrupt};
 use sbi::{Extension, Function};
 
-/// The name of a value of `xcause`, in the words of the manual's tables; none for reserved and custom ones.
-pub const fn cause(xcause: u64) -> Option<&'static str> {
-    Some(match xcause & !CAUSE_INTERRUPT {
-        code if xcause & CAUSE_INTERRUPT != 0 => return interrupt(code),
-        0 => "instruction address misaligned",
-        1 => "instruction access fault",
-        2 => "illegal instruction",
-        3 => "breakpoint",
-        4 => "load address misaligned",
-        5 => "load access fault",
-        6 => "store/AMO address misaligned",
-        7 => "store/AMO access fault",
-        8 => "ecall from U/VU-mode",
-        9 => "ecall from HS-mode",
-        10 => "ecall from VS-mode",
-        11 => "ecall from M-mode",
-        12 => "instruction page fault",
-        13 => "load page fault",
-        15 => "store/AMO page fault",
-        18 => "software check",
-        19 => "hardware error",
-        20 => "instruction guest-page fault",
-        21 => "load guest-page fault",
-        22 => "virtual instruction",
-        23 => "store/AMO guest-page fault",
-        _ => return None,
+/// The name of a value of `xcause`, in the words of the manual's tables, calls in short; none for reserved and custom ones.
+pub fn cause(xcause: u64) -> Option<&'static str> {
+    if xcause & CAUSE_INTERRUPT != 0 {
+        return interrupt(xcause & !CAUSE_INTERRUPT);
+    }
+    Some(match Exception::from_code(xcause)? {
+        Exception::EcallFromU => "ecall from U/VU-mode",
+        Exception::EcallFromHS => "ecall from HS-mode",
+        Exception::EcallFromVS => "ecall from VS-mode",
+        Exception::EcallFromM => "ecall from M-mode",
+        other => other.words(),
     })
 }
 
 /// The name of an interrupt by its code.
-pub const fn interrupt(code: u64) -> Option<&'static str> {
-    Some(match code {
-        1 => "supervisor software interrupt",
-        2 => "virtual supervisor software interrupt",
-        3 => "machine software interrupt",
-        5 => "supervisor timer interrupt",
-        6 => "virtual supervisor timer interrupt",
-        7 => "machine timer interrupt",
-        9 => "supervisor external interrupt",
-        10 => "virtual supervisor external interrupt",
-        11 => "machine external interrupt",
-        12 => "supervisor guest external interrupt",
-        13 => "counter overflow interrupt",
-        _ => return None,
-    })
+pub fn interrupt(code: u64) -> Option<&'static str> {
+    Interrupt::from_code(code)?.words()
 }
 
 /// A call of the layer below by its name: `sbi_set_timer`, or what of it is known.

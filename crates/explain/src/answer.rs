@@ -8,7 +8,7 @@ use privileged::translate::walk_seen;
 use privileged::{Access, Cause, Fault, Request, State, Translation, access_fault, pmp, route};
 use vcpu::Snapshot;
 
-use crate::cause::{Route, exception_name};
+use crate::cause::Route;
 use crate::data::{AccessTold, Explanation, Finding, Hex, Instruction, SCHEMA, Target, Walk};
 use crate::frozen::{self, Frozen};
 use crate::question::Chosen;
@@ -112,7 +112,7 @@ fn of_last(scene: &Scene, last: &Fault) -> Explanation {
     let same = |origin: &&Fault| (origin.pc, origin.trap) != (last.pc, last.trap);
     let Some(origin) = scene.hart.origin.as_ref().filter(same) else { return of_fault(scene, last) };
     let mut explanation = of_fault(scene, origin);
-    let (name, mode) = (exception_name(last.trap.cause), last.registers.mode.name());
+    let (name, mode) = (last.trap.cause.words(), last.registers.mode.name());
     let count = last.number.saturating_sub(origin.number);
     explanation.notes.push(format!(
         "nothing was executed since: {count} more traps followed, the last {name} in {mode}-mode at pc {}, tval {}",
@@ -164,7 +164,7 @@ fn differs(fault: &Fault, outcome: &Outcome) -> Option<String> {
     }
     let now = match outcome.trap {
         None => "it succeeds".to_owned(),
-        Some(trap) => format!("it ends in {}", exception_name(trap.cause)),
+        Some(trap) => format!("it ends in {}", trap.cause.words()),
     };
     Some(format!(
         "walked again now, {now}: since the fault the page tables or PMP have changed (its handler may have mapped the page), or \
@@ -199,7 +199,7 @@ fn handler_note(state: &State, to: Mode) -> Option<String> {
 }
 
 fn fault_summary(fault: &Fault, finding: Option<&Finding>) -> String {
-    let name = exception_name(fault.trap.cause);
+    let name = fault.trap.cause.words();
     let (from, to) = (fault.registers.mode.name(), fault.to.name());
     let why = finding.map(|finding| format!(": {}", finding.sentence)).unwrap_or_default();
     let address = match fault.request {
@@ -242,7 +242,7 @@ fn of_access(scene: &Scene, asked: &'static str, request: &Request) -> Explanati
 fn access_summary(request: &Request, outcome: &Outcome) -> String {
     let what = format!("a {} at {} in {}-mode", access_name(request.access), Hex(request.va.0), request.mode.name());
     match (&outcome.finding, &outcome.target, outcome.trap) {
-        (Some(finding), _, Some(trap)) => format!("{what} raises {}: {}", exception_name(trap.cause), finding.sentence),
+        (Some(finding), _, Some(trap)) => format!("{what} raises {}: {}", trap.cause.words(), finding.sentence),
         (None, Some(target), _) => format!("{what} goes to physical address {}, {}", target.physical, target.what),
         _ => what,
     }

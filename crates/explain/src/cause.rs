@@ -3,50 +3,10 @@
 //! Privileged architecture, "Machine Trap Delegation (`medeleg` and `mideleg`) Registers"; H extension, "Trap Cause Codes", "Traps".
 
 use arch::insn::decompress;
-use arch::{Exception, Interrupt, Isa, Mode, Trap, decode};
+use arch::{Exception, Isa, Mode, Trap, decode};
 use privileged::State;
 
 use crate::data::{Bit, Hex, RegisterTold, TrapTold};
-
-/// An exception as the manual's table calls it.
-pub const fn exception_name(cause: Exception) -> &'static str {
-    match cause {
-        Exception::InstructionAddressMisaligned => "instruction address misaligned",
-        Exception::InstructionAccessFault => "instruction access fault",
-        Exception::IllegalInstruction => "illegal instruction",
-        Exception::Breakpoint => "breakpoint",
-        Exception::LoadAddressMisaligned => "load address misaligned",
-        Exception::LoadAccessFault => "load access fault",
-        Exception::StoreAddressMisaligned => "store/AMO address misaligned",
-        Exception::StoreAccessFault => "store/AMO access fault",
-        Exception::EcallFromU => "environment call from U-mode or VU-mode",
-        Exception::EcallFromHS => "environment call from HS-mode",
-        Exception::EcallFromVS => "environment call from VS-mode",
-        Exception::EcallFromM => "environment call from M-mode",
-        Exception::InstructionPageFault => "instruction page fault",
-        Exception::LoadPageFault => "load page fault",
-        Exception::StorePageFault => "store/AMO page fault",
-        Exception::SoftwareCheck => "software check",
-        Exception::HardwareError => "hardware error",
-        Exception::InstructionGuestPageFault => "instruction guest-page fault",
-        Exception::LoadGuestPageFault => "load guest-page fault",
-        Exception::VirtualInstruction => "virtual instruction",
-        Exception::StoreGuestPageFault => "store/AMO guest-page fault",
-    }
-}
-
-/// An interrupt likewise, by its code: `supervisor timer interrupt`.
-pub fn interrupt_name(code: u64) -> Option<String> {
-    let name = Interrupt::from_code(code)?.name()?;
-    let spaced = |c: char| if c.is_ascii_uppercase() { format!(" {}", c.to_ascii_lowercase()) } else { c.to_string() };
-    Some(format!("{} interrupt", name.chars().map(spaced).collect::<String>().trim_start()))
-}
-
-/// Whether the exception comes from the G-stage.
-pub const fn is_guest_page_fault(cause: Exception) -> bool {
-    use Exception::{InstructionGuestPageFault, LoadGuestPageFault, StoreGuestPageFault};
-    matches!(cause, InstructionGuestPageFault | LoadGuestPageFault | StoreGuestPageFault)
-}
 
 /// Whether `xtval` is the address of an access.
 pub const fn is_of_an_access(cause: Exception) -> bool {
@@ -78,7 +38,7 @@ pub fn registers(trap: Trap, to: Mode, has_hypervisor: bool) -> Vec<RegisterTold
     let told = |name, value, meaning| RegisterTold { name, value: Hex(value), meaning };
     let code = trap.cause as u64;
     let mut registers = vec![
-        told(cause, code, format!("{code}: {}", exception_name(trap.cause))),
+        told(cause, code, format!("{code}: {}", trap.cause.words())),
         told(tval, trap.tval, tval_meaning(trap.cause, trap.tval, Some(trap.gva))),
     ];
     if has_hypervisor && !tval2.is_empty() {
@@ -107,7 +67,7 @@ pub fn tval_meaning(cause: Exception, tval: u64, guest: Option<bool>) -> String 
 
 /// What `htval` or `mtval2` is.
 pub fn tval2_meaning(cause: Exception, tval: u64, tval2: u64, tinst: u64) -> String {
-    if !is_guest_page_fault(cause) {
+    if !cause.is_guest_page_fault() {
         return "nothing: only guest-page faults write it".into();
     }
     if tval2 == 0 && tinst == 0 && tval >= 4 {
@@ -143,7 +103,7 @@ pub fn tinst_meaning(cause: Exception, tinst: u64) -> String {
         0 => "nothing: read the instruction at the pc".into(),
         0x2000 | 0x3000 => "pseudoinstruction: the hart itself read a page-table entry of the VS-stage".into(),
         0x2020 | 0x3020 => "pseudoinstruction: the hart itself set A or D in a page-table entry of the VS-stage".into(),
-        _ => transformed(tinst).unwrap_or_else(|| format!("not defined for {}", exception_name(cause))),
+        _ => transformed(tinst).unwrap_or_else(|| format!("not defined for {}", cause.words())),
     }
 }
 
@@ -184,7 +144,7 @@ impl Route<'_> {
         TrapTold {
             taken,
             cause: trap.cause as u64,
-            name: exception_name(trap.cause).into(),
+            name: trap.cause.words().into(),
             from: self.state.mode.name(),
             to: self.to.name(),
             because,
@@ -226,5 +186,5 @@ const fn is_the_hypervisors(cause: Exception) -> bool {
     matches!(
         cause,
         Exception::EcallFromHS | Exception::EcallFromVS | Exception::EcallFromM | Exception::VirtualInstruction
-    ) || is_guest_page_fault(cause)
+    ) || cause.is_guest_page_fault()
 }

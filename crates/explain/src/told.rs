@@ -2,10 +2,10 @@
 
 use arch::csr::{self, CAUSE_INTERRUPT, atp, hstatus, status};
 use arch::pte::Scheme;
-use arch::{Exception, Mode, Privilege};
+use arch::{Exception, Interrupt, Mode, Privilege};
 use serde::Serialize;
 
-use crate::cause::{self, exception_name, interrupt_name, register_names};
+use crate::cause::{self, register_names};
 use crate::data::{Hex, RegisterTold, SCHEMA};
 use crate::pasted::Pasted;
 use crate::text::{Lines, Paint, Style};
@@ -79,11 +79,11 @@ fn summary(
     match (code, interrupt, exception) {
         (None, ..) => "the cause is missing: give scause (or mcause, vscause)".to_owned(),
         (Some(code), true, _) => {
-            let name = interrupt_name(code).unwrap_or_else(|| format!("interrupt {code}"));
+            let name = interrupt_words(code).map_or_else(|| format!("interrupt {code}"), str::to_owned);
             format!("{name}{place}{at}")
         }
         (Some(_), false, Some(exception)) => {
-            format!("{}{place}{at}: {}", exception_name(exception), plain(pasted, exception))
+            format!("{}{place}{at}: {}", exception.words(), plain(pasted, exception))
         }
         (Some(code @ (24..=31 | 48..=63)), false, None) => {
             format!("exception {code}{place}{at}: a custom one of this hart")
@@ -97,7 +97,7 @@ fn plain(pasted: &Pasted, exception: Exception) -> String {
     let tval = pasted.tval.map_or_else(|| "an address".to_owned(), |tval| Hex(tval).to_string());
     let kind = kind(exception);
     match exception {
-        _ if cause::is_guest_page_fault(exception) => guest(pasted, kind, &tval),
+        _ if exception.is_guest_page_fault() => guest(pasted, kind, &tval),
         Exception::InstructionPageFault | Exception::LoadPageFault | Exception::StorePageFault => {
             let tree = if is_guests(pasted) { "vsatp's" } else { "satp's" };
             format!("{tree} page table does not map {tval} for this {kind}: no valid entry, a right or U missing, or A or D clear without hardware that sets them")
@@ -200,14 +200,18 @@ fn registers(pasted: &Pasted, exception: Option<Exception>) -> Vec<RegisterTold>
     .collect()
 }
 
+fn interrupt_words(code: u64) -> Option<&'static str> {
+    Interrupt::from_code(code)?.words()
+}
+
 fn cause_meaning(pasted: &Pasted) -> String {
     let cause = pasted.cause.unwrap_or(0);
     let code = cause & !CAUSE_INTERRUPT;
     let name = match cause & CAUSE_INTERRUPT != 0 || pasted.interrupt == Some(1) {
-        true => interrupt_name(code),
-        false => Exception::from_code(code).map(|exception| exception_name(exception).to_owned()),
+        true => interrupt_words(code),
+        false => Exception::from_code(code).map(Exception::words),
     };
-    format!("{code}: {}", name.unwrap_or_else(|| "reserved or custom".into()))
+    format!("{code}: {}", name.unwrap_or("reserved or custom"))
 }
 
 /// What fields say that matter to whoever reads a trap.
@@ -258,7 +262,7 @@ fn root(value: Option<u64>, id: &str, widened: &str) -> String {
 
 fn notes(pasted: &Pasted, exception: Exception) -> Vec<String> {
     let mut notes = Vec::new();
-    if cause::is_guest_page_fault(exception) && pasted.tval2.is_none() {
+    if exception.is_guest_page_fault() && pasted.tval2.is_none() {
         notes.push("give htval (mtval2), too: it has the guest-physical address".to_owned());
     }
     if cause::is_of_an_access(exception) && pasted.tval.is_some_and(|tval| tval < 4096) {
@@ -273,7 +277,7 @@ fn notes(pasted: &Pasted, exception: Exception) -> Vec<String> {
 fn manual(exception: Option<Exception>) -> Vec<&'static str> {
     let mut sections = vec!["Privileged: \"Supervisor Cause (scause) Register\""];
     match exception {
-        Some(exception) if cause::is_guest_page_fault(exception) => sections.extend([
+        Some(exception) if exception.is_guest_page_fault() => sections.extend([
             "H extension: \"Guest-Page Faults\"",
             "H extension: \"Hypervisor Trap Value (htval) Register\"",
             "H extension: \"Transformed Instruction or Pseudoinstruction for mtinst or htinst\"",

@@ -90,7 +90,7 @@ impl Told {
                 name: format!("{:?}", trap.cause),
                 pc,
                 tval: trap.tval,
-                guest_physical: is_guest_page_fault(trap.cause as u64).then(|| (trap.tval2 << 2, stage(trap.tinst))),
+                guest_physical: trap.cause.is_guest_page_fault().then(|| (trap.tval2 << 2, stage(trap.tinst))),
             },
         }
     }
@@ -101,7 +101,8 @@ impl Told {
             0 => Exception::from_code(code).map_or_else(|| format!("exception {code}"), |cause| format!("{cause:?}")),
             _ => format!("interrupt {code}"),
         };
-        let guest = is_guest_page_fault(bank.cause).then(|| (bank.tval2 << 2, stage(bank.tinst)));
+        let is_fault = Exception::from_code(bank.cause).is_some_and(Exception::is_guest_page_fault);
+        let guest = is_fault.then(|| (bank.tval2 << 2, stage(bank.tinst)));
         Told { name, pc: bank.epc, tval: bank.tval, guest_physical: guest }
     }
 }
@@ -114,10 +115,6 @@ impl fmt::Display for Told {
             None => Ok(()),
         }
     }
-}
-
-const fn is_guest_page_fault(code: u64) -> bool {
-    matches!(code, 20 | 21 | 23)
 }
 
 /// What accessed the guest-physical address. H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`".
