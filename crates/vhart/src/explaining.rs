@@ -31,10 +31,14 @@ fn answer(sight: &Sight, question: &Question) -> Option<Explanation> {
     if is_asked { explain(&Scene { hart, ram, bus }, question.about) } else { None }
 }
 
+/// How an explanation looks there.
+pub fn style(there: &impl IsTerminal) -> Style {
+    Style { colour: there.is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+}
+
 /// Shows an explanation on standard error.
 fn tell(explanation: &Explanation) {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = ::explain::text(explanation, Style { colour });
+    let text = ::explain::text(explanation, style(&std::io::stderr()));
     errors::tell(text.trim_end());
 }
 

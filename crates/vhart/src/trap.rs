@@ -1,13 +1,13 @@
 //! `vhart explain`: a trap's registers in plain words.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use explain::{Pasted, Style, told, told_text};
+use explain::{Pasted, told, told_text};
 
 use crate::cli::TrapOptions;
-use crate::errors;
+use crate::{errors, explaining};
 
 /// More than any log that somebody pastes.
 const MOST_BYTES: u64 = 64 << 20;
@@ -25,10 +25,9 @@ pub fn run(options: &TrapOptions) -> Result<ExitCode> {
         bail!("there is no cause: give scause=NUMBER, mcause=NUMBER or vscause=NUMBER, or a log with one");
     }
     let told = told(&pasted);
-    let style = Style { colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
     errors::print(match options.json {
         true => serde_json::to_string_pretty(&told)? + "\n",
-        false => told_text(&told, style),
+        false => told_text(&told, explaining::style(&std::io::stdout())),
     })?;
     Ok(ExitCode::SUCCESS)
 }
