@@ -1,7 +1,7 @@
 //! The events.
 
 use arch::csr::CAUSE_INTERRUPT;
-use arch::{Exception, GuestPhys, Mode, Phys, Virt};
+use arch::{Exception, GuestPhys, Mode, Phys, Virt, implicit};
 
 use crate::Kind;
 
@@ -118,18 +118,12 @@ impl Taken {
         Exception::from_code(self.cause)
     }
 
-    /// Both addresses of a guest-page fault, if it is one. Bits 1 and 0 of the second are the first's, where an access of the
-    /// guest itself failed; where a walk of its page tables did, that is the address of an entry.
+    /// Both addresses of a guest-page fault, if it is one ([`implicit::fault_address`]).
     pub fn guest_page_fault(&self) -> Option<(Virt, GuestPhys)> {
         let is_fault = self.exception().is_some_and(Exception::is_guest_page_fault);
-        let low = if PSEUDOINSTRUCTIONS.contains(&self.tinst) { 0 } else { self.tval & 3 };
-        is_fault.then_some((Virt(self.tval), GuestPhys(self.tval2 << 2 | low)))
+        is_fault.then(|| (Virt(self.tval), implicit::fault_address(self.tval, self.tval2, self.tinst)))
     }
 }
-
-/// What stands for accesses to page tables of the VS-stage. H extension, "Transformed Instruction or Pseudoinstruction for
-/// `mtinst` or `htinst`".
-const PSEUDOINSTRUCTIONS: [u64; 4] = [0x2000, 0x2020, 0x3000, 0x3020];
 
 /// A call of the layer below: SBI 2.0, "Binary Encoding".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

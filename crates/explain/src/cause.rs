@@ -3,7 +3,7 @@
 //! Privileged architecture, "Machine Trap Delegation (`medeleg` and `mideleg`) Registers"; H extension, "Trap Cause Codes", "Traps".
 
 use arch::insn::decompress;
-use arch::{Exception, Isa, Mode, Trap, decode};
+use arch::{Exception, Implicit, Isa, Mode, Trap, decode, implicit};
 use privileged::State;
 
 use crate::data::{Bit, Hex, RegisterTold, TrapTold};
@@ -73,37 +73,23 @@ pub fn tval2_meaning(cause: Exception, tval: u64, tval2: u64, tinst: u64) -> Str
     if tval2 == 0 && tinst == 0 && tval >= 4 {
         return "guest-physical address >> 2, or zero where the hart does not say".into();
     }
-    let address = guest_physical(tval, tval2, tinst);
-    match is_implicit(tinst) {
-        true => format!("guest-physical address >> 2: {address}, of the VS-stage's page-table entry"),
-        false => format!("guest-physical address >> 2: {address}, of the access itself"),
+    let address = Hex(implicit::fault_address(tval, tval2, tinst).0);
+    match Implicit::of_tinst(tinst) {
+        Some(_) => format!("guest-physical address >> 2: {address}, of the VS-stage's page-table entry"),
+        None => format!("guest-physical address >> 2: {address}, of the access itself"),
     }
-}
-
-/// The guest-physical address that faulted. H extension, "Hypervisor Trap Value (`htval`) Register": its two lowest bits are
-/// those of `stval`, for the access itself.
-pub const fn guest_physical_bits(tval: u64, tval2: u64, tinst: u64) -> u64 {
-    tval2 << 2 | if is_implicit(tinst) { 0 } else { tval & 3 }
-}
-
-fn guest_physical(tval: u64, tval2: u64, tinst: u64) -> Hex {
-    Hex(guest_physical_bits(tval, tval2, tinst))
-}
-
-/// Whether `tinst` is a pseudoinstruction: the access was the walker's own, to a VS-stage page table.
-pub const fn is_implicit(tinst: u64) -> bool {
-    matches!(tinst, 0x2000 | 0x2020 | 0x3000 | 0x3020)
 }
 
 /// What `htinst` or `mtinst` is.
 ///
 /// H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`".
 pub fn tinst_meaning(cause: Exception, tinst: u64) -> String {
-    match tinst {
-        0 => "nothing: read the instruction at the pc".into(),
-        0x2000 | 0x3000 => "pseudoinstruction: the hart itself read a page-table entry of the VS-stage".into(),
-        0x2020 | 0x3020 => "pseudoinstruction: the hart itself set A or D in a page-table entry of the VS-stage".into(),
-        _ => transformed(tinst).unwrap_or_else(|| format!("not defined for {}", cause.words())),
+    let itself = |did| format!("pseudoinstruction: the hart itself {did} a page-table entry of the VS-stage");
+    match Implicit::of_tinst(tinst) {
+        Some(Implicit::Read) => itself("read"),
+        Some(Implicit::Write) => itself("set A or D in"),
+        None if tinst == 0 => "nothing: read the instruction at the pc".into(),
+        None => transformed(tinst).unwrap_or_else(|| format!("not defined for {}", cause.words())),
     }
 }
 

@@ -3,8 +3,8 @@
 use arch::addr::PAGE_SHIFT;
 use arch::csr::atp;
 use arch::pte::{self, Scheme};
-use arch::{Phys, Privilege};
-use privileged::translate::{Detail, Implicit, Step, Table, Tree, WalkError, Witness};
+use arch::{Implicit, Phys, Privilege};
+use privileged::translate::{Detail, Step, Table, Tree, WalkError, Witness};
 use privileged::{Access, Request, State};
 
 use crate::data::{Entry, Hex, Level, Stage, Walk};

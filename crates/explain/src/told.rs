@@ -2,7 +2,7 @@
 
 use arch::csr::{self, CAUSE_INTERRUPT, atp, hstatus, status};
 use arch::pte::Scheme;
-use arch::{Exception, Interrupt, Mode, Privilege};
+use arch::{Exception, Implicit, Interrupt, Mode, Privilege, implicit};
 use serde::Serialize;
 
 use crate::cause::{self, register_names};
@@ -123,14 +123,14 @@ fn plain(pasted: &Pasted, exception: Exception) -> String {
 
 fn guest(pasted: &Pasted, kind: &str, tval: &str) -> String {
     let tinst = pasted.tinst.unwrap_or(0);
-    let gpa = pasted.tval2.map(|tval2| Hex(cause::guest_physical_bits(pasted.tval.unwrap_or(0), tval2, tinst)));
+    let gpa = pasted.tval2.map(|tval2| Hex(implicit::fault_address(pasted.tval.unwrap_or(0), tval2, tinst).0));
     let gpa = gpa
         .map_or_else(|| "guest-physical address (htval is missing)".to_owned(), |gpa| format!("guest-physical {gpa}"));
-    match cause::is_implicit(tinst) {
-        true => format!(
+    match Implicit::of_tinst(tinst) {
+        Some(_) => format!(
             "for a guest's {kind} at {tval} the hart went through the guest's own page table, and hgatp's does not map its entry at {gpa}"
         ),
-        false => format!(
+        None => format!(
             "a guest's {kind} at {tval} goes to {gpa}, which hgatp's page table does not map for it: no valid entry, a right or U missing, or A or D clear"
         ),
     }

@@ -6,8 +6,8 @@
 use arch::csr::{envcfg, status};
 use arch::isa::Extension;
 use arch::pte::{self, Pte};
-use arch::{Phys, Privilege};
-use privileged::translate::{Defect, Detail, Implicit, Table, Tree, WalkError, permits};
+use arch::{Implicit, Phys, Privilege};
+use privileged::translate::{Defect, Detail, Table, Tree, WalkError, permits};
 use privileged::{Access, Config, Request, State, pmp};
 
 use crate::data::{Bit, Finding, Hex, Pmp};

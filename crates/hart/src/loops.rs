@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use arch::{Exception, Mode};
+use arch::{Exception, Implicit, Mode};
 use privileged::{Bank, Cause};
 
 use crate::core::Core;
@@ -117,11 +117,11 @@ impl fmt::Display for Told {
     }
 }
 
-/// What accessed the guest-physical address. H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`".
+/// What accessed the guest-physical address.
 const fn stage(tinst: u64) -> &'static str {
-    match tinst {
-        0x3000 | 0x2000 => "G-stage of reading a page table of the VS-stage",
-        0x3020 | 0x2020 => "G-stage of updating a page table of the VS-stage",
-        _ => "G-stage of the access itself",
+    match Implicit::of_tinst(tinst) {
+        Some(Implicit::Read) => "G-stage of reading a page table of the VS-stage",
+        Some(Implicit::Write) => "G-stage of updating a page table of the VS-stage",
+        None => "G-stage of the access itself",
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Two types, joined by one match: [`Failure`] is what the walker knows, [`trap`] what the architecture makes of it.
 
-use arch::{Exception, GuestPhys, Trap};
+use arch::{Exception, GuestPhys, Implicit, Trap};
 
 use super::{Access, Request};
 
@@ -23,15 +23,6 @@ pub enum WalkError {
     MisalignedSuperpage,
     /// A or D would have to be set, and hardware does not (Svade).
     NotAccessedOrDirty,
-}
-
-/// An access that the walker itself makes, to a VS-stage page table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Implicit {
-    /// It reads an entry.
-    Read,
-    /// It updates A and D.
-    Write,
 }
 
 /// The stage that failed.
@@ -66,7 +57,7 @@ pub fn trap(request: &Request, failure: Failure) -> Trap {
     match failure {
         Failure { error: WalkError::TableAccess, .. } | Failure { stage: Stage::First, .. } => base,
         Failure { stage: Stage::Guest { gpa, implicit }, .. } => {
-            Trap { tval2: gpa.0 >> 2, tinst: pseudoinstruction(implicit), ..base }
+            Trap { tval2: gpa.0 >> 2, tinst: implicit.map_or(0, Implicit::pseudoinstruction), ..base }
         }
     }
 }
@@ -88,14 +79,5 @@ const fn exception(access: Access, failure: Failure) -> Exception {
         (_, Stage::Guest { .. }, Access::Fetch) => Exception::InstructionGuestPageFault,
         (_, Stage::Guest { .. }, Access::Load) => Exception::LoadGuestPageFault,
         (_, Stage::Guest { .. }, Access::Store) => Exception::StoreGuestPageFault,
-    }
-}
-
-/// Table "Special pseudoinstruction values for guest-page faults", 64-bit accesses.
-const fn pseudoinstruction(implicit: Option<Implicit>) -> u64 {
-    match implicit {
-        None => 0,
-        Some(Implicit::Read) => 0x3000,
-        Some(Implicit::Write) => 0x3020,
     }
 }

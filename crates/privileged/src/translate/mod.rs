@@ -8,7 +8,7 @@ mod request;
 mod walk;
 mod witness;
 
-pub use fault::{Failure, Implicit, Stage, WalkError, access_fault, trap};
+pub use fault::{Failure, Stage, WalkError, access_fault, trap};
 pub use request::{Access, PagePermits, Request};
 pub use walk::{GuestLeaf, PageMemory, Translation, permits, walk, walk_seen};
 pub use witness::{Defect, Detail, Step, Table, Tree, Witness};

@@ -7,10 +7,10 @@ use arch::addr::PAGE_SHIFT;
 use arch::csr::{atp, envcfg};
 use arch::isa::Extension;
 use arch::pte::{self, Pte, Scheme};
-use arch::{GuestPhys, Phys, Privilege, Trap};
+use arch::{GuestPhys, Implicit, Phys, Privilege, Trap};
 
 use super::witness::{Defect, Detail, Step, Table, Tree, Witness};
-use super::{Access, Failure, Implicit, Request, Stage, WalkError, trap};
+use super::{Access, Failure, Request, Stage, WalkError, trap};
 use crate::{Config, State, pmp};
 
 /// How the walker reaches page tables in physical memory.

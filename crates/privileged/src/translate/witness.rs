@@ -3,10 +3,10 @@
 //! The walker is one text ([`super::walk`]); a [`Witness`] sees each of its steps, `()` sees nothing and costs nothing.
 //! Between the [`Step::Entry`] of a VS-stage page table and its [`Step::Read`] lies the walk of the G-stage that finds it.
 
-use arch::Phys;
 use arch::pte::{Pte, Scheme};
+use arch::{Implicit, Phys};
 
-use super::{Access, Implicit, WalkError};
+use super::{Access, WalkError};
 
 /// Sees a walk as it happens.
 pub trait Witness {
