@@ -42,6 +42,15 @@ fn tell(explanation: &Explanation) {
     errors::tell(text.trim_end());
 }
 
+/// Sees to it that the files that are asked for can be written, long before they are.
+///
+/// # Errors
+/// One that names the file and says why.
+pub fn check_files(options: &ExplainOptions) -> Result<()> {
+    let mut files = options.explain_json.iter().chain(&options.explain_svg);
+    files.try_for_each(|file| errors::check_file("explanation", file))
+}
+
 /// Explanations as a file has them.
 #[derive(Serialize)]
 struct File<'a> {

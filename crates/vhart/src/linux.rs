@@ -30,6 +30,7 @@ use crate::ending::Stopper;
 pub fn run(options: &Options) -> Result<ExitCode> {
     let stopper = Stopper::within(options.machine.timeout)?;
     options.json.iter().try_for_each(|file| crate::errors::check_file("report", file))?;
+    crate::watchers::check_files(&options.machine)?;
     lacking(options.machine.isa).iter().for_each(crate::errors::tell);
     let images = Images::prepare(options, &Bars::new())?;
     match options.print {

@@ -11,9 +11,9 @@ use events::Tee;
 use trace::{Device, Recorder};
 
 use crate::cli::{MachineOptions, Traced};
-use crate::errors;
 use crate::stat::Stat;
 use crate::terminal::OnLook;
+use crate::{errors, explaining};
 
 /// All who watch.
 pub struct Watchers {
@@ -29,10 +29,10 @@ impl Watchers {
     /// # Errors
     /// A file cannot be written.
     pub fn wanted(options: &MachineOptions) -> Result<Watchers> {
+        check_files(options)?;
         let trace = options.trace.as_ref().map(recorder).transpose()?;
         let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace };
-        if let Some(file) = &options.stat {
-            file.iter().try_for_each(|file| errors::check_file("statistics", file))?;
+        if options.stat.is_some() {
             watchers.stat.begin();
         }
         Ok(watchers)
@@ -77,6 +77,17 @@ impl Watchers {
             Some(Some(file)) => self.stat.write(machine, file),
         }
     }
+}
+
+/// Sees to it that all that a run is to report to files can be written there: before anything is fetched, and not when the
+/// run is over.
+///
+/// # Errors
+/// One that names the file and says why.
+pub fn check_files(options: &MachineOptions) -> Result<()> {
+    options.stat.iter().flatten().try_for_each(|file| errors::check_file("statistics", file))?;
+    options.trace.iter().try_for_each(|traced| errors::check_file("trace", &traced.file))?;
+    explaining::check_files(&options.explain)
 }
 
 /// Who writes a trace, and its file.

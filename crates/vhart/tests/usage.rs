@@ -134,6 +134,10 @@ fn what_cannot_be_written_or_read_is_named_before_anything_is_fetched() {
     let linux = ["linux", "--check", "--mirror", "http://127.0.0.1:1/", "--cache", directory.path().to_str().unwrap()];
     for (more, name) in [
         (&["--json", "/nowhere/report.json"][..], "/nowhere/report.json"),
+        (&["--stat=/nowhere/stat.json"], "/nowhere/stat.json"),
+        (&["--trace", "/nowhere/run.vht"], "/nowhere/run.vht"),
+        (&["--explain-json", "/nowhere/why.json"], "/nowhere/why.json"),
+        (&["--explain-svg", "/nowhere/why.svg"], "/nowhere/why.svg"),
         (&["--keyring", "/nowhere/keys.asc"], "/nowhere/keys.asc"),
         (&["--vmm", "/nowhere/vmm"], "/nowhere/vmm"),
         (&["--kernel", "/nowhere/Image"], "/nowhere/Image"),
