@@ -9,12 +9,14 @@ mod clock;
 mod cpu;
 pub mod debug;
 mod full;
+pub mod imsic;
 mod pins;
 mod snapshot;
 
 pub use clock::Clock;
 pub use cpu::Cpu;
 pub use full::{Fence, FenceRange, FullHart, Wakeup};
+pub use imsic::{FileId, FileRegister, ImsicShape};
 pub use pins::HartPins;
 pub use snapshot::Snapshot;
 

@@ -7,6 +7,8 @@ use std::thread::Thread;
 use arch::Interrupt;
 use bus::IrqSink;
 
+use crate::imsic::{Imsic, ImsicShape};
+
 /// Called when the level of a pin changes: (interrupt, level). How an executor outside this process hears of it.
 pub type PinHook = Box<dyn Fn(Interrupt, bool) + Send + Sync>;
 
@@ -28,14 +30,28 @@ pub struct HartPins {
     hook: OnceLock<PinHook>,
     kick_hook: OnceLock<KickHook>,
     thread: Mutex<Option<Thread>>,
+    imsic: Option<Imsic>,
 }
 
 impl HartPins {
     /// Pins of one hart, all low, the timer off.
     pub fn new() -> Arc<Self> {
-        let pins = HartPins::default();
-        pins.mtimecmp.store(u64::MAX, Ordering::Relaxed);
-        Arc::new(pins)
+        HartPins::of(None)
+    }
+
+    /// Pins of one hart that gets its external interrupts as messages. Its IMSIC drives MEIP, SEIP and the guest external
+    /// interrupt lines; nobody else is to.
+    pub fn with_imsic(shape: ImsicShape) -> Arc<Self> {
+        HartPins::of(Some(Imsic::new(shape)))
+    }
+
+    fn of(imsic: Option<Imsic>) -> Arc<Self> {
+        Arc::new(HartPins { mtimecmp: AtomicU64::new(u64::MAX), imsic, ..HartPins::default() })
+    }
+
+    /// The hart's interrupt files, if it has any.
+    pub fn imsic(&self) -> Option<&Imsic> {
+        self.imsic.as_ref()
     }
 
     /// Names who hears of changes instead of the hart itself, which is then not kicked for them. The first call counts.
@@ -55,9 +71,15 @@ impl HartPins {
 
     /// Drives a pin.
     pub fn set(&self, pin: Interrupt, level: bool) {
+        self.drive_pin(pin, level, false);
+    }
+
+    /// Drives a pin; where `quiet`, its hart does so itself, and is not kicked.
+    pub(crate) fn drive_pin(&self, pin: Interrupt, level: bool, quiet: bool) {
         if drive(&self.levels, pin.bit(), level) {
             match self.hook.get() {
                 Some(hook) => hook(pin, level),
+                None if quiet => {}
                 None => self.kick(),
             }
         }
@@ -73,7 +95,12 @@ impl HartPins {
     ///
     /// H extension, "Hypervisor Guest External Interrupt Registers (`hgeip` and `hgeie`)".
     pub fn set_guest_external(&self, line: u8, level: bool) {
-        if (1..64).contains(&line) && drive(&self.guest_external, 1 << line, level) {
+        self.drive_guest_external(line, level, false);
+    }
+
+    /// Drives a guest external interrupt line; where `quiet`, its hart does so itself, and is not kicked.
+    pub(crate) fn drive_guest_external(&self, line: u8, level: bool, quiet: bool) {
+        if (1..64).contains(&line) && drive(&self.guest_external, 1 << line, level) && !quiet {
             self.kick();
         }
     }

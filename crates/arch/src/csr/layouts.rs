@@ -284,3 +284,46 @@ fields! {
         pub const MXL_64: u64 = 2 << MXL.trailing_zeros();
     }
 }
+
+fields! {
+    /// Fields of `mtopei`, `stopei` and `vstopei`.
+    topei { 0..=10 PRIORITY "priority"; 16..=26 IDENTITY "identity"; } {
+        pub const IDENTITY_SHIFT: u32 = IDENTITY.trailing_zeros();
+        /// Identities that there can be.
+        pub const MAX_IDENTITY: u16 = (IDENTITY >> IDENTITY_SHIFT) as u16;
+
+        /// What shows where `identity`, whose priority is the same number, comes first.
+        pub const fn of(identity: u64) -> u64 {
+            identity << IDENTITY_SHIFT | identity
+        }
+
+        /// The identity that shows.
+        pub const fn identity(top: u64) -> u64 {
+            (top & IDENTITY) >> IDENTITY_SHIFT
+        }
+    }
+}
+
+/// What `miselect`, `siselect` and `vsiselect` select.
+///
+/// AIA 1.0, "Machine-level CSRs" and "CSRs for external interrupts via an IMSIC".
+pub mod iselect {
+    use core::ops::RangeInclusive;
+
+    /// `iprio0` to `iprio15`: priorities of major interrupts.
+    pub const PRIORITIES: RangeInclusive<u64> = 0x30..=0x3f;
+    /// Registers of an IMSIC's interrupt file.
+    pub const FILE: RangeInclusive<u64> = EIDELIVERY..=EIE63;
+    /// `eidelivery`
+    pub const EIDELIVERY: u64 = 0x70;
+    /// `eithreshold`
+    pub const EITHRESHOLD: u64 = 0x72;
+    /// `eip0`: from here on the array of pending bits.
+    pub const EIP0: u64 = 0x80;
+    /// `eip63`
+    pub const EIP63: u64 = 0xbf;
+    /// `eie0`: from here on the array of enable bits.
+    pub const EIE0: u64 = 0xc0;
+    /// `eie63`
+    pub const EIE63: u64 = 0xff;
+}
