@@ -32,8 +32,10 @@ pub enum Ending {
     Event(SystemEvent),
     /// Somebody called [`MachineStopper::stop`].
     Stopped,
-    /// The time or the instructions allowed are used up.
+    /// The time allowed is used up.
     TimedOut,
+    /// The instructions allowed are used up.
+    OutOfInstructions,
     /// A hart cannot go on.
     Halted {
         /// Which.

@@ -198,7 +198,7 @@ impl Parallel<'_> {
             own.left = own.left.saturating_sub(retired.saturating_add(trapped));
         }
         if own.left == 0 {
-            run.meet(Ending::TimedOut);
+            run.meet(Ending::OutOfInstructions);
         }
     }
 

@@ -60,7 +60,6 @@ fn config(options: &ElfOptions, digests: &Digests) -> MachineConfig {
         firmware: board::Firmware::None,
         kernel: Some(options.file.clone()),
         time: run::INSTRUCTION_TIME,
-        max_instructions: options.max_instructions,
         no_reboot: true,
         ..run::bare(&options.machine, digests.listen(run::standard_output()))
     }

@@ -114,6 +114,7 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),
         seed: options.deterministic,
+        max_instructions: options.max_instructions,
         debugging: debugger::debugging(options),
         tell: Box::new(|hart, what| errors::tell(format!("hart {hart} {what}"))),
         show: explaining::show(),
@@ -146,7 +147,7 @@ pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper)
         board::Ending::Event(SystemEvent::Reset(kind)) => Ok(Ending::Reset(kind)),
         board::Ending::Event(SystemEvent::Fail(code)) => Ok(Ending::Fail(code)),
         board::Ending::Stopped => Ok(stopper.ending().unwrap_or(Ending::PowerOff)),
-        board::Ending::TimedOut => Ok(Ending::Limit),
+        board::Ending::TimedOut | board::Ending::OutOfInstructions => Ok(Ending::Limit),
         board::Ending::ToHost(value) => Ok(test_result(value)),
         board::Ending::Halted { hart, reason } => {
             explaining::halted(machine, hart);

@@ -55,6 +55,7 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["completion", "sh"], "bash"),
         (&["elf"], "<FILE>"),
         (&["elf", "--engine", "kvm", "a"], "M-mode"),
+        (&["run", "--engine", "kvm", "--max-instructions", "10M", "a"], "--max-instructions needs jit or interp"),
         (&["walk"], "walk"),
     ] {
         let (status, said) = complaint(arguments);

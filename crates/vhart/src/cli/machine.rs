@@ -79,6 +79,12 @@ pub struct MachineOptions {
     #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = LIMITS)]
     pub timeout: Option<Duration>,
 
+    /// Give up after this many instructions and traps of one hart; exit status 124
+    ///
+    /// Units are thousands: 10M is ten million.
+    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true, help_heading = LIMITS)]
+    pub max_instructions: Option<u64>,
+
     /// Print at the end, on standard error, what was executed, how fast, and what the engine did for it
     ///
     /// Traps, address translation (misses, walks, fences), generated code and calls of the interpreter, for each hart and
@@ -117,8 +123,12 @@ impl MachineOptions {
             return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
         }
         let counts = cfg!(feature = "machine") && self.engine != Some(Engine::Kvm);
-        if (self.stat.is_some() || self.trace.is_some()) && !counts {
-            let option = if self.stat.is_some() { "--stat" } else { "--trace" };
+        let uncounted = [
+            ("--stat", self.stat.is_some()),
+            ("--trace", self.trace.is_some()),
+            ("--max-instructions", self.max_instructions.is_some()),
+        ];
+        if let (false, Some((option, _))) = (counts, uncounted.iter().find(|(_, given)| *given)) {
             return Err(format!("engine kvm does not see what its host executes: {option} needs jit or interp"));
         }
         self.explain.check(self.harts)?;

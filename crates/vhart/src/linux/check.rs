@@ -183,6 +183,7 @@ fn early(ending: &Ending, wish: Option<Wish>, limit: Duration) -> Option<String>
             _ => "it was stopped".to_owned(),
         }),
         Ending::TimedOut => Some(too_long()),
+        Ending::OutOfInstructions => Some("its instructions were used up (see --max-instructions)".to_owned()),
         Ending::Halted { hart, reason } => {
             let why = reason.as_deref().unwrap_or("its engine does not say why");
             Some(format!("hart {hart} cannot go on: {why}"))
@@ -212,6 +213,15 @@ mod tests {
         assert_eq!(Table::beside(Some(Path::new("-"))), Table::Error);
         assert_eq!(Table::beside(Some(Path::new("a.json"))), Table::Output);
         assert_eq!(Table::beside(None), Table::Output);
+    }
+
+    #[test]
+    fn the_limit_that_ended_a_run_is_named() {
+        let limit = Duration::from_secs(90);
+        let why = |ending, wish| early(&ending, wish, limit).unwrap();
+        assert_eq!(why(Ending::TimedOut, None), "it took longer than 90s (see --timeout)");
+        assert_eq!(why(Ending::Stopped, Some(Wish::Limit)), "it took longer than 90s (see --timeout)");
+        assert_eq!(why(Ending::OutOfInstructions, None), "its instructions were used up (see --max-instructions)");
     }
 
     #[test]
