@@ -20,7 +20,7 @@ use arch::isa::{Extension, Isa};
 use self::images::Images;
 use options::Print;
 
-use crate::cli::RunOptions;
+use crate::cli::{IsaOption, RunOptions};
 use crate::ending::Stopper;
 
 /// Runs the subcommand.
@@ -31,7 +31,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let stopper = Stopper::within(options.machine.timeout)?;
     options.json.iter().try_for_each(|file| crate::errors::check_file("report", file))?;
     crate::watchers::check_files(&options.machine)?;
-    lacking(options.machine.isa).iter().for_each(crate::errors::tell);
+    lacking(options.machine.isa.as_ref().and_then(IsaOption::own)).iter().for_each(crate::errors::tell);
     let images = Images::prepare(options, &Bars::new())?;
     match options.print {
         Some(Print::Qemu) => images.print_qemu(options),

@@ -8,7 +8,7 @@ use board::{Machine, MachineConfig, TimeSource};
 use vcpu::{Reset, SystemEvent};
 use virtio::Interface;
 
-use crate::cli::{Firmware, MachineOptions, RunOptions};
+use crate::cli::{Firmware, IsaOption, MachineOptions, RunOptions};
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::panic::Panic;
@@ -110,7 +110,7 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
     MachineConfig {
         harts: options.harts as usize,
         memory_bytes: options.memory,
-        isa: options.isa.unwrap_or_default(),
+        isa: options.isa.as_ref().and_then(IsaOption::own).unwrap_or_default(),
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),
         seed: options.deterministic,
