@@ -161,7 +161,7 @@ impl Parallel<'_> {
         match control.order(own.number, own.hart) {
             Order::Pass if state == State::Started => self.step(run, own, false),
             Order::Step(action) => self.steps(run, own, control, &action),
-            Order::Go | Order::Pass => state,
+            Order::Go | Order::Pass | Order::Stand => state,
         }
     }
 

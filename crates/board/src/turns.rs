@@ -190,6 +190,7 @@ impl Turns<'_> {
                 exit
             }
             Order::Pass => step(number, hart, control, false),
+            Order::Stand => Exit::Debug,
             Order::Step(action) => steps(number, hart, control, &action),
         }
     }
