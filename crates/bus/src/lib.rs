@@ -174,7 +174,7 @@ pub trait IrqSink: Send + Sync {
     fn set_level(&self, number: u32, level: bool);
 
     /// Something happened at input `number` that its level does not tell: an edge. A low level afterwards takes back an
-    /// edge that nobody was told of.
+    /// edge that nobody was told of; who knows levels only holds the wire high until then.
     fn pulse(&self, number: u32) {
         self.set_level(number, true);
         self.set_level(number, false);

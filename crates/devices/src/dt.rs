@@ -6,6 +6,27 @@
 use arch::Phys;
 use vm_fdt::{Error, FdtWriter};
 
+/// How a node names one of an interrupt controller's inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Specifier {
+    /// By its number.
+    Number,
+    /// By its number and, as a second cell, how its wire interrupts: high levels do.
+    NumberAndLevel,
+}
+
+/// Whether the kernel that gets the tree may use a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It may.
+    Okay,
+    /// It is another's: M-mode's.
+    Disabled,
+}
+
+/// `IRQ_TYPE_LEVEL_HIGH` of Linux, include/dt-bindings/interrupt-controller/irq.h.
+const LEVEL_HIGH: u32 = 4;
+
 /// Where the board put a device, and the phandles its node refers to.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
@@ -15,18 +36,37 @@ pub struct Place<'a> {
     pub len: u64,
     /// Its interrupt number, where it has one.
     pub irq: Option<u32>,
-    /// The phandle of the interrupt controller that `irq` counts in (one interrupt cell).
+    /// The phandle of the interrupt controller that `irq` counts in.
     pub interrupt_parent: u32,
+    /// How that controller's inputs are named.
+    pub specifier: Specifier,
     /// The phandles of the harts' local interrupt controllers (`riscv,cpu-intc`), in the order of hart ids.
     pub cpu_intcs: &'a [u32],
     /// The phandle this node is to carry, where others refer to it.
     pub phandle: Option<u32>,
+    /// The phandle of the MSI controllers that its messages go to.
+    pub msi_parent: Option<u32>,
+    /// The phandle of the interrupt domain below its own.
+    pub child: Option<u32>,
+    /// Whether it may be used.
+    pub status: Status,
 }
 
 impl<'a> Place<'a> {
     /// A place without interrupts; struct update fills in the rest.
     pub fn at(base: Phys, len: u64) -> Self {
-        Place { base, len, irq: None, interrupt_parent: 0, cpu_intcs: &[], phandle: None }
+        Place {
+            base,
+            len,
+            irq: None,
+            interrupt_parent: 0,
+            specifier: Specifier::Number,
+            cpu_intcs: &[],
+            phandle: None,
+            msi_parent: None,
+            child: None,
+            status: Status::Okay,
+        }
     }
 
     /// Writes the `reg` property.
@@ -37,8 +77,19 @@ impl<'a> Place<'a> {
     /// Writes the `interrupts` and `interrupt-parent` properties, if the device has an interrupt.
     pub fn interrupts(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
         let Some(irq) = self.irq else { return Ok(()) };
-        fdt.property_u32("interrupts", irq)?;
+        match self.specifier {
+            Specifier::Number => fdt.property_u32("interrupts", irq)?,
+            Specifier::NumberAndLevel => fdt.property_array_u32("interrupts", &[irq, LEVEL_HIGH])?,
+        }
         fdt.property_u32("interrupt-parent", self.interrupt_parent)
+    }
+
+    /// Writes the `status` property of a device that is another's.
+    pub fn status(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
+        match self.status {
+            Status::Okay => Ok(()),
+            Status::Disabled => fdt.property_string("status", "disabled"),
+        }
     }
 
     /// Writes the `phandle` property, if the node has one.

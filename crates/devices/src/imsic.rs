@@ -108,9 +108,10 @@ impl DtNode for ImsicPages {
             FileLevel::Machine => Interrupt::MachineExternal,
             FileLevel::Supervisor => Interrupt::SupervisorExternal,
         };
-        let node = fdt.begin_node(&node_name("imsics", place))?;
+        let node = fdt.begin_node(&node_name("interrupt-controller", place))?;
         dt::compatible(fdt, &["qemu,imsics", "riscv,imsics"])?;
         place.reg(fdt)?;
+        place.status(fdt)?;
         fdt.property_u32("#interrupt-cells", 0)?;
         fdt.property_null("interrupt-controller")?;
         fdt.property_u32("#msi-cells", 0)?;

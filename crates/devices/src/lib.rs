@@ -9,6 +9,7 @@
 
 mod access;
 pub mod aclint;
+pub mod aplic;
 mod dt;
 pub mod finisher;
 pub mod imsic;
@@ -16,10 +17,12 @@ mod part;
 pub mod plic;
 mod power;
 pub mod rtc;
+mod sources;
 pub mod uart16550;
 
 pub use aclint::{Clint, Mswi, Mtimer, Sswi};
-pub use dt::{DtNode, Place, node_name};
+pub use aplic::{Aplic, AplicRegisters};
+pub use dt::{DtNode, Place, Specifier, Status, node_name};
 pub use finisher::Finisher;
 pub use imsic::{FileLevel, ImsicPages};
 pub use part::Part;

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::sources::{Sources, of_word};
+
 /// Highest number of sources, source 0 (which means "no interrupt") included.
 pub const MAX_SOURCES: u32 = 1024;
 /// Priorities are 0 (never interrupts) to 7.
@@ -25,9 +27,6 @@ enum Reg {
     Threshold { context: usize },
     Claim { context: usize },
 }
-
-/// A set of sources: one bit each.
-type Sources = Vec<u32>;
 
 #[derive(Clone, Debug)]
 struct Context {
@@ -52,7 +51,7 @@ impl Core {
     /// A PLIC with sources 1 to `sources`, and `contexts` targets.
     pub fn new(sources: u32, contexts: usize) -> Self {
         let count = sources.min(MAX_SOURCES - 1) as usize + 1;
-        let none = vec![0; count.div_ceil(32)];
+        let none = Sources::below(count);
         Core {
             priority: vec![0; count],
             level: none.clone(),
@@ -76,9 +75,9 @@ impl Core {
     /// The wire of `source` has `level`.
     pub fn set_level(&mut self, source: u32, level: bool) {
         if self.is_source(source) {
-            put(&mut self.level, source, level);
+            self.level.put(source, level);
             if !level {
-                put(&mut self.edges, source, false);
+                self.edges.put(source, false);
             }
             self.gateway(source);
         }
@@ -87,15 +86,15 @@ impl Core {
     /// An edge at `source`. "Interrupt Gateways" lets a gateway count the edges that come in service; this one counts to one.
     pub fn pulse(&mut self, source: u32) {
         if self.is_source(source) {
-            let waits = if has(&self.in_service, source) { &mut self.edges } else { &mut self.pending };
-            put(waits, source, true);
+            let waits = if self.in_service.has(source) { &mut self.edges } else { &mut self.pending };
+            waits.put(source, true);
         }
     }
 
     /// `fresh` with the levels of this PLIC's wires.
     pub fn wires_into(&self, mut fresh: Core) -> Core {
         for source in 1..=self.sources() {
-            fresh.set_level(source, has(&self.level, source));
+            fresh.set_level(source, self.level.has(source));
         }
         fresh
     }
@@ -104,8 +103,8 @@ impl Core {
     pub fn read(&mut self, offset: u64) -> u32 {
         match self.reg(offset) {
             Some(Reg::Priority { source }) => self.priority[source],
-            Some(Reg::Pending { word }) => self.pending[word],
-            Some(Reg::Enable { context, word }) => self.contexts[context].enabled[word],
+            Some(Reg::Pending { word }) => self.pending.word(word),
+            Some(Reg::Enable { context, word }) => self.contexts[context].enabled.word(word),
             Some(Reg::Threshold { context }) => self.contexts[context].threshold,
             Some(Reg::Claim { context }) => self.claim(context),
             None => 0,
@@ -118,7 +117,8 @@ impl Core {
             Some(Reg::Priority { source: 0 } | Reg::Pending { .. }) | None => {}
             Some(Reg::Priority { source }) => self.priority[source] = value & PRIORITY_MASK,
             Some(Reg::Enable { context, word }) => {
-                self.contexts[context].enabled[word] = value & self.existing(word);
+                let existing = self.existing(word);
+                self.contexts[context].enabled.set_word(word, value & existing);
             }
             Some(Reg::Threshold { context }) => self.contexts[context].threshold = value & PRIORITY_MASK,
             Some(Reg::Claim { context }) => self.complete(context, value),
@@ -156,8 +156,8 @@ impl Core {
     fn exists(&self, reg: Reg) -> bool {
         match reg {
             Reg::Priority { source } => source < self.priority.len(),
-            Reg::Pending { word } => word < self.pending.len(),
-            Reg::Enable { context, word } => context < self.contexts.len() && word < self.pending.len(),
+            Reg::Pending { word } => word < self.pending.words(),
+            Reg::Enable { context, word } => context < self.contexts.len() && word < self.pending.words(),
             Reg::Threshold { context } | Reg::Claim { context } => context < self.contexts.len(),
         }
     }
@@ -174,17 +174,16 @@ impl Core {
     /// "Interrupt Gateways": a level is forwarded once, and again only after completion. A request that was forwarded
     /// stays pending although the level drops.
     fn gateway(&mut self, source: u32) {
-        if has(&self.level, source) && !has(&self.in_service, source) {
-            put(&mut self.pending, source, true);
+        if self.level.has(source) && !self.in_service.has(source) {
+            self.pending.put(source, true);
         }
     }
 
     /// The enabled pending source of the highest priority, the lowest number among equals; priority 0 never counts.
     fn best(&self, context: usize) -> Option<u32> {
         let enabled = &self.contexts.get(context)?.enabled;
-        let words = self.pending.iter().zip(enabled).zip((0..).step_by(32));
-        words
-            .flat_map(|((pending, enabled), base)| bits(pending & enabled).map(move |bit| base + bit))
+        (0..self.pending.words())
+            .flat_map(|k| of_word(k, self.pending.word(k) & enabled.word(k)))
             .filter(|&source| self.priority[source as usize] > 0)
             .min_by_key(|&source| (PRIORITY_MASK - self.priority[source as usize], source))
     }
@@ -192,38 +191,23 @@ impl Core {
     /// "Interrupt Claim Process": the threshold does not hold a claim back.
     fn claim(&mut self, context: usize) -> u32 {
         let Some(source) = self.best(context) else { return 0 };
-        put(&mut self.pending, source, false);
-        put(&mut self.in_service, source, true);
+        self.pending.put(source, false);
+        self.in_service.put(source, true);
         source
     }
 
     /// "Interrupt Completion": "If the completion ID does not match an interrupt source that is currently enabled for
     /// the target, the completion is silently ignored."
     fn complete(&mut self, context: usize, source: u32) {
-        if self.is_source(source) && has(&self.contexts[context].enabled, source) {
-            put(&mut self.in_service, source, false);
-            if has(&self.edges, source) {
-                put(&mut self.edges, source, false);
+        if self.is_source(source) && self.contexts[context].enabled.has(source) {
+            self.in_service.put(source, false);
+            if self.edges.has(source) {
+                self.edges.put(source, false);
                 self.pulse(source);
             }
             self.gateway(source);
         }
     }
-}
-
-fn has(set: &Sources, source: u32) -> bool {
-    set.get((source / 32) as usize).is_some_and(|word| word >> (source % 32) & 1 != 0)
-}
-
-fn put(set: &mut Sources, source: u32, value: bool) {
-    if let Some(word) = set.get_mut((source / 32) as usize) {
-        *word = *word & !(1 << (source % 32)) | u32::from(value) << (source % 32);
-    }
-}
-
-/// The numbers of the bits set in `word`.
-fn bits(word: u32) -> impl Iterator<Item = u32> {
-    (0..32).filter(move |bit| word >> bit & 1 != 0)
 }
 
 #[cfg(test)]
