@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arch::isa::Isa;
+use arch::isa::{Extension, Isa};
 use devices::{ConsoleOut, Part};
+use vcpu::ImsicShape;
 
 use crate::error::Error;
 use crate::loader::Load;
@@ -28,6 +29,31 @@ pub enum Firmware {
     Image(PathBuf),
     /// None: the kernel, if any, is started in M-mode through the reset ROM.
     None,
+}
+
+/// Which interrupt controller the board has: QEMU's `aia=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aia {
+    /// A PLIC.
+    #[default]
+    None,
+    /// An APLIC whose wires lead to the harts.
+    Aplic,
+    /// An APLIC that sends messages to the harts' IMSICs.
+    AplicImsic {
+        /// How many guest interrupt files each hart has (GEILEN): QEMU's `aia-guests=`.
+        guest_files: u8,
+    },
+}
+
+impl Aia {
+    /// The IMSIC of each hart, if harts have one.
+    pub(crate) fn imsic(self) -> Option<ImsicShape> {
+        match self {
+            Aia::None | Aia::Aplic => None,
+            Aia::AplicImsic { guest_files } => Some(ImsicShape { identities: ImsicShape::IDENTITIES, guest_files }),
+        }
+    }
 }
 
 /// Where the machine's time comes from.
@@ -84,6 +110,8 @@ pub struct MachineConfig {
     pub memory_bytes: u64,
     /// What harts can do.
     pub isa: Isa,
+    /// Their interrupt controller.
+    pub aia: Aia,
     /// Who answers SBI calls.
     pub firmware: Firmware,
     /// The kernel: a Linux `Image` (packed or not), an ELF file or raw bytes.
@@ -129,6 +157,7 @@ impl Default for MachineConfig {
             harts: 1,
             memory_bytes: 1 << 30,
             isa: Isa::default(),
+            aia: Aia::None,
             firmware: Firmware::Builtin,
             kernel: None,
             loads: Vec::new(),
@@ -161,7 +190,19 @@ impl MachineConfig {
         if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&memory) || !memory.is_multiple_of(arch::addr::PAGE_BYTES) {
             return Err(Error::Memory { asked_bytes: memory });
         }
+        self.check_guest_files()?;
         self.check_plugs()
+    }
+
+    fn check_guest_files(&self) -> Result<(), Error> {
+        let asked = self.aia.imsic().map_or(0, |shape| shape.guest_files);
+        if asked > ImsicShape::MAX_GUEST_FILES {
+            return Err(Error::GuestFiles { asked });
+        }
+        if asked > 0 && !self.isa.has(Extension::H) {
+            return Err(Error::GuestFilesWithoutH { asked });
+        }
+        Ok(())
     }
 
     fn check_plugs(&self) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! Why a machine cannot be built or started.
 
+use vcpu::ImsicShape;
+
 use crate::config::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
 use crate::loader;
 use crate::map::VIRTIO_SLOTS;
@@ -95,6 +97,23 @@ pub enum Error {
     /// An M-mode image for an engine without M-mode.
     #[error("engine kvm answers SBI calls itself: it runs no firmware image")]
     NoMachineMode,
+    /// Another interrupt controller for an engine without M-mode.
+    #[error("a guest of engine kvm has a PLIC: leave --aia out")]
+    NoAiaForGuests,
+    /// More guest interrupt files than `hgeip` has lines.
+    #[error("a hart has 0 to {most} guest interrupt files, not {asked}", most = ImsicShape::MAX_GUEST_FILES)]
+    GuestFiles {
+        /// How many were asked for.
+        asked: u8,
+    },
+    /// Guest interrupt files of harts that have no guests.
+    #[error(
+        "{asked} guest interrupt files are for the guests of harts with extension H, which is not in the instruction set"
+    )]
+    GuestFilesWithoutH {
+        /// How many were asked for.
+        asked: u8,
+    },
     /// A thread could not be made.
     #[error("the host has no room for another thread: {0}")]
     Thread(std::io::Error),

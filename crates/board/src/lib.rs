@@ -7,6 +7,7 @@
 pub mod config;
 pub mod console;
 pub mod control;
+mod controllers;
 pub mod engine;
 pub mod error;
 #[cfg(feature = "formats")]
@@ -20,6 +21,7 @@ pub mod loader;
 pub mod machine;
 pub mod map;
 mod parallel;
+mod placed;
 mod pmu;
 pub mod rom;
 mod show;
@@ -30,10 +32,10 @@ pub mod tree;
 mod turns;
 mod wiring;
 
-pub use config::{Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching};
+pub use config::{Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching};
 pub use console::{Keyboard, Terminal};
 pub use control::Control;
-pub use engine::{Cpu, Doorbell, Engine, GuestHart, HartSet, Harts, Modes, Parts};
+pub use engine::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts};
 pub use error::Error;
 pub use machine::{Ending, Machine};
 pub use show::{Asker, Show, Sight};

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bus::Bus;
 use events::Event;
 use memory::Ram;
-use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Snapshot, Statistic, SystemEvent};
+use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Statistic, SystemEvent};
 
-use crate::config::{Debugging, Firmware, MachineConfig, TimeSource};
+use crate::config::{Aia, Debugging, Firmware, MachineConfig, TimeSource};
 use crate::console::{Keyboard, Terminal};
 use crate::control::Control;
 use crate::engine::{Cpu, Engine, GuestHart, HartSet, Modes, Parts};
@@ -32,10 +32,8 @@ pub enum Ending {
     Event(SystemEvent),
     /// Somebody called [`MachineStopper::stop`].
     Stopped,
-    /// The time allowed is used up.
+    /// The time or the instructions allowed are used up.
     TimedOut,
-    /// The instructions allowed are used up.
-    OutOfInstructions,
     /// A hart cannot go on.
     Halted {
         /// Which.
@@ -104,6 +102,9 @@ impl Machine {
         if modes == Modes::SupervisorOnly && config.firmware != Firmware::Builtin {
             return Err(Error::NoMachineMode);
         }
+        if modes == Modes::SupervisorOnly && config.aia != Aia::None {
+            return Err(Error::NoAiaForGuests);
+        }
         let software = Software::of(&config);
         let limits = Limits {
             time: config.time,
@@ -116,9 +117,11 @@ impl Machine {
             TimeSource::Wall => Clock::wall(),
             TimeSource::Instructions { .. } => Clock::virtual_time(),
         });
-        let pins: Vec<Arc<HartPins>> = (0..config.harts).map(|_| HartPins::new()).collect();
+        let hart_pins = |_| config.aia.imsic().map_or_else(HartPins::new, HartPins::with_imsic);
+        let pins: Vec<Arc<HartPins>> = (0..config.harts).map(hart_pins).collect();
         let wiring = Wiring::new(Connected {
             modes,
+            aia: config.aia,
             ram: ram.clone(),
             clock: clock.clone(),
             pins: pins.clone(),
@@ -126,18 +129,11 @@ impl Machine {
             plugs: config.plugs,
             interface: config.interface,
             seeded: config.seed.is_some(),
-        });
+        })?;
         let bus: Arc<Bus> = Arc::new(wiring.bus()?);
         let terminal = Arc::new(Mutex::new(Terminal::new(wiring.uart())));
-        let parts = Parts {
-            isa,
-            ram: ram.clone(),
-            bus: bus.clone(),
-            clock: clock.clone(),
-            pins: pins.clone(),
-            terminal,
-            doorbells: wiring.doorbells(),
-        };
+        let parts =
+            Parts { isa, ram: ram.clone(), bus: bus.clone(), clock: clock.clone(), pins: pins.clone(), terminal };
         let made = engine.harts(parts).map_err(Error::Engine)?;
         let loaded = software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?;
         let executors = match made.harts {
@@ -225,13 +221,12 @@ impl Machine {
         text
     }
 
-    /// Shows each hart in its turn, as far as its executor tells.
-    pub fn show(&self, to: impl FnMut(Sight)) {
-        let harts: Vec<Snapshot> = match &self.executors {
-            Executors::Full { harts, .. } => harts.iter().filter_map(|hart| hart.snapshot()).collect(),
-            Executors::Guest(harts) => harts.iter().filter_map(|hart| hart.snapshot()).collect(),
-        };
-        harts.iter().map(|hart| Sight { hart, ram: &self.ram, bus: &self.bus }).for_each(to);
+    /// Shows each hart in its turn. Harts that the host keeps are not shown.
+    pub fn show(&self, mut to: impl FnMut(Sight)) {
+        let Executors::Full { harts, .. } = &self.executors else { return };
+        for hart in harts.iter().filter_map(|hart| hart.snapshot()) {
+            to(Sight { hart: &hart, ram: &self.ram, bus: &self.bus });
+        }
     }
 
     /// What the executor of each hart did; `docs/statistics.md` explains the names.
@@ -255,7 +250,7 @@ impl Machine {
     /// Runs the machine to its end. To be called from one thread only, however often.
     ///
     /// A reset that the guest asks for loads everything again and starts over, unless the machine is to end with it
-    /// or its harts are a host's that cannot put them back to reset.
+    /// or its harts are the host's.
     ///
     /// # Errors
     /// There is nothing to run, the host lacks something, or after a reset a file cannot be loaded again.
@@ -293,10 +288,7 @@ impl Machine {
     fn run_once(&mut self) -> Result<Ending, Error> {
         match (&mut self.executors, self.limits.time) {
             (Executors::Guest(harts), _) => {
-                let watched = Watched { watchers: &self.watchers, ram: &self.ram, bus: &self.bus };
-                let life = |run: &Run, number, hart: &mut Box<dyn GuestHart>| {
-                    guests::live(run, number, hart.as_mut(), &watched);
-                };
+                let life = |run: &Run, number, hart: &mut Box<dyn GuestHart>| guests::live(run, number, hart.as_mut());
                 Run::of(&self.wiring, &self.stopper, harts, life)
             }
             (Executors::Full { .. }, TimeSource::Wall) => self.run_in_parallel(),
@@ -359,12 +351,9 @@ impl Machine {
         Htif::of(&self.ram, |name| self.loaded.symbol(name))
     }
 
-    /// Whether harts of a host's are put back to reset now; others are as they enter their firmware.
-    fn can_restart(&mut self) -> bool {
-        match &mut self.executors {
-            Executors::Full { .. } => true,
-            Executors::Guest(harts) => harts.iter_mut().all(|hart| hart.reset()),
-        }
+    /// A KVM guest's harts cannot be put back to reset from here.
+    fn can_restart(&self) -> bool {
+        matches!(self.executors, Executors::Full { .. })
     }
 
     /// Starts over: devices as after reset, files loaded again.
@@ -383,6 +372,7 @@ impl Machine {
         self.wiring.rom.program(&boot);
         match &mut self.executors {
             Executors::Full { harts, firmware: Some(firmware) } => {
+                self.wiring.hand_over();
                 harts.iter_mut().take(1).for_each(|hart| firmware.boot(hart.as_mut(), boot.start, boot.tree));
             }
             Executors::Full { harts, firmware: None } => {

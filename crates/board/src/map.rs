@@ -29,6 +29,14 @@ pub const CLINT: Region = region(0x200_0000, devices::aclint::CLINT_BYTES);
 pub const SSWI: Region = region(0x2f0_0000, devices::aclint::SWI_BYTES);
 /// PLIC.
 pub const PLIC: Region = region(0xc00_0000, devices::plic::PLIC_BYTES);
+/// APLIC, machine-level domain.
+pub const APLIC_M: Region = region(0xc00_0000, APLIC_BYTES);
+/// APLIC, supervisor-level domain.
+pub const APLIC_S: Region = region(0xd00_0000, APLIC_BYTES);
+/// First page of the harts' IMSICs, machine level. Its length is that of the files there are.
+pub const IMSIC_M_BASE: Phys = Phys(0x2400_0000);
+/// First page of the harts' IMSICs, supervisor level and guests, likewise.
+pub const IMSIC_S_BASE: Phys = Phys(0x2800_0000);
 /// The serial port.
 pub const UART: Region = region(0x1000_0000, 0x100);
 /// First virtio-mmio slot; the others follow without gaps.
@@ -46,6 +54,11 @@ pub const UART_IRQ: u32 = 10;
 pub const RTC_IRQ: u32 = 11;
 /// Number of interrupt sources of the PLIC.
 pub const PLIC_SOURCES: u32 = 95;
+
+/// Number of interrupt sources of the APLIC.
+pub const APLIC_SOURCES: u32 = 96;
+/// Bytes of an APLIC's domain: QEMU's has room for 512 harts.
+const APLIC_BYTES: u64 = devices::aplic::region_bytes(512);
 
 /// The region of virtio-mmio slot `slot`.
 pub fn virtio(slot: usize) -> Region {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use arch::Phys;
+use devices::Status;
 use memory::Ram;
 use vcpu::Cpu;
 
@@ -166,7 +167,10 @@ impl Software {
             return Ok(loader::read(path, ram.len_bytes(), |content| given::flatten(content, &chosen))?);
         }
         let (memory, console) = (Range::of(ram), wiring.console_node());
-        Ok(wiring.with_nodes(|devices| Tree { cpu, harts, memory, devices, console, chosen }.flatten())?)
+        // a firmware that is a program says so itself of what it keeps
+        let machine_level = if self.firmware == Firmware::Builtin { Status::Disabled } else { Status::Okay };
+        Ok(wiring
+            .with_nodes(|devices| Tree { cpu, harts, memory, devices, machine_level, console, chosen }.flatten())?)
     }
 }
 

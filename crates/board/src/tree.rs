@@ -2,18 +2,22 @@
 //!
 //! Devicetree Specification v0.4; Linux, Documentation/devicetree/bindings/riscv/cpus.yaml and extensions.yaml.
 
-use devices::{Finisher, Place};
+use devices::{Finisher, Place, Specifier, Status};
 use vcpu::Cpu;
 use vm_fdt::{Error, FdtWriter};
 
+use crate::config::MAX_HARTS;
 use crate::loader::Range;
 use crate::map::Region;
 use crate::pmu;
 
-/// Phandles: one for the PLIC, one for the finisher, then two for each hart.
-const PLIC_PHANDLE: u32 = 1;
+/// Phandles: one for the interrupt controller, one for the finisher, two for each hart, then those of other controllers.
+const CONTROLLER_PHANDLE: u32 = 1;
 const FINISHER_PHANDLE: u32 = 2;
 const FIRST_CPU_PHANDLE: u32 = 3;
+const ROOT_DOMAIN_PHANDLE: u32 = FIRST_CPU_PHANDLE + 2 * MAX_HARTS as u32;
+const MACHINE_FILES_PHANDLE: u32 = ROOT_DOMAIN_PHANDLE + 1;
+const SUPERVISOR_FILES_PHANDLE: u32 = ROOT_DOMAIN_PHANDLE + 2;
 
 /// The `chosen` node: what firmware and kernel are told.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +36,7 @@ pub struct Mapped<'a> {
     pub device: &'a dyn devices::DtNode,
     /// Its registers.
     pub region: Region,
-    /// Its interrupt at the PLIC.
+    /// Its input of the interrupt controller.
     pub irq: Option<u32>,
     /// What other nodes refer to it for.
     pub role: Role,
@@ -43,8 +47,14 @@ pub struct Mapped<'a> {
 pub enum Role {
     /// Nothing.
     Plain,
-    /// The interrupt controller.
-    Plic,
+    /// The interrupt controller that the others' wires lead to.
+    Controller,
+    /// M-mode's domain of the interrupt controller, which delegates to S-mode's.
+    RootDomain,
+    /// M-mode's interrupt files.
+    MachineFiles,
+    /// S-mode's interrupt files, and the guests'.
+    SupervisorFiles,
     /// The power switch.
     Finisher,
 }
@@ -59,6 +69,8 @@ pub struct Tree<'a> {
     pub memory: Range,
     /// The devices.
     pub devices: Vec<Mapped<'a>>,
+    /// Whether whoever gets the tree may use M-mode's interrupt controllers.
+    pub machine_level: Status,
     /// Path of the console's node below `soc`.
     pub console: String,
     /// The `chosen` node.
@@ -92,7 +104,7 @@ impl Tree<'_> {
             pmu::write_node(&mut fdt)?;
         }
         self.soc(&mut fdt)?;
-        if self.devices.iter().any(|mapped| mapped.role == Role::Finisher) {
+        if self.has(Role::Finisher) {
             Finisher::write_power_nodes(&mut fdt, FINISHER_PHANDLE)?;
         }
         fdt.end_node(root)?;
@@ -167,20 +179,52 @@ impl Tree<'_> {
         fdt.property_string("compatible", "simple-bus")?;
         fdt.property_null("ranges")?;
         let intcs: Vec<u32> = (0..self.harts).map(intc_phandle).collect();
-        self.devices.iter().try_for_each(|mapped| mapped.device.write_node(fdt, &mapped.place(&intcs)))?;
+        self.devices.iter().try_for_each(|mapped| mapped.device.write_node(fdt, &self.place(mapped, &intcs)))?;
         fdt.end_node(node)
+    }
+
+    fn place<'p>(&self, mapped: &Mapped, cpu_intcs: &'p [u32]) -> Place<'p> {
+        let Region { base, len } = mapped.region;
+        let role = mapped.role;
+        let is_machine_level = matches!(role, Role::RootDomain | Role::MachineFiles);
+        let messages_to = role.sends_to().filter(|&files| self.has(files));
+        Place {
+            irq: mapped.irq,
+            interrupt_parent: CONTROLLER_PHANDLE,
+            specifier: if self.has(Role::RootDomain) { Specifier::NumberAndLevel } else { Specifier::Number },
+            cpu_intcs,
+            phandle: role.phandle(),
+            msi_parent: messages_to.and_then(Role::phandle),
+            child: (role == Role::RootDomain).then_some(CONTROLLER_PHANDLE),
+            status: if is_machine_level { self.machine_level } else { Status::Okay },
+            ..Place::at(base, len)
+        }
+    }
+
+    fn has(&self, role: Role) -> bool {
+        self.devices.iter().any(|mapped| mapped.role == role)
     }
 }
 
-impl Mapped<'_> {
-    fn place<'a>(&self, cpu_intcs: &'a [u32]) -> Place<'a> {
-        let phandle = match self.role {
+impl Role {
+    /// The interrupt files that an interrupt controller's messages are for, where there are any.
+    fn sends_to(self) -> Option<Role> {
+        match self {
+            Role::Controller => Some(Role::SupervisorFiles),
+            Role::RootDomain => Some(Role::MachineFiles),
+            _ => None,
+        }
+    }
+
+    fn phandle(self) -> Option<u32> {
+        match self {
             Role::Plain => None,
-            Role::Plic => Some(PLIC_PHANDLE),
+            Role::Controller => Some(CONTROLLER_PHANDLE),
+            Role::RootDomain => Some(ROOT_DOMAIN_PHANDLE),
+            Role::MachineFiles => Some(MACHINE_FILES_PHANDLE),
+            Role::SupervisorFiles => Some(SUPERVISOR_FILES_PHANDLE),
             Role::Finisher => Some(FINISHER_PHANDLE),
-        };
-        let Region { base, len } = self.region;
-        Place { base, len, irq: self.irq, interrupt_parent: PLIC_PHANDLE, cpu_intcs, phandle }
+        }
     }
 }
 

@@ -1,32 +1,30 @@
 //! The devices of the board, and the wires between them and the harts.
 //!
-//! Lock order: the bus locks a device; a device locks the PLIC; the PLIC drives pins, which have no lock.
+//! Lock order: the bus locks a device; a device locks the interrupt controller; that drives pins, which have no lock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arch::Phys;
 use bus::{Bus, IrqLine};
 use devices::aclint::{Clint, Sswi};
-use devices::plic::Contexts;
 use devices::rtc::TimeOfDay;
-use devices::{ConsoleOut, Finisher, Part, Plic, PowerSwitch, Rtc, Uart16550};
+use devices::{ConsoleOut, Finisher, Part, PowerSwitch, Rtc, Uart16550};
 use memory::Ram;
 use vcpu::{Clock, HartPins, TICK_NANOS};
-use virtio::{EmptySlot, Interface, QUEUE_NOTIFY, Slot};
+use virtio::{EmptySlot, Interface, Slot};
 
-use crate::config::{Plug, SlotMaker};
-use crate::engine::{Doorbell, Modes};
+use crate::config::{Aia, Plug, SlotMaker};
+use crate::controllers::Controllers;
+use crate::engine::Modes;
 use crate::error::Error;
-use crate::map::{self, Region};
+use crate::map;
+use crate::placed::{Placed, placed, shared};
 use crate::rom::Rom;
 use crate::tree::{Mapped, Role};
-
-/// Queues of a virtio device whose notices are passed on without an exit. Those of others come as any write.
-const QUEUES: u32 = 2;
 
 /// What the wires connect.
 pub struct Connected {
     pub modes: Modes,
+    pub aia: Aia,
     pub ram: Ram,
     pub clock: Arc<Clock>,
     pub pins: Vec<Arc<HartPins>>,
@@ -37,28 +35,15 @@ pub struct Connected {
     pub seeded: bool,
 }
 
-/// A device with its place.
-struct Placed {
-    /// For errors, and for whoever explains an address.
-    name: String,
-    part: Arc<Mutex<dyn Part>>,
-    region: Region,
-    irq: Option<u32>,
-    /// What it is to other nodes of the device tree.
-    role: Role,
-}
-
 /// The devices, and what the machine keeps hold of besides.
 pub struct Wiring {
     pub power: Arc<PowerSwitch>,
     pub rom: Rom,
     pins: Vec<Arc<HartPins>>,
     uart: Arc<Mutex<Uart16550>>,
-    /// All of them, in the order of the device tree; the interrupt controller comes first. Map, tree, reset and poll go by
-    /// this list.
+    controllers: Controllers,
+    /// All but the controllers, which come first, in the order of the device tree. Map, tree, reset and poll go by this list.
     parts: Vec<Placed>,
-    /// The virtio slots that have a device.
-    plugged: Vec<usize>,
 }
 
 fn locked<D: ?Sized>(device: &Mutex<D>) -> MutexGuard<'_, D> {
@@ -67,20 +52,18 @@ fn locked<D: ?Sized>(device: &Mutex<D>) -> MutexGuard<'_, D> {
 
 impl Wiring {
     /// Makes all devices.
-    pub fn new(parts: Connected) -> Wiring {
-        let Connected { modes, ram, clock, pins, console, plugs, interface, seeded } = parts;
-        let contexts = match modes {
-            Modes::All => Contexts::MachineAndSupervisor,
-            Modes::SupervisorOnly => Contexts::SupervisorOnly,
-        };
-        let plic = Plic::new(map::PLIC_SOURCES, contexts, &pins);
-        let line = |number| IrqLine::new(plic.clone(), number);
+    ///
+    /// # Errors
+    /// Regions overlap: a mistake in the memory map.
+    pub fn new(parts: Connected) -> Result<Wiring, Error> {
+        let Connected { modes, aia, ram, clock, pins, console, plugs, interface, seeded } = parts;
+        let controllers = Controllers::new(aia, modes, &pins)?;
+        let line = |number| IrqLine::new(controllers.inputs.clone(), number);
         let power = PowerSwitch::new(pins.clone());
         let uart = shared(Uart16550::new(console, line(map::UART_IRQ)));
         let rtc = shared(Rtc::new(time_of_day(&clock, seeded), line(map::RTC_IRQ)));
         let rom = Rom::default();
         let mut parts = vec![
-            placed("plic", map::PLIC, shared(plic.registers()), None).with_role(Role::Plic),
             placed("uart", map::UART, uart.clone(), Some(map::UART_IRQ)),
             placed("rtc", map::RTC, rtc, Some(map::RTC_IRQ)),
             placed("finisher", map::FINISHER, shared(Finisher::new(power.clone())), None).with_role(Role::Finisher),
@@ -94,21 +77,19 @@ impl Wiring {
             ]);
         }
         // QEMU's order, in which Linux finds and names disks
-        let slots = arrange(plugs);
-        let plugged = (0..slots.len()).filter(|&slot| slots[slot].is_some()).collect();
-        parts.extend(slots.into_iter().enumerate().rev().map(|(slot, make)| {
+        parts.extend(arrange(plugs).into_iter().enumerate().rev().map(|(slot, make)| {
             let irq = map::VIRTIO_IRQ + slot as u32;
             let place = Slot { memory: ram.guest_memory(), irq: line(irq), interface };
             let part = make.map_or_else(|| shared(EmptySlot(interface)) as _, |make| make(place));
             placed(&format!("virtio{slot}"), map::virtio(slot), part, Some(irq))
         }));
-        Wiring { power, rom, pins, uart, parts, plugged }
+        Ok(Wiring { power, rom, pins, uart, controllers, parts })
     }
 
     /// The address map of all devices.
     pub fn bus(&self) -> Result<Bus, Error> {
         let bus = Bus::default();
-        for Placed { name, part, region, .. } in &self.parts {
+        for Placed { name, part, region, .. } in self.all() {
             bus.map(name, region.base, region.len, part.clone())?;
         }
         Ok(bus)
@@ -119,15 +100,6 @@ impl Wiring {
         format!("serial@{:x}", map::UART.base.0)
     }
 
-    /// The writes by which drivers notify virtio devices, of as many queues as most devices have.
-    pub fn doorbells(&self) -> Vec<Doorbell> {
-        let of_slot = |slot: usize| {
-            let address = Phys(map::virtio(slot).base.0 + QUEUE_NOTIFY);
-            (0..QUEUES).map(move |value| Doorbell { address, value })
-        };
-        self.plugged.iter().copied().flat_map(of_slot).collect()
-    }
-
     /// The serial port.
     pub fn uart(&self) -> Arc<Mutex<Uart16550>> {
         self.uart.clone()
@@ -135,7 +107,7 @@ impl Wiring {
 
     /// Lets `write` see every device as a part of the device tree.
     pub fn with_nodes<T>(&self, write: impl FnOnce(Vec<Mapped<'_>>) -> T) -> T {
-        let locked: Vec<_> = self.parts.iter().map(|placed| (placed, locked(&*placed.part))).collect();
+        let locked: Vec<_> = self.all().map(|placed| (placed, locked(&*placed.part))).collect();
         write(locked.iter().map(|(placed, part)| placed.node(&**part)).collect())
     }
 
@@ -146,7 +118,16 @@ impl Wiring {
 
     /// Slots by their numbers, and the interrupt controller behind all whose wires lead to it.
     fn last_to_first(&self) -> impl Iterator<Item = MutexGuard<'_, dyn Part + 'static>> {
-        self.parts.iter().rev().map(|placed| locked(&*placed.part))
+        self.all().rev().map(|placed| locked(&*placed.part))
+    }
+
+    fn all(&self) -> impl DoubleEndedIterator<Item = &Placed> {
+        self.controllers.parts.iter().chain(&self.parts)
+    }
+
+    /// Leaves all interrupts to S-mode, as a firmware does before it starts a kernel.
+    pub fn hand_over(&self) {
+        self.controllers.hand_over();
     }
 
     /// How many harts there are.
@@ -176,24 +157,6 @@ fn arrange(plugs: Vec<Plug>) -> [Option<SlotMaker>; map::VIRTIO_SLOTS] {
         }
     }
     slots
-}
-
-fn shared<D>(device: D) -> Arc<Mutex<D>> {
-    Arc::new(Mutex::new(device))
-}
-
-fn placed(name: &str, region: Region, part: Arc<Mutex<dyn Part>>, irq: Option<u32>) -> Placed {
-    Placed { name: name.into(), part, region, irq, role: Role::Plain }
-}
-
-impl Placed {
-    fn with_role(self, role: Role) -> Placed {
-        Placed { role, ..self }
-    }
-
-    fn node<'a>(&self, part: &'a dyn Part) -> Mapped<'a> {
-        Mapped { device: part, region: self.region, irq: self.irq, role: self.role }
-    }
 }
 
 /// Where the calendar begins that is not the host's: 2026-01-01 00:00:00 UTC, in nanoseconds of the Unix epoch.

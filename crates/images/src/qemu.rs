@@ -5,8 +5,10 @@ use std::path::Path;
 use crate::request::{Disk, Prepared};
 
 /// The machine that QEMU shall be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
+    /// The board: `virt` and its properties.
+    pub board: String,
     /// Harts.
     pub harts: u32,
     /// Memory in MiB.
@@ -25,7 +27,7 @@ pub fn command(prepared: &Prepared, machine: Machine) -> Vec<String> {
     let (kernel, initrd) = (text(&prepared.kernel), text(&prepared.initrd));
     let drive = format!("file={},format=raw,if=none,id=disk,snapshot={snapshot}", text(disk).replace(',', ",,"));
     let words = [
-        &["qemu-system-riscv64", "-machine", "virt", "-cpu", "rv64,h=true", "-smp", &harts, "-m", &memory][..],
+        &["qemu-system-riscv64", "-machine", &machine.board, "-cpu", "rv64,h=true", "-smp", &harts, "-m", &memory][..],
         &[
             "-nographic",
             "-no-reboot",
@@ -79,8 +81,9 @@ mod tests {
 
     #[test]
     fn shared_disk_is_a_snapshot_and_the_users_is_not() {
-        let machine = Machine { harts: 2, memory_mib: 1024 };
-        let line = |disk| shell_line(&command(&prepared(disk), machine));
+        let machine = Machine { board: "virt,aia=aplic".to_owned(), harts: 2, memory_mib: 1024 };
+        let line = |disk| shell_line(&command(&prepared(disk), machine.clone()));
+        assert!(line(Disk::Shared("/c/d.img".into())).starts_with("qemu-system-riscv64 -machine virt,aia=aplic -cpu "));
         assert!(line(Disk::Shared("/c/d.img".into())).contains("file=/c/d.img,format=raw,if=none,id=disk,snapshot=on"));
         assert!(
             line(Disk::Users("/my/a,b.img".into()))
@@ -90,7 +93,8 @@ mod tests {
 
     #[test]
     fn line_can_be_pasted_into_a_shell() {
-        let line = shell_line(&command(&prepared(Disk::Shared("/it's".into())), Machine { harts: 1, memory_mib: 512 }));
+        let machine = Machine { board: "virt".to_owned(), harts: 1, memory_mib: 512 };
+        let line = shell_line(&command(&prepared(Disk::Shared("/it's".into())), machine));
         assert!(line.contains("-append 'console=ttyS0 vhart.check'"), "{line}");
         assert!(line.contains(r"'file=/it'\''s,format"), "{line}");
     }

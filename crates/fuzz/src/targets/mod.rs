@@ -1,5 +1,6 @@
 //! The targets.
 
+mod aplic;
 mod archive;
 mod debugger;
 mod decode;
@@ -38,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     loader::INITRD,
     loader::PLACES,
     devices::TARGET,
+    aplic::TARGET,
     virtio::BLOCK,
     virtio::ENTROPY,
     virtio::CONSOLE,

@@ -7,7 +7,7 @@ use arch::isa::Isa;
 use clap::{Args, ValueEnum};
 
 use super::traced::Traced;
-use super::{ExplainOptions, IsaOption, KvmOptions, cpu, host_isa, value};
+use super::{ExplainOptions, cpu, value};
 
 const MACHINE: &str = "Machine";
 const LIMITS: &str = "Limits and reports";
@@ -22,6 +22,15 @@ pub enum Engine {
     Interp,
     /// /dev/kvm of a RISC-V Linux host
     Kvm,
+}
+
+/// The board's interrupt controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Aia {
+    /// A PLIC
+    None,
+    /// An APLIC, whose wires lead to the harts
+    Aplic,
 }
 
 /// The machine itself.
@@ -39,19 +48,17 @@ pub struct MachineOptions {
     /// Instruction set: rv64gch_zicntr_..., or a profile: rva22s64, rva23s64 [default: all there is]
     ///
     /// More extensions may follow a profile's name after underscores: rva23s64_sv57. QEMU's spelling is understood too:
-    /// rv64,h=true,sstc=off or max. A name that does not exist is answered with the list of those that do. With engine kvm,
-    /// host,NAME=on|off,... is what the host gives with some switched; vhart kvm-info lists them.
-    #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = host_isa::parse, help_heading = MACHINE)]
-    pub isa: Option<IsaOption>,
+    /// rv64,h=true,sstc=off or max. A name that does not exist is answered with the list of those that do.
+    #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = isa, help_heading = MACHINE)]
+    pub isa: Option<Isa>,
+
+    /// Interrupt controller: none (a PLIC) or aplic, QEMU's -M virt,aia=
+    #[arg(long, value_enum, value_name = "KIND", default_value = "none", help_heading = MACHINE)]
+    pub aia: Aia,
 
     /// What executes the harts [default: jit where this computer has what it needs, else interp]
     #[arg(long, visible_alias = "accel", value_enum, help_heading = MACHINE)]
     pub engine: Option<Engine>,
-
-    /// How engine kvm uses its host: `sbi-NAME=on|off` switches an SBI extension, ioeventfd=off has the guest's notices to
-    /// devices come as exits; several with commas
-    #[arg(long, value_name = "PROPERTIES", value_parser = super::kvm::parse, help_heading = MACHINE)]
-    pub kvm: Option<KvmOptions>,
 
     /// Generated code that each hart of engine jit keeps at most, 1M to 1G [default: 112M]
     ///
@@ -85,12 +92,6 @@ pub struct MachineOptions {
     #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = LIMITS)]
     pub timeout: Option<Duration>,
 
-    /// Give up after this many instructions and traps of one hart; exit status 124
-    ///
-    /// Units are thousands: 10M is ten million.
-    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true, help_heading = LIMITS)]
-    pub max_instructions: Option<u64>,
-
     /// Print at the end, on standard error, what was executed, how fast, and what the engine did for it
     ///
     /// Traps, address translation (misses, walks, fences), generated code and calls of the interpreter, for each hart and
@@ -123,42 +124,40 @@ pub struct MachineOptions {
 }
 
 impl MachineOptions {
+    /// The board's interrupt controller.
+    pub fn aia(&self) -> board::Aia {
+        match self.aia {
+            Aia::None => board::Aia::None,
+            Aia::Aplic => board::Aia::Aplic,
+        }
+    }
+
+    /// The board, as QEMU's `-machine` names it.
+    #[cfg(feature = "linux")]
+    pub fn board(&self) -> String {
+        match self.aia() {
+            board::Aia::None => "virt".to_owned(),
+            board::Aia::Aplic => "virt,aia=aplic".to_owned(),
+            board::Aia::AplicImsic { guest_files } => format!("virt,aia=aplic-imsic,aia-guests={guest_files}"),
+        }
+    }
+
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
+        let by_kvm = !cfg!(feature = "machine") || self.engine == Some(Engine::Kvm);
+        if by_kvm && self.aia != Aia::None {
+            return Err("a guest of engine kvm has a PLIC: --aia needs jit or interp".into());
+        }
         if self.deterministic.is_some() && self.engine == Some(Engine::Kvm) {
             return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
         }
-        self.check_host()?;
         let counts = cfg!(feature = "machine") && self.engine != Some(Engine::Kvm);
-        let uncounted = [
-            ("--stat", self.stat.is_some()),
-            ("--trace", self.trace.is_some()),
-            ("--max-instructions", self.max_instructions.is_some()),
-        ];
-        if let (false, Some((option, _))) = (counts, uncounted.iter().find(|(_, given)| *given)) {
+        if (self.stat.is_some() || self.trace.is_some()) && !counts {
+            let option = if self.stat.is_some() { "--stat" } else { "--trace" };
             return Err(format!("engine kvm does not see what its host executes: {option} needs jit or interp"));
         }
         self.explain.check(self.harts)?;
         self.check_debugger()
-    }
-
-    /// Whether the host's KVM executes the harts.
-    fn is_host_s(&self) -> bool {
-        self.engine.map_or(cfg!(not(feature = "machine")), |engine| engine == Engine::Kvm)
-    }
-
-    /// Refuses what is about the host of engine kvm where there is none.
-    fn check_host(&self) -> Result<(), String> {
-        match &self.isa {
-            Some(IsaOption::Host(switches)) if !self.is_host_s() && !switches.is_empty() => {
-                Err("--isa host,... switches what the host of engine kvm gives: choose --engine kvm, or --isa max,..."
-                    .into())
-            }
-            _ if self.kvm.is_some() && !self.is_host_s() => {
-                Err("--kvm is about the host of engine kvm: choose --engine kvm".into())
-            }
-            _ => Ok(()),
-        }
     }
 
     #[cfg(feature = "machine")]
@@ -192,7 +191,7 @@ fn code_cache(text: &str) -> Result<u64, String> {
 pub fn isa(text: &str) -> Result<Isa, String> {
     let (name, properties) = text.split_once(',').unwrap_or((text, ""));
     let isa = match name {
-        "max" | "rv64" => Isa::default(),
+        "max" | "rv64" | "host" => Isa::default(),
         _ => Isa::parse(name).map_err(|e| e.to_string())?,
     };
     cpu::with_properties(isa, properties)

@@ -38,7 +38,8 @@ impl Images {
 
     /// Prints QEMU's command line for the same images.
     pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
-        let machine = qemu::Machine { harts: options.machine.harts, memory_mib: options.machine.memory >> 20 };
+        let asked = &options.machine;
+        let machine = qemu::Machine { board: asked.board(), harts: asked.harts, memory_mib: asked.memory >> 20 };
         errors::print(qemu::shell_line(&qemu::command(&self.prepared, machine)) + "\n")?;
         Ok(ExitCode::SUCCESS)
     }

@@ -36,7 +36,7 @@ pub fn machine(line: &mut Line, text: &str) -> Result<(), String> {
         Some(other) => return Err(format!("-machine: there is no '{other}' here; there is only virt")),
     }
     all.take("accel").map_or(Ok(()), |list| list.split(':').try_for_each(|name| line.accelerators.add(name)))?;
-    off(&mut all, "aia", "none", "there is no AIA yet; aia=none is the board with a PLIC")?;
+    aia(line, &mut all)?;
     off(&mut all, "acpi", "off", "there are no ACPI tables; systems find the board in its device tree")?;
     off(&mut all, "iommu-sys", "off", "there is no IOMMU")?;
     // The board has all of an ACLINT, whose first part is a CLINT.
@@ -47,6 +47,19 @@ pub fn machine(line: &mut Line, text: &str) -> Result<(), String> {
     let ignored = all.take_any(BOARD_IGNORED);
     line.ignore_all("-machine", ignored);
     all.finish()
+}
+
+/// `aia=aplic`: vhart's option of the same name, but what is missing.
+fn aia(line: &mut Line, all: &mut Properties) -> Result<(), String> {
+    match all.take("aia").as_deref() {
+        None => {}
+        Some("aplic-imsic") => {
+            return Err("-machine aia=aplic-imsic: there is no IMSIC yet; there are none and aplic".into());
+        }
+        Some(kind @ ("none" | "aplic")) => line.option("aia", kind),
+        Some(other) => return Err(all.wrong("aia", "none or aplic", other)),
+    }
+    Ok(())
 }
 
 /// Refuses a property that asks for something that is missing.

@@ -47,7 +47,7 @@ fn lines_of_well_known_systems_are_understood() {
             "--firmware none --kernel kernel/kernel --memory 128M --harts 3 --disk file=fs.img,bus=virtio-mmio-bus.0",
         ),
         // Xen, automation/scripts for riscv64
-        ("-M virt,aia=none -smp 1 -nographic -m 2g -kernel xen", "--harts 1 --memory 2g --kernel xen"),
+        ("-M virt,aia=none -smp 1 -nographic -m 2g -kernel xen", "--aia none --harts 1 --memory 2g --kernel xen"),
         // "Hypervisor in 1,000 Lines", run.sh
         (
             "-machine virt -cpu rv64,h=true -bios default -smp 1 -m 128M -nographic -d cpu_reset,unimp,guest_errors,int -D \
@@ -107,7 +107,7 @@ fn values_in_all_their_spellings_mean_the_same() {
         ("-m size=2G", "--memory 2G"),
         ("-m 512", "--memory 512"),
         ("--m 512", "--memory 512"),
-        ("-machine type=virt,aclint=on,aia=none,acpi=off", ""),
+        ("-machine type=virt,aclint=on,aia=none,acpi=off", "--aia none"),
         ("-M virt,dumpdtb=a.dtb", "--dump-dtb a.dtb"),
         ("-accel tcg", ""),
         ("-M virt,accel=tcg", ""),
@@ -234,6 +234,7 @@ fn what_is_missing_is_refused_by_its_whole_name() {
         ("-semihosting", "-semihosting"),
         ("-M sifive_u", "sifive_u"),
         ("-M virt,aia=aplic-imsic", "aia=aplic-imsic"),
+        ("-M virt,aia=imsic", "aia is none or aplic, not 'imsic'"),
         ("-M virt,iommu-sys=on", "iommu-sys=on"),
         ("-M virt,pflash0=a", "pflash0=a"),
         ("-accel hvf", "hvf"),
@@ -280,6 +281,8 @@ fn other_commands_know_the_options_of_every_machine() {
     let command = Cli::command();
     let done = translate(words("vhart elf -M virt -cpu rv64,v=false -smp cpus=2 -m size=1G a.elf"), &command).unwrap();
     assert_eq!(shown(&done), "--isa rv64,v=false --harts 2 --memory 1G a.elf");
+    let done = translate(words("vhart elf -M virt,aia=aplic a.elf"), &command).unwrap();
+    assert_eq!(shown(&done), "--aia aplic a.elf");
     let done = translate(words("vhart linux -smp 2 -append x --check"), &command).unwrap();
     assert_eq!(shown(&done), "--harts 2 --append x --check");
     assert!(translate(words("vhart elf -hda a"), &command).unwrap_err().contains("-hda"));
