@@ -55,7 +55,13 @@ pub fn boot(check: &[&str]) -> anyhow::Result<()> {
     }
 }
 
-/// What is left out where there is no GDB.
-pub fn left_out() -> Option<String> {
-    on_path(GDB).is_none().then(|| format!("two tests with GDB (no {GDB})"))
+/// What is left out where there is no GDB, or no LLDB.
+pub fn left_out() -> Vec<String> {
+    let without = |program, what: &str| on_path(program).is_none().then(|| format!("{what} (no {program})"));
+    without(GDB, "three tests with GDB").into_iter().chain(without("lldb", "a test with LLDB")).collect()
+}
+
+/// Whether the system has it.
+pub fn has_gdb() -> bool {
+    on_path(GDB).is_some()
 }

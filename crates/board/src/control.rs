@@ -96,6 +96,10 @@ struct Seat {
     acts: Vec<Act>,
     /// What it does next.
     action: Option<Action>,
+    /// The debugger was told why it stands, and it has not moved since: what it stands in front of is not met again.
+    is_told: bool,
+    /// What it met while the debugger was told of another hart, and it would not meet again.
+    owed: Option<Halt>,
     /// It has to learn of new points.
     is_behind: bool,
 }
@@ -132,6 +136,8 @@ pub enum Order {
     Go,
     /// Execute one instruction, past a breakpoint; then all else.
     Pass,
+    /// Stand again: there is something to be told that had to wait.
+    Stand,
     /// Step and report.
     Step(Action),
 }
@@ -201,6 +207,7 @@ impl Control {
     fn leave(&self, state: &mut State) {
         state.stay();
         state.set_points(&Arc::default());
+        state.seats.iter_mut().for_each(|seat| seat.owed = None);
         self.let_go(state, &vec![Action::Continue; self.pins.len()]);
     }
 
@@ -249,7 +256,7 @@ impl Control {
     /// Says that a hart has a reason to stop all; true for the one that is the first.
     pub(crate) fn want(&self, hart: usize, why: Why) {
         let mut state = self.lock();
-        state.first.get_or_insert((hart, why));
+        state.note(hart, why);
         self.wanted.iter().for_each(|wanted| wanted.store(true, Ordering::Release));
         // those that were to go on may not have left their places yet
         self.look_around(&mut state);
@@ -295,6 +302,7 @@ impl Control {
             return self.leave(state);
         }
         (state.told, state.since) = (true, Some(self.clock.now()));
+        state.seats.iter_mut().skip(hart).take(1).for_each(|seat| seat.is_told = true);
         state.tell(News::Stopped { hart, why });
     }
 
@@ -325,11 +333,16 @@ impl Control {
 
     /// What a hart is to do first that was held.
     pub(crate) fn order(&self, number: usize, hart: &mut dyn FullHart) -> Order {
-        let action = self.lock().seats.get_mut(number).and_then(|seat| seat.action.take());
+        let Some((action, is_told, owed)) = self.lock().take_action(number) else { return Order::Go };
+        if let Some(halt) = owed {
+            self.want(number, Why::Met(halt));
+            self.call(number);
+            return Order::Stand;
+        }
         match action {
-            Some(Action::Continue) if is_at_break(hart) => Order::Pass,
-            Some(Action::Continue | Action::Stay) | None => Order::Go,
-            Some(step) => Order::Step(step),
+            Action::Continue if is_told && is_at_break(hart) => Order::Pass,
+            Action::Continue | Action::Stay => Order::Go,
+            step => Order::Step(step),
         }
     }
 
@@ -346,6 +359,17 @@ impl Control {
     }
 }
 
+/// Whether a point is still there that was met.
+fn is_awaited(points: &Points, met: &Halt) -> bool {
+    match met {
+        Halt::Break => true,
+        Halt::Watch { touch, address } => {
+            points.watches.iter().any(|watch| watch.touch == *touch && watch.address == *address)
+        }
+        Halt::Event(_) => !points.events.is_empty(),
+    }
+}
+
 impl State {
     /// A debugger that was about to leave leaves nothing behind.
     fn stay(&mut self) {
@@ -359,6 +383,25 @@ impl State {
             self.points = points.clone();
             self.seats.iter_mut().for_each(|seat| seat.is_behind = true);
         }
+    }
+
+    /// A hart has a reason to stop all. The first is told. Of the others a breakpoint is met again when they go on, as nothing
+    /// is behind it; all else waits.
+    fn note(&mut self, hart: usize, why: Why) {
+        match (&self.first, why) {
+            (None, why) => self.first = Some((hart, why)),
+            (Some(_), Why::Met(halt)) if halt != Halt::Break => {
+                self.seats.iter_mut().skip(hart).take(1).for_each(|seat| seat.owed = Some(halt.clone()));
+            }
+            (Some(_), _) => {}
+        }
+    }
+
+    /// What a hart does next, whether the debugger was told why it stands, and what that still wants to hear.
+    fn take_action(&mut self, hart: usize) -> Option<(Action, bool, Option<Halt>)> {
+        let seat = self.seats.get_mut(hart)?;
+        let owed = seat.owed.take().filter(|halt| is_awaited(&self.points, halt));
+        Some((seat.action.take()?, std::mem::take(&mut seat.is_told), owed))
     }
 
     fn tell(&self, news: News) {

@@ -5,11 +5,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use arch::Isa;
+use arch::{Isa, Phys};
 use bus::Bus;
 use memory::Ram;
 pub use vcpu::Cpu;
-use vcpu::{Clock, FullHart, HartPins, Vcpu};
+use vcpu::{Clock, FullHart, HartPins, Snapshot, Vcpu};
 
 use crate::console::Terminal;
 
@@ -27,6 +27,17 @@ pub struct Parts {
     pub pins: Vec<Arc<HartPins>>,
     /// The terminal behind an SBI console, for engines that answer SBI calls themselves.
     pub terminal: Arc<Mutex<Terminal>>,
+    /// Writes by which drivers only notify devices, for engines whose host can pass them on while the hart executes on.
+    pub doorbells: Vec<Doorbell>,
+}
+
+/// A write that only tells a device that there is something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doorbell {
+    /// Where.
+    pub address: Phys,
+    /// What, in 32 bits.
+    pub value: u32,
 }
 
 /// What an engine made.
@@ -49,6 +60,15 @@ pub enum HartSet {
 pub trait GuestHart: Vcpu {
     /// Why the hart cannot go on, after [`vcpu::Exit::Halted`].
     fn halt_reason(&self) -> Option<String>;
+    /// What the hart is in, if its host can tell. It does not run meanwhile.
+    fn snapshot(&self) -> Option<Snapshot> {
+        None
+    }
+    /// Makes the hart what it was before it ran: the first of a machine goes on then, the others wait to be started.
+    /// Answers whether its host can do that.
+    fn reset(&mut self) -> bool {
+        false
+    }
 }
 
 /// Whether an engine's harts have M-mode.

@@ -4,11 +4,19 @@ use vcpu::Exit;
 
 use crate::engine::GuestHart;
 use crate::machine::Ending;
+use crate::show::{Sight, Watched};
 use crate::threads::Run;
 
 /// The life of one hart's thread.
-pub fn live(run: &Run, number: usize, hart: &mut dyn GuestHart) {
+pub fn live(run: &Run, number: usize, hart: &mut dyn GuestHart, watched: &Watched) {
+    let mut answered = watched.watchers.answered;
     while !run.over() {
+        let asked = watched.asked();
+        if std::mem::replace(&mut answered, asked) != asked
+            && let Some(hart) = hart.snapshot()
+        {
+            (watched.watchers.show)(Sight { hart: &hart, ram: watched.ram, bus: watched.bus });
+        }
         match hart.run(u64::MAX) {
             Exit::Debug => {}
             Exit::System(event) => run.meet(Ending::Event(event)),

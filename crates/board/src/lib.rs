@@ -35,7 +35,7 @@ mod wiring;
 pub use config::{Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching};
 pub use console::{Keyboard, Terminal};
 pub use control::Control;
-pub use engine::{Cpu, Engine, GuestHart, HartSet, Harts, Modes, Parts};
+pub use engine::{Cpu, Doorbell, Engine, GuestHart, HartSet, Harts, Modes, Parts};
 pub use error::Error;
 pub use machine::{Ending, Machine};
 pub use show::{Asker, Show, Sight};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bus::Bus;
 use events::Event;
 use memory::Ram;
-use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Statistic, SystemEvent};
+use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Snapshot, Statistic, SystemEvent};
 
 use crate::config::{Aia, Debugging, Firmware, MachineConfig, TimeSource};
 use crate::console::{Keyboard, Terminal};
@@ -32,8 +32,10 @@ pub enum Ending {
     Event(SystemEvent),
     /// Somebody called [`MachineStopper::stop`].
     Stopped,
-    /// The time or the instructions allowed are used up.
+    /// The time allowed is used up.
     TimedOut,
+    /// The instructions allowed are used up.
+    OutOfInstructions,
     /// A hart cannot go on.
     Halted {
         /// Which.
@@ -132,8 +134,15 @@ impl Machine {
         })?;
         let bus: Arc<Bus> = Arc::new(wiring.bus()?);
         let terminal = Arc::new(Mutex::new(Terminal::new(wiring.uart())));
-        let parts =
-            Parts { isa, ram: ram.clone(), bus: bus.clone(), clock: clock.clone(), pins: pins.clone(), terminal };
+        let parts = Parts {
+            isa,
+            ram: ram.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            pins: pins.clone(),
+            terminal,
+            doorbells: wiring.doorbells(),
+        };
         let made = engine.harts(parts).map_err(Error::Engine)?;
         let loaded = software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?;
         let executors = match made.harts {
@@ -221,12 +230,13 @@ impl Machine {
         text
     }
 
-    /// Shows each hart in its turn. Harts that the host keeps are not shown.
-    pub fn show(&self, mut to: impl FnMut(Sight)) {
-        let Executors::Full { harts, .. } = &self.executors else { return };
-        for hart in harts.iter().filter_map(|hart| hart.snapshot()) {
-            to(Sight { hart: &hart, ram: &self.ram, bus: &self.bus });
-        }
+    /// Shows each hart in its turn, as far as its executor tells.
+    pub fn show(&self, to: impl FnMut(Sight)) {
+        let harts: Vec<Snapshot> = match &self.executors {
+            Executors::Full { harts, .. } => harts.iter().filter_map(|hart| hart.snapshot()).collect(),
+            Executors::Guest(harts) => harts.iter().filter_map(|hart| hart.snapshot()).collect(),
+        };
+        harts.iter().map(|hart| Sight { hart, ram: &self.ram, bus: &self.bus }).for_each(to);
     }
 
     /// What the executor of each hart did; `docs/statistics.md` explains the names.
@@ -250,7 +260,7 @@ impl Machine {
     /// Runs the machine to its end. To be called from one thread only, however often.
     ///
     /// A reset that the guest asks for loads everything again and starts over, unless the machine is to end with it
-    /// or its harts are the host's.
+    /// or its harts are a host's that cannot put them back to reset.
     ///
     /// # Errors
     /// There is nothing to run, the host lacks something, or after a reset a file cannot be loaded again.
@@ -288,7 +298,10 @@ impl Machine {
     fn run_once(&mut self) -> Result<Ending, Error> {
         match (&mut self.executors, self.limits.time) {
             (Executors::Guest(harts), _) => {
-                let life = |run: &Run, number, hart: &mut Box<dyn GuestHart>| guests::live(run, number, hart.as_mut());
+                let watched = Watched { watchers: &self.watchers, ram: &self.ram, bus: &self.bus };
+                let life = |run: &Run, number, hart: &mut Box<dyn GuestHart>| {
+                    guests::live(run, number, hart.as_mut(), &watched);
+                };
                 Run::of(&self.wiring, &self.stopper, harts, life)
             }
             (Executors::Full { .. }, TimeSource::Wall) => self.run_in_parallel(),
@@ -351,9 +364,12 @@ impl Machine {
         Htif::of(&self.ram, |name| self.loaded.symbol(name))
     }
 
-    /// A KVM guest's harts cannot be put back to reset from here.
-    fn can_restart(&self) -> bool {
-        matches!(self.executors, Executors::Full { .. })
+    /// Whether harts of a host's are put back to reset now; others are as they enter their firmware.
+    fn can_restart(&mut self) -> bool {
+        match &mut self.executors {
+            Executors::Full { .. } => true,
+            Executors::Guest(harts) => harts.iter_mut().all(|hart| hart.reset()),
+        }
     }
 
     /// Starts over: devices as after reset, files loaded again.

@@ -161,7 +161,7 @@ impl Parallel<'_> {
         match control.order(own.number, own.hart) {
             Order::Pass if state == State::Started => self.step(run, own, false),
             Order::Step(action) => self.steps(run, own, control, &action),
-            Order::Go | Order::Pass => state,
+            Order::Go | Order::Pass | Order::Stand => state,
         }
     }
 
@@ -198,7 +198,7 @@ impl Parallel<'_> {
             own.left = own.left.saturating_sub(retired.saturating_add(trapped));
         }
         if own.left == 0 {
-            run.meet(Ending::TimedOut);
+            run.meet(Ending::OutOfInstructions);
         }
     }
 

@@ -190,6 +190,7 @@ impl Turns<'_> {
                 exit
             }
             Order::Pass => step(number, hart, control, false),
+            Order::Stand => Exit::Debug,
             Order::Step(action) => steps(number, hart, control, &action),
         }
     }
@@ -229,7 +230,7 @@ impl Turns<'_> {
     fn check(&mut self) -> ControlFlow<Ending> {
         let event = self.wiring.power.take().map(Ending::Event);
         let value = self.htif.and_then(|htif| htif.poll(self.ram, self.terminal)).map(Ending::ToHost);
-        let limit = (*self.allowed == 0).then_some(Ending::TimedOut);
+        let limit = (*self.allowed == 0).then_some(Ending::OutOfInstructions);
         match event.or(value).or_else(|| self.stopper.ending()).or(limit) {
             Some(ending) => ControlFlow::Break(ending),
             None => ControlFlow::Continue(()),

@@ -4,22 +4,26 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arch::Phys;
 use bus::{Bus, IrqLine};
 use devices::aclint::{Clint, Sswi};
 use devices::rtc::TimeOfDay;
 use devices::{ConsoleOut, Finisher, Part, PowerSwitch, Rtc, Uart16550};
 use memory::Ram;
 use vcpu::{Clock, HartPins, TICK_NANOS};
-use virtio::{EmptySlot, Interface, Slot};
+use virtio::{EmptySlot, Interface, QUEUE_NOTIFY, Slot};
 
 use crate::config::{Aia, Plug, SlotMaker};
 use crate::controllers::Controllers;
-use crate::engine::Modes;
+use crate::engine::{Doorbell, Modes};
 use crate::error::Error;
 use crate::map;
 use crate::placed::{Placed, placed, shared};
 use crate::rom::Rom;
 use crate::tree::{Mapped, Role};
+
+/// Queues of a virtio device whose notices are passed on without an exit. Those of others come as any write.
+const QUEUES: u32 = 2;
 
 /// What the wires connect.
 pub struct Connected {
@@ -44,6 +48,8 @@ pub struct Wiring {
     controllers: Controllers,
     /// All but the controllers, which come first, in the order of the device tree. Map, tree, reset and poll go by this list.
     parts: Vec<Placed>,
+    /// The virtio slots that have a device.
+    plugged: Vec<usize>,
 }
 
 fn locked<D: ?Sized>(device: &Mutex<D>) -> MutexGuard<'_, D> {
@@ -77,13 +83,15 @@ impl Wiring {
             ]);
         }
         // QEMU's order, in which Linux finds and names disks
-        parts.extend(arrange(plugs).into_iter().enumerate().rev().map(|(slot, make)| {
+        let slots = arrange(plugs);
+        let plugged = (0..slots.len()).filter(|&slot| slots[slot].is_some()).collect();
+        parts.extend(slots.into_iter().enumerate().rev().map(|(slot, make)| {
             let irq = map::VIRTIO_IRQ + slot as u32;
             let place = Slot { memory: ram.guest_memory(), irq: line(irq), interface };
             let part = make.map_or_else(|| shared(EmptySlot(interface)) as _, |make| make(place));
             placed(&format!("virtio{slot}"), map::virtio(slot), part, Some(irq))
         }));
-        Ok(Wiring { power, rom, pins, uart, controllers, parts })
+        Ok(Wiring { power, rom, pins, uart, controllers, parts, plugged })
     }
 
     /// The address map of all devices.
@@ -98,6 +106,15 @@ impl Wiring {
     /// Path of the console's node below `soc`.
     pub fn console_node(&self) -> String {
         format!("serial@{:x}", map::UART.base.0)
+    }
+
+    /// The writes by which drivers notify virtio devices, of as many queues as most devices have.
+    pub fn doorbells(&self) -> Vec<Doorbell> {
+        let of_slot = |slot: usize| {
+            let address = Phys(map::virtio(slot).base.0 + QUEUE_NOTIFY);
+            (0..QUEUES).map(move |value| Doorbell { address, value })
+        };
+        self.plugged.iter().copied().flat_map(of_slot).collect()
     }
 
     /// The serial port.

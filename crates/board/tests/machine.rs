@@ -263,7 +263,7 @@ fn instructions_run_out() {
     let config = MachineConfig { max_instructions: Some(100), ..kernel.config() };
     let script = (0..1000).map(|_| Act::Work(10)).collect();
     let mut machine = machine(config, Modes::All, vec![script]);
-    assert_eq!(machine.run().unwrap(), Ending::TimedOut);
+    assert_eq!(machine.run().unwrap(), Ending::OutOfInstructions);
     assert_eq!(machine.retired().load(Ordering::Relaxed), 100);
 }
 

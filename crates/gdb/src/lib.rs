@@ -49,6 +49,18 @@ pub trait Debugged: 'static {
     fn kill(&self);
     /// Its devices.
     fn bus(&self) -> &Bus;
+    /// Who has seen what it did.
+    fn witness(&self) -> &dyn Witness;
+}
+
+/// Has seen what a machine did while it ran, and tells a debugger of it.
+pub trait Witness: Send + Sync {
+    /// A debugger is there from now on and may ask, or no more.
+    fn attend(&self, is_there: bool);
+    /// At most so many of a hart's last events, a line each.
+    fn events(&self, hart: usize, most: usize) -> Vec<String>;
+    /// Who did what so far, as text of several lines.
+    fn statistics(&self) -> String;
 }
 
 /// The board's machine.
@@ -62,6 +74,8 @@ pub struct Machine {
     pub bus: Arc<Bus>,
     /// Ends it.
     pub stopper: MachineStopper,
+    /// Who has seen what it did.
+    pub witness: Arc<dyn Witness>,
 }
 
 impl Debugged for Machine {
@@ -98,5 +112,8 @@ impl Debugged for Machine {
     }
     fn bus(&self) -> &Bus {
         &self.bus
+    }
+    fn witness(&self) -> &dyn Witness {
+        &*self.witness
     }
 }

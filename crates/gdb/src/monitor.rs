@@ -17,6 +17,8 @@ world                    mode, ASID, VMID and address-space registers of the cur
 translate ADDR [MODE]    stage by stage, as the current hart's page tables have it: physical where
 explain [QUESTION]       why: fault[,to=MODE], ADDR[,world=MODE][,access=r|w|x] or pc, level by level
 csr [NAME]               one CSR, or all
+events [N]               the last N (20) events of the current hart since the debugger came
+stat                     who did what so far: instructions by world, exits by reason, devices
 break [phys|gphys] ADDR [mode MODE] [asid N] [vmid N]
                          a breakpoint by virtual, physical or guest-physical address
 watch [read|write|access] [phys|gphys] ADDR [len N] [mode MODE] [asid N] [vmid N]
@@ -40,6 +42,9 @@ pub fn answer<M: Debugged>(stub: &mut Stub<M>, line: &str) -> String {
         ["explain"] => why(stub, "fault"),
         ["explain", question] => why(stub, question),
         ["csr"] => all_csrs(stub),
+        ["events"] => Ok(events(stub, EVENTS)),
+        ["events", count] => points::number(count).map(|count| events(stub, count as usize)),
+        ["stat"] => Ok(stub.machine.witness().statistics() + "\n"),
         ["csr", name] => one_csr(stub, name),
         ["break", rest @ ..] => room(stub).and_then(|()| points::breakpoint(rest)).map(|point| {
             stub.own.breaks.push(point);
@@ -68,6 +73,16 @@ const NO_HART: &str = "the machine has ended";
 
 fn room<M: Debugged>(stub: &Stub<M>) -> Result<(), String> {
     if stub.has_room() { Ok(()) } else { Err("there are too many points: 'monitor delete' forgets them".into()) }
+}
+
+/// How many events are shown where nobody says.
+const EVENTS: usize = 20;
+
+fn events<M: Debugged>(stub: &Stub<M>, most: usize) -> String {
+    match stub.machine.witness().events(stub.current, most).as_slice() {
+        [] => format!("hart {} has had no events since the debugger came\n", stub.current),
+        lines => lines.join("\n") + "\n",
+    }
 }
 
 fn harts<M: Debugged>(stub: &Stub<M>) -> String {
@@ -187,7 +202,8 @@ fn break_in_words(point: &Break) -> String {
     format!("break {}{:#x}{}", space_in_words(point.space), point.address, only_in_words(&point.only))
 }
 
-fn watch_in_words(point: &Watch) -> String {
+/// A watchpoint as it is asked for.
+pub fn watch_in_words(point: &Watch) -> String {
     let touch = match point.touch {
         Touch::Read => "read",
         Touch::Write => "write",

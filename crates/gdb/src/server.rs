@@ -177,6 +177,7 @@ impl Talk {
     /// The machine stands, and a client is there.
     fn begin(&mut self) {
         let Some(client) = self.client.as_mut().filter(|client| client.session.is_none()) else { return };
+        self.machine.witness.attend(true);
         client.session = Some(Session::new(self.machine.clone()));
         let early = std::mem::take(&mut client.early);
         self.sent(&early);
@@ -244,6 +245,7 @@ impl Talk {
     fn leave(&mut self) {
         if let Some(client) = self.client.take() {
             let _ = client.socket.shutdown(Shutdown::Both);
+            self.machine.witness.attend(false);
             self.machine.control.detach();
         }
     }

@@ -9,9 +9,10 @@ use gdbstub::stub::state_machine::GdbStubStateMachine;
 use gdbstub::stub::{DisconnectReason, GdbStub, MultiThreadStopReason};
 use gdbstub::target::ext::breakpoints::WatchKind;
 use vcpu::Reg;
-use vcpu::debug::{Halt, Touch};
+use vcpu::debug::{Halt, Touch, Watch};
 
 use crate::Debugged;
+use crate::monitor::watch_in_words;
 use crate::packets::{Incoming, MOST_BYTES, Packets, Wrong, framed, hex};
 use crate::target::{Stub, thread_of};
 
@@ -226,12 +227,23 @@ impl<M: Debugged> Session<M> {
         if !self.runs() {
             return Outcome::GoesOn;
         }
-        if let Why::Met(Halt::Event(text)) = why {
+        if let Some(text) = self.own_point(why) {
             self.output.extend(framed(format!("O{}", hex(format!("hart {hart}: {text}\n").as_bytes())).as_bytes()));
         }
         self.stub.current = hart;
         let reason = self.reason(hart, why);
         self.report(reason)
+    }
+
+    /// What was met that the client does not know of, as it was asked for through `monitor`, in words.
+    fn own_point(&self, why: &Why) -> Option<String> {
+        match why {
+            Why::Met(Halt::Event(text)) => Some(text.clone()),
+            Why::Met(met @ Halt::Watch { .. }) if !self.stub.watches.iter().any(|watch| is_met(watch, met)) => {
+                self.stub.own.watches.iter().find(|watch| is_met(watch, met)).map(watch_in_words)
+            }
+            _ => None,
+        }
     }
 
     /// Tells the client that the machine has ended with this status.
@@ -256,6 +268,8 @@ impl<M: Debugged> Session<M> {
         match why {
             Why::Asked => signal(Signal::SIGINT),
             Why::Stepped | Why::Met(Halt::Event(_)) => signal(Signal::SIGTRAP),
+            // GDB goes on at once where it does not know the watchpoint
+            Why::Met(Halt::Watch { .. }) if self.own_point(why).is_some() => signal(Signal::SIGTRAP),
             Why::Met(Halt::Watch { touch, address }) => {
                 let kind = match touch {
                     Touch::Read => WatchKind::Read,
@@ -283,6 +297,11 @@ impl<M: Debugged> Session<M> {
 
 /// QEMU's bit for steps without interrupts.
 const SSTEP_NOIRQ: u8 = 2;
+
+/// Whether this watchpoint is the one that was met.
+fn is_met(watch: &Watch, met: &Halt) -> bool {
+    *met == Halt::Watch { touch: watch.touch, address: watch.address }
+}
 
 fn thread_id(hart: usize) -> String {
     format!("p1.{:x}", hart + 1)

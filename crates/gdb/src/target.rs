@@ -32,6 +32,8 @@ use crate::{Debugged, monitor};
 
 /// More points than this have no use, and each costs.
 const MOST_POINTS: usize = 256;
+/// Bytes of an answer to `monitor` that are sent at once.
+const MOST_SAID: usize = 2048;
 /// Error of an address that leads nowhere: EFAULT.
 const NO_MEMORY: u8 = 14;
 /// Error of what there is not: EINVAL.
@@ -434,7 +436,11 @@ impl<M: Debugged> TargetDescriptionXmlOverride for Stub<M> {
 impl<M: Debugged> MonitorCmd for Stub<M> {
     fn handle_monitor_cmd(&mut self, command: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), Infallible> {
         let answer = monitor::answer(self, &String::from_utf8_lossy(command));
-        out.write_raw(answer.as_bytes());
+        // in pieces: clients differ in the longest packet that they take
+        for piece in answer.as_bytes().chunks(MOST_SAID) {
+            out.write_raw(piece);
+            out.flush();
+        }
         Ok(())
     }
 }

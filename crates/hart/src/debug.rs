@@ -289,6 +289,7 @@ impl Hart {
     /// [`Debuggee::step`].
     pub fn step_one(&mut self, interrupts: bool) -> Option<Exit> {
         let core = &mut self.core;
+        core.follow_watcher();
         core.follow_watches();
         core.refresh();
         core.select();

@@ -11,7 +11,7 @@ use std::{error, thread};
 
 use arch::{Interrupt, Phys};
 use bus::{Bus, Device};
-use kvm::Vm;
+use kvm::{Options, Vm};
 use memory::Ram;
 use sbi::Console;
 use vcpu::{Exit, HartPins, Reg, SystemEvent, Vcpu};
@@ -112,7 +112,7 @@ fn check() -> Result<(), Box<dyn error::Error>> {
     let bus = Bus::default();
     let probe = Probe { seen: seen.clone(), flag: flag.clone() };
     bus.map("probe", Phys(0x1000_0000), 0x100, Arc::new(Mutex::new(probe)))?;
-    let vm = Vm::new(ram.clone(), Arc::new(bus))?;
+    let vm = Vm::new(ram.clone(), Arc::new(bus), Options::default())?;
     let pins = HartPins::new();
     let mut hart = vm.vcpu(0, pins.clone())?;
     println!("vCPU: {:?}", hart.describe()?);

@@ -26,6 +26,26 @@ pub enum Error {
     /// The kernel's KVM is older than what this program speaks.
     #[error("/dev/kvm: the host kernel's KVM lacks {0}: a newer kernel is needed")]
     Lacks(&'static str),
+    /// An ISA extension that no KVM knows.
+    #[error("there is no ISA extension '{name}' that KVM knows; 'vhart kvm-info' lists what this host has")]
+    UnknownIsa {
+        /// What was asked for.
+        name: String,
+    },
+    /// An SBI extension that no KVM knows.
+    #[error("there is no SBI extension '{name}' that KVM knows; there are {known}")]
+    UnknownSbi {
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The host's KVM has not what the guest is to have.
+    #[error("this host's KVM gives its guests no {names}; 'vhart kvm-info' lists what it has")]
+    NotOffered {
+        /// What was asked for.
+        names: String,
+    },
     /// A KVM request failed.
     #[error("KVM refused to {what}: {source}")]
     Request {

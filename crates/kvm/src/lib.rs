@@ -7,17 +7,26 @@
 //!
 //! On anything but riscv64 Linux the same names exist and [`Vm::new`] says why it cannot be.
 //!
-//! Left out: the in-kernel interrupt controller (AIA), saving and restoring a vCPU.
+//! Writes that only notify a device can be passed on without an exit ([`Vm::pass_on`]). A vCPU that stands shows its state
+//! ([`KvmVcpu::snapshot`]) and can be put back to what it was before it ran.
+//!
+//! Left out: the in-kernel interrupt controller (AIA), the dirty log.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
-mod cpu;
 mod error;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod forwarded;
 #[cfg_attr(all(target_arch = "riscv64", target_os = "linux"), path = "riscv64/mod.rs")]
 #[cfg_attr(not(all(target_arch = "riscv64", target_os = "linux")), path = "unavailable.rs")]
 mod imp;
+mod info;
+mod names;
+mod options;
+#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
+mod registers;
 
 pub use error::Error;
-pub use imp::{KvmVcpu, Vm};
+pub use imp::{KvmVcpu, Vm, info};
+pub use info::{AiaInfo, Info, Offer};
+pub use options::{Extensions, Options, Switch};

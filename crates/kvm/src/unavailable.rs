@@ -3,24 +3,41 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use arch::Phys;
 use bus::Bus;
 use memory::Ram;
 use sbi::Console;
-use vcpu::{Cpu, Exit, HartPins, Reg, Vcpu};
+use vcpu::{Cpu, Exit, HartPins, Reg, Snapshot, Vcpu};
 
-use crate::Error;
+use crate::{Error, Info, Options};
+
+/// Asks the host what it offers.
+///
+/// # Errors
+/// [`Error::Unavailable`], always.
+pub fn info() -> Result<Info, Error> {
+    Err(Error::Unavailable(std::env::consts::ARCH))
+}
 
 /// A virtual machine on `/dev/kvm`. None exists on this target.
 #[derive(Debug)]
 pub struct Vm(Infallible);
 
 impl Vm {
-    /// Makes a virtual machine out of `ram`, with `bus` behind its MMIO.
+    /// Makes a virtual machine out of `ram`, with `bus` behind its MMIO, whose harts have what `options` say.
     ///
     /// # Errors
     /// [`Error::Unavailable`], always.
-    pub fn new(_ram: Ram, _bus: Arc<Bus>) -> Result<Self, Error> {
+    pub fn new(_ram: Ram, _bus: Arc<Bus>, _options: Options) -> Result<Self, Error> {
         Err(Error::Unavailable(std::env::consts::ARCH))
+    }
+
+    /// Lets the kernel pass on writes that only notify a device.
+    ///
+    /// # Errors
+    /// None: there is no machine to ask.
+    pub fn pass_on(&self, _writes: &[(Phys, u32)]) -> Result<(), Error> {
+        match self.0 {}
     }
 
     /// Adds hart `hart`.
@@ -47,6 +64,24 @@ impl KvmVcpu {
 
     /// Names the terminal behind the SBI console.
     pub fn set_console(&mut self, _console: Arc<Mutex<dyn Console>>) {
+        match self.0 {}
+    }
+
+    /// The hart as it stands.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        match self.0 {}
+    }
+
+    /// Makes the hart what it was before it ran.
+    pub fn reset(&mut self) -> bool {
+        match self.0 {}
+    }
+
+    /// Reads all registers that running changes and writes them back.
+    ///
+    /// # Errors
+    /// None: there is no hart to ask.
+    pub fn rewrite(&mut self) -> Result<usize, Error> {
         match self.0 {}
     }
 
@@ -80,14 +115,12 @@ impl Vcpu for KvmVcpu {
 
 #[cfg(test)]
 mod tests {
-    use arch::Phys;
-
     use super::*;
 
     #[test]
     fn a_machine_is_refused_with_a_reason() {
         let ram = Ram::new(Phys(0x8000_0000), 0x1000).unwrap();
-        let error = Vm::new(ram, Arc::new(Bus::default())).unwrap_err();
+        let error = Vm::new(ram, Arc::new(Bus::default()), Options::default()).unwrap_err();
         assert!(error.to_string().starts_with("engine kvm runs on riscv64 Linux only"));
     }
 }

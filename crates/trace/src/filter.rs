@@ -36,7 +36,7 @@ const PARTS: [(&str, Part, Kinds); 3] = [
 ];
 
 /// What is traced where nobody says: all but what is very much.
-const USUAL: [Kind; 10] = [
+pub const USUAL: Kinds = Kinds::of(&[
     Kind::Hart,
     Kind::Trap,
     Kind::Return,
@@ -47,7 +47,7 @@ const USUAL: [Kind; 10] = [
     Kind::Wait,
     Kind::Fence,
     Kind::Mmio,
-];
+]);
 
 impl Filter {
     /// All events.
@@ -66,7 +66,7 @@ impl Filter {
             values.split('+').try_for_each(|value| filter.add(name, value))?;
         }
         if filter.kinds.is_empty() {
-            filter.kinds = Kinds::of(&USUAL);
+            filter.kinds = USUAL;
         }
         filter.kinds = filter.kinds.and(Kinds::of(&[Kind::Hart]));
         Ok(filter)
@@ -89,7 +89,7 @@ impl Filter {
         let part = PARTS.iter().find(|(name, ..)| *name == value);
         let kinds = match (value, Kind::by_name(value), part) {
             ("all", ..) => Kinds::ALL,
-            ("usual", ..) => Kinds::of(&USUAL),
+            ("usual", ..) => USUAL,
             (_, Some(kind), _) => Kinds::of(&[kind]),
             (_, None, Some(&(_, part, kinds))) => {
                 self.parts.push(part);

@@ -2,7 +2,7 @@
 //!
 //! [`Recorder`] writes a file while the machine runs, in chunks that each can be read alone; [`Reader`] reads it back in the
 //! order of time, up to the damage where there is some. [`Printer`] makes a line of text of an event, [`Perfetto`] the
-//! packets that Perfetto's viewer shows. `docs/trace.md` describes the file.
+//! packets that Perfetto's viewer shows. [`Recent`] keeps the last events in memory. `docs/trace.md` describes the file.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ mod filter;
 mod perfetto;
 mod proto;
 mod reader;
+mod recent;
 mod record;
 mod recorder;
 mod symbols;
@@ -21,6 +22,7 @@ pub use chunk::Device;
 pub use filter::Filter;
 pub use perfetto::Perfetto;
 pub use reader::{Damage, Reader};
+pub use recent::Recent;
 pub use recorder::Recorder;
 pub use symbols::{Symbols, SymbolsError};
 pub use text::Printer;

@@ -13,6 +13,8 @@ mod explain;
 mod explain;
 #[cfg(feature = "machine")]
 mod gdb;
+mod host_isa;
+mod kvm;
 mod load;
 mod machine;
 mod net;
@@ -42,6 +44,8 @@ pub use elf::ElfOptions;
 pub use explain::ExplainOptions;
 #[cfg(feature = "machine")]
 pub use explain::TrapOptions;
+pub use host_isa::IsaOption;
+pub use kvm::KvmOptions;
 pub use machine::{Engine, MachineOptions};
 pub use net::{Net, User};
 pub use run::{Firmware, RunOptions};
@@ -81,6 +85,7 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Subcommand, Debug)]
+#[cfg_attr(not(feature = "machine"), allow(clippy::large_enum_variant, reason = "there is one of it"))]
 pub enum Command {
     /// Boot a kernel or firmware on the virt board
     Run(RunOptions),
@@ -108,6 +113,12 @@ pub enum Command {
         /// The instruction set, as for 'vhart run' [default: all there is]
         #[arg(long, value_name = "ISA", value_parser = machine::isa)]
         isa: Option<arch::isa::Isa>,
+    },
+    /// List what this host's /dev/kvm offers to guests: ISA and SBI extensions, interrupt controller, registers
+    KvmInfo {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Print a completion script for a shell
     ///
@@ -175,7 +186,6 @@ impl Command {
             Command::Elf(options) => options.check(),
             #[cfg(feature = "linux")]
             Command::Linux(options) => options.machine.check(),
-            #[cfg(feature = "machine")]
             _ => Ok(()),
         }
     }

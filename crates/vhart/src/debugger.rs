@@ -1,5 +1,6 @@
 //! `--gdb`: the port that debuggers come to.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -8,9 +9,16 @@ use gdb::{Listening, Server};
 
 use crate::cli::MachineOptions;
 use crate::errors;
+use crate::watchers::Watchers;
 
 /// The port, before there is a machine.
-pub struct Port(Option<Listening>);
+pub struct Port(Option<Taken>);
+
+struct Taken {
+    listening: Listening,
+    /// Whether the machine waits for who comes there.
+    waits: bool,
+}
 
 /// The way from the port to the machine, if there is one.
 #[must_use]
@@ -34,26 +42,32 @@ impl Port {
         let Some(gdb) = options.gdb else { return Ok(Port(None)) };
         let taken = || format!("debuggers cannot come to {}; --gdb=PORT names another port", gdb.address);
         let listening = Listening::at(gdb.address).with_context(taken)?;
-        let at = listening.address();
-        if !at.ip().is_loopback() {
-            errors::tell(format!("everybody who reaches {at} can read and change this machine"));
-        }
-        let waits = if options.paused { "the machine waits for a debugger" } else { "debuggers may come" };
-        errors::tell(format!("{waits}: target remote {at}"));
-        Ok(Port(Some(listening)))
+        Ok(Port(Some(Taken { listening, waits: options.paused })))
     }
 
     /// Leads from it to the machine.
     ///
     /// # Errors
     /// This computer has no thread left.
-    pub fn lead_to(self, machine: &Machine) -> Result<Debugger> {
-        let Some((listening, control)) = self.0.zip(machine.control()) else { return Ok(Debugger(None)) };
+    pub fn lead_to(self, machine: &Machine, watchers: &Watchers) -> Result<Debugger> {
+        let Some((Taken { listening, waits }, control)) = self.0.zip(machine.control()) else {
+            return Ok(Debugger(None));
+        };
+        tell_where(listening.address(), waits);
         let (ram, bus, stopper) = (machine.ram().clone(), machine.bus().clone(), machine.stopper());
-        let debugged = gdb::Machine { control, ram, bus, stopper };
+        let debugged = gdb::Machine { control, ram, bus, stopper, witness: watchers.witness(machine) };
         let tell = Arc::new(|what: &str| errors::tell(what));
         Server::open(listening, debugged, tell).map(|server| Debugger(Some(server))).context("no thread for --gdb")
     }
+}
+
+/// Tells the user where to. A client that came before there is a machine would not wait for long.
+fn tell_where(at: SocketAddr, waits: bool) {
+    if !at.ip().is_loopback() {
+        errors::tell(format!("everybody who reaches {at} can read and change this machine"));
+    }
+    let waits = if waits { "the machine waits for a debugger" } else { "debuggers may come" };
+    errors::tell(format!("{waits}: target remote {at}"));
 }
 
 impl Debugger {

@@ -4,6 +4,7 @@ use anyhow::Result;
 use board::{Debugging, Machine};
 
 use crate::cli::MachineOptions;
+use crate::watchers::Watchers;
 
 /// The port, before there is a machine.
 pub struct Port;
@@ -24,7 +25,7 @@ impl Port {
     }
 
     /// Nowhere.
-    pub fn lead_to(self, _: &Machine) -> Result<Debugger> {
+    pub fn lead_to(self, _: &Machine, _: &Watchers) -> Result<Debugger> {
         Ok(Debugger)
     }
 }

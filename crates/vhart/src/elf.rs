@@ -41,7 +41,7 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
         log.open(file, Box::new(move || machine.stop()))?;
     }
     terminal::watch_signals(stopper.on_quit())?;
-    let debugger = port.lead_to(&machine)?;
+    let debugger = port.lead_to(&machine, &watchers)?;
     let ending = run::drive(&mut machine, &options.machine, &stopper);
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     watchers.report(&machine)?;
@@ -60,7 +60,6 @@ fn config(options: &ElfOptions, digests: &Digests) -> MachineConfig {
         firmware: board::Firmware::None,
         kernel: Some(options.file.clone()),
         time: run::INSTRUCTION_TIME,
-        max_instructions: options.max_instructions,
         no_reboot: true,
         ..run::bare(&options.machine, digests.listen(run::standard_output()))
     }

@@ -20,7 +20,7 @@ use arch::isa::{Extension, Isa};
 use self::images::Images;
 use options::Print;
 
-use crate::cli::RunOptions;
+use crate::cli::{IsaOption, RunOptions};
 use crate::ending::Stopper;
 
 /// Runs the subcommand.
@@ -31,13 +31,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let stopper = Stopper::within(options.machine.timeout)?;
     options.json.iter().try_for_each(|file| crate::errors::check_file("report", file))?;
     crate::watchers::check_files(&options.machine)?;
-    lacking(options.machine.isa).iter().for_each(crate::errors::tell);
+    let port = crate::debugger::Port::open(&options.machine)?;
+    lacking(options.machine.isa.as_ref().and_then(IsaOption::own)).iter().for_each(crate::errors::tell);
     let images = Images::prepare(options, &Bars::new())?;
     match options.print {
         Some(Print::Qemu) => images.print_qemu(options),
         // Whoever asks for the device tree alone runs nothing, unattended or not.
-        None if options.check && options.machine.dump_dtb.is_none() => check::run(options, &images, &stopper),
-        None => crate::run::run_until(&with_window_size(images.run_options(options)), &stopper),
+        None if options.check && options.machine.dump_dtb.is_none() => check::run(options, &images, &stopper, port),
+        None => crate::run::run_until(&with_window_size(images.run_options(options)), &stopper, port),
     }
 }
 

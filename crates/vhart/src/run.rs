@@ -8,7 +8,8 @@ use board::{Machine, MachineConfig, TimeSource};
 use vcpu::{Reset, SystemEvent};
 use virtio::Interface;
 
-use crate::cli::{Firmware, MachineOptions, RunOptions};
+use crate::cli::{Firmware, IsaOption, MachineOptions, RunOptions};
+use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::panic::Panic;
@@ -27,17 +28,16 @@ pub const INSTRUCTION_TIME: TimeSource = TimeSource::Instructions { per_tick: 10
 /// # Errors
 /// A file or a device is not what the machine needs, or the machine cannot go on.
 pub fn run(options: &RunOptions) -> Result<ExitCode> {
-    run_until(options, &Stopper::within(options.machine.timeout)?)
+    run_until(options, &Stopper::within(options.machine.timeout)?, Port::open(&options.machine)?)
 }
 
-/// The same for a command that has begun already, and whose end is in `stopper`'s hands.
+/// The same for a command that has begun already, whose end is in `stopper`'s hands and whose debuggers come to `port`.
 ///
 /// # Errors
 /// As [`run`]'s.
-pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
+pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
     let panic = Panic::default();
-    let port = debugger::Port::open(&options.machine)?;
     let (console, typist) = serial::open(&options.serial)?;
     let watchers = Watchers::wanted(&options.machine)?;
     let config =
@@ -53,7 +53,7 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper) -> Result<ExitCode> {
     watchers.meet(&machine);
     let keys = Keys { on_look: watchers.on_look(), on_explain: explaining::on_explain(&machine) };
     let attached = typist.attach(machine.keyboard(), stopper, keys)?;
-    let debugger = port.lead_to(&machine)?;
+    let debugger = port.lead_to(&machine, &watchers)?;
     let ending = drive(&mut machine, &options.machine, stopper).map(|ending| after_reset(ending, &panic));
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     drop(attached);
@@ -110,11 +110,12 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
     MachineConfig {
         harts: options.harts as usize,
         memory_bytes: options.memory,
-        isa: options.isa.unwrap_or_default(),
+        isa: options.isa.as_ref().and_then(IsaOption::own).unwrap_or_default(),
         aia: options.aia(),
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),
         seed: options.deterministic,
+        max_instructions: options.max_instructions,
         debugging: debugger::debugging(options),
         tell: Box::new(|hart, what| errors::tell(format!("hart {hart} {what}"))),
         show: explaining::show(),
@@ -147,7 +148,7 @@ pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper)
         board::Ending::Event(SystemEvent::Reset(kind)) => Ok(Ending::Reset(kind)),
         board::Ending::Event(SystemEvent::Fail(code)) => Ok(Ending::Fail(code)),
         board::Ending::Stopped => Ok(stopper.ending().unwrap_or(Ending::PowerOff)),
-        board::Ending::TimedOut => Ok(Ending::Limit),
+        board::Ending::TimedOut | board::Ending::OutOfInstructions => Ok(Ending::Limit),
         board::Ending::ToHost(value) => Ok(test_result(value)),
         board::Ending::Halted { hart, reason } => {
             explaining::halted(machine, hart);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use arch::Phys;
 use board::{Machine, Watching};
 use events::Tee;
-use trace::{Device, Recorder};
+use trace::{Device, Printer, Recent, Recorder, Symbols};
 
 use crate::cli::{MachineOptions, Traced};
 use crate::stat::Stat;
@@ -21,6 +21,8 @@ pub struct Watchers {
     /// Whether statistics were asked for at the start, and the file that they go to.
     wanted: Option<Option<PathBuf>>,
     trace: Option<(Recorder, PathBuf)>,
+    /// For a debugger.
+    recent: Option<Recent>,
 }
 
 impl Watchers {
@@ -31,7 +33,8 @@ impl Watchers {
     pub fn wanted(options: &MachineOptions) -> Result<Watchers> {
         check_files(options)?;
         let trace = options.trace.as_ref().map(recorder).transpose()?;
-        let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace };
+        let recent = options.gdb.map(|_| Recent::default());
+        let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace, recent };
         if options.stat.is_some() {
             watchers.stat.begin();
         }
@@ -41,23 +44,34 @@ impl Watchers {
     /// What the machine is to be told of them.
     pub fn watching(&self) -> Option<Watching> {
         let stat = self.stat.watching();
-        let Some((recorder, _)) = self.trace.clone() else { return Some(stat) };
-        Some(Box::new(move |hart| Box::new(Tee::of([stat(hart), recorder.of_hart(hart as u16)]))))
+        let (trace, recent) = (self.trace.as_ref().map(|(recorder, _)| recorder.clone()), self.recent.clone());
+        if trace.is_none() && recent.is_none() {
+            return Some(stat);
+        }
+        Some(Box::new(move |hart| {
+            let trace = trace.as_ref().map(|recorder| recorder.of_hart(hart as u16));
+            let recent = recent.as_ref().map(Recent::of_next_hart);
+            Box::new(Tee::of([Some(stat(hart)), trace, recent].into_iter().flatten()))
+        }))
     }
 
     /// Learns what the machine calls its parts.
     pub fn meet(&self, machine: &Machine) {
         self.stat.names(machine);
-        for (name, Phys(base), len) in machine.bus().devices() {
-            let device = Device { name: name.to_owned(), base, len };
-            self.trace.iter().for_each(|(recorder, _)| recorder.device(&device));
-        }
+        let devices = devices(machine);
+        self.trace.iter().for_each(|(recorder, _)| devices.iter().for_each(|device| recorder.device(device)));
+    }
+
+    /// What a debugger is told of them.
+    pub fn witness(&self, machine: &Machine) -> Arc<dyn gdb::Witness> {
+        let (stat, recent) = (self.stat.clone(), self.recent.clone().unwrap_or_default());
+        Arc::new(Witness { stat, recent, printer: Printer::new(Symbols::default(), devices(machine)) })
     }
 
     /// What Ctrl-A S does.
     pub fn on_look(&self) -> OnLook {
         let stat = self.stat.clone();
-        Arc::new(move || stat.look())
+        Arc::new(move || stat.look("Ctrl-A S"))
     }
 
     /// The run is over: reports.
@@ -77,6 +91,30 @@ impl Watchers {
             Some(Some(file)) => self.stat.write(machine, file),
         }
     }
+}
+
+/// What was seen, for a debugger.
+struct Witness {
+    stat: Stat,
+    recent: Recent,
+    printer: Printer,
+}
+
+impl gdb::Witness for Witness {
+    fn attend(&self, is_there: bool) {
+        self.recent.keep(is_there);
+    }
+    fn events(&self, hart: usize, most: usize) -> Vec<String> {
+        self.recent.lines(hart, most, &self.printer)
+    }
+    fn statistics(&self) -> String {
+        self.stat.look("monitor stat")
+    }
+}
+
+fn devices(machine: &Machine) -> Vec<Device> {
+    let device = |(name, Phys(base), len): (String, Phys, u64)| Device { name, base, len };
+    machine.bus().devices().into_iter().map(device).collect()
 }
 
 /// Sees to it that all that a run is to report to files can be written there: before anything is fetched, and not when the

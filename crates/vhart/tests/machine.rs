@@ -251,7 +251,8 @@ fn limits_end_programs_that_run_and_programs_that_wait() {
 fn traps_count_against_the_limit_of_instructions() {
     let programs = Programs::new();
     let file = programs.bare("nowhere", &[]);
-    for words in [["elf", "--engine", "interp"], ["elf", "--engine", "jit"]] {
+    for words in ["elf", "run"].into_iter().flat_map(|word| ["interp", "jit"].map(|engine| [word, "--engine", engine]))
+    {
         let start = Instant::now();
         let said = say_of(&words, &file, &["--max-instructions", "10", "--timeout", "60s"]);
         assert_eq!((said.status, said.err.as_str()), (Some(124), ""), "{words:?}");

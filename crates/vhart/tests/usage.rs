@@ -55,6 +55,7 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["completion", "sh"], "bash"),
         (&["elf"], "<FILE>"),
         (&["elf", "--engine", "kvm", "a"], "M-mode"),
+        (&["run", "--engine", "kvm", "--max-instructions", "10M", "a"], "--max-instructions needs jit or interp"),
         (&["walk"], "walk"),
     ] {
         let (status, said) = complaint(arguments);
@@ -132,6 +133,9 @@ fn what_cannot_be_written_or_read_is_named_before_anything_is_fetched() {
     let directory = tempfile::tempdir().unwrap();
     // Nothing answers there: whoever fetched first would complain of it.
     let linux = ["linux", "--check", "--mirror", "http://127.0.0.1:1/", "--cache", directory.path().to_str().unwrap()];
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().to_string();
+    let gdb = format!("--gdb={port}");
     for (more, name) in [
         (&["--json", "/nowhere/report.json"][..], "/nowhere/report.json"),
         (&["--stat=/nowhere/stat.json"], "/nowhere/stat.json"),
@@ -141,6 +145,7 @@ fn what_cannot_be_written_or_read_is_named_before_anything_is_fetched() {
         (&["--keyring", "/nowhere/keys.asc"], "/nowhere/keys.asc"),
         (&["--vmm", "/nowhere/vmm"], "/nowhere/vmm"),
         (&["--kernel", "/nowhere/Image"], "/nowhere/Image"),
+        (&[&gdb], &port),
     ] {
         let (status, said) = complaint(&[&linux[..], more].concat());
         assert!(status == Some(1) && said.contains(name), "{more:?}: {said}");

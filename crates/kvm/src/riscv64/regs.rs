@@ -1,89 +1,73 @@
-//! Registers of a vCPU by `KVM_GET_ONE_REG` and `KVM_SET_ONE_REG`, and what they say about it.
+//! Registers of a vCPU by `KVM_GET_ONE_REG` and `KVM_SET_ONE_REG`: one, or all there are.
 
 use std::io;
-use std::mem::offset_of;
 
-use arch::csr::atp;
-use arch::naming::{Paging, canonical_rank};
-use kvm_bindings::{
-    KVM_REG_RISCV, KVM_REG_RISCV_CONFIG, KVM_REG_RISCV_CORE, KVM_REG_RISCV_ISA_EXT, KVM_REG_RISCV_SBI_EXT,
-    KVM_REG_RISCV_TIMER, KVM_REG_SIZE_U64, kvm_riscv_config, kvm_riscv_timer,
-};
 use kvm_ioctls::VcpuFd;
-use vcpu::Cpu;
 
-use crate::cpu::ISA_EXTENSIONS;
+use super::sys;
+use crate::registers::{Group, Register};
 
-/// Index of `zicbop_block_size` in `struct kvm_riscv_config`; newer than kvm-bindings.
-const ZICBOP_BLOCK_SIZE: usize = 7;
+/// Bytes of the largest register, of 1 << 8 of them at most (a vector register of 2048 bits).
+const LARGEST_BYTES: usize = 1 << 15;
 
-/// One register that user space may read or write.
-#[derive(Clone, Copy)]
-pub enum OneReg {
-    /// `pc` at 0, then `x1` to `x31`.
-    Core(u8),
-    /// Word of `struct kvm_riscv_config`.
-    Config(usize),
-    /// Word of `struct kvm_riscv_timer`.
-    Timer(usize),
-    /// Whether the vCPU has the ISA extension of this number.
-    IsaExtension(usize),
-    /// Whether the vCPU has the SBI extension of this number.
-    SbiExtension(usize),
+/// Reads a register of 64 bits in the first subgroup.
+pub fn get(vcpu: &VcpuFd, group: Group, index: u16) -> io::Result<u64> {
+    read(vcpu, Register::of(group, index))
 }
 
-impl OneReg {
-    fn id(self) -> u64 {
-        let (kind, index) = match self {
-            OneReg::Core(number) => (KVM_REG_RISCV_CORE, usize::from(number)),
-            OneReg::Config(index) => (KVM_REG_RISCV_CONFIG, index),
-            OneReg::Timer(index) => (KVM_REG_RISCV_TIMER, index),
-            OneReg::IsaExtension(number) => (KVM_REG_RISCV_ISA_EXT, number),
-            OneReg::SbiExtension(number) => (KVM_REG_RISCV_SBI_EXT, number),
-        };
-        KVM_REG_RISCV as u64 | KVM_REG_SIZE_U64 | u64::from(kind) | index as u64
-    }
-}
-
-/// Reads a register.
-pub fn get(vcpu: &VcpuFd, reg: OneReg) -> io::Result<u64> {
+/// Reads a register of at most 64 bits.
+pub fn read(vcpu: &VcpuFd, register: Register) -> io::Result<u64> {
     let mut bytes = [0; 8];
-    vcpu.get_one_reg(reg.id(), &mut bytes)?;
+    vcpu.get_one_reg(register.id(), &mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// Writes a register.
-pub fn set(vcpu: &VcpuFd, reg: OneReg, value: u64) -> io::Result<()> {
-    vcpu.set_one_reg(reg.id(), &value.to_le_bytes())?;
+/// Writes a register of 64 bits in the first subgroup.
+pub fn set(vcpu: &VcpuFd, group: Group, index: u16, value: u64) -> io::Result<()> {
+    vcpu.set_one_reg(Register::of(group, index).id(), &value.to_le_bytes())?;
     Ok(())
 }
 
-/// Reads what the vCPU can do.
-pub fn describe(vcpu: &VcpuFd) -> io::Result<Cpu> {
-    let block = |index| get(vcpu, OneReg::Config(index)).ok().and_then(|bytes| u32::try_from(bytes).ok());
-    Ok(Cpu {
-        extensions: extensions(vcpu),
-        timebase_hz: get(vcpu, OneReg::Timer(offset_of!(kvm_riscv_timer, frequency) / 8))?,
-        cbom_bytes: block(offset_of!(kvm_riscv_config, zicbom_block_size) / 8),
-        cboz_bytes: block(offset_of!(kvm_riscv_config, zicboz_block_size) / 8),
-        cbop_bytes: block(ZICBOP_BLOCK_SIZE),
-        paging: paging(vcpu),
-        has_counters: false,
-    })
+/// The kernel's numbers of all registers there are. Kernels before 6.6 do not tell.
+pub fn list(vcpu: &VcpuFd) -> io::Result<Vec<u64>> {
+    sys::register_list(vcpu)
 }
 
-/// Kernels before 6.5 have no such register; their guests get the mode that every host has.
-fn paging(vcpu: &VcpuFd) -> Paging {
-    let mode = get(vcpu, OneReg::Config(offset_of!(kvm_riscv_config, satp_mode) / 8)).unwrap_or(atp::SV39);
-    Paging::from_satp(mode)
+/// All of a vCPU that changes as it runs: numbers and bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Whole(Vec<(u64, Vec<u8>)>);
+
+impl Whole {
+    /// What it is now.
+    pub fn of(vcpu: &VcpuFd) -> io::Result<Whole> {
+        let read = |id: u64| {
+            let size = 1 << (id >> 52 & 0xf);
+            let mut bytes = vec![0; usize::min(size, LARGEST_BYTES)];
+            vcpu.get_one_reg(id, &mut bytes).map(|_| (id, bytes))
+        };
+        // What an extension that the guest has not got would remember cannot be read.
+        Ok(Whole(list(vcpu)?.into_iter().filter(|&id| changes(id)).filter_map(|id| read(id).ok()).collect()))
+    }
+
+    /// How many registers that is.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Makes a vCPU so again. Answers the numbers that the kernel did not take.
+    pub fn restore(&self, vcpu: &VcpuFd) -> Vec<u64> {
+        // The kernel refuses to stop a timer that does not run.
+        let is_so = |id: u64, bytes: &[u8]| {
+            let mut now = vec![0; bytes.len()];
+            vcpu.get_one_reg(id, &mut now).is_ok() && now == bytes
+        };
+        let refused = |(id, bytes): &&(u64, Vec<u8>)| vcpu.set_one_reg(*id, bytes).is_err() && !is_so(*id, bytes);
+        self.0.iter().filter(refused).map(|(id, _)| *id).collect()
+    }
 }
 
-/// Every extension that the kernel knows and this vCPU has. Ssaia only means something with the in-kernel AIA.
-fn extensions(vcpu: &VcpuFd) -> Vec<&'static str> {
-    let has = |number| get(vcpu, OneReg::IsaExtension(number)).is_ok_and(|enabled| enabled != 0);
-    let all = ISA_EXTENSIONS.iter().enumerate();
-    let mut names: Vec<_> =
-        all.filter(|(number, name)| **name != "ssaia" && has(*number)).map(|(_, name)| *name).collect();
-    names.sort_by_key(|name| canonical_rank(name));
-    names
+/// Whether a register is one that running changes, not one that says what the vCPU is.
+fn changes(id: u64) -> bool {
+    let fixed = [Group::Config, Group::IsaExtension, Group::SbiExtension];
+    Register::of_id(id).is_none_or(|register| !fixed.contains(&register.group))
 }

@@ -3,19 +3,23 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use kvm_bindings::{KVMIO, kvm_run, kvm_userspace_memory_region};
-use kvm_ioctls::{VcpuFd, VmFd};
+use kvm_bindings::{KVMIO, kvm_device_attr, kvm_run, kvm_userspace_memory_region};
+use kvm_ioctls::{DeviceFd, VcpuFd, VmFd};
 use libc::c_int;
 use memory::Ram;
 use sbi::{Call, SbiRet};
-use vmm_sys_util::ioctl::ioctl_with_ref;
-use vmm_sys_util::ioctl_iow_nr;
+use vmm_sys_util::ioctl::{ioctl_with_mut_ptr, ioctl_with_ref};
+use vmm_sys_util::{ioctl_iow_nr, ioctl_iowr_nr};
 
 ioctl_iow_nr!(KVM_INTERRUPT, KVMIO, 0x86, u32);
+ioctl_iowr_nr!(KVM_GET_REG_LIST, KVMIO, 0xb0, u64);
 
 /// `KVM_INTERRUPT_SET` and `KVM_INTERRUPT_UNSET` of `asm/kvm.h`.
 const INTERRUPT_SET: u32 = -1i32 as u32;
 const INTERRUPT_UNSET: u32 = -2i32 as u32;
+
+/// Registers of which a list has room at once; the next kernel's may have more, and is asked again.
+const REGISTERS: usize = 512;
 
 /// Gives `ram` to the guest, at its own address.
 pub fn map_ram(vm: &VmFd, ram: &Ram) -> io::Result<()> {
@@ -37,6 +41,27 @@ pub fn duplicate(vcpu: &VcpuFd) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is open for the whole call: `vcpu` owns it.
     // JUSTIFICATION: VcpuFd has no AsFd.
     unsafe { BorrowedFd::borrow_raw(vcpu.as_raw_fd()) }.try_clone_to_owned()
+}
+
+/// The kernel's numbers of a vCPU's registers.
+pub fn register_list(vcpu: &VcpuFd) -> io::Result<Vec<u64>> {
+    // `struct kvm_reg_list`: how many there is room for, and how many there are; then the numbers
+    let mut list = vec![0; 1 + REGISTERS];
+    loop {
+        list[0] = list.len() as u64 - 1;
+        // SAFETY: the kernel writes at most as many numbers as the first word says, all of which `list` has room for, and
+        // the first word.
+        // JUSTIFICATION: kvm-bindings' list has room for 200, fewer than there are.
+        match check(unsafe { ioctl_with_mut_ptr(vcpu, KVM_GET_REG_LIST(), list.as_mut_ptr()) }) {
+            Err(error) if error.raw_os_error() == Some(libc::E2BIG) && list[0] >= list.len() as u64 => {
+                list.resize(1 + list[0] as usize, 0);
+            }
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
+    }
+    let count = list[0] as usize;
+    Ok(list.into_iter().skip(1).take(count).collect())
 }
 
 /// Drives the external interrupt of a vCPU, also while another thread runs it.
@@ -92,6 +117,28 @@ pub fn sbi_call(run: &kvm_run) -> Call {
 /// Answers the call: the guest's a0 and a1 when it runs again.
 pub fn answer_sbi(run: &mut kvm_run, answer: SbiRet) {
     run.__bindgen_anon_1.riscv_sbi.ret = [answer.error as u64, answer.value];
+}
+
+/// Reads an attribute of a device that is a `u32`.
+pub fn device_u32(device: &DeviceFd, group: u32, attribute: u64) -> io::Result<u32> {
+    let mut value = 0u32;
+    let mut request = kvm_device_attr { group, attr: attribute, addr: &raw mut value as u64, flags: 0 };
+    // SAFETY: the kernel writes four bytes, the size of the groups that this is asked for, to `value`, which lives meanwhile.
+    // JUSTIFICATION: kvm-ioctls cannot know how much an attribute takes.
+    unsafe { device.get_device_attr(&mut request) }?;
+    Ok(value)
+}
+
+/// `riscv_flush_icache`, by its number on riscv64 Linux.
+const RISCV_FLUSH_ICACHE: libc::c_long = 259;
+
+/// Makes the instructions that this process wrote be seen by whatever processor its threads go on. A kernel without the
+/// call has processors that need none.
+pub fn flush_instruction_caches() {
+    // SAFETY: the call takes two addresses and flags, all zero: everything, on all processors of this process. It touches no
+    // memory.
+    // JUSTIFICATION: libc has no function for it.
+    unsafe { libc::syscall(RISCV_FLUSH_ICACHE, 0, 0, 0) };
 }
 
 fn check(result: c_int) -> io::Result<()> {

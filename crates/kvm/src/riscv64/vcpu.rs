@@ -3,22 +3,29 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
-use arch::Phys;
+use arch::{Interrupt, Phys};
 use kvm_bindings::{
-    KVM_EXIT_RISCV_SBI, KVM_RISCV_SBI_EXT_ID_KVM_RISCV_SBI_EXT_DBCN, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN,
+    KVM_EXIT_RISCV_SBI, KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_STOPPED, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN,
+    kvm_mp_state,
 };
 use kvm_ioctls::{KvmRunWrapper, VcpuExit, VcpuFd};
-use sbi::Console;
+use sbi::function::Susp;
 use sbi::system::reset_reason::NO_REASON;
-use vcpu::{Cpu, Exit, HartPins, Reg, Reset, SystemEvent, Vcpu};
+use sbi::{Console, Function, SbiRet};
+use vcpu::{Cpu, Exit, HartPins, Reg, Reset, Snapshot, SystemEvent, Vcpu};
 
 use super::kick::{self, Runner};
-use super::regs::{self, OneReg};
-use super::sys;
+use super::regs::{self, Whole};
 use super::vm::Shared;
+use super::{describe, state, sys};
 use crate::Error;
 use crate::forwarded::Sbi;
+use crate::registers::{Group, timer};
+
+/// How often a suspended hart looks for what ends its sleep.
+const SLEEP: Duration = Duration::from_millis(10);
 
 /// One hart of a [`super::Vm`].
 pub struct KvmVcpu {
@@ -29,21 +36,40 @@ pub struct KvmVcpu {
     /// The thread whose signals are set up for this hart.
     prepared: Option<ThreadId>,
     halt_reason: Option<String>,
+    /// The guest's system is suspended, by a call of this hart, until an interrupt comes.
+    suspended: bool,
     machine: Arc<Shared>,
+    number: u32,
+    /// Extensions that it has and that nobody is told of.
+    untold: Vec<&'static str>,
+    /// What it was before it ran, where the kernel tells.
+    fresh: Option<Whole>,
 }
 
 impl KvmVcpu {
     pub(super) fn new(machine: Arc<Shared>, hart: u32, pins: Arc<HartPins>) -> Result<Self, Error> {
         let refused = |what, source: io::Error| Error::Request { what, source };
         let fd = machine.fd.create_vcpu(u64::from(hart)).map_err(|e| refused("create a vCPU", e.into()))?;
-        // Kernels before 6.6 have no DBCN to enable; their guests use the UART alone.
-        let _ = regs::set(&fd, OneReg::SbiExtension(KVM_RISCV_SBI_EXT_ID_KVM_RISCV_SBI_EXT_DBCN as usize), 1);
+        let untold = describe::prepare(&fd, &machine.options)?;
         let run = KvmRunWrapper::mmap_from_fd(&fd, machine.fd.run_size());
         let runner = Runner::new(run.map_err(|e| refused("map a vCPU", e.into()))?);
         let second = sys::duplicate(&fd).map_err(|e| refused("duplicate a vCPU's descriptor", e))?;
         kick::connect(&pins, &runner, second);
         let sbi = Sbi::new(machine.ram.clone());
-        Ok(KvmVcpu { fd, pins, runner, sbi, prepared: None, halt_reason: None, machine })
+        let fresh = Whole::of(&fd).ok();
+        Ok(KvmVcpu {
+            fd,
+            pins,
+            runner,
+            sbi,
+            prepared: None,
+            halt_reason: None,
+            suspended: false,
+            machine,
+            number: hart,
+            untold,
+            fresh,
+        })
     }
 
     /// What the hart can do.
@@ -51,7 +77,7 @@ impl KvmVcpu {
     /// # Errors
     /// The kernel is too old to say.
     pub fn describe(&self) -> Result<Cpu, Error> {
-        regs::describe(&self.fd).map_err(|source| Error::Request { what: "describe a vCPU", source })
+        describe::describe(&self.fd, &self.untold).map_err(|source| Error::Request { what: "describe a vCPU", source })
     }
 
     /// Names the terminal behind the SBI console.
@@ -64,11 +90,39 @@ impl KvmVcpu {
         self.halt_reason.as_deref()
     }
 
+    /// The hart as it stands. `None`: the kernel does not describe it.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        Some(state::snapshot(&self.fd, &self.describe().ok()?, self.number))
+    }
+
+    /// Makes the hart what it was before it ran. The hart numbered 0 runs from its next [`Vcpu::run`] on; the others wait
+    /// until it starts them. Answers whether the kernel could do it; if not, the hart is not to run again.
+    pub fn reset(&mut self) -> bool {
+        let state = if self.number == 0 { KVM_MP_STATE_RUNNABLE } else { KVM_MP_STATE_STOPPED };
+        self.suspended = false;
+        let restored = self.fresh.as_ref().is_some_and(|fresh| fresh.restore(&self.fd).is_empty());
+        restored && self.fd.set_mp_state(kvm_mp_state { mp_state: state }).is_ok()
+    }
+
+    /// Reads all registers that running changes and writes them back. Answers how many there are.
+    ///
+    /// # Errors
+    /// The kernel does not list them, or does not take one that it gave.
+    pub fn rewrite(&mut self) -> Result<usize, Error> {
+        let failed = |source| Error::Request { what: "read and write all registers", source };
+        let whole = Whole::of(&self.fd).map_err(failed)?;
+        match whole.restore(&self.fd).first() {
+            None => Ok(whole.len()),
+            Some(&id) => Err(failed(io::Error::other(format!("{} is not taken", crate::registers::name(id))))),
+        }
+    }
+
     /// Signals are a thread's own: whoever runs the hart prepares once.
     fn prepare_thread(&mut self) -> Result<(), Error> {
         let this = thread::current().id();
         if self.prepared != Some(this) {
             kick::prepare_thread()?;
+            sys::flush_instruction_caches();
             self.prepared = Some(this);
         }
         Ok(())
@@ -86,7 +140,7 @@ impl KvmVcpu {
             Ok(VcpuExit::MmioWrite(at, data)) => {
                 let _ = self.machine.bus.write(Phys(at), data);
             }
-            Ok(VcpuExit::Unsupported(KVM_EXIT_RISCV_SBI)) => self.answer_sbi(),
+            Ok(VcpuExit::Unsupported(KVM_EXIT_RISCV_SBI)) => return self.answer_sbi(),
             Ok(VcpuExit::SystemEvent(kind, data)) => return Some(Exit::System(system_event(kind, data))),
             Ok(VcpuExit::Intr) => return Some(self.interrupted()),
             Ok(other) => {
@@ -98,10 +152,25 @@ impl KvmVcpu {
         None
     }
 
-    fn answer_sbi(&mut self) {
+    fn answer_sbi(&mut self) -> Option<Exit> {
         let run = self.fd.get_kvm_run();
-        let answer = self.sbi.call(&sys::sbi_call(run));
+        let call = sys::sbi_call(run);
+        if call.function() == Some(Function::Susp(Susp::SystemSuspend)) {
+            // The kernel has looked at the call, and has the hart go on where it says.
+            sys::answer_sbi(run, SbiRet { error: 0, value: 0 });
+            self.suspended = true;
+            return Some(Exit::Quantum);
+        }
+        let answer = self.sbi.call(&call);
         sys::answer_sbi(run, answer);
+        None
+    }
+
+    /// Whether something ends the system's sleep: a device's interrupt, or the hart's timer.
+    fn awakes(&self) -> bool {
+        let read = |index| regs::get(&self.fd, Group::Timer, index).unwrap_or(0);
+        let rings = || read(timer::STATE) == timer::ON && read(timer::TIME) >= read(timer::COMPARE);
+        self.pins.levels() & Interrupt::SupervisorExternal.bit() != 0 || rings()
     }
 
     fn failed(&mut self, error: io::Error) -> Option<Exit> {
@@ -131,6 +200,11 @@ impl Vcpu for KvmVcpu {
         if let Err(error) = self.prepare_thread() {
             return self.halt(error.to_string());
         }
+        if self.suspended && !self.awakes() {
+            thread::park_timeout(SLEEP);
+            return Exit::Quantum;
+        }
+        self.suspended = false;
         let _running = self.runner.enter();
         if self.pins.take_attention() {
             return Exit::Quantum;
@@ -144,12 +218,12 @@ impl Vcpu for KvmVcpu {
 
     /// Zero if the kernel refuses, which it does for no register there is.
     fn reg(&self, reg: Reg) -> u64 {
-        core(reg).and_then(|number| regs::get(&self.fd, OneReg::Core(number)).ok()).unwrap_or(0)
+        core(reg).and_then(|number| regs::get(&self.fd, Group::Core, number).ok()).unwrap_or(0)
     }
 
     fn set_reg(&mut self, reg: Reg, value: u64) {
         let Some(number) = core(reg) else { return };
-        if let Err(error) = regs::set(&self.fd, OneReg::Core(number), value) {
+        if let Err(error) = regs::set(&self.fd, Group::Core, number, value) {
             self.halt_reason = Some(format!("cannot write {reg:?}: {error}"));
         }
     }
@@ -164,10 +238,10 @@ impl Vcpu for KvmVcpu {
 }
 
 /// Number of a register among the core registers, where `pc` has the place of `x0`.
-fn core(reg: Reg) -> Option<u8> {
+fn core(reg: Reg) -> Option<u16> {
     match reg {
         Reg::Pc => Some(0),
-        Reg::X(number @ 1..=31) => Some(number),
+        Reg::X(number @ 1..=31) => Some(number.into()),
         Reg::X(_) => None,
     }
 }

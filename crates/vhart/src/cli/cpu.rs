@@ -23,6 +23,11 @@ const IGNORED: &[&str] = &[
     "rvv_ma_all_1s",
 ];
 
+/// Whether a property says nothing about instructions.
+pub fn is_ignored(name: &str) -> bool {
+    IGNORED.contains(&name)
+}
+
 /// `isa` with QEMU's `properties`, the later before the earlier.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Engine, MachineOptions, value};
+use super::{Engine, MachineOptions};
 
 const AFTER: &str = "\
 The program runs in M-mode on the same board as everything else. It ends by a write to 'tohost' (HTIF) or to the test \
@@ -31,13 +31,6 @@ pub struct ElfOptions {
     /// Write every retired instruction and its effects to a file, in the format of Spike's commit log
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub commit_log: Option<PathBuf>,
-
-    /// Give up after this many instructions and traps of one hart; exit status 124
-    ///
-    /// Units are thousands: 10M is ten million.
-    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true)]
-    #[arg(help_heading = "Limits and reports")]
-    pub max_instructions: Option<u64>,
 
     #[command(flatten)]
     pub machine: MachineOptions,

@@ -7,7 +7,7 @@ use arch::isa::Isa;
 use clap::{Args, ValueEnum};
 
 use super::traced::Traced;
-use super::{ExplainOptions, cpu, value};
+use super::{ExplainOptions, IsaOption, KvmOptions, cpu, host_isa, value};
 
 const MACHINE: &str = "Machine";
 const LIMITS: &str = "Limits and reports";
@@ -48,9 +48,10 @@ pub struct MachineOptions {
     /// Instruction set: rv64gch_zicntr_..., or a profile: rva22s64, rva23s64 [default: all there is]
     ///
     /// More extensions may follow a profile's name after underscores: rva23s64_sv57. QEMU's spelling is understood too:
-    /// rv64,h=true,sstc=off or max. A name that does not exist is answered with the list of those that do.
-    #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = isa, help_heading = MACHINE)]
-    pub isa: Option<Isa>,
+    /// rv64,h=true,sstc=off or max. A name that does not exist is answered with the list of those that do. With engine kvm,
+    /// host,NAME=on|off,... is what the host gives with some switched; vhart kvm-info lists them.
+    #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = host_isa::parse, help_heading = MACHINE)]
+    pub isa: Option<IsaOption>,
 
     /// Interrupt controller: none (a PLIC) or aplic, QEMU's -M virt,aia=
     #[arg(long, value_enum, value_name = "KIND", default_value = "none", help_heading = MACHINE)]
@@ -59,6 +60,11 @@ pub struct MachineOptions {
     /// What executes the harts [default: jit where this computer has what it needs, else interp]
     #[arg(long, visible_alias = "accel", value_enum, help_heading = MACHINE)]
     pub engine: Option<Engine>,
+
+    /// How engine kvm uses its host: `sbi-NAME=on|off` switches an SBI extension, ioeventfd=off has the guest's notices to
+    /// devices come as exits; several with commas
+    #[arg(long, value_name = "PROPERTIES", value_parser = super::kvm::parse, help_heading = MACHINE)]
+    pub kvm: Option<KvmOptions>,
 
     /// Generated code that each hart of engine jit keeps at most, 1M to 1G [default: 112M]
     ///
@@ -91,6 +97,12 @@ pub struct MachineOptions {
     /// Give up this long after the command began, for example 90s or 5m, whatever it waits for; exit status 124
     #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = LIMITS)]
     pub timeout: Option<Duration>,
+
+    /// Give up after this many instructions and traps of one hart; exit status 124
+    ///
+    /// Units are thousands: 10M is ten million.
+    #[arg(long, value_name = "N", value_parser = value::count, allow_negative_numbers = true, help_heading = LIMITS)]
+    pub max_instructions: Option<u64>,
 
     /// Print at the end, on standard error, what was executed, how fast, and what the engine did for it
     ///
@@ -151,13 +163,37 @@ impl MachineOptions {
         if self.deterministic.is_some() && self.engine == Some(Engine::Kvm) {
             return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
         }
+        self.check_host()?;
         let counts = cfg!(feature = "machine") && self.engine != Some(Engine::Kvm);
-        if (self.stat.is_some() || self.trace.is_some()) && !counts {
-            let option = if self.stat.is_some() { "--stat" } else { "--trace" };
+        let uncounted = [
+            ("--stat", self.stat.is_some()),
+            ("--trace", self.trace.is_some()),
+            ("--max-instructions", self.max_instructions.is_some()),
+        ];
+        if let (false, Some((option, _))) = (counts, uncounted.iter().find(|(_, given)| *given)) {
             return Err(format!("engine kvm does not see what its host executes: {option} needs jit or interp"));
         }
         self.explain.check(self.harts)?;
         self.check_debugger()
+    }
+
+    /// Whether the host's KVM executes the harts.
+    fn is_host_s(&self) -> bool {
+        self.engine.map_or(cfg!(not(feature = "machine")), |engine| engine == Engine::Kvm)
+    }
+
+    /// Refuses what is about the host of engine kvm where there is none.
+    fn check_host(&self) -> Result<(), String> {
+        match &self.isa {
+            Some(IsaOption::Host(switches)) if !self.is_host_s() && !switches.is_empty() => {
+                Err("--isa host,... switches what the host of engine kvm gives: choose --engine kvm, or --isa max,..."
+                    .into())
+            }
+            _ if self.kvm.is_some() && !self.is_host_s() => {
+                Err("--kvm is about the host of engine kvm: choose --engine kvm".into())
+            }
+            _ => Ok(()),
+        }
     }
 
     #[cfg(feature = "machine")]
@@ -191,7 +227,7 @@ fn code_cache(text: &str) -> Result<u64, String> {
 pub fn isa(text: &str) -> Result<Isa, String> {
     let (name, properties) = text.split_once(',').unwrap_or((text, ""));
     let isa = match name {
-        "max" | "rv64" | "host" => Isa::default(),
+        "max" | "rv64" => Isa::default(),
         _ => Isa::parse(name).map_err(|e| e.to_string())?,
     };
     cpu::with_properties(isa, properties)

@@ -27,7 +27,6 @@ pub fn harts(text: &str) -> Result<u32, String> {
 }
 
 /// Reads a number: `1000000`, `10M`, `2.5G`; the units are thousands.
-#[cfg(feature = "machine")]
 pub fn count(text: &str) -> Result<u64, String> {
     let wrong = || format!("'{text}' is not a number; write for example 1000000, 10M or 2G");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

@@ -4,11 +4,31 @@ use std::error::Error;
 use std::sync::Arc;
 
 use board::{Engine, GuestHart, HartSet, Harts, Modes, Parts};
-use kvm::{KvmVcpu, Vm};
-use vcpu::{Exit, HartPins, Reg, Vcpu};
+use kvm::{KvmVcpu, Options, Vm};
+use vcpu::{Exit, HartPins, Reg, Snapshot, Vcpu};
+
+use crate::cli::MachineOptions;
 
 /// Makes harts of a KVM guest.
-pub struct Kvm;
+#[derive(Default)]
+pub struct Kvm {
+    options: Options,
+}
+
+impl Kvm {
+    /// As the user asked.
+    pub fn of(options: &MachineOptions) -> Kvm {
+        let mut wanted = Options::default();
+        if let Some(isa) = &options.isa {
+            wanted.extensions = isa.of_guest();
+        }
+        if let Some(host) = &options.kvm {
+            wanted.sbi.clone_from(&host.sbi);
+            wanted.ioeventfd = host.ioeventfd.unwrap_or(wanted.ioeventfd);
+        }
+        Kvm { options: wanted }
+    }
+}
 
 impl Engine for Kvm {
     fn modes(&self) -> Modes {
@@ -16,7 +36,11 @@ impl Engine for Kvm {
     }
 
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
-        let vm = Vm::new(parts.ram, parts.bus)?;
+        let vm = Vm::new(parts.ram, parts.bus, self.options.clone())?;
+        if self.options.ioeventfd {
+            let notices: Vec<_> = parts.doorbells.iter().map(|bell| (bell.address, bell.value)).collect();
+            vm.pass_on(&notices)?;
+        }
         let mut harts: Vec<Box<dyn GuestHart>> = Vec::new();
         let mut described = None;
         for (id, pins) in parts.pins.into_iter().enumerate() {
@@ -55,6 +79,12 @@ impl GuestHart for KvmHart {
     fn halt_reason(&self) -> Option<String> {
         self.0.halt_reason().map(str::to_owned)
     }
+    fn snapshot(&self) -> Option<Snapshot> {
+        self.0.snapshot()
+    }
+    fn reset(&mut self) -> bool {
+        self.0.reset()
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +93,7 @@ mod tests {
     #[test]
     fn elsewhere_than_on_riscv64_the_engine_says_so() {
         let config = board::MachineConfig::default();
-        let refused = board::Machine::new(config, &mut super::Kvm).err().unwrap();
+        let refused = board::Machine::new(config, &mut super::Kvm::default()).err().unwrap();
         assert!(refused.to_string().starts_with("engine kvm runs on riscv64 Linux only"), "{refused}");
     }
 }

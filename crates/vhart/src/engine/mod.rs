@@ -21,7 +21,7 @@ pub use own::logged;
 /// The engine that the user chose, else the fastest that this computer has.
 pub fn of(options: &MachineOptions) -> Box<dyn Engine> {
     match options.engine {
-        Some(cli::Engine::Kvm) => Box::new(kvm::Kvm),
+        Some(cli::Engine::Kvm) => Box::new(kvm::Kvm::of(options)),
         _ => own::engine(options),
     }
 }

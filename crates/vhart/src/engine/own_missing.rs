@@ -8,7 +8,7 @@ use crate::cli::MachineOptions;
 /// KVM, unless the user asks for an engine that is not here.
 pub fn engine(options: &MachineOptions) -> Box<dyn Engine> {
     match options.engine {
-        None => Box::new(Kvm),
+        None => Box::new(Kvm::of(options)),
         Some(_) => Box::new(Missing),
     }
 }

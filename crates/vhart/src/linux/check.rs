@@ -16,7 +16,7 @@ use super::Options;
 use super::images::{Images, firmware_name};
 use super::record::{Arrival, Record};
 use super::report::{self, ByName, HEADING, Report};
-use crate::debugger;
+use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
 use crate::run;
@@ -33,11 +33,11 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 ///
 /// # Errors
 /// One that names the phase that did not arrive, with the console's last lines.
-pub fn run(options: &Options, images: &Images, stopper: &Stopper) -> Result<ExitCode> {
+pub fn run(options: &Options, images: &Images, stopper: &Stopper, port: Port) -> Result<ExitCode> {
     let table = Table::beside(options.json.as_deref());
     table.show(HEADING)?;
     let check = Check { record: Arc::new(Mutex::new(Record::new(images.nonce()))), table };
-    let ended = check.boot(options, images, stopper)?;
+    let ended = check.boot(options, images, stopper, port)?;
     let report = check.report(options, images, ended);
     if let Some(file) = &options.json {
         errors::write_file("report", file, (serde_json::to_string_pretty(&report)? + "\n").as_bytes())?;
@@ -97,14 +97,13 @@ struct Ended {
 
 impl Check {
     /// Boots, and follows the run to its end.
-    fn boot(&self, options: &Options, images: &Images, stopper: &Stopper) -> Result<Ended> {
+    fn boot(&self, options: &Options, images: &Images, stopper: &Stopper, port: Port) -> Result<Ended> {
         let digests = Digests::wanted(&options.machine);
         let mut config = crate::run::config(&images.run_options(options), digests.listen(self.console(options)))?;
         let watchers = Watchers::wanted(&options.machine)?;
         config.watching = watchers.watching();
         config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
         let mut engine = crate::engine::of(&options.machine);
-        let port = debugger::Port::open(&options.machine)?;
         let mut machine = Machine::new(config, &mut *engine)?;
         stopper.stops(machine.stopper());
         watchers.meet(&machine);
@@ -114,7 +113,7 @@ impl Check {
             self.follow(|record| record.reach(Phase::Firmware));
         }
         let stats = options.machine.stats.then(|| Stats::begin(&machine));
-        let debugger = port.lead_to(&machine)?;
+        let debugger = port.lead_to(&machine, &watchers)?;
         let ending = machine.run();
         debugger.end(u8::from(!matches!(ending, Ok(Ending::Event(SystemEvent::Shutdown)))));
         stats.iter().for_each(|stats| stats.print(&machine));
@@ -183,6 +182,7 @@ fn early(ending: &Ending, wish: Option<Wish>, limit: Duration) -> Option<String>
             _ => "it was stopped".to_owned(),
         }),
         Ending::TimedOut => Some(too_long()),
+        Ending::OutOfInstructions => Some("its instructions were used up (see --max-instructions)".to_owned()),
         Ending::Halted { hart, reason } => {
             let why = reason.as_deref().unwrap_or("its engine does not say why");
             Some(format!("hart {hart} cannot go on: {why}"))
@@ -212,6 +212,15 @@ mod tests {
         assert_eq!(Table::beside(Some(Path::new("-"))), Table::Error);
         assert_eq!(Table::beside(Some(Path::new("a.json"))), Table::Output);
         assert_eq!(Table::beside(None), Table::Output);
+    }
+
+    #[test]
+    fn the_limit_that_ended_a_run_is_named() {
+        let limit = Duration::from_secs(90);
+        let why = |ending, wish| early(&ending, wish, limit).unwrap();
+        assert_eq!(why(Ending::TimedOut, None), "it took longer than 90s (see --timeout)");
+        assert_eq!(why(Ending::Stopped, Some(Wish::Limit)), "it took longer than 90s (see --timeout)");
+        assert_eq!(why(Ending::OutOfInstructions, None), "its instructions were used up (see --max-instructions)");
     }
 
     #[test]

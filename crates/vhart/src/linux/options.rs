@@ -18,7 +18,7 @@ Kernel and user land are Debian's, fetched once, about 115 MB, verified and kept
 guest is run by a riscv64 build of vhart itself, which comes with it.
 
 Exit status: 0 when the machine powers off, when the user quits, or when a check passes; 1 when something is missing or a \
-check fails; 2 for wrong usage; 124 after a timeout, but 1 where a check runs, which reports it.
+check fails; 2 for wrong usage; 124 after --timeout or --max-instructions, but 1 where a check runs, which reports it.
 
 On the console, Ctrl-A X quits and Ctrl-A H lists what else there is.";
 

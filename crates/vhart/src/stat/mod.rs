@@ -78,10 +78,10 @@ impl Stat {
         *locked(&self.0.devices) = machine.bus().devices().into_iter().map(name).collect();
     }
 
-    /// What a look in between shows.
-    pub fn look(&self) -> String {
+    /// What a look in between shows; `again` is how to look.
+    pub fn look(&self, again: &str) -> String {
         if self.begin() {
-            return "counting begins now; Ctrl-A S again shows what was counted".into();
+            return format!("counting begins now; {again} again shows what was counted");
         }
         format!("so far\n{}", self.text(&Translation::default()).trim_end())
     }

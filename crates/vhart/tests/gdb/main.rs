@@ -1,14 +1,17 @@
 //! Debuggers at the port of `--gdb`: a client of a few lines, for what GDB and LLDB send.
 
+mod client;
+#[path = "../common/mod.rs"]
 mod common;
+mod harts;
+mod real;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Programs, say_of, vhart};
+use client::{Debugged, text};
+use common::{Programs, say_of};
 
 /// Where `debug.s` counts, stores, and writes its CSR.
 const WORK: u64 = 0x8000_0100;
@@ -22,130 +25,6 @@ const LONG: u64 = 1 << 40;
 fn ways() -> impl Iterator<Item = Vec<&'static str>> {
     let all = |engine| [vec!["elf", "--engine", engine], vec!["run", "--firmware", "none", "--engine", engine]];
     ["interp", "jit"].into_iter().flat_map(all)
-}
-
-/// A machine with a port for debuggers.
-struct Debugged {
-    process: Child,
-    errors: BufReader<std::process::ChildStderr>,
-    port: u16,
-}
-
-impl Debugged {
-    fn start(way: &[&str], file: &Path, more: &[&str]) -> Debugged {
-        let file = file.to_str().unwrap();
-        let words = [way, &["--gdb=0", "--timeout", "100s"], more, &[file]].concat();
-        let mut process = vhart(&words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut errors = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("target remote") {
-            line.clear();
-            assert_ne!(errors.read_line(&mut line).unwrap(), 0, "it ended before there was a port");
-        }
-        let port = line.trim().rsplit(':').next().unwrap().parse().unwrap();
-        Debugged { process, errors, port }
-    }
-
-    fn client(&self) -> Client {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let mut client = Client { stream };
-        assert!(client.ask("qSupported:multiprocess+;swbreak+;hwbreak+").contains("qXfer:threads:read+"));
-        assert_eq!(client.ask("QStartNoAckMode"), "OK");
-        client
-    }
-
-    /// The exit status, and what was said since.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut said = String::new();
-        self.errors.read_to_string(&mut said).unwrap();
-        (self.process.wait().unwrap().code(), said)
-    }
-}
-
-impl Drop for Debugged {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-struct Client {
-    stream: TcpStream,
-}
-
-impl Client {
-    fn send(&mut self, packet: &str) {
-        let sum = packet.bytes().fold(0u8, u8::wrapping_add);
-        self.stream.write_all(format!("${packet}#{sum:02x}").as_bytes()).unwrap();
-    }
-
-    fn byte(&mut self) -> u8 {
-        let mut byte = [0];
-        self.stream.read_exact(&mut byte).unwrap();
-        byte[0]
-    }
-
-    /// The next packet, without acknowledgements.
-    fn reply(&mut self) -> String {
-        while self.byte() != b'$' {}
-        let mut packet = Vec::new();
-        loop {
-            match self.byte() {
-                b'#' => break,
-                byte => packet.push(byte),
-            }
-        }
-        let _checksum = [self.byte(), self.byte()];
-        String::from_utf8(packet).unwrap()
-    }
-
-    fn ask(&mut self, packet: &str) -> String {
-        self.send(packet);
-        self.reply()
-    }
-
-    fn register(&mut self, number: usize) -> u64 {
-        let digits = self.ask(&format!("p{number:x}"));
-        u64::from_str_radix(&digits, 16).unwrap_or_else(|_| panic!("register {number}: {digits}")).swap_bytes()
-    }
-
-    fn pc(&mut self) -> u64 {
-        self.register(32)
-    }
-
-    fn memory(&mut self, address: u64) -> u64 {
-        let digits = self.ask(&format!("m{address:x},8"));
-        u64::from_str_radix(&digits, 16).unwrap_or_else(|_| panic!("{address:#x}: {digits}")).swap_bytes()
-    }
-
-    /// Lets the machine go on, until it stops.
-    fn go(&mut self) -> String {
-        self.ask("vCont;c")
-    }
-
-    fn step(&mut self) {
-        assert!(self.ask("vCont;s:p1.1;c").starts_with("T05"));
-    }
-
-    /// What a command of `monitor` says.
-    fn monitor(&mut self, command: &str) -> String {
-        let digits: String = command.bytes().map(|byte| format!("{byte:02x}")).collect();
-        self.send(&format!("qRcmd,{digits}"));
-        let mut said = String::new();
-        loop {
-            let reply = self.reply();
-            if reply == "OK" {
-                return said;
-            }
-            said += &text(reply.strip_prefix('O').unwrap());
-        }
-    }
-}
-
-fn text(digits: &str) -> String {
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
-    String::from_utf8((0..digits.len()).step_by(2).map(byte).collect()).unwrap()
 }
 
 /// GDB's number of a CSR.
@@ -232,9 +111,17 @@ fn watchpoints_stop_behind_the_access() {
             (client.ask(&format!("z2,{:x},1", COUNTER + 1)), client.ask(&format!("Z3,{COUNTER:x},8"))),
             two("OK")
         );
+        // one that GDB does not know of is told in words, as GDB would go on
+        client.monitor(&format!("watch phys {:#x} len 4", COUNTER + 4));
+        assert_eq!(client.ask(&format!("z3,{COUNTER:x},8")), "OK");
+        client.send("vCont;c");
+        let said = text(client.reply().strip_prefix('O').unwrap());
+        assert_eq!(said, format!("hart 0: watch write phys {:#x} len 4\n", COUNTER + 4), "{way:?}");
+        assert!(client.reply().starts_with("T05thread"), "{way:?}");
+        client.monitor("delete");
         assert!(client.monitor("stop-on csr mscratch").contains("1: stop-on csr mscratch"));
         client.send("vCont;c");
-        assert!(text(client.reply().strip_prefix('O').unwrap()).contains("mscratch becomes 0x4"), "{way:?}");
+        assert!(text(client.reply().strip_prefix('O').unwrap()).contains("mscratch becomes 0x5"), "{way:?}");
         assert!(client.reply().starts_with("T05") && client.pc() == WRITTEN, "{way:?}");
     }
 }
@@ -313,6 +200,56 @@ fn whatever_a_client_does_the_machine_goes_on() {
 }
 
 #[test]
+fn a_client_that_floods_holds_nothing_up() {
+    let programs = Programs::new();
+    let way = ["run", "--firmware", "none"];
+    // while the machine runs: what is sent then is for nobody
+    let machine = Debugged::start(&way, &programs.bare("debug", &[("LIMIT", 1_000_000)]), &["--paused"]);
+    let mut client = machine.client();
+    client.send("vCont;c");
+    while client.stream.write_all(b"$m80001000,8#5a").is_ok() {}
+    assert_eq!(machine.end().0, Some(0));
+    // while it stands, asking for much and reading nothing
+    let machine = Debugged::start(&way, &programs.bare("debug", &[("LIMIT", LONG)]), &["--paused"]);
+    let mut client = machine.client();
+    while client.stream.write_all(b"$qXfer:features:read:target.xml:0,ffb#79").is_ok() {}
+    machine.client().send("k");
+    let (status, said) = machine.end();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("does not read what it asked for") && said.contains("the machine goes on"), "{said}");
+}
+
+#[test]
+fn events_and_statistics_are_told() {
+    let programs = Programs::new();
+    let file = programs.bare("guest", &[]);
+    for way in ways() {
+        let machine = Debugged::start(&way, &file, &["--paused"]);
+        let mut client = machine.client();
+        assert_eq!(client.monitor("events"), "hart 0 has had no events since the debugger came\n");
+        assert!(client.monitor("stat").contains("monitor stat again shows"));
+        client.monitor("stop-on trap");
+        (0..3).for_each(|_| {
+            client.send("vCont;c");
+            assert!(client.reply().starts_with('O') && client.reply().starts_with("T05"), "{way:?}");
+        });
+        let events = client.monitor("events 2");
+        let lines: Vec<&str> = events.lines().collect();
+        assert_eq!(lines.len(), 2, "{way:?}: {events}");
+        let wanted = ["VS:0   sbi: sbi_set_timer", "VS:0   trap: async:0"];
+        assert!(lines.iter().zip(wanted).all(|(line, wanted)| line.contains(wanted)), "{way:?}: {events}");
+        assert_eq!(client.monitor("events").lines().filter(|line| line.contains("trap:")).count(), 3, "{way:?}");
+        let stat = client.monitor("stat");
+        assert!(stat.contains("VS, VMID 0") && stat.contains("ecall from VS-mode"), "{way:?}: {stat}");
+        assert!(client.monitor("events many").contains("'many' is no number"));
+        assert_eq!(client.ask("D;1"), "OK");
+        std::thread::sleep(Duration::from_millis(50));
+        // nothing is kept of what was before
+        assert!(machine.client().monitor("events").contains("no events"), "{way:?}");
+    }
+}
+
+#[test]
 fn detach_lets_go_kill_ends_and_the_end_is_told() {
     let programs = Programs::new();
     let long = programs.bare("debug", &[("LIMIT", LONG)]);
@@ -366,54 +303,4 @@ fn a_port_that_is_taken_is_said_in_a_sentence() {
     assert!(said.err.contains("debuggers cannot come to 127.0.0.1"), "{}", said.err);
     assert_eq!(say_of(&["elf", "--paused"], &file, &[]).status, Some(2));
     assert_eq!(say_of(&["elf", "--gdb=0.0.0.0:0"], &file, &[]).status, Some(2));
-}
-
-/// Where the system has GDB; `cargo xtask test` counts this where it has not.
-#[test]
-fn gdb_itself_reads_the_registers_and_steps() {
-    let gdb = |words: &[&str]| std::process::Command::new("gdb-multiarch").args(["-nx", "-batch"]).args(words).output();
-    if gdb(&["-ex", "quit"]).is_err() {
-        return;
-    }
-    let programs = Programs::new();
-    let file = programs.bare("debug", &[("LIMIT", LONG)]);
-    for way in ways() {
-        let machine = Debugged::start(&way, &file, &["--paused"]);
-        let target = format!("target remote 127.0.0.1:{}", machine.port);
-        let script = [
-            "set pagination off",
-            &target,
-            "break *work",
-            "continue",
-            "stepi",
-            "printf \"s0 %d\\n\", $s0",
-            "watch *(long *) &counter",
-            "continue",
-            "set $mscratch = 77",
-            "printf \"mscratch %d priv %d\\n\", $mscratch, $priv",
-            "print/x $misa",
-            "print $fa0.double",
-            "info threads",
-            "info registers hgatp vsatp satp",
-            "monitor csr mstatus",
-            "kill",
-        ];
-        let words: Vec<&str> =
-            [file.to_str().unwrap()].into_iter().chain(script.iter().flat_map(|line| ["-ex", line])).collect();
-        let output = gdb(&words).unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        for wanted in [
-            "Breakpoint 1, 0x0000000080000100 in work",
-            "s0 1",
-            "Hardware watchpoint 2",
-            "New value = 1",
-            "mscratch 77 priv 3",
-            "hart 0 (M, ASID 0)",
-            "vsatp",
-            "mstatus",
-        ] {
-            assert!(said.contains(wanted), "{way:?}: no '{wanted}' in\n{said}");
-        }
-        assert!(!said.contains("warning") && !said.contains("rror"), "{way:?}: {said}");
-    }
 }
