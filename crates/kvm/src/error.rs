@@ -46,6 +46,14 @@ pub enum Error {
         /// What was asked for.
         names: String,
     },
+    /// The host's KVM has no AIA.
+    #[error("this host's KVM has no interrupt controller of its own: its processor lacks AIA; leave --aia out")]
+    NoAia,
+    /// The host's processor has no interrupt files for guests.
+    #[error(
+        "this host's processor has no interrupt files for guests, which riscv-aia=hwaccel needs: choose auto or emul"
+    )]
+    NoGuestFiles,
     /// A KVM request failed.
     #[error("KVM refused to {what}: {source}")]
     Request {

@@ -14,6 +14,8 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod aia;
+pub mod check;
 mod error;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod forwarded;
@@ -26,7 +28,8 @@ mod options;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod registers;
 
+pub use aia::{AiaMode, AiaPlan};
 pub use error::Error;
-pub use imp::{KvmVcpu, Vm, info};
+pub use imp::{Aia, KvmVcpu, Vm, aia_info, info};
 pub use info::{AiaInfo, Info, Offer};
 pub use options::{Extensions, Options, Switch};

@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use arch::Phys;
-use bus::Bus;
+use bus::{Bus, InterruptController, IrqSink, MsiSink, Unmapped};
 use memory::Ram;
 use sbi::Console;
 use vcpu::{Cpu, Exit, HartPins, Reg, Snapshot, Vcpu};
 
-use crate::{Error, Info, Options};
+use crate::{AiaInfo, AiaPlan, Error, Info, Options};
 
 /// Asks the host what it offers.
 ///
@@ -17,6 +17,43 @@ use crate::{Error, Info, Options};
 /// [`Error::Unavailable`], always.
 pub fn info() -> Result<Info, Error> {
     Err(Error::Unavailable(std::env::consts::ARCH))
+}
+
+/// What the host has of an interrupt controller.
+///
+/// # Errors
+/// [`Error::Unavailable`], always.
+pub fn aia_info() -> Result<AiaInfo, Error> {
+    Err(Error::Unavailable(std::env::consts::ARCH))
+}
+
+/// The interrupt controller in the kernel. Here its wires lead nowhere.
+#[derive(Debug)]
+pub struct Aia(AiaPlan);
+
+impl Aia {
+    /// One that is to be as `plan` says.
+    pub fn new(plan: AiaPlan) -> Arc<Aia> {
+        Arc::new(Aia(plan))
+    }
+}
+
+impl IrqSink for Aia {
+    fn set_level(&self, _number: u32, _level: bool) {}
+}
+
+impl MsiSink for Aia {
+    fn send(&self, _address: Phys, _data: u32) -> Result<(), Unmapped> {
+        Err(Unmapped)
+    }
+}
+
+impl InterruptController for Aia {
+    fn inputs(&self) -> u32 {
+        self.0.sources
+    }
+
+    fn reset(&self) {}
 }
 
 /// A virtual machine on `/dev/kvm`. None exists on this target.
@@ -37,6 +74,14 @@ impl Vm {
     /// # Errors
     /// None: there is no machine to ask.
     pub fn pass_on(&self, _writes: &[(Phys, u32)]) -> Result<(), Error> {
+        match self.0 {}
+    }
+
+    /// Makes `aia` the controller of the machine's interrupts.
+    ///
+    /// # Errors
+    /// None: there is no machine to ask.
+    pub fn interrupts_by(&self, _aia: &Aia, _harts: u32) -> Result<(), Error> {
         match self.0 {}
     }
 

@@ -37,7 +37,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     match options.print {
         Some(Print::Qemu) => images.print_qemu(options),
         // Whoever asks for the device tree alone runs nothing, unattended or not.
-        None if options.check && options.machine.dump_dtb.is_none() => check::run(options, &images, &stopper, port),
+        None if options.is_unattended() && options.machine.dump_dtb.is_none() => {
+            check::run(options, &images, &stopper, port)
+        }
         None => crate::run::run_until(&with_window_size(images.run_options(options)), &stopper, port),
     }
 }

@@ -30,6 +30,7 @@ mod generate;
 mod images;
 #[cfg(feature = "machine")]
 mod isa;
+mod kvm_check;
 mod kvm_info;
 #[cfg(feature = "linux")]
 mod linux;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         Command::Trace(options) => trace::run(&options),
         #[cfg(feature = "machine")]
         Command::Isa { isa } => isa::print(isa.unwrap_or_default()),
+        Command::KvmCheck => kvm_check::run(),
         Command::KvmInfo { json } => kvm_info::print(json),
         #[cfg(feature = "machine")]
         Command::Completion { shell } => generate::completion(shell),

@@ -10,6 +10,11 @@ if [ -e /dev/kvm ]; then
     say "$KVM_LOADED"
 fi
 
+# The checks of KVM, where they are wanted; their lines tell what failed.
+if told vhart.kvm_check; then
+    vhart kvm-check || fail "the checks of the host's KVM did not pass"
+fi
+
 # Whether KVM's own count of exits is wanted, to be held against that of `vhart --stat`.
 exits_wanted() {
     grep -qw vhart.count_exits /proc/cmdline

@@ -1,5 +1,6 @@
 //! The engine on riscv64 Linux.
 
+mod aia;
 mod describe;
 mod doorbells;
 mod kick;
@@ -11,6 +12,7 @@ mod sys;
 mod vcpu;
 mod vm;
 
+pub use self::aia::{Aia, aia_info};
 pub use self::offers::info;
 pub use self::vcpu::KvmVcpu;
 pub use self::vm::Vm;

@@ -1,13 +1,11 @@
 //! What the host's KVM offers, found out by making a machine of one vCPU.
 
-use std::io;
-
 use kvm_bindings::*;
-use kvm_ioctls::{Kvm, VmFd};
+use kvm_ioctls::Kvm;
 
-use super::{describe, open, regs, sys};
+use super::{aia, describe, open, regs};
 use crate::Error;
-use crate::info::{AiaInfo, Info};
+use crate::info::Info;
 use crate::names::{ISA_EXTENSIONS, SBI_EXTENSIONS};
 use crate::registers::{self, Group};
 
@@ -51,20 +49,11 @@ pub fn info() -> Result<Info, Error> {
         mmu: describe::paging(&vcpu).mmu_type(),
         timebase_hz,
         registers: regs::list(&vcpu).unwrap_or_default().into_iter().map(registers::name).collect(),
-        aia: aia(&vm).ok(),
+        aia: aia::info(&vm).ok(),
     })
 }
 
 fn capabilities(kvm: &Kvm) -> Vec<(&'static str, i32)> {
     let value = |number: u32| kvm.check_extension_raw(u64::from(number)).max(0);
     CAPABILITIES.iter().map(|(name, number)| (*name, value(*number))).collect()
-}
-
-/// The mode that a new controller begins with tells whether the processor has interrupt files for guests.
-fn aia(vm: &VmFd) -> io::Result<AiaInfo> {
-    let mut request = kvm_create_device { type_: kvm_device_type_KVM_DEV_TYPE_RISCV_AIA, ..Default::default() };
-    let device = vm.create_device(&mut request)?;
-    let config = |attribute| sys::device_u32(&device, KVM_DEV_RISCV_AIA_GRP_CONFIG, u64::from(attribute));
-    let mode = config(KVM_DEV_RISCV_AIA_CONFIG_MODE)?;
-    Ok(AiaInfo { hwaccel: mode != KVM_DEV_RISCV_AIA_MODE_EMUL, ids: config(KVM_DEV_RISCV_AIA_CONFIG_IDS)? })
 }

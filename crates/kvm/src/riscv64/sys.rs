@@ -141,6 +141,21 @@ pub fn flush_instruction_caches() {
     unsafe { libc::syscall(RISCV_FLUSH_ICACHE, 0, 0, 0) };
 }
 
+/// Writes an attribute of a device that is a `u32`.
+pub fn set_device_u32(device: &DeviceFd, group: u32, attribute: u64, value: u32) -> io::Result<()> {
+    set_device(device, group, attribute, &raw const value as u64)
+}
+
+/// Writes an attribute of a device that is a `u64`.
+pub fn set_device_u64(device: &DeviceFd, group: u32, attribute: u64, value: u64) -> io::Result<()> {
+    set_device(device, group, attribute, &raw const value as u64)
+}
+
+/// `address` is that of the value, which lives meanwhile. The kernel only reads it.
+fn set_device(device: &DeviceFd, group: u32, attribute: u64, address: u64) -> io::Result<()> {
+    Ok(device.set_device_attr(&kvm_device_attr { group, attr: attribute, addr: address, flags: 0 })?)
+}
+
 fn check(result: c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

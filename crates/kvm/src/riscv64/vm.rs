@@ -8,6 +8,7 @@ use kvm_ioctls::{Kvm, VmFd};
 use memory::Ram;
 use vcpu::HartPins;
 
+use super::aia::Aia;
 use super::doorbells::Doorbells;
 use super::vcpu::KvmVcpu;
 use super::{open, sys};
@@ -53,6 +54,14 @@ impl Vm {
         let doorbells = made.map_err(|source| Error::Request { what: "pass on notices to devices", source })?;
         let _ = self.shared.doorbells.set(doorbells);
         Ok(())
+    }
+
+    /// Makes `aia` the controller of the machine's interrupts. To be called once, when all of its `harts` have been added.
+    ///
+    /// # Errors
+    /// [`Error::NoAia`] and [`Error::NoGuestFiles`]; the kernel refuses what `aia` is to be.
+    pub fn interrupts_by(&self, aia: &Aia, harts: u32) -> Result<(), Error> {
+        aia.connect(&self.shared, harts)
     }
 
     /// Adds hart `hart`, with `pins` as its wires. The first hart added boots; the kernel's SBI HSM starts the others,

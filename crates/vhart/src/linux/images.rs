@@ -110,7 +110,7 @@ fn request(options: &Options, cache: Cache, nonce: Nonce) -> Request {
             Some(directory) => Packages::Directory(directory.clone()),
             None => Packages::Apt(apt(options)),
         },
-        mode: if options.check { Mode::Check(nonce) } else { Mode::Interactive },
+        mode: if options.is_unattended() { Mode::Check(nonce) } else { Mode::Interactive },
         firmware: options.firmware.clone(),
         kernel: options.kernel.clone(),
         modules: options.modules.clone(),
@@ -122,9 +122,18 @@ fn request(options: &Options, cache: Cache, nonce: Nonce) -> Request {
         },
         guest: Guest { harts: options.guest_harts, memory_mib: options.guest_memory },
         self_tests: options.self_tests,
-        append: options.append.clone().unwrap_or_default(),
+        append: append(options),
         ..Request::new(cache)
     }
+}
+
+/// What the host's init looks for on the kernel's command line.
+const KVM_CHECK: &str = "vhart.kvm_check";
+
+/// The user's words for the kernel's command line, and those that the host's init looks for.
+fn append(options: &Options) -> String {
+    let asked = options.kvm_check.then_some(KVM_CHECK);
+    options.append.as_deref().into_iter().chain(asked).collect::<Vec<_>>().join(" ")
 }
 
 fn apt(options: &Options) -> Apt {

@@ -31,22 +31,27 @@ pub enum Print {
 
 /// Options of `vhart linux`.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("unattended").multiple(true))]
 #[command(after_help = AFTER, mut_arg("memory", |memory| memory.default_value("1G")))]
 pub struct Options {
     /// Run unattended from power on to power off, and report when each phase arrived
-    #[arg(long, help_heading = CHECK)]
+    #[arg(long, group = "unattended", help_heading = CHECK)]
     pub check: bool,
 
     /// Write the report of --check to a file, or '-' for standard output, as JSON
-    #[arg(long, value_name = "FILE", requires = "check", help_heading = CHECK)]
+    #[arg(long, value_name = "FILE", requires = "unattended", help_heading = CHECK)]
     pub json: Option<PathBuf>,
+
+    /// Check the host's KVM, too, before the guest boots: what 'vhart kvm-check' prints there; implies --check
+    #[arg(long, group = "unattended", help_heading = CHECK)]
+    pub kvm_check: bool,
 
     /// Let both kernels test their cryptography as they boot: more than half of all that a check executes
     #[arg(long, help_heading = SOFTWARE)]
     pub self_tests: bool,
 
     /// Show the console of --check on standard error
-    #[arg(long, short, requires = "check", help_heading = CHECK)]
+    #[arg(long, short, requires = "unattended", help_heading = CHECK)]
     pub verbose: bool,
 
     /// Print a command line that boots the same images, and boot nothing
@@ -126,6 +131,13 @@ pub struct Options {
     /// Directory for what is fetched and built [default: vhart in the user's cache directory]
     #[arg(long, value_name = "DIR", help_heading = PACKAGES)]
     pub cache: Option<PathBuf>,
+}
+
+impl Options {
+    /// Whether nobody sits at the console.
+    pub fn is_unattended(&self) -> bool {
+        self.check || self.kvm_check
+    }
 }
 
 /// Whose VMM runs the guest.

@@ -1,0 +1,194 @@
+//! Checks of the host's KVM, and of this engine on it: guests of a few instructions that use every way out.
+//!
+//! `vhart kvm-check` runs them on any riscv64 Linux host. What the host has not is skipped, with the reason.
+
+mod guests;
+mod machine;
+
+use std::error::Error;
+use std::time::Duration;
+
+use arch::{Interrupt, Phys};
+use bus::{IrqSink, MsiSink};
+
+use crate::{Aia, AiaMode, AiaPlan, Options};
+use guests::{GREETING, GREETING_AT, NOTICES_ROUNDS, SECOND_AT, SECOND_OPAQUE};
+use machine::{DEVICE, Machine};
+
+/// Why a check failed.
+pub type Failure = Box<dyn Error + Send + Sync>;
+type Outcome = Result<(), Failure>;
+
+/// How a check ended.
+#[derive(Debug)]
+pub enum Verdict {
+    /// As it should, with what there is to be told.
+    Passed(String),
+    /// The host has not what it is about.
+    Skipped(String),
+    /// Otherwise.
+    Failed(Failure),
+}
+
+type Checked = Result<Verdict, Failure>;
+
+/// A check and its name.
+type Check = (&'static str, fn() -> Checked);
+
+const CHECKS: [Check; 8] = [
+    ("ways out", ways_out),
+    ("registers", registers),
+    ("reset", reset),
+    ("second hart", second_hart),
+    ("forwarded calls", forwarded),
+    ("notices", notices),
+    ("AIA, emulated", || messages(AiaMode::Emul)),
+    ("AIA, the processor's files", || messages(AiaMode::Hwaccel)),
+];
+
+/// Runs all checks, each told as it ends. Answers whether none failed.
+///
+/// # Errors
+/// There is no KVM here, or it cannot be used.
+pub fn run(tell: &mut dyn FnMut(&str, &Verdict)) -> Result<bool, crate::Error> {
+    crate::info()?;
+    let mut passed = true;
+    for (name, check) in CHECKS {
+        let verdict = check().unwrap_or_else(Verdict::Failed);
+        passed &= !matches!(verdict, Verdict::Failed(_));
+        tell(name, &verdict);
+    }
+    Ok(passed)
+}
+
+fn passed(what: impl Into<String>) -> Checked {
+    Ok(Verdict::Passed(what.into()))
+}
+
+/// Fails unless `found` is what was expected.
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Outcome {
+    if found == expected { Ok(()) } else { Err(format!("{what}: {found:x?} instead of {expected:x?}").into()) }
+}
+
+/// SBI console, MMIO both ways, the external interrupt while the guest sleeps, a kick while it spins, power off.
+fn ways_out() -> Checked {
+    let mut machine = Machine::new(guests::WAYS_OUT, 1, Options::default())?;
+    machine.ram.write_bytes(GREETING_AT, GREETING);
+    let (above, written) = (u64::from(b'M') << 32, u64::from);
+    machine.device.set(0, above);
+    let pins = machine.pins[0].clone();
+    machine.run_beside(|device| {
+        device.wait(0, above | written(b'M'))?;
+        std::thread::sleep(Duration::from_millis(50));
+        pins.set(Interrupt::SupervisorExternal, true);
+        device.wait(0, above | written(b'i'))?;
+        pins.set(Interrupt::SupervisorExternal, false);
+        pins.kick();
+        std::thread::sleep(Duration::from_millis(20));
+        device.set(8, 1);
+        Ok(())
+    })?;
+    expect("the SBI console", machine.said().as_slice(), GREETING)?;
+    passed("console, MMIO, interrupt, kick, power off")
+}
+
+/// All registers can be read and written back, before the guest runs and after.
+fn registers() -> Checked {
+    let mut machine = Machine::new(&[], 1, Options::default())?;
+    let count = match machine.harts[0].rewrite() {
+        Err(error) => return Ok(Verdict::Skipped(error.to_string())),
+        Ok(count) => count,
+    };
+    machine.run()?;
+    machine.harts[0].rewrite()?;
+    passed(format!("{count} read and written back"))
+}
+
+/// A guest that has powered off begins again.
+fn reset() -> Checked {
+    let mut machine = Machine::new(&[], 2, Options::default())?;
+    for round in 0..3 {
+        machine.run()?;
+        if !machine.harts.iter_mut().all(|hart| hart.reset()) {
+            return match round {
+                0 => Ok(Verdict::Skipped("the kernel does not list its registers".into())),
+                _ => Err("the kernel does not take a hart's first state".into()),
+            };
+        }
+        machine.begin();
+    }
+    machine.run()?;
+    passed("two harts, three times")
+}
+
+/// A hart starts another by HSM.
+fn second_hart() -> Checked {
+    let mut machine = Machine::new(guests::FIRST, 2, Options::default())?;
+    machine.load(SECOND_AT, guests::SECOND);
+    machine.run()?;
+    expect("the answer to the start", machine.device.value(0x10), 0)?;
+    expect("the hart that started", machine.device.value(0x18), 1)?;
+    expect("what it was given", machine.device.value(0x20), SECOND_OPAQUE)?;
+    passed("started, and seen by the first")
+}
+
+/// Calls that nobody answers, and steal time.
+fn forwarded() -> Checked {
+    let mut machine = Machine::new(guests::CALLS, 1, Options::default())?;
+    machine.run()?;
+    let not_supported = sbi::Error::NotSupported as i64 as u64;
+    expect("a vendor's call", machine.device.value(0x10), not_supported)?;
+    expect("an experimental call", machine.device.value(0x18), not_supported)?;
+    if machine.device.value(0x20) == 0 {
+        return passed("a vendor's and an experimental call; the kernel has no steal time");
+    }
+    expect("steal time's call", machine.device.value(0x28), 0)?;
+    passed("a vendor's and an experimental call; steal time is told")
+}
+
+/// Notices are passed on without an exit; and what an exit costs.
+fn notices() -> Checked {
+    let mut machine = Machine::new(guests::NOTICES, 1, Options::default())?;
+    let timebase_hz = machine.harts[0].describe()?.timebase_hz;
+    if let Err(error) = machine.vm.pass_on(&[(Phys(DEVICE.0 + 0x50), 0)]) {
+        return Ok(Verdict::Skipped(error.to_string()));
+    }
+    machine.run()?;
+    expect("writes that were exits", machine.device.count(0x54), NOTICES_ROUNDS)?;
+    let begin = std::time::Instant::now();
+    while machine.device.count(0x50) == 0 {
+        if begin.elapsed() > Duration::from_secs(5) {
+            return Err("no notice has come".into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let nanos =
+        |offset| u128::from(machine.device.value(offset)) * 1_000_000_000 / u128::from(timebase_hz * NOTICES_ROUNDS);
+    passed(format!("a notice {} ns, the same as an exit {} ns, a read {} ns", nanos(0x10), nanos(0x18), nanos(0x20)))
+}
+
+/// A message and a wire, by the controller in the kernel.
+fn messages(mode: AiaMode) -> Checked {
+    let info = match crate::aia_info() {
+        Err(error) => return Ok(Verdict::Skipped(error.to_string())),
+        Ok(info) if mode == AiaMode::Hwaccel && !info.hwaccel => {
+            return Ok(Verdict::Skipped("the processor has no interrupt files for guests".into()));
+        }
+        Ok(info) => info,
+    };
+    let mut machine = Machine::new(guests::MESSAGES, 2, Options::default())?;
+    let (aplic, imsic) = (Phys(0xd00_0000), Phys(0x2800_0000));
+    let plan = AiaPlan { mode, identities: info.ids.min(63), sources: 32, aplic: Some(aplic), imsic };
+    let aia = Aia::new(plan);
+    machine.vm.interrupts_by(&aia, 2)?;
+    machine.run_beside(|device| {
+        device.wait(0, b'r'.into())?;
+        aia.send(imsic, 5).map_err(|_| "the kernel takes no message")?;
+        device.wait(0, b'w'.into())?;
+        aia.set_level(3, true);
+        device.wait(0, 7)?;
+        aia.set_level(3, false);
+        Ok(())
+    })?;
+    passed("a message while the guest sleeps, and a wire by the APLIC")
+}
