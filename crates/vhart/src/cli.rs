@@ -18,6 +18,7 @@ mod kvm;
 mod load;
 mod machine;
 mod net;
+pub mod port;
 mod properties;
 #[cfg(feature = "machine")]
 mod qemu;
@@ -48,6 +49,7 @@ pub use host_isa::IsaOption;
 pub use kvm::KvmOptions;
 pub use machine::{Engine, MachineOptions};
 pub use net::{Net, User};
+pub use port::Port;
 pub use run::{Firmware, RunOptions};
 #[cfg(feature = "machine")]
 pub use serial::{Address, Role};

@@ -15,12 +15,12 @@ use crate::errors::{tell, without_number};
 /// The network card's address: the one that QEMU gives its first card.
 const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 
-/// Opens what the user asked for, in the order of the options. The source of random numbers comes last, if there is a
+/// Opens what the user asked for, in the order of the options, and puts `others` behind it. The source of random numbers comes last, if there is a
 /// slot left.
 ///
 /// # Errors
 /// A disk cannot be opened, or a forwarded port is taken.
-pub fn plugs(options: &RunOptions) -> Result<Vec<Plug>> {
+pub fn plugs(options: &RunOptions, others: Vec<Plug>) -> Result<Vec<Plug>> {
     let serving = match options.machine.deterministic {
         Some(_) => Serving::Hart,
         None => Serving::Thread,
@@ -32,6 +32,7 @@ pub fn plugs(options: &RunOptions) -> Result<Vec<Plug>> {
     if let Some(user) = options.net() {
         plugs.push(Plug { slot: user.slot, make: network(user)? });
     }
+    plugs.extend(others);
     if plugs.len() < VIRTIO_SLOTS {
         let seed = options.machine.deterministic;
         plugs.push(Plug { slot: options.rng, make: Box::new(move |slot| virtio::entropy(slot, seed)) });

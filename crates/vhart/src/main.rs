@@ -36,6 +36,7 @@ mod kvm_info;
 mod linux;
 mod panic;
 mod pidfile;
+mod ports;
 mod run;
 mod screen;
 mod serial;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use ::devices::ConsoleOut;
 use anyhow::{Result, bail};
-use board::{Machine, MachineConfig, TimeSource};
+use board::{Machine, MachineConfig, Plug, TimeSource};
 use vcpu::{Reset, SystemEvent};
 use virtio::Interface;
 
@@ -14,9 +14,10 @@ use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::panic::Panic;
 use crate::pidfile::PidFile;
+use crate::ports::Ports;
 use crate::screen::Screen;
 use crate::stats::Stats;
-use crate::terminal::{self, Keys};
+use crate::terminal::{self, Keys, Taker};
 use crate::watchers::Watchers;
 use crate::{debugger, devices, engine, errors, explaining, serial};
 
@@ -39,9 +40,11 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
     let digests = Digests::wanted(&options.machine);
     let panic = Panic::default();
     let (console, typist) = serial::open(&options.serial)?;
+    let mut ports = Ports::open(&options.ports)?;
     let watchers = Watchers::wanted(&options.machine)?;
-    let config =
-        MachineConfig { watching: watchers.watching(), ..config(options, panic.listen(digests.listen(console)))? };
+    let others = ports.plug().into_iter().collect();
+    let config = config_with(options, panic.listen(digests.listen(console)), others)?;
+    let config = MachineConfig { watching: watchers.watching(), ..config };
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
@@ -52,11 +55,13 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
     stopper.stops(machine.stopper());
     watchers.meet(&machine);
     let keys = Keys { on_look: watchers.on_look(), on_explain: explaining::on_explain(&machine) };
-    let attached = typist.attach(machine.keyboard(), stopper, keys)?;
+    let keyboard = machine.keyboard();
+    let ported = ports.attach(stopper, &keys)?;
+    let attached = typist.attach(Taker::of(move |bytes| keyboard.type_in(bytes)), stopper, keys)?;
     let debugger = port.lead_to(&machine, &watchers)?;
     let ending = drive(&mut machine, &options.machine, stopper).map(|ending| after_reset(ending, &panic));
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
-    drop(attached);
+    drop((attached, ported));
     watchers.report(&machine)?;
     digests.print(&machine);
     Ok(ending?.into())
@@ -86,7 +91,16 @@ pub fn reset_name(kind: Reset) -> &'static str {
 ///
 /// # Errors
 /// A disk cannot be opened, or a forwarded port is taken.
+#[cfg(feature = "linux")]
 pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig> {
+    config_with(options, console, Vec::new())
+}
+
+/// The same with `others` among its devices.
+///
+/// # Errors
+/// As [`config`]'s.
+pub fn config_with(options: &RunOptions, console: ConsoleOut, others: Vec<Plug>) -> Result<MachineConfig> {
     Ok(MachineConfig {
         firmware: match &options.firmware {
             Firmware::Builtin => board::Firmware::Builtin,
@@ -98,7 +112,7 @@ pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig
         tree: options.dtb.clone(),
         initrd: options.initrd.clone(),
         append: options.append.clone().unwrap_or_default(),
-        plugs: devices::plugs(options)?,
+        plugs: devices::plugs(options, others)?,
         interface: if options.legacy_virtio { Interface::Legacy } else { Interface::Modern },
         no_reboot: options.no_reboot,
         ..bare(&options.machine, console)

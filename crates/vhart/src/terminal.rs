@@ -11,7 +11,6 @@ mod signals;
 mod typed;
 
 pub use raw::restore;
-#[cfg(feature = "machine")]
 pub use typed::NEXT_OFFER;
 
 use std::io::{IsTerminal, Read, Write};
@@ -39,6 +38,21 @@ pub enum Quit {
 
 /// Is offered what is typed, and answers how many bytes of it were taken; the rest is offered again.
 pub type Input = Box<dyn FnMut(&[u8]) -> usize + Send>;
+/// Whoever takes what is typed.
+pub struct Taker {
+    /// Is offered it.
+    pub take: Input,
+    /// Is told that somebody has come who types, and that nobody is there any more.
+    pub there: Box<dyn Fn(bool) + Send>,
+}
+
+impl Taker {
+    /// One that cares for what is typed alone.
+    pub fn of(take: impl FnMut(&[u8]) -> usize + Send + 'static) -> Taker {
+        Taker { take: Box::new(take), there: Box::new(|_| ()) }
+    }
+}
+
 /// Is told when someone wants the machine to end. May be called more than once, from any thread.
 pub type OnQuit = Arc<dyn Fn(Quit) + Send + Sync>;
 /// Is told when someone wants to know what happened.
@@ -47,6 +61,7 @@ pub type OnExplain = Arc<dyn Fn() + Send + Sync>;
 pub type OnLook = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What keys do that do not end the machine.
+#[derive(Clone)]
 pub struct Keys {
     /// Ctrl-A S.
     pub on_look: OnLook,
@@ -63,11 +78,11 @@ impl Drop for Attached {
     }
 }
 
-/// Attaches the terminal: what is typed goes to `input`, a wish to end to `on_quit`, other wishes to `keys`.
+/// Attaches the terminal: what is typed goes to `taker`, a wish to end to `on_quit`, other wishes to `keys`.
 ///
 /// # Errors
 /// When the terminal or the signals cannot be set up; everything is as before then.
-pub fn attach(input: Input, on_quit: OnQuit, keys: Keys) -> Result<Attached> {
+pub fn attach(taker: Taker, on_quit: OnQuit, keys: Keys) -> Result<Attached> {
     signals::watch(on_quit.clone(), || drop(raw::enter())).context("cannot watch for signals")?;
     raw::enter().context("cannot put the terminal into raw mode")?;
     let attached = Attached(());
@@ -75,7 +90,11 @@ pub fn attach(input: Input, on_quit: OnQuit, keys: Keys) -> Result<Attached> {
     let typed = Arc::new(Typed::new(if escapes.is_some() { MOST_TYPED } else { MOST_PIPED }));
     let reader = Reader { typed: typed.clone(), on_quit, keys, escapes };
     spawn("console input", move || reader.run())?;
-    spawn("typing", move || typed.type_into(input))?;
+    let type_all = move || {
+        typed.type_into(taker.take);
+        (taker.there)(false);
+    };
+    spawn("typing", type_all)?;
     Ok(attached)
 }
 

@@ -20,7 +20,8 @@ mod transport;
 use std::sync::{Arc, Mutex};
 
 pub use block::{Block, BlockAccess, BlockFile, Cache, Discard, DiskError, DiskOptions, Report, Serving};
-pub use console::{Console, ConsoleInput, ConsoleOut};
+pub use console::{Console, ConsoleInput, MOST_PORTS, PortConfig, PortKind, PortLine, PortOut};
+pub use devices::ConsoleOut;
 pub use entropy::Entropy;
 pub use net::{Forward, Net, NetConfig, NetError, Protocol, Reach, UserNet};
 pub use ring::{Broken, Request, Ring, Segments};
@@ -46,7 +47,12 @@ pub fn network(slot: Slot, net: UserNet) -> Arc<Mutex<MmioTransport<Net>>> {
 
 /// A console whose output goes to `out`. Give input with [`ConsoleInput`].
 pub fn console(slot: Slot, out: ConsoleOut) -> Arc<Mutex<MmioTransport<Console>>> {
-    Arc::new(Mutex::new(MmioTransport::new(Console::new(out), slot)))
+    Console::alone(out).plug(slot)
+}
+
+/// Consoles and channels, each with two queues of its own; whoever is at the far end holds a [`PortLine`].
+pub fn ports(slot: Slot, ports: Vec<PortConfig>) -> Arc<Mutex<MmioTransport<Console>>> {
+    Console::with_ports(ports).plug(slot)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub const MEMORY_BYTES: u64 = 4 << 20;
 /// Where queue `n` is: at `MEMORY_BASE + n * QUEUE_BYTES`, in pages of descriptors, driver area and device area.
 pub const QUEUE_BYTES: u64 = 0x3000;
 /// Free for buffers.
-pub const BUFFERS: u64 = MEMORY_BASE + 0x4_0000;
+pub const BUFFERS: u64 = MEMORY_BASE + 0x10_0000;
 
 /// Features that drivers accept or do not.
 pub const VERSION_1: u64 = 1 << 32;

@@ -335,6 +335,10 @@ fn nothing_a_driver_does_hurts_the_small_devices() {
     torment(Driver::new(hosts_entropy), 20_000);
     torment(Driver::with_interface(Interface::Legacy, hosts_entropy), 20_000);
     torment(Driver::new(|slot| console(slot, Box::new(|_| ()))), 20_000);
+    let out = || -> crate::PortOut { Box::new(|bytes| bytes.len() / 2) };
+    let all =
+        || vec![PortConfig::console(0, PortLine::new(), out()), PortConfig::channel(1, "name", PortLine::new(), out())];
+    torment(Driver::new(|slot| ports(slot, all())), 20_000);
 }
 
 #[test]

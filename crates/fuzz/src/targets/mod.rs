@@ -43,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     virtio::BLOCK,
     virtio::ENTROPY,
     virtio::CONSOLE,
+    virtio::PORTS,
     virtio::NETWORK,
     frames::TARGET,
     sbi::TARGET,

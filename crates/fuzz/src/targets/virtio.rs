@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ::virtio::net::fuzzing::Loop;
-use ::virtio::{BlockAccess, BlockFile, ConsoleInput, Interface, MmioTransport, Serving, Slot};
+use ::virtio::{
+    BlockAccess, BlockFile, ConsoleInput, Interface, MmioTransport, PortConfig, PortLine, PortOut, Serving, Slot,
+};
 use arbitrary::{Result, Unstructured};
 use bus::{Device, IrqLine, IrqSink};
 use memory::GuestMemoryMmap;
@@ -37,6 +39,14 @@ pub const CONSOLE: Target = Target {
     seeds: || seeds(6, 1, &[b"hello".to_vec()]),
 };
 
+pub const PORTS: Target = Target {
+    name: "virtio_ports",
+    what: "a console and a channel with a name: registers, rings, messages about ports, input and its end",
+    run: |input| with(input, ports),
+    // "Multiport Device Operation": the driver is ready, has set port 1 up, has opened it
+    seeds: || seeds(6, 3, &[[0, 0, 0], [1, 3, 0], [1, 6, 0]].map(|[id, event, _]| vec![id, 0, 0, 0, event, 0, 1, 0])),
+};
+
 pub const NETWORK: Target = Target {
     name: "virtio_net",
     what: "the network card: registers, rings, frames that come back",
@@ -50,7 +60,7 @@ const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 /// Queue `n` is here, `n` times [`QUEUE_BYTES`] on: a page for each of its parts.
 const QUEUE_BYTES: u64 = 0x3000;
 /// Free for buffers.
-const BUFFERS: u64 = BASE + 0x1_0000;
+const BUFFERS: u64 = BASE + 0x1_4000;
 /// Behind the buffers of a plain request, to the end of memory; and what is there.
 const UNTOUCHED: u64 = BUFFERS + 0x1000;
 static MARK: [u8; (BASE + MEMORY_BYTES - UNTOUCHED) as usize] = [0xa5; (BASE + MEMORY_BYTES - UNTOUCHED) as usize];
@@ -114,8 +124,8 @@ struct Driver {
     wire: Arc<Wire>,
     device: Arc<Mutex<dyn Device>>,
     legacy: bool,
-    /// The next index of each queue's available ring.
-    next: [u16; 2],
+    /// The next index of the available ring of each queue that it uses.
+    next: Vec<u16>,
 }
 
 /// A buffer: address, length, flags.
@@ -133,7 +143,7 @@ impl Driver {
         let wire = Arc::new(Wire::default());
         let device = make(Slot { memory: memory.clone(), irq: IrqLine::new(wire.clone(), 1), interface });
         let driver =
-            Driver { memory, wire, device: device.clone(), legacy: interface == Interface::Legacy, next: [0; 2] };
+            Driver { memory, wire, device: device.clone(), legacy: interface == Interface::Legacy, next: vec![0; 2] };
         Ok((driver, device))
     }
 
@@ -216,7 +226,7 @@ impl Driver {
 
     /// One thing that a driver may do.
     fn step(&mut self, input: &mut Unstructured) -> Result<()> {
-        let queue = input.int_in_range(0..=1)?;
+        let queue = input.int_in_range(0..=self.next.len() - 1)?;
         match input.int_in_range(0..=9)? {
             0 => self.start(features(input)?),
             1 => self.write(input.arbitrary::<u8>()?.into(), number(input)?),
@@ -374,6 +384,48 @@ fn console(input: &mut Unstructured) -> Result<()> {
     });
     driver.recovers(1, &[(BUFFERS, 5, 0)], || ());
     done
+}
+
+/// The queues of ports 0 and 1, and those of control.
+const PORT_QUEUES: usize = 6;
+/// The feature of a device with ports.
+const MULTIPORT: u64 = 1 << 1;
+
+fn ports(input: &mut Unstructured) -> Result<()> {
+    let (console, channel) = (PortLine::new(), PortLine::new());
+    let (mut driver, _) = Driver::new(input, |slot| {
+        let all = vec![
+            PortConfig::console(0, console.clone(), hesitant()),
+            PortConfig { input: vec![7; 100], ..PortConfig::channel(1, "a name", channel.clone(), hesitant()) },
+        ];
+        ::virtio::ports(slot, all)
+    })?;
+    driver.next = vec![0; PORT_QUEUES];
+    driver.start(MULTIPORT | features(input)?);
+    let lines = [console.clone(), channel];
+    let done = steps(&mut driver, input, |input| {
+        let line = input.choose(&lines)?;
+        match input.int_in_range(0..=3)? {
+            0 => line.set_open(input.arbitrary()?),
+            1 => line.resume(),
+            _ => {
+                let len = usize::from(input.arbitrary::<u8>()?).min(input.len());
+                line.send(input.bytes(len)?);
+            }
+        }
+        Ok(())
+    });
+    driver.recovers(1, &[(BUFFERS, 5, 0)], || console.resume());
+    done
+}
+
+/// Takes all of it every second time, and half of it in between.
+fn hesitant() -> PortOut {
+    let mut turn = 0_usize;
+    Box::new(move |bytes| {
+        turn += 1;
+        bytes.len() / (1 + turn % 2)
+    })
 }
 
 fn network(input: &mut Unstructured) -> Result<()> {

@@ -7,7 +7,7 @@ use clap::Args;
 use virtio::Forward;
 
 use super::net::User;
-use super::{Disk, MachineOptions, Net, Serial, disk, load, net, random, serial};
+use super::{Disk, MachineOptions, Net, Port, Serial, disk, load, net, port, random, serial};
 
 const SOFTWARE: &str = "Software";
 const DEVICES: &str = "Devices";
@@ -62,12 +62,19 @@ pub struct RunOptions {
     #[command(flatten)]
     pub machine: MachineOptions,
 
-    /// Where the serial port leads to: stdio, null, file:FILE for output alone, pty, tcp:HOST:PORT or unix:FILE
+    /// Where the serial port leads to: stdio, null, file:FILE for output alone, pipe:FILE, pty, tcp:HOST:PORT or unix:FILE
     ///
-    /// Sockets are connected to; with ,server=on they are listened at, and the machine waits for somebody to come unless
+    /// A pipe is FILE.in and FILE.out where they are there, else FILE, which may be a device. Sockets are connected to; with ,server=on they are listened at, and the machine waits for somebody to come unless
     /// ,wait=off is said.
     #[arg(long, value_name = "WHERE", default_value = "stdio", value_parser = serial::parse, help_heading = DEVICES)]
     pub serial: Serial,
+
+    /// A port of a virtio console: `name=NAME,to=WHERE` or `console=on,to=WHERE`; may be repeated
+    ///
+    /// In Linux a port with a name is a device /dev/vport0pN that programs open, a console is hvc0. WHERE is as for --serial.
+    /// With nr=N before to= it has that number.
+    #[arg(long = "port", value_name = "PORT", value_parser = port::parse, help_heading = DEVICES)]
+    pub ports: Vec<Port>,
 
     /// A disk: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on][,cache=MODE][,discard=unmap]`; may be
     /// repeated
@@ -149,6 +156,7 @@ impl RunOptions {
             loads: Vec::new(),
             machine,
             serial: Serial::Stdio,
+            ports: Vec::new(),
             disks: Vec::new(),
             net: None,
             forwards: Vec::new(),
@@ -170,6 +178,11 @@ impl RunOptions {
             return Err(
                 "--forward leads into the guest's network, and --net none is without one: leave one of them out".into(),
             );
+        }
+        port::numbers(&self.ports)?;
+        let terminals = self.ports.iter().map(|port| &port.to).chain([&self.serial]);
+        if terminals.filter(|to| **to == Serial::Stdio).count() > 1 {
+            return Err("only one of --serial and --port can be at stdio; --serial null is nowhere".into());
         }
         self.machine.check()?;
         let deterministic = self.machine.deterministic.is_some();

@@ -14,6 +14,8 @@ pub enum Serial {
     Null,
     /// Output goes to a file; there is no input.
     File(PathBuf),
+    /// A pipe, or a device.
+    Pipe(PathBuf),
     /// A terminal of its own, whose name is told.
     Pty,
     /// A socket.
@@ -50,15 +52,16 @@ pub enum Role {
 }
 
 /// What there is, for sentences about what there is not.
-pub const KINDS: &str = "stdio, null, file:FILE, pty, tcp:HOST:PORT and unix:FILE";
+pub const KINDS: &str = "stdio, null, file:FILE, pipe:FILE, pty, tcp:HOST:PORT and unix:FILE";
 
-/// Reads `stdio`, `null`, `file:FILE`, `pty`, or QEMU's `tcp:HOST:PORT,server=on,wait=off` and `unix:FILE,...`.
+/// Reads `stdio`, `null`, `file:FILE`, `pipe:FILE`, `pty`, or QEMU's `tcp:HOST:PORT,server=on,wait=off` and `unix:FILE,...`.
 pub fn parse(text: &str) -> Result<Serial, String> {
     match text.split_once(':') {
         None if text == "stdio" => Ok(Serial::Stdio),
         None if matches!(text, "null" | "none") => Ok(Serial::Null),
         None if text == "pty" => Ok(Serial::Pty),
         Some(("file", file)) if !file.is_empty() => Ok(Serial::File(file.into())),
+        Some(("pipe", file)) if !file.is_empty() => Ok(Serial::Pipe(file.into())),
         Some((kind @ ("tcp" | "unix"), rest)) => socket(kind, rest).map(Serial::Socket),
         _ => Err(format!("there is no '{text}' here; there are {KINDS}")),
     }

@@ -5,25 +5,27 @@ mod peer;
 #[cfg(not(feature = "machine"))]
 #[path = "peer_missing.rs"]
 mod peer;
+mod pipe;
 
 use std::fs::File;
 
 use anyhow::{Context, Result};
-use board::Keyboard;
 use devices::ConsoleOut;
 
 use crate::cli::Serial;
 use crate::ending::Stopper;
 use crate::run::standard_output;
 use crate::screen::Screen;
-use crate::terminal::{self, Attached, Keys};
+use crate::terminal::{self, Attached, Keys, Taker};
 use peer::Peer;
+use pipe::Pipe;
 
 /// Where a serial port's input comes from.
 enum Input {
     Terminal,
     Nowhere,
     Peer(Peer),
+    Pipe(Pipe),
 }
 
 /// Opens the far end: where output goes, and who types.
@@ -40,6 +42,10 @@ pub fn open(to: &Serial) -> Result<(ConsoleOut, Typist)> {
             let mut screen = Screen::of(file, format!("'{}'", path.display()));
             (Box::new(move |bytes| screen.show(bytes)), Input::Nowhere)
         }
+        Serial::Pipe(path) => {
+            let pipe = Pipe::open(path)?;
+            (pipe.output()?, Input::Pipe(pipe))
+        }
         Serial::Pty => of_peer(Peer::pty().context("cannot make a terminal for the console")?),
         Serial::Socket(socket) => of_peer(Peer::socket(socket)?),
     };
@@ -54,18 +60,16 @@ fn of_peer(peer: Peer) -> (ConsoleOut, Input) {
 pub struct Typist(Input);
 
 impl Typist {
-    /// Lets what arrives be typed into `keyboard`; signals, and at a terminal its keys, end the machine. A terminal is given
+    /// Lets what arrives go to `taker`; signals, and at a terminal its keys, end the machine. A terminal is given
     /// back when what is answered is dropped.
     ///
     /// # Errors
     /// The terminal or the signals cannot be set up.
-    pub fn attach(self, keyboard: Keyboard, stopper: &Stopper, keys: Keys) -> Result<Option<Attached>> {
+    pub fn attach(self, taker: Taker, stopper: &Stopper, keys: Keys) -> Result<Option<Attached>> {
         match self.0 {
-            Input::Terminal => {
-                let typed = Box::new(move |bytes: &[u8]| keyboard.type_in(bytes));
-                return terminal::attach(typed, stopper.on_quit(), keys).map(Some);
-            }
-            Input::Peer(peer) => peer.type_into(keyboard)?,
+            Input::Terminal => return terminal::attach(taker, stopper.on_quit(), keys).map(Some),
+            Input::Peer(peer) => peer.type_into(taker)?,
+            Input::Pipe(pipe) => pipe.type_into(taker)?,
             Input::Nowhere => {}
         }
         terminal::watch_signals(stopper.on_quit()).map(|()| None)

@@ -1,7 +1,7 @@
 //! Somebody at the other end of a socket or of a terminal of our own.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,14 +9,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use board::Keyboard;
 use devices::ConsoleOut;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
+use super::pipe::read_all;
 use crate::cli::{Address, Role, Socket};
 use crate::errors;
-use crate::terminal::NEXT_OFFER;
+use crate::terminal::Taker;
 
 /// The other end, as far as there is one.
 pub struct Peer {
@@ -98,15 +98,17 @@ impl Peer {
         })
     }
 
-    /// Types what arrives, from one after the other, on a thread of its own.
+    /// Hands on what arrives, from one after the other, on a thread of its own.
     ///
     /// # Errors
     /// The host has no room for a thread.
-    pub fn type_into(self, keyboard: Keyboard) -> Result<()> {
+    pub fn type_into(self, mut taker: Taker) -> Result<()> {
         let typing = move || {
             loop {
                 let file = lock(&self.now).as_ref().and_then(|file| file.try_clone().ok());
-                file.into_iter().for_each(|file| read_all(file, &keyboard));
+                (taker.there)(file.is_some());
+                file.into_iter().for_each(|file| read_all(file, &mut taker));
+                (taker.there)(false);
                 *lock(&self.now) = None;
                 let Some(Ok(next)) = self.listener.as_ref().map(Listener::accept) else { return };
                 *lock(&self.now) = Some(next);
@@ -118,24 +120,6 @@ impl Peer {
 
 fn lock(now: &Connection) -> std::sync::MutexGuard<'_, Option<File>> {
     now.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Types all that comes from `file`, until its end.
-fn read_all(mut file: File, keyboard: &Keyboard) {
-    let mut buffer = [0; 4096];
-    loop {
-        let mut rest = match file.read(&mut buffer) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Ok(0) | Err(_) => return,
-            Ok(count) => &buffer[..count],
-        };
-        while !rest.is_empty() {
-            rest = &rest[keyboard.type_in(rest).min(rest.len())..];
-            if !rest.is_empty() {
-                std::thread::sleep(NEXT_OFFER);
-            }
-        }
-    }
 }
 
 fn connect(address: &Address) -> std::io::Result<File> {

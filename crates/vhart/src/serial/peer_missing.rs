@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 
 use anyhow::{Result, bail};
-use board::Keyboard;
 use devices::ConsoleOut;
 
 use crate::cli::Socket;
+use crate::terminal::Taker;
 
 /// Nobody.
 pub enum Peer {}
@@ -31,7 +31,7 @@ impl Peer {
 
     /// # Errors
     /// None.
-    pub fn type_into(self, _keyboard: Keyboard) -> Result<()> {
+    pub fn type_into(self, _taker: Taker) -> Result<()> {
         match self {}
     }
 }

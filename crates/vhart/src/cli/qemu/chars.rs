@@ -11,6 +11,10 @@ pub struct Chars {
     named: Vec<(String, String)>,
     /// The serial port's ends, in order: the board has one.
     serial: Vec<End>,
+    /// The device that ports are in: there, and its slot, as a property of `--port`.
+    bus: Option<String>,
+    /// Ports: a value of `--port` up to its end, and the end's name.
+    ports: Vec<(String, Option<String>)>,
 }
 
 /// Where a console leads to.
@@ -55,6 +59,7 @@ pub fn chardev(line: &mut Line, text: &str) -> Result<(), String> {
     let end = match kind.as_str() {
         "stdio" | "null" | "pty" => kind,
         "file" => format!("file:{}", needed(&mut all, "path")?),
+        "pipe" => format!("pipe:{}", needed(&mut all, "path")?),
         "socket" => socket(&mut all)?,
         _ => return Err(format!("-chardev {kind}: there is no such end here; there are {}", serial::KINDS)),
     };
@@ -63,6 +68,32 @@ pub fn chardev(line: &mut Line, text: &str) -> Result<(), String> {
     line.ignore_all("-chardev", ignored);
     line.chars.named.push((id, end));
     Ok(())
+}
+
+/// `-device virtio-serial-device`: what ports are in. `place` is its slot, as a property.
+pub fn bus(line: &mut Line, mut all: Properties, place: String) -> Result<(), String> {
+    all.take_number("max_ports")?;
+    if line.chars.bus.replace(place).is_some() {
+        return Err(format!("{}: there is one such device; all ports go into it", all.option()));
+    }
+    all.finish()
+}
+
+/// `-device virtserialport` and `virtconsole`
+pub fn port(line: &mut Line, name: &str, mut all: Properties) -> Result<(), String> {
+    if line.chars.bus.is_none() {
+        return Err(format!("-device {name} is a port of a virtio-serial-device: write one before it"));
+    }
+    all.take_any(&["id", "bus"]);
+    let mut value = match (name, all.take("name")) {
+        ("virtconsole", _) => "console=on".to_owned(),
+        (_, channel) => format!("name={}", channel.unwrap_or_default().replace(',', ",,")),
+    };
+    if let Some(number) = all.take_number("nr")? {
+        value += &format!(",nr={number}");
+    }
+    line.chars.ports.push((value, all.take("chardev")));
+    all.finish()
 }
 
 fn needed(all: &mut Properties, key: &str) -> Result<String, String> {
@@ -124,6 +155,18 @@ impl Chars {
                 0 => line.option("serial", value),
                 _ => line.ignore(format!("-serial {value} (the board has one serial port)")),
             }
+        }
+        self.write_ports(line)
+    }
+
+    fn write_ports(&self, line: &mut Line) -> Result<(), String> {
+        let place = self.bus.iter().cloned().chain(std::iter::repeat(String::new()));
+        for ((port, end), place) in self.ports.iter().zip(place) {
+            let end = end.as_ref().map_or(Ok("null".to_owned()), |end| self.value(&End::Named(end.clone())))?;
+            line.option("port", format!("{port}{place},to={end}"));
+        }
+        if self.bus.is_some() && self.ports.is_empty() {
+            line.ignore("-device virtio-serial-device without a port");
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `-device`, `-object` and `-global`: what is in the board's slots.
 
 use super::line::Line;
-use super::{disks, loads, net};
+use super::{chars, disks, loads, net};
 use crate::cli::properties::Properties;
 
 /// Properties of virtio devices that change nothing that a guest could rely on.
@@ -37,7 +37,8 @@ pub fn device(line: &mut Line, text: &str) -> Result<(), String> {
     let base = base.strip_suffix("-device").or_else(|| base.strip_suffix("-pci")).unwrap_or(base);
     match base {
         "loader" => return loads::loader(line, all),
-        "virtio-blk" | "virtio-net" | "virtio-rng" => {}
+        "virtserialport" | "virtconsole" => return chars::port(line, base, all),
+        "virtio-blk" | "virtio-net" | "virtio-rng" | "virtio-serial" => {}
         _ => return Err(missing(&name)),
     }
     if name.ends_with("-pci") {
@@ -53,6 +54,7 @@ pub fn device(line: &mut Line, text: &str) -> Result<(), String> {
     match base {
         "virtio-blk" => disks::device(line, all, place),
         "virtio-net" => net::device(line, all, place),
+        "virtio-serial" => chars::bus(line, all, place),
         // The machine has a source of random numbers unless its slots are full.
         _ => {
             all.take("rng");
@@ -65,7 +67,7 @@ pub fn device(line: &mut Line, text: &str) -> Result<(), String> {
 fn missing(name: &str) -> String {
     format!(
         "-device {name}: there is no such device here; there are virtio-blk-device, virtio-net-device, \
-         virtio-rng-device and loader"
+         virtio-rng-device, virtio-serial-device with virtserialport and virtconsole, and loader"
     )
 }
 

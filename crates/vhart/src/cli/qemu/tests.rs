@@ -128,6 +128,11 @@ fn values_in_all_their_spellings_mean_the_same() {
         ("-serial tcp::4444,server,nowait", "--serial tcp::4444,server,wait=off"),
         ("-chardev socket,id=c,path=a,server=on,wait=off -serial chardev:c", "--serial unix:a,server=on,wait=off"),
         ("-chardev socket,id=c,host=h,port=1 -serial chardev:c", "--serial tcp:h:1"),
+        (
+            "-chardev pipe,id=p,path=/dev/vport0p1 -device virtio-serial-device,id=vs,bus=virtio-mmio-bus.3 -device \
+             virtserialport,bus=vs.0,nr=2,chardev=p,name=a.b -device virtconsole -global virtio-mmio.force-legacy=false",
+            "--port name=a.b,nr=2,bus=virtio-mmio-bus.3,to=pipe:/dev/vport0p1 --port console=on,to=null",
+        ),
         ("-serial chardev:c -chardev stdio,id=c,mux=on,signal=off", "--serial stdio"),
         ("-hda a,b.img", "--disk file=a,,b.img"),
         ("-drive file=a.img,format=raw,if=virtio,readonly=on", "--disk file=a.img,readonly=on"),
@@ -255,6 +260,9 @@ fn what_is_missing_is_refused_by_its_whole_name() {
         ("-device virtio-blk-device,drive=x", "'x'"),
         ("-device virtio-blk-device", "virtio-blk-device"),
         ("-device virtio-gpu-device", "virtio-gpu-device"),
+        ("-device virtserialport,name=a", "virtio-serial-device"),
+        ("-device virtio-serial-device -device virtio-serial-device", "one such device"),
+        ("-device virtio-serial-device -device virtserialport,chardev=x", "'x'"),
         ("-device nvme,drive=x", "nvme"),
         ("-device virtio-net-device,netdev=n", "'n'"),
         ("-device loader,file=a,where=there", "where=there"),
