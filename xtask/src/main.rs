@@ -9,6 +9,7 @@ mod book;
 mod debugger;
 mod deny;
 mod dist;
+mod exec;
 mod exits;
 mod facts;
 mod layers;

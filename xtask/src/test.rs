@@ -107,6 +107,9 @@ fn count_tests(package: &[&str], which: &[&str]) -> anyhow::Result<usize> {
 /// What boots them: the README's main command.
 pub const CHECK: [&str; 6] = ["run", "--release", "--quiet", "--", "linux", "--check"];
 
+/// The program that [`CHECK`] has built.
+pub const VHART: &str = "target/release/vhart";
+
 fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     let path = outfit.path.to_str().context("PATH is not UTF-8")?;
     let boot = |what: &str, options: &[&str]| cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)]);
@@ -114,6 +117,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
     crate::exits::compare()?;
+    crate::exec::check()?;
     if debugger::has_gdb() {
         debugger::boot(&CHECK)?;
     }

@@ -17,9 +17,10 @@ const LEASE: &str = include_str!("init/lease.sh");
 const HOST: &str = include_str!("init/host.sh");
 const GUEST: &str = include_str!("init/guest.sh");
 const RUN_GUEST: &str = include_str!("init/run-guest.sh");
+const EXEC: &str = include_str!("init/exec.sh");
 
 /// Every script: a change in one makes another initramfs.
-pub(crate) const SCRIPTS: [&str; 7] = [COMMON, OPTIONS, PROFILE, LEASE, HOST, GUEST, RUN_GUEST];
+pub(crate) const SCRIPTS: [&str; 8] = [COMMON, OPTIONS, PROFILE, LEASE, HOST, GUEST, RUN_GUEST, EXEC];
 
 /// The page that the host serves and the guest fetches.
 const PAGE: &str = "a page from the host";
@@ -72,6 +73,7 @@ impl Contents {
         archive.file("etc/vhart/common.sh", READABLE, COMMON.as_bytes())?;
         archive.file("etc/vhart/options.sh", READABLE, OPTIONS.as_bytes())?;
         archive.file("etc/vhart/profile.sh", READABLE, PROFILE.as_bytes())?;
+        archive.file("etc/vhart/exec.sh", EXECUTABLE, EXEC.as_bytes())?;
         archive.file("etc/vhart/lease.sh", EXECUTABLE, LEASE.as_bytes())?;
         archive.file("etc/vhart/markers.sh", READABLE, markers().as_bytes())?;
         self.modules(archive, also)

@@ -3,7 +3,7 @@
 //! Only words and their meaning; what is done about them is in the file of each subcommand.
 
 mod cpu;
-mod disk;
+pub mod disk;
 #[cfg(feature = "machine")]
 mod elf;
 #[cfg(feature = "machine")]
@@ -17,7 +17,7 @@ mod host_isa;
 mod kvm;
 mod load;
 mod machine;
-mod net;
+pub mod net;
 pub mod port;
 mod properties;
 #[cfg(feature = "machine")]
@@ -68,6 +68,7 @@ const ABOUT: &str = "A RISC-V machine with the hypervisor extension: boots Linux
 const AFTER: &str = "\
 Examples:
   vhart linux                                     a host Linux with KVM, and a guest Linux in it
+  vhart exec -- ./test                            a riscv64 program in that host, as if it ran here
   vhart run --kernel Image --initrd initrd.gz     a kernel of your own, on the built-in firmware
   vhart run -m 2G --smp 4 --disk root.img Image   the same with a disk, four harts and 2 GiB
   vhart elf rv64ui-p-add                          a bare-metal test program
@@ -87,7 +88,7 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Subcommand, Debug)]
-#[cfg_attr(not(feature = "machine"), allow(clippy::large_enum_variant, reason = "there is one of it"))]
+#[allow(clippy::large_enum_variant, reason = "a process has one")]
 pub enum Command {
     /// Boot a kernel or firmware on the virt board
     Run(RunOptions),
@@ -97,6 +98,12 @@ pub enum Command {
     /// Boot a host Linux, load KVM, and boot a guest Linux inside it
     #[cfg(feature = "linux")]
     Linux(crate::linux::Options),
+    /// Run a program on a RISC-V Linux with /dev/kvm, or in a guest of it, as if it ran here
+    #[cfg(feature = "linux")]
+    Exec(crate::exec::Options),
+    /// Run what 'vhart exec' orders, in its machine
+    #[command(hide = true)]
+    Agent,
     /// Run a command with --stat: who executed how much, and what the virtual machines were left for
     #[cfg(feature = "machine")]
     Stat(stat::StatOptions),
@@ -190,6 +197,8 @@ impl Command {
             Command::Elf(options) => options.check(),
             #[cfg(feature = "linux")]
             Command::Linux(options) => options.machine.check(),
+            #[cfg(feature = "linux")]
+            Command::Exec(options) => options.check(),
             _ => Ok(()),
         }
     }

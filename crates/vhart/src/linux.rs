@@ -1,12 +1,13 @@
 //! `vhart linux`: a host Linux with KVM, and a guest Linux inside it.
 
 mod check;
-mod console;
-mod images;
+pub mod console;
+pub mod images;
 mod options;
 mod progress;
 mod record;
 mod report;
+pub mod software;
 
 pub use self::images::cache;
 pub use options::Options;

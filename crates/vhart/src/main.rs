@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod cli;
 #[cfg(feature = "machine")]
 mod commit_log;
@@ -19,6 +20,8 @@ mod elf;
 mod ending;
 mod engine;
 mod errors;
+#[cfg(feature = "linux")]
+mod exec;
 #[cfg(feature = "machine")]
 mod explaining;
 #[cfg(not(feature = "machine"))]
@@ -55,6 +58,7 @@ mod watchers;
 #[cfg(not(feature = "machine"))]
 #[path = "watchers_missing.rs"]
 mod watchers;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -68,6 +72,9 @@ fn main() -> ExitCode {
         Command::Elf(options) => elf::run(&options),
         #[cfg(feature = "linux")]
         Command::Linux(options) => linux::run(&options),
+        #[cfg(feature = "linux")]
+        Command::Exec(options) => Ok(exec::run(&options)),
+        Command::Agent => agent::run(),
         #[cfg(feature = "linux")]
         Command::Images(options) => images::run(&options),
         #[cfg(feature = "machine")]

@@ -29,30 +29,34 @@ impl<F: AsFd> Screen<F> {
         if self.lost {
             return;
         }
-        if let Err(error) = self.write(bytes) {
+        if let Err(error) = write_all(&self.file, bytes) {
             self.lost = true;
             let error = errors::without_number(&std::io::Error::from(error).to_string());
             errors::tell(format!("the console's output is lost from here on: cannot write to {}: {error}", self.name));
         }
     }
+}
 
-    fn write(&self, mut bytes: &[u8]) -> Result<(), Errno> {
-        while !bytes.is_empty() {
-            match rustix::io::write(&self.file, bytes) {
-                Ok(written) => bytes = &bytes[written.min(bytes.len())..],
-                Err(Errno::INTR) => {}
-                // somebody else who has the file made it one that does not wait
-                Err(Errno::AGAIN) => self.wait()?,
-                Err(error) => return Err(error),
-            }
+/// Writes `bytes` to `file`, past every buffer and lock of this process.
+///
+/// # Errors
+/// They cannot be written.
+pub fn write_all(file: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(&file, bytes) {
+            Ok(written) => bytes = &bytes[written.min(bytes.len())..],
+            Err(Errno::INTR) => {}
+            // somebody else who has the file made it one that does not wait
+            Err(Errno::AGAIN) => wait(&file)?,
+            Err(error) => return Err(error),
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn wait(&self) -> Result<(), Errno> {
-        match poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error),
-        }
+fn wait(file: impl AsFd) -> Result<(), Errno> {
+    match poll(&mut [PollFd::new(&file, PollFlags::OUT)], None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error),
     }
 }

@@ -33,7 +33,7 @@ fail() {
     echo
     dmesg | tail -n 20
     echo "$FAILED$1"
-    if unattended; then off; fi
+    if unattended || told vhart.exec=; then off; fi
 }
 
 # Loads the modules named, whatever the kernel's release: they were packed with it.
@@ -60,6 +60,9 @@ nonce=$(option vhart.check)
 if unattended; then
     # Kernel messages would break markers in two.
     echo 1 >/proc/sys/kernel/printk
+elif told vhart.exec=; then
+    # The console has nothing but them.
+    :
 else
     # They disturb whoever types. Whoever pastes much waits until it is read.
     echo 4 >/proc/sys/kernel/printk

@@ -5,7 +5,15 @@
 
 # The SBI console takes whole lines; the serial port, which takes over later, costs an exit for each character.
 append="console=ttyS0 earlycon=sbi loglevel=6 panic=-1"
-if unattended; then
+if told vhart.exec=; then
+    # The ports of this machine's console lead on into the guest's.
+    append="$append rdinit=/etc/vhart/exec.sh vhart.exec=here"
+    if told vhart.net; then append="$append vhart.net"; fi
+    for port in /sys/class/virtio-ports/vport0p*; do
+        read -r name <"$port/name"
+        set -- "$@" --port "name=$name,nr=${port##*p},to=pipe:/dev/${port##*/}"
+    done
+elif unattended; then
     # Whose guest it is, and what it shall answer.
     nonce=$(option vhart.check)
     append="vhart.guest=$nonce vhart.check=$nonce $append"
@@ -17,8 +25,10 @@ else
 fi
 if told cryptomgr.notests; then append="$append cryptomgr.notests"; fi
 
-disk=
-if [ -b /dev/vda ]; then disk="--disk /dev/vda"; fi
+disks=
+for disk in /dev/vd[a-z]; do
+    if [ -b "$disk" ]; then disks="$disks --disk $disk"; fi
+done
 
 exec vhart run --engine kvm --no-reboot --harts "$(option vhart.guest_harts 1)" --memory "$(option vhart.guest_memory 256M)" \
-    --kernel /boot/vmlinuz --initrd /boot/guest.cpio --append "$append" $disk --net user "$@"
+    --kernel /boot/vmlinuz --initrd /boot/guest.cpio --append "$append" $disks --net user "$@"

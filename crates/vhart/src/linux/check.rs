@@ -134,7 +134,7 @@ impl Check {
         watchers.meet(&machine);
         terminal::watch_signals(stopper.on_quit())?;
         lock(&self.record).start(machine.retired());
-        if options.firmware == Firmware::BuiltIn {
+        if options.software.firmware == Firmware::BuiltIn {
             self.follow(|record| record.reach(Phase::Firmware));
         }
         let stats = options.machine.stats.then(|| Stats::begin(&machine));
@@ -186,7 +186,7 @@ impl Check {
             missing: missing.map(Phase::name),
             reason: missing.and(record.failure().map(str::to_owned).or(ended.early)),
             kernel: images.kernel_release().map(str::to_owned),
-            firmware: firmware_name(&options.firmware),
+            firmware: firmware_name(&options.software.firmware),
             harts: options.machine.harts,
             memory_bytes: options.machine.memory,
             phases: report::rows(record.arrivals()),

@@ -11,8 +11,8 @@ use images::{
 };
 
 use super::Options;
-use super::options::Vmm;
-use crate::cli;
+use super::software::{Software, Vmm};
+use crate::cli::{self, MachineOptions};
 use crate::errors;
 
 /// What the machine boots.
@@ -23,17 +23,30 @@ pub struct Images {
 }
 
 impl Images {
-    /// Fetches and builds what the options ask for, as far as it is not in the cache.
+    /// Fetches and builds what the options of `vhart linux` ask for, as far as it is not in the cache.
     ///
     /// # Errors
     /// One that says what is missing and what to do.
     pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Images> {
-        let cache = cache(options.cache.as_deref())?;
         let nonce = nonce(options);
-        let mut request = request(options, cache, nonce);
+        let mode = if options.is_unattended() { Mode::Check(nonce) } else { Mode::Interactive };
+        let word = options.kvm_check.then_some(KVM_CHECK);
+        let own = Own { initrd: options.initrd.clone(), disk: options.disk.clone(), word };
+        Ok(Images { nonce, ..Images::of(&options.software, mode, own, progress)? })
+    }
+
+    /// The same for software that is told from the rest.
+    ///
+    /// # Errors
+    /// As [`Images::prepare`]'s.
+    pub fn of(software: &Software, mode: Mode, own: Own, progress: &dyn Progress) -> Result<Images> {
+        let cache = cache(software.cache.as_deref())?;
+        let without_vmm = own.initrd.is_some();
+        let mut request = Request { mode, initrd: own.initrd, disk: own.disk, ..request(software, cache) };
+        own.word.into_iter().for_each(|word| request.append.push_str(&format!(" {word}")));
         images::fetch(&mut request, progress)?;
-        request.vmm = vmm(options, &request.cache, progress)?;
-        Ok(Images { prepared: images::prepare(&request, progress)?, nonce })
+        request.vmm = vmm(software, without_vmm, &request.cache, progress)?;
+        Ok(Images { prepared: images::prepare(&request, progress)?, nonce: Nonce(0) })
     }
 
     /// Prints QEMU's command line for the same images.
@@ -47,14 +60,21 @@ impl Images {
     /// What `vhart run` would have to be told to boot them.
     pub fn run_options(&self, options: &Options) -> cli::RunOptions {
         cli::RunOptions {
+            disks: vec![disk(&self.prepared.disk)],
+            net: options.machine.deterministic.is_none().then(|| cli::Net::User(cli::User::default())),
+            ..self.machine(&options.machine)
+        }
+    }
+
+    /// The same without devices.
+    pub fn machine(&self, machine: &MachineOptions) -> cli::RunOptions {
+        cli::RunOptions {
             kernel: Some(self.prepared.kernel.clone()),
             initrd: Some(self.prepared.initrd.clone()),
             append: Some(self.prepared.append.clone()),
             firmware: self.prepared.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
-            disks: vec![disk(&self.prepared.disk)],
-            net: options.machine.deterministic.is_none().then(|| cli::Net::User(cli::User::default())),
             no_reboot: true,
-            ..cli::RunOptions::of(options.machine.clone())
+            ..cli::RunOptions::of(machine.clone())
         }
     }
 
@@ -67,6 +87,17 @@ impl Images {
     pub fn nonce(&self) -> Nonce {
         self.nonce
     }
+}
+
+/// What the user brings in place of what is made here.
+#[derive(Default)]
+pub struct Own {
+    /// The host's initramfs.
+    pub initrd: Option<PathBuf>,
+    /// The host's first disk.
+    pub disk: Option<PathBuf>,
+    /// One more word for the host kernel's command line, which its init looks for.
+    pub word: Option<&'static str>,
 }
 
 /// The cache that the user names, else their own.
@@ -86,14 +117,14 @@ fn disk(disk: &images::Disk) -> cli::Disk {
 }
 
 /// The VMM, where it is not the user's own; none where the user's own initrd brings what it needs.
-fn vmm(options: &Options, cache: &Cache, progress: &dyn Progress) -> Result<Option<PathBuf>> {
-    let choice = match &options.vmm {
+fn vmm(software: &Software, without: bool, cache: &Cache, progress: &dyn Progress) -> Result<Option<PathBuf>> {
+    let choice = match &software.vmm {
         Some(Vmm::File(path)) => return Ok(Some(path.clone())),
         Some(Vmm::Own(choice)) => choice,
-        None if options.initrd.is_some() => return Ok(None),
+        None if without => return Ok(None),
         None => &Choice::Fitting,
     };
-    let (workspace, apt) = (vmm::workspace(), apt(options));
+    let (workspace, apt) = (vmm::workspace(), apt(software));
     let means = vmm::Means { workspace: workspace.as_deref(), cache, apt: &apt, progress };
     vmm::get(choice, means).map(Some).context("no VMM for the guest")
 }
@@ -104,25 +135,22 @@ fn nonce(options: &Options) -> Nonce {
     Nonce(options.machine.deterministic.unwrap_or_else(random))
 }
 
-fn request(options: &Options, cache: Cache, nonce: Nonce) -> Request {
+fn request(software: &Software, cache: Cache) -> Request {
     Request {
-        packages: match &options.packages {
+        packages: match &software.packages {
             Some(directory) => Packages::Directory(directory.clone()),
-            None => Packages::Apt(apt(options)),
+            None => Packages::Apt(apt(software)),
         },
-        mode: if options.is_unattended() { Mode::Check(nonce) } else { Mode::Interactive },
-        firmware: options.firmware.clone(),
-        kernel: options.kernel.clone(),
-        modules: options.modules.clone(),
-        initrd: options.initrd.clone(),
-        disk: options.disk.clone(),
-        vmm: match &options.vmm {
+        firmware: software.firmware.clone(),
+        kernel: software.kernel.clone(),
+        modules: software.modules.clone(),
+        vmm: match &software.vmm {
             Some(Vmm::File(path)) => Some(path.clone()),
             Some(Vmm::Own(_)) | None => None,
         },
-        guest: Guest { harts: options.guest_harts, memory_mib: options.guest_memory },
-        self_tests: options.self_tests,
-        append: append(options),
+        guest: Guest { harts: software.guest_harts, memory_mib: software.guest_memory },
+        self_tests: software.self_tests,
+        append: software.append.clone().unwrap_or_default(),
         ..Request::new(cache)
     }
 }
@@ -130,19 +158,13 @@ fn request(options: &Options, cache: Cache, nonce: Nonce) -> Request {
 /// What the host's init looks for on the kernel's command line.
 const KVM_CHECK: &str = "vhart.kvm_check";
 
-/// The user's words for the kernel's command line, and those that the host's init looks for.
-fn append(options: &Options) -> String {
-    let asked = options.kvm_check.then_some(KVM_CHECK);
-    options.append.as_deref().into_iter().chain(asked).collect::<Vec<_>>().join(" ")
-}
-
-fn apt(options: &Options) -> Apt {
+fn apt(software: &Software) -> Apt {
     Apt {
-        suite: options.suite.clone(),
-        mirror: options.mirror.clone(),
-        keyring: options.keyring.clone(),
-        expired: if options.refuse_expired { Expired::Refuse } else { Expired::Accept },
-        freshness: if options.refresh { Freshness::Newest } else { Freshness::Cached },
+        suite: software.suite.clone(),
+        mirror: software.mirror.clone(),
+        keyring: software.keyring.clone(),
+        expired: if software.refuse_expired { Expired::Refuse } else { Expired::Accept },
+        freshness: if software.refresh { Freshness::Newest } else { Freshness::Cached },
     }
 }
 

@@ -12,6 +12,8 @@ use crate::serial::{self, Typist};
 use crate::terminal::{Attached, Keys, Taker};
 
 pub use outlet::Outlet;
+#[cfg(feature = "linux")]
+pub use outlet::Write;
 
 /// The ports of a machine that is yet to run.
 pub struct Ports {

@@ -1,0 +1,181 @@
+//! The agent with programs of this computer, at sockets in place of ports.
+
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::thread::JoinHandle;
+
+use super::*;
+use crate::wire::{NotStarted, Reports};
+
+/// vhart's side of an agent at work.
+struct Far {
+    input: UnixStream,
+    outputs: Option<[UnixStream; 2]>,
+    control: UnixStream,
+    reports: Reports,
+    agent: JoinHandle<io::Result<bool>>,
+}
+
+impl Far {
+    fn new(task: Task) -> Far {
+        let mut near = Vec::new();
+        let far: [UnixStream; 4] = std::array::from_fn(|_| {
+            let (one, other) = UnixStream::pair().unwrap();
+            near.push(File::from(OwnedFd::from(one)));
+            other
+        });
+        let [input, out, err, mut control] = far;
+        let [near_input, near_out, near_err, near_control] = near.try_into().unwrap();
+        let ends = Ends { input: near_input, outputs: [near_out, near_err], control: near_control };
+        let agent = std::thread::spawn(move || serve(ends));
+        control.write_all(&Order::Run(task).frame()).unwrap();
+        Far { input, outputs: Some([out, err]), control, reports: Reports::default(), agent }
+    }
+
+    fn shell(script: &str) -> Far {
+        Far::new(task(&["sh", "-c", script]))
+    }
+
+    fn give(&mut self, order: Order) {
+        self.control.write_all(&order.frame()).unwrap();
+    }
+
+    fn report(&mut self) -> Report {
+        let mut byte = [0];
+        loop {
+            self.control.read_exact(&mut byte).unwrap();
+            if let Some(report) = self.reports.feed(&byte).unwrap().pop() {
+                return report;
+            }
+        }
+    }
+
+    /// Reads all of both outputs, until the end that a report tells.
+    fn end(mut self) -> (How, Vec<u8>, Vec<u8>) {
+        assert_eq!(self.report(), Report::Started);
+        let readers = self.outputs.take().unwrap().map(|mut output| {
+            std::thread::spawn(move || {
+                let mut all = Vec::new();
+                output.read_to_end(&mut all).unwrap();
+                all
+            })
+        });
+        let Report::Ended(ended) = self.report() else { panic!("it has not ended") };
+        self.agent.join().unwrap().unwrap();
+        let [out, err] = readers.map(|reader| reader.join().unwrap());
+        assert_eq!(ended.written, [out.len() as u64, err.len() as u64]);
+        (ended.how, out, err)
+    }
+}
+
+fn task(words: &[&str]) -> Task {
+    let path = std::env::var("PATH").unwrap_or_default();
+    Task {
+        words: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
+        environment: vec![format!("PATH={path}").into_bytes()],
+        ..Task::default()
+    }
+}
+
+#[test]
+fn words_arrive_as_they_are() {
+    let odd = [&b"a b"[..], b"'", b"\"", b"$HOME", b"new\nline", b"\xff\xfe", b"", b"\\", b"*"];
+    let mut task = task(&["printf", "[%s]"]);
+    task.words.extend(odd.iter().map(|word| word.to_vec()));
+    let (how, out, _) = Far::new(task).end();
+    let expected: Vec<u8> = odd.iter().flat_map(|word| [b"[", *word, b"]"].concat()).collect();
+    assert_eq!((how, out), (How::Status(0), expected));
+}
+
+#[test]
+fn both_outputs_come_apart_and_whole() {
+    let script = "i=0; while [ $i -lt 200 ]; do head -c 10000 /dev/zero; printf 'e%s\\r\\n' $i >&2; i=$((i+1)); done";
+    let (how, out, err) = Far::shell(script).end();
+    let expected: String = (0..200).map(|i| format!("e{i}\r\n")).collect();
+    assert_eq!((how, out.len(), err), (How::Status(0), 2_000_000, expected.into_bytes()));
+}
+
+#[test]
+fn status_and_signal_are_told_apart() {
+    assert_eq!(Far::shell("exit 137").end().0, How::Status(137));
+    assert_eq!(Far::shell("kill -KILL $$").end().0, How::Signal(9));
+}
+
+#[test]
+fn environment_and_directory_are_the_tasks_alone() {
+    let mut task = task(&["env"]);
+    task.words[0] = b"/usr/bin/env".to_vec();
+    task.environment = vec![b"A=b=c".to_vec(), b"EMPTY=".to_vec()];
+    let (_, out, _) = Far::new(task).end();
+    assert_eq!(out, b"A=b=c\nEMPTY=\n");
+    let mut task = self::task(&["pwd"]);
+    task.directory = b"/".to_vec();
+    assert_eq!(Far::new(task).end().1, b"/\n");
+}
+
+#[test]
+fn input_comes_whole_and_ends() {
+    let mut far = Far::new(task(&["cat"]));
+    let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
+    let (mut input, sent) = (far.input.try_clone().unwrap(), bytes.clone());
+    let sending = std::thread::spawn(move || input.write_all(&sent).unwrap());
+    far.give(Order::InputEnds(bytes.len() as u64));
+    let (how, out, _) = far.end();
+    sending.join().unwrap();
+    assert!(how == How::Status(0) && out == bytes);
+}
+
+#[test]
+fn program_that_reads_nothing_is_not_waited_for() {
+    let mut far = Far::shell("exit 3");
+    let _ = far.input.write_all(&[b'x'; 100_000]);
+    far.give(Order::InputEnds(100_000));
+    assert_eq!(far.end().0, How::Status(3));
+}
+
+#[test]
+fn signals_reach_the_program_and_what_it_started() {
+    let mut far = Far::shell("sleep 1000 & echo ready; wait; sleep 1000");
+    assert_eq!(far.report(), Report::Started);
+    let mut line = [0; 6];
+    far.outputs.as_mut().unwrap()[0].read_exact(&mut line).unwrap();
+    far.give(Order::Signal(2));
+    // A shell's background has SIGINT ignored.
+    far.give(Order::Signal(15));
+    let Report::Ended(ended) = far.report() else { panic!("it has not ended") };
+    assert!(matches!(ended.how, How::Signal(2 | 15)), "{ended:?}");
+}
+
+#[test]
+fn writer_of_what_nobody_wants_gets_the_signal_of_a_broken_pipe() {
+    let mut far = Far::new(task(&["yes"]));
+    assert_eq!(far.report(), Report::Started);
+    let [mut out, _err] = far.outputs.take().unwrap();
+    let mut some = [0; 100];
+    out.read_exact(&mut some).unwrap();
+    far.give(Order::Unwanted(Output::Out));
+    let reading = std::thread::spawn(move || out.read_to_end(&mut Vec::new()));
+    let Report::Ended(ended) = far.report() else { panic!("it has not ended") };
+    assert_eq!(ended.how, How::Signal(13));
+    far.agent.join().unwrap().unwrap();
+    reading.join().unwrap().unwrap();
+}
+
+#[test]
+fn whoever_is_left_behind_is_not_waited_for() {
+    let (how, out, _) = Far::shell("(sleep 1000; echo late) & echo done").end();
+    assert_eq!((how, out), (How::Status(0), b"done\n".to_vec()));
+}
+
+#[test]
+fn missing_program_is_told_from_one_that_cannot_be_run() {
+    let mut missing = Far::new(task(&["no-such-program-anywhere"]));
+    let expected = NotStarted { error: 2, not_found: true, head: Vec::new() };
+    assert_eq!(missing.report(), Report::NotStarted(expected));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "plain text").unwrap();
+    let mut plain = Far::new(task(&[file.path().to_str().unwrap()]));
+    let expected = NotStarted { error: 13, not_found: false, head: b"plain text".to_vec() };
+    assert_eq!(plain.report(), Report::NotStarted(expected));
+}

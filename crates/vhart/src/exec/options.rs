@@ -1,0 +1,160 @@
+//! `vhart exec`: options.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+use virtio::Forward;
+
+use crate::cli::{Disk, MachineOptions, Net, disk, net};
+use crate::linux::software::Software;
+
+const PROGRAM: &str = "Program";
+const DEVICES: &str = "Devices";
+const REPORTS: &str = "Limits and reports";
+
+const AFTER: &str = "\
+Examples:
+  vhart exec -- uname -a                                  a command of the machine's own (busybox)
+  vhart exec -- ./test --all                              a static riscv64 program from here, with its arguments
+  vhart exec --level guest --timeout 2m -- ./test         the same inside a KVM guest
+  vhart exec --harts 4 --disk root.img -- sh -c 'mount /dev/vda /mnt && ls /mnt'
+
+Standard output and standard error come apart and byte for byte; standard input is the program's. Its environment is PATH, \
+HOME, TERM and what --env names.
+
+Exit status: the program's own; 128 and the signal's number where a signal ended it, also Ctrl-C (130); 122 when the kernel \
+reported an oops meanwhile, 123 when it panicked or the machine ended before the program did; 124 after --timeout; 125 when \
+vhart itself failed; 126 when the program cannot be run on riscv64, 127 when it is not there; 2 for wrong usage.";
+
+/// Where the program runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// In the host Linux, which has /dev/kvm
+    #[default]
+    Host,
+    /// In a guest Linux that KVM runs in that host
+    Guest,
+}
+
+/// Options of `vhart exec`.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER, mut_arg("memory", |memory| memory.default_value("1G")))]
+pub struct Options {
+    /// The program and its arguments, behind '--'
+    #[arg(value_name = "CMD", last = true, required = true, num_args = 1..)]
+    pub words: Vec<OsString>,
+
+    /// Where it runs
+    #[arg(long, value_enum, default_value = "host", help_heading = PROGRAM)]
+    pub level: Level,
+
+    /// A variable of its environment, NAME=VALUE, or NAME with the value that it has here; may be repeated
+    #[arg(long = "env", short = 'e', value_name = "NAME[=VALUE]", help_heading = PROGRAM)]
+    #[arg(value_parser = OsStringValueParser::new().try_map(variable))]
+    pub variables: Vec<OsString>,
+
+    /// The directory that it begins in [default: /root]
+    #[arg(long, short = 'w', value_name = "DIR", help_heading = PROGRAM)]
+    pub workdir: Option<OsString>,
+
+    #[command(flatten)]
+    pub machine: MachineOptions,
+
+    #[command(flatten)]
+    pub software: Software,
+
+    /// A disk, as for 'vhart run': a raw file, `file=PATH[,readonly=on][,snapshot=on]...`; may be repeated
+    #[arg(long = "disk", visible_alias = "drive", value_name = "DISK", value_parser = disk::parse)]
+    #[arg(help_heading = DEVICES)]
+    pub disks: Vec<Disk>,
+
+    /// Network, as for 'vhart run': 'user', with a lease before the program starts, or 'none' [default: none]
+    #[arg(long, visible_alias = "nic", value_name = "user|none", value_parser = net::parse_net)]
+    #[arg(help_heading = DEVICES)]
+    pub net: Option<Net>,
+
+    /// A port of this computer that leads into the machine, as for 'vhart run'; implies --net user
+    #[arg(long = "forward", value_name = "PORTS", value_parser = net::parse_forward, help_heading = DEVICES)]
+    pub forwards: Vec<Forward>,
+
+    /// Write the kernel's messages to a file as they come, or '-' for standard error
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
+    pub dmesg: Option<PathBuf>,
+
+    /// Write the result as JUnit's XML, one test case with its output, time and status
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
+    pub junit: Option<PathBuf>,
+
+    /// Where it fails, keep in this directory what the kernel and the program said, and how it was run
+    #[arg(long, value_name = "DIR", help_heading = REPORTS)]
+    pub keep: Option<PathBuf>,
+}
+
+impl Options {
+    /// The program, as it was named.
+    pub fn program(&self) -> &OsStr {
+        self.words.first().map_or(OsStr::new(""), OsString::as_os_str)
+    }
+
+    /// Refuses what does not make sense together.
+    pub fn check(&self) -> Result<(), String> {
+        if self.net == Some(Net::None) && !self.forwards.is_empty() {
+            return Err("--forward leads into the machine's network: leave --net none out".into());
+        }
+        if self.machine.deterministic.is_some() && (self.net.is_some() || !self.forwards.is_empty()) {
+            return Err("the network depends on the host's clock: --deterministic goes without --net".into());
+        }
+        if self.program().is_empty() {
+            return Err("which program? Write it behind '--', as in vhart exec -- uname -a".into());
+        }
+        self.machine.check()
+    }
+}
+
+/// Reads `NAME=VALUE`, or `NAME` with the value from here.
+fn variable(text: OsString) -> Result<OsString, String> {
+    let bytes = text.as_bytes();
+    match bytes.iter().position(|&byte| byte == b'=') {
+        Some(0) => Err("a variable has a name: write NAME=VALUE".into()),
+        Some(_) => Ok(text),
+        None if bytes.is_empty() => Err("a variable has a name: write NAME=VALUE".into()),
+        None => {
+            let value = std::env::var_os(&text)
+                .ok_or_else(|| format!("there is no variable {} here: write NAME=VALUE", text.display()))?;
+            Ok([text.as_os_str(), OsStr::new("="), &value].into_iter().collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn parse(line: &str) -> Result<Options, clap::Error> {
+        match Cli::read(["vhart", "exec"].into_iter().chain(line.split_whitespace()).map(Into::into))?.0.command {
+            Command::Exec(options) => Ok(options),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_follows_the_dashes_is_the_programs() {
+        let options = parse("--level guest -e A=b=c --timeout 5s -- ls -l --level host").unwrap();
+        assert_eq!((options.words.len(), options.level), (4, Level::Guest));
+        assert_eq!(options.variables, ["A=b=c"]);
+        assert_eq!(options.machine.memory, 1 << 30);
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for line in ["", "ls", "--", "-e =x -- ls", "-e NO_SUCH_VARIABLE_HERE -- ls", "--net none --forward 1:2 -- ls"]
+        {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        assert!(parse("--deterministic --net user -- ls").is_err());
+    }
+}

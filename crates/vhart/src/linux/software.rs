@@ -1,0 +1,119 @@
+//! What boots, and where it comes from: options of `vhart linux` and `vhart exec`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use images::Firmware;
+use images::vmm::Choice;
+
+use crate::cli::value;
+
+const PACKAGES: &str = "Packages";
+pub(super) const SOFTWARE: &str = "Software";
+const GUEST: &str = "Guest";
+
+/// Kernels, firmware, the guest's machine, and packages.
+#[derive(Args, Debug)]
+pub struct Software {
+    /// Virtual CPUs of the guest
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value::harts)]
+    #[arg(help_heading = GUEST)]
+    pub guest_harts: u32,
+
+    /// Memory of the guest, for example 512M or 1G; a number alone is in MiB
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = guest_memory, help_heading = GUEST)]
+    pub guest_memory: u64,
+
+    /// Firmware of the host: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode image
+    #[arg(long, visible_alias = "bios", value_name = "builtin|opensbi|FILE", default_value = "builtin")]
+    #[arg(value_parser = firmware, help_heading = SOFTWARE)]
+    pub firmware: Firmware,
+
+    /// Kernel of your own for host and guest, in place of Debian's
+    #[arg(long, short, value_name = "FILE", help_heading = SOFTWARE)]
+    pub kernel: Option<PathBuf>,
+
+    /// Directory with the modules of your own kernel
+    #[arg(long, value_name = "DIR", requires = "kernel", help_heading = SOFTWARE)]
+    pub modules: Option<PathBuf>,
+
+    /// More words for the host kernel's command line
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, help_heading = SOFTWARE)]
+    pub append: Option<String>,
+
+    /// Let both kernels test their cryptography as they boot: more than half of all that a check executes
+    #[arg(long, help_heading = SOFTWARE)]
+    pub self_tests: bool,
+
+    /// The guest's VMM, a riscv64 build of vhart: 'ready' comes with this program, 'build' builds it of the checkout that
+    /// vhart is run in, a path is your own [default: ready, and build in a checkout whose sources differ from its]
+    #[arg(long, value_name = "ready|build|FILE", value_parser = vmm, help_heading = SOFTWARE)]
+    pub vmm: Option<Vmm>,
+
+    /// Debian's suite: stable, testing, or a code name
+    #[arg(long, default_value = "stable", help_heading = PACKAGES)]
+    pub suite: String,
+
+    /// Debian archive [default: the one that this system's apt uses, else Debian's own]
+    #[arg(long, value_name = "URL", help_heading = PACKAGES)]
+    pub mirror: Option<String>,
+
+    /// File with the OpenPGP keys that sign the archive [default: Debian's, and those that this system's apt trusts for it]
+    #[arg(long, value_name = "FILE", help_heading = PACKAGES)]
+    pub keyring: Option<PathBuf>,
+
+    /// Directory of .deb files to take in place of an archive
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "mirror", "keyring"], help_heading = PACKAGES)]
+    pub packages: Option<PathBuf>,
+
+    /// Refuse an archive whose date has passed, such as a snapshot; signatures are checked in any case
+    #[arg(long, help_heading = PACKAGES)]
+    pub refuse_expired: bool,
+
+    /// What the default is now; for scripts from before
+    #[arg(long, hide = true, conflicts_with = "refuse_expired")]
+    pub accept_expired: bool,
+
+    /// Ask the archive for newer versions of what is in the cache
+    #[arg(long, help_heading = PACKAGES)]
+    pub refresh: bool,
+
+    /// Directory for what is fetched and built [default: vhart in the user's cache directory]
+    #[arg(long, value_name = "DIR", help_heading = PACKAGES)]
+    pub cache: Option<PathBuf>,
+}
+
+/// Whose VMM runs the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vmm {
+    /// One that vhart has or makes.
+    Own(Choice),
+    /// The user's.
+    File(PathBuf),
+}
+
+fn vmm(text: &str) -> Result<Vmm, String> {
+    match text {
+        "" => Err("write ready, build or a path".into()),
+        "ready" => Ok(Vmm::Own(Choice::Ready)),
+        "build" => Ok(Vmm::Own(Choice::Built)),
+        path => Ok(Vmm::File(path.into())),
+    }
+}
+
+/// Reads the size of the guest's memory, in MiB.
+fn guest_memory(text: &str) -> Result<u64, String> {
+    match value::size(text)? >> 20 {
+        mib @ 64.. => Ok(mib),
+        _ => Err("a guest Linux needs 64M".into()),
+    }
+}
+
+fn firmware(text: &str) -> Result<Firmware, String> {
+    match text {
+        "" => Err("write builtin, opensbi or a path".into()),
+        "builtin" | "default" => Ok(Firmware::BuiltIn),
+        "opensbi" => Ok(Firmware::OpenSbi),
+        path => Ok(Firmware::File(path.into())),
+    }
+}

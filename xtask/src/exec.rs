@@ -1,0 +1,195 @@
+//! What `vhart exec` promises, tried in the machine: words, both outputs, input, statuses, signals, panic, time, pipes.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+/// How long a run may take, on a busy computer.
+const LIMIT: &str = "3m";
+/// How much a program writes that writes much.
+const MUCH: usize = 200_000_000;
+
+/// A run and what it must come to.
+struct Case {
+    what: &'static str,
+    options: &'static [&'static str],
+    words: &'static [&'static [u8]],
+    input: &'static [u8],
+    status: i32,
+    out: &'static [u8],
+    /// Part of standard error.
+    err: &'static str,
+}
+
+const fn case(what: &'static str, words: &'static [&'static [u8]], status: i32, out: &'static [u8]) -> Case {
+    Case { what, options: &[], words, input: b"", status, out, err: "" }
+}
+
+const CASES: &[Case] = &[
+    case(
+        "words of any bytes",
+        &[b"printf", b"[%s]", b"a b", b"it's", b"$HOME", b"new\nline", b"\xff\xfe", b""],
+        0,
+        b"[a b][it's][$HOME][new\nline][\xff\xfe][]",
+    ),
+    Case {
+        err: "apart",
+        ..case("both outputs", &[b"sh", b"-c", b"printf 'out\\r\\n'; echo apart >&2; exit 3"], 3, b"out\r\n")
+    },
+    Case { input: b"one\0two\r\n\xff", ..case("input", &[b"cat"], 0, b"one\0two\r\n\xff") },
+    case("KVM is there", &[b"test", b"-c", b"/dev/kvm"], 0, b""),
+    Case { err: "signal 9 (SIGKILL)", ..case("a signal", &[b"sh", b"-c", b"kill -9 $$"], 137, b"") },
+    Case { err: "the machine has no nosuch", ..case("a missing command", &[b"nosuch"], 127, b"") },
+    Case { err: "there is no ./nosuch here", ..case("a missing file", &[b"./nosuch"], 127, b"") },
+    Case {
+        err: "TOML",
+        options: &["--env", "WHAT=TOML", "--workdir", "/tmp"],
+        ..case("environment and directory", &[b"sh", b"-c", b"pwd; echo $WHAT >&2"], 0, b"/tmp\n")
+    },
+    Case {
+        err: "the kernel panicked while sh ran: Kernel panic - not syncing: sysrq",
+        ..case("a panic", &[b"sh", b"-c", b"echo c >/proc/sysrq-trigger; sleep 100"], 123, b"")
+    },
+    Case { err: "time is up", options: &["--timeout", "20s"], ..case("time", &[b"sleep", b"1000"], 124, b"") },
+    Case { err: "powered off while", ..case("a machine that goes", &[b"poweroff", b"-f"], 123, b"") },
+    Case {
+        input: b"deep",
+        err: "err",
+        options: &["--level", "guest"],
+        ..case(
+            "a guest",
+            &[b"sh", b"-c", b"cat; echo err >&2; hostname; test ! -e /dev/kvm; exit 42"],
+            42,
+            b"deepguest\n",
+        )
+    },
+];
+
+/// Runs all of them.
+///
+/// # Errors
+/// Names the first that comes to something else.
+pub fn check() -> anyhow::Result<()> {
+    for case in CASES {
+        eprintln!("== exec, {}", case.what);
+        let output = finish(start(case.options, &words(case.words), case.input)?)?;
+        let err = String::from_utf8_lossy(&output.stderr);
+        let as_told = output.status.code() == Some(case.status) && output.stdout == case.out && err.contains(case.err);
+        ensure!(
+            as_told,
+            "exec, {}: {:?}, {:?}\n{err}",
+            case.what,
+            output.status,
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+    much()?;
+    foreign()?;
+    closed_pipe()?;
+    interrupt()?;
+    alike()
+}
+
+fn words(words: &[&[u8]]) -> Vec<OsString> {
+    words.iter().map(|word| OsStr::from_bytes(word).to_owned()).collect()
+}
+
+fn start(options: &[&str], words: &[OsString], input: &'static [u8]) -> anyhow::Result<Child> {
+    let mut command = Command::new(crate::test::VHART);
+    command.arg("exec").args(options);
+    if !options.contains(&"--timeout") {
+        command.args(["--timeout", LIMIT]);
+    }
+    command.arg("--").args(words);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("cannot run vhart")?;
+    let mut to = child.stdin.take().context("there is a pipe")?;
+    // A program that reads nothing closes it.
+    std::thread::spawn(move || to.write_all(input));
+    Ok(child)
+}
+
+fn finish(child: Child) -> anyhow::Result<Output> {
+    child.wait_with_output().context("vhart did not end")
+}
+
+/// Much output comes whole: none is lost, whatever has no room.
+fn much() -> anyhow::Result<()> {
+    eprintln!("== exec, much output");
+    let script = format!("head -c {MUCH} /dev/zero | tr '\\0' y; echo end >&2");
+    let output = finish(start(&[], &["sh".into(), "-c".into(), script.into()], b"")?)?;
+    ensure!(output.status.success() && output.stderr == b"end\n", "exec, much output: {}", output.status);
+    ensure!(
+        output.stdout.len() == MUCH && output.stdout.iter().all(|&byte| byte == b'y'),
+        "exec, much output: not whole"
+    );
+    Ok(())
+}
+
+/// A program of this computer is told for what it is, before anything boots.
+fn foreign() -> anyhow::Result<()> {
+    eprintln!("== exec, a foreign program");
+    let own = std::env::current_exe().context("this program has a file")?;
+    let directory = tempfile::tempdir().context("no room")?;
+    std::fs::copy(&own, directory.path().join("own")).context("no room")?;
+    let mut command = Command::new(crate::test::VHART);
+    let output = command.current_dir(directory.path()).args(["exec", "--", "./own"]).output().context("no vhart")?;
+    let err = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(126) && err.contains("this machine is riscv64"),
+        "exec, a foreign program: {err}"
+    );
+    Ok(())
+}
+
+/// Whoever reads one line ends a program that writes without end.
+fn closed_pipe() -> anyhow::Result<()> {
+    eprintln!("== exec, a closed pipe");
+    let mut child = start(&[], &["yes".into()], b"")?;
+    let mut some = [0; 2];
+    child.stdout.take().context("there is a pipe")?.read_exact(&mut some).context("nothing came")?;
+    let output = finish(child)?;
+    ensure!(output.status.code() == Some(141), "exec, a closed pipe: {}", output.status);
+    Ok(())
+}
+
+/// Ctrl-C is the program's.
+fn interrupt() -> anyhow::Result<()> {
+    eprintln!("== exec, Ctrl-C");
+    let words = ["sh", "-c", "trap 'echo caught; exit 9' INT; echo ready; sleep 1000 & wait"].map(OsString::from);
+    let mut child = start(&[], &words, b"")?;
+    let mut out = child.stdout.take().context("there is a pipe")?;
+    out.read_exact(&mut [0; 6]).context("nothing came")?;
+    let pid = child.id().to_string();
+    ensure!(Command::new("kill").args(["-INT", &pid]).status().context("no kill")?.success(), "cannot signal vhart");
+    let begin = Instant::now();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest)?;
+    let output = finish(child)?;
+    ensure!(output.status.code() == Some(9) && rest == "caught\n", "exec, Ctrl-C: {}, {rest:?}", output.status);
+    ensure!(begin.elapsed() < Duration::from_secs(20), "exec, Ctrl-C: it takes long");
+    Ok(())
+}
+
+/// A deterministic run comes to the same twice.
+fn alike() -> anyhow::Result<()> {
+    eprintln!("== exec, deterministic, twice");
+    let run = || -> anyhow::Result<Output> {
+        let words = ["sh", "-c", "cat; head -c 16 /dev/urandom | od -x"].map(OsString::from);
+        finish(start(&["--deterministic=7", "--harts", "2"], &words, b"input\n")?)
+    };
+    let (one, other) = (run()?, run()?);
+    if !one.status.success() || (&one.stdout, &one.stderr) != (&other.stdout, &other.stderr) {
+        bail!(
+            "exec, deterministic: {}\n{}{}",
+            one.status,
+            String::from_utf8_lossy(&one.stderr),
+            String::from_utf8_lossy(&other.stderr)
+        );
+    }
+    Ok(())
+}
