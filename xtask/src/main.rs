@@ -14,6 +14,7 @@ mod exits;
 mod facts;
 mod layers;
 mod oracle;
+mod shares;
 mod steps;
 mod test;
 mod tools;

@@ -116,6 +116,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     boot("linux --check", &[])?;
     boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
+    crate::shares::boot(&CHECK)?;
     crate::exits::compare()?;
     crate::exec::check()?;
     if debugger::has_gdb() {

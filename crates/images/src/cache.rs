@@ -15,7 +15,7 @@ use crate::progress::Progress;
 
 /// The directory of the parts of Debian. The number changes when what is kept of a package changes, so that older caches
 /// are not taken for whole.
-pub(crate) const PACKAGES: &str = "debian-2";
+pub(crate) const PACKAGES: &str = "debian-3";
 
 /// How many things of each kind stay when the cache is pruned.
 const KEPT_WHEN_PRUNED: [(&str, usize); 5] = [("vmm", 1), ("boot", 1), ("tools", 4), ("index", 0), ("downloads", 0)];

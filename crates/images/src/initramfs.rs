@@ -80,7 +80,7 @@ impl Contents {
     }
 
     fn modules<W: Write>(&self, archive: &mut Archive<W>, also: &[&str]) -> io::Result<()> {
-        let packed = modules::needed(&[&modules::DRIVERS, also].concat(), &self.modules);
+        let packed = modules::needed(&[&modules::DRIVERS, also, &modules::SHARES].concat(), &self.modules);
         for module in &packed {
             archive.file(
                 &format!("lib/modules/vhart/{}", modules::file_name(&module.name)),
@@ -97,7 +97,9 @@ impl Contents {
 fn markers() -> String {
     let phases = Phase::ALL.iter().filter_map(|phase| Some((phase.script_variable()?, phase.marker()?)));
     let drivers = modules::DRIVERS.join(" ");
-    let others = [("FAILED", FAILED), ("PAGE", PAGE), ("DISK_MAGIC", disk::MAGIC), ("DRIVERS", &drivers)];
+    let shares = modules::SHARES.join(" ");
+    let others =
+        [("FAILED", FAILED), ("PAGE", PAGE), ("DISK_MAGIC", disk::MAGIC), ("DRIVERS", &drivers), ("SHARES", &shares)];
     phases.chain(others).map(|(name, text)| format!("{name}='{text}'\n")).collect()
 }
 

@@ -19,6 +19,9 @@ pub(crate) const HOST: [&str; 1] = ["kvm"];
 /// asks for by name (built in from Linux 6.14 on).
 pub(crate) const GUEST: [&str; 2] = ["ext4", "crc32c_generic"];
 
+/// What both have beside them where directories are shared: the file system, and its way through virtio.
+pub(crate) const SHARES: [&str; 2] = ["9p", "9pnet_virtio"];
+
 /// A module as it goes into an initramfs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Module {

@@ -196,7 +196,7 @@ fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progre
     let contents = Contents {
         // The guest's VMM unpacks nothing.
         kernel: board::loader::unpacked(kernel, request.guest.memory_mib << 20)?,
-        modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory))?,
+        modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory, &wanted_modules(request)))?,
         busybox: read(&busybox)?,
         vmm: request.vmm.as_deref().map(read).transpose()?,
     };
@@ -220,7 +220,7 @@ fn key(request: &Request, kernel: &Path, busybox: &Path, modules: Option<&Path>)
     let mut identities = vec![identity(kernel, &request.cache)?, identity(busybox, &request.cache)?];
     identities.extend(modules.map(|path| identity(path, &request.cache)).transpose()?);
     identities.extend(request.vmm.as_deref().map(|path| read(path).map(|vmm| hex_sha256(&[&vmm]))).transpose()?);
-    identities.push(format!("{} files", identities.len()));
+    identities.push(format!("{} files, modules {}", identities.len(), wanted_modules(request).join(" ")));
     let parts: Vec<&[u8]> = identities.iter().map(String::as_bytes).chain(SCRIPTS.map(str::as_bytes)).collect();
     Ok(hex_sha256(&parts)[..16].to_owned())
 }
@@ -239,13 +239,18 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).on_file("read", path)
 }
 
-/// The modules among the files below `directory` that host and guest need.
-fn read_modules(directory: &Path) -> Result<Vec<Module>> {
+/// What host and guest need, with those for shares where there are some.
+fn wanted_modules(request: &Request) -> Vec<&'static str> {
+    let shares: &[&str] = if request.shares { &modules::SHARES } else { &[] };
+    [&modules::DRIVERS[..], &modules::HOST, &modules::GUEST, shares].concat()
+}
+
+/// The modules among the files below `directory` that are wanted, and what those need.
+fn read_modules(directory: &Path, wanted: &[&str]) -> Result<Vec<Module>> {
     let files = files_below(directory)?;
     let find =
         |name: &str| files.iter().find(|file| modules::name_of(&file.to_string_lossy()).as_deref() == Some(name));
-    let wanted = [&modules::DRIVERS[..], &modules::HOST, &modules::GUEST].concat();
-    modules::closure(&wanted, &|name| find(name).map(|file| read(file)).transpose())
+    modules::closure(wanted, &|name| find(name).map(|file| read(file)).transpose())
 }
 
 fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {

@@ -1,6 +1,6 @@
 //! The QEMU command line that boots the same files to the same end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::request::{Disk, Prepared};
 
@@ -13,11 +13,36 @@ pub struct Machine {
     pub harts: u32,
     /// Memory in MiB.
     pub memory_mib: u64,
+    /// Shared directories.
+    pub shares: Vec<Share>,
+}
+
+/// A directory that is shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The directory.
+    pub directory: PathBuf,
+    /// Whether it is only read.
+    pub readonly: bool,
+    /// The name by which it is mounted.
+    pub tag: String,
+}
+
+impl Share {
+    /// The words for share number `n`.
+    fn words(&self, n: usize) -> [String; 4] {
+        let Share { directory, readonly, tag } = self;
+        let readonly = if *readonly { ",readonly=on" } else { "" };
+        let path = text(directory).replace(',', ",,");
+        let directory = format!("local,id=share{n},path={path},security_model=none{readonly}");
+        let device = format!("virtio-9p-device,fsdev=share{n},mount_tag={tag}");
+        ["-fsdev".to_owned(), directory, "-device".to_owned(), device]
+    }
 }
 
 /// The words of the command line. QEMU has no SBI of its own: for the built-in firmware it takes the OpenSBI that comes
 /// with it.
-pub fn command(prepared: &Prepared, machine: Machine) -> Vec<String> {
+pub fn command(prepared: &Prepared, machine: &Machine) -> Vec<String> {
     let firmware = prepared.firmware.as_deref().map_or("default".to_owned(), text);
     let (disk, snapshot) = match &prepared.disk {
         Disk::Shared(path) => (path, "on"),
@@ -43,7 +68,8 @@ pub fn command(prepared: &Prepared, machine: Machine) -> Vec<String> {
         &["-global", "virtio-mmio.force-legacy=false", "-drive", &drive, "-device", "virtio-blk-device,drive=disk"],
         &["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device"],
     ];
-    words.concat().into_iter().map(str::to_owned).collect()
+    let shares = machine.shares.iter().enumerate().flat_map(|(n, share)| share.words(n));
+    words.concat().into_iter().map(str::to_owned).chain(shares).collect()
 }
 
 /// The words as one line for a shell.
@@ -81,8 +107,9 @@ mod tests {
 
     #[test]
     fn shared_disk_is_a_snapshot_and_the_users_is_not() {
-        let machine = Machine { board: "virt,aia=aplic".to_owned(), harts: 2, memory_mib: 1024 };
-        let line = |disk| shell_line(&command(&prepared(disk), machine.clone()));
+        let board = "virt,aia=aplic".to_owned();
+        let machine = Machine { board, harts: 2, memory_mib: 1024, shares: Vec::new() };
+        let line = |disk| shell_line(&command(&prepared(disk), &machine));
         assert!(line(Disk::Shared("/c/d.img".into())).starts_with("qemu-system-riscv64 -machine virt,aia=aplic -cpu "));
         assert!(line(Disk::Shared("/c/d.img".into())).contains("file=/c/d.img,format=raw,if=none,id=disk,snapshot=on"));
         assert!(
@@ -93,8 +120,13 @@ mod tests {
 
     #[test]
     fn line_can_be_pasted_into_a_shell() {
-        let machine = Machine { board: "virt".to_owned(), harts: 1, memory_mib: 512 };
-        let line = shell_line(&command(&prepared(Disk::Shared("/it's".into())), machine));
+        let shares = vec![Share { directory: "/a,b".into(), readonly: true, tag: "src".to_owned() }];
+        let machine = Machine { board: "virt".to_owned(), harts: 1, memory_mib: 512, shares };
+        let line = shell_line(&command(&prepared(Disk::Shared("/it's".into())), &machine));
+        assert!(line.ends_with(
+            "-fsdev local,id=share0,path=/a,,b,security_model=none,readonly=on \
+             -device virtio-9p-device,fsdev=share0,mount_tag=src"
+        ));
         assert!(line.contains("-append 'console=ttyS0 vhart.check'"), "{line}");
         assert!(line.contains(r"'file=/it'\''s,format"), "{line}");
     }

@@ -30,6 +30,8 @@ pub struct Request {
     pub guest: Guest,
     /// Whether both kernels test their cryptography as they boot, which is more than half of a boot's instructions.
     pub self_tests: bool,
+    /// Whether directories are shared with the host, or through it with the guest.
+    pub shares: bool,
     /// More words for the host kernel's command line.
     pub append: String,
 }
@@ -49,6 +51,7 @@ impl Request {
             vmm: None,
             guest: Guest::default(),
             self_tests: false,
+            shares: false,
             append: String::new(),
         }
     }

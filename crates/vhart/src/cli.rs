@@ -28,6 +28,7 @@ mod qemu;
 mod random;
 mod run;
 mod serial;
+mod share;
 #[cfg(feature = "machine")]
 mod stat;
 #[cfg(feature = "machine")]
@@ -54,6 +55,9 @@ pub use run::{Firmware, RunOptions};
 #[cfg(feature = "machine")]
 pub use serial::{Address, Role};
 pub use serial::{Serial, Socket};
+pub use share::{Share, open as open_shares};
+#[cfg(feature = "linux")]
+pub use share::{check_mounted as check_mounted_shares, parse as parse_share, tags as share_tags};
 #[cfg(feature = "machine")]
 pub use trace::TraceOptions;
 #[cfg(feature = "machine")]
@@ -196,7 +200,7 @@ impl Command {
             #[cfg(feature = "machine")]
             Command::Elf(options) => options.check(),
             #[cfg(feature = "linux")]
-            Command::Linux(options) => options.machine.check(),
+            Command::Linux(options) => options.check(),
             #[cfg(feature = "linux")]
             Command::Exec(options) => options.check(),
             _ => Ok(()),

@@ -1,4 +1,4 @@
-//! The devices in the board's virtio slots: disks, a network card, a source of random numbers.
+//! The devices in the board's virtio slots: disks, a network card, shared directories, a source of random numbers.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use board::map::VIRTIO_SLOTS;
 use board::{Plug, SlotMaker};
 use virtio::{BlockAccess, BlockFile, DiskError, DiskOptions, NetConfig, Serving, UserNet};
 
-use crate::cli::{Disk, RunOptions, User};
+use crate::cli::{Disk, RunOptions, User, open_shares};
 use crate::errors::{tell, without_number};
 
 /// The network card's address: the one that QEMU gives its first card.
@@ -19,7 +19,7 @@ const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 /// slot left.
 ///
 /// # Errors
-/// A disk cannot be opened, or a forwarded port is taken.
+/// A disk or a directory cannot be opened, or a forwarded port is taken.
 pub fn plugs(options: &RunOptions, others: Vec<Plug>) -> Result<Vec<Plug>> {
     let serving = match options.machine.deterministic {
         Some(_) => Serving::Hart,
@@ -33,6 +33,9 @@ pub fn plugs(options: &RunOptions, others: Vec<Plug>) -> Result<Vec<Plug>> {
         plugs.push(Plug { slot: user.slot, make: network(user)? });
     }
     plugs.extend(others);
+    for (asked, directory) in options.shares.iter().zip(open_shares(&options.shares)?) {
+        plugs.push(Plug { slot: asked.slot, make: Box::new(move |slot| virtio::share(slot, directory, serving)) });
+    }
     if plugs.len() < VIRTIO_SLOTS {
         let seed = options.machine.deterministic;
         plugs.push(Plug { slot: options.rng, make: Box::new(move |slot| virtio::entropy(slot, seed)) });

@@ -1,8 +1,8 @@
 //! Virtio devices behind the memory-mapped transport.
 //!
 //! Models "Virtual I/O Device (VIRTIO) Version 1.2": the transport ("Virtio Over MMIO", version 2, and version 1 for
-//! legacy drivers), split virtqueues with event index and indirect descriptors, and the block, network, entropy and console
-//! devices. A driver may write anything anywhere: a ring that makes no sense sets DEVICE_NEEDS_RESET and is left alone
+//! legacy drivers), split virtqueues with event index and indirect descriptors, and the block, network, entropy, console and
+//! 9P devices. A driver may write anything anywhere: a ring that makes no sense sets DEVICE_NEEDS_RESET and is left alone
 //! until the driver resets the device.
 //!
 //! Files, sockets and other things that can fail are opened before the device is made, so that errors come before the
@@ -15,6 +15,7 @@ mod console;
 mod entropy;
 pub mod net;
 mod ring;
+pub mod share;
 mod transport;
 
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,7 @@ pub use devices::ConsoleOut;
 pub use entropy::Entropy;
 pub use net::{Forward, Net, NetConfig, NetError, Protocol, Reach, UserNet};
 pub use ring::{Broken, Request, Ring, Segments};
+pub use share::{Share, ShareAccess, ShareDir, ShareError, ShareOptions};
 pub use transport::{EmptySlot, INTERRUPT_ACK, Interface, MmioTransport, QUEUE_NOTIFY, Slot, VirtioDevice};
 
 /// Bytes of a transport's registers, configuration space included.
@@ -43,6 +45,11 @@ pub fn entropy(slot: Slot, seed: Option<u64>) -> Arc<Mutex<MmioTransport<Entropy
 /// A network card on the network that `net` opened.
 pub fn network(slot: Slot, net: UserNet) -> Arc<Mutex<MmioTransport<Net>>> {
     net.plug(|card| Arc::new(Mutex::new(MmioTransport::new(card, slot))))
+}
+
+/// A directory of the host, whose messages `serving` serves.
+pub fn share(slot: Slot, directory: ShareDir, serving: Serving) -> Arc<Mutex<MmioTransport<Share>>> {
+    share::plug(slot, directory, serving)
 }
 
 /// A console whose output goes to `out`. Give input with [`ConsoleInput`].

@@ -51,6 +51,33 @@ network() {
     udhcpc -i eth0 -n -q -t 5 -T 1 -s /etc/vhart/lease.sh >/run/udhcpc.log 2>&1
 }
 
+# The tags of the shared directories of this machine: virtio's device 9 is one.
+share_tags() {
+    for device in /sys/bus/virtio/devices/*; do
+        read -r id <"$device/device" || continue
+        if [ "$id" = 0x0009 ]; then cat "$device/mount_tag" 2>/dev/null; echo; fi
+    done | tr -d '\0'
+}
+
+# Whether this machine has a shared directory. The shell itself looks.
+shares() {
+    for device in /sys/bus/virtio/devices/*; do
+        if [ -e "$device/device" ] && read -r id <"$device/device" && [ "$id" = 0x0009 ]; then return 0; fi
+    done
+    return 1
+}
+
+# Mounts every shared directory at /mnt/TAG.
+mount_shares() {
+    shares || return 0
+    load $SHARES
+    for tag in $(share_tags); do
+        mkdir -p "/mnt/$tag"
+        mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 "$tag" "/mnt/$tag" ||
+            fail "the shared directory $tag cannot be mounted (has the kernel the modules $SHARES?)"
+    done
+}
+
 # A shell on the console, with job control.
 shell() {
     ENV=/etc/vhart/profile.sh PROMPT="$1" setsid cttyhack sh

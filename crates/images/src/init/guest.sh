@@ -4,6 +4,8 @@
 . /etc/vhart/common.sh
 say "$GUEST_INIT"
 load $DRIVERS
+mount_shares
+if told vhart.test_shares; then . /mnt/share/share.sh guest; fi
 
 # The sum that the disk's head promises is that of the megabyte behind it; and what is written can be read back. A disk
 # without such a head is somebody's own: it is read, never written.

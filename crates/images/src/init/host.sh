@@ -5,6 +5,8 @@
 say "$HOST_INIT"
 
 load $DRIVERS
+mount_shares
+if told vhart.test_shares; then . /mnt/share/share.sh host; fi
 [ -e /dev/kvm ] || modprobe kvm || fail "the host cannot load KVM (has its machine the hypervisor extension?)"
 if [ -e /dev/kvm ]; then
     say "$KVM_LOADED"
@@ -42,7 +44,8 @@ if unattended; then
     # The guest shall fetch a page from here.
     ip link set lo up
     httpd -p 127.0.0.1:8080 -h /srv
-    guest || fail "the guest ended with status $?"
+    if told vhart.test_shares; then set -- --share /mnt/share --share /mnt/ro,readonly,tag=ro; fi
+    guest "$@" || fail "the guest ended with status $?"
     if exits_wanted; then tell_exits; fi
     say "$GUEST_OFF"
 else

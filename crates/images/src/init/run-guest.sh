@@ -23,6 +23,7 @@ else
     [1-9]*\ [1-9]*) append="$append vhart.size=${size% *}x${size#* }" ;;
     esac
 fi
+if told vhart.test_shares; then append="$append vhart.test_shares"; fi
 if told cryptomgr.notests; then append="$append cryptomgr.notests"; fi
 
 disks=

@@ -7,7 +7,7 @@ use clap::Args;
 use virtio::Forward;
 
 use super::net::User;
-use super::{Disk, MachineOptions, Net, Port, Serial, disk, load, net, port, random, serial};
+use super::{Disk, MachineOptions, Net, Port, Serial, Share, disk, load, net, port, random, serial, share};
 
 const SOFTWARE: &str = "Software";
 const DEVICES: &str = "Devices";
@@ -101,6 +101,14 @@ pub struct RunOptions {
     #[arg(long = "forward", value_name = "PORTS", value_parser = net::parse_forward, help_heading = DEVICES)]
     pub forwards: Vec<Forward>,
 
+    /// A directory for the guest: `DIR[,readonly][,tag=NAME]`; may be repeated
+    ///
+    /// Linux mounts it by its tag: `mount -t 9p -o trans=virtio,version=9p2000.L NAME /mnt`. Without tag= the first is called
+    /// share, the second share1 and so on. The guest gets no further than DIR. A comma in DIR is written twice. docs/share.md
+    /// says whose the files are.
+    #[arg(long = "share", value_name = "DIR", value_parser = share::parse, help_heading = DEVICES)]
+    pub shares: Vec<Share>,
+
     /// Put the source of random numbers, which every machine has, into a slot: `bus=virtio-mmio-bus.N`
     ///
     /// Disks and network take the same word: `--disk file=PATH,bus=virtio-mmio-bus.0`. Without it devices fill the board's
@@ -160,6 +168,7 @@ impl RunOptions {
             disks: Vec::new(),
             net: None,
             forwards: Vec::new(),
+            shares: Vec::new(),
             rng: None,
             legacy_virtio: false,
             no_reboot: false,
@@ -185,6 +194,7 @@ impl RunOptions {
             return Err("only one of --serial and --port can be at stdio; --serial null is nowhere".into());
         }
         self.machine.check()?;
+        share::check(&self.shares)?;
         let deterministic = self.machine.deterministic.is_some();
         if deterministic && self.net().is_some() {
             return Err(

@@ -31,7 +31,8 @@ impl Images {
         let nonce = nonce(options);
         let mode = if options.is_unattended() { Mode::Check(nonce) } else { Mode::Interactive };
         let word = options.kvm_check.then_some(KVM_CHECK);
-        let own = Own { initrd: options.initrd.clone(), disk: options.disk.clone(), word };
+        let shares = !options.shares.is_empty();
+        let own = Own { initrd: options.initrd.clone(), disk: options.disk.clone(), shares, word };
         Ok(Images { nonce, ..Images::of(&options.software, mode, own, progress)? })
     }
 
@@ -42,7 +43,8 @@ impl Images {
     pub fn of(software: &Software, mode: Mode, own: Own, progress: &dyn Progress) -> Result<Images> {
         let cache = cache(software.cache.as_deref())?;
         let without_vmm = own.initrd.is_some();
-        let mut request = Request { mode, initrd: own.initrd, disk: own.disk, ..request(software, cache) };
+        let mut request =
+            Request { mode, initrd: own.initrd, disk: own.disk, shares: own.shares, ..request(software, cache) };
         own.word.into_iter().for_each(|word| request.append.push_str(&format!(" {word}")));
         images::fetch(&mut request, progress)?;
         request.vmm = vmm(software, without_vmm, &request.cache, progress)?;
@@ -52,8 +54,13 @@ impl Images {
     /// Prints QEMU's command line for the same images.
     pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
         let asked = &options.machine;
-        let machine = qemu::Machine { board: asked.board(), harts: asked.harts, memory_mib: asked.memory >> 20 };
-        errors::print(qemu::shell_line(&qemu::command(&self.prepared, machine)) + "\n")?;
+        let machine = qemu::Machine {
+            board: asked.board(),
+            harts: asked.harts,
+            memory_mib: asked.memory >> 20,
+            shares: shares(options),
+        };
+        errors::print(qemu::shell_line(&qemu::command(&self.prepared, &machine)) + "\n")?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -62,6 +69,7 @@ impl Images {
         cli::RunOptions {
             disks: vec![disk(&self.prepared.disk)],
             net: options.machine.deterministic.is_none().then(|| cli::Net::User(cli::User::default())),
+            shares: options.shares.clone(),
             ..self.machine(&options.machine)
         }
     }
@@ -96,6 +104,8 @@ pub struct Own {
     pub initrd: Option<PathBuf>,
     /// The host's first disk.
     pub disk: Option<PathBuf>,
+    /// Whether directories are shared.
+    pub shares: bool,
     /// One more word for the host kernel's command line, which its init looks for.
     pub word: Option<&'static str>,
 }
@@ -109,6 +119,16 @@ pub fn cache(named: Option<&Path>) -> Result<Cache> {
         Some(place) => Ok(Cache::at(place)),
         None => Ok(Cache::of_user()?),
     }
+}
+
+/// The shared directories, as QEMU is to be told of them.
+fn shares(options: &Options) -> Vec<qemu::Share> {
+    let share = |(share, tag): (&cli::Share, String)| qemu::Share {
+        directory: share.directory.clone(),
+        readonly: share.readonly,
+        tag,
+    };
+    options.shares.iter().zip(cli::share_tags(&options.shares)).map(share).collect()
 }
 
 fn disk(disk: &images::Disk) -> cli::Disk {

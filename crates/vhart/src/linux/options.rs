@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::software::{SOFTWARE, Software};
-use crate::cli::MachineOptions;
+use crate::cli::{MachineOptions, Share};
 
 const CHECK: &str = "Check";
 
@@ -63,9 +63,22 @@ pub struct Options {
     /// Disk of your own, a raw file, which the host hands on to the guest; what they write stays
     #[arg(long, visible_alias = "drive", value_name = "FILE", help_heading = SOFTWARE)]
     pub disk: Option<PathBuf>,
+
+    /// A directory of this computer, in the host at /mnt/NAME: `DIR[,readonly][,tag=NAME]`; may be repeated
+    ///
+    /// Without tag= the first is at /mnt/share, the second at /mnt/share1 and so on. 'guest --share /mnt/share' in the host
+    /// hands it on to a guest, which has it at /mnt/share, too. docs/share.md says whose the files are.
+    #[arg(long = "share", value_name = "DIR", value_parser = crate::cli::parse_share, help_heading = SOFTWARE)]
+    pub shares: Vec<Share>,
 }
 
 impl Options {
+    /// Refuses what does not make sense together.
+    pub fn check(&self) -> Result<(), String> {
+        self.machine.check()?;
+        crate::cli::check_mounted_shares(&self.shares)
+    }
+
     /// Whether nobody sits at the console.
     pub fn is_unattended(&self) -> bool {
         self.check || self.kvm_check

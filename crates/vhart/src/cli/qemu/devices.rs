@@ -1,7 +1,7 @@
 //! `-device`, `-object` and `-global`: what is in the board's slots.
 
 use super::line::Line;
-use super::{chars, disks, loads, net};
+use super::{chars, disks, loads, net, shares};
 use crate::cli::properties::Properties;
 
 /// Properties of virtio devices that change nothing that a guest could rely on.
@@ -38,7 +38,7 @@ pub fn device(line: &mut Line, text: &str) -> Result<(), String> {
     match base {
         "loader" => return loads::loader(line, all),
         "virtserialport" | "virtconsole" => return chars::port(line, base, all),
-        "virtio-blk" | "virtio-net" | "virtio-rng" | "virtio-serial" => {}
+        "virtio-blk" | "virtio-net" | "virtio-rng" | "virtio-serial" | "virtio-9p" => {}
         _ => return Err(missing(&name)),
     }
     if name.ends_with("-pci") {
@@ -55,6 +55,7 @@ pub fn device(line: &mut Line, text: &str) -> Result<(), String> {
         "virtio-blk" => disks::device(line, all, place),
         "virtio-net" => net::device(line, all, place),
         "virtio-serial" => chars::bus(line, all, place),
+        "virtio-9p" => shares::device(line, all, place),
         // The machine has a source of random numbers unless its slots are full.
         _ => {
             all.take("rng");
@@ -67,7 +68,7 @@ pub fn device(line: &mut Line, text: &str) -> Result<(), String> {
 fn missing(name: &str) -> String {
     format!(
         "-device {name}: there is no such device here; there are virtio-blk-device, virtio-net-device, \
-         virtio-rng-device, virtio-serial-device with virtserialport and virtconsole, and loader"
+         virtio-rng-device, virtio-9p-device, virtio-serial-device with virtserialport and virtconsole, and loader"
     )
 }
 

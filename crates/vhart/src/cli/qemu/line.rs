@@ -7,6 +7,7 @@ use super::devices::Slots;
 use super::disks::Disks;
 use super::machine::Accelerators;
 use super::net::Cards;
+use super::shares::Shares;
 
 /// What has been read of a command line.
 #[derive(Default)]
@@ -17,6 +18,7 @@ pub struct Line {
     pub accelerators: Accelerators,
     pub disks: Disks,
     pub cards: Cards,
+    pub shares: Shares,
     pub chars: Chars,
     pub slots: Slots,
 }
@@ -60,6 +62,7 @@ impl Line {
         std::mem::take(&mut self.accelerators).write(&mut self)?;
         std::mem::take(&mut self.disks).write(&mut self)?;
         std::mem::take(&mut self.cards).write(&mut self)?;
+        std::mem::take(&mut self.shares).write(&mut self)?;
         std::mem::take(&mut self.chars).write(&mut self)?;
         std::mem::take(&mut self.slots).write(&mut self);
         if !self.ignored.is_empty() {

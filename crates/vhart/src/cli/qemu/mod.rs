@@ -12,6 +12,7 @@ mod loads;
 mod machine;
 mod net;
 mod options;
+mod shares;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! Every option of QEMU's, and what becomes of it.
 
 use super::line::Line;
-use super::{chars, devices, disks, machine, net};
+use super::{chars, devices, disks, machine, net, shares};
 
 /// A row of the table.
 pub struct Row {
@@ -68,7 +68,6 @@ const NO_DISPLAY: Does = Missing("the machine has a serial port, no display and 
 const NO_FLASH: Does = Missing("the board has no flash; firmware is named with -bios");
 const NO_SNAPSHOTS: Does = Missing("a machine cannot be saved, loaded or moved");
 const NO_SUCH_DRIVE: Does = Missing("disks are virtio block devices: -drive file=FILE,format=raw,if=virtio");
-const NO_SHARED_FILES: Does = Missing("there are no shared directories; put files on a disk or into the initrd");
 const NOT_IN_THE_BACKGROUND: Does = Missing("vhart stays in the foreground; the shell's '&' puts it behind");
 
 /// The table, in the order of QEMU's own.
@@ -105,8 +104,8 @@ const ROWS: &[Row] = &[
     valued("mtdblock", NO_SUCH_DRIVE),
     valued("sd", NO_SUCH_DRIVE),
     flag("snapshot", Read(disks::snapshot)),
-    valued("fsdev", NO_SHARED_FILES),
-    valued("virtfs", NO_SHARED_FILES),
+    valued("fsdev", Read(shares::fsdev)),
+    valued("virtfs", Read(shares::virtfs)),
     valued("iscsi", NO_SUCH_DRIVE),
     flag("usb", NO_SUCH_BUS),
     valued("usbdevice", NO_SUCH_BUS),

@@ -296,3 +296,34 @@ fn other_commands_know_the_options_of_every_machine() {
     assert!(translate(words("vhart elf -hda a"), &command).unwrap_err().contains("-hda"));
     assert!(translate(words("vhart images -hello"), &command).unwrap_err().contains("-hello"));
 }
+
+#[test]
+fn directories_are_shared_by_one_option_or_by_two() {
+    let one = "-virtfs local,path=/src,mount_tag=host0,security_model=none,readonly=on,id=host0 -kernel a";
+    assert_eq!(quiet(one), "--kernel a --share path=/src,tag=host0,readonly=on");
+    let two = "-fsdev local,security_model=passthrough,id=f,path=/a,,b -device \
+               virtio-9p-device,fsdev=f,mount_tag=t,bus=virtio-mmio-bus.3 -global virtio-mmio.force-legacy=false -kernel a";
+    assert_eq!(quiet(two), "--kernel a --share path=/a,,b,tag=t,bus=virtio-mmio-bus.3");
+    let pci =
+        translated("-fsdev local,id=f,path=/,security_model=mapped-xattr -device virtio-9p-pci,fsdev=f,mount_tag=t");
+    let notes = pci.unwrap().notes;
+    assert!(notes[0].contains("security_model=mapped-xattr") && notes[1].contains("no PCI"), "{notes:?}");
+}
+
+#[test]
+fn what_is_no_shared_directory_is_refused() {
+    for (line, reason) in [
+        ("-virtfs local,path=/a,security_model=none", "mount_tag=TAG is missing"),
+        ("-virtfs local,mount_tag=a,security_model=none", "path=DIR"),
+        ("-virtfs proxy,socket=a,mount_tag=a", "-virtfs proxy: only directories"),
+        ("-virtfs local,path=/a,mount_tag=a,security_model=much", "not 'much'"),
+        ("-fsdev local,path=/a,security_model=none", "id=ID is missing"),
+        ("-fsdev synth,id=a", "-fsdev synth: only directories"),
+        ("-device virtio-9p-device,fsdev=a,mount_tag=t", "there is no fsdev 'a'"),
+        ("-device virtio-9p-device,mount_tag=t", "fsdev=ID"),
+        ("-virtfs local,path=/a,mount_tag=a,fancy=1", "fancy=1"),
+    ] {
+        let why = refused(line);
+        assert!(why.contains(reason), "{line}: {why}");
+    }
+}
