@@ -65,12 +65,18 @@ impl Uart16550 {
         (register(core::LINE_STATUS) & core::lsr::DATA_READY != 0).then(|| register(core::DATA))
     }
 
-    /// Moves waiting input into the receiver and drives the interrupt line.
+    /// Drives the interrupt line, moves waiting input into the receiver, and drives the line again: a line takes time, so that
+    /// what the guest has emptied is seen empty before more comes.
     fn settle(&mut self) {
+        self.show();
         while self.core.room() > 0 {
             let Some(byte) = self.backlog.pop_front() else { break };
             self.core.receive(byte);
         }
+        self.show();
+    }
+
+    fn show(&mut self) {
         let shown = self.core.interrupt();
         if shown != std::mem::replace(&mut self.shown, shown) {
             self.drive(shown);
@@ -128,7 +134,7 @@ impl DtNode for Uart16550 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
     use bus::IrqSink;
@@ -176,6 +182,27 @@ mod tests {
         let got: Vec<u8> = (0..100).map(|_| read(&mut uart, 0)).collect();
         assert_eq!(got, input);
         assert!(!wire.0.load(Ordering::Relaxed));
+    }
+
+    /// Counts how often a wire goes high.
+    #[derive(Default)]
+    struct Rises(AtomicBool, AtomicUsize);
+
+    impl IrqSink for Rises {
+        fn set_level(&self, _number: u32, level: bool) {
+            let before = self.0.swap(level, Ordering::Relaxed);
+            self.1.fetch_add(usize::from(level && !before), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn without_a_fifo_each_byte_raises_the_wire_anew() {
+        let wire = Arc::new(Rises::default());
+        let mut uart = Uart16550::new(Box::new(|_| ()), IrqLine::new(wire.clone(), 10));
+        uart.write(1, &[0x01]);
+        uart.push_input(b"abc");
+        let rises = [0; 3].map(|_| (wire.1.load(Ordering::Relaxed), read(&mut uart, 0)));
+        assert_eq!(rises, [(1, b'a'), (2, b'b'), (3, b'c')], "an APLIC that sends messages sends one for each");
     }
 
     #[test]
