@@ -270,8 +270,8 @@ mod tests {
             "boot/old",
             "downloads/x.part",
             "debian-1/stable/linux-1/vmlinuz",
-            "debian-2/stable/linux-1/vmlinuz",
-            "debian-2/stable/linux-2/vmlinuz",
+            "debian-3/stable/linux-1/vmlinuz",
+            "debian-3/stable/linux-2/vmlinuz",
             "toolchain/debian-1/usr/bin/x",
             "toolchain/rustup/x",
             "boot/new",
@@ -280,13 +280,13 @@ mod tests {
             fs::create_dir_all(cache.path(name).parent().unwrap()).unwrap();
             fs::write(cache.path(name), name).unwrap();
         }
-        fs::write(cache.path("debian-2/stable/linux.current"), "linux-2").unwrap();
+        fs::write(cache.path("debian-3/stable/linux.current"), "linux-2").unwrap();
         cache.used(&cache.path("boot/new"));
         let old = SystemTime::now() - std::time::Duration::from_secs(60);
         File::open(cache.path("boot/old")).unwrap().set_modified(old).unwrap();
         assert!(cache.prune_unused(&lock).unwrap() > 0);
-        let left = ["boot/new", "debian-2/stable/linux-2/vmlinuz", "tools/dtc-1/x", "toolchain/rustup/x"];
-        let gone = ["boot/old", "downloads/x.part", "debian-1", "debian-2/stable/linux-1", "toolchain/debian-1"];
+        let left = ["boot/new", "debian-3/stable/linux-2/vmlinuz", "tools/dtc-1/x", "toolchain/rustup/x"];
+        let gone = ["boot/old", "downloads/x.part", "debian-1", "debian-3/stable/linux-1", "toolchain/debian-1"];
         assert!(left.iter().all(|name| cache.path(name).exists()));
         assert!(gone.iter().all(|name| !cache.path(name).exists()));
     }
