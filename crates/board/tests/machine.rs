@@ -29,6 +29,8 @@ enum Act {
     Halt,
     /// Comes back with an event of its host.
     Event(SystemEvent),
+    /// Waits until its host puts it back to reset, which that can only where this comes next.
+    Reset,
     /// Calls the firmware: a7, a6, a0, a1, a2.
     Sbi([u64; 5]),
     /// Makes the same call until it answers this value.
@@ -62,6 +64,10 @@ impl Vcpu for Fake {
             Act::Store(address, value) => self.bus.write(arch::Phys(address), &value.to_le_bytes()).unwrap(),
             Act::Halt => return Exit::Halted,
             Act::Event(event) => return Exit::System(event),
+            Act::Reset => {
+                self.script.lock().unwrap().push_front(Act::Reset);
+                return Exit::Idle { until: None };
+            }
             Act::Await([a7, a6, ..], value) if (self.x[17], self.x[16], self.x[11]) == (a7, a6, value) => {}
             Act::Await(call, value) => {
                 self.script.lock().unwrap().push_front(Act::Await(call, value));
@@ -130,6 +136,15 @@ impl FullHart for Fake {
 impl GuestHart for Fake {
     fn halt_reason(&self) -> Option<String> {
         Some("the script says so".into())
+    }
+    fn reset(&mut self) -> bool {
+        let mut script = self.script.lock().unwrap();
+        let can = matches!(script.front(), Some(Act::Reset));
+        if can {
+            script.pop_front();
+            (self.x, self.pc) = ([0; 32], 0);
+        }
+        can
     }
 }
 
@@ -343,6 +358,32 @@ fn guests_end_by_their_host_s_event_whichever_hart_gets_it() {
     let event = SystemEvent::Fail(3);
     let mut machine = machine(kernel.config(), Modes::SupervisorOnly, vec![vec![], vec![Act::Event(event)]]);
     assert_eq!(machine.run().unwrap(), Ending::Event(event));
+}
+
+#[test]
+fn guests_start_over_where_their_host_can_put_all_harts_back() {
+    let kernel = Kernel::new();
+    let reset = SystemEvent::Reset(Reset::Cold);
+    let scripts = || vec![vec![Act::Event(reset), Act::Reset, Act::Store(FINISHER, 0x5555)], vec![Act::Reset]];
+    let mut machine = machine(kernel.config(), Modes::SupervisorOnly, scripts());
+    assert_eq!(machine.run().unwrap(), Ending::Event(SystemEvent::Shutdown));
+}
+
+#[test]
+fn guests_whose_host_cannot_do_that_end_with_their_reset() {
+    let kernel = Kernel::new();
+    let reset = SystemEvent::Reset(Reset::Cold);
+    let cannot = vec![vec![Act::Event(reset), Act::Reset], vec![]];
+    let mut machine = machine(kernel.config(), Modes::SupervisorOnly, cannot);
+    assert_eq!(machine.run().unwrap(), Ending::Event(reset));
+}
+
+#[test]
+fn a_host_without_interrupt_files_gives_its_guests_none() {
+    let kernel = Kernel::new();
+    let config = MachineConfig { aia: board::Aia::AplicImsic { guest_files: 0 }, ..kernel.config() };
+    let mut fakes = Fakes { modes: Modes::SupervisorOnly, scripts: vec![Script::default()] };
+    assert!(Machine::new(config, &mut fakes).err().unwrap().to_string().contains("no interrupt files"));
 }
 
 #[test]
