@@ -35,9 +35,10 @@ type Checked = Result<Verdict, Failure>;
 /// A check and its name.
 type Check = (&'static str, fn() -> Checked);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("ways out", ways_out),
     ("registers", registers),
+    ("state", state),
     ("reset", reset),
     ("second hart", second_hart),
     ("forwarded calls", forwarded),
@@ -102,6 +103,21 @@ fn registers() -> Checked {
     machine.run()?;
     machine.harts[0].rewrite()?;
     passed(format!("{count} read and written back"))
+}
+
+/// A hart that stands shows what it is in: behind the call that powered it off.
+fn state() -> Checked {
+    let mut machine = Machine::new(&[], 1, Options::default())?;
+    machine.run()?;
+    let hart = machine.harts[0].snapshot().ok_or("the kernel does not describe the hart")?;
+    let (srst, _) = sbi::Function::from(sbi::function::Srst::SystemReset).ids();
+    expect("a7 of a guest that powered off", hart.x[17], u64::from(srst))?;
+    expect("its mode", hart.state.mode, arch::Mode::HS)?;
+    let end = machine::RAM.0..machine::RAM.0 + 4 * guests::END.len() as u64;
+    if !end.contains(&hart.pc) {
+        return Err(format!("its pc: {:#x} is not in {end:x?}", hart.pc).into());
+    }
+    passed(format!("a7, mode and pc ({:#x})", hart.pc))
 }
 
 /// A guest that has powered off begins again.
