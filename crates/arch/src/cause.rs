@@ -129,6 +129,25 @@ impl Interrupt {
         39, 19, 38, 37, 18, 36, 35, 17, 34, 33, 16, 32,
     ]);
 
+    /// Those in the order.
+    pub const ORDERED: u64 = {
+        let (mut bits, mut at) = (0, 0);
+        while at < Interrupt::DEFAULT_PRIORITY.len() {
+            bits |= Interrupt::DEFAULT_PRIORITY[at].bit();
+            at += 1;
+        }
+        bits
+    };
+
+    /// Its place in [`Interrupt::DEFAULT_PRIORITY`]; behind it, if it has none there.
+    pub const fn default_place(self) -> usize {
+        let mut at = 0;
+        while at < Interrupt::DEFAULT_PRIORITY.len() && Interrupt::DEFAULT_PRIORITY[at].0 != self.0 {
+            at += 1;
+        }
+        at
+    }
+
     /// The interrupt with this code, if there can be one.
     pub const fn from_code(code: u64) -> Option<Interrupt> {
         if code < CODES as u64 { Some(Interrupt(code as u8)) } else { None }
@@ -152,6 +171,16 @@ impl Interrupt {
             Interrupt::VirtualSupervisorSoftware => Interrupt::SupervisorSoftware,
             Interrupt::VirtualSupervisorTimer => Interrupt::SupervisorTimer,
             Interrupt::VirtualSupervisorExternal => Interrupt::SupervisorExternal,
+            other => other,
+        }
+    }
+
+    /// What the hart itself calls one that VS-mode is told of by this code: [`Interrupt::to_vs_level`] the other way round.
+    pub const fn of_vs_level(self) -> Interrupt {
+        match self {
+            Interrupt::SupervisorSoftware => Interrupt::VirtualSupervisorSoftware,
+            Interrupt::SupervisorTimer => Interrupt::VirtualSupervisorTimer,
+            Interrupt::SupervisorExternal => Interrupt::VirtualSupervisorExternal,
             other => other,
         }
     }

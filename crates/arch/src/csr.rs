@@ -73,8 +73,14 @@ registers! {
     0x143 STVAL "stval";
     0x144 SIP "sip" (ip::FIELDS, ip::SUPERVISOR | ip::LCOFIP);
     0x14d STIMECMP "stimecmp";
+    0x150 SISELECT "siselect";
+    0x151 SIREG "sireg";
+    0x152 SIREG2 "sireg" 2..=3 SIREG3;
+    0x155 SIREG4 "sireg" 4..=6 SIREG6;
+    0x15c STOPEI "stopei" (topei::FIELDS);
     0x180 SATP "satp" (atp::FIELDS);
     0xda0 SCOUNTOVF "scountovf" (counteren::OVERFLOWS);
+    0xdb0 STOPI "stopi" (topi::FIELDS);
 
     0x200 VSSTATUS "vsstatus" (status::FIELDS, status::SUPERVISOR);
     0x204 VSIE "vsie" (ip::ENABLES, ip::SUPERVISOR | ip::LCOFIP);
@@ -85,7 +91,13 @@ registers! {
     0x243 VSTVAL "vstval";
     0x244 VSIP "vsip" (ip::FIELDS, ip::SUPERVISOR | ip::LCOFIP);
     0x24d VSTIMECMP "vstimecmp";
+    0x250 VSISELECT "vsiselect";
+    0x251 VSIREG "vsireg";
+    0x252 VSIREG2 "vsireg" 2..=3 VSIREG3;
+    0x255 VSIREG4 "vsireg" 4..=6 VSIREG6;
+    0x25c VSTOPEI "vstopei" (topei::FIELDS);
     0x280 VSATP "vsatp" (atp::FIELDS);
+    0xeb0 VSTOPI "vstopi" (topi::FIELDS);
 
     0x600 HSTATUS "hstatus" (hstatus::FIELDS);
     0x602 HEDELEG "hedeleg" (edeleg::FIELDS);
@@ -94,11 +106,14 @@ registers! {
     0x605 HTIMEDELTA "htimedelta";
     0x606 HCOUNTEREN "hcounteren" (counteren::FIELDS);
     0x607 HGEIE "hgeie";
+    0x608 HVIEN "hvien" (ip::INTERRUPTS, ip::LCOFIP);
+    0x609 HVICTL "hvictl" (hvictl::FIELDS);
     0x60a HENVCFG "henvcfg" (envcfg::FIELDS);
     0x60c HSTATEEN0 "hstateen" 0..=3 HSTATEEN3 (stateen::FIELDS);
     0x643 HTVAL "htval";
     0x644 HIP "hip" (ip::FIELDS, ip::HYPERVISOR);
     0x645 HVIP "hvip" (ip::FIELDS, ip::VIRTUAL);
+    0x646 HVIPRIO1 "hviprio" 1..=2 HVIPRIO2;
     0x64a HTINST "htinst";
     0x680 HGATP "hgatp" (hgatp::FIELDS);
     0xe12 HGEIP "hgeip";
@@ -110,6 +125,8 @@ registers! {
     0x304 MIE "mie" (ip::ENABLES);
     0x305 MTVEC "mtvec" (tvec::FIELDS);
     0x306 MCOUNTEREN "mcounteren" (counteren::FIELDS);
+    0x308 MVIEN "mvien" (ip::INTERRUPTS, ip::SSIP | ip::SEIP | ip::LCOFIP);
+    0x309 MVIP "mvip" (ip::FIELDS, ip::SUPERVISOR | ip::LCOFIP);
     0x30a MENVCFG "menvcfg" (envcfg::FIELDS);
     0x30c MSTATEEN0 "mstateen" 0..=3 MSTATEEN3 (stateen::FIELDS);
     0x320 MCOUNTINHIBIT "mcountinhibit" (counteren::FIELDS, !counteren::TM);
@@ -121,6 +138,11 @@ registers! {
     0x344 MIP "mip" (ip::FIELDS);
     0x34a MTINST "mtinst";
     0x34b MTVAL2 "mtval2";
+    0x350 MISELECT "miselect";
+    0x351 MIREG "mireg";
+    0x352 MIREG2 "mireg" 2..=3 MIREG3;
+    0x355 MIREG4 "mireg" 4..=6 MIREG6;
+    0x35c MTOPEI "mtopei" (topei::FIELDS);
     0x3a0 PMPCFG0 "pmpcfg" 0..=15 PMPCFG15 (pmpcfg::FIELDS);
     0x3b0 PMPADDR0 "pmpaddr" 0..=63 PMPADDR63;
     0x747 MSECCFG "mseccfg" (seccfg::FIELDS);
@@ -137,6 +159,7 @@ registers! {
     0xf13 MIMPID "mimpid";
     0xf14 MHARTID "mhartid";
     0xf15 MCONFIGPTR "mconfigptr";
+    0xfb0 MTOPI "mtopi" (topi::FIELDS);
 }
 
 impl Row {

@@ -86,11 +86,15 @@ extensions! {
     Shvsatpa "shvsatpa" [H];
     Shvstvala "shvstvala" [H];
     Shvstvecd "shvstvecd" [H];
+    Smaia "smaia" [Ssaia];
+    Smcsrind "smcsrind" [Sscsrind];
     Smepmp "smepmp" [];
     Smstateen "smstateen" [Ssstateen];
+    Ssaia "ssaia" [];
     Ssccptr "ssccptr" [];
     Sscofpmf "sscofpmf" [Zihpm];
     Sscounterenw "sscounterenw" [];
+    Sscsrind "sscsrind" [];
     Ssstateen "ssstateen" [];
     Sstc "sstc" [];
     Sstvala "sstvala" [];
@@ -128,6 +132,9 @@ impl Isa {
 
     /// Everything that exists.
     pub const ALL: Isa = Isa::of(Extension::ALL);
+
+    /// The Advanced Interrupt Architecture in the hart, with the window into indirect registers as software finds it today.
+    pub const AIA: Isa = Isa::of(&[Smaia, Ssaia, Smcsrind, Sscsrind]);
 
     /// Exactly these, without what they imply.
     pub const fn of(list: &[Extension]) -> Isa {
@@ -173,6 +180,12 @@ impl Isa {
     #[must_use]
     pub const fn union(self, other: Isa) -> Isa {
         Isa(self.0 | other.0)
+    }
+
+    /// This set without any of another.
+    #[must_use]
+    pub const fn minus(self, other: Isa) -> Isa {
+        Isa(self.0 & !other.0)
     }
 
     /// Whether `extension` is in the set.
@@ -278,9 +291,10 @@ const fn in_strings(extension: Extension) -> bool {
 
 impl Default for Isa {
     /// All there is, with Sv39 and Sv48. Sv57 is by option: every uncached two-stage walk would be 35 loads. So is Svade:
-    /// hardware sets A and D, as on the machine that most software is tried on (QEMU's `rv64` and `max`).
+    /// hardware sets A and D, as on the machine that most software is tried on (QEMU's `rv64` and `max`). AIA comes with a board
+    /// that has its interrupt controllers.
     fn default() -> Self {
-        Isa::ALL.without(Sv57).without(Svade)
+        Isa::ALL.without(Sv57).without(Svade).minus(Isa::AIA)
     }
 }
 

@@ -7,9 +7,9 @@ use arch::csr::{atp, ip};
 use arch::{Mode, Privilege, Trap};
 use bus::Bus;
 use memory::{Ram, Watcher};
-use privileged::{Config, PagePermits, State};
+use privileged::{Config, FileAccess, PagePermits, State};
 use vcpu::debug::Halt;
-use vcpu::{Clock, Exit, HartPins, Pace};
+use vcpu::{Clock, Exit, FileId, FileRegister, HartPins, Pace};
 
 use crate::contexts::{self, Contexts, Fence, Key};
 use crate::debug::Debug;
@@ -186,6 +186,21 @@ fn key(state: &State, mode: Mode, permits: u8) -> Key {
     Key { virt: mode.virt, privilege: mode.privilege as u8, permits, satp, hgatp }
 }
 
+/// Brings up to date what an access to a CSR in this state sees of an interrupt file.
+pub(crate) fn look_at_file(state: &mut State, config: &Config, pins: &HartPins, address: u16) -> Option<FileAccess> {
+    let access = privileged::csr::file_access(state, config, address)?;
+    match access {
+        FileAccess::Top(id) => state.topei[id.level() as usize] = pins.file_top(id),
+        FileAccess::Register(id, number) => state.file = pins.file_register(id, file_register(number)),
+    }
+    Some(access)
+}
+
+/// The register of an interrupt file with this number.
+fn file_register(number: u64) -> FileRegister {
+    FileRegister::selected(number).unwrap_or(FileRegister::Reserved)
+}
+
 impl Core {
     /// A hart after reset.
     pub fn new(config: Config, ram: Ram, bus: Arc<Bus>, clock: Arc<Clock>, pins: Arc<HartPins>) -> Core {
@@ -327,9 +342,47 @@ impl Core {
         if self.config.guest_external_interrupts != 0 {
             self.state.hgeip = self.pins.guest_external();
         }
+        if self.config.has_imsic() {
+            self.refresh_tops();
+        }
         if now >= self.sbi_timer {
             self.state.mip |= ip::STIP;
         }
+    }
+
+    /// Brings up to date which identities come first in the interrupt files that have external interrupts pending.
+    #[cold]
+    pub(crate) fn refresh_tops(&mut self) {
+        let guest = FileId::Guest(self.state.vgein() as u8);
+        let of_guest = ip::VSEIP & privileged::pending(&self.state, &self.config);
+        let asserted = [
+            (FileId::Machine, self.state.pins & ip::MEIP),
+            (FileId::Supervisor, self.state.pins & ip::SEIP),
+            (guest, of_guest),
+        ];
+        for (id, pending) in asserted {
+            self.state.topei[id.level() as usize] = if pending == 0 { 0 } else { self.pins.file_top(id) };
+        }
+    }
+
+    /// Brings up to date what an access to a CSR sees of an interrupt file. Answers what that is, if it reaches one.
+    #[cold]
+    pub(crate) fn look_at_file(&mut self, address: u16) -> Option<FileAccess> {
+        look_at_file(&mut self.state, &self.config, &self.pins, address)
+    }
+
+    /// Does to an interrupt file what a CSR access did that had seen `seen` in its register.
+    #[cold]
+    pub(crate) fn change_file(&mut self, access: FileAccess, seen: u64) {
+        match access {
+            FileAccess::Top(id) => self.pins.claim_from_file(id, self.state.topei(id.level())),
+            FileAccess::Register(id, number) => {
+                let now = self.state.file;
+                self.pins.change_file_register(id, file_register(number), seen & !now, now & !seen);
+            }
+        }
+        self.refresh_time();
+        self.look = true;
     }
 
     /// The next tick at which a timer of this hart raises an interrupt.

@@ -16,7 +16,7 @@ use vcpu::debug::{Break, Debuggee, Event, Found, Halt, Lost, Only, Points, Space
 
 use crate::access::By;
 use crate::contexts::{self, Fence};
-use crate::core::Core;
+use crate::core::{Core, look_at_file};
 use crate::hart::{Ended, Hart};
 
 /// What a hart with points knows of them.
@@ -243,7 +243,7 @@ fn guests(address: u16) -> u16 {
 
 fn cause_name(cause: Cause) -> String {
     match cause {
-        Cause::Interrupt(interrupt) => format!("{interrupt:?} interrupt"),
+        Cause::Interrupt(interrupt) | Cause::Asserted(interrupt, _) => format!("{interrupt:?} interrupt"),
         Cause::Exception(trap) => format!("{:?}", trap.cause),
     }
 }
@@ -342,7 +342,9 @@ impl Debuggee for Hart {
     }
 
     fn peek_csr(&self, address: u16) -> Option<u64> {
-        privileged::csr::read(&self.core.as_debugger(), &self.core.config, address).ok()
+        let mut state = self.core.as_debugger();
+        look_at_file(&mut state, &self.core.config, &self.core.pins, address);
+        privileged::csr::read(&state, &self.core.config, address).ok()
     }
 
     fn poke_csr(&mut self, address: u16, value: u64) -> bool {

@@ -139,7 +139,9 @@ impl<'a, R: Record> Run<'a, R> {
         if inputs.has(Inputs::TIME) {
             self.core.refresh_time();
         }
+        let file = if inputs.has(Inputs::FILE) { self.core.look_at_file(address) } else { None };
         let core = &mut *self.core;
+        let seen = core.state.file;
         core.state.instret = self.retired;
         if inputs.has(Inputs::EVENTS) || inputs.has(Inputs::OVERFLOWS) && core.state.counts_events() {
             core.count_events(self.retired);
@@ -157,9 +159,13 @@ impl<'a, R: Record> Run<'a, R> {
             CsrOp::Set => modified() | value.0,
             CsrOp::Clear => modified() & !value.0,
         };
-        match privileged::csr::write(&mut core.state, &core.config, address, new) {
-            Ok(effects) => self.core.apply(effects),
+        let effects = match privileged::csr::write(&mut core.state, &core.config, address, new) {
+            Ok(effects) => effects,
             Err(denied) => return Err(self.deny(denied)),
+        };
+        self.core.apply(effects);
+        if let Some(file) = file.filter(|_| effects.has(Effects::FILE)) {
+            self.core.change_file(file, seen);
         }
         if self.core.debug.is_some() {
             self.core.watch_csr(address, new);

@@ -95,12 +95,18 @@ impl FullHart for Hart {
     fn describe(&self, text: &mut String) {
         let core = &self.core;
         let _ = writeln!(text, "{:x} {:x?} {:x?} {:?}", core.pc, core.x, core.f, core.state);
+        if let Some(imsic) = core.pins.imsic() {
+            let _ = writeln!(text, "{:x?}", imsic.ids().filter_map(|id| imsic.file(id)).collect::<Vec<_>>());
+        }
     }
 
     fn csr(&mut self, address: u16) -> u64 {
         let core = &mut self.core;
         core.count_events(core.state.instret);
-        core.as_machine(|core| privileged::csr::read(&core.state, &core.config, address).unwrap_or_default())
+        core.as_machine(|core| {
+            core.look_at_file(address);
+            privileged::csr::read(&core.state, &core.config, address).unwrap_or_default()
+        })
     }
 
     fn set_csr(&mut self, address: u16, value: u64) {
@@ -138,10 +144,14 @@ impl Core {
             self.state.instret = retired.wrapping_sub(1);
             self.count_between(self.state.instret);
         }
+        let (file, seen) = (self.look_at_file(address), self.state.file);
         // A CSR that this hart lacks is not written.
         let effects = privileged::csr::write(&mut self.state, &self.config, address, value).unwrap_or(Effects::NONE);
         self.state.instret = retired;
         self.apply(effects);
+        if let Some(file) = file.filter(|_| effects.has(Effects::FILE)) {
+            self.change_file(file, seen);
+        }
     }
 
     /// S-mode with all that a firmware grants: every trap but its own calls, every interrupt, counter and feature.
@@ -153,7 +163,10 @@ impl Core {
             (csr::MIDELEG, ip::SUPERVISOR | ip::LCOFIP | ip::HYPERVISOR),
             (csr::MCOUNTEREN, u64::MAX),
             (csr::MENVCFG, features | self.state.menvcfg & envcfg::ADUE),
-            (csr::MSTATEEN0, stateen::SE | stateen::ENVCFG | stateen::CSRIND | stateen::C),
+            (
+                csr::MSTATEEN0,
+                stateen::SE | stateen::ENVCFG | stateen::CSRIND | stateen::AIA | stateen::IMSIC | stateen::C,
+            ),
             (csr::MSTATEEN0 + 1, stateen::SE),
             (csr::MSTATEEN0 + 2, stateen::SE),
             (csr::MSTATEEN0 + 3, stateen::SE),

@@ -221,8 +221,10 @@ impl Hart {
         if !core.generated.interrupt_waits {
             return None;
         }
-        let (interrupt, _) = privileged::next_interrupt(&core.state, &core.config)?;
-        let cause = Cause::Interrupt(interrupt);
+        if core.config.has_imsic() {
+            core.refresh_tops();
+        }
+        let cause = privileged::next_interrupt(&core.state, &core.config)?;
         let pc = self.core.pc;
         self.core.counts.interrupts += 1;
         self.enter(cause, pc);

@@ -83,7 +83,7 @@ struct Told {
 impl Told {
     fn of(cause: Cause, pc: u64) -> Told {
         match cause {
-            Cause::Interrupt(interrupt) => {
+            Cause::Interrupt(interrupt) | Cause::Asserted(interrupt, _) => {
                 Told { name: format!("{interrupt:?} interrupt"), pc, tval: 0, guest_physical: None }
             }
             Cause::Exception(trap) => Told {

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use arch::csr;
 use arch::{Isa, Mode};
 use privileged::csr::{InPlace, exists, implemented, in_place, peek, reached, writable};
-use privileged::{Config, State};
+use privileged::{Aia, Config, State};
 
 const INTRODUCTION: &str = "# Control and status registers
 
-All registers of a hart with every extension that vhart has, as the tables in `arch::csr` and `privileged::csr` say; this page is made of
-them (`cargo run -p vhart-privileged --example csrs`), and a test compares.
+All registers of a hart with every extension that vhart has and one guest interrupt file, as the tables in `arch::csr` and `privileged::csr`
+say; this page is made of them (`cargo run -p vhart-privileged --example csrs`), and a test compares.
 
 - *from*: the lowest mode that may access it; `ro` where it is read-only by its address.
 - *V = 1*: the register that an access by a guest reaches.
@@ -19,7 +19,7 @@ them (`cargo run -p vhart-privileged --example csrs`), and a test compares.
 - *reset*: what it shows after reset.
 - *translated*: what code that the translator makes for the lowest mode does by itself: reads and writes (`word`, `constant`), all but
   writes to fields with consequences (`fields`), reads and writes that change nothing (`view`), only such writes (`unchanged`), what leaves
-  the host's rounding mode alone (`float`). What is left goes through the interpreter.
+  the host's rounding mode alone (`float`). What is left goes through the interpreter. (`sie` and `vsie` are views on harts without AIA.)
 
 | address | register | from | V = 1 | needs | software chooses | reset | translated | fields |
 |---|---|---|---|---|---|---|---|---|
@@ -27,7 +27,8 @@ them (`cargo run -p vhart-privileged --example csrs`), and a test compares.
 
 /// The page.
 pub fn page() -> String {
-    let config = Config::new(Isa::ALL, 0);
+    let aia = Aia { imsic: true, ..Aia::FULL };
+    let config = Config { aia, guest_external_interrupts: 1, ..Config::new(Isa::ALL, 0) };
     let mut page = INTRODUCTION.to_owned();
     for family in families(&config) {
         let _ = writeln!(page, "| {} | {} |", span(&family.addresses), family.cells);

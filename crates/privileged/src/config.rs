@@ -16,6 +16,25 @@ pub struct MachineIds {
     pub implementation: u64,
 }
 
+/// What AIA leaves to whoever makes a hart. It says nothing where the hart has no AIA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aia {
+    /// Whether there is an IMSIC, with a file for each level and as many guest files as [`Config::guest_external_interrupts`].
+    pub imsic: bool,
+    /// IPRIOLEN, at most 8: how wide the priority numbers of major interrupts are. With 0 they are read-only zeros.
+    pub priority_bits: u8,
+    /// Which of the interrupts 13 to 63 `mvien`, `mvip`, `hvien` and `hvip` have.
+    pub virtual_interrupts: u64,
+}
+
+impl Aia {
+    /// All that there is but an IMSIC: the interrupts are those that have a default priority.
+    pub const FULL: Aia =
+        Aia { imsic: false, priority_bits: 8, virtual_interrupts: arch::Interrupt::ORDERED & ip::LOCAL };
+    /// As little as there may be, as in Spike.
+    pub const LEAST: Aia = Aia { imsic: false, priority_bits: 0, virtual_interrupts: 0 };
+}
+
 /// What a hart is made of, fixed at reset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -31,6 +50,8 @@ pub struct Config {
     pub vmid_bits: u8,
     /// GEILEN: guest external interrupts 1 to this exist; at most 63.
     pub guest_external_interrupts: u8,
+    /// What AIA is made of, if there is any.
+    pub aia: Aia,
     /// Programmable counters that can count something, from `mhpmcounter3` on: at most
     /// [`arch::event::PROGRAMMABLE_COUNTERS`].
     pub programmable_counters: u8,
@@ -54,6 +75,7 @@ impl Config {
             asid_bits: 16,
             vmid_bits: 14,
             guest_external_interrupts: 0,
+            aia: Aia::FULL,
             programmable_counters: if isa.has(Extension::Zihpm) { PROGRAMMABLE_COUNTERS as u8 } else { 0 },
             misaligned: true,
             transformed_instructions: true,
@@ -89,6 +111,28 @@ impl Config {
             Some(Scheme::Sv57) => self.has(Extension::Sv57),
             None => mode == arch::csr::atp::BARE,
         }
+    }
+
+    /// Whether there is an IMSIC.
+    pub fn has_imsic(&self) -> bool {
+        self.aia.imsic && self.has(Extension::Ssaia)
+    }
+
+    /// Whether `hstatus.VGEIN` with this value is the number of a guest interrupt file.
+    pub(crate) fn has_guest_file(&self, vgein: u32) -> bool {
+        self.has_imsic() && vgein != 0 && vgein <= u32::from(self.guest_external_interrupts)
+    }
+
+    /// The interrupts that a level above can assert for S-mode and VS-mode.
+    pub(crate) fn virtual_interrupts(&self) -> u64 {
+        self.bits_if(Extension::Ssaia, self.aia.virtual_interrupts & ip::LOCAL)
+    }
+
+    /// A register of eight priority numbers: the bits of those that `settable` has of interrupts from `first` on.
+    pub(crate) fn priorities(&self, settable: u64, first: u32) -> u64 {
+        let number = u64::from(u8::MAX).checked_shr(8 - u32::from(self.aia.priority_bits.min(8))).unwrap_or(0);
+        let byte = |n: u32| if settable >> (first + n) & 1 != 0 { number << (8 * n) } else { 0 };
+        (0..8).fold(0, |bits, n| bits | byte(n))
     }
 
     /// The interrupts of the hypervisor extension, if there is one.

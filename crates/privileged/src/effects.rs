@@ -23,6 +23,9 @@ impl Effects {
     /// Values or enables of counters.
     pub const COUNTERS: Effects = Effects(1 << 5);
 
+    /// An interrupt file: an access through `*ireg` writes `State::file` to it, one to `*topei` claims what that showed.
+    pub const FILE: Effects = Effects(1 << 6);
+
     /// Whether any of `other` is in the set.
     pub const fn has(self, other: Effects) -> bool {
         self.0 & other.0 != 0

@@ -1,19 +1,37 @@
 //! Which interrupts are pending, and which one is taken.
 //!
 //! Privileged architecture, "Machine Interrupt (`mip` and `mie`) Registers"; H extension, "Hypervisor Interrupt
-//! (`hvip`, `hip`, and `hie`) Registers"; "Sstc".
+//! (`hvip`, `hip`, and `hie`) Registers"; "Sstc"; AIA 1.0, "Interrupts for Machine and Supervisor Levels" and "Interrupts for
+//! Virtual Machines (VS Level)".
 
-use arch::csr::{envcfg, ip, status};
-use arch::{Interrupt, Mode, Privilege};
+use arch::csr::{envcfg, hvictl, ip, status};
+use arch::{Mode, Privilege};
 
-use crate::{Config, State};
+use crate::priority::{first_for_guest, first_for_machine, first_for_supervisor};
+use crate::{Cause, Config, State, csr};
+
+/// A level that has interrupts of its own, and with an IMSIC interrupt files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// M-mode's.
+    Machine,
+    /// HS-mode's, or S-mode's.
+    Supervisor,
+    /// VS-mode's.
+    Guest,
+}
 
 /// All pending interrupts: what `mip` reads.
+///
+/// AIA 1.0, "Interrupt filtering and virtual interrupts for supervisor level": "when bit 9 of `mvien` is one, bit SEIP in `mip`
+/// [...] does not include the value of bit 9 of `mvip`".
 #[inline]
 pub fn pending(state: &State, config: &Config) -> u64 {
+    const SOFTWARE: u64 = ip::SSIP | ip::SEIP | ip::LCOFIP | ip::VSSIP;
     let wires = state.pins & (ip::MACHINE | ip::SEIP);
-    let software = state.mip & (ip::SSIP | ip::SEIP | ip::LCOFIP | ip::VSSIP);
-    wires | software | supervisor_timer(state) | guest_external(state, config) | state.hvip | virtual_timer(state)
+    let software = state.mip & SOFTWARE & !(state.mvien & ip::SEIP);
+    let injected = state.hvip & ip::VIRTUAL;
+    wires | software | supervisor_timer(state) | guest_external(state, config) | injected | virtual_timer(state)
 }
 
 /// STIP: the comparator when `menvcfg.STCE` is set, else a bit that M-mode writes.
@@ -40,32 +58,71 @@ fn guest_external(state: &State, config: &Config) -> u64 {
     (if lines & state.hgeie != 0 { ip::SGEIP } else { 0 }) | (if selected { ip::VSEIP } else { 0 })
 }
 
-/// Whether WFI ends: an interrupt is pending and enabled in `mie`, whatever the global enables say.
+/// Whether WFI ends: an interrupt is pending and enabled at some level, whatever the global enables say.
 ///
-/// "Wait for Interrupt": "the WFI instruction [...] must be unaffected by the global interrupt bits".
+/// "Wait for Interrupt": "the WFI instruction [...] must be unaffected by the global interrupt bits"; AIA 1.0, "WFI (Wait for
+/// Interrupt) instruction": "execution must resume from a WFI whenever an interrupt is pending at any privilege level".
 #[inline]
 pub fn has_wakeup(state: &State, config: &Config) -> bool {
-    pending(state, config) & state.mie != 0
+    match state.has_virtual_interrupts() {
+        false => pending(state, config) & state.mie != 0,
+        true => has_any(state, config),
+    }
+}
+
+#[cold]
+fn has_any(state: &State, config: &Config) -> bool {
+    for_machine(state, config) | for_supervisor(state, config) != 0 || first_for_guest(state, config).is_some()
 }
 
 /// Whether all that [`has_wakeup`] finds is delegated to a guest while none runs: the hart goes on, and takes none of it.
 pub fn only_guest_wakes(state: &State, config: &Config) -> bool {
-    let to_guest = state.hideleg & state.mideleg(config);
-    !state.mode.virt && pending(state, config) & state.mie & !to_guest == 0
+    !state.mode.virt && for_machine(state, config) | for_supervisor(state, config) == 0
 }
 
-/// The interrupt to take now, and the mode it traps to.
-pub fn next_interrupt(state: &State, config: &Config) -> Option<(Interrupt, Mode)> {
-    let enabled = pending(state, config) & state.mie;
-    if enabled == 0 {
+/// What is pending and enabled for M-mode: what `mtopi` chooses from.
+pub(crate) fn for_machine(state: &State, config: &Config) -> u64 {
+    pending(state, config) & state.mie & !state.mideleg(config)
+}
+
+/// What is pending and enabled for HS-mode, in `sip` and `sie` or `hip` and `hie`, and not delegated: what `stopi` chooses from.
+pub(crate) fn for_supervisor(state: &State, config: &Config) -> u64 {
+    let delegated = pending(state, config) & state.mie & state.mideleg(config);
+    (delegated | filtered(state) & state.mvip() & state.sie) & !state.hideleg
+}
+
+/// What is pending and enabled for VS-mode, by the codes that it is told: what `vstopi` chooses from.
+pub(crate) fn for_guest(state: &State, config: &Config) -> u64 {
+    csr::interrupts::vsip(state, config) & csr::interrupts::vsie(state)
+}
+
+/// The interrupts of which S-mode sees what `mvip` and its own enables have, not `mip` and `mie`.
+pub(crate) const fn filtered(state: &State) -> u64 {
+    state.mvien & !state.mideleg
+}
+
+/// The interrupt to take now.
+pub fn next_interrupt(state: &State, config: &Config) -> Option<Cause> {
+    if !has_wakeup(state, config) {
         return None;
     }
-    let to_hs = state.mideleg(config);
-    let to_vs = state.hideleg & to_hs;
-    [(Mode::M, !to_hs), (Mode::HS, to_hs & !to_vs), (Mode::VS, to_vs)]
-        .into_iter()
-        .filter(|&(target, _)| may_interrupt(state, target))
-        .find_map(|(target, mask)| Some((highest(enabled & mask)?, target)))
+    if may_interrupt(state, Mode::M)
+        && let Some(top) = first_for_machine(state, for_machine(state, config))
+    {
+        return Some(Cause::Interrupt(top.interrupt()));
+    }
+    if may_interrupt(state, Mode::HS)
+        && let Some(top) = first_for_supervisor(state, for_supervisor(state, config))
+    {
+        let interrupt = top.interrupt();
+        let is_filtered = filtered(state) & interrupt.bit() != 0;
+        return Some(if is_filtered { Cause::Asserted(interrupt, Mode::HS) } else { Cause::Interrupt(interrupt) });
+    }
+    let guests = may_interrupt(state, Mode::VS).then(|| first_for_guest(state, config)).flatten();
+    guests.map(|top| match top.interrupt() {
+        own if top.by_hvictl || own.bit() & ip::LOCAL != 0 => Cause::Asserted(own, Mode::VS),
+        own => Cause::Interrupt(own.of_vs_level()),
+    })
 }
 
 /// Whether interrupts that trap to `target` are enabled globally: the mode is lower, or the same with xIE set.
@@ -82,14 +139,6 @@ fn may_interrupt(state: &State, target: Mode) -> bool {
     }
 }
 
-/// The first of `interrupts` by priority.
-fn highest(interrupts: u64) -> Option<Interrupt> {
-    if interrupts == 0 {
-        return None;
-    }
-    Interrupt::DEFAULT_PRIORITY.into_iter().find(|interrupt| interrupts & interrupt.bit() != 0)
-}
-
 /// The earliest tick of `time` at which `stimecmp` or `vstimecmp` raises an interrupt that is not pending yet.
 pub fn next_timer(state: &State) -> Option<u64> {
     let supervisor = (state.menvcfg & envcfg::STCE != 0 && state.time < state.stimecmp).then_some(state.stimecmp);
@@ -99,6 +148,22 @@ pub fn next_timer(state: &State) -> Option<u64> {
 }
 
 impl State {
+    /// Whether a level above asserts interrupts that `mip` and `mie` do not tell of.
+    const fn has_virtual_interrupts(&self) -> bool {
+        self.mvien | self.hvien | self.hvictl & hvictl::VTI != 0
+    }
+
+    /// What software holds of `mvip`, where S-mode may see it. Bit 9 is the software-writable SEIP bit: "changing the value of
+    /// bit 9 of `mvien` does not affect the value of bit 9 of `mvip`".
+    pub(crate) const fn mvip(&self) -> u64 {
+        self.mvip & !ip::SEIP | self.mip & ip::SEIP
+    }
+
+    /// What a level's `*topei` shows.
+    pub const fn topei(&self, level: Level) -> u64 {
+        self.topei[level as usize]
+    }
+
     /// `time` as V = 1 sees it.
     ///
     /// H extension, "Hypervisor Time Delta (`htimedelta`) Register".

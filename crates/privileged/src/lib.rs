@@ -6,7 +6,7 @@
 //!
 //! Privileged architecture, with Sm1p13, Sv39 to Sv57, H 1.0 and the extensions that [`Config::isa`] may name. M, S and
 //! U modes are always there; SXLEN, UXLEN and VSXLEN are 64 and every mode is little-endian. Not modelled: debug mode and triggers (their registers say that there are none),
-//! AIA, Smrnmi, Smdbltrp/Ssdbltrp, Smcntrpmf, control-flow integrity, pointer masking, vectors.
+//! Smrnmi, Smdbltrp/Ssdbltrp, Smcntrpmf, control-flow integrity, pointer masking, vectors.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -20,17 +20,19 @@ mod hpm;
 pub mod interrupt;
 pub mod permit;
 pub mod pmp;
+mod priority;
 mod state;
 pub mod tinst;
 pub mod translate;
 pub mod trap;
 
-pub use config::{Config, MachineIds};
+pub use config::{Aia, Config, MachineIds};
 pub use counter::Counter;
+pub use csr::indirect::{FileAccess, FileId};
 pub use effects::Effects;
 pub use fault::{Fault, Registers};
 pub use hpm::{Hpm, Totals};
-pub use interrupt::{has_wakeup, next_interrupt, next_timer, only_guest_wakes, pending};
+pub use interrupt::{Level, has_wakeup, next_interrupt, next_timer, only_guest_wakes, pending};
 pub use state::{Bank, State};
 pub use translate::{Access, GuestLeaf, PageMemory, PagePermits, Request, Translation, access_fault, walk};
 pub use trap::{Cause, enter, mret, route, sret};

@@ -41,6 +41,12 @@ pub struct State {
     pub pins: u64,
     /// Input: levels of the guest external interrupts; bit 0 stays 0.
     pub hgeip: u64,
+    /// Input: what `mtopei`, `stopei` and `vstopei` show ([`State::topei`]). Brought up to date before accesses to them, and
+    /// before interrupt queries where an external interrupt is pending.
+    pub topei: [u64; 3],
+    /// Input and output: the register of an interrupt file that an access through `mireg`, `sireg` or `vsireg` reaches
+    /// ([`crate::csr::file_access`]). Brought up to date before such an access, and passed on to the file behind one that writes.
+    pub file: u64,
 
     pub fflags: u8,
     pub frm: u8,
@@ -62,6 +68,13 @@ pub struct State {
     pub mhpmevent: [u64; 29],
     /// `mhpmcounter`.
     pub hpm: Hpm,
+    /// `mvien`, `mvip` of the interrupts that `mvien` may have, and the enables of those in `sie` ([`State::mvip`]).
+    pub mvien: u64,
+    pub mvip: u64,
+    pub sie: u64,
+    pub miselect: u64,
+    /// The `iprio` array of machine level.
+    pub miprio: [u64; 8],
     pub menvcfg: u64,
     pub mseccfg: u64,
     pub mstateen: [u64; 4],
@@ -73,12 +86,19 @@ pub struct State {
     pub scounteren: u64,
     pub senvcfg: u64,
     pub stimecmp: u64,
+    pub siselect: u64,
+    /// The `iprio` array of supervisor level.
+    pub siprio: [u64; 8],
 
     pub hstatus: u64,
     pub hedeleg: u64,
     pub hideleg: u64,
-    /// VSTIP and VSEIP of `hvip`; VSSIP is an alias of the bit in `mip`.
+    /// VSTIP and VSEIP of `hvip`, and its interrupts from 13 on; VSSIP is an alias of the bit in `mip`.
     pub hvip: u64,
+    pub hvien: u64,
+    pub hvictl: u64,
+    pub hviprio1: u64,
+    pub hviprio2: u64,
     pub hgeie: u64,
     pub hcounteren: u64,
     pub htimedelta: u64,
@@ -92,6 +112,9 @@ pub struct State {
     pub vsstatus: u64,
     pub vsatp: u64,
     pub vstimecmp: u64,
+    pub vsiselect: u64,
+    /// The enables in `vsie` of the interrupts that `hvien` may have.
+    pub vsie: u64,
 }
 
 impl State {
@@ -103,6 +126,8 @@ impl State {
             time: 0,
             pins: 0,
             hgeip: 0,
+            topei: [0; 3],
+            file: 0,
             fflags: 0,
             frm: 0,
             m: Bank::default(),
@@ -117,6 +142,11 @@ impl State {
             mcycle: Counter::default(),
             mhpmevent: [0; 29],
             hpm: Hpm::default(),
+            mvien: 0,
+            mvip: 0,
+            sie: 0,
+            miselect: 0,
+            miprio: [0; 8],
             menvcfg: 0,
             mseccfg: 0,
             mstateen: [0; 4],
@@ -127,10 +157,16 @@ impl State {
             scounteren: 0,
             senvcfg: 0,
             stimecmp: 0,
+            siselect: 0,
+            siprio: [0; 8],
             hstatus: 0,
             hedeleg: 0,
             hideleg: 0,
             hvip: 0,
+            hvien: 0,
+            hvictl: 0,
+            hviprio1: 0,
+            hviprio2: 0,
             hgeie: 0,
             hcounteren: 0,
             htimedelta: 0,
@@ -141,6 +177,8 @@ impl State {
             vsstatus: 0,
             vsatp: 0,
             vstimecmp: 0,
+            vsiselect: 0,
+            vsie: 0,
         };
         crate::csr::reset(&mut state, config);
         state

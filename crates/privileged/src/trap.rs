@@ -15,6 +15,11 @@ pub enum Cause {
     Exception(Trap),
     /// An interrupt.
     Interrupt(Interrupt),
+    /// An interrupt that a level above asserts for the handlers in this mode, by `mvip`, `hvip` or `hvictl`, with the code that
+    /// they are told.
+    ///
+    /// AIA 1.0, "Interrupt filtering and virtual interrupts for supervisor level" and "Virtual interrupts for VS level".
+    Asserted(Interrupt, Mode),
 }
 
 impl Cause {
@@ -22,7 +27,7 @@ impl Cause {
     const fn code(self) -> u64 {
         match self {
             Cause::Exception(trap) => trap.cause as u64,
-            Cause::Interrupt(interrupt) => interrupt.code() as u64,
+            Cause::Interrupt(interrupt) | Cause::Asserted(interrupt, _) => interrupt.code() as u64,
         }
     }
 
@@ -31,7 +36,7 @@ impl Cause {
         match self {
             Cause::Exception(trap) => trap,
             // The exception's own name is not used.
-            Cause::Interrupt(_) => Trap::new(arch::Exception::InstructionAddressMisaligned, 0),
+            Cause::Interrupt(_) | Cause::Asserted(..) => Trap::new(arch::Exception::InstructionAddressMisaligned, 0),
         }
     }
 
@@ -43,7 +48,7 @@ impl Cause {
         match self {
             Cause::Exception(trap) => trap.cause as u64,
             Cause::Interrupt(interrupt) if target.virt => CAUSE_INTERRUPT | interrupt.to_vs_level().code() as u64,
-            Cause::Interrupt(interrupt) => CAUSE_INTERRUPT | interrupt.code() as u64,
+            Cause::Interrupt(interrupt) | Cause::Asserted(interrupt, _) => CAUSE_INTERRUPT | interrupt.code() as u64,
         }
     }
 }
@@ -56,6 +61,7 @@ pub fn route(state: &State, config: &Config, cause: Cause) -> Mode {
     let (to_hs, to_vs) = match cause {
         Cause::Exception(_) => (state.medeleg, state.hedeleg),
         Cause::Interrupt(_) => (state.mideleg(config), state.hideleg),
+        Cause::Asserted(_, target) => return target,
     };
     let delegated = |to: u64| to >> cause.code() & 1 != 0;
     if state.mode == Mode::M || !delegated(to_hs) {

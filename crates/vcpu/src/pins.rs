@@ -6,6 +6,7 @@ use std::thread::Thread;
 
 use arch::Interrupt;
 use bus::IrqSink;
+use privileged::{Aia, Config};
 
 use crate::imsic::{Imsic, ImsicShape};
 
@@ -47,6 +48,13 @@ impl HartPins {
 
     fn of(imsic: Option<Imsic>) -> Arc<Self> {
         Arc::new(HartPins { mtimecmp: AtomicU64::new(u64::MAX), imsic, ..HartPins::default() })
+    }
+
+    /// What a hart with these pins is made of: this, and the interrupt files.
+    pub fn fitting(&self, config: Config) -> Config {
+        let Some(shape) = self.imsic().map(Imsic::shape) else { return config };
+        let aia = Aia { imsic: true, ..config.aia };
+        Config { aia, guest_external_interrupts: shape.guest_files, ..config }
     }
 
     /// The hart's interrupt files, if it has any.

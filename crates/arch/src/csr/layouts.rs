@@ -102,6 +102,8 @@ fields! {
         pub const HYPERVISOR: u64 = VIRTUAL | SGEIP;
         /// The interrupts of M-mode.
         pub const MACHINE: u64 = MSIP | MTIP | MEIP;
+        /// The local interrupts and those for custom use, of which AIA says alike how they are delegated and asserted.
+        pub const LOCAL: u64 = !(LCOFIP - 1);
         /// The bits as registers of enables have them: SSIE for SSIP.
         pub const ENABLES: &[Field] = &ending_in("E");
         /// The bits as registers of delegation have them: SSI for SSIP.
@@ -199,7 +201,7 @@ pub mod pmpcfg {
 
 fields! {
     /// Fields of `mstateen0`, `hstateen0` and `sstateen0`; bit 63 has its meaning in all of `mstateen` and `hstateen`.
-    stateen { 0 C; 60 CSRIND; 62 ENVCFG; 63 SE; }
+    stateen { 0 C; 58 IMSIC; 59 AIA; 60 CSRIND; 62 ENVCFG; 63 SE; }
 }
 
 fields! {
@@ -282,6 +284,20 @@ fields! {
     } {
         /// MXL = 2: XLEN is 64.
         pub const MXL_64: u64 = 2 << MXL.trailing_zeros();
+    }
+}
+
+fields! {
+    /// Fields of `mtopi`, `stopi` and `vstopi`.
+    topi { 0..=7 IPRIO; 16..=27 IID; } {
+        pub const IID_SHIFT: u32 = IID.trailing_zeros();
+    }
+}
+
+fields! {
+    /// Fields of `hvictl`.
+    hvictl { 0..=7 IPRIO; 8 IPRIOM; 9 DPR; 16..=27 IID; 30 VTI; } {
+        pub const IID_SHIFT: u32 = IID.trailing_zeros();
     }
 }
 

@@ -67,14 +67,25 @@ pub fn number(address: u16) -> usize {
 /// The bits that exist in `mstateen[index]` and `hstateen[index]`.
 ///
 /// Those that control state which this hart does not have are zero, C among them: there is no custom state. That leaves
-/// none for `sstateen`. (In Spike, C and CSRIND can be written.)
-pub const fn enables(index: usize) -> u64 {
-    stateen::SE | if index == 0 { stateen::ENVCFG } else { 0 }
+/// none for `sstateen`. (In Spike, C and CSRIND can be written, and AIA cannot.) AIA 1.0, "Access control by the state-enable
+/// CSRs": "The IMSIC bit is implemented in `mstateen0` only if the hart has an IMSIC."
+pub fn enables(config: &Config, index: usize) -> u64 {
+    match index {
+        0 => stateen::SE | stateen::ENVCFG | enables_of_aia(config),
+        _ => stateen::SE,
+    }
+}
+
+fn enables_of_aia(config: &Config) -> u64 {
+    let has_window = config.has(Extension::Ssaia) || config.has(Extension::Sscsrind);
+    let window = if has_window { stateen::CSRIND } else { 0 };
+    let imsic = if config.has_imsic() { stateen::IMSIC } else { 0 };
+    window | config.bits_if(Extension::Ssaia, stateen::AIA) | imsic
 }
 
 /// `mstateen[index]`; where only the supervisor's half of the extension exists, it withholds nothing.
 pub fn mstateen(state: &State, config: &Config, index: usize) -> u64 {
-    if config.has(Extension::Smstateen) { state.mstateen[index] } else { enables(index) }
+    if config.has(Extension::Smstateen) { state.mstateen[index] } else { enables(config, index) }
 }
 
 /// `hstateen[index]`: zero in what is zero in `mstateen`.
@@ -82,13 +93,13 @@ pub fn hstateen(state: &State, config: &Config, index: usize) -> u64 {
     state.hstateen[index] & mstateen(state, config, index)
 }
 
-pub const fn write_mstateen(state: &mut State, index: usize, value: u64) -> Effects {
-    super::set(&mut state.mstateen[index], value & enables(index))
+pub fn write_mstateen(state: &mut State, config: &Config, index: usize, value: u64) -> Effects {
+    super::set(&mut state.mstateen[index], value & enables(config, index))
 }
 
 /// Bits that `mstateen` hides keep what is stored.
 pub fn write_hstateen(state: &mut State, config: &Config, index: usize, value: u64) -> Effects {
-    let visible = enables(index) & mstateen(state, config, index);
+    let visible = enables(config, index) & mstateen(state, config, index);
     super::update(&mut state.hstateen[index], visible, value, Effects::NONE)
 }
 
@@ -98,8 +109,8 @@ pub fn henvcfg_in_place(config: &Config) -> InPlace {
 }
 
 /// `hstateen0`, like `henvcfg`; the others are not what the hart looks at when it tells whether HS-mode lies open.
-pub fn hstateen_in_place(address: u16) -> Option<InPlace> {
-    (address == HSTATEEN0).then(|| compared(offset_of!(State, hstateen), enables(0)))
+pub fn hstateen_in_place(config: &Config, address: u16) -> Option<InPlace> {
+    (address == HSTATEEN0).then(|| compared(offset_of!(State, hstateen), enables(config, 0)))
 }
 
 /// `sstateen0`, likewise.

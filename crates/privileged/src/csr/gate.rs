@@ -3,15 +3,17 @@
 //! Each gate says Illegal where HS-mode could not access the register either, and Virtual where a field of the
 //! hypervisor withholds it from V = 1 only.
 
-use arch::csr::{self, counteren, envcfg, stateen, status};
+use arch::csr::{self, counteren, envcfg, hstatus, hvictl, iselect, stateen, status};
 use arch::{Extension, Mode, Privilege};
 
 use super::environment;
 use crate::{Config, Denied, State, permit};
 
+pub use super::indirect::{select, top_external, window};
+
 pub type Verdict = Result<(), Denied>;
 
-const fn require(allowed: bool, denied: Denied) -> Verdict {
+pub const fn require(allowed: bool, denied: Denied) -> Verdict {
     if allowed { Ok(()) } else { Err(denied) }
 }
 
@@ -71,7 +73,7 @@ pub fn hgatp(state: &State, config: &Config, address: u16) -> Verdict {
 }
 
 /// A register that `bit` of `mstateen[index]` withholds from all below M-mode, and of `hstateen[index]` from V = 1.
-fn enabled(state: &State, config: &Config, index: usize, bit: u64) -> Verdict {
+pub fn enabled(state: &State, config: &Config, index: usize, bit: u64) -> Verdict {
     if !config.has(Extension::Ssstateen) {
         return Ok(());
     }
@@ -92,17 +94,47 @@ pub fn state_enable(state: &State, config: &Config, address: u16) -> Verdict {
     enabled(state, config, environment::number(address), stateen::SE)
 }
 
-/// A state in `mode` in which no register of a higher level withholds another from HS-mode, and FS from nobody.
+/// What AIA adds besides the windows and the interrupt files, and what it withholds already there: AIA.
+pub fn aia(state: &State, config: &Config, address: u16) -> Verdict {
+    having(state, config, address, Extension::Ssaia)?;
+    enabled(state, config, 0, stateen::AIA)
+}
+
+/// `sip` and `sie`: in VS-mode, VTI.
+///
+/// AIA 1.0, "Virtual interrupts for VS level": "When bit VTI [...] = 1, attempts from VS-mode to explicitly access CSRs `sip` and
+/// `sie` [...] cause a virtual instruction exception."
+pub const fn interrupts(state: &State, _: &Config, _: u16) -> Verdict {
+    require(!state.mode.virt || state.hvictl & hvictl::VTI == 0, Denied::Virtual)
+}
+
+/// What only a write is denied: in VS-mode to `stimecmp`, VTI. "If there is some circumstance in which a write to the register
+/// may cause a bit of `vsip` to change from one to zero, excluding bit 9 [...], then when VTI = 1, a virtual instruction
+/// exception is raised also for any attempt by the guest to write this register."
+pub const fn written(state: &State, address: u16) -> Verdict {
+    let clears = address == csr::STIMECMP && state.mode.virt;
+    require(!clears || state.hvictl & hvictl::VTI == 0, Denied::Virtual)
+}
+
+/// A state in `mode` in which no register of a higher level withholds another from HS-mode, FS from nobody, and nothing that is
+/// selected is missing.
 pub fn all_open(config: &Config, mode: Mode) -> State {
     let (mstateen, menvcfg, mcounteren) = ([u64::MAX; 4], u64::MAX, u64::MAX);
     let (mstatus, vsstatus) = (status::FS, status::FS);
-    State { mode, mstateen, menvcfg, mcounteren, mstatus, vsstatus, ..State::reset(config) }
+    let mut state = State { mode, mstateen, menvcfg, mcounteren, mstatus, vsstatus, ..State::reset(config) };
+    // windows show what there is
+    (state.miselect, state.siselect) = (*iselect::PRIORITIES.start(), *iselect::PRIORITIES.start());
+    state.vsiselect = *iselect::FILE.start();
+    if config.has_guest_file(1) {
+        state.hstatus |= 1 << hstatus::VGEIN_SHIFT;
+    }
+    state
 }
 
 /// Whether the mode is HS-mode, and no field that the gates of this file look at withholds a register from it.
 #[inline]
 pub fn is_open(state: &State, config: &Config) -> bool {
-    let enables = stateen::SE | stateen::ENVCFG;
+    let enables = environment::enables(config, 0);
     state.mode == Mode::HS
         && state.mstatus & status::TVM == 0
         && state.mcounteren & counteren::TM != 0

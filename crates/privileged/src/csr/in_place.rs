@@ -104,10 +104,10 @@ mod tests {
     use core::mem::offset_of;
     use std::vec::Vec;
 
-    use arch::csr::{self as c, envcfg, ip, status};
+    use arch::csr::{self as c, envcfg, ip, stateen, status};
 
     use super::*;
-    use crate::csr::testing::hart;
+    use crate::csr::testing::{aia_hart, hart};
     use crate::csr::{is_gated, is_open, read, write};
     use crate::{Denied, Effects, State};
 
@@ -127,19 +127,23 @@ mod tests {
         shown_in_part!(mstatus, vsstatus, hstatus, senvcfg, henvcfg, mideleg, mip, hvip, satp, vsatp, hgatp)
     }
 
-    /// All registers that generated code may access in some mode, each in a state in which it is open.
-    fn offered() -> Vec<(Mode, u16, InPlace, State)> {
-        let (_, config) = hart();
-        let place =
-            |mode, address| Some((mode, address, in_place(&config, mode, address)?, gate::all_open(&config, mode)));
-        MODES.iter().flat_map(|&mode| (0..0x1000).filter_map(move |address| place(mode, address))).collect()
+    /// All registers that generated code may access in some mode, with and without AIA, each in a state in which it is open.
+    fn offered() -> Vec<(Config, Mode, u16, InPlace, State)> {
+        let of_hart = |config: Config| {
+            let place = |mode, address| {
+                let open = gate::all_open(&config, mode);
+                Some((config.clone(), mode, address, in_place(&config, mode, address)?, open))
+            };
+            let all = MODES.iter().flat_map(|&mode| (0..0x1000).filter_map(move |address| place(mode, address)));
+            all.collect::<Vec<_>>()
+        };
+        [hart().1, aia_hart().1].into_iter().flat_map(of_hart).collect()
     }
 
     #[test]
     fn a_word_is_what_is_read_and_a_write_does_no_more() {
-        let (_, config) = hart();
         let mut found = 0;
-        for (mode, address, place, mut state) in offered() {
+        for (config, mode, address, place, mut state) in offered() {
             let InPlace::Word(Word { offset, mask }) = place else { continue };
             found += 1;
             let value = 0x0123_4567_89ab_cdef ^ u64::from(address);
@@ -150,14 +154,13 @@ mod tests {
             assert_eq!(state, expected, "{address:#x} in {mode:?}");
             assert_eq!(read(&state, &config, address), Ok(value & mask), "{address:#x} in {mode:?}");
         }
-        assert!(found > 40, "{found}");
+        assert!(found > 80, "{found}");
     }
 
     #[test]
     fn a_constant_is_read_whatever_is_written() {
-        let (_, config) = hart();
         let mut found = 0;
-        for (_, address, place, mut state) in offered() {
+        for (config, _, address, place, mut state) in offered() {
             let InPlace::Constant(value) = place else { continue };
             found += 1;
             let expected = state.clone();
@@ -169,8 +172,9 @@ mod tests {
 
     #[test]
     fn what_a_mode_may_not_access_is_not_offered() {
-        let (mut state, config) = hart();
-        (state.mstatus, state.vsstatus) = (status::FS, status::FS);
+        let (_, config) = aia_hart();
+        let mut state = gate::all_open(&config, Mode::M);
+        (state.mstateen, state.menvcfg, state.mcounteren) = ([0; 4], 0, 0);
         for mode in MODES {
             state.mode = mode;
             for address in 0..0x1000 {
@@ -205,9 +209,8 @@ mod tests {
 
     #[test]
     fn views_show_what_is_read_and_unchanged_writes_do_nothing() {
-        let (_, config) = hart();
         let mut found = 0;
-        for (mode, address, place, mut state) in offered() {
+        for (config, mode, address, place, mut state) in offered() {
             let InPlace::View(view) = place else { continue };
             found += 1;
             busy(&mut state);
@@ -221,14 +224,13 @@ mod tests {
                 assert_eq!((effects, &state), (Effects::NONE, &expected), "{address:#x} in {mode:?}");
             }
         }
-        assert!(found > 15, "{found}");
+        assert!(found > 30, "{found}");
     }
 
     #[test]
     fn fields_without_consequences_have_no_effects_and_show() {
-        let (_, config) = hart();
         let mut found = 0;
-        for (mode, address, place, mut state) in offered() {
+        for (config, mode, address, place, mut state) in offered() {
             let InPlace::Fields(fields) = place else { continue };
             found += 1;
             for bit in 0..64 {
@@ -246,13 +248,13 @@ mod tests {
                 assert_eq!((expected ^ old) & !derived, changed, "bit {bit} of {address:#x} in {mode:?}");
             }
         }
-        // sstatus in three modes; vsstatus, hstatus and senvcfg in two
-        assert_eq!(found, 9);
+        // with and without AIA: sstatus in three modes; vsstatus, hstatus and senvcfg in two
+        assert_eq!(found, 2 * 9);
     }
 
     #[test]
     fn where_it_is_open_nothing_is_withheld() {
-        let (_, config) = hart();
+        let (_, config) = aia_hart();
         let open = gate::all_open(&config, Mode::HS);
         assert!(is_open(&open, &config));
         let closed = |change: fn(&mut State)| {
@@ -264,14 +266,21 @@ mod tests {
         assert!(closed(|s| s.mcounteren = 0));
         assert!(closed(|s| s.menvcfg = 0));
         assert!(closed(|s| s.mstateen[0] = 0));
+        assert!(closed(|s| s.mstateen[0] &= !stateen::AIA));
+        assert!(closed(|s| s.mstateen[0] &= !stateen::CSRIND));
         assert!(closed(|s| s.mode = Mode::VS));
         for address in
             [c::SENVCFG, c::SSTATEEN0, c::STIMECMP, c::VSTIMECMP, c::SATP, c::HGATP, c::HSTATEEN0, c::HENVCFG]
+                .into_iter()
+                .chain([c::SISELECT, c::VSISELECT, c::HVIEN, c::HVICTL, c::HVIPRIO1, c::HVIPRIO2])
         {
             assert!(is_gated(&config, Mode::HS, address), "{address:#x}");
         }
         for address in [c::SIE, c::VSATP, c::HVIP, c::SSCRATCH] {
             assert!(!is_gated(&config, Mode::HS, address), "{address:#x}");
+        }
+        for address in [c::SIE, c::SIP, c::STIMECMP] {
+            assert!(is_gated(&config, Mode::VS, address), "VTI withholds {address:#x}");
         }
     }
 }

@@ -8,7 +8,7 @@ pub struct Inputs(u8);
 impl Inputs {
     /// Nothing but registers, and the count of retired instructions, which every access has exactly.
     pub const NONE: Inputs = Inputs(0);
-    /// `State::time`, `State::pins` and `State::hgeip`: what it shows, or the deadline that a write sets, depends on
+    /// `State::time`, `State::pins`, `State::hgeip` and `State::topei`: what it shows, or the deadline that a write sets, depends on
     /// them.
     pub const TIME: Inputs = Inputs(1);
     /// The counts of events that programmable counters count, or which of them a write stops.
@@ -16,6 +16,9 @@ impl Inputs {
     /// Whether a programmable counter has overflown: nothing where none runs
     /// ([`State::counts_events`](crate::State::counts_events)).
     pub const OVERFLOWS: Inputs = Inputs(1 << 2);
+
+    /// `State::file` or `State::topei` of the level whose interrupt file the access reaches ([`super::file_access`]).
+    pub const FILE: Inputs = Inputs(1 << 3);
 
     /// Whether any of `other` is in the set.
     pub const fn has(self, other: Inputs) -> bool {
@@ -33,10 +36,10 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use crate::csr::testing::hart;
+    use crate::csr::testing::{aia_hart, hart};
     use crate::csr::{gate, implemented, inputs, peek, write};
     use crate::{Config, Effects, State};
-    use arch::csr::{self, hpmevent, ip};
+    use arch::csr::{self, hpmevent, ip, topei};
     use arch::{Event, Mode};
     use std::vec::Vec;
 
@@ -78,6 +81,26 @@ mod tests {
     }
 
     #[test]
+    fn what_wires_and_interrupt_files_change_is_said_to_depend_on_them() {
+        let (_, config) = aia_hart();
+        let early = State {
+            mie: ip::MEIP | ip::SEIP | ip::VSEIP | ip::SGEIP,
+            mideleg: ip::SEIP,
+            hideleg: ip::VSEIP,
+            hgeie: 2,
+            ..gate::all_open(&config, Mode::M)
+        };
+        let late = State { pins: ip::SEIP | ip::MEIP, hgeip: 2, topei: [7, 8, 9].map(topei::of), ..early.clone() };
+        let found: Vec<u16> = differing(&config, &[early, late]).collect();
+        let (files, wires): (Vec<u16>, Vec<u16>) =
+            found.into_iter().partition(|&address| inputs(address).has(Inputs::FILE));
+        wires.iter().for_each(|&address| assert!(inputs(address).has(Inputs::TIME), "{address:#x}"));
+        assert_eq!(files, [csr::STOPEI, csr::VSTOPEI, csr::MTOPEI]);
+        let seen = [csr::SIP, csr::STOPI, csr::VSIP, csr::VSTOPI, csr::HIP, csr::HGEIP, csr::MIP, csr::MTOPI];
+        assert_eq!(wires, seen);
+    }
+
+    #[test]
     fn what_moves_a_deadline_is_said_to_depend_on_time() {
         let (config, [early, _]) = early_and_late();
         for address in [csr::STIMECMP, csr::VSTIMECMP, csr::HTIMEDELTA] {
@@ -106,6 +129,6 @@ mod tests {
     #[test]
     fn only_overflows_are_nothing_where_nothing_is_counted() {
         let overflows = |address| inputs(address).has(Inputs::OVERFLOWS);
-        assert!(csr::all().filter(|&address| overflows(address)).eq([csr::SIP, csr::MIP]));
+        assert!(csr::all().filter(|&address| overflows(address)).eq([csr::SIP, csr::STOPI, csr::MIP, csr::MTOPI]));
     }
 }

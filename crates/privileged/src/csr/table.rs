@@ -15,19 +15,21 @@
 
 use core::mem::offset_of;
 
-use arch::Extension::{H, Smepmp, Smstateen, Sscofpmf, Zicntr, Zihpm};
+use arch::Extension::{H, Smaia, Smepmp, Smstateen, Sscofpmf, Zicntr, Zihpm};
 use arch::Mode;
 use arch::csr as c;
 
 use super::environment::{self as env, number};
 use super::in_place::{FloatPart, InPlace, Word, unless_changed};
 use super::inputs::Inputs;
-use super::{atp, counters, float, gate, identity, interrupts as int, pmp, put, status, traps};
+use super::{atp, counters, float, gate, identity, indirect, interrupts as int, pmp, put, status, traps};
 use crate::interrupt::pending;
-use crate::{Config, Denied, Effects, State};
+use crate::{Config, Denied, Effects, Level, State, priority};
 
 /// A write that changes nothing: to a register that is read-only by its address (and never gets here) or by its nature.
 const IGNORED: Effects = Effects::NONE;
+/// A write that claims: "The value written is ignored".
+const CLAIM: Effects = Effects::FILE;
 const COUNTERS: Effects = Effects::COUNTERS;
 const INTERRUPTS: Effects = Effects::INTERRUPTS;
 /// A comparator or what it is compared with changed.
@@ -36,6 +38,10 @@ const TIMER: Effects = Effects::TIMER.and(Effects::INTERRUPTS);
 const TIME: Inputs = Inputs::TIME;
 /// Depends on time or wires, and on overflown counters.
 const PENDING: Inputs = Inputs::TIME.and(Inputs::OVERFLOWS);
+/// Depends on an interrupt file.
+const FILE: Inputs = Inputs::FILE;
+/// What a window shows.
+const NOTHING: u64 = 0;
 
 /// What a value shows.
 macro_rules! shown {
@@ -196,9 +202,9 @@ registers! { (state, config, mode, address, value)
          in_place status::sstatus_in_place(config)},
         in_vs: c::VSSTATUS;
     c::SIE =>
-        base, {read int::sie(state), write int::write_sie(state, value); in_place int::SIE_IN_PLACE},
+        interrupts, {read int::sie(state), write int::write_sie(state, value); in_place int::sie_in_place(config)},
         in_vs: c::VSIE;
-    c::SIP => base, {read int::sip(state, config), write int::write_sip(state, value)}, in_vs: c::VSIP, inputs: PENDING;
+    c::SIP => interrupts, {read int::sip(state, config), write int::write_sip(state, value)}, in_vs: c::VSIP, inputs: PENDING;
     c::SCOUNTEREN => base, {word scounteren, counters::existing(config), COUNTERS; in_place};
     c::SENVCFG =>
         environment,
@@ -210,6 +216,15 @@ registers! { (state, config, mode, address, value)
         {read state.satp, write atp::write_satp(state, config, value);
          in_place unless_changed(offset_of!(State, satp), !0)},
         in_vs: c::VSATP;
+    c::SISELECT => select, {word siselect, !0; in_place}, in_vs: c::VSISELECT;
+    c::SIREG =>
+        window, {read indirect::ireg(state, address), write indirect::write_ireg(state, config, address, value)},
+        in_vs: c::VSIREG, inputs: FILE;
+    c::SIREG2 => window, {read NOTHING, write IGNORED}, in_vs: c::VSIREG2;
+    c::SIREG3 => window, {read NOTHING, write IGNORED}, in_vs: c::VSIREG3;
+    c::SIREG4..=c::SIREG6 => window, {read NOTHING, write IGNORED}, in_vs: address + (c::VSIREG4 - c::SIREG4);
+    c::STOPEI => top_external, {read state.topei(Level::Supervisor), write CLAIM}, in_vs: c::VSTOPEI, inputs: FILE;
+    c::STOPI => aia, {read priority::stopi(state, config), write IGNORED}, in_vs: c::VSTOPI, inputs: PENDING;
     c::SCOUNTOVF => having(Sscofpmf), {read counters::scountovf(state), write IGNORED}, inputs: Inputs::EVENTS;
 
     // Virtual supervisor.
@@ -217,9 +232,16 @@ registers! { (state, config, mode, address, value)
         base,
         {read status::vsstatus(state), write status::write_vsstatus(state, config, value);
          in_place status::vsstatus_in_place(config, mode)};
-    c::VSIE => base, {read int::vsie(state), write int::write_vsie(state, value); in_place int::VSIE_IN_PLACE};
+    c::VSIE => base, {read int::vsie(state), write int::write_vsie(state, value); in_place int::vsie_in_place(config)};
     c::VSIP => base, {read int::vsip(state, config), write int::write_vsip(state, value)}, inputs: TIME;
     c::VSTIMECMP => timer, {word vstimecmp, !0, TIMER; unless_changed}, inputs: TIME;
+    c::VSISELECT => select, {word vsiselect, !0; in_place};
+    c::VSIREG =>
+        window, {read indirect::ireg(state, address), write indirect::write_ireg(state, config, address, value)},
+        inputs: FILE;
+    c::VSIREG2..=c::VSIREG3 | c::VSIREG4..=c::VSIREG6 => window, {read NOTHING, write IGNORED};
+    c::VSTOPEI => top_external, {read state.topei(Level::Guest), write CLAIM}, inputs: FILE;
+    c::VSTOPI => aia, {read priority::vstopi(state, config), write IGNORED}, inputs: TIME;
     c::VSATP =>
         base,
         {read state.vsatp, write atp::write_vsatp(state, config, value);
@@ -234,7 +256,11 @@ registers! { (state, config, mode, address, value)
     c::HIDELEG => base, {word hideleg, int::HIDELEG, INTERRUPTS; unless_changed};
     c::HIE => base, {read int::hie(state), write int::write_hie(state, value); in_place int::HIE_IN_PLACE};
     c::HIP => base, {read int::hip(state, config), write int::write_hip(state, value)}, inputs: TIME;
-    c::HVIP => base, {read int::hvip(state), write int::write_hvip(state, value); in_place int::HVIP_IN_PLACE};
+    c::HVIP => base, {read int::hvip(state), write int::write_hvip(state, config, value); in_place int::hvip_in_place(config)};
+    c::HVIEN => aia, {word hvien, config.virtual_interrupts(), INTERRUPTS; unless_changed};
+    c::HVICTL => aia, {word hvictl, int::HVICTL, INTERRUPTS; unless_changed};
+    c::HVIPRIO1 => aia, {word hviprio1, int::hviprio1(config), INTERRUPTS; unless_changed};
+    c::HVIPRIO2 => aia, {word hviprio2, int::hviprio2(config), INTERRUPTS; unless_changed};
     c::HGEIE => base, {word hgeie, config.guest_external_mask(), INTERRUPTS; interpreted};
     c::HGEIP => base, {read int::hgeip(state, config), write IGNORED}, inputs: TIME;
     c::HTIMEDELTA => base, {word htimedelta, !0, TIMER.and(COUNTERS); unless_changed}, inputs: TIME;
@@ -246,7 +272,7 @@ registers! { (state, config, mode, address, value)
         state_enable,
         {read env::hstateen(state, config, number(address)),
          write env::write_hstateen(state, config, number(address), value);
-         in_place env::hstateen_in_place(address)};
+         in_place env::hstateen_in_place(config, address)};
     c::HGATP =>
         hgatp,
         {read state.hgatp, write atp::write_hgatp(state, config, value);
@@ -261,6 +287,15 @@ registers! { (state, config, mode, address, value)
     c::MIP => base, {read pending(state, config), write int::write_mip(state, config, value)}, inputs: PENDING;
     // what the hart keeps of it, whether HS-mode lies open, generated code does not know
     c::MCOUNTEREN => base, {word mcounteren, counters::existing(config), COUNTERS; interpreted};
+    c::MVIEN => having(Smaia), {word mvien, int::filterable(config), INTERRUPTS; interpreted};
+    c::MVIP => having(Smaia), {read int::mvip(state), write int::write_mvip(state, config, value)};
+    c::MISELECT => select, {word miselect, !0; in_place};
+    c::MIREG =>
+        window, {read indirect::ireg(state, address), write indirect::write_ireg(state, config, address, value)},
+        inputs: FILE;
+    c::MIREG2..=c::MIREG3 | c::MIREG4..=c::MIREG6 => window, {read NOTHING, write IGNORED};
+    c::MTOPEI => top_external, {read state.topei(Level::Machine), write CLAIM}, inputs: FILE;
+    c::MTOPI => having(Smaia), {read priority::mtopi(state, config), write IGNORED}, inputs: PENDING;
     c::MCOUNTINHIBIT =>
         base, {read state.mcountinhibit, write counters::write_mcountinhibit(state, config, value)},
         inputs: Inputs::EVENTS;
@@ -279,7 +314,7 @@ registers! { (state, config, mode, address, value)
         reset: state.menvcfg = env::menvcfg_after_reset(config);
     c::MSTATEEN0..=c::MSTATEEN3 =>
         having(Smstateen),
-        {read state.mstateen[number(address)], write env::write_mstateen(state, number(address), value)};
+        {read state.mstateen[number(address)], write env::write_mstateen(state, config, number(address), value)};
     c::PMPCFG0..=c::PMPCFG15 =>
         pmp,
         {read pmp::pmpcfg(state, address), write pmp::write_pmpcfg(state, config, address, value)},

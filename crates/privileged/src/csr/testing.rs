@@ -3,11 +3,18 @@
 use arch::{Isa, Mode};
 
 use super::{read, write};
-use crate::{Config, Denied, State};
+use crate::{Aia, Config, Denied, State};
 
-/// A hart with everything that exists, after reset.
+/// A hart with everything that exists but AIA, after reset.
 pub fn hart() -> (State, Config) {
-    let config = Config::new(Isa::ALL, 0);
+    let config = Config::new(Isa::ALL.minus(Isa::AIA), 0);
+    (State::reset(&config), config)
+}
+
+/// A hart with everything that exists, an IMSIC and three guest files, after reset.
+pub fn aia_hart() -> (State, Config) {
+    let aia = Aia { imsic: true, ..Aia::FULL };
+    let config = Config { aia, guest_external_interrupts: 3, ..Config::new(Isa::ALL, 0) };
     (State::reset(&config), config)
 }
 

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arch::Interrupt;
 
 pub use file::{FileRegister, InterruptFile, MAX_IDENTITIES};
+pub use privileged::FileId;
 
 use crate::HartPins;
 
@@ -28,17 +29,6 @@ impl ImsicShape {
     pub const IDENTITIES: u16 = 255;
     /// Guest files that there can be: as many as `hgeip` has lines.
     pub const MAX_GUEST_FILES: u8 = 63;
-}
-
-/// One of a hart's interrupt files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileId {
-    /// Machine level's.
-    Machine,
-    /// Supervisor level's.
-    Supervisor,
-    /// A virtual hart's, by its number in `hstatus.VGEIN` and `hgeip`: from 1 on.
-    Guest(u8),
 }
 
 /// Who does something to a file.

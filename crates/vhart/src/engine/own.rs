@@ -27,7 +27,7 @@ pub(super) fn parts_of(parts: &Parts) -> impl Iterator<Item = HartParts> + '_ {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let crowded = parts.pins.len() > processors;
     parts.pins.iter().enumerate().map(move |(id, pins)| HartParts {
-        config: privileged::Config::new(parts.isa, id as u64),
+        config: pins.fitting(privileged::Config::new(parts.isa, id as u64)),
         ram: parts.ram.clone(),
         bus: parts.bus.clone(),
         clock: parts.clock.clone(),
