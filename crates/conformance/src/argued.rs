@@ -33,7 +33,9 @@ impl Argued {
 
 /// The argued difference that explains why an instruction did not do the same, if there is one.
 pub fn recognise(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argued> {
-    overflow_in_machine_mode(theirs, ours, state).or_else(|| block_of_faulting_zero(theirs, ours, state))
+    overflow_in_machine_mode(theirs, ours, state)
+        .or_else(|| block_of_faulting_zero(theirs, ours, state))
+        .or_else(|| top_without_hip(theirs, ours, state))
 }
 
 /// The CSR that an instruction accesses, if it is one that does.
@@ -86,6 +88,27 @@ fn overflow_in_machine_mode(theirs: &Commit, ours: &Commit, state: &State) -> Op
     (same_place && is_read && explained).then(|| Argued {
         name: "scountovf-in-machine-mode",
         registers: theirs.x.clone(),
+        csr: None,
+    })
+}
+
+/// Whether an instruction reads `stopi` of HS-mode.
+pub(crate) fn reads_top(commit: &Commit) -> bool {
+    accessed(commit) == Some(csr::STOPI)
+}
+
+/// Spike leaves out of `stopi` what `hip` and `hie` have.
+fn top_without_hip(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argued> {
+    const IID_AND_PRIORITY_1: u64 = csr::topi::IID | 1;
+    let same_place = (ours.pc, ours.raw, ours.privilege) == (theirs.pc, theirs.raw, theirs.privilege);
+    let (&[(register, own)], &[(_, value)]) = (&ours.x[..], &theirs.x[..]) else { return None };
+    let of_hip = csr::ip::HYPERVISOR >> (own >> csr::topi::IID_SHIFT) & 1 != 0;
+    // the lowest of all but counter overflow, which no other of S-mode's is behind
+    let is_behind = value == 0 || value >> csr::topi::IID_SHIFT == u64::from(csr::ip::LCOFIP.trailing_zeros());
+    let explained = reads_top(theirs) && !state.mode.virt && of_hip && is_behind && value & !IID_AND_PRIORITY_1 == 0;
+    (same_place && explained).then(|| Argued {
+        name: "stopi-without-hip",
+        registers: vec![(register, value)],
         csr: None,
     })
 }

@@ -10,6 +10,8 @@ const SECTION_HEADER_BYTES: u64 = 64;
 /// A program: memory contents, where it begins, and names for addresses.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
+    /// The ISA that it is a program of, in Spike's spelling.
+    pub isa: &'static str,
     /// Address of the first instruction.
     pub entry: u64,
     /// Memory contents by address; they do not overlap.
@@ -148,6 +150,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let image = Image {
+            isa: crate::spike::ISA,
             entry: 0x8000_0000,
             segments: vec![(0x8000_0000, vec![1, 2, 3, 4])],
             symbols: vec![("fromhost", 0x8000_1008), ("tohost", 0x8000_1000)],
@@ -167,6 +170,7 @@ mod tests {
     #[test]
     fn headers_point_into_the_file() {
         let image = Image {
+            isa: crate::spike::ISA,
             entry: 0x8000_0000,
             segments: vec![(0x8000_0000, vec![1, 2, 3, 4])],
             symbols: vec![("tohost", 0x8000_1000)],

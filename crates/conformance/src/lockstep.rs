@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use ::privileged::{Cause, Config, MachineIds, State};
+use ::privileged::{Aia, Cause, Config, MachineIds, State};
 use arch::addr::PAGE_BYTES;
 use arch::{Isa, Mode, Phys, Privilege};
 use bus::{Bus, Device};
@@ -81,7 +81,7 @@ pub enum Error {
 /// # Errors
 /// The first unargued difference, with what led to it.
 pub fn compare(image: &Image) -> Result<Agreement, Error> {
-    let mut spike = Spike::start(image, spike::ISA)?;
+    let mut spike = Spike::start(image, image.isa)?;
     let mut pair = Pair::new(image);
     if !find_entry(&mut spike, &mut pair.theirs, image.entry) {
         return Err(Error::Difference(format!("Spike does not come to the entry: {}", spike.complaints())));
@@ -151,16 +151,22 @@ impl Device for Sink {
 }
 
 /// The configuration that Spike has with [`spike::ISA`].
+pub fn config() -> Config {
+    config_of(spike::ISA)
+}
+
+/// The configuration that Spike has with this ISA.
 ///
 /// # Panics
 /// If the ISA string names what does not exist here.
-pub fn config() -> Config {
-    let isa = Isa::parse(spike::ISA).expect("every extension of the string exists");
+pub fn config_of(isa: &str) -> Config {
+    let isa = Isa::parse(isa).expect("every extension of the string exists");
     let isa = [arch::Extension::Sv48, arch::Extension::Sv57].into_iter().fold(isa, Isa::with).closed();
     Config {
         pmp_entries: 16,
         transformed_instructions: false,
         guest_external_interrupts: 0,
+        aia: Aia::LEAST,
         // Spike's count nothing
         programmable_counters: 0,
         ids: MachineIds { vendor: 0, arch: 5, implementation: 0 },
@@ -174,7 +180,9 @@ pub fn config() -> Config {
 /// If the image does not fit into RAM.
 pub fn hart_with(image: &Image) -> (Hart, Ram) {
     let ram = ram_with(image);
-    (hart_in(&ram, image.entry), ram)
+    let mut hart = Hart::new(parts_in(&ram, image.isa));
+    hart.reset_machine(image.entry);
+    (hart, ram)
 }
 
 /// Memory with `image` in it.
@@ -191,17 +199,17 @@ pub(crate) fn ram_with(image: &Image) -> Ram {
 /// # Panics
 /// If the bus is not empty, which it is.
 pub fn hart_in(ram: &Ram, entry: u64) -> Hart {
-    let mut hart = Hart::new(parts_in(ram));
+    let mut hart = Hart::new(parts_in(ram, spike::ISA));
     hart.reset_machine(entry);
     hart
 }
 
 /// What a hart with this memory is made of.
-pub(crate) fn parts_in(ram: &Ram) -> HartParts {
+pub(crate) fn parts_in(ram: &Ram, isa: &str) -> HartParts {
     let bus = Bus::default();
     bus.map("clint", Phys(0x0200_0000), 0x1_0000, Arc::new(Mutex::new(Sink))).expect("an empty bus");
     HartParts {
-        config: config(),
+        config: config_of(isa),
         ram: ram.clone(),
         bus: Arc::new(bus),
         clock: Arc::new(Clock::virtual_time()),
@@ -232,7 +240,7 @@ impl Pair {
     fn new(image: &Image) -> Self {
         Pair {
             hart: hart_with(image).0,
-            config: config(),
+            config: config_of(image.isa),
             ours: Seen::default(),
             theirs: Commit::default(),
             fflags: 0,
@@ -363,7 +371,9 @@ pub(crate) fn machine_view(state: &State, config: &Config, address: u16) -> Opti
         // They go on counting.
         0xb00..0xc00 => return None,
         // Logged without what other registers and wires add; reads show it.
-        arch::csr::MIP | arch::csr::SIP | arch::csr::HIP | arch::csr::VSIP | arch::csr::HVIP => return None,
+        arch::csr::MIP | arch::csr::SIP | arch::csr::HIP | arch::csr::VSIP | arch::csr::HVIP | arch::csr::MVIP => {
+            return None;
+        }
         _ => {}
     }
     ::privileged::csr::read(state, config, address).ok()
@@ -396,7 +406,7 @@ pub(crate) fn with_text(commit: &Commit) -> String {
 pub(crate) fn name_of(cause: Cause) -> String {
     match cause {
         Cause::Exception(trap) => format!("{:?}", trap.cause),
-        Cause::Interrupt(interrupt) => format!("{interrupt:?} interrupt"),
+        Cause::Interrupt(interrupt) | Cause::Asserted(interrupt, _) => format!("{interrupt:?} interrupt"),
     }
 }
 

@@ -66,6 +66,7 @@ pub fn program(rounds: u64) -> Image {
     code.jal(0, here);
     let nothing: Vec<u8> = (0..SLOTS).flat_map(|_| slot()).collect();
     Image {
+        isa: crate::spike::ISA,
         entry: RAM_BASE,
         segments: vec![code.into_segment(), (BUFFER, nothing), (TABLES, tables()), (TOHOST, vec![0; 16])],
         symbols: vec![("tohost", TOHOST), ("fromhost", TOHOST + 8)],

@@ -151,6 +151,7 @@ impl Stream {
         }
         let data: Vec<u8> = (0..2 * DATA_REACH + 64).map(|_| self.rng.bits() as u8).collect();
         Image {
+            isa: crate::spike::ISA,
             entry: RAM_BASE,
             segments: vec![
                 self.code.into_segment(),

@@ -21,7 +21,7 @@ use crate::commit::Commit;
 use crate::elf::Image;
 use crate::lockstep::{self, Agreement, Error, RAM_BASE, RAM_BYTES, Seen, is_atomic};
 use crate::rng::Rng;
-use crate::spike::{self, Spike};
+use crate::spike::Spike;
 
 /// The longest quantum, in instructions.
 const LONGEST_QUANTUM: u64 = 200;
@@ -47,7 +47,7 @@ pub enum Addresses {
 /// # Panics
 /// If the host does not let generated code run.
 pub fn compare(image: &Image, seed: u64, addresses: Addresses) -> Result<Agreement, Error> {
-    let mut spike = Spike::start(image, spike::ISA)?;
+    let mut spike = Spike::start(image, image.isa)?;
     let mut first = Commit::default();
     if !lockstep::find_entry(&mut spike, &mut first, image.entry) {
         return Err(Error::Difference(format!("Spike does not come to the entry: {}", spike.complaints())));
@@ -69,7 +69,7 @@ pub fn compare(image: &Image, seed: u64, addresses: Addresses) -> Result<Agreeme
 /// # Panics
 /// If the host does not let generated code run.
 pub fn hart_with(image: &Image, code_bytes: Option<usize>) -> JitHart {
-    let parts = JitParts { hart: lockstep::parts_in(&lockstep::ram_with(image)), code_bytes };
+    let parts = JitParts { hart: lockstep::parts_in(&lockstep::ram_with(image), image.isa), code_bytes };
     let mut hart = JitHart::new(parts).expect("the host lets generated code run");
     hart.reset_machine(image.entry);
     hart
@@ -152,7 +152,7 @@ impl Log {
             return Some(Delicate::Reservation);
         }
         let reads = commit.raw & 0x7f == 0x73 && commit.raw >> 20 == u32::from(csr::SCOUNTOVF);
-        let block = argued::may_be_block(commit, self.cause).is_some();
+        let block = argued::may_be_block(commit, self.cause).is_some() || argued::reads_top(commit);
         (block || reads && commit.privilege == 3).then_some(Delicate::Read)
     }
 
@@ -256,7 +256,7 @@ impl Run {
         Run {
             hart,
             ram,
-            config: lockstep::config(),
+            config: lockstep::config_of(image.isa),
             addresses,
             log,
             sum: Sum::default(),

@@ -283,7 +283,12 @@ fn program(plant: &Plant) -> Image {
         (TOHOST, vec![0; 16]),
         (VS, tables(plant)),
     ];
-    Image { entry: CODE, segments, symbols: vec![("tohost", TOHOST), ("fromhost", TOHOST + 8)] }
+    Image {
+        isa: conformance::spike::ISA,
+        entry: CODE,
+        segments,
+        symbols: vec![("tohost", TOHOST), ("fromhost", TOHOST + 8)],
+    }
 }
 
 fn set_up(code: &mut Code, plant: &Plant, machine: u64, supervisor: u64) {

@@ -145,7 +145,12 @@ fn two(by: By, first: impl FnOnce(&mut Code), second: impl FnOnce(&mut Code)) ->
     let mut segments = vec![one.into_segment(), other.into_segment()];
     segments.extend([PAGE_A, PAGE_B, FUNCTION, ROUND_AT].map(|at| (at, vec![0; 0x1000])));
     segments.extend(tables());
-    let ram = run(by, 2, Firmware::Builtin, &Image { entry: BASE, segments, symbols: Vec::new() });
+    let ram = run(
+        by,
+        2,
+        Firmware::Builtin,
+        &Image { isa: conformance::spike::ISA, entry: BASE, segments, symbols: Vec::new() },
+    );
     (word(&ram, WRONG_AT), word(&ram, COUNT_AT))
 }
 

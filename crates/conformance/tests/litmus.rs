@@ -276,7 +276,7 @@ fn program(harts: u64, body: impl Fn(&mut Code, u64)) -> Image {
         finish(&mut code, hart);
         segments.push(code.into_segment());
     }
-    Image { entry: BASE, segments, symbols: Vec::new() }
+    Image { isa: conformance::spike::ISA, entry: BASE, segments, symbols: Vec::new() }
 }
 
 /// The rounds of one hart.

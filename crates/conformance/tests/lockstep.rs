@@ -93,6 +93,17 @@ fn privileged_sequences_agree() {
     assert!(agreement.endless * 10 <= programs, "{agreement:?}");
 }
 
+#[test]
+fn privileged_sequences_with_aia_agree() {
+    if !has_spike() {
+        return;
+    }
+    let programs = (25.0 * factor()).ceil() as u64;
+    let agreement = compare_all(programs, |seed| compare(&privileged::aia_program(seed, SEQUENCES)));
+    print("privileged sequences with AIA", &agreement);
+    assert!(agreement.endless * 5 <= programs, "{agreement:?}");
+}
+
 #[cfg(all(target_arch = "x86_64", unix))]
 #[test]
 fn translated_streams_agree() {
@@ -120,6 +131,20 @@ fn translated_privileged_sequences_agree() {
     print("translated privileged sequences", &agreement);
     assert!(agreement.endless * 10 <= programs, "{agreement:?}");
     assert!(agreement.stepped * 10 <= agreement.retired, "{agreement:?}");
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn translated_privileged_sequences_with_aia_agree() {
+    if !has_spike() {
+        return;
+    }
+    let programs = (5.0 * factor()).ceil() as u64;
+    let agreement = compare_all(programs, |seed| {
+        translated::compare(&privileged::aia_program(seed, SEQUENCES), seed, Addresses::Virtual)
+    });
+    print("translated privileged sequences with AIA", &agreement);
+    assert!(agreement.endless * 10 <= programs, "{agreement:?}");
 }
 
 #[test]

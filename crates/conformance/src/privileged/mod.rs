@@ -18,6 +18,7 @@ use crate::asm::Code;
 use crate::elf::Image;
 use crate::lockstep::MTIMECMP;
 use crate::rng::Rng;
+use crate::spike;
 use handlers::Handlers;
 use layout::{BUDGET, CODE, CONSTANTS, CONSTANTS_COUNT, DATA, DATA_PAGES, FREE, NEXT, OPERAND, STAY, TOHOST};
 use tables::Tables;
@@ -25,6 +26,16 @@ use values::Values;
 
 /// A program of so many `sequences`, a function of `seed`.
 pub fn program(seed: u64, sequences: u64) -> Image {
+    program_of(spike::ISA, seed, sequences)
+}
+
+/// The same for harts with AIA.
+pub fn aia_program(seed: u64, sequences: u64) -> Image {
+    program_of(spike::AIA, seed, sequences)
+}
+
+fn program_of(isa: &'static str, seed: u64, sequences: u64) -> Image {
+    let has_aia = isa == spike::AIA;
     let mut rng = Rng::new(seed ^ 0x7072_6976);
     let tables = Tables::random(&mut rng);
     let mut code = Code::new(CODE);
@@ -42,10 +53,10 @@ pub fn program(seed: u64, sequences: u64) -> Image {
     let start = code.here();
     code.word(0);
     let handlers = handlers::write(&mut code);
-    let reset = write_reset(&mut code, handlers);
+    let reset = write_reset(&mut code, handlers, has_aia);
     code.jal_at(start);
     {
-        let values = Values { handlers, tables: &tables };
+        let values = Values { handlers, tables: &tables, has_aia };
         for _ in 0..sequences {
             Sequence::new(&mut rng, &mut code, &values).write(reset);
         }
@@ -57,6 +68,7 @@ pub fn program(seed: u64, sequences: u64) -> Image {
     let here = code.here();
     code.jal(0, here);
     Image {
+        isa,
         entry,
         segments: vec![
             code.into_segment(),
@@ -101,13 +113,13 @@ const CLEARED: &[u16] = &[
 ];
 
 /// The subroutine that every sequence begins with; answers its address. It returns to `ra`.
-fn write_reset(code: &mut Code, handlers: Handlers) -> u64 {
+fn write_reset(code: &mut Code, handlers: Handlers, has_aia: bool) -> u64 {
     const ALL_MEMORY: u64 = 0x1f << 56;
     let start = code.here();
     code.csrw(csr::MIE, 0);
     code.set_csr(csr::MSTATUS, OPERAND, status::FS);
     code.set_csr(csr::MTVEC, OPERAND, handlers.machine);
-    for &register in CLEARED {
+    for &register in CLEARED.iter().chain(if has_aia { values::AIA_CLEARED } else { &[] }) {
         code.csrw(register, 0);
     }
     code.set_csr(csr::STVEC, OPERAND, handlers.supervisor);
@@ -119,8 +131,10 @@ fn write_reset(code: &mut Code, handlers: Handlers) -> u64 {
     code.set_csr(csr::PMPCFG0 + 2, OPERAND, ALL_MEMORY);
     code.set_csr(csr::MENVCFG, OPERAND, csr::envcfg::STCE);
     code.set_csr(csr::HENVCFG, OPERAND, csr::envcfg::STCE);
-    for register in [csr::MSTATEEN0, csr::HSTATEEN0] {
-        code.set_csr(register, OPERAND, values::writable(register));
+    if !has_aia {
+        for register in [csr::MSTATEEN0, csr::HSTATEEN0] {
+            code.set_csr(register, OPERAND, values::writable(register));
+        }
     }
     code.csrw(csr::MINSTRET, 0);
     code.csrw(csr::MCYCLE, 0);
@@ -155,7 +169,7 @@ struct Sequence<'a> {
 
 impl<'a> Sequence<'a> {
     fn new(rng: &'a mut Rng, code: &'a mut Code, values: &'a Values<'a>) -> Self {
-        let registers = values::registers();
+        let registers = values::registers(values.has_aia);
         Sequence { rng, code, values, registers, mode: Mode::M, satp: 0, vsatp: 0, hgatp: 0, medeleg: 0 }
     }
 
@@ -219,6 +233,9 @@ impl<'a> Sequence<'a> {
             csr::PMPADDR0 + 2,
             csr::PMPCFG0,
         ];
+        if self.values.has_aia {
+            self.set_up_aia();
+        }
         for &register in SOMETIMES {
             let often = matches!(register, csr::MSTATUS | csr::VSSTATUS | csr::HSTATUS);
             if self.rng.one_in(if often { 2 } else { 5 }) {
@@ -231,6 +248,20 @@ impl<'a> Sequence<'a> {
         }
         if self.rng.one_in(2) {
             fence_all(self.code);
+        }
+    }
+
+    /// What is filtered and asserted by the levels above.
+    fn set_up_aia(&mut self) {
+        for register in [csr::MVIEN, csr::MVIP, csr::HVICTL, csr::SISELECT, csr::VSISELECT, csr::MISELECT] {
+            if self.rng.one_in(2) {
+                let value = self.values.any(self.rng, Mode::M, register);
+                self.set(register, value);
+            }
+        }
+        if self.rng.one_in(2) {
+            let value = self.rng.bits();
+            self.set(csr::SIE, value);
         }
     }
 

@@ -5,7 +5,7 @@ use arch::insn::{Bare, Class, Csr, CsrI, I, OPCODES, Opcode, R, Rs, S, U};
 use arch::{Insn, Mode, Privilege};
 
 use super::layout::{FREE, GIGAPAGE_WINDOW, OPERAND, STAY, TO_USER, USER_WINDOW};
-use super::values::{SOFT, writable};
+use super::values::SOFT;
 use super::{Sequence, fence_all, tables};
 use crate::lockstep::RAM_BASE;
 
@@ -41,13 +41,13 @@ impl Sequence<'_> {
                 self.code.put(Insn::Csrrw(Csr { rd, rs1: OPERAND, csr: address }));
             }
             5 => {
-                let value = self.bits() & writable(address);
+                let value = self.bits() & self.values.writable(address);
                 self.code.li(OPERAND, value);
                 self.code.put(Insn::Csrrs(Csr { rd, rs1: OPERAND, csr: address }));
             }
             6 => {
                 // Vectors and roots must stay what they are.
-                let value = if writable(address) == 0 { 0 } else { self.bits() };
+                let value = if self.values.writable(address) == 0 { 0 } else { self.bits() };
                 self.code.li(OPERAND, value);
                 self.code.put(Insn::Csrrc(Csr { rd, rs1: OPERAND, csr: address }));
             }
@@ -59,9 +59,9 @@ impl Sequence<'_> {
     }
 
     fn access_csr_immediate(&mut self, address: u16, rd: u8) {
-        let uimm = self.rng.below(32) as u8 & writable(address) as u8;
+        let uimm = self.rng.below(32) as u8 & self.values.writable(address) as u8;
         let fields = CsrI { rd, uimm, csr: address };
-        let is_plain = writable(address) == u64::MAX;
+        let is_plain = self.values.writable(address) == u64::MAX;
         self.code.put(match self.rng.below(3) {
             0 if is_plain => Insn::Csrrwi(fields),
             1 if is_plain => Insn::Csrrci(fields),
@@ -235,13 +235,16 @@ impl Sequence<'_> {
     /// Makes interrupts pending and enables some.
     fn interrupt(&mut self) {
         let pending = self.rng.bits() & self.rng.bits() & SOFT;
-        let enabled = self.rng.bits() & SOFT;
+        let enabled = self.rng.bits() & SOFT & self.values.writable(csr::MIE);
         let registers: &[(u16, u16)] = match self.mode {
             Mode::M => &[(csr::MIP, csr::MIE), (csr::HVIP, csr::MIE), (csr::MIP, csr::HIE)],
             Mode::HS => &[(csr::SIP, csr::SIE), (csr::HVIP, csr::HIE), (csr::HIP, csr::VSIE)],
             _ => &[(csr::SIP, csr::SIE)],
         };
-        let (pend, enable) = self.rng.pick(registers);
+        let (pend, enable) = match self.values.has_aia && self.mode == Mode::M && self.rng.one_in(2) {
+            true => self.rng.pick(&[(csr::MVIP, csr::SIE), (csr::MVIP, csr::MIE), (csr::MVIEN, csr::SIE)]),
+            false => self.rng.pick(registers),
+        };
         for (csr, value) in [(pend, pending), (enable, enabled)] {
             self.code.li(OPERAND, value);
             self.code.put(Insn::Csrrs(Csr { rd: 0, rs1: OPERAND, csr }));

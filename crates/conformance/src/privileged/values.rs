@@ -19,13 +19,28 @@ const UNDELEGATED: u64 = 1 << Exception::InstructionAccessFault as u64
     | 1 << Exception::SoftwareCheck as u64;
 
 /// The CSRs that sequences access.
-pub fn registers() -> Vec<u16> {
-    (0..0x1000).filter(|&address| csr::name(address).is_some() && !is_excluded(address)).collect()
+pub fn registers(has_aia: bool) -> Vec<u16> {
+    let is_wanted = |address| csr::name(address).is_some() && !is_excluded(address) && (has_aia || !is_aia(address));
+    (0..0x1000).filter(|&address| is_wanted(address)).collect()
 }
+
+/// What AIA and the windows into indirect registers add, of which the ISA without them has nothing.
+const fn is_aia(address: u16) -> bool {
+    const LEVEL: u16 = 3 << 8;
+    let is_window = is_between(address & !LEVEL, (csr::SISELECT & !LEVEL) - 1, (csr::STOPEI & !LEVEL) + 1);
+    matches!(address, csr::STOPI | csr::VSTOPI | csr::MTOPI | csr::MVIEN | csr::MVIP | csr::HVIEN | csr::HVICTL)
+        || matches!(address, csr::HVIPRIO1..=csr::HVIPRIO2)
+        || is_window
+}
+
+/// The registers of AIA that a sequence's reset clears.
+pub const AIA_CLEARED: &[u16] =
+    &[csr::MVIEN, csr::MVIP, csr::HVICTL, csr::MISELECT, csr::SISELECT, csr::VSISELECT, csr::SIE];
 
 /// What Spike lets software switch off, what depends on time, and most of what there is many of.
 const fn is_excluded(address: u16) -> bool {
-    matches!(address, csr::MISA | csr::TIME | csr::TSELECT..=csr::TINFO)
+    // and where Spike takes the other of the two exceptions
+    matches!(address, csr::MISA | csr::TIME | csr::TSELECT..=csr::TINFO | csr::VSTOPEI | csr::MIREG..=csr::MIREG6)
         || is_between(address, csr::HPMCOUNTER3 + 1, csr::HPMCOUNTER31)
         || is_between(address, csr::MHPMCOUNTER3 + 1, csr::MHPMCOUNTER31)
         || is_between(address, csr::MHPMEVENT3 + 1, csr::MHPMEVENT31)
@@ -44,9 +59,21 @@ pub struct Values<'a> {
     pub handlers: Handlers,
     /// Page tables to choose from.
     pub tables: &'a Tables,
+    /// Whether the hart has AIA.
+    pub has_aia: bool,
 }
 
 impl Values<'_> {
+    /// [`writable`], and with AIA: what M-mode would take of what it filters. Spike takes it to HS-mode where `mvip` asserts the
+    /// same, and never gets out of that.
+    pub const fn writable(&self, address: u16) -> u64 {
+        match address {
+            csr::MIE if self.has_aia => !(ip::SSIP | ip::SEIP),
+            csr::MIDELEG if self.has_aia => 0,
+            _ => writable(address),
+        }
+    }
+
     /// A value that may be written to `address` in `mode`.
     pub fn any(&self, rng: &mut Rng, mode: Mode, address: u16) -> u64 {
         match address {
@@ -60,7 +87,8 @@ impl Values<'_> {
             csr::HGATP => root(rng, &self.tables.hgatp, atp::VMID_BITS),
             csr::STIMECMP | csr::VSTIMECMP => u64::MAX,
             csr::PMPADDR0..=csr::PMPADDR63 => pmp_address(rng),
-            _ => rng.integer() & writable(address),
+            csr::MISELECT | csr::SISELECT | csr::VSISELECT => selected(rng),
+            _ => rng.integer() & self.writable(address),
         }
     }
 }
@@ -82,7 +110,23 @@ pub const fn writable(address: u16) -> u64 {
         // Spike gives it another priority.
         csr::MIP | csr::SIP | csr::HIP | csr::VSIP | csr::HVIP => !ip::LCOFIP,
         csr::SENVCFG | csr::MENVCFG | csr::HENVCFG => !csr::envcfg::FIOM,
+        // Spike takes other interrupts of VS-mode too with VTI, and not all of those that VTI asserts.
+        csr::HVICTL => !csr::hvictl::VTI & !IID_ABOVE_SIX_BITS,
         _ => u64::MAX,
+    }
+}
+
+/// Bits of IID that ours does not have.
+const IID_ABOVE_SIX_BITS: u64 = csr::hvictl::IID & !(0x3f << csr::hvictl::IID_SHIFT);
+
+/// What a window shows: a priority, an interrupt file's register, or what is not allotted.
+fn selected(rng: &mut Rng) -> u64 {
+    use csr::iselect::{EIDELIVERY, PRIORITIES};
+    match rng.below(8) {
+        0..4 => PRIORITIES.start() + rng.below(16),
+        4 | 5 => EIDELIVERY + rng.below(0x90),
+        6 => rng.below(0x1000),
+        _ => rng.integer(),
     }
 }
 

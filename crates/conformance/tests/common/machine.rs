@@ -32,7 +32,7 @@ impl Engine for By {
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn std::error::Error + Send + Sync>> {
         let harts = parts.pins.iter().enumerate().map(|(id, pins)| {
             let hart = HartParts {
-                config: Config::new(parts.isa, id as u64),
+                config: pins.fitting(Config::new(parts.isa, id as u64)),
                 ram: parts.ram.clone(),
                 bus: parts.bus.clone(),
                 clock: parts.clock.clone(),

@@ -1,0 +1,124 @@
+//! The programs in `aia/`, which ask a hart with interrupt files about the Advanced Interrupt Architecture, interpreted and translated.
+//!
+//! They run on QEMU as well (`aia/README.md`); what QEMU answers otherwise is in `differences.md`.
+
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use arch::{Isa, Phys};
+use bus::{Bus, IrqLine, IrqSink, SharedDevice};
+use conformance::lockstep::{RAM_BASE, RAM_BYTES};
+use devices::{Clint, FileLevel, Finisher, ImsicPages, PowerSwitch, Uart16550};
+use hart::{Hart, HartParts};
+use memory::Ram;
+use privileged::Config;
+use vcpu::{Clock, Exit, FullHart, HartPins, ImsicShape, SystemEvent};
+
+/// What a board as QEMU's has, by their bases.
+const BASES: [u64; 5] = [0x1000_0000, 0x10_0000, 0x200_0000, 0x2400_0000, 0x2800_0000];
+const LENGTHS: [u64; 5] = [0x100, 0x1000, 0x1_0000, 0x1000, 0x4000];
+/// Guest interrupt files of each hart.
+const GUEST_FILES: u8 = 3;
+/// Instructions of a turn, and ticks that go by in one.
+const TURN: u64 = 1000;
+const MOST_TURNS: u64 = 10_000;
+
+/// A program, assembled and linked for the beginning of RAM.
+fn assembled(name: &str) -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let [object, program, binary] = ["o", "elf", "bin"].map(|name| directory.path().join(name));
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/aia");
+    let run = |command: &mut Command| {
+        let output = command.output().unwrap_or_else(|e| panic!("{e}; `cargo xtask test` gets the binutils"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let mut assembler = Command::new("riscv64-linux-gnu-as");
+    assembler.args(["-march=rv64gc", "-mabi=lp64d", "-fpic", "-I", sources, "-o"]);
+    run(assembler.arg(&object).arg(format!("{sources}/{name}.s")));
+    let mut linker = Command::new("riscv64-linux-gnu-ld");
+    linker.args(["--build-id=none", "--omagic", &format!("-Ttext={RAM_BASE:#x}"), "-o"]);
+    run(linker.arg(&program).arg(&object));
+    run(Command::new("riscv64-linux-gnu-objcopy").args(["-O", "binary"]).args([&program, &binary]));
+    std::fs::read(&binary).unwrap()
+}
+
+/// Wires that lead nowhere.
+struct Nowhere;
+
+impl IrqSink for Nowhere {
+    fn set_level(&self, _number: u32, _level: bool) {}
+}
+
+/// A machine with one hart in front of a program.
+struct Machine {
+    hart: Box<dyn FullHart>,
+    clock: Arc<Clock>,
+    power: Arc<PowerSwitch>,
+    said: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Machine {
+    fn new(program: &[u8], make: impl Fn(HartParts) -> Box<dyn FullHart>) -> Machine {
+        let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
+        ram.write_bytes(0, program).unwrap();
+        let pins = HartPins::with_imsic(ImsicShape { identities: ImsicShape::IDENTITIES, guest_files: GUEST_FILES });
+        let (clock, said) = (Arc::new(Clock::virtual_time()), Arc::new(Mutex::new(Vec::new())));
+        let power = PowerSwitch::new(vec![pins.clone()]);
+        let text = said.clone();
+        let out = Box::new(move |bytes: &[u8]| text.lock().unwrap().extend_from_slice(bytes));
+        let devices: [SharedDevice; 5] = [
+            Arc::new(Mutex::new(Uart16550::new(out, IrqLine::new(Arc::new(Nowhere), 1)))),
+            Arc::new(Mutex::new(Finisher::new(power.clone()))),
+            Arc::new(Mutex::new(Clint::new(clock.clone(), vec![pins.clone()]))),
+            Arc::new(Mutex::new(ImsicPages::new(vec![pins.clone()], FileLevel::Machine))),
+            Arc::new(Mutex::new(ImsicPages::new(vec![pins.clone()], FileLevel::Supervisor))),
+        ];
+        let bus = Bus::default();
+        for ((base, len), device) in BASES.into_iter().zip(LENGTHS).zip(devices) {
+            bus.map("device", Phys(base), len, device).unwrap();
+        }
+        let config = pins.fitting(Config::new(Isa::ALL, 0));
+        let (bus, crowded, alone) = (Arc::new(bus), false, true);
+        let mut hart = make(HartParts { config, ram, bus, clock: clock.clone(), pins, alone, crowded });
+        hart.reset_machine(RAM_BASE);
+        Machine { hart, clock, power, said }
+    }
+
+    /// Runs the program to its end. Answers what it said.
+    fn run(mut self) -> String {
+        for _ in 0..MOST_TURNS {
+            let exit = self.hart.run(TURN);
+            let asleep = match exit {
+                Exit::Idle { until } => until.map_or(TURN, |until| until.saturating_sub(self.clock.now())),
+                _ => 1,
+            };
+            self.clock.advance(asleep.max(1));
+            if let Some(event) = self.power.take() {
+                let said = String::from_utf8(self.said.lock().unwrap().clone()).unwrap();
+                assert_eq!(event, SystemEvent::Shutdown, "{said}");
+                return said;
+            }
+        }
+        panic!("the program does not end: {}", String::from_utf8_lossy(&self.said.lock().unwrap()));
+    }
+}
+
+/// What the program says where all is as it should be: how much it asked.
+fn all_is_well(make: impl Fn(HartParts) -> Box<dyn FullHart>) {
+    let said = Machine::new(&assembled("aia"), make).run();
+    let asked =
+        said.strip_prefix("aia: asked 0x").and_then(|rest| rest.strip_suffix(", differing 0x0000000000000000\n"));
+    let asked = asked.unwrap_or_else(|| panic!("{said}"));
+    assert!(u64::from_str_radix(asked, 16).unwrap() > 340, "{said}");
+}
+
+#[test]
+fn the_interpreter_s_hart_is_as_the_specification_says() {
+    all_is_well(|parts| Box::new(Hart::new(parts)));
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn the_translator_s_hart_is_as_the_specification_says() {
+    all_is_well(|hart| Box::new(jit::JitHart::new(jit::JitParts { hart, code_bytes: None }).unwrap()));
+}
