@@ -114,7 +114,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     let path = outfit.path.to_str().context("PATH is not UTF-8")?;
     let boot = |what: &str, options: &[&str]| cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)]);
     boot("linux --check", &[])?;
-    boot("linux --check, two harts and two guest harts", &["--harts", "2", "--guest-harts", "2"])?;
+    boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
     crate::shares::boot(&CHECK)?;
     crate::exits::compare()?;

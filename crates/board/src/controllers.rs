@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use arch::Phys;
+use arch::addr::PAGE_BYTES;
 use bus::{Bus, InterruptController};
 use devices::aplic::{Aplic, Domain, Harts, Layout};
 use devices::plic::{Contexts, Plic};
@@ -12,6 +13,7 @@ use vcpu::{HartPins, ImsicShape};
 use crate::config::Aia;
 use crate::engine::Modes;
 use crate::error::Error;
+use crate::hosted::{HostAplic, HostDomain, HostFiles, HostInterrupts};
 use crate::map::{self, Region};
 use crate::placed::{Placed, placed, shared};
 use crate::tree::Role;
@@ -35,8 +37,30 @@ impl Controllers {
         match (aia, aia.imsic()) {
             (_, Some(shape)) => messaged(shape, pins),
             (Aia::None, None) => Ok(plic(modes, pins)),
-            (_, None) => Ok(wired(pins)),
+            (_, None) => Ok(wired(modes, pins)),
         }
+    }
+
+    /// Those of harts whose interrupt files are the host's.
+    pub fn of_host(host: &HostInterrupts, harts: usize) -> Controllers {
+        let files = HostFiles { controller: host.controller.clone(), identities: host.identities };
+        let region = Region { base: map::IMSIC_S_BASE, len: harts as u64 * PAGE_BYTES };
+        let files = placed("imsic-s", region, shared(files), None).with_role(Role::SupervisorFiles);
+        if host.aplic == HostAplic::There {
+            let domain = shared(HostDomain(host.controller.clone()));
+            let domain = placed("aplic-s", map::APLIC_S, domain, None).with_role(Role::Domain);
+            return Controllers { inputs: host.controller.clone(), parts: vec![domain, files], aplic: None };
+        }
+        let reached = Harts::Messaged { count: harts, guest_files: 0, files: host.files.clone() };
+        let aplic = Aplic::new(map::APLIC_SOURCES, reached);
+        let layout = Layout {
+            machine: map::IMSIC_M_BASE,
+            supervisor: map::IMSIC_S_BASE,
+            hart_bits: harts.next_power_of_two().trailing_zeros(),
+            guest_bits: 0,
+        };
+        let parts = domains(&aplic, Modes::SupervisorOnly).into_iter().chain([files]).collect();
+        Controllers { inputs: aplic.clone(), parts, aplic: Some((aplic, Some(layout))) }
     }
 
     /// Leaves all interrupts to S-mode, as a firmware does before it starts a kernel.
@@ -55,9 +79,9 @@ fn plic(modes: Modes, pins: &[Arc<HartPins>]) -> Controllers {
     Controllers { inputs: plic, parts: vec![part], aplic: None }
 }
 
-fn wired(pins: &[Arc<HartPins>]) -> Controllers {
+fn wired(modes: Modes, pins: &[Arc<HartPins>]) -> Controllers {
     let aplic = Aplic::new(map::APLIC_SOURCES, Harts::Wired(pins.to_vec()));
-    Controllers { inputs: aplic.clone(), parts: domains(&aplic), aplic: Some((aplic, None)) }
+    Controllers { inputs: aplic.clone(), parts: domains(&aplic, modes), aplic: Some((aplic, None)) }
 }
 
 fn messaged(shape: ImsicShape, pins: &[Arc<HartPins>]) -> Result<Controllers, Error> {
@@ -78,17 +102,16 @@ fn messaged(shape: ImsicShape, pins: &[Arc<HartPins>]) -> Result<Controllers, Er
         hart_bits: pins.len().next_power_of_two().trailing_zeros(),
         guest_bits: ImsicPages::new(pins.to_vec(), FileLevel::Supervisor).guest_index_bits(),
     };
-    let parts = domains(&aplic).into_iter().chain(files).collect();
+    let parts = domains(&aplic, Modes::All).into_iter().chain(files).collect();
     Ok(Controllers { inputs: aplic.clone(), parts, aplic: Some((aplic, Some(layout))) })
 }
 
-/// The registers of both domains.
-fn domains(aplic: &Arc<Aplic>) -> Vec<Placed> {
+/// The registers of the domains that harts with these modes see.
+fn domains(aplic: &Arc<Aplic>, modes: Modes) -> Vec<Placed> {
     let registers = |domain| shared(aplic.registers(domain));
-    vec![
-        placed("aplic-s", map::APLIC_S, registers(Domain::Supervisor), None).with_role(Role::Controller),
-        placed("aplic-m", map::APLIC_M, registers(Domain::Machine), None).with_role(Role::RootDomain),
-    ]
+    let supervisor = placed("aplic-s", map::APLIC_S, registers(Domain::Supervisor), None).with_role(Role::Domain);
+    let machine = || placed("aplic-m", map::APLIC_M, registers(Domain::Machine), None).with_role(Role::RootDomain);
+    std::iter::once(supervisor).chain((modes == Modes::All).then(machine)).collect()
 }
 
 /// The pages of all harts' files at one level.

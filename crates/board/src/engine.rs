@@ -12,6 +12,7 @@ pub use vcpu::Cpu;
 use vcpu::{Clock, FullHart, HartPins, Snapshot, Vcpu};
 
 use crate::console::Terminal;
+use crate::hosted::HostInterrupts;
 
 /// What harts are made of.
 pub struct Parts {
@@ -80,13 +81,35 @@ pub enum Modes {
     SupervisorOnly,
 }
 
+/// Why an engine cannot do what it is asked.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where interrupt controllers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterruptPlaces {
+    /// Wired sources, numbered from 1.
+    pub sources: u32,
+    /// S-mode's domain of the APLIC.
+    pub aplic: Phys,
+    /// The page of the first hart's file; those of others follow.
+    pub files: Phys,
+}
+
 /// Makes harts.
 pub trait Engine {
     /// Which privilege modes its harts have.
     fn modes(&self) -> Modes;
+    /// Has the host be the harts' interrupt files, and their APLIC, at these places, for harts that are made next. Asked of
+    /// engines whose harts start in S-mode. `None`: it has none.
+    ///
+    /// # Errors
+    /// One sentence that says what is missing.
+    fn interrupts(&mut self, _places: InterruptPlaces) -> Result<Option<HostInterrupts>, Failure> {
+        Ok(None)
+    }
     /// Makes one hart per bundle of `parts.pins`.
     ///
     /// # Errors
     /// One sentence that says what is missing.
-    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn std::error::Error + Send + Sync>>;
+    fn harts(&mut self, parts: Parts) -> Result<Harts, Failure>;
 }

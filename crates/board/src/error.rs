@@ -97,8 +97,8 @@ pub enum Error {
     /// An M-mode image for an engine without M-mode.
     #[error("engine kvm answers SBI calls itself: it runs no firmware image")]
     NoMachineMode,
-    /// Another interrupt controller for an engine without M-mode.
-    #[error("a guest of engine kvm has a PLIC: leave --aia out")]
+    /// Interrupt files for harts of a host that has none to give.
+    #[error("this engine's host has no interrupt files for its harts: leave --aia aplic-imsic out")]
     NoAiaForGuests,
     /// More guest interrupt files than `hgeip` has lines.
     #[error("a hart has 0 to {most} guest interrupt files, not {asked}", most = ImsicShape::MAX_GUEST_FILES)]

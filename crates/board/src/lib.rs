@@ -16,6 +16,7 @@ mod given;
 #[path = "given_missing.rs"]
 mod given;
 mod guests;
+mod hosted;
 mod htif;
 pub mod loader;
 pub mod machine;
@@ -35,8 +36,9 @@ mod wiring;
 pub use config::{Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching};
 pub use console::{Keyboard, Terminal};
 pub use control::Control;
-pub use engine::{Cpu, Doorbell, Engine, GuestHart, HartSet, Harts, Modes, Parts};
+pub use engine::{Cpu, Doorbell, Engine, GuestHart, HartSet, Harts, InterruptPlaces, Modes, Parts};
 pub use error::Error;
+pub use hosted::{HostAplic, HostInterrupts};
 pub use machine::{Ending, Machine};
 pub use show::{Asker, Show, Sight};
 pub use stop::MachineStopper;

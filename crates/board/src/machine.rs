@@ -9,12 +9,13 @@ use events::Event;
 use memory::Ram;
 use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Snapshot, Statistic, SystemEvent};
 
-use crate::config::{Aia, Debugging, Firmware, MachineConfig, TimeSource};
+use crate::config::{Debugging, Firmware, MachineConfig, TimeSource};
 use crate::console::{Keyboard, Terminal};
 use crate::control::Control;
-use crate::engine::{Cpu, Engine, GuestHart, HartSet, Modes, Parts};
+use crate::engine::{Cpu, Engine, GuestHart, HartSet, InterruptPlaces, Modes, Parts};
 use crate::error::Error;
 use crate::guests;
+use crate::hosted::HostInterrupts;
 use crate::htif::Htif;
 use crate::map;
 use crate::parallel::Parallel;
@@ -104,9 +105,7 @@ impl Machine {
         if modes == Modes::SupervisorOnly && config.firmware != Firmware::Builtin {
             return Err(Error::NoMachineMode);
         }
-        if modes == Modes::SupervisorOnly && config.aia != Aia::None {
-            return Err(Error::NoAiaForGuests);
-        }
+        let host = host_interrupts(&config, engine)?;
         let software = Software::of(&config);
         let limits = Limits {
             time: config.time,
@@ -124,6 +123,7 @@ impl Machine {
         let wiring = Wiring::new(Connected {
             modes,
             aia: config.aia,
+            host,
             ram: ram.clone(),
             clock: clock.clone(),
             pins: pins.clone(),
@@ -395,12 +395,24 @@ impl Machine {
                 let start = |number| self.loaded.start_of(number).unwrap_or(map::ROM.base.0);
                 harts.iter_mut().enumerate().for_each(|(number, hart)| hart.reset_machine(start(number)));
             }
-            Executors::Guest(harts) => harts.iter_mut().take(1).for_each(|hart| enter_guest(hart.as_mut(), &boot)),
+            Executors::Guest(harts) => {
+                self.wiring.hand_over();
+                harts.iter_mut().take(1).for_each(|hart| enter_guest(hart.as_mut(), &boot));
+            }
         }
         if let Executors::Full { harts, .. } = &mut self.executors {
             harts.iter_mut().for_each(|hart| hart.fence(Fence::Instructions));
         }
     }
+}
+
+/// The interrupt files of harts that the host executes, where they are to have some.
+fn host_interrupts(config: &MachineConfig, engine: &mut dyn Engine) -> Result<Option<HostInterrupts>, Error> {
+    if engine.modes() != Modes::SupervisorOnly || config.aia.imsic().is_none() {
+        return Ok(None);
+    }
+    let places = InterruptPlaces { sources: map::APLIC_SOURCES, aplic: map::APLIC_S.base, files: map::IMSIC_S_BASE };
+    engine.interrupts(places).map_err(Error::Engine)?.map_or(Err(Error::NoAiaForGuests), |host| Ok(Some(host)))
 }
 
 /// The first hart's registers, as the kernel's boot protocol wants them (Linux, Documentation/arch/riscv/boot.rst).

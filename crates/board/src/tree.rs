@@ -47,8 +47,10 @@ pub struct Mapped<'a> {
 pub enum Role {
     /// Nothing.
     Plain,
-    /// The interrupt controller that the others' wires lead to.
+    /// The interrupt controller that the others' wires lead to: a PLIC.
     Controller,
+    /// The same, but a domain of an APLIC.
+    Domain,
     /// M-mode's domain of the interrupt controller, which delegates to S-mode's.
     RootDomain,
     /// M-mode's interrupt files.
@@ -191,7 +193,7 @@ impl Tree<'_> {
         Place {
             irq: mapped.irq,
             interrupt_parent: CONTROLLER_PHANDLE,
-            specifier: if self.has(Role::RootDomain) { Specifier::NumberAndLevel } else { Specifier::Number },
+            specifier: if self.has(Role::Domain) { Specifier::NumberAndLevel } else { Specifier::Number },
             cpu_intcs,
             phandle: role.phandle(),
             msi_parent: messages_to.and_then(Role::phandle),
@@ -210,7 +212,7 @@ impl Role {
     /// The interrupt files that an interrupt controller's messages are for, where there are any.
     fn sends_to(self) -> Option<Role> {
         match self {
-            Role::Controller => Some(Role::SupervisorFiles),
+            Role::Domain => Some(Role::SupervisorFiles),
             Role::RootDomain => Some(Role::MachineFiles),
             _ => None,
         }
@@ -219,7 +221,7 @@ impl Role {
     fn phandle(self) -> Option<u32> {
         match self {
             Role::Plain => None,
-            Role::Controller => Some(CONTROLLER_PHANDLE),
+            Role::Controller | Role::Domain => Some(CONTROLLER_PHANDLE),
             Role::RootDomain => Some(ROOT_DOMAIN_PHANDLE),
             Role::MachineFiles => Some(MACHINE_FILES_PHANDLE),
             Role::SupervisorFiles => Some(SUPERVISOR_FILES_PHANDLE),

@@ -17,6 +17,7 @@ use crate::config::{Aia, Plug, SlotMaker};
 use crate::controllers::Controllers;
 use crate::engine::{Doorbell, Modes};
 use crate::error::Error;
+use crate::hosted::HostInterrupts;
 use crate::map;
 use crate::placed::{Placed, placed, shared};
 use crate::rom::Rom;
@@ -29,6 +30,8 @@ const QUEUES: u32 = 2;
 pub struct Connected {
     pub modes: Modes,
     pub aia: Aia,
+    /// The interrupt files of harts that the host executes, where they have some.
+    pub host: Option<HostInterrupts>,
     pub ram: Ram,
     pub clock: Arc<Clock>,
     pub pins: Vec<Arc<HartPins>>,
@@ -62,8 +65,11 @@ impl Wiring {
     /// # Errors
     /// Regions overlap: a mistake in the memory map.
     pub fn new(parts: Connected) -> Result<Wiring, Error> {
-        let Connected { modes, aia, ram, clock, pins, console, plugs, interface, seeded } = parts;
-        let controllers = Controllers::new(aia, modes, &pins)?;
+        let Connected { modes, aia, host, ram, clock, pins, console, plugs, interface, seeded } = parts;
+        let controllers = match host {
+            Some(host) => Controllers::of_host(&host, pins.len()),
+            None => Controllers::new(aia, modes, &pins)?,
+        };
         let line = |number| IrqLine::new(controllers.inputs.clone(), number);
         let power = PowerSwitch::new(pins.clone());
         let uart = shared(Uart16550::new(console, line(map::UART_IRQ)));

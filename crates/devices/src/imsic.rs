@@ -104,26 +104,38 @@ impl Part for ImsicPages {
 /// Linux, Documentation/devicetree/bindings/interrupt-controller/riscv,imsics.yaml.
 impl DtNode for ImsicPages {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
-        let cause = match self.level {
-            FileLevel::Machine => Interrupt::MachineExternal,
-            FileLevel::Supervisor => Interrupt::SupervisorExternal,
-        };
-        let node = fdt.begin_node(&node_name("interrupt-controller", place))?;
-        dt::compatible(fdt, &["qemu,imsics", "riscv,imsics"])?;
-        place.reg(fdt)?;
-        place.status(fdt)?;
-        fdt.property_u32("#interrupt-cells", 0)?;
-        fdt.property_null("interrupt-controller")?;
-        fdt.property_u32("#msi-cells", 0)?;
-        fdt.property_null("msi-controller")?;
-        place.hart_interrupts(fdt, &[cause])?;
-        fdt.property_u32("riscv,num-ids", self.shape().map_or(0, |shape| shape.identities.into()))?;
-        if self.guest_index_bits() != 0 {
-            fdt.property_u32("riscv,guest-index-bits", self.guest_index_bits())?;
-        }
-        place.own_phandle(fdt)?;
-        fdt.end_node(node)
+        let identities = self.shape().map_or(0, |shape| shape.identities.into());
+        write_files(fdt, place, self.level, identities, self.guest_index_bits())
     }
+}
+
+/// Writes the node of the harts' files at one level, whoever has them.
+pub fn write_files(
+    fdt: &mut FdtWriter,
+    place: &Place,
+    level: FileLevel,
+    identities: u32,
+    guest_index_bits: u32,
+) -> Result<(), Error> {
+    let cause = match level {
+        FileLevel::Machine => Interrupt::MachineExternal,
+        FileLevel::Supervisor => Interrupt::SupervisorExternal,
+    };
+    let node = fdt.begin_node(&node_name("interrupt-controller", place))?;
+    dt::compatible(fdt, &["qemu,imsics", "riscv,imsics"])?;
+    place.reg(fdt)?;
+    place.status(fdt)?;
+    fdt.property_u32("#interrupt-cells", 0)?;
+    fdt.property_null("interrupt-controller")?;
+    fdt.property_u32("#msi-cells", 0)?;
+    fdt.property_null("msi-controller")?;
+    place.hart_interrupts(fdt, &[cause])?;
+    fdt.property_u32("riscv,num-ids", identities)?;
+    if guest_index_bits != 0 {
+        fdt.property_u32("riscv,guest-index-bits", guest_index_bits)?;
+    }
+    place.own_phandle(fdt)?;
+    fdt.end_node(node)
 }
 
 #[cfg(test)]

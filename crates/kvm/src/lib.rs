@@ -2,15 +2,15 @@
 //!
 //! The kernel runs the guest's instructions, its SBI (BASE, TIME, IPI, RFENCE, HSM, SRST ...) and its timer. What it
 //! leaves to this process comes out as exits: MMIO goes to the [`bus::Bus`], forwarded SBI calls to a
-//! [`sbi::Console`], system events to whoever called [`vcpu::Vcpu::run`]. Interrupts come from the machine's own PLIC
-//! through [`vcpu::HartPins`] and `KVM_INTERRUPT`.
+//! [`sbi::Console`], system events to whoever called [`vcpu::Vcpu::run`]. Interrupts come from the machine's own
+//! controller through [`vcpu::HartPins`] and `KVM_INTERRUPT`, or from one in the kernel ([`Aia`]).
 //!
 //! On anything but riscv64 Linux the same names exist and [`Vm::new`] says why it cannot be.
 //!
 //! Writes that only notify a device can be passed on without an exit ([`Vm::pass_on`]). A vCPU that stands shows its state
 //! ([`KvmVcpu::snapshot`]) and can be put back to what it was before it ran.
 //!
-//! Left out: the in-kernel interrupt controller (AIA), the dirty log.
+//! Left out: the dirty log.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 

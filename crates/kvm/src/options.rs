@@ -27,13 +27,15 @@ pub struct Options {
     pub extensions: Extensions,
     /// SBI extensions that are switched on or off. The console (DBCN) is on unless switched off.
     pub sbi: Vec<Switch>,
+    /// Whether the guest's interrupts come by the AIA of the host's, of which it is told (Ssaia).
+    pub aia: bool,
     /// Whether the kernel passes on writes that only notify devices.
     pub ioeventfd: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { extensions: Extensions::Host(Vec::new()), sbi: Vec::new(), ioeventfd: true }
+        Options { extensions: Extensions::Host(Vec::new()), sbi: Vec::new(), aia: false, ioeventfd: true }
     }
 }
 

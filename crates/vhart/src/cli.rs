@@ -2,6 +2,7 @@
 //!
 //! Only words and their meaning; what is done about them is in the file of each subcommand.
 
+mod aia;
 mod cpu;
 pub mod disk;
 #[cfg(feature = "machine")]
@@ -40,6 +41,7 @@ mod traced;
 mod traced;
 pub mod value;
 
+pub use aia::AiaOptions;
 pub use disk::Disk;
 #[cfg(feature = "machine")]
 pub use elf::ElfOptions;
@@ -47,7 +49,7 @@ pub use explain::ExplainOptions;
 #[cfg(feature = "machine")]
 pub use explain::TrapOptions;
 pub use host_isa::IsaOption;
-pub use kvm::KvmOptions;
+pub use kvm::{Irqchip, KvmOptions};
 pub use machine::{Engine, MachineOptions};
 pub use net::{Net, User};
 pub use port::Port;

@@ -8,7 +8,7 @@ use board::{Machine, MachineConfig, Plug, TimeSource};
 use vcpu::{Reset, SystemEvent};
 use virtio::Interface;
 
-use crate::cli::{Firmware, IsaOption, MachineOptions, RunOptions};
+use crate::cli::{Firmware, MachineOptions, RunOptions};
 use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
@@ -121,11 +121,15 @@ pub fn config_with(options: &RunOptions, console: ConsoleOut, others: Vec<Plug>)
 
 /// A machine without software.
 pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
+    let isa = options.own_isa();
+    if !options.is_host_s() {
+        options.aia.note(isa).iter().for_each(errors::tell);
+    }
     MachineConfig {
         harts: options.harts as usize,
         memory_bytes: options.memory,
-        isa: options.isa.as_ref().and_then(IsaOption::own).unwrap_or_default(),
-        aia: options.aia(),
+        isa,
+        aia: options.aia.of(isa),
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),
         seed: options.deterministic,

@@ -23,7 +23,10 @@ impl devices::DtNode for Wired {
 /// The tree of a machine with two harts whose kernel may use what is M-mode's or not.
 fn tree(aia: Aia, machine_level: Status) -> Vec<u8> {
     let pins: Vec<_> = (0..2).map(|_| aia.imsic().map_or_else(HartPins::new, HartPins::with_imsic)).collect();
-    let controllers = Controllers::new(aia, Modes::All, &pins).unwrap();
+    tree_of(&Controllers::new(aia, Modes::All, &pins).unwrap(), machine_level)
+}
+
+fn tree_of(controllers: &Controllers, machine_level: Status) -> Vec<u8> {
     let locked: Vec<_> = controllers.parts.iter().map(|placed| (placed, placed.part.lock().unwrap())).collect();
     let mut devices: Vec<Mapped> = locked.iter().map(|(placed, part)| placed.node(&**part)).collect();
     devices.push(Mapped { device: &Wired, region: map::UART, irq: Some(10), role: Role::Plain });
@@ -113,6 +116,52 @@ fn what_the_built_in_firmware_keeps_is_disabled() {
         assert!(disabled(APLIC_M) && !disabled(APLIC_S));
         assert!(aia == Aia::Aplic || disabled(IMSIC_M) && !disabled(IMSIC_S));
     }
+}
+
+/// A host's controllers, which do nothing here.
+struct Host;
+
+impl bus::IrqSink for Host {
+    fn set_level(&self, _: u32, _: bool) {}
+}
+
+impl InterruptController for Host {
+    fn inputs(&self) -> u32 {
+        96
+    }
+    fn reset(&self) {}
+}
+
+impl bus::MsiSink for Host {
+    fn send(&self, _: Phys, _: u32) -> Result<(), bus::Unmapped> {
+        Ok(())
+    }
+}
+
+/// QEMU 11.1.2 writes such nodes for `-accel kvm`: there is no M-mode, and nothing of its.
+#[test]
+fn a_host_s_controllers_are_described_without_m_mode_s() {
+    for aplic in [HostAplic::There, HostAplic::Missing] {
+        let host = HostInterrupts { controller: Arc::new(Host), files: Arc::new(Host), aplic, identities: 0xff };
+        let tree = tree_of(&Controllers::of_host(&host, 2), Status::Disabled);
+        assert_eq!(cells(&tree, APLIC_S, "msi-parent"), [phandle(&tree, IMSIC_S)]);
+        assert_eq!(cells(&tree, APLIC_S, "riscv,num-sources"), [0x60]);
+        assert_eq!(cells(&tree, IMSIC_S, "reg"), [0, 0x2800_0000, 0, 0x2000]);
+        assert_eq!(cells(&tree, IMSIC_S, "riscv,num-ids"), [0xff]);
+        assert_eq!(cells(&tree, "wired", "interrupts"), [10, 4]);
+        let fdt = Fdt::new(&tree).unwrap();
+        let soc = fdt.root().child("soc").unwrap();
+        assert!(soc.child(APLIC_M).is_none() && soc.child(IMSIC_M).is_none());
+    }
+}
+
+#[test]
+fn harts_without_m_mode_have_an_aplic_of_one_domain() {
+    let pins: Vec<_> = (0..2).map(|_| HartPins::new()).collect();
+    let tree = tree_of(&Controllers::new(Aia::Aplic, Modes::SupervisorOnly, &pins).unwrap(), Status::Disabled);
+    assert_eq!(cells(&tree, APLIC_S, "interrupts-extended"), [INTCS[0], 9, INTCS[1], 9]);
+    assert_eq!(cells(&tree, "wired", "interrupts"), [10, 4]);
+    assert!(Fdt::new(&tree).unwrap().root().child("soc").unwrap().child(APLIC_M).is_none());
 }
 
 #[test]

@@ -221,24 +221,28 @@ impl Part for AplicRegisters {
 /// Linux, Documentation/devicetree/bindings/interrupt-controller/riscv,aplic.yaml.
 impl DtNode for AplicRegisters {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
-        let sources = self.aplic.sources;
-        let node = fdt.begin_node(&node_name("interrupt-controller", place))?;
-        dt::compatible(fdt, &["qemu,aplic", "riscv,aplic"])?;
-        place.reg(fdt)?;
-        place.status(fdt)?;
-        fdt.property_u32("#interrupt-cells", 2)?;
-        fdt.property_u32("#address-cells", 0)?;
-        fdt.property_null("interrupt-controller")?;
-        match place.msi_parent {
-            Some(imsics) => fdt.property_u32("msi-parent", imsics)?,
-            None => place.hart_interrupts(fdt, &[self.domain.interrupt()])?,
-        }
-        fdt.property_u32("riscv,num-sources", sources)?;
-        if let Some(child) = place.child {
-            fdt.property_u32("riscv,children", child)?;
-            fdt.property_array_u32("riscv,delegation", &[child, 1, sources])?;
-        }
-        place.own_phandle(fdt)?;
-        fdt.end_node(node)
+        write_domain(fdt, place, self.domain, self.aplic.sources)
     }
+}
+
+/// Writes the node of a domain with so many sources, whoever has its registers.
+pub fn write_domain(fdt: &mut FdtWriter, place: &Place, domain: Domain, sources: u32) -> Result<(), Error> {
+    let node = fdt.begin_node(&node_name("interrupt-controller", place))?;
+    dt::compatible(fdt, &["qemu,aplic", "riscv,aplic"])?;
+    place.reg(fdt)?;
+    place.status(fdt)?;
+    fdt.property_u32("#interrupt-cells", 2)?;
+    fdt.property_u32("#address-cells", 0)?;
+    fdt.property_null("interrupt-controller")?;
+    match place.msi_parent {
+        Some(imsics) => fdt.property_u32("msi-parent", imsics)?,
+        None => place.hart_interrupts(fdt, &[domain.interrupt()])?,
+    }
+    fdt.property_u32("riscv,num-sources", sources)?;
+    if let Some(child) = place.child {
+        fdt.property_u32("riscv,children", child)?;
+        fdt.property_array_u32("riscv,delegation", &[child, 1, sources])?;
+    }
+    place.own_phandle(fdt)?;
+    fdt.end_node(node)
 }

@@ -35,7 +35,7 @@ const fn word(offset: usize) -> u16 {
 pub fn prepare(vcpu: &VcpuFd, options: &Options) -> Result<Vec<&'static str>, Error> {
     options.check()?;
     let mut missing = Vec::new();
-    let mut untold = Vec::new();
+    let mut untold = if options.aia { Vec::new() } else { vec![SSAIA] };
     for (number, name) in ISA_EXTENSIONS.iter().enumerate() {
         let has = has(vcpu, Group::IsaExtension, number);
         match (options.extensions.wants(name), has) {
@@ -45,7 +45,9 @@ pub fn prepare(vcpu: &VcpuFd, options: &Options) -> Result<Vec<&'static str>, Er
                 match (switch(vcpu, Group::IsaExtension, number, wanted), wanted) {
                     (Ok(()), _) => {}
                     (Err(_), true) => missing.push(*name),
-                    (Err(_), false) => untold.push(*name),
+                    (Err(_), false) if *name != SSAIA || !options.aia => untold.push(*name),
+                    // it is what --aia asks for
+                    (Err(_), false) => {}
                 }
             }
             _ => {}
@@ -120,9 +122,8 @@ pub fn paging(vcpu: &VcpuFd) -> Paging {
 /// Every extension that the kernel knows and this vCPU has.
 fn extensions(vcpu: &VcpuFd, untold: &[&str]) -> Vec<&'static str> {
     let all = ISA_EXTENSIONS.iter().enumerate();
-    let told = all.filter(|(number, name)| {
-        **name != SSAIA && !untold.contains(name) && has(vcpu, Group::IsaExtension, *number) == Some(true)
-    });
+    let told =
+        all.filter(|(number, name)| !untold.contains(name) && has(vcpu, Group::IsaExtension, *number) == Some(true));
     let mut names: Vec<_> = told.map(|(_, name)| *name).collect();
     names.sort_by_key(|name| canonical_rank(name));
     names

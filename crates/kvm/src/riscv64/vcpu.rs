@@ -143,6 +143,11 @@ impl KvmVcpu {
             Ok(VcpuExit::Unsupported(KVM_EXIT_RISCV_SBI)) => return self.answer_sbi(),
             Ok(VcpuExit::SystemEvent(kind, data)) => return Some(Exit::System(system_event(kind, data))),
             Ok(VcpuExit::Intr) => return Some(self.interrupted()),
+            Ok(VcpuExit::FailEntry(..)) if self.machine.options.aia => {
+                let reason =
+                    "no interrupt file of the processor is left for it (riscv-aia=hwaccel): choose auto or emul";
+                return Some(self.halt(reason.to_owned()));
+            }
             Ok(other) => {
                 let reason = format!("{other:?}");
                 return Some(self.halt(format!("KVM came back with {reason}")));

@@ -7,9 +7,9 @@ use arch::isa::Isa;
 use clap::{Args, ValueEnum};
 
 use super::traced::Traced;
-use super::{ExplainOptions, IsaOption, KvmOptions, cpu, host_isa, value};
+use super::{AiaOptions, ExplainOptions, IsaOption, KvmOptions, cpu, host_isa, value};
 
-const MACHINE: &str = "Machine";
+pub(super) const MACHINE: &str = "Machine";
 const LIMITS: &str = "Limits and reports";
 
 /// What executes the harts.
@@ -22,15 +22,6 @@ pub enum Engine {
     Interp,
     /// /dev/kvm of a RISC-V Linux host
     Kvm,
-}
-
-/// The board's interrupt controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Aia {
-    /// A PLIC
-    None,
-    /// An APLIC, whose wires lead to the harts
-    Aplic,
 }
 
 /// The machine itself.
@@ -53,16 +44,18 @@ pub struct MachineOptions {
     #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = host_isa::parse, help_heading = MACHINE)]
     pub isa: Option<IsaOption>,
 
-    /// Interrupt controller: none (a PLIC) or aplic, QEMU's -M virt,aia=
-    #[arg(long, value_enum, value_name = "KIND", default_value = "none", help_heading = MACHINE)]
-    pub aia: Aia,
+    #[command(flatten)]
+    pub aia: AiaOptions,
 
     /// What executes the harts [default: jit where this computer has what it needs, else interp]
     #[arg(long, visible_alias = "accel", value_enum, help_heading = MACHINE)]
     pub engine: Option<Engine>,
 
-    /// How engine kvm uses its host: `sbi-NAME=on|off` switches an SBI extension, ioeventfd=off has the guest's notices to
-    /// devices come as exits; several with commas
+    /// How engine kvm uses its host: `sbi-NAME=on|off` switches an SBI extension; ioeventfd, kernel-irqchip, riscv-aia
+    ///
+    /// Several with commas. ioeventfd=off has the guest's notices to devices come as exits. With --aia aplic-imsic,
+    /// kernel-irqchip=split leaves the APLIC to vhart, and riscv-aia=hwaccel|emul says who is a hart's interrupt file: the
+    /// processor or the kernel. docs/kvm.md explains them.
     #[arg(long, value_name = "PROPERTIES", value_parser = super::kvm::parse, help_heading = MACHINE)]
     pub kvm: Option<KvmOptions>,
 
@@ -136,29 +129,16 @@ pub struct MachineOptions {
 }
 
 impl MachineOptions {
-    /// The board's interrupt controller.
-    pub fn aia(&self) -> board::Aia {
-        match self.aia {
-            Aia::None => board::Aia::None,
-            Aia::Aplic => board::Aia::Aplic,
-        }
-    }
-
-    /// The board, as QEMU's `-machine` names it.
-    #[cfg(feature = "linux")]
-    pub fn board(&self) -> String {
-        match self.aia() {
-            board::Aia::None => "virt".to_owned(),
-            board::Aia::Aplic => "virt,aia=aplic".to_owned(),
-            board::Aia::AplicImsic { guest_files } => format!("virt,aia=aplic-imsic,aia-guests={guest_files}"),
-        }
+    /// What harts of vhart's own can do, as far as the user says it.
+    pub fn own_isa(&self) -> Isa {
+        self.isa.as_ref().and_then(IsaOption::own).unwrap_or_default()
     }
 
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
-        let by_kvm = !cfg!(feature = "machine") || self.engine == Some(Engine::Kvm);
-        if by_kvm && self.aia != Aia::None {
-            return Err("a guest of engine kvm has a PLIC: --aia needs jit or interp".into());
+        self.aia.check(self.own_isa())?;
+        if !self.is_host_s() && self.aia.wants_imsic() {
+            return Err("harts of jit and interp have no IMSIC yet: --aia aplic-imsic needs engine kvm".into());
         }
         if self.deterministic.is_some() && self.engine == Some(Engine::Kvm) {
             return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
@@ -178,7 +158,7 @@ impl MachineOptions {
     }
 
     /// Whether the host's KVM executes the harts.
-    fn is_host_s(&self) -> bool {
+    pub fn is_host_s(&self) -> bool {
         self.engine.map_or(cfg!(not(feature = "machine")), |engine| engine == Engine::Kvm)
     }
 

@@ -3,16 +3,20 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use board::{Engine, GuestHart, HartSet, Harts, Modes, Parts};
-use kvm::{KvmVcpu, Options, Vm};
+use board::{Engine, GuestHart, HartSet, Harts, HostAplic, HostInterrupts, InterruptPlaces, Modes, Parts};
+use kvm::{Aia, AiaMode, AiaPlan, KvmVcpu, Options, Vm};
 use vcpu::{Exit, HartPins, Reg, Snapshot, Vcpu};
 
-use crate::cli::MachineOptions;
+use crate::cli::{Irqchip, MachineOptions};
 
 /// Makes harts of a KVM guest.
 #[derive(Default)]
 pub struct Kvm {
     options: Options,
+    irqchip: Irqchip,
+    mode: AiaMode,
+    /// The controller of the harts that are made next.
+    aia: Option<Arc<Aia>>,
 }
 
 impl Kvm {
@@ -26,13 +30,38 @@ impl Kvm {
             wanted.sbi.clone_from(&host.sbi);
             wanted.ioeventfd = host.ioeventfd.unwrap_or(wanted.ioeventfd);
         }
-        Kvm { options: wanted }
+        let host = options.kvm.clone().unwrap_or_default();
+        Kvm { options: wanted, irqchip: host.irqchip, mode: host.aia, aia: None }
     }
 }
 
 impl Engine for Kvm {
     fn modes(&self) -> Modes {
         Modes::SupervisorOnly
+    }
+
+    fn interrupts(&mut self, places: InterruptPlaces) -> Result<Option<HostInterrupts>, Box<dyn Error + Send + Sync>> {
+        let identities = kvm::aia_info()?.ids;
+        let aplic = match self.irqchip {
+            Irqchip::On => HostAplic::There,
+            Irqchip::Split => HostAplic::Missing,
+            Irqchip::Off => {
+                return Err(
+                    "the interrupt files of --aia aplic-imsic are the host kernel's: choose kernel-irqchip=on or split"
+                        .into(),
+                );
+            }
+        };
+        let aia = Aia::new(AiaPlan {
+            mode: self.mode,
+            identities,
+            sources: places.sources.min(identities),
+            aplic: (aplic == HostAplic::There).then_some(places.aplic),
+            imsic: places.files,
+        });
+        self.options.aia = true;
+        self.aia = Some(aia.clone());
+        Ok(Some(HostInterrupts { controller: aia.clone(), files: aia, aplic, identities }))
     }
 
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
@@ -48,6 +77,9 @@ impl Engine for Kvm {
             hart.set_console(parts.terminal.clone());
             described = described.or(Some(hart.describe()?));
             harts.push(Box::new(KvmHart(hart)));
+        }
+        if let Some(aia) = self.aia.take() {
+            vm.interrupts_by(&aia, harts.len() as u32)?;
         }
         let cpu = described.ok_or("a machine without harts")?;
         Ok(Harts { harts: HartSet::Guest(harts), cpu })

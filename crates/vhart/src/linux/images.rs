@@ -55,7 +55,7 @@ impl Images {
     pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
         let asked = &options.machine;
         let machine = qemu::Machine {
-            board: asked.board(),
+            board: asked.aia.board(asked.own_isa()),
             harts: asked.harts,
             memory_mib: asked.memory >> 20,
             shares: shares(options),

@@ -16,6 +16,8 @@ pub struct Line {
     ignored: Vec<String>,
     notes: Vec<String>,
     pub accelerators: Accelerators,
+    /// Properties about the host of engine kvm.
+    pub host: Vec<String>,
     pub disks: Disks,
     pub cards: Cards,
     pub shares: Shares,

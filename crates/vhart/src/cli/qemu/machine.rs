@@ -13,13 +13,14 @@ const BOARD_IGNORED: &[&str] = &[
     "memory-backend",
     "suppress-vmdesc",
     "aux-ram-share",
-    "kernel-irqchip",
     "smp-cache",
     "phandle-start",
 ];
 
 /// Properties that are options of vhart's.
-const SAME: [(&str, &str); 6] = [
+const SAME: [(&str, &str); 8] = [
+    ("aia", "aia"),
+    ("aia-guests", "aia-guests"),
     ("dtb", "dtb"),
     ("dumpdtb", "dump-dtb"),
     ("kernel", "kernel"),
@@ -36,7 +37,6 @@ pub fn machine(line: &mut Line, text: &str) -> Result<(), String> {
         Some(other) => return Err(format!("-machine: there is no '{other}' here; there is only virt")),
     }
     all.take("accel").map_or(Ok(()), |list| list.split(':').try_for_each(|name| line.accelerators.add(name)))?;
-    aia(line, &mut all)?;
     off(&mut all, "acpi", "off", "there are no ACPI tables; systems find the board in its device tree")?;
     off(&mut all, "iommu-sys", "off", "there is no IOMMU")?;
     // The board has all of an ACLINT, whose first part is a CLINT.
@@ -44,22 +44,10 @@ pub fn machine(line: &mut Line, text: &str) -> Result<(), String> {
     for (key, own) in SAME {
         all.take(key).into_iter().for_each(|value| line.option(own, value));
     }
+    all.take("kernel-irqchip").into_iter().for_each(|value| line.host.push(format!("kernel-irqchip={value}")));
     let ignored = all.take_any(BOARD_IGNORED);
     line.ignore_all("-machine", ignored);
     all.finish()
-}
-
-/// `aia=aplic`: vhart's option of the same name, but what is missing.
-fn aia(line: &mut Line, all: &mut Properties) -> Result<(), String> {
-    match all.take("aia").as_deref() {
-        None => {}
-        Some("aplic-imsic") => {
-            return Err("-machine aia=aplic-imsic: there is no IMSIC yet; there are none and aplic".into());
-        }
-        Some(kind @ ("none" | "aplic")) => line.option("aia", kind),
-        Some(other) => return Err(all.wrong("aia", "none or aplic", other)),
-    }
-    Ok(())
 }
 
 /// Refuses a property that asks for something that is missing.
@@ -70,10 +58,16 @@ fn off(all: &mut Properties, key: &str, without: &str, why: &str) -> Result<(), 
     }
 }
 
+/// Properties that are about the host of engine kvm.
+const HOST: [&str; 2] = ["kernel-irqchip", "riscv-aia"];
+
 /// `-accel tcg,...` or `kvm`; the first that this computer has is taken.
 pub fn accel(line: &mut Line, text: &str) -> Result<(), String> {
     let mut all = Properties::read("-accel", text, Some("accel"));
     let name = all.take("accel").unwrap_or_default();
+    for key in HOST {
+        all.take(key).into_iter().for_each(|value| line.host.push(format!("{key}={value}")));
+    }
     let ignored = all.take_any(&["thread", "tb-size", "split-wx", "one-insn-per-tb", "dirty-ring-size", "device"]);
     line.ignore_all("-accel", ignored);
     all.finish()?;
@@ -112,8 +106,14 @@ impl Accelerators {
     pub fn write(self, line: &mut Line) -> Result<(), String> {
         let has_kvm = cfg!(target_arch = "riscv64") && std::path::Path::new("/dev/kvm").exists();
         let usable = |engine: &&Engine| **engine != Engine::Named("kvm") || has_kvm;
-        if let Some(Engine::Named(name)) = self.0.iter().find(usable).or(self.0.first()) {
+        let chosen = self.0.iter().find(usable).or(self.0.first());
+        if let Some(Engine::Named(name)) = chosen {
             line.option("engine", *name);
+        }
+        let host = std::mem::take(&mut line.host);
+        match chosen {
+            Some(Engine::Named("kvm")) if !host.is_empty() => line.option("kvm", host.join(",")),
+            _ => host.into_iter().for_each(|property| line.ignore(format!("-accel {property}"))),
         }
         Ok(())
     }
