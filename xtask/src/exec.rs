@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -67,6 +69,15 @@ const CASES: &[Case] = &[
             b"deepguest\n",
         )
     },
+    Case {
+        options: &["--rootfs", "debian"],
+        ..case(
+            "a Debian root",
+            &[b"bash", b"-c", b"dpkg -s apt | head -n 2; perl -e 'print 6 * 7'"],
+            0,
+            b"Package: apt\nStatus: install ok installed\n42",
+        )
+    },
 ];
 
 /// Runs all of them.
@@ -89,9 +100,15 @@ pub fn check() -> anyhow::Result<()> {
     }
     much()?;
     foreign()?;
+    share()?;
     closed_pipe()?;
     interrupt()?;
     alike()
+}
+
+/// The program of these sources.
+fn vhart() -> anyhow::Result<PathBuf> {
+    std::path::absolute(crate::test::VHART).context("no current directory")
 }
 
 fn words(words: &[&[u8]]) -> Vec<OsString> {
@@ -99,7 +116,7 @@ fn words(words: &[&[u8]]) -> Vec<OsString> {
 }
 
 fn start(options: &[&str], words: &[OsString], input: &'static [u8]) -> anyhow::Result<Child> {
-    let mut command = Command::new(crate::test::VHART);
+    let mut command = Command::new(vhart()?);
     command.arg("exec").args(options);
     if !options.contains(&"--timeout") {
         command.args(["--timeout", LIMIT]);
@@ -136,13 +153,31 @@ fn foreign() -> anyhow::Result<()> {
     let own = std::env::current_exe().context("this program has a file")?;
     let directory = tempfile::tempdir().context("no room")?;
     std::fs::copy(&own, directory.path().join("own")).context("no room")?;
-    let mut command = Command::new(crate::test::VHART);
+    let mut command = Command::new(vhart()?);
     let output = command.current_dir(directory.path()).args(["exec", "--", "./own"]).output().context("no vhart")?;
     let err = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.code() == Some(126) && err.contains("this machine is riscv64"),
         "exec, a foreign program: {err}"
     );
+    Ok(())
+}
+
+/// A script in a shared directory is run there, and what it makes is here; in the guest, too.
+fn share() -> anyhow::Result<()> {
+    for level in ["host", "guest"] {
+        eprintln!("== exec, a share, in the {level}");
+        let directory = tempfile::tempdir().context("no room")?;
+        let script = directory.path().join("test.sh");
+        std::fs::write(&script, "#!/bin/sh\npwd; cat given; echo made >made\n").context("no room")?;
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).context("no room")?;
+        std::fs::write(directory.path().join("given"), "given\n").context("no room")?;
+        let share = directory.path().to_str().context("a name of a temporary directory")?;
+        let output = finish(start(&["--level", level, "--share", share], &["./test.sh".into()], b"")?)?;
+        let made = std::fs::read(directory.path().join("made")).unwrap_or_default();
+        let as_told = output.stdout == b"/mnt/share\ngiven\n" && made == b"made\n";
+        ensure!(as_told, "exec, a share: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
     Ok(())
 }
 

@@ -37,6 +37,8 @@ enum Chore {
     Vmm(vmm::Options),
     /// Make the packages of a release: a static program as .tar.zst and .deb, and their sums.
     Dist(dist::Options),
+    /// Try what `vhart exec` promises, in the machine.
+    Exec,
     /// Boot host and guest, and compare the exits that --stat counts with those of KVM's own tracepoint.
     KvmExits,
     /// Check that crates depend only on layers above them in ARCHITECTURE.md, and that no number is typed twice.
@@ -53,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Vmm(options) => vmm::run(&options),
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check().and_then(|()| facts::check()),
+        Chore::Exec => exec::check(),
         Chore::KvmExits => exits::compare(),
         Chore::Oracle => {
             let spike = tools::outfit(false)?.spike.context("no Spike")?;

@@ -122,6 +122,8 @@ pub struct MachineConfig {
     pub tree: Option<PathBuf>,
     /// The initial RAM disk.
     pub initrd: Option<PathBuf>,
+    /// More of it, behind it: Linux unpacks archives one after the other.
+    pub initrd_more: Vec<PathBuf>,
     /// The kernel's command line.
     pub append: String,
     /// Devices for the virtio-mmio slots; at most [`crate::map::VIRTIO_SLOTS`].
@@ -163,6 +165,7 @@ impl Default for MachineConfig {
             loads: Vec::new(),
             tree: None,
             initrd: None,
+            initrd_more: Vec::new(),
             append: String::new(),
             plugs: Vec::new(),
             interface: virtio::Interface::Modern,

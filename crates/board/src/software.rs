@@ -26,6 +26,7 @@ pub struct Software {
     loads: Vec<Load>,
     tree: Option<PathBuf>,
     initrd: Option<PathBuf>,
+    initrd_more: Vec<PathBuf>,
     append: String,
     seed: Option<u64>,
 }
@@ -67,6 +68,7 @@ impl Software {
             loads: config.loads.clone(),
             tree: config.tree.clone(),
             initrd: config.initrd.clone(),
+            initrd_more: config.initrd_more.clone(),
             append: config.append.clone(),
             seed: config.seed,
         }
@@ -88,7 +90,7 @@ impl Software {
         let loads = self.loads.iter().map(|load| load.put(ram)).collect::<Result<Vec<_>, _>>()?;
         self.check_collisions(kernel.as_ref(), firmware.as_ref(), &loads)?;
         let starts = self.starts(&loads, hardware.harts)?;
-        let mut initrd = self.initrd.as_ref().map(|path| Initrd::open(path, ram)).transpose()?;
+        let mut initrd = self.initrd.as_ref().map(|path| Initrd::open(path, &self.initrd_more, ram)).transpose()?;
         let taken: Vec<Range> = kernel.iter().chain(&firmware).chain(&loads).map(|program| program.range).collect();
         let (tree, places) = self.place_tree(hardware, &taken, initrd.as_ref().map_or(0, Initrd::len_bytes))?;
         initrd.as_mut().map_or(Ok(()), |initrd| initrd.load(ram, Phys(places.initrd)))?;

@@ -220,7 +220,7 @@ fn archive() -> Vec<u8> {
 fn check_initrd(name: &str, content: &[u8]) -> Result<(), String> {
     let (_directory, path) = file(name, content);
     let ram = ram();
-    let mut initrd = loader::Initrd::open(&path, &ram).map_err(|e| e.to_string())?;
+    let mut initrd = loader::Initrd::open(&path, &[], &ram).map_err(|e| e.to_string())?;
     initrd.load(&ram, Phys(BASE + 4)).map_err(|e| e.to_string())?;
     let mut there = vec![0; content.len()];
     ram.read_bytes(4, &mut there).unwrap();

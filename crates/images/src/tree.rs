@@ -18,10 +18,10 @@ use crate::error::{Error, OnFile, Result};
 use crate::request::Architecture;
 
 /// Top directories that are links into `usr`.
-const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
+pub(crate) const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
 /// What nobody reads in there.
-const UNREAD: [&str; 6] =
+pub(crate) const UNREAD: [&str; 6] =
     ["usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/lintian", "usr/share/bug"];
 
 /// A tree of packages.
@@ -120,7 +120,7 @@ impl Tree {
 }
 
 /// A path in a package as one in the tree; none for the root itself.
-fn merged(path: &Path) -> io::Result<Option<PathBuf>> {
+pub(crate) fn merged(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut names = Vec::new();
     for component in path.components() {
         match component {

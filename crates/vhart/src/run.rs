@@ -111,6 +111,7 @@ pub fn config_with(options: &RunOptions, console: ConsoleOut, others: Vec<Plug>)
         loads: options.loads.clone(),
         tree: options.dtb.clone(),
         initrd: options.initrd.clone(),
+        initrd_more: options.initrd_more.clone(),
         append: options.append.clone().unwrap_or_default(),
         plugs: devices::plugs(options, others)?,
         interface: if options.legacy_virtio { Interface::Legacy } else { Interface::Modern },

@@ -49,6 +49,8 @@ pub struct Task {
     pub program: Option<Vec<u8>>,
     /// Power off at the end, without being told to.
     pub powers_off: bool,
+    /// Send the cores that processes have left.
+    pub tells_cores: bool,
 }
 
 /// What the agent says.
@@ -58,8 +60,19 @@ pub enum Report {
     Started,
     /// It does not.
     NotStarted(NotStarted),
+    /// Some more of the core that a process has left.
+    Core(Core),
     /// It has ended.
     Ended(Ended),
+}
+
+/// A piece of a core, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Core {
+    /// The file's name.
+    pub name: Vec<u8>,
+    /// What follows.
+    pub piece: Vec<u8>,
 }
 
 /// Why a program does not run.
@@ -98,6 +111,7 @@ const UNWANTED: u8 = 4;
 const STARTED: u8 = 17;
 const NOT_STARTED: u8 = 18;
 const ENDED: u8 = 19;
+const CORE: u8 = 20;
 
 /// A frame that makes no sense.
 pub fn nonsense() -> io::Error {
@@ -150,21 +164,17 @@ impl Task {
     #[cfg(any(feature = "linux", test))]
     fn fields(&self) -> Vec<&[u8]> {
         let program = self.program.as_deref();
-        let flags: &[u8] = match (program, self.powers_off) {
-            (None, false) => &[0, 0],
-            (None, true) => &[0, 1],
-            (Some(_), false) => &[1, 0],
-            (Some(_), true) => &[1, 1],
-        };
-        let fixed = [flags, &self.directory, program.unwrap_or_default()];
+        const FLAG: [&[u8]; 2] = [&[0], &[1]];
+        let flags = [program.is_some(), self.powers_off, self.tells_cores].map(|flag| FLAG[usize::from(flag)]);
+        let fixed = flags.into_iter().chain([&self.directory[..], program.unwrap_or_default()]);
         let words = self.words.iter().map(Vec::as_slice);
         let environment = self.environment.iter().map(Vec::as_slice);
         // An empty string is no variable: it ends them.
-        fixed.into_iter().chain(environment).chain([&[][..]]).chain(words).collect()
+        fixed.chain(environment).chain([&[][..]]).chain(words).collect()
     }
 
     fn parse(fields: &[&[u8]]) -> Option<Task> {
-        let [[packed, powers_off], directory, program, rest @ ..] = fields else { return None };
+        let [[packed], [powers_off], [tells_cores], directory, program, rest @ ..] = fields else { return None };
         let end = rest.iter().position(|field| field.is_empty())?;
         let all = |fields: &[&[u8]]| fields.iter().map(|field| field.to_vec()).collect();
         Some(Task {
@@ -173,6 +183,7 @@ impl Task {
             directory: directory.to_vec(),
             program: (*packed == 1).then(|| program.to_vec()),
             powers_off: *powers_off == 1,
+            tells_cores: *tells_cores == 1,
         })
     }
 }
@@ -185,6 +196,7 @@ impl Report {
             Report::NotStarted(NotStarted { error, not_found, head }) => {
                 frame(NOT_STARTED, &[&error.to_le_bytes(), &[u8::from(*not_found)], head])
             }
+            Report::Core(Core { name, piece }) => frame(CORE, &[name, piece]),
             Report::Ended(Ended { how, written: [out, err] }) => {
                 let how = match how {
                     How::Status(status) => [0, *status],
@@ -205,6 +217,7 @@ impl Report {
                 not_found: *not_found != 0,
                 head: head.to_vec(),
             })),
+            (CORE, [name, piece]) => Some(Report::Core(Core { name: name.to_vec(), piece: piece.to_vec() })),
             (ENDED, [[kind, how], out, err]) => {
                 let how = if *kind == 0 { How::Status(*how) } else { How::Signal(*how) };
                 let total = |field: &[u8]| field.try_into().map(u64::from_le_bytes).ok();
@@ -284,6 +297,7 @@ mod tests {
             directory: b"/tmp".to_vec(),
             program: Some(vec![0; 100_000]),
             powers_off: true,
+            tells_cores: false,
         };
         let orders = [Order::Run(task), Order::InputEnds(1 << 40), Order::Signal(2), Order::Unwanted(Output::Err)];
         let frames: Vec<u8> = orders.iter().flat_map(Order::frame).collect();
@@ -296,7 +310,8 @@ mod tests {
     fn reports_arrive_in_whatever_pieces() {
         let not_started = NotStarted { error: 2, not_found: true, head: b"\x7fELF".to_vec() };
         let ended = Ended { how: How::Signal(9), written: [5, 1 << 33] };
-        let all = [Report::Started, Report::NotStarted(not_started), Report::Ended(ended)];
+        let core = Core { name: b"core.a".to_vec(), piece: vec![1; 3000] };
+        let all = [Report::Started, Report::NotStarted(not_started), Report::Core(core), Report::Ended(ended)];
         let frames: Vec<u8> = all.iter().flat_map(Report::frame).collect();
         for size in [1, 3, 7, frames.len()] {
             let mut reports = Reports::default();

@@ -81,43 +81,59 @@ pub fn read<T>(path: &Path, limit: u64, use_it: impl FnOnce(&[u8]) -> Result<T, 
     input.content().and_then(|content| use_it(&content)).map_err(|problem| problem.of(path))
 }
 
-/// An initial RAM disk: any bytes.
+/// An initial RAM disk: any bytes, of one file or of several, one behind the other.
 pub struct Initrd {
-    path: PathBuf,
-    input: Input,
+    parts: Vec<(PathBuf, Input)>,
     doubt: Option<Problem>,
 }
+
+/// Where a further part begins: cpio's entries are aligned so, and Linux skips zeros between archives (Linux,
+/// Documentation/driver-api/early-userspace/buffer-format.rst).
+const PART_ALIGN: u64 = 4;
 
 impl Initrd {
     /// Opens an initial RAM disk, and looks whether Linux could use it.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub fn open(path: &Path, ram: &Ram) -> Result<Initrd, Error> {
-        let mut input = Input::open(path, ram.len_bytes())?;
-        match initrd::check(&mut input) {
-            Err(unreadable @ Problem::Unreadable { .. }) => Err(unreadable.of(path)),
-            checked => Ok(Initrd { path: path.into(), input, doubt: checked.err() }),
+    /// A file cannot be read.
+    pub fn open(path: &Path, more: &[PathBuf], ram: &Ram) -> Result<Initrd, Error> {
+        let mut parts = Vec::new();
+        let mut doubt = None;
+        for (number, path) in std::iter::once(path).chain(more.iter().map(PathBuf::as_path)).enumerate() {
+            let mut input = Input::open(path, ram.len_bytes())?;
+            match initrd::check(&mut input) {
+                Err(unreadable @ Problem::Unreadable { .. }) => return Err(unreadable.of(path)),
+                checked if number == 0 => doubt = checked.err(),
+                _ => {}
+            }
+            parts.push((path.to_owned(), input));
         }
+        Ok(Initrd { parts, doubt })
     }
 
     /// Why Linux could not use it, if so: other kernels may want other things.
     pub fn doubt(&self) -> Option<String> {
-        let doubt = self.doubt.as_ref()?;
-        Some(format!("'{}' {doubt}; Linux cannot use it", self.path.display()))
+        let (doubt, (path, _)) = (self.doubt.as_ref()?, self.parts.first()?);
+        Some(format!("'{}' {doubt}; Linux cannot use it", path.display()))
     }
 
     /// How many bytes it has.
     pub fn len_bytes(&self) -> u64 {
-        self.input.len_bytes()
+        self.parts.iter().fold(0, |len, (_, input)| len.next_multiple_of(PART_ALIGN) + input.len_bytes())
     }
 
     /// Copies it to `at` in `ram`.
     ///
     /// # Errors
-    /// The file cannot be read any more, or does not fit there.
+    /// A file cannot be read any more, or does not fit there.
     pub fn load(&mut self, ram: &Ram, at: Phys) -> Result<(), Error> {
-        self.input.copy_to(ram, at).map_err(|problem| problem.of(&self.path))
+        let mut offset = 0_u64;
+        for (path, input) in &mut self.parts {
+            offset = offset.next_multiple_of(PART_ALIGN);
+            input.copy_to(ram, Phys(at.0 + offset)).map_err(|problem| problem.of(path))?;
+            offset += input.len_bytes();
+        }
+        Ok(())
     }
 }
 

@@ -47,7 +47,7 @@ fn kernel(content: &[u8]) {
 
 fn initrd(content: &[u8]) {
     let path = file(content);
-    RAM.with(|ram| match Initrd::open(&path, ram) {
+    RAM.with(|ram| match Initrd::open(&path, &[], ram) {
         Ok(mut initrd) => {
             assert!(initrd.doubt().is_none_or(|doubt| one_line(&doubt)));
             let at = BASE + RAM_BYTES - initrd.len_bytes();

@@ -69,6 +69,23 @@ impl Index {
         (package.name == name).then_some(package)
     }
 
+    /// What the index says of the package `name`.
+    pub(crate) fn paragraph(&self, name: &str) -> Option<&str> {
+        self.text.get(self.packages.get(name)?.clone())
+    }
+
+    /// The names of what every system has: what is essential, or of priority required.
+    pub(crate) fn required(&self) -> Vec<String> {
+        let says = |paragraph: &str, line: &str| paragraph.lines().any(|found| found == line);
+        let required = |name: &&String| {
+            let paragraph = self.paragraph(name).unwrap_or_default();
+            says(paragraph, "Essential: yes") || says(paragraph, "Priority: required")
+        };
+        let mut names: Vec<String> = self.packages.keys().filter(required).cloned().collect();
+        names.sort();
+        names
+    }
+
     /// The names of packages that begin with `start`.
     pub(crate) fn starting_with<'a>(&'a self, start: &'a str) -> impl Iterator<Item = &'a str> {
         self.packages.keys().map(String::as_str).filter(move |name| name.starts_with(start))

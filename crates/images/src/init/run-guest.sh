@@ -9,6 +9,7 @@ if told vhart.exec=; then
     # The ports of this machine's console lead on into the guest's.
     append="$append rdinit=/etc/vhart/exec.sh vhart.exec=here"
     if told vhart.net; then append="$append vhart.net"; fi
+    if told vhart.cores; then append="$append vhart.cores"; fi
     for port in /sys/class/virtio-ports/vport0p*; do
         read -r name <"$port/name"
         set -- "$@" --port "name=$name,nr=${port##*p},to=pipe:/dev/${port##*/}"

@@ -5,7 +5,7 @@ mod pump;
 mod start;
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ExitCode};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, waitpid};
 
-use crate::wire::{Ended, How, Order, Output, PORTS, Report, Task};
+use crate::wire::{Core, Ended, How, Order, Output, PORTS, Report, Task};
 use pump::{Drain, Input};
 
 /// How long the kernel may take to set up the ports.
@@ -92,6 +92,9 @@ fn serve(ends: Ends) -> io::Result<bool> {
     std::thread::spawn(move || obey.all(orders));
     let how = end_of(&child)?;
     let [out, err] = drains.map(Drain::finish);
+    if task.tells_cores {
+        send_cores(&mut control)?;
+    }
     rustix::fs::sync();
     unmount_disks();
     control.write_all(&Report::Ended(Ended { how, written: [out, err] }).frame())?;
@@ -155,6 +158,27 @@ fn how(status: WaitStatus) -> Option<How> {
     let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
     let exited = status.exit_status().map(|status| How::Status(byte(status)));
     exited.or_else(|| status.terminating_signal().map(|number| How::Signal(byte(number))))
+}
+
+/// Where the kernel puts cores; `init/exec.sh` says so to it.
+const CORES: &str = "/run/cores";
+/// Bytes of a core at once.
+const PIECE: usize = 32 << 10;
+
+fn send_cores(control: &mut File) -> io::Result<()> {
+    for entry in std::fs::read_dir(CORES).into_iter().flatten().flatten() {
+        let Ok(mut file) = File::open(entry.path()) else { continue };
+        let (name, mut buffer) = (entry.file_name().into_encoded_bytes(), vec![0; PIECE]);
+        loop {
+            let count = file.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            let core = Core { name: name.clone(), piece: buffer[..count].to_vec() };
+            control.write_all(&Report::Core(core).frame())?;
+        }
+    }
+    Ok(())
 }
 
 /// Leaves file systems on disks as they are to be found again.

@@ -38,6 +38,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
     pub initrd: Option<PathBuf>,
 
+    /// What is behind it.
+    #[arg(skip)]
+    pub initrd_more: Vec<PathBuf>,
+
     /// Device tree in place of the one that the machine writes; it is told the command line and the initrd's place
     #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
     pub dtb: Option<PathBuf>,
@@ -158,6 +162,7 @@ impl RunOptions {
             image: None,
             kernel: None,
             initrd: None,
+            initrd_more: Vec::new(),
             dtb: None,
             append: None,
             firmware: Firmware::Builtin,

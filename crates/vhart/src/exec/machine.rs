@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use rustix::io::Errno;
 use virtio::{PortConfig, PortLine};
 
 use super::input;
-use super::options::{Level, Options};
+use super::options::{HOME, Level, Options, Rootfs};
 use super::program::Program;
 use super::reports::Heard;
 use super::session::{Orders, Session, Stage};
@@ -23,7 +24,7 @@ use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
 use crate::linux::Bars;
-use crate::linux::images::{Images, Own};
+use crate::linux::images::{self as software, Images, Own};
 use crate::ports::{self, Outlet};
 use crate::stats::Stats;
 use crate::terminal::{self, OnQuit, Quit};
@@ -33,22 +34,25 @@ use crate::{engine, errors, explaining, run, screen};
 
 /// How long output that has left the machine may take to be written, where it ended before its program did.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Where a program begins that the user chose no directory for.
-const HOME: &str = "/root";
 
 /// Boots the machine and runs `program` in it.
 ///
 /// # Errors
 /// The images cannot be had, or the machine cannot be made.
 pub fn run(options: &Options, program: Program, stopper: &Stopper, port: Port) -> Result<(Verdict, Heard)> {
-    let images = Images::of(&options.software, Mode::Interactive, Own::default(), &Bars::new())?;
+    let own = Own { shares: !options.shares.is_empty(), ..Own::default() };
+    let images = Images::of(&options.software, Mode::Interactive, own, &Bars::new())?;
+    let root = match options.rootfs {
+        Rootfs::Busybox => None,
+        Rootfs::Debian => Some(software::debian_root(&options.software, &Bars::new())?),
+    };
     let conversation = Conversation::open(options, task(options, program))?;
     let log = conversation.heard.log.clone();
     let digests = Digests::wanted(&options.machine);
     let console = digests.listen(log.console(options.dmesg.as_deref())?);
     let watchers = Watchers::wanted(&options.machine)?;
     let Conversation { plug, session, orders, news, outlets, heard, lost, carried } = conversation;
-    let config = run::config_with(&run_options(options, &images), console, vec![plug])?;
+    let config = run::config_with(&run_options(options, &images, root), console, vec![plug])?;
     let config = MachineConfig { watching: watchers.watching(), ..config };
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     stopper.stops(machine.stopper());
@@ -90,19 +94,21 @@ fn task(options: &Options, program: Program) -> Task {
     Task {
         words: options.words.iter().map(|word| word.clone().into_vec()).collect(),
         environment,
-        directory: options.workdir.as_deref().unwrap_or(OsStr::new(HOME)).as_bytes().to_vec(),
+        directory: options.directory().into_vec(),
         program: match program {
             Program::Machines => None,
             Program::Ours(content) => Some(content),
         },
         powers_off: options.machine.deterministic.is_some(),
+        tells_cores: options.keep.is_some(),
     }
 }
 
 /// What `vhart run` would have to be told.
-fn run_options(options: &Options, images: &Images) -> RunOptions {
+fn run_options(options: &Options, images: &Images, root: Option<PathBuf>) -> RunOptions {
     let mut run = images.machine(&options.machine);
     run.disks = options.disks.clone();
+    run.shares = options.shares.clone();
     run.net = options.net.clone();
     run.forwards = options.forwards.clone();
     let level = match options.level {
@@ -113,6 +119,13 @@ fn run_options(options: &Options, images: &Images) -> RunOptions {
     if matches!(options.net, Some(Net::User(_))) || !options.forwards.is_empty() {
         words.push_str(" vhart.net");
     }
+    if root.is_some() {
+        words.push_str(" vhart.rootfs=debian");
+    }
+    if options.keep.is_some() {
+        words.push_str(" vhart.cores");
+    }
+    run.initrd_more = root.into_iter().collect();
     run.append.get_or_insert_default().push_str(&words);
     run
 }
@@ -154,7 +167,8 @@ impl Conversation {
             control.extend(Order::InputEnds(early.len() as u64).frame());
         }
         let carried = (!alike).then(|| lines[0].clone());
-        let outs: [virtio::PortOut; PORTS.len()] = [Box::new(|bytes| bytes.len()), out, err, session.listen(sender)];
+        let outs: [virtio::PortOut; PORTS.len()] =
+            [Box::new(|bytes| bytes.len()), out, err, session.listen(sender, heard.clone())];
         let inputs = [early, Vec::new(), Vec::new(), control];
         let configs = (1..).zip(PORTS).zip(lines).zip(outs).zip(inputs);
         let config = |((((number, name), line), out), input)| PortConfig {

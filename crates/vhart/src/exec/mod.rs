@@ -23,6 +23,7 @@ pub use options::Options;
 use crate::debugger::Port;
 use crate::ending::Stopper;
 use crate::errors;
+use program::Program;
 use verdict::Verdict;
 
 /// Runs the subcommand. What the program does not answer for itself is an exit status here, never an error.
@@ -41,7 +42,11 @@ fn attempt(options: &Options) -> Result<u8> {
     let stopper = Stopper::within(options.machine.timeout)?;
     reports::check_files(options)?;
     let start = Instant::now();
-    let (verdict, heard) = match program::find(options.program(), &|path| std::fs::read(path)) {
+    let found = match options.shares_program() {
+        true => Ok(Program::Machines),
+        false => program::find(options.program(), options.rootfs, &|path| std::fs::read(path)),
+    };
+    let (verdict, heard) = match found {
         Ok(program) => machine::run(options, program, &stopper, Port::open(&options.machine)?)?,
         Err(refusal) => (Verdict::refused(refusal), reports::Heard::default()),
     };

@@ -2,14 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use virtio::Forward;
 
-use crate::cli::{Disk, MachineOptions, Net, disk, net};
+use crate::cli::{Disk, MachineOptions, Net, Share, disk, net};
 use crate::linux::software::Software;
+
+/// Where a program begins that nothing was chosen for.
+pub const HOME: &str = "/root";
+/// Where the machine has its shares.
+const SHARES: &str = "/mnt";
 
 const PROGRAM: &str = "Program";
 const DEVICES: &str = "Devices";
@@ -19,6 +24,7 @@ const AFTER: &str = "\
 Examples:
   vhart exec -- uname -a                                  a command of the machine's own (busybox)
   vhart exec -- ./test --all                              a static riscv64 program from here, with its arguments
+  vhart exec --share . -- ./run-tests.sh                  what is in this directory, in this directory
   vhart exec --level guest --timeout 2m -- ./test         the same inside a KVM guest
   vhart exec --harts 4 --disk root.img -- sh -c 'mount /dev/vda /mnt && ls /mnt'
 
@@ -39,6 +45,16 @@ pub enum Level {
     Guest,
 }
 
+/// What is around the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Rootfs {
+    /// The initramfs: busybox alone
+    #[default]
+    Busybox,
+    /// What every Debian has: bash, coreutils, perl, apt; without systemd
+    Debian,
+}
+
 /// Options of `vhart exec`.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER, mut_arg("memory", |memory| memory.default_value("1G")))]
@@ -51,12 +67,16 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "host", help_heading = PROGRAM)]
     pub level: Level,
 
+    /// What is around it; debian is about 40 MB more to download, once
+    #[arg(long, value_enum, default_value = "busybox", help_heading = PROGRAM)]
+    pub rootfs: Rootfs,
+
     /// A variable of its environment, NAME=VALUE, or NAME with the value that it has here; may be repeated
     #[arg(long = "env", short = 'e', value_name = "NAME[=VALUE]", help_heading = PROGRAM)]
     #[arg(value_parser = OsStringValueParser::new().try_map(variable))]
     pub variables: Vec<OsString>,
 
-    /// The directory that it begins in [default: /root]
+    /// The directory that it begins in [default: the first --share, else /root]
     #[arg(long, short = 'w', value_name = "DIR", help_heading = PROGRAM)]
     pub workdir: Option<OsString>,
 
@@ -70,6 +90,13 @@ pub struct Options {
     #[arg(long = "disk", visible_alias = "drive", value_name = "DISK", value_parser = disk::parse)]
     #[arg(help_heading = DEVICES)]
     pub disks: Vec<Disk>,
+
+    /// A directory of this computer, in the machine at /mnt/NAME: `DIR[,readonly][,tag=NAME]`; may be repeated
+    ///
+    /// The first is at /mnt/share where it has no tag, and the program begins there; a relative path is one in it. docs/share.md
+    /// says whose the files are.
+    #[arg(long = "share", value_name = "DIR", value_parser = crate::cli::parse_share, help_heading = DEVICES)]
+    pub shares: Vec<Share>,
 
     /// Network, as for 'vhart run': 'user', with a lease before the program starts, or 'none' [default: none]
     #[arg(long, visible_alias = "nic", value_name = "user|none", value_parser = net::parse_net)]
@@ -99,13 +126,35 @@ impl Options {
         self.words.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
+    /// The directory that the program begins in.
+    pub fn directory(&self) -> OsString {
+        let share = || crate::cli::share_tags(&self.shares).first().map(|tag| format!("{SHARES}/{tag}").into());
+        self.workdir.clone().or_else(share).unwrap_or_else(|| HOME.into())
+    }
+
+    /// Whether the program, named by a relative path, is in the share that it begins in.
+    pub fn shares_program(&self) -> bool {
+        let there = |share: &Share| share.directory.join(self.program()).exists();
+        self.workdir.is_none() && Path::new(self.program()).is_relative() && self.shares.first().is_some_and(there)
+    }
+
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
+        crate::cli::check_mounted_shares(&self.shares)?;
         if self.net == Some(Net::None) && !self.forwards.is_empty() {
             return Err("--forward leads into the machine's network: leave --net none out".into());
         }
         if self.machine.deterministic.is_some() && (self.net.is_some() || !self.forwards.is_empty()) {
             return Err("the network depends on the host's clock: --deterministic goes without --net".into());
+        }
+        if self.rootfs == Rootfs::Debian && self.level == Level::Guest {
+            return Err(
+                "--rootfs debian is the host's so far: leave --level guest out, or link the program with -static"
+                    .into(),
+            );
+        }
+        if self.rootfs == Rootfs::Debian && self.software.packages.is_some() {
+            return Err("--rootfs debian is made of an archive's packages: leave --packages out".into());
         }
         if self.program().is_empty() {
             return Err("which program? Write it behind '--', as in vhart exec -- uname -a".into());

@@ -12,6 +12,7 @@ use object::elf::{
 };
 use object::read::elf::{FileHeader, ProgramHeader};
 
+use super::options::Rootfs;
 use super::verdict::{CANNOT_RUN, NOT_FOUND};
 
 /// What is to be run.
@@ -37,7 +38,7 @@ pub struct Refusal {
 ///
 /// # Errors
 /// A relative path that is not here, or that riscv64 cannot run.
-pub fn find(word: &OsStr, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Result<Program, Refusal> {
+pub fn find(word: &OsStr, rootfs: Rootfs, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Result<Program, Refusal> {
     let path = Path::new(word);
     if !word.as_bytes().contains(&b'/') {
         return Ok(Program::Machines);
@@ -57,6 +58,7 @@ pub fn find(word: &OsStr, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Result
     };
     match (Kind::of(&content), path.is_absolute()) {
         (Kind::Static | Kind::Script, _) => Ok(Program::Ours(content)),
+        (Kind::Dynamic(_), _) if rootfs == Rootfs::Debian => Ok(Program::Ours(content)),
         (_, true) => Ok(Program::Machines),
         (kind, false) => Err(Refusal { status: kind.status(), why: format!("{name} {}", kind.fault()) }),
     }
@@ -114,7 +116,7 @@ impl Kind {
             Kind::Script => "is a script whose interpreter, behind #!, the machine does not have".to_owned(),
             Kind::Dynamic(interpreter) => format!(
                 "is dynamically linked and needs {interpreter} with its libraries, which this machine does not have: link it \
-                 with -static, in Rust for the target riscv64gc-unknown-linux-musl or with -C target-feature=+crt-static"
+                 with -static (in Rust, --target riscv64gc-unknown-linux-musl), or give it Debian's C library with --rootfs debian"
             ),
             Kind::Foreign(fault) => (*fault).to_owned(),
         }
@@ -163,7 +165,9 @@ mod tests {
     }
 
     fn look(word: &str, content: Option<&[u8]>) -> Result<Program, Refusal> {
-        find(OsStr::new(word), &|_| content.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::NotFound.into()))
+        find(OsStr::new(word), Rootfs::Busybox, &|_| {
+            content.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::NotFound.into())
+        })
     }
 
     #[test]
@@ -214,5 +218,7 @@ mod tests {
         let refusal = look("./a", Some(&program)).unwrap_err();
         assert_eq!(refusal.status, 127);
         assert!(refusal.why.contains("needs /lib/ld.so with") && refusal.why.contains("-static"), "{}", refusal.why);
+        let debian = find(OsStr::new("./a"), Rootfs::Debian, &|_| Ok(program.clone()));
+        assert_eq!(debian, Ok(Program::Ours(program)));
     }
 }

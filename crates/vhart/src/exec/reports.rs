@@ -1,7 +1,9 @@
 //! What is left of a run in files: JUnit's XML, and of one that failed what was said.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use super::kernel_log::KernelLog;
 use super::options::Options;
 use super::verdict::{CANNOT_RUN, NOT_FOUND, OWN_FAILURE, Verdict};
 use crate::errors;
-use crate::wire::Output;
+use crate::wire::{Core, Output};
 
 /// Most bytes of each output that a report has: the first.
 const MOST_HEARD: usize = 1 << 20;
@@ -22,13 +24,15 @@ pub struct Heard {
     /// What the kernel said.
     pub log: KernelLog,
     outputs: Option<Arc<Mutex<[Vec<u8>; 2]>>>,
+    cores: Option<Arc<Mutex<Cores>>>,
 }
 
 impl Heard {
     /// As the options want it.
     pub fn wanted(options: &Options) -> Heard {
         let wanted = options.junit.is_some() || options.keep.is_some();
-        Heard { outputs: wanted.then(Arc::default), ..Heard::default() }
+        let cores = options.keep.clone().map(|directory| Arc::new(Mutex::new(Cores { directory, left: MOST_CORES })));
+        Heard { outputs: wanted.then(Arc::default), cores, ..Heard::default() }
     }
 
     /// Hears what the program said.
@@ -39,10 +43,47 @@ impl Heard {
         heard.extend_from_slice(&bytes[..room]);
     }
 
+    /// Keeps some more of a core.
+    pub fn core(&self, core: &Core) {
+        let Some(cores) = &self.cores else { return };
+        if let Err(error) = cores.lock().unwrap_or_else(PoisonError::into_inner).keep(core) {
+            errors::tell(format!("a core is not kept whole: {error:#}"));
+        }
+    }
+
     fn output(&self, output: Output) -> Vec<u8> {
         let outputs = self.outputs.as_ref().map(|outputs| outputs.lock().unwrap_or_else(PoisonError::into_inner));
         outputs.map(|outputs| outputs[output as usize].clone()).unwrap_or_default()
     }
+}
+
+/// Most bytes of cores that are kept.
+const MOST_CORES: u64 = 1 << 30;
+
+/// Where cores go.
+struct Cores {
+    directory: PathBuf,
+    /// How many bytes more.
+    left: u64,
+}
+
+impl Cores {
+    fn keep(&mut self, core: &Core) -> Result<()> {
+        let Some(left) = self.left.checked_sub(core.piece.len() as u64) else { return Ok(()) };
+        self.left = left;
+        let path = self.directory.join(file_name(&core.name));
+        let failed = || format!("cannot write '{}'", path.display());
+        std::fs::create_dir_all(&self.directory).with_context(failed)?;
+        let mut file = File::options().append(true).create(true).open(&path).with_context(failed)?;
+        file.write_all(&core.piece).with_context(failed)
+    }
+}
+
+/// The name as a file's of this computer: the machine chose it.
+fn file_name(name: &[u8]) -> String {
+    let plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let name = name.iter().map(|byte| if plain(byte) { char::from(*byte) } else { '_' }).take(100).collect::<String>();
+    format!("core-{}", name.trim_start_matches("core").trim_start_matches('.'))
 }
 
 /// Sees to it that all files can be written, before anything is fetched or run.
@@ -148,6 +189,13 @@ mod tests {
     #[test]
     fn words_are_quoted_as_a_shell_wants_it() {
         assert_eq!(["ls", "a b", "it's", ""].map(quoted), ["ls", "'a b'", r"'it'\''s'", "''"]);
+    }
+
+    #[test]
+    fn a_cores_name_leads_nowhere_else() {
+        assert_eq!(file_name(b"core.test.12"), "core-test.12");
+        assert_eq!(file_name(b"../../etc/passwd"), "core-_.._etc_passwd");
+        assert_eq!(file_name(b""), "core-");
     }
 
     #[test]

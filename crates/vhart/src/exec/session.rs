@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use virtio::{PortLine, PortOut};
 
+use super::reports::Heard;
 use crate::wire::{Ended, NotStarted, Order, Report, Reports};
 
 /// How far a run has come.
@@ -36,11 +37,11 @@ impl Session {
     }
 
     /// What takes the agent's reports; each stage is handed to `news` as it begins.
-    pub fn listen(&self, news: Sender<Stage>) -> PortOut {
+    pub fn listen(&self, news: Sender<Stage>, heard: Heard) -> PortOut {
         let (session, mut reports) = (self.clone(), Reports::default());
         Box::new(move |bytes| {
             let stages = match reports.feed(bytes) {
-                Some(reports) => reports.into_iter().map(Stage::of).collect(),
+                Some(reports) => reports.into_iter().filter_map(|report| Stage::of(report, &heard)).collect(),
                 None => vec![Stage::Nonsense],
             };
             stages.into_iter().for_each(|stage| session.enter(stage, &news));
@@ -64,11 +65,16 @@ impl Session {
 }
 
 impl Stage {
-    fn of(report: Report) -> Stage {
+    /// The stage that begins with a report, if one does.
+    fn of(report: Report, heard: &Heard) -> Option<Stage> {
         match report {
-            Report::Started => Stage::Running,
-            Report::NotStarted(why) => Stage::NotStarted(why),
-            Report::Ended(ended) => Stage::Ended(ended),
+            Report::Started => Some(Stage::Running),
+            Report::NotStarted(why) => Some(Stage::NotStarted(why)),
+            Report::Ended(ended) => Some(Stage::Ended(ended)),
+            Report::Core(core) => {
+                heard.core(&core);
+                None
+            }
         }
     }
 }
@@ -117,7 +123,7 @@ mod tests {
     #[test]
     fn a_run_goes_from_stage_to_stage_and_ends_once() {
         let (session, (sender, news)) = (Session::default(), channel());
-        let mut out = session.listen(sender);
+        let mut out = session.listen(sender, Heard::default());
         let ended = Ended { how: How::Status(3), written: [1, 2] };
         for report in [Report::Started, Report::Ended(ended), Report::Started] {
             let frame = report.frame();
@@ -130,7 +136,7 @@ mod tests {
     #[test]
     fn nonsense_is_a_stage_of_its_own() {
         let (session, (sender, _news)) = (Session::default(), channel());
-        session.listen(sender)(&[0xff; 64]);
+        session.listen(sender, Heard::default())(&[0xff; 64]);
         assert_eq!(session.stage(), Stage::Nonsense);
     }
 }

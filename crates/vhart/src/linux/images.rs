@@ -97,6 +97,15 @@ impl Images {
     }
 }
 
+/// The archive with a Debian root.
+///
+/// # Errors
+/// It is not in the cache and cannot be made.
+pub fn debian_root(software: &Software, progress: &dyn Progress) -> Result<PathBuf> {
+    let cache = cache(software.cache.as_deref())?;
+    images::debian_root(&apt(software), &cache, progress).context("no Debian root")
+}
+
 /// What the user brings in place of what is made here.
 #[derive(Default)]
 pub struct Own {
