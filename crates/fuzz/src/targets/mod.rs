@@ -13,6 +13,7 @@ mod isa;
 mod loader;
 mod packages;
 mod sbi;
+mod shares;
 mod trace;
 mod traps;
 mod virtio;
@@ -45,6 +46,8 @@ pub const TARGETS: &[Target] = &[
     virtio::CONSOLE,
     virtio::PORTS,
     virtio::NETWORK,
+    virtio::SHARE,
+    shares::TARGET,
     frames::TARGET,
     sbi::TARGET,
     trace::TARGET,

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use ::virtio::net::fuzzing::Loop;
 use ::virtio::{
-    BlockAccess, BlockFile, ConsoleInput, Interface, MmioTransport, PortConfig, PortLine, PortOut, Serving, Slot,
+    BlockAccess, BlockFile, ConsoleInput, Interface, MmioTransport, PortConfig, PortLine, PortOut, Serving,
+    ShareAccess, ShareDir, ShareOptions, Slot,
 };
 use arbitrary::{Result, Unstructured};
 use bus::{Device, IrqLine, IrqSink};
@@ -52,6 +53,13 @@ pub const NETWORK: Target = Target {
     what: "the network card: registers, rings, frames that come back",
     run: |input| with(input, network),
     seeds: || seeds(6, 1, &[vec![0; 80]]),
+};
+
+pub const SHARE: Target = Target {
+    name: "virtio_9p",
+    what: "a shared directory's device: registers, rings, messages",
+    run: |input| with(input, share),
+    seeds: shares,
 };
 
 const BASE: u64 = 0x8000_0000;
@@ -100,12 +108,17 @@ impl IrqSink for Wire {
 }
 
 thread_local! {
+    /// A directory that may not be written: what messages do is another target's affair.
+    static DIRECTORY: tempfile::TempDir = tempfile::tempdir().expect("the host has room for a directory");
     static DISK: tempfile::NamedTempFile = {
         let file = tempfile::NamedTempFile::new().expect("the host has room for a file");
         std::fs::write(file.path(), FRESH).expect("the host has room for a file");
         file
     };
 }
+
+/// A message that begins a session: its length, Tversion, no tag, 8 KiB at most, the version.
+static VERSION: [u8; 21] = *b"\x15\0\0\0\x64\xff\xff\0\x20\0\0\x08\x009P2000.L";
 
 /// Makes the disk's file what it was. Answers whether it was something else.
 fn renewed(file: &tempfile::NamedTempFile) -> bool {
@@ -444,6 +457,18 @@ fn network(input: &mut Unstructured) -> Result<()> {
     done
 }
 
+fn share(input: &mut Unstructured) -> Result<()> {
+    let serving = *input.choose(&[Serving::Hart, Serving::Thread])?;
+    let options = ShareOptions { tag: "share".into(), access: ShareAccess::ReadOnly, report: Arc::new(|_| ()) };
+    let directory = DIRECTORY.with(|directory| ShareDir::open(directory.path(), options)).expect("it is there");
+    let (mut driver, _) = Driver::new(input, |slot| ::virtio::share(slot, directory, serving))?;
+    driver.start(features(input)?);
+    let done = steps(&mut driver, input, |_| Ok(()));
+    driver.put(BUFFERS, &VERSION);
+    driver.recovers(0, &[(BUFFERS, VERSION.len() as u32, 0), (BUFFERS + 0x100, 64, WRITE)], || ());
+    done
+}
+
 /// Does what the input says, and now and then what comes from outside.
 fn steps(
     driver: &mut Driver,
@@ -462,6 +487,13 @@ fn steps(
 /// Requests of every kind, served by the hart and by a thread.
 fn blocks() -> Vec<Vec<u8>> {
     let by_hart = seeds(8, 0, &[0, 1, 4, 8, 13].map(|kind| [&[kind][..], &[0; 15]].concat()));
+    let by_thread = by_hart.iter().map(|seed| [&[1], &seed[1..]].concat()).collect();
+    [by_hart, by_thread].concat()
+}
+
+/// A session that begins, served by the hart and by a thread.
+fn shares() -> Vec<Vec<u8>> {
+    let by_hart = seeds(8, 0, &[VERSION.to_vec(), vec![0; 12]]);
     let by_thread = by_hart.iter().map(|seed| [&[1], &seed[1..]].concat()).collect();
     [by_hart, by_thread].concat()
 }
