@@ -10,25 +10,49 @@ use crate::tools::on_path;
 /// Debian's GDB for all architectures. Where the system lacks it, what needs it is left out and counted.
 pub const GDB: &str = "gdb-multiarch";
 
-/// What is asked of it. Linux begins at 2 MiB of memory (Documentation/arch/riscv/boot.rst), the guest's at 2 GiB.
-const SCRIPT: [&str; 8] = [
-    "set pagination off",
-    "monitor break gphys 0x80200000 mode VS",
-    "continue",
-    "printf \"priv %d\\n\", $priv",
-    "monitor translate 0x80200000",
-    "monitor stop-on csr vsatp",
-    "stepi",
-    "detach",
+/// What is asked of it: the guest's first instruction (Linux begins at 2 MiB of memory, Documentation/arch/riscv/boot.rst, the
+/// guest's at 2 GiB), its `start_kernel`, there the slot of the stack that the return address goes to, by its virtual address, and
+/// the page of that by the guest-physical one. In front of paging the kernel is 2 MiB above the beginning of its virtual addresses.
+fn script(start_kernel: u64) -> Vec<String> {
+    let lines = [
+        "set pagination off",
+        "monitor break gphys 0x80200000 mode VS",
+        "continue",
+        "printf \"priv %d\\n\", $priv",
+        "monitor translate 0x80200000",
+        "monitor delete",
+        "monitor break START mode VS",
+        "continue",
+        "set $slot = (unsigned long) $sp - 8",
+        "awatch -location *(unsigned long *) $slot",
+        "continue",
+        "printf \"in start_kernel %d\\n\", $pc - START < 64",
+        "delete",
+        "eval \"monitor watch gphys %#lx len 4096 mode VS\", ($slot & ~0xfff) - 0xffffffff80000000 + 0x80200000",
+        "continue",
+        "monitor events 3",
+        "monitor delete",
+        "monitor stop-on csr vsatp",
+        "stepi",
+        "detach",
+    ];
+    lines.map(|line| line.replace("START", &format!("{start_kernel:#x}"))).into()
+}
+
+/// What it then says: V and S, an address that goes through the G-stage, and what was watched.
+const SAID: [&str; 5] = [
+    "priv 5",
+    "VS 0x80200000 -> guest-physical 0x80200000 (page",
+    "Hardware access (read/write) watchpoint 1: -location *(unsigned long *) $slot\n\nValue = ",
+    "in start_kernel 1",
+    "hart 0: watch write gphys",
 ];
-/// What it then says: V and S, and an address that goes through the G-stage.
-const SAID: [&str; 2] = ["priv 5", "VS 0x80200000 -> guest-physical 0x80200000 (page"];
 
 /// Boots host and guest with GDB there.
 ///
 /// # Errors
 /// GDB does not see the guest, or the boot fails.
-pub fn boot(check: &[&str]) -> anyhow::Result<()> {
+pub fn boot(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
     let what = "linux --check, with GDB in the guest";
     eprintln!("== {what}");
     let mut machine = Command::new("cargo")
@@ -43,7 +67,8 @@ pub fn boot(check: &[&str]) -> anyhow::Result<()> {
     let address: String = address.with_context(|| format!("{what}: there is no port"))?;
     let mut gdb = Command::new(GDB);
     gdb.args(["-nx", "-batch", "-ex", "set architecture riscv:rv64", "-ex", &format!("target remote {address}")]);
-    let output = gdb.args(SCRIPT.iter().flat_map(|line| ["-ex", line])).output().context("cannot run GDB")?;
+    let output =
+        gdb.args(script(start_kernel).iter().flat_map(|line| ["-ex", line])).output().context("cannot run GDB")?;
     // what the machine says itself is on GDB's standard error
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     lines.map_while(Result::ok).for_each(|line| eprintln!("{line}"));

@@ -16,8 +16,8 @@ const WORD: &str = "vhart.count_exits";
 /// Exits by cause.
 type Exits = BTreeMap<u64, u64>;
 
-/// Boots both, and compares.
-pub fn compare() -> anyhow::Result<()> {
+/// Boots both, and compares. Answers where the kernels' `start_kernel` is.
+pub fn compare() -> anyhow::Result<u64> {
     let what = "linux --check, exits as KVM counts them";
     eprintln!("== {what}");
     let file = std::env::temp_dir().join(format!("vhart-exits-{}.json", std::process::id()));
@@ -33,7 +33,8 @@ pub fn compare() -> anyhow::Result<()> {
     let report = std::fs::read(&file).with_context(|| format!("cannot read '{}'", file.display()))?;
     // it is in the directory for temporary files
     let _ = std::fs::remove_file(&file);
-    let (ours, theirs) = (counted(&serde_json::from_slice(&report)?)?, traced(&said));
+    let report = serde_json::from_slice(&report)?;
+    let (ours, theirs) = (counted(&report)?, traced(&said));
     println!("{:>18} {:>10} {:>10}", "scause", "--stat", "kvm_exit");
     for cause in ours.keys().chain(theirs.keys()).collect::<std::collections::BTreeSet<_>>() {
         let of = |exits: &Exits| exits.get(cause).copied().unwrap_or(0);
@@ -41,6 +42,28 @@ pub fn compare() -> anyhow::Result<()> {
     }
     if theirs.is_empty() || ours != theirs {
         bail!("{what}: they differ");
+    }
+    compare_devices(&report, &said)?;
+    start_kernel(&said).with_context(|| format!("{what}: the host does not say where start_kernel is"))
+}
+
+/// The host's line of `/proc/kallsyms`.
+fn start_kernel(console: &str) -> Option<u64> {
+    let address = console.lines().find_map(|line| line.trim().strip_suffix(" T start_kernel"))?;
+    u64::from_str_radix(address, 16).ok()
+}
+
+/// The serial port's exits, as `--stat` counts them here and as the guest's VMM does, to which KVM leaves them all.
+fn compare_devices(report: &Value, console: &str) -> anyhow::Result<()> {
+    const ROW: &str = "mmio: uart ";
+    let exits = report["total"]["exits"].as_array().context("no exits in the report")?;
+    let uart = exits.iter().filter(|exit| exit["kind"] == "mmio" && exit["about"] == "uart");
+    let ours: u64 = uart.filter_map(|exit| exit["count"].as_u64()).sum();
+    let row = console.lines().find_map(|line| line.trim().strip_prefix(ROW));
+    let theirs = row.and_then(|row| row.split_whitespace().next()?.parse::<u64>().ok());
+    println!("{:>18} {ours:>10} {:>10}", "uart", theirs.unwrap_or(0));
+    if ours == 0 || theirs != Some(ours) {
+        bail!("the serial port's exits: the guest's VMM counted {theirs:?}, and --stat {ours}");
     }
     Ok(())
 }
@@ -72,6 +95,7 @@ mod tests {
     fn both_sides_are_read() {
         let report = r#"{"total":{"exits":[{"cause":10,"count":2},{"cause":10,"count":3},{"cause":9223372036854775813,"count":1}]}}"#;
         let ours = counted(&serde_json::from_str(report).unwrap()).unwrap();
+        assert_eq!(start_kernel("x\r\nffffffff80c008bc T start_kernel\r\n"), Some(0xffff_ffff_80c0_08bc));
         assert_eq!(ours, traced("x\r\nkvm_exit a 5\r\nkvm_exit 8000000000000005 1\r\nkvm_exit: no\n"));
     }
 }

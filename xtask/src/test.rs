@@ -56,8 +56,8 @@ fn closing(left_out: &[String]) -> String {
 }
 
 /// What the VMM is built of is not all that the other crates see.
-const VMM_CLIPPY: [&str; 8] =
-    ["clippy", "--package", "vhart", "--no-default-features", "--quiet", "--", "-D", "warnings"];
+const VMM_CLIPPY: [&str; 10] =
+    ["clippy", "--package", "vhart", "--no-default-features", "--features", "watch", "--quiet", "--", "-D", "warnings"];
 
 /// Tests of vhart's that assemble programs.
 const ASSEMBLING: [&str; 16] = [
@@ -117,10 +117,10 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
     crate::shares::boot(&CHECK)?;
-    crate::exits::compare()?;
+    let start_kernel = crate::exits::compare()?;
     crate::exec::check()?;
     if debugger::has_gdb() {
-        debugger::boot(&CHECK)?;
+        debugger::boot(&CHECK, start_kernel)?;
     }
     const HARTS: [&str; 4] = ["--harts", "2", "--guest-harts", "2"];
     boot_alike("two harts that take turns, twice", [&HARTS, &HARTS])?;

@@ -99,8 +99,17 @@ impl From<SlotMaker> for Plug {
 /// Hears what the user should know of a hart: its number, and half a sentence that it is the subject of.
 pub type Tell = Box<dyn Fn(usize, &str) + Send + Sync>;
 
-/// Makes whoever watches a hart, by its number.
-pub type Watching = Box<dyn Fn(usize) -> Box<dyn events::Sink>>;
+/// Whom somebody watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// The hart with this number.
+    Hart(usize),
+    /// All devices, as one.
+    Devices,
+}
+
+/// Makes whoever watches a hart, or the devices.
+pub type Watching = Box<dyn Fn(Whom) -> Box<dyn events::Sink>>;
 
 /// A machine as the user asks for it.
 pub struct MachineConfig {
@@ -147,7 +156,7 @@ pub struct MachineConfig {
     pub debugging: Debugging,
     /// Who is told what the user should know while the machine runs.
     pub tell: Tell,
-    /// Who watches the harts, if anybody does. Those of a KVM guest are not watched.
+    /// Who watches harts and devices, if anybody does. Of a KVM guest's hart little is seen ([`events::Event::KvmExit`]).
     pub watching: Option<Watching>,
     /// Who sees a hart then, and each when somebody asks ([`crate::Machine::asker`]).
     pub show: Show,

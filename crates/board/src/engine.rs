@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use arch::{Isa, Phys};
 use bus::Bus;
+use events::Sink;
 use memory::Ram;
 pub use vcpu::Cpu;
 use vcpu::{Clock, FullHart, HartPins, Snapshot, Vcpu};
@@ -65,6 +66,8 @@ pub trait GuestHart: Vcpu {
     fn snapshot(&self) -> Option<Snapshot> {
         None
     }
+    /// Lets `sink` watch what this process sees of it.
+    fn watch(&mut self, _sink: Box<dyn Sink>) {}
     /// Makes the hart what it was before it ran: the first of a machine goes on then, the others wait to be started.
     /// Answers whether its host can do that.
     fn reset(&mut self) -> bool {

@@ -18,6 +18,7 @@ mod given;
 mod guests;
 mod hosted;
 mod htif;
+mod lines;
 pub mod loader;
 pub mod machine;
 pub mod map;
@@ -33,7 +34,7 @@ pub mod tree;
 mod turns;
 mod wiring;
 
-pub use config::{Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching};
+pub use config::{Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching, Whom};
 pub use console::{Keyboard, Terminal};
 pub use control::Control;
 pub use engine::{Cpu, Doorbell, Engine, GuestHart, HartSet, Harts, InterruptPlaces, Modes, Parts};

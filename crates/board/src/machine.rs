@@ -9,7 +9,7 @@ use events::Event;
 use memory::Ram;
 use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Snapshot, Statistic, SystemEvent};
 
-use crate::config::{Debugging, Firmware, MachineConfig, TimeSource};
+use crate::config::{Debugging, Firmware, MachineConfig, TimeSource, Whom};
 use crate::console::{Keyboard, Terminal};
 use crate::control::Control;
 use crate::engine::{Cpu, Engine, GuestHart, HartSet, InterruptPlaces, Modes, Parts};
@@ -131,6 +131,7 @@ impl Machine {
             plugs: config.plugs,
             interface: config.interface,
             seeded: config.seed.is_some(),
+            watching: config.watching.as_ref().map(|watching| watching(Whom::Devices)),
         })?;
         let bus: Arc<Bus> = Arc::new(wiring.bus()?);
         let terminal = Arc::new(Mutex::new(Terminal::new(wiring.uart())));
@@ -146,12 +147,20 @@ impl Machine {
         let made = engine.harts(parts).map_err(Error::Engine)?;
         let loaded = software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?;
         let executors = match made.harts {
-            HartSet::Guest(harts) => Executors::Guest(harts),
+            HartSet::Guest(mut harts) => {
+                if let Some(watching) = config.watching {
+                    harts.iter_mut().enumerate().for_each(|(hart, it)| it.watch(watching(Whom::Hart(hart))));
+                }
+                Executors::Guest(harts)
+            }
             HartSet::Full(mut harts) => {
                 let pace = if config.seed.is_some() { Pace::Instruction } else { Pace::Block };
                 harts.iter_mut().for_each(|hart| hart.set_pace(pace));
                 if let Some(watching) = config.watching {
-                    harts.iter_mut().enumerate().for_each(|(number, hart)| hart.watch(Some(watching(number))));
+                    harts
+                        .iter_mut()
+                        .enumerate()
+                        .for_each(|(number, hart)| hart.watch(Some(watching(Whom::Hart(number)))));
                 }
                 let console = Box::new(Terminal::new(wiring.uart()));
                 let make = || firmware::Firmware::new(pins.clone(), isa, ram.clone(), wiring.power.clone(), console);
@@ -279,6 +288,7 @@ impl Machine {
         if let Executors::Full { harts, .. } = &mut self.executors {
             harts.iter_mut().for_each(|hart| hart.tell(&Event::End));
         }
+        self.wiring.end();
         ending
     }
 

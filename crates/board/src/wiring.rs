@@ -5,10 +5,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::Phys;
-use bus::{Bus, IrqLine};
+use bus::{Bus, IrqLine, IrqSink};
 use devices::aclint::{Clint, Sswi};
 use devices::rtc::TimeOfDay;
 use devices::{ConsoleOut, Finisher, Part, PowerSwitch, Rtc, Uart16550};
+use events::Sink;
 use memory::Ram;
 use vcpu::{Clock, HartPins, TICK_NANOS};
 use virtio::{EmptySlot, Interface, QUEUE_NOTIFY, Slot};
@@ -18,6 +19,7 @@ use crate::controllers::Controllers;
 use crate::engine::{Doorbell, Modes};
 use crate::error::Error;
 use crate::hosted::HostInterrupts;
+use crate::lines::Lines;
 use crate::map;
 use crate::placed::{Placed, placed, shared};
 use crate::rom::Rom;
@@ -40,6 +42,8 @@ pub struct Connected {
     pub interface: Interface,
     /// Whether the calendar begins with a fixed date.
     pub seeded: bool,
+    /// Who watches the devices, if anybody does.
+    pub watching: Option<Box<dyn Sink>>,
 }
 
 /// The devices, and what the machine keeps hold of besides.
@@ -53,6 +57,8 @@ pub struct Wiring {
     parts: Vec<Placed>,
     /// The virtio slots that have a device.
     plugged: Vec<usize>,
+    /// Where somebody watches.
+    lines: Option<Arc<Lines>>,
 }
 
 fn locked<D: ?Sized>(device: &Mutex<D>) -> MutexGuard<'_, D> {
@@ -65,12 +71,15 @@ impl Wiring {
     /// # Errors
     /// Regions overlap: a mistake in the memory map.
     pub fn new(parts: Connected) -> Result<Wiring, Error> {
-        let Connected { modes, aia, host, ram, clock, pins, console, plugs, interface, seeded } = parts;
+        let Connected { modes, aia, host, ram, clock, pins, console, plugs, interface, seeded, watching } = parts;
         let controllers = match host {
             Some(host) => Controllers::of_host(&host, pins.len()),
             None => Controllers::new(aia, modes, &pins)?,
         };
-        let line = |number| IrqLine::new(controllers.inputs.clone(), number);
+        let inputs: Arc<dyn IrqSink> = controllers.inputs.clone();
+        let lines = watching.map(|sink| Lines::new(inputs.clone(), clock.clone(), sink));
+        let wires: Arc<dyn IrqSink> = lines.clone().map_or(inputs, |lines| lines as _);
+        let line = |number| IrqLine::new(wires.clone(), number);
         let power = PowerSwitch::new(pins.clone());
         let uart = shared(Uart16550::new(console, line(map::UART_IRQ)));
         let rtc = shared(Rtc::new(time_of_day(&clock, seeded), line(map::RTC_IRQ)));
@@ -97,7 +106,11 @@ impl Wiring {
             let part = make.map_or_else(|| shared(EmptySlot(interface)) as _, |make| make(place));
             placed(&format!("virtio{slot}"), map::virtio(slot), part, Some(irq))
         }));
-        Ok(Wiring { power, rom, pins, uart, controllers, parts, plugged })
+        if let Some(lines) = &lines {
+            let wired = parts.iter().filter_map(|placed| Some((placed.irq?, placed.region.base)));
+            wired.for_each(|(irq, base)| lines.name(irq, base));
+        }
+        Ok(Wiring { power, rom, pins, uart, controllers, parts, plugged, lines })
     }
 
     /// The address map of all devices.
@@ -151,6 +164,11 @@ impl Wiring {
     /// Leaves all interrupts to S-mode, as a firmware does before it starts a kernel.
     pub fn hand_over(&self) {
         self.controllers.hand_over();
+    }
+
+    /// Tells whoever watches the devices that the run has ended.
+    pub fn end(&self) {
+        self.lines.iter().for_each(|lines| lines.end());
     }
 
     /// How many harts there are.

@@ -119,6 +119,11 @@ impl Bus {
         self.region(&regions, addr, 1).map(|(region, _)| region.name.clone())
     }
 
+    /// Whether there is a device that takes an access of `len` bytes at `addr`.
+    pub fn takes(&self, addr: Phys, len: usize) -> bool {
+        self.region(&self.regions(), addr, len).is_some()
+    }
+
     /// Whether there is a device at `addr`.
     pub fn has(&self, addr: Phys) -> bool {
         self.region(&self.regions(), addr, 1).is_some()
@@ -179,6 +184,10 @@ pub trait IrqSink: Send + Sync {
         self.set_level(number, true);
         self.set_level(number, false);
     }
+
+    /// The device at input `number` gave back a request of its queue `queue`, with `bytes` written to memory. For whoever watches: to a
+    /// controller it means nothing.
+    fn completed(&self, _number: u32, _queue: u16, _bytes: u32) {}
 }
 
 /// An interrupt controller that devices' wires lead to: a PLIC, an APLIC.
@@ -228,6 +237,11 @@ impl IrqLine {
     /// An edge, on a wire whose level is low.
     pub fn pulse(&self) {
         self.sink.pulse(self.number);
+    }
+
+    /// A request of the device's queue `queue` is done, with `bytes` written to memory.
+    pub fn completed(&self, queue: u16, bytes: u32) {
+        self.sink.completed(self.number, queue, bytes);
     }
 }
 

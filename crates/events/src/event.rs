@@ -90,6 +90,33 @@ pub enum Event {
         /// What was written or read.
         value: u64,
     },
+    /// A device raised or lowered its interrupt line. No hart's: the stamp's hart is [`crate::DEVICES`]. Not what an interrupt
+    /// controller makes of it, which a hart notices as [`Event::Pending`], and not the lines of timers and software interrupts, which are
+    /// no devices'.
+    Line {
+        /// The device's first address; the machine knows whose that is.
+        device: Phys,
+        /// Whether the line is high now.
+        level: bool,
+    },
+    /// A virtio device gave a request back to its driver: it is in the used ring. No hart's, as [`Event::Line`]. That the driver notified the
+    /// device is [`Event::Mmio`]; a request may need no notification, and one may be about several.
+    Completed {
+        /// The device's first address.
+        device: Phys,
+        /// The queue.
+        queue: u16,
+        /// Bytes that the device wrote to the driver's buffers.
+        bytes: u32,
+    },
+    /// Engine `kvm`: the host's kernel gave the hart to this process. What it was for, a device or a call, comes behind. Not an exit of
+    /// the guest that the kernel handles itself.
+    KvmExit {
+        /// `exit_reason`: `KVM_EXIT_...` of the kernel's interface.
+        reason: u32,
+    },
+    /// Engine `kvm`: the hart goes back to the host's kernel.
+    KvmEntry,
 }
 
 /// A trap that was taken.
@@ -244,6 +271,9 @@ impl Event {
             Event::Csr { .. } => Kind::Csr,
             Event::Walk(_) => Kind::Walk,
             Event::Mmio { .. } => Kind::Mmio,
+            Event::Line { .. } => Kind::Irq,
+            Event::Completed { .. } => Kind::Virtio,
+            Event::KvmExit { .. } | Event::KvmEntry => Kind::Exit,
         }
     }
 

@@ -44,6 +44,12 @@ kinds! {
     Walk "walk";
     /// [`crate::Event::Mmio`].
     Mmio "mmio";
+    /// [`crate::Event::Line`].
+    Irq "irq";
+    /// [`crate::Event::Completed`].
+    Virtio "virtio";
+    /// [`crate::Event::KvmExit`] and [`crate::Event::KvmEntry`].
+    Exit "exit";
 }
 
 impl Kind {

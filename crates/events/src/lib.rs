@@ -7,8 +7,9 @@
 //! Nothing is told twice. A switch of V, a guest-page fault and an interrupt that is taken are traps or returns:
 //! [`Event::switches_v`], [`Taken::guest_page_fault`] and [`Taken::interrupt`] find them (`docs/adr/0008`).
 //!
-//! Who can tell: engines `interp` and `jit` tell all of it, and tell the same where they are deterministic. Engine `kvm`
-//! tells nothing yet: its host takes the traps.
+//! Who can tell: engines `interp` and `jit` tell all of it but [`Event::KvmExit`] and [`Event::KvmEntry`], and tell the same where they are
+//! deterministic. Engine `kvm` tells these two, and between them the device or call that an exit was for: its host takes the traps. Devices
+//! tell the same with every engine.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -24,4 +25,4 @@ mod stamp;
 pub use event::{Event, Fence, HartState, Outcome, SbiCall, Scope, Taken, Timer, Walk};
 pub use kinds::{Kind, Kinds};
 pub use sink::{Sink, Tee};
-pub use stamp::Stamp;
+pub use stamp::{DEVICES, Stamp};

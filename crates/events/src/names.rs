@@ -25,6 +25,24 @@ pub fn interrupt(code: u64) -> Option<&'static str> {
     Interrupt::from_code(code)?.words()
 }
 
+/// Why KVM came back to user space, by `exit_reason` (linux/include/uapi/linux/kvm.h), in small letters without `KVM_EXIT_`; none for those
+/// that are not known here.
+pub fn kvm_exit(reason: u32) -> Option<&'static str> {
+    Some(match reason {
+        0 => "unknown",
+        4 => "debug",
+        6 => "mmio",
+        9 => "fail_entry",
+        10 => "intr",
+        17 => "internal_error",
+        24 => "system_event",
+        35 => "riscv_sbi",
+        36 => "riscv_csr",
+        39 => "memory_fault",
+        _ => return None,
+    })
+}
+
 /// A call of the layer below by its name: `sbi_set_timer`, or what of it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SbiFunction {

@@ -2,6 +2,9 @@
 
 use arch::Mode;
 
+/// In place of a hart's id: the event is a device's, and all of the stamp but the time is zero.
+pub const DEVICES: u16 = u16::MAX;
+
 /// Where and when an event happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {

@@ -264,11 +264,12 @@ impl Core {
             Place::Bus(phys) => {
                 // A device may have raised or dropped an interrupt of this hart.
                 self.look = true;
-                let written = self.bus.write(phys, &value.to_le_bytes()[..bytes as usize]).ok();
-                self.refresh();
-                if self.tells(Kind::Mmio) && written.is_some() {
+                // first told, then done: what the device does by itself comes behind
+                if self.tells(Kind::Mmio) && self.bus.takes(phys, bytes as usize) {
                     self.tell_device(phys, true, bytes, value);
                 }
+                let written = self.bus.write(phys, &value.to_le_bytes()[..bytes as usize]).ok();
+                self.refresh();
                 written
             }
         };

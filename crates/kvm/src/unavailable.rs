@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use arch::Phys;
 use bus::{Bus, InterruptController, IrqSink, MsiSink, Unmapped};
+use events::Sink;
 use memory::Ram;
 use sbi::Console;
-use vcpu::{Cpu, Exit, HartPins, Reg, Snapshot, Vcpu};
+use vcpu::{Clock, Cpu, Exit, HartPins, Reg, Snapshot, Vcpu};
 
 use crate::{AiaInfo, AiaPlan, Error, Info, Options};
 
@@ -109,6 +110,11 @@ impl KvmVcpu {
 
     /// Names the terminal behind the SBI console.
     pub fn set_console(&mut self, _console: Arc<Mutex<dyn Console>>) {
+        match self.0 {}
+    }
+
+    /// Lets `sink` watch.
+    pub fn watch(&mut self, _clock: Arc<Clock>, _sink: Box<dyn Sink>) {
         match self.0 {}
     }
 

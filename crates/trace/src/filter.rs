@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use arch::Mode;
-use events::{Event, Kind, Kinds, Stamp};
+use events::{DEVICES, Event, Kind, Kinds, Stamp};
 
 /// Lets some events through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,9 @@ pub const USUAL: Kinds = Kinds::of(&[
     Kind::Wait,
     Kind::Fence,
     Kind::Mmio,
+    Kind::Irq,
+    Kind::Virtio,
+    Kind::Exit,
 ]);
 
 impl Filter {
@@ -112,6 +115,9 @@ impl Filter {
         if !self.kinds.has(kind) || !self.passes_part(stamp, event) {
             return false;
         }
+        if stamp.hart == DEVICES {
+            return kind != Kind::Hart && self.is_of_all_harts() && within(&self.times, stamp.time);
+        }
         // where the hart stands at the beginning and the end tells the rest
         kind == Kind::Hart && passes(&self.harts, &stamp.hart)
             || passes(&self.harts, &stamp.hart)
@@ -119,6 +125,11 @@ impl Filter {
                 && (self.vmids.is_empty() || passes_guest(stamp, event) && self.vmids.contains(&stamp.vmid))
                 && within(&self.pcs, stamp.pc)
                 && within(&self.times, stamp.time)
+    }
+
+    /// Whether nothing is asked for that only a hart's events have.
+    fn is_of_all_harts(&self) -> bool {
+        self.worlds.is_empty() && self.vmids.is_empty() && self.harts.is_empty() && self.pcs.is_empty()
     }
 
     fn passes_part(&self, stamp: &Stamp, event: &Event) -> bool {
@@ -248,6 +259,17 @@ mod tests {
         assert!(passes(&["time=1.5s-"], at, entry) && passes(&["time=-1500ms"], at, entry));
         assert!(!passes(&["time=1s-1.4s", "vmid=2"], at, entry));
         assert!(!passes(&["hart=1"], at, entry));
+    }
+
+    #[test]
+    fn a_devices_event_is_no_harts() {
+        let at = Stamp { hart: DEVICES, ..stamp(Mode::M, 10_000_000, 0) };
+        let line = Event::Line { device: arch::Phys(0x1000_0000), level: true };
+        assert!(passes(&[], at, line) && passes(&["event=irq", "time=1s-"], at, line));
+        for words in ["world=M", "hart=0", "vmid=0", "pc=0-", "event=virtio", "time=2s-"] {
+            assert!(!passes(&[words], at, line), "{words}");
+        }
+        assert!(!passes(&[], at, Event::End));
     }
 
     #[test]

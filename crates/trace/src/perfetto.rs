@@ -2,15 +2,16 @@
 //!
 //! A process with a thread for each hart, whose slices say in which world it is; a process for each virtual machine (VMID), with a
 //! thread for each hart that its vCPUs run on: slices of the guest, slices of exits by reason, and within these of the VMM. Flows
-//! lead from an exit to its re-entry, and from a driver's notification of a virtio device to its acknowledgement of the device's
-//! interrupt. Everything else is an instant on the hart's thread.
+//! lead from an exit to its re-entry, and from a driver's notification of a virtio device over the requests that the device gives back
+//! to the driver's acknowledgement of its interrupt. A process has a thread for each device, with slices while its interrupt line is high.
+//! Everything else is an instant on the hart's thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use arch::Mode;
 use events::names::{self, SbiFunction};
-use events::{Event, Stamp, Taken};
+use events::{DEVICES, Event, Stamp, Taken};
 use vcpu::TICK_NANOS;
 use virtio::{INTERRUPT_ACK, QUEUE_NOTIFY};
 
@@ -53,8 +54,12 @@ pub struct Perfetto<W> {
     /// Tracks that were described.
     known: BTreeSet<u64>,
     harts: BTreeMap<u16, Hart>,
-    /// Flows from notifications of each device that were not acknowledged.
-    notified: BTreeMap<u64, Vec<u64>>,
+    /// Flows from notifications of each device's queues, of which nothing was given back.
+    notified: BTreeMap<(u64, u64), Vec<u64>>,
+    /// Flows to what each device gave back and the driver did not acknowledge.
+    completed: BTreeMap<u64, Vec<u64>>,
+    /// Devices whose lines are high.
+    high: BTreeSet<u64>,
     flows: u64,
     last: u64,
 }
@@ -65,6 +70,8 @@ struct Hart {
     world: Option<Mode>,
     guest: Option<Guest>,
     call: Option<(u64, u64)>,
+    /// Of engine `kvm`: a slice says whether the kernel has it.
+    in_kvm: Option<()>,
 }
 
 /// What is open on a virtual machine's thread.
@@ -83,10 +90,15 @@ struct Track {
 }
 
 const HARTS: u64 = 1;
+const MACHINE: u64 = 2;
 
 impl Track {
     fn of_hart(hart: u16) -> Track {
         Track { pid: HARTS, tid: 0x100 + u64::from(hart) }
+    }
+
+    fn of_device(number: usize) -> Track {
+        Track { pid: MACHINE, tid: 0x400 + number as u64 }
     }
 
     fn of_guest(vmid: u16, hart: u16) -> Track {
@@ -104,6 +116,8 @@ impl<W: Write> Perfetto<W> {
             known: BTreeSet::new(),
             harts: BTreeMap::new(),
             notified: BTreeMap::new(),
+            completed: BTreeMap::new(),
+            high: BTreeSet::new(),
             flows: 0,
             last: 0,
         }
@@ -124,7 +138,14 @@ impl<W: Write> Perfetto<W> {
                 self.harts.entry(stamp.hart).or_default().call = Some((call.extension, call.function));
                 self.instant(stamp, event, &[], &[])
             }
-            Event::Mmio { address, write: true, .. } => self.device(stamp, event, address.0),
+            Event::Mmio { address, write: true, value, .. } => self.device(stamp, event, address.0, *value),
+            Event::Line { device, level } => self.line(stamp, device.0, *level),
+            Event::Completed { device, queue, .. } => self.completed(stamp, event, device.0, u64::from(*queue)),
+            Event::KvmExit { reason } => {
+                let name = names::kvm_exit(*reason).map_or_else(|| format!("KVM_EXIT {reason}"), str::to_owned);
+                self.kvm(stamp, "exit", &name)
+            }
+            Event::KvmEntry => self.kvm(stamp, "kvm", "KVM"),
             Event::Hart(_) => {
                 self.instant(stamp, event, &[], &[])?;
                 self.world(stamp, Some(stamp.mode))
@@ -143,12 +164,63 @@ impl<W: Write> Perfetto<W> {
             let stamp = Stamp { hart, time: self.last, instret: 0, mode: Mode::M, vmid: 0, asid: 0, pc: 0 };
             self.end(&stamp)?;
         }
+        for device in std::mem::take(&mut self.high) {
+            let stamp = Stamp { hart: DEVICES, time: self.last, instret: 0, mode: Mode::M, vmid: 0, asid: 0, pc: 0 };
+            self.slice_end(&stamp, self.track_of(device))?;
+        }
         self.to.flush()
     }
 
     fn end(&mut self, stamp: &Stamp) -> io::Result<()> {
         self.leave_guest(stamp)?;
+        if self.harts.entry(stamp.hart).or_default().in_kvm.take().is_some() {
+            self.slice_end(stamp, Track::of_hart(stamp.hart))?;
+        }
         self.world(stamp, None)
+    }
+
+    /// Of engine `kvm`: the hart is in the kernel, or in this process for an exit.
+    fn kvm(&mut self, stamp: &Stamp, category: &str, name: &str) -> io::Result<()> {
+        let track = Track::of_hart(stamp.hart);
+        if self.harts.entry(stamp.hart).or_default().in_kvm.replace(()).is_some() {
+            self.slice_end(stamp, track)?;
+        }
+        self.slice(stamp, track, category, name, &[], &[])
+    }
+
+    /// Flows that end where the driver acknowledges a device's interrupt. Where time goes by instructions, the device's events may be of the
+    /// same time and come behind: then those from the notifications do.
+    fn ends(&mut self, base: u64) -> Vec<u64> {
+        if let Some(ends) = self.completed.remove(&base) {
+            return ends;
+        }
+        let of_device: Vec<(u64, u64)> =
+            self.notified.range((base, 0)..=(base, u64::MAX)).map(|(key, _)| *key).collect();
+        of_device.iter().filter_map(|key| self.notified.remove(key)).flatten().collect()
+    }
+
+    /// The thread of a device.
+    fn track_of(&self, base: u64) -> Track {
+        Track::of_device(self.devices.iter().position(|device| device.base == base).unwrap_or(self.devices.len()))
+    }
+
+    /// A device's line changes.
+    fn line(&mut self, stamp: &Stamp, device: u64, level: bool) -> io::Result<()> {
+        let track = self.track_of(device);
+        match level {
+            true if self.high.insert(device) => self.slice(stamp, track, "irq", "interrupt", &[], &[]),
+            false if self.high.remove(&device) => self.slice_end(stamp, track),
+            _ => Ok(()),
+        }
+    }
+
+    /// A virtio device has given back a request.
+    fn completed(&mut self, stamp: &Stamp, event: &Event, device: u64, queue: u64) -> io::Result<()> {
+        let flows = self.notified.remove(&(device, queue)).unwrap_or_default();
+        self.completed.entry(device).or_default().extend(&flows);
+        let name = self.printer.words(stamp, event);
+        let names = Some((event.kind().name(), name.as_str()));
+        self.track_event(stamp, self.track_of(device), INSTANT, names, &flows, &[])
     }
 
     /// The hart goes to another world.
@@ -230,18 +302,18 @@ impl<W: Write> Perfetto<W> {
     }
 
     /// A store to a device: of a virtio device's, one that begins or ends a flow.
-    fn device(&mut self, stamp: &Stamp, event: &Event, address: u64) -> io::Result<()> {
+    fn device(&mut self, stamp: &Stamp, event: &Event, address: u64, value: u64) -> io::Result<()> {
         let found = self.devices.iter().find(|device| address.wrapping_sub(device.base) < device.len);
         let register =
             found.filter(|device| device.name.starts_with("virtio")).map(|device| (device.base, address - device.base));
         match register {
             Some((base, QUEUE_NOTIFY)) => {
                 self.flows += 1;
-                self.notified.entry(base).or_default().push(self.flows);
+                self.notified.entry((base, value)).or_default().push(self.flows);
                 self.instant(stamp, event, &[self.flows], &[])
             }
             Some((base, INTERRUPT_ACK)) => {
-                let ends = self.notified.remove(&base).unwrap_or_default();
+                let ends = self.ends(base);
                 self.instant(stamp, event, &[], &ends)
             }
             _ => self.instant(stamp, event, &[], &[]),
@@ -292,7 +364,11 @@ impl<W: Write> Perfetto<W> {
     /// Describes a track and its process, the first time.
     fn describe(&mut self, track: Track, stamp: &Stamp) -> io::Result<()> {
         if self.known.insert(track.pid) {
-            let name = if track.pid == HARTS { "harts".to_owned() } else { format!("VM, VMID {}", track.pid & 0xffff) };
+            let name = match track.pid {
+                HARTS => "harts".to_owned(),
+                MACHINE => "devices".to_owned(),
+                guest => format!("VM, VMID {}", guest & 0xffff),
+            };
             let process = Message::default().number(field::PROCESS_PID, track.pid).text(field::PROCESS_NAME, &name);
             let descriptor =
                 Message::default().number(field::TRACK_UUID, track.pid).message(field::TRACK_PROCESS, process);
@@ -303,8 +379,14 @@ impl<W: Write> Perfetto<W> {
         if !self.known.insert(track.tid) {
             return Ok(());
         }
-        let name =
-            if track.pid == HARTS { format!("hart {}", stamp.hart) } else { format!("vCPU on hart {}", stamp.hart) };
+        let name = match track.pid {
+            HARTS => format!("hart {}", stamp.hart),
+            MACHINE => {
+                let device = self.devices.get((track.tid - Track::of_device(0).tid) as usize);
+                device.map_or_else(|| "unknown".to_owned(), |device| device.name.clone())
+            }
+            _ => format!("vCPU on hart {}", stamp.hart),
+        };
         let thread = Message::default()
             .number(field::THREAD_PID, track.pid)
             .number(field::THREAD_TID, track.tid)
@@ -343,6 +425,7 @@ mod tests {
         let trap = |to, cause| Event::Trap(Taken { to, cause, tval: 0, tval2: 0, tinst: 0 });
         let back = |to| Event::Return { to, target: Virt(4) };
         let call = SbiCall { extension: 0x10, function: 3, args: [0; 6] };
+        let of_device = Stamp { hart: DEVICES, ..at(Mode::M, 66) };
         let store = |address| Event::Mmio { address: Phys(address), write: true, bytes: 4, value: 0 };
         vec![
             (at(Mode::HS, 0), Event::Begin),
@@ -354,7 +437,10 @@ mod tests {
             (at(Mode::HS, 50), back(Mode::VS)),
             (at(Mode::VS, 60), trap(Mode::HS, 21)),
             (at(Mode::HS, 65), store(0x1000_4000 + QUEUE_NOTIFY)),
+            (of_device, Event::Completed { device: Phys(0x1000_4000), queue: 0, bytes: 512 }),
+            (of_device, Event::Line { device: Phys(0x1000_4000), level: true }),
             (at(Mode::HS, 66), store(0x1000_4000 + INTERRUPT_ACK)),
+            (of_device, Event::Line { device: Phys(0x1000_4000), level: false }),
             (at(Mode::HS, 70), back(Mode::VU)),
         ]
     }
@@ -413,9 +499,10 @@ mod tests {
             ends.extend(value(field::EVENT_ENDS_FLOWS).map(|field| field.1));
         }
         assert!(open.values().all(Vec::is_empty), "{open:?}");
-        assert_eq!((flows, ends), (vec![1, 2, 3], vec![1, 3, 2]));
-        let of_guest: Vec<_> =
-            begun.iter().filter(|name| !["HS", "U", "VS 7", "VU 7"].contains(&name.as_str())).collect();
+        // the third leads over what the device gave back
+        assert_eq!((flows, ends), (vec![1, 2, 3, 3], vec![1, 3, 2]));
+        let others = ["HS", "U", "VS 7", "VU 7", "interrupt"];
+        let of_guest: Vec<_> = begun.iter().filter(|name| !others.contains(&name.as_str())).collect();
         let call = "ecall from VS-mode: sbi_probe_extension";
         let within = format!("{call} / host U-mode");
         assert_eq!(of_guest, ["guest", call, &within, "guest", "load guest-page fault: 0x0", "guest"]);

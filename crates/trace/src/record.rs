@@ -12,7 +12,7 @@ use crate::wire::{apart, difference, put, take};
 /// Most fields that an event has.
 const FIELDS: usize = 8;
 /// One more than the highest tag.
-const TAGS: usize = 17;
+const TAGS: usize = 21;
 /// In the first byte: the world is another.
 const WORLD: u8 = 0x80;
 
@@ -74,7 +74,7 @@ impl Context {
 }
 
 /// How many fields the events of each tag have.
-const COUNTS: [usize; TAGS] = [0, 0, 1, 5, 2, 8, 2, 2, 2, 2, 0, 0, 4, 3, 6, 5, 3];
+const COUNTS: [usize; TAGS] = [0, 0, 1, 5, 2, 8, 2, 2, 2, 2, 0, 0, 4, 3, 6, 5, 3, 2, 3, 1, 0];
 
 fn mode_number(mode: Mode) -> u64 {
     Mode::ALL.iter().position(|&known| known == mode).unwrap_or_default() as u64
@@ -130,6 +130,10 @@ fn fields(event: &Event) -> (u8, [u64; FIELDS], usize) {
         Event::Mmio { address, write, bytes, value } => {
             set(16, &[address.0, u64::from(bytes) << 1 | u64::from(write), value])
         }
+        Event::Line { device, level } => set(17, &[device.0, level.into()]),
+        Event::Completed { device, queue, bytes } => set(18, &[device.0, queue.into(), bytes.into()]),
+        Event::KvmExit { reason } => set(19, &[reason.into()]),
+        Event::KvmEntry => 20,
     };
     (tag, fields, COUNTS[usize::from(tag)])
 }
@@ -187,6 +191,10 @@ fn event(tag: u8, fields: &[u64; FIELDS]) -> Option<Event> {
             outcome: outcome(tag, [d, e, f])?,
         }),
         16 => Event::Mmio { address: Phys(a), write: b & 1 != 0, bytes: (b >> 1).try_into().ok()?, value: c },
+        17 => Event::Line { device: Phys(a), level: b != 0 },
+        18 => Event::Completed { device: Phys(a), queue: b.try_into().ok()?, bytes: c.try_into().ok()? },
+        19 => Event::KvmExit { reason: a.try_into().ok()? },
+        20 => Event::KvmEntry,
         _ => return None,
     })
 }
@@ -232,6 +240,10 @@ pub mod tests {
             Event::Walk(walk(found)),
             Event::Walk(walk(failed)),
             Event::Mmio { address: Phys(0x1000_0000), write: true, bytes: 8, value: 0x41 },
+            Event::Line { device: Phys(0x1000_1000), level: true },
+            Event::Completed { device: Phys(0x1000_1000), queue: 1, bytes: 512 },
+            Event::KvmExit { reason: 6 },
+            Event::KvmEntry,
             Event::End,
         ]
     }

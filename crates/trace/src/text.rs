@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use arch::csr::CAUSE_INTERRUPT;
 use arch::{Mode, csr};
 use events::names::{self, SbiFunction};
-use events::{Event, Fence, Outcome, Scope, Stamp, Taken, Walk};
+use events::{DEVICES, Event, Fence, Outcome, Scope, Stamp, Taken, Walk};
 use vcpu::TIMEBASE_HZ as HZ;
 
 use crate::{Device, Symbols};
@@ -38,6 +38,9 @@ impl Printer {
 
     fn head(&self, stamp: &Stamp) -> String {
         let (seconds, ticks) = (stamp.time / HZ, stamp.time % HZ);
+        if stamp.hart == DEVICES {
+            return format!("{seconds:4}.{ticks:07} {:>12} {:<14} ", "", "devices");
+        }
         let guest = if stamp.mode.virt { format!(":{}", stamp.vmid) } else { String::new() };
         let world = format!("{}{guest}", stamp.mode.name());
         format!("{seconds:4}.{ticks:07} {:>12} hart:{}, {world:<6} ", stamp.instret, stamp.hart)
@@ -82,6 +85,17 @@ impl Printer {
                 let (way, name) = (if *write { "write" } else { "read" }, self.device(address.0));
                 write!(line, "mmio: {way}{bytes} {name} value:{value:#x}, pc:{}", self.address(stamp.mode, stamp.pc))
             }
+            Event::Line { device, level } => {
+                write!(line, "irq: {} {}", self.name_of(device.0), if *level { "raised" } else { "lowered" })
+            }
+            Event::Completed { device, queue, bytes } => {
+                write!(line, "virtio: {} queue {queue} completed, {bytes} bytes written", self.name_of(device.0))
+            }
+            Event::KvmExit { reason } => match names::kvm_exit(*reason) {
+                Some(name) => write!(line, "exit: {name}, pc:{}", self.address(stamp.mode, stamp.pc)),
+                None => write!(line, "exit: KVM_EXIT {reason}, pc:{}", self.address(stamp.mode, stamp.pc)),
+            },
+            Event::KvmEntry => write!(line, "exit: goes on"),
         }
     }
 
@@ -123,6 +137,12 @@ impl Printer {
             Some((name, offset)) => format!("{address:#018x} <{name}+{offset:#x}>"),
             None => format!("{address:#018x}"),
         }
+    }
+
+    /// A device's name, or its address.
+    pub(crate) fn name_of(&self, base: u64) -> String {
+        let found = self.devices.iter().find(|device| device.base == base);
+        found.map_or_else(|| format!("{base:#x}"), |device| device.name.clone())
     }
 
     /// A device's name and the offset in it, or the address.

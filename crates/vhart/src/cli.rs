@@ -34,9 +34,9 @@ mod share;
 mod stat;
 #[cfg(feature = "machine")]
 mod trace;
-#[cfg(feature = "machine")]
+#[cfg(feature = "watch")]
 mod traced;
-#[cfg(not(feature = "machine"))]
+#[cfg(not(feature = "watch"))]
 #[path = "cli/traced_missing.rs"]
 mod traced;
 pub mod value;
@@ -62,7 +62,7 @@ pub use share::{Share, open as open_shares};
 pub use share::{check_mounted as check_mounted_shares, parse as parse_share, tags as share_tags};
 #[cfg(feature = "machine")]
 pub use trace::TraceOptions;
-#[cfg(feature = "machine")]
+#[cfg(feature = "watch")]
 pub use traced::Traced;
 
 use std::ffi::OsString;
@@ -81,6 +81,9 @@ Examples:
   vhart explain scause=0x15 stval=0x1000          a trap from a log, in plain words
 
 On the console, Ctrl-A X quits and Ctrl-A H lists what else there is.";
+
+/// To whoever says what an option was called before.
+const RENAMED: &str = "--stats is called --engine-stats: what the engine did; who did what is --stat";
 
 /// What `vhart` was asked to do.
 #[derive(Parser, Debug)]
@@ -174,12 +177,13 @@ impl Cli {
         let wrong =
             |command: &mut clap::Command, why: String| command.error(clap::error::ErrorKind::ValueValidation, why);
         let line = qemu::translate(words, &command).map_err(|why| wrong(&mut command, why.to_string()))?;
+        let renamed = line.words.iter().any(|word| word.to_str() == Some("--stats")).then(|| RENAMED.to_owned());
         let cli = Cli::try_parse_from(line.words)?;
         if let Some(words) = cli.command.wrapped() {
             return Cli::read(words);
         }
         cli.command.check().map_err(|why| wrong(&mut command, why))?;
-        Ok((cli, line.notes))
+        Ok((cli, line.notes.into_iter().chain(renamed).collect()))
     }
 }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use board::{Debugging, Machine};
 use gdb::{Listening, Server};
+use trace::{Printer, Recent, Symbols};
 
 use crate::cli::MachineOptions;
 use crate::errors;
-use crate::watchers::Watchers;
+use crate::stat::Stat;
+use crate::watchers::{self, Watchers};
 
 /// The port, before there is a machine.
 pub struct Port(Option<Taken>);
@@ -23,6 +25,11 @@ struct Taken {
 /// The way from the port to the machine, if there is one.
 #[must_use]
 pub struct Debugger(Option<Server>);
+
+/// Whether somebody may come.
+pub fn may_come(options: &MachineOptions) -> bool {
+    options.gdb.is_some()
+}
 
 /// Whether debuggers may come.
 pub fn debugging(options: &MachineOptions) -> Debugging {
@@ -55,7 +62,7 @@ impl Port {
         };
         tell_where(listening.address(), waits);
         let (ram, bus, stopper) = (machine.ram().clone(), machine.bus().clone(), machine.stopper());
-        let debugged = gdb::Machine { control, ram, bus, stopper, witness: watchers.witness(machine) };
+        let debugged = gdb::Machine { control, ram, bus, stopper, witness: Arc::new(Witness::of(machine, watchers)) };
         let tell = Arc::new(|what: &str| errors::tell(what));
         Server::open(listening, debugged, tell).map(|server| Debugger(Some(server))).context("no thread for --gdb")
     }
@@ -68,6 +75,33 @@ fn tell_where(at: SocketAddr, waits: bool) {
     }
     let waits = if waits { "the machine waits for a debugger" } else { "debuggers may come" };
     errors::tell(format!("{waits}: target remote {at}"));
+}
+
+/// What was seen of the machine.
+struct Witness {
+    stat: Stat,
+    recent: Recent,
+    printer: Printer,
+}
+
+impl Witness {
+    fn of(machine: &Machine, watchers: &Watchers) -> Witness {
+        let recent = watchers.recent.clone().unwrap_or_default();
+        let printer = Printer::new(Symbols::default(), watchers::devices(machine));
+        Witness { stat: watchers.stat.clone(), recent, printer }
+    }
+}
+
+impl gdb::Witness for Witness {
+    fn attend(&self, is_there: bool) {
+        self.recent.keep(is_there);
+    }
+    fn events(&self, hart: usize, most: usize) -> Vec<String> {
+        self.recent.lines(hart, most, &self.printer)
+    }
+    fn statistics(&self) -> String {
+        self.stat.look("monitor stat")
+    }
 }
 
 impl Debugger {

@@ -18,6 +18,12 @@ pub fn debugging(_: &MachineOptions) -> Debugging {
     Debugging::Off
 }
 
+/// Nobody comes.
+#[cfg(feature = "watch")]
+pub fn may_come(_: &MachineOptions) -> bool {
+    false
+}
+
 impl Port {
     /// There is none.
     pub fn open(_: &MachineOptions) -> Result<Port> {

@@ -73,7 +73,7 @@ pub fn write_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// One that names both and says why.
-#[cfg(feature = "machine")]
+#[cfg(feature = "watch")]
 pub fn check_file(what: &str, path: &Path) -> Result<()> {
     // To open a pipe would wait for its reader.
     if path.as_os_str() == STANDARD_OUTPUT || path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {

@@ -26,5 +26,14 @@ pub fn at_end(_machine: &Machine, _options: &ExplainOptions) -> Result<()> {
     Ok(())
 }
 
+/// No files are written.
+///
+/// # Errors
+/// None.
+#[cfg(feature = "watch")]
+pub fn check_files(_options: &ExplainOptions) -> Result<()> {
+    Ok(())
+}
+
 /// Explains nothing.
 pub fn halted(_machine: &Machine, _number: usize) {}

@@ -45,7 +45,7 @@ mod screen;
 mod serial;
 #[cfg(feature = "machine")]
 mod signature;
-#[cfg(feature = "machine")]
+#[cfg(feature = "watch")]
 mod stat;
 mod stats;
 mod terminal;
@@ -53,9 +53,9 @@ mod terminal;
 mod trace;
 #[cfg(feature = "machine")]
 mod trap;
-#[cfg(feature = "machine")]
+#[cfg(feature = "watch")]
 mod watchers;
-#[cfg(not(feature = "machine"))]
+#[cfg(not(feature = "watch"))]
 #[path = "watchers_missing.rs"]
 mod watchers;
 mod wire;

@@ -1,4 +1,4 @@
-//! `--stats`: how much was executed, how fast, and what the engine did for it.
+//! `--engine-stats`: how much was executed, how fast, and what the engine did for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

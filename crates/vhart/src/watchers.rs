@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use arch::Phys;
-use board::{Machine, Watching};
-use events::Tee;
-use trace::{Device, Printer, Recent, Recorder, Symbols};
+use board::{Machine, Watching, Whom};
+use events::{DEVICES, Tee};
+use trace::{Device, Recent, Recorder};
 
 use crate::cli::{MachineOptions, Traced};
 use crate::stat::Stat;
@@ -17,12 +17,12 @@ use crate::{errors, explaining};
 
 /// All who watch.
 pub struct Watchers {
-    stat: Stat,
+    pub stat: Stat,
     /// Whether statistics were asked for at the start, and the file that they go to.
     wanted: Option<Option<PathBuf>>,
     trace: Option<(Recorder, PathBuf)>,
     /// For a debugger.
-    recent: Option<Recent>,
+    pub recent: Option<Recent>,
 }
 
 impl Watchers {
@@ -33,7 +33,7 @@ impl Watchers {
     pub fn wanted(options: &MachineOptions) -> Result<Watchers> {
         check_files(options)?;
         let trace = options.trace.as_ref().map(recorder).transpose()?;
-        let recent = options.gdb.map(|_| Recent::default());
+        let recent = crate::debugger::may_come(options).then(Recent::default);
         let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace, recent };
         if options.stat.is_some() {
             watchers.stat.begin();
@@ -48,10 +48,14 @@ impl Watchers {
         if trace.is_none() && recent.is_none() {
             return Some(stat);
         }
-        Some(Box::new(move |hart| {
-            let trace = trace.as_ref().map(|recorder| recorder.of_hart(hart as u16));
-            let recent = recent.as_ref().map(Recent::of_next_hart);
-            Box::new(Tee::of([Some(stat(hart)), trace, recent].into_iter().flatten()))
+        Some(Box::new(move |whom| {
+            let number = match whom {
+                Whom::Hart(number) => number as u16,
+                Whom::Devices => DEVICES,
+            };
+            let trace = trace.as_ref().map(|recorder| recorder.of_hart(number));
+            let recent = recent.as_ref().filter(|_| whom != Whom::Devices).map(Recent::of_next_hart);
+            Box::new(Tee::of([Some(stat(whom)), trace, recent].into_iter().flatten()))
         }))
     }
 
@@ -60,12 +64,6 @@ impl Watchers {
         self.stat.names(machine);
         let devices = devices(machine);
         self.trace.iter().for_each(|(recorder, _)| devices.iter().for_each(|device| recorder.device(device)));
-    }
-
-    /// What a debugger is told of them.
-    pub fn witness(&self, machine: &Machine) -> Arc<dyn gdb::Witness> {
-        let (stat, recent) = (self.stat.clone(), self.recent.clone().unwrap_or_default());
-        Arc::new(Witness { stat, recent, printer: Printer::new(Symbols::default(), devices(machine)) })
     }
 
     /// What Ctrl-A S does.
@@ -93,26 +91,8 @@ impl Watchers {
     }
 }
 
-/// What was seen, for a debugger.
-struct Witness {
-    stat: Stat,
-    recent: Recent,
-    printer: Printer,
-}
-
-impl gdb::Witness for Witness {
-    fn attend(&self, is_there: bool) {
-        self.recent.keep(is_there);
-    }
-    fn events(&self, hart: usize, most: usize) -> Vec<String> {
-        self.recent.lines(hart, most, &self.printer)
-    }
-    fn statistics(&self) -> String {
-        self.stat.look("monitor stat")
-    }
-}
-
-fn devices(machine: &Machine) -> Vec<Device> {
+/// The devices, as a trace names them.
+pub fn devices(machine: &Machine) -> Vec<Device> {
     let device = |(name, Phys(base), len): (String, Phys, u64)| Device { name, base, len };
     machine.bus().devices().into_iter().map(device).collect()
 }

@@ -1,4 +1,4 @@
-//! The build that runs guests only: nobody watches harts that the host executes.
+//! A build without watchers.
 
 use std::sync::Arc;
 

@@ -156,7 +156,8 @@ fn output_that_cannot_be_written_is_told_once() {
     assert_eq!((said.status, said.err.lines().count()), (Some(0), 1), "{}", said.err);
     assert!(said.err.contains("standard output: No space left"), "{}", said.err);
     let full = || File::options().write(true).open("/dev/full").unwrap();
-    let status = vhart(&["run", "--stats", "--firmware", "none"]).arg(&file).stdout(full()).stderr(full()).status();
+    let status =
+        vhart(&["run", "--engine-stats", "--firmware", "none"]).arg(&file).stdout(full()).stderr(full()).status();
     assert_eq!(status.unwrap().code(), Some(0), "nobody to tell is no reason to fail");
 }
 

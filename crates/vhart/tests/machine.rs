@@ -319,7 +319,7 @@ fn a_root_table_that_is_not_where_it_was_put_is_told_once() {
 fn statistics_are_printed_on_standard_error() {
     let programs = Programs::new();
     let file = programs.bare("finisher", &[("RESULT", 0x5555)]);
-    let said = say_of(&["elf", "--stats"], &file, LIMIT);
+    let said = say_of(&["elf", "--engine-stats"], &file, LIMIT);
     let first = said.err.lines().next().unwrap();
     assert!(first.contains(" instructions, ") && first.ends_with(" MIPS"), "{}", said.err);
     let value = |name: &str| {

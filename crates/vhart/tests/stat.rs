@@ -94,6 +94,20 @@ fn harts_add_up_to_the_total() {
 }
 
 #[test]
+fn devices_are_counted_with_what_they_do_by_themselves() {
+    let programs = Programs::new();
+    let words = ["run", "--firmware", "none", "--rng", "bus=virtio-mmio-bus.0", "--stat=-", "--kernel"];
+    let said = say_of(&words, &programs.bare("rng", &[]), LIMIT);
+    let report: Value = serde_json::from_str(&said.out).unwrap();
+    let of_part = |part: &Value| {
+        let device = rows(part, "devices").iter().find(|device| device["name"] == "virtio0").unwrap();
+        ["writes", "completed", "bytes", "interrupts"].map(|name| device[name].as_u64().unwrap())
+    };
+    assert_eq!(of_part(&report["total"]), [12, 1, 16, 1]);
+    assert_eq!(of_part(&report["harts"][0]), [12, 0, 0, 0], "they are no hart's");
+}
+
+#[test]
 fn the_schema_describes_what_is_written() {
     let programs = Programs::new();
     let report = stat("jit", &programs.assemble("hypervisor", &[], 0x8020_0000));
@@ -182,9 +196,9 @@ fn whoever_watches_changes_nothing() {
 fn where_nothing_can_be_counted_that_is_said() {
     let programs = Programs::new();
     let file = programs.assemble("hypervisor", &[], 0x8020_0000);
-    let said = say_of(&["run", "--stat", "--engine", "kvm", "--kernel"], &file, LIMIT);
+    let said = say_of(&["run", "--max-instructions", "9", "--engine", "kvm", "--kernel"], &file, LIMIT);
     assert_eq!(said.status, Some(2));
-    assert!(said.err.contains("--stat needs jit or interp"), "{}", said.err);
+    assert!(said.err.contains("--max-instructions needs jit or interp"), "{}", said.err);
     let said = say_of(&["run", "--stat=/nowhere/at/all", "--kernel"], &file, LIMIT);
     assert_eq!(said.status, Some(1));
     assert!(said.err.contains("'/nowhere/at/all'"), "{}", said.err);

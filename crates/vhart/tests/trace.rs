@@ -45,6 +45,29 @@ fn events_are_those_that_happened_on_either_engine() {
     assert_eq!(others(&jit), others(&interp));
 }
 
+/// A device's request, from the notification to the acknowledgement.
+#[test]
+fn devices_tell_what_they_do_by_themselves() {
+    let programs = Programs::new();
+    let file = programs.bare("rng", &[]);
+    let by_engine = ["jit", "interp"].map(|engine| {
+        let trace = programs.path(engine);
+        let words = ["run", "--firmware", "none", "--deterministic", "--rng", "bus=virtio-mmio-bus.0"];
+        let words = [&words[..], &["--engine", engine, "--trace", trace.to_str().unwrap(), "--kernel"]].concat();
+        assert_eq!(say_of(&words, &file, LIMIT).status, Some(0));
+        let of_devices = lines(&trace, &["--filter", "event=irq+virtio"]);
+        let expected =
+            ["virtio: virtio0 queue 0 completed, 16 bytes written", "irq: virtio0 raised", "irq: virtio0 lowered"];
+        let said: Vec<&str> =
+            of_devices.iter().filter_map(|line| line.split_once("devices        ")).map(|it| it.1).collect();
+        assert_eq!(said, expected, "{engine}");
+        assert!(lines(&trace, &["--filter", "hart=0"]).iter().all(|line| !line.contains("devices")), "{engine}");
+        lines(&trace, &[])
+    });
+    assert_eq!(by_engine[0], by_engine[1]);
+    assert!(by_engine[0].iter().any(|line| line.contains("mmio: write4 virtio0+0x50 value:0x0")));
+}
+
 #[test]
 fn filters_choose_when_it_is_written_and_when_it_is_read() {
     let programs = Programs::new();

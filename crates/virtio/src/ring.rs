@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bus::IrqLine;
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_ring::VRING_AVAIL_F_NO_INTERRUPT;
 use virtio_queue::{Queue, QueueOwnedT, QueueT};
@@ -43,6 +44,7 @@ pub struct Ring {
     cut_short: bool,
     /// Something was used that the driver may want to be told of.
     used: bool,
+    told: Told,
 }
 
 /// A chain of buffers that the driver made available. Whoever takes one gives it back with [`Ring::finish`].
@@ -55,6 +57,14 @@ pub struct Request {
     pub writable: Segments,
 }
 
+/// Who is told of what a ring's driver gets back: whoever watches the device's wire.
+pub(crate) struct Told {
+    /// The device's wire.
+    pub irq: IrqLine,
+    /// The queue's number.
+    pub queue: u16,
+}
+
 impl Ring {
     /// A queue with its parts where `layout` says.
     pub(crate) fn new(
@@ -62,6 +72,7 @@ impl Ring {
         layout: &Layout,
         event_idx: bool,
         memory: Arc<GuestMemoryMmap>,
+        told: Told,
     ) -> Result<Self, Broken> {
         let mut queue = Queue::new(max_size).map_err(|_| Broken)?;
         let size = u16::try_from(layout.size).map_err(|_| Broken)?;
@@ -72,7 +83,7 @@ impl Ring {
         queue.set_event_idx(event_idx);
         queue.set_ready(true);
         match queue.is_valid(&*memory) {
-            true => Ok(Ring { queue, memory, chains_left: 0, bytes_left: 0, cut_short: false, used: false }),
+            true => Ok(Ring { queue, memory, chains_left: 0, bytes_left: 0, cut_short: false, used: false, told }),
             false => Err(Broken),
         }
     }
@@ -123,7 +134,9 @@ impl Ring {
     /// [`Broken`] when the used ring is not there.
     pub fn finish(&mut self, request: Request, written: u32) -> Result<(), Broken> {
         self.used = true;
-        self.queue.add_used(&*self.memory, request.head, written).map_err(|_| Broken)
+        self.queue.add_used(&*self.memory, request.head, written).map_err(|_| Broken)?;
+        self.told.irq.completed(self.told.queue, written);
+        Ok(())
     }
 
     /// The memory that requests are in.

@@ -36,6 +36,8 @@ tell_exits() {
     grep -h '^overrun' per_cpu/cpu*/stats | grep -qv ': 0$' && fail "the host's trace of KVM's exits is not whole"
     awk '/kvm_exit:/ { sub(/.*SCAUSE:0x/, ""); sub(/,.*/, ""); count[$0]++ }
         END { for (cause in count) print "kvm_exit", cause, count[cause] }' trace
+    # for a debugger: the guest's kernel is the same
+    grep -m 1 ' start_kernel$' /proc/kallsyms
     cd /
 }
 

@@ -25,6 +25,8 @@ else
     esac
 fi
 if told vhart.test_shares; then append="$append vhart.test_shares"; fi
+# What the VMM sees of the exits is told beside KVM's own count.
+if told vhart.count_exits; then set -- "$@" --stat; fi
 if told cryptomgr.notests; then append="$append cryptomgr.notests"; fi
 
 disks=

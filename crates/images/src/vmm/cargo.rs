@@ -21,7 +21,7 @@ const LAST_LINES: usize = 12;
 const PROFILE: &str = "vmm";
 
 /// The package, without what only a PC needs.
-const SELECTION: [&str; 4] = ["--locked", "--no-default-features", "--package", "vhart"];
+const SELECTION: [&str; 6] = ["--locked", "--no-default-features", "--features", "watch", "--package", "vhart"];
 
 /// A tool chain at work on a workspace.
 pub(super) struct Job<'a> {

@@ -11,6 +11,7 @@ mod state;
 mod sys;
 mod vcpu;
 mod vm;
+mod watch;
 
 pub use self::aia::{Aia, aia_info};
 pub use self::offers::info;

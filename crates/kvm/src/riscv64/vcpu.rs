@@ -6,19 +6,21 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use arch::{Interrupt, Phys};
+use events::{Event, SbiCall, Sink};
 use kvm_bindings::{
-    KVM_EXIT_RISCV_SBI, KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_STOPPED, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN,
-    kvm_mp_state,
+    KVM_EXIT_INTR, KVM_EXIT_MMIO, KVM_EXIT_RISCV_SBI, KVM_EXIT_SYSTEM_EVENT, KVM_MP_STATE_RUNNABLE,
+    KVM_MP_STATE_STOPPED, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN, kvm_mp_state,
 };
 use kvm_ioctls::{KvmRunWrapper, VcpuExit, VcpuFd};
 use sbi::function::Susp;
 use sbi::system::reset_reason::NO_REASON;
-use sbi::{Console, Function, SbiRet};
-use vcpu::{Cpu, Exit, HartPins, Reg, Reset, Snapshot, SystemEvent, Vcpu};
+use sbi::{Call, Console, Function, SbiRet};
+use vcpu::{Clock, Cpu, Exit, HartPins, Reg, Reset, Snapshot, SystemEvent, Vcpu};
 
 use super::kick::{self, Runner};
 use super::regs::{self, Whole};
 use super::vm::Shared;
+use super::watch::Watch;
 use super::{describe, state, sys};
 use crate::Error;
 use crate::forwarded::Sbi;
@@ -44,6 +46,8 @@ pub struct KvmVcpu {
     untold: Vec<&'static str>,
     /// What it was before it ran, where the kernel tells.
     fresh: Option<Whole>,
+    /// Whoever watches.
+    watch: Option<Watch>,
 }
 
 impl KvmVcpu {
@@ -69,6 +73,7 @@ impl KvmVcpu {
             number: hart,
             untold,
             fresh,
+            watch: None,
         })
     }
 
@@ -83,6 +88,11 @@ impl KvmVcpu {
     /// Names the terminal behind the SBI console.
     pub fn set_console(&mut self, console: Arc<Mutex<dyn Console>>) {
         self.sbi.set_console(console);
+    }
+
+    /// Lets `sink` watch what the kernel leaves to this process, with the machine's clock.
+    pub fn watch(&mut self, clock: Arc<Clock>, sink: Box<dyn Sink>) {
+        self.watch = Some(Watch::new(self.number as u16, clock, sink));
     }
 
     /// Why the hart cannot go on, after [`Exit::Halted`].
@@ -130,18 +140,30 @@ impl KvmVcpu {
 
     /// Runs the guest until its next exit; `Some` ends [`Vcpu::run`].
     fn step(&mut self) -> Option<Exit> {
+        if let Some(watch) = &mut self.watch {
+            watch.entry();
+        }
         match self.fd.run() {
             Ok(VcpuExit::MmioRead(at, data)) => {
                 if self.machine.bus.read(Phys(at), data).is_err() {
                     // Nothing there reads as zero: KVM cannot inject the access fault that hardware may raise.
                     data.fill(0);
                 }
+                let value = little_endian(data);
+                self.tell_mmio(at, false, value);
             }
             Ok(VcpuExit::MmioWrite(at, data)) => {
-                let _ = self.machine.bus.write(Phys(at), data);
+                let value = little_endian(data);
+                // first told, then done: what the device does by itself comes behind
+                self.tell_mmio(at, true, value);
+                let _ = self.machine.bus.write(Phys(at), &value.1.to_le_bytes()[..value.0]);
             }
             Ok(VcpuExit::Unsupported(KVM_EXIT_RISCV_SBI)) => return self.answer_sbi(),
-            Ok(VcpuExit::SystemEvent(kind, data)) => return Some(Exit::System(system_event(kind, data))),
+            Ok(VcpuExit::SystemEvent(kind, data)) => {
+                let event = system_event(kind, data);
+                self.tell_exit(KVM_EXIT_SYSTEM_EVENT);
+                return Some(Exit::System(event));
+            }
             Ok(VcpuExit::Intr) => return Some(self.interrupted()),
             Ok(VcpuExit::FailEntry(..)) if self.machine.options.aia => {
                 let reason =
@@ -168,7 +190,27 @@ impl KvmVcpu {
         }
         let answer = self.sbi.call(&call);
         sys::answer_sbi(run, answer);
+        self.tell_exit(KVM_EXIT_RISCV_SBI);
+        if let Some(watch) = &mut self.watch {
+            let Call { eid, fid, args } = call;
+            watch.tell(&Event::SbiCall(SbiCall { extension: eid.into(), function: fid, args }));
+            watch.tell(&Event::SbiReturn { error: answer.error as u64, value: answer.value });
+        }
         None
+    }
+
+    fn tell_exit(&mut self, reason: u32) {
+        if let Some(watch) = &mut self.watch {
+            watch.exit(&self.fd, reason);
+        }
+    }
+
+    /// Tells of an access to a device: its bytes and value.
+    fn tell_mmio(&mut self, at: u64, write: bool, (bytes, value): (usize, u64)) {
+        self.tell_exit(KVM_EXIT_MMIO);
+        if let Some(watch) = &mut self.watch {
+            watch.tell(&Event::Mmio { address: Phys(at), write, bytes: bytes as u8, value });
+        }
     }
 
     /// Whether something ends the system's sleep: a device's interrupt, or the hart's timer.
@@ -186,7 +228,8 @@ impl KvmVcpu {
         }
     }
 
-    fn interrupted(&self) -> Exit {
+    fn interrupted(&mut self) -> Exit {
+        self.tell_exit(KVM_EXIT_INTR);
         // in this order: a kick is noted before it ends anything
         self.runner.kicked();
         self.pins.take_attention();
@@ -240,6 +283,14 @@ impl Vcpu for KvmVcpu {
     fn pins(&self) -> Arc<HartPins> {
         self.pins.clone()
     }
+}
+
+/// How many bytes there are, at most 8, and what they say.
+fn little_endian(data: &[u8]) -> (usize, u64) {
+    let mut bytes = [0; 8];
+    let len = data.len().min(bytes.len());
+    bytes[..len].copy_from_slice(&data[..len]);
+    (len, u64::from_le_bytes(bytes))
 }
 
 /// Number of a register among the core registers, where `pc` has the place of `x0`.

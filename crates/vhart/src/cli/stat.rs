@@ -57,6 +57,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_engine_did_is_another_option_whose_old_name_is_told() {
+        let read = |line: &str| {
+            let (cli, notes) = Cli::read(line.split(' ').map(Into::into)).unwrap();
+            let Command::Elf(options) = cli.command else { panic!("{line}") };
+            (options.machine.stats, options.machine.stat, notes)
+        };
+        assert_eq!(read("vhart elf a --engine-stats"), (true, None, vec![]));
+        let (counts, stat, notes) = read("vhart elf a --stats");
+        assert!(counts && stat.is_none() && notes[0].starts_with("--stats is called --engine-stats"), "{notes:?}");
+    }
+
+    #[test]
     fn what_it_wraps_must_be_a_command_that_runs() {
         assert!(read("vhart stat").is_err());
         assert!(read("vhart stat nothing").is_err());

@@ -1,4 +1,4 @@
-//! The build that runs guests only writes no traces.
+//! A build without watchers writes no traces.
 
 /// A trace to be written: there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,6 @@ impl Traced {
     /// # Errors
     /// Always.
     pub fn read(_: &str) -> Result<Traced, String> {
-        Err("engine kvm does not see what its host executes: a trace needs a full build and jit or interp".into())
+        Err("this build writes no traces: it is without the feature 'watch'".into())
     }
 }

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use board::{Engine, GuestHart, HartSet, Harts, HostAplic, HostInterrupts, InterruptPlaces, Modes, Parts};
+use events::Sink;
 use kvm::{Aia, AiaMode, AiaPlan, KvmVcpu, Options, Vm};
-use vcpu::{Exit, HartPins, Reg, Snapshot, Vcpu};
+use vcpu::{Clock, Exit, HartPins, Reg, Snapshot, Vcpu};
 
 use crate::cli::{Irqchip, MachineOptions};
 
@@ -76,7 +77,7 @@ impl Engine for Kvm {
             let mut hart = vm.vcpu(id as u32, pins)?;
             hart.set_console(parts.terminal.clone());
             described = described.or(Some(hart.describe()?));
-            harts.push(Box::new(KvmHart(hart)));
+            harts.push(Box::new(KvmHart { hart, clock: parts.clock.clone() }));
         }
         if let Some(aia) = self.aia.take() {
             vm.interrupts_by(&aia, harts.len() as u32)?;
@@ -87,35 +88,42 @@ impl Engine for Kvm {
 }
 
 /// A vCPU as the board knows it.
-struct KvmHart(KvmVcpu);
+struct KvmHart {
+    hart: KvmVcpu,
+    /// The machine's.
+    clock: Arc<Clock>,
+}
 
 impl Vcpu for KvmHart {
     fn run(&mut self, budget: u64) -> Exit {
-        self.0.run(budget)
+        self.hart.run(budget)
     }
     fn reg(&self, reg: Reg) -> u64 {
-        self.0.reg(reg)
+        self.hart.reg(reg)
     }
     fn set_reg(&mut self, reg: Reg, value: u64) {
-        self.0.set_reg(reg, value);
+        self.hart.set_reg(reg, value);
     }
     fn instret(&self) -> Option<u64> {
-        self.0.instret()
+        self.hart.instret()
     }
     fn pins(&self) -> Arc<HartPins> {
-        self.0.pins()
+        self.hart.pins()
     }
 }
 
 impl GuestHart for KvmHart {
     fn halt_reason(&self) -> Option<String> {
-        self.0.halt_reason().map(str::to_owned)
+        self.hart.halt_reason().map(str::to_owned)
+    }
+    fn watch(&mut self, sink: Box<dyn Sink>) {
+        self.hart.watch(self.clock.clone(), sink);
     }
     fn snapshot(&self) -> Option<Snapshot> {
-        self.0.snapshot()
+        self.hart.snapshot()
     }
     fn reset(&mut self) -> bool {
-        self.0.reset()
+        self.hart.reset()
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Report {
     pub memory_bytes: u64,
     /// The phases that arrived, in order.
     pub phases: Vec<Row>,
-    /// With `--stats`: what the engine did, by name, for each hart.
+    /// With `--engine-stats`: what the engine did, by name, for each hart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistics: Option<Vec<ByName>>,
     /// The console's last lines, where a phase is missing.

@@ -3,14 +3,24 @@
 use std::collections::BTreeMap;
 
 use arch::Mode;
-use events::{Event, HartState, Kind, Kinds, SbiCall, Stamp};
+use events::{DEVICES, Event, HartState, Kind, Kinds, SbiCall, Stamp};
 
 use super::distribution::Distribution;
 use super::reason::{Exit, Reason};
 
 /// What has to be heard of for it.
-pub const WANTED: Kinds =
-    Kinds::of(&[Kind::Hart, Kind::Trap, Kind::Return, Kind::Sbi, Kind::Inject, Kind::Wait, Kind::Mmio]);
+pub const WANTED: Kinds = Kinds::of(&[
+    Kind::Hart,
+    Kind::Trap,
+    Kind::Return,
+    Kind::Sbi,
+    Kind::Inject,
+    Kind::Wait,
+    Kind::Mmio,
+    Kind::Irq,
+    Kind::Virtio,
+    Kind::Exit,
+]);
 
 /// A world: a mode, and with V=1 the VMID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +73,23 @@ pub struct Accesses {
     pub reads: u64,
     /// Stores.
     pub writes: u64,
+    /// Requests that it gave back, if it is a virtio device.
+    pub completed: u64,
+    /// Bytes that it wrote to memory for them.
+    pub bytes: u64,
+    /// How often it raised its interrupt line.
+    pub interrupts: u64,
+}
+
+impl Accesses {
+    /// Adds another's.
+    pub fn add(&mut self, other: &Accesses) {
+        self.reads += other.reads;
+        self.writes += other.writes;
+        self.completed += other.completed;
+        self.bytes += other.bytes;
+        self.interrupts += other.interrupts;
+    }
 }
 
 /// What is counted of one hart, or of all.
@@ -80,6 +107,8 @@ pub struct Counts {
     pub calls: BTreeMap<(u64, u64), u64>,
     /// Accesses to devices by page of 4 KiB.
     pub devices: BTreeMap<u64, Accesses>,
+    /// What KVM left to this process (engine `kvm`), by reason and by what it was about; ticks until it went back.
+    pub kvm_exits: BTreeMap<KvmExit, Distribution>,
     /// Interrupts that a hypervisor injected, by their bits of `hvip`.
     pub injected: [u64; 16],
     /// Returns to a mode with V=1 from one with V=0.
@@ -90,8 +119,37 @@ pub struct Counts {
     pub ticks: u64,
     at: Option<At>,
     open: Option<Open>,
+    open_kvm: Option<(KvmExit, u64)>,
     call: Option<SbiCall>,
     begun: Option<[u64; 2]>,
+}
+
+/// Why KVM came back to this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KvmExit {
+    /// `KVM_EXIT_...`.
+    pub reason: u32,
+    /// What it was about.
+    pub about: About,
+}
+
+/// What an exit to this process was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// No more than the reason says.
+    Nothing,
+    /// A device.
+    Device {
+        /// Its page, by its number.
+        page: u64,
+    },
+    /// A call.
+    Call {
+        /// `a7`.
+        extension: u64,
+        /// `a6`.
+        function: u64,
+    },
 }
 
 /// Where the hart stands.
@@ -117,6 +175,9 @@ struct Open {
 impl Counts {
     /// Takes an event.
     pub fn take(&mut self, stamp: &Stamp, event: &Event) {
+        if stamp.hart == DEVICES {
+            return self.of_device(event);
+        }
         self.advance(stamp);
         match event {
             Event::Begin => self.enter(stamp, stamp.mode),
@@ -128,16 +189,47 @@ impl Counts {
             Event::Inject { before, now } => self.inject(now & !before),
             Event::Wait => self.wait(stamp.time),
             Event::Wake => self.wake(stamp.time),
-            Event::Mmio { address, write, .. } => {
-                let accesses = self.devices.entry(address.0 >> 12).or_default();
-                *if *write { &mut accesses.writes } else { &mut accesses.reads } += 1;
+            Event::Mmio { address, write, .. } => self.access(address.0 >> 12, *write),
+            Event::KvmExit { reason } => {
+                self.open_kvm = Some((KvmExit { reason: *reason, about: About::Nothing }, stamp.time))
             }
+            Event::KvmEntry => self.close_kvm(stamp.time),
             Event::SbiReturn { .. }
             | Event::Pending { .. }
             | Event::Armed { .. }
             | Event::Fence(_)
             | Event::Csr { .. }
-            | Event::Walk(_) => {}
+            | Event::Walk(_)
+            | Event::Line { .. }
+            | Event::Completed { .. } => {}
+        }
+    }
+
+    /// Takes what a device did by itself.
+    fn of_device(&mut self, event: &Event) {
+        match event {
+            Event::Line { device, level: true } => self.devices.entry(device.0 >> 12).or_default().interrupts += 1,
+            Event::Completed { device, bytes, .. } => {
+                let accesses = self.devices.entry(device.0 >> 12).or_default();
+                accesses.completed += 1;
+                accesses.bytes += u64::from(*bytes);
+            }
+            _ => {}
+        }
+    }
+
+    fn access(&mut self, page: u64, write: bool) {
+        let accesses = self.devices.entry(page).or_default();
+        *if write { &mut accesses.writes } else { &mut accesses.reads } += 1;
+        if let Some((exit, _)) = &mut self.open_kvm {
+            exit.about = About::Device { page };
+        }
+    }
+
+    /// KVM gets the hart back at this time.
+    fn close_kvm(&mut self, now: u64) {
+        if let Some((exit, since)) = self.open_kvm.take() {
+            self.kvm_exits.entry(exit).or_default().add(now.saturating_sub(since));
         }
     }
 
@@ -243,6 +335,9 @@ impl Counts {
             true => self.call = Some(*call),
             false => *self.calls.entry((call.extension, call.function)).or_default() += 1,
         }
+        if let Some((exit, _)) = &mut self.open_kvm {
+            exit.about = About::Call { extension: call.extension, function: call.function };
+        }
     }
 
     fn inject(&mut self, bits: u64) {
@@ -268,9 +363,10 @@ impl Counts {
         add_all(&mut self.exceptions, &other.exceptions);
         add_all(&mut self.calls, &other.calls);
         for (page, accesses) in &other.devices {
-            let sum = self.devices.entry(*page).or_default();
-            sum.reads += accesses.reads;
-            sum.writes += accesses.writes;
+            self.devices.entry(*page).or_default().add(accesses);
+        }
+        for (exit, ticks) in &other.kvm_exits {
+            self.kvm_exits.entry(*exit).or_default().merge(ticks);
         }
         self.injected.iter_mut().zip(other.injected).for_each(|(sum, count)| *sum += count);
         self.entries += other.entries;
@@ -350,6 +446,31 @@ mod tests {
         counts.take(&Stamp { vmid: 8, ..stamp(Mode::HS, 300, 9) }, &back(Mode::VS));
         let other = counts.exits.iter().find(|((_, reason), _)| reason.cause == 22).unwrap().1;
         assert_eq!((other.count, other.instructions.count()), (1, 0));
+    }
+
+    #[test]
+    fn what_kvm_leaves_to_this_process_is_counted_by_what_it_is_about() {
+        let (mut counts, at) = (Counts::default(), |time| stamp(Mode::VS, 0, time));
+        let mmio = Event::Mmio { address: arch::Phys(0x1000_0005), write: false, bytes: 1, value: 0 };
+        for (time, about) in [(10, Some(mmio)), (20, Some(mmio)), (30, None)] {
+            counts.take(&at(time), &Event::KvmExit { reason: if about.is_some() { 6 } else { 10 } });
+            about.iter().for_each(|event| counts.take(&at(time + 1), event));
+            counts.take(&at(time + 2), &Event::KvmEntry);
+        }
+        let uart = KvmExit { reason: 6, about: About::Device { page: 0x10000 } };
+        let rows: Vec<_> = counts.kvm_exits.iter().map(|(exit, ticks)| (*exit, ticks.count(), ticks.sum())).collect();
+        assert_eq!(rows, [(uart, 2, 4), (KvmExit { reason: 10, about: About::Nothing }, 1, 2)]);
+        assert_eq!((counts.devices[&0x10000].reads, counts.worlds.len()), (2, 0));
+    }
+
+    #[test]
+    fn devices_are_counted_with_what_they_do_by_themselves() {
+        let mut counts = Counts::default();
+        let (at, device) = (Stamp { hart: DEVICES, ..stamp(Mode::M, 0, 5) }, arch::Phys(0x1000_8000));
+        [true, false, true].into_iter().for_each(|level| counts.take(&at, &Event::Line { device, level }));
+        counts.take(&at, &Event::Completed { device, queue: 0, bytes: 512 });
+        let expected = Accesses { completed: 1, bytes: 512, interrupts: 2, ..Accesses::default() };
+        assert_eq!((counts.devices[&0x10008], counts.ticks), (expected, 0));
     }
 
     #[test]

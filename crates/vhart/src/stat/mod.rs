@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use arch::Phys;
-use board::{Machine, Watching};
+use board::{Machine, Watching, Whom};
 use events::{Event, Kinds, Sink, Stamp};
 use serde::Serialize;
 use vcpu::Statistic;
@@ -32,6 +32,8 @@ pub struct Stat(Arc<Shared>);
 struct Shared {
     counting: AtomicBool,
     harts: Mutex<Vec<Arc<Mutex<Counts>>>>,
+    /// What devices do by themselves.
+    of_devices: Arc<Mutex<Counts>>,
     /// First address, length and name of the devices.
     devices: Mutex<Vec<(u64, u64, String)>>,
 }
@@ -65,9 +67,14 @@ impl Stat {
     /// Who watches the harts.
     pub fn watching(&self) -> Watching {
         let shared = self.0.clone();
-        Box::new(move |_| {
-            let counts = Arc::<Mutex<Counts>>::default();
-            locked(&shared.harts).push(counts.clone());
+        Box::new(move |whom| {
+            let counts = match whom {
+                Whom::Devices => shared.of_devices.clone(),
+                Whom::Hart(_) => Arc::default(),
+            };
+            if whom != Whom::Devices {
+                locked(&shared.harts).push(counts.clone());
+            }
             Box::new(Counter { shared: shared.clone(), counts })
         })
     }
@@ -104,6 +111,13 @@ impl Stat {
         locked(&self.0.harts).iter().map(|counts| locked(counts).closed()).collect()
     }
 
+    /// All harts and devices together.
+    fn total(&self, harts: &[Counts]) -> Counts {
+        let mut total = sum(harts);
+        total.merge(&locked(&self.0.of_devices));
+        total
+    }
+
     fn device(&self, page: u64) -> Option<String> {
         let devices = locked(&self.0.devices);
         let holds = |(base, len, _): &&(u64, u64, String)| (page << 12).wrapping_sub(base >> 12 << 12) < (*len).max(1);
@@ -112,7 +126,7 @@ impl Stat {
 
     fn text(&self, translation: &Translation) -> String {
         let counts = self.counts();
-        table::text(&sum(&counts), counts.len(), translation, &|page| self.device(page))
+        table::text(&self.total(&counts), counts.len(), translation, &|page| self.device(page))
     }
 
     fn report(&self, statistics: &[Vec<Statistic>]) -> Report {
@@ -122,7 +136,7 @@ impl Stat {
         };
         Report {
             version: VERSION,
-            total: Part::of(&sum(&counts), Translation::sum(statistics), &name),
+            total: Part::of(&self.total(&counts), Translation::sum(statistics), &name),
             harts: counts.iter().zip(statistics).map(part).collect(),
         }
     }

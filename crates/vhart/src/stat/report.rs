@@ -6,9 +6,10 @@ use arch::Mode;
 use events::names::SbiFunction;
 use serde::Serialize;
 
-use super::counts::{Counts, Exits, World};
+use super::counts::{Counts, Exits, KvmExit, World};
 use super::distribution::Distribution;
 use super::reason::{Devices, cause_name};
+use super::table::kvm_exit_about;
 use super::{Translation, injected, microseconds};
 
 /// Number of the schema. It grows where something changes its meaning or goes away.
@@ -37,6 +38,7 @@ pub struct Part {
     exceptions: Vec<TrapRow>,
     sbi_calls: Vec<CallRow>,
     devices: Vec<DeviceRow>,
+    kvm_exits: Vec<KvmExitRow>,
     injected: BTreeMap<&'static str, u64>,
     translation: Translation,
 }
@@ -97,6 +99,18 @@ struct DeviceRow {
     address: u64,
     reads: u64,
     writes: u64,
+    completed: u64,
+    bytes: u64,
+    interrupts: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct KvmExitRow {
+    reason: u32,
+    name: String,
+    about: String,
+    count: u64,
+    time_us: Spread,
 }
 
 impl Spread {
@@ -135,6 +149,7 @@ impl Part {
             exceptions: traps(&counts.exceptions),
             sbi_calls: calls(counts),
             devices: device_rows(counts, devices),
+            kvm_exits: kvm_exits(counts, devices),
             injected: injected(counts).collect(),
             translation,
         }
@@ -198,6 +213,20 @@ fn device_rows(counts: &Counts, devices: Devices) -> Vec<DeviceRow> {
         address: page << 12,
         reads: accesses.reads,
         writes: accesses.writes,
+        completed: accesses.completed,
+        bytes: accesses.bytes,
+        interrupts: accesses.interrupts,
     };
     counts.devices.iter().map(row).collect()
+}
+
+fn kvm_exits(counts: &Counts, devices: Devices) -> Vec<KvmExitRow> {
+    let row = |(exit, ticks): (&KvmExit, &Distribution)| KvmExitRow {
+        reason: exit.reason,
+        name: events::names::kvm_exit(exit.reason).unwrap_or_default().to_owned(),
+        about: kvm_exit_about(exit, devices),
+        count: ticks.count(),
+        time_us: Spread::of(ticks, microseconds),
+    };
+    counts.kvm_exits.iter().map(row).collect()
 }

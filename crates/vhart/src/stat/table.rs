@@ -6,14 +6,19 @@ use std::fmt::Write as _;
 use arch::Mode;
 use events::names::SbiFunction;
 
-use super::counts::{Accesses, Counts, Exits, World};
+use super::counts::{About, Accesses, Counts, Exits, KvmExit, World};
+use super::distribution::Distribution;
 use super::reason::{Devices, Reason, cause_name};
 use super::{Translation, injected, microseconds};
 
 /// What was counted, as text of several lines.
 pub fn text(counts: &Counts, harts: usize, translation: &Translation, devices: Devices) -> String {
     let mut text = String::new();
-    worlds(&mut text, counts, harts);
+    // the host's kernel keeps the worlds of engine `kvm` to itself
+    match counts.kvm_exits.is_empty() {
+        true => worlds(&mut text, counts, harts),
+        false => kvm_exits(&mut text, counts, devices),
+    }
     exits(&mut text, counts, devices);
     traps(&mut text, "interrupts taken", &counts.interrupts);
     traps(&mut text, "exceptions taken, exits left out", &counts.exceptions);
@@ -144,14 +149,57 @@ fn device_rows(text: &mut String, counts: &Counts, devices: Devices) {
     let mut all: BTreeMap<String, Accesses> = BTreeMap::new();
     for (&page, accesses) in &counts.devices {
         let sum = all.entry(devices(page).unwrap_or_else(|| format!("{:#x}", page << 12))).or_default();
-        sum.reads += accesses.reads;
-        sum.writes += accesses.writes;
+        sum.add(accesses);
     }
     if !all.is_empty() {
-        line(text, format_args!("\n{:52} {:>8} {:>8}", "devices", "reads", "writes"));
-        all.iter().for_each(|(name, Accesses { reads, writes })| {
-            line(text, format_args!("{name:52} {reads:>8} {writes:>8}"))
+        line(
+            text,
+            format_args!(
+                "\n{:52} {:>8} {:>8} {:>10} {:>10} {:>10}",
+                "devices", "reads", "writes", "completed", "bytes", "interrupts"
+            ),
+        );
+        all.iter().for_each(|(name, Accesses { reads, writes, completed, bytes, interrupts })| {
+            line(text, format_args!("{name:52} {reads:>8} {writes:>8} {completed:>10} {bytes:>10} {interrupts:>10}"))
         });
+    }
+}
+
+/// What KVM left to this process, most frequent first.
+fn kvm_exits(text: &mut String, counts: &Counts, devices: Devices) {
+    let mut all: BTreeMap<String, Distribution> = BTreeMap::new();
+    for (exit, ticks) in &counts.kvm_exits {
+        all.entry(kvm_exit_name(exit, devices)).or_default().merge(ticks);
+    }
+    let mut rows: Vec<(&String, &Distribution)> = all.iter().collect();
+    rows.sort_by_key(|(_, ticks)| std::cmp::Reverse(ticks.count()));
+    line(
+        text,
+        format_args!("{:52} {:>8} | {:>8} {:>8} {:>8}", "exits to this process", "count", "us", "median", "99 %"),
+    );
+    for (name, ticks) in &rows {
+        let time = |percent| microseconds(ticks.percentile(percent) as f64);
+        let mean = microseconds(ticks.mean());
+        line(text, format_args!("{name:52} {:>8} | {mean:>8.1} {:>8.1} {:>8.1}", ticks.count(), time(50), time(99)));
+    }
+    line(text, format_args!("{:52} {:>8}", "all", rows.iter().map(|(_, ticks)| ticks.count()).sum::<u64>()));
+}
+
+/// A reason of KVM's, and what it was about.
+pub fn kvm_exit_name(exit: &KvmExit, devices: Devices) -> String {
+    let reason = events::names::kvm_exit(exit.reason).map_or_else(|| exit.reason.to_string(), str::to_owned);
+    match kvm_exit_about(exit, devices) {
+        about if about.is_empty() => reason,
+        about => format!("{reason}: {about}"),
+    }
+}
+
+/// The device or call that it was about; empty where it was about none.
+pub fn kvm_exit_about(exit: &KvmExit, devices: Devices) -> String {
+    match exit.about {
+        About::Nothing => String::new(),
+        About::Device { page } => devices(page).unwrap_or_else(|| format!("{:#x}", page << 12)),
+        About::Call { extension, function } => SbiFunction { extension, function }.to_string(),
     }
 }
 

@@ -19,7 +19,7 @@ use virtio_bindings::bindings::virtio_config::{
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use vm_fdt::{Error, FdtWriter};
 
-use crate::ring::{Broken, Layout, Ring};
+use crate::ring::{Broken, Layout, Ring, Told};
 
 pub use offsets::{INTERRUPT_ACK, QUEUE_NOTIFY};
 pub use slot::{EmptySlot, Interface, Slot};
@@ -346,7 +346,8 @@ impl<D: VirtioDevice> MmioTransport<D> {
 
     fn make_ring(&mut self, queue: usize, layout: Result<Layout, Broken>) {
         let (most, event_idx) = (D::QUEUE_SIZES[queue], self.has_event_idx());
-        match layout.and_then(|layout| Ring::new(most, &layout, event_idx, self.memory.clone())) {
+        let told = Told { irq: self.irq.clone(), queue: queue as u16 };
+        match layout.and_then(|layout| Ring::new(most, &layout, event_idx, self.memory.clone(), told)) {
             Ok(ring) => self.rings[queue] = Some(ring),
             Err(Broken) => self.needs_reset(),
         }

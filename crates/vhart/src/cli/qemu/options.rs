@@ -144,7 +144,10 @@ const ROWS: &[Row] = &[
     row("s", false, Scope::Machine, Same("gdb")),
     machine("gdb", Read(machine::gdb)),
     valued("overcommit", Ignored),
-    valued("d", Note("vhart writes no such log; --trace FILE does, for 'vhart trace' to print, and --stats counts")),
+    valued(
+        "d",
+        Note("vhart writes no such log; --trace FILE does, for 'vhart trace' to print, and --engine-stats counts"),
+    ),
     valued("D", Ignored),
     valued("dfilter", Ignored),
     valued("seed", Note("chance is the host's; --deterministic=SEED makes runs the same")),

@@ -33,7 +33,7 @@ fn words_of_vharts_stay_as_they_are() {
         let expected = line.replace("-m2G", "--memory 2G");
         assert_eq!(quiet(line), expected);
     }
-    assert_eq!(quiet("-disk a -stats -kernel=Image"), "--disk a --stats --kernel Image");
+    assert_eq!(quiet("-disk a -engine-stats -kernel=Image"), "--disk a --engine-stats --kernel Image");
 }
 
 #[test]
