@@ -282,6 +282,17 @@ fn what_is_missing_is_refused_by_its_whole_name() {
 }
 
 #[test]
+fn what_is_about_the_host_of_kvm_goes_to_one_option_or_is_ignored() {
+    let line = "-accel kvm,riscv-aia=emul -M virt,aia=aplic-imsic,kernel-irqchip=split -cpu host,sstc=off a";
+    let done = translated(line).unwrap();
+    let expected = "--aia aplic-imsic --isa host,sstc=off a --engine kvm --kvm riscv-aia=emul,kernel-irqchip=split";
+    assert_eq!(shown(&done), expected);
+    let done = translated("-accel tcg -M virt,kernel-irqchip=on a").unwrap();
+    assert_eq!(shown(&done), "a");
+    assert!(done.notes.iter().any(|note| note.contains("kernel-irqchip=on")), "{:?}", done.notes);
+}
+
+#[test]
 fn other_commands_know_the_options_of_every_machine() {
     let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
     let command = Cli::command();
