@@ -42,6 +42,8 @@ mod traced;
 pub mod value;
 
 pub use aia::AiaOptions;
+#[cfg(feature = "linux")]
+pub use aia::Kind as AiaKind;
 pub use disk::Disk;
 #[cfg(feature = "machine")]
 pub use elf::ElfOptions;

@@ -34,5 +34,8 @@ for disk in /dev/vd[a-z]; do
     if [ -b "$disk" ]; then disks="$disks --disk $disk"; fi
 done
 
+aia=$(option vhart.guest_aia)
+if [ -n "$aia" ]; then aia="--aia $aia"; fi
+
 exec vhart run --engine kvm --no-reboot --harts "$(option vhart.guest_harts 1)" --memory "$(option vhart.guest_memory 256M)" \
-    --kernel /boot/vmlinuz --initrd /boot/guest.cpio --append "$append" $disks --net user "$@"
+    --kernel /boot/vmlinuz --initrd /boot/guest.cpio --append "$append" $disks $aia --net user "$@"

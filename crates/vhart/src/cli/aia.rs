@@ -18,6 +18,18 @@ pub enum Kind {
     AplicImsic,
 }
 
+impl Kind {
+    /// As the user says it.
+    #[cfg(feature = "linux")]
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::None => "none",
+            Kind::Aplic => "aplic",
+            Kind::AplicImsic => "aplic-imsic",
+        }
+    }
+}
+
 /// The interrupt controllers of a machine.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct AiaOptions {

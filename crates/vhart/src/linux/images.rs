@@ -179,13 +179,19 @@ fn request(software: &Software, cache: Cache) -> Request {
         },
         guest: Guest { harts: software.guest_harts, memory_mib: software.guest_memory },
         self_tests: software.self_tests,
-        append: software.append.clone().unwrap_or_default(),
+        append: append(software),
         ..Request::new(cache)
     }
 }
 
 /// What the host's init looks for on the kernel's command line.
 const KVM_CHECK: &str = "vhart.kvm_check";
+
+/// The user's words for the host kernel's command line, and what `init/run-guest.sh` looks for there.
+fn append(software: &Software) -> String {
+    let aia = software.guest_aia.map(|kind| format!("vhart.guest_aia={}", kind.word()));
+    software.append.iter().cloned().chain(aia).collect::<Vec<_>>().join(" ")
+}
 
 fn apt(software: &Software) -> Apt {
     Apt {

@@ -6,7 +6,7 @@ use clap::Args;
 use images::Firmware;
 use images::vmm::Choice;
 
-use crate::cli::value;
+use crate::cli::{AiaKind, value};
 
 const PACKAGES: &str = "Packages";
 pub(super) const SOFTWARE: &str = "Software";
@@ -23,6 +23,10 @@ pub struct Software {
     /// Memory of the guest, for example 512M or 1G; a number alone is in MiB
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = guest_memory, help_heading = GUEST)]
     pub guest_memory: u64,
+
+    /// Interrupt controllers of the guest, as --aia are the host's; aplic-imsic, which the host's KVM has, needs --aia aplic-imsic
+    #[arg(long, value_enum, value_name = "KIND", help_heading = GUEST)]
+    pub guest_aia: Option<AiaKind>,
 
     /// Firmware of the host: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode image
     #[arg(long, visible_alias = "bios", value_name = "builtin|opensbi|FILE", default_value = "builtin")]
