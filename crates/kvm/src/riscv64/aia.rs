@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arch::Phys;
+use arch::csr::iselect::{EIDELIVERY, EIE0, EIP0, EITHRESHOLD};
 use bus::{InterruptController, IrqSink, MsiSink, Unmapped};
 use kvm_bindings::*;
 use kvm_ioctls::{DeviceFd, VmFd};
@@ -154,12 +155,6 @@ const SOURCECFG: u32 = 0x0004;
 const IN_CLRIP: u32 = 0x1d00;
 const CLRIE: u32 = 0x1f00;
 
-/// Numbers of the IMSIC's registers (AIA, "Indirectly accessed interrupt-file registers").
-const EIDELIVERY: u32 = 0x70;
-const EITHRESHOLD: u32 = 0x72;
-const EIP0: u32 = 0x80;
-const EIE0: u32 = 0xc0;
-
 impl Connected {
     /// No source is anything, none is enabled or pending. What the kernel has no register for stays.
     fn reset_aplic(&self, sources: u32) {
@@ -176,13 +171,13 @@ impl Connected {
 
     /// No file delivers anything, nothing is enabled or pending.
     fn reset_imsics(&self) {
-        let words = (self.identities / 64 + 1) * 2;
+        let words = (u64::from(self.identities) / 64 + 1) * 2;
         let arrays = (0..words).step_by(2).flat_map(|word| [EIP0 + word, EIE0 + word]);
-        let registers: Vec<u32> = [EIDELIVERY, EITHRESHOLD].into_iter().chain(arrays).collect();
+        let registers: Vec<u64> = [EIDELIVERY, EITHRESHOLD].into_iter().chain(arrays).collect();
         for hart in 0..u64::from(self.harts) {
             for register in &registers {
                 // KVM_DEV_RISCV_AIA_IMSIC_MKATTR
-                let attribute = hart << KVM_DEV_RISCV_AIA_IMSIC_ISEL_BITS | u64::from(*register);
+                let attribute = hart << KVM_DEV_RISCV_AIA_IMSIC_ISEL_BITS | register;
                 let _ = sys::set_device_u64(&self.device, KVM_DEV_RISCV_AIA_GRP_IMSIC, attribute, 0);
             }
         }
