@@ -235,6 +235,17 @@ fn whole_initrds_pass_also_one_behind_the_other() {
 }
 
 #[test]
+fn parts_of_an_initrd_lie_behind_each_other_at_multiples_of_four() {
+    let ((_one, first), (_other, second)) = (file("a", &[7; 5]), file("b", &[9; 3]));
+    let ram = ram();
+    let mut initrd = loader::Initrd::open(&first, &[second], &ram).unwrap();
+    initrd.load(&ram, Phys(BASE)).unwrap();
+    let mut there = [0; 12];
+    ram.read_bytes(0, &mut there).unwrap();
+    assert_eq!((there, initrd.len_bytes()), ([7, 7, 7, 7, 7, 0, 0, 0, 9, 9, 9, 0], 11));
+}
+
+#[test]
 fn damaged_and_foreign_initrds_are_loaded_and_doubted() {
     assert!(check_initrd("cut", &archive()[..120]).err().unwrap().contains("breaks off"));
     assert!(check_initrd("cut.gz", &gzip(&archive())[..30]).err().unwrap().contains("corrupt"));

@@ -24,7 +24,7 @@ const ROOTS: &str = "rootfs";
 /// How many are kept beside a new one.
 const KEPT: usize = 1;
 /// Changes with how roots are made.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Where the root lies in the machine; `init/exec.sh` goes there.
 const PLACE: &str = "debian";
@@ -210,6 +210,8 @@ impl Root {
         self.file(Path::new("etc/apt/sources.list"), 0o644, source.as_bytes())?;
         let status = std::mem::take(&mut self.status);
         self.file(Path::new("var/lib/dpkg/status"), 0o644, status.as_bytes())?;
+        // Names of files in there have the architecture where several may be installed.
+        self.file(Path::new("var/lib/dpkg/info/format"), 0o644, b"1\n")?;
         for name in ["var/lib/dpkg/available", "var/lib/dpkg/diversions", "var/lib/dpkg/statoverride"] {
             self.file(Path::new(name), 0o644, &[])?;
         }
