@@ -24,8 +24,8 @@ const BY_CHANCE: [(&str, &str); 7] = [
 /// Files that declare the registers of devices, by their offsets.
 const REGISTER_MAPS: [&str; 5] = [
     "crates/virtio/src/transport/offsets.rs",
-    "crates/devices/src/uart16550/core.rs",
-    "crates/devices/src/plic/core.rs",
+    "crates/cores/src/uart16550.rs",
+    "crates/cores/src/plic.rs",
     "crates/devices/src/rtc/core.rs",
     "crates/devices/src/aclint/",
 ];

@@ -10,13 +10,13 @@ use serde_json::Value;
 const LAYERS: &[(&str, &[&str])] = &[
     ("L0 vocabulary", &["vhart-arch", "vhart-sbi", "vhart-events"]),
     ("L1 rules", &["vhart-fp", "vhart-semantics", "vhart-privileged"]),
-    ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-vcpu"]),
+    ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-vcpu", "vhart-cores"]),
     (
         "L2 engines and devices",
         &["vhart-explain", "vhart-hart", "vhart-jit", "vhart-kvm", "vhart-devices", "vhart-virtio"],
     ),
     ("L3 composition", &["vhart-firmware", "vhart-board", "vhart-gdb", "vhart-images", "vhart-trace"]),
-    ("L4 programs", &["vhart", "vhart-conformance", "vhart-fuzz", "xtask"]),
+    ("L4 programs", &["vhart", "vhart-hypervisor", "vhart-conformance", "vhart-fuzz", "xtask"]),
 ];
 
 /// Position in the list: lower may not use higher.

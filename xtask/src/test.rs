@@ -110,9 +110,16 @@ pub const CHECK: [&str; 6] = ["run", "--release", "--quiet", "--", "linux", "--c
 /// The program that [`CHECK`] has built.
 pub const VHART: &str = "target/release/vhart";
 
+/// Two guests with two harts each, on two harts: the hypervisor's own sources, whatever is ready.
+fn hypervisor(path: &str) -> anyhow::Result<()> {
+    const CHECK: [&str; 8] = ["run", "--release", "--quiet", "--", "hypervisor", "--check", "--vcpus", "2"];
+    cargo("hypervisor --check, two guests with two harts each", &CHECK, &[("PATH", path)])
+}
+
 fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     let path = outfit.path.to_str().context("PATH is not UTF-8")?;
     let boot = |what: &str, options: &[&str]| cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)]);
+    hypervisor(path)?;
     boot("linux --check", &[])?;
     boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;

@@ -1,27 +1,27 @@
-//! `cargo xtask vmm`: makes the VMM that vhart carries along, and checks that the one there is what it says.
+//! `cargo xtask vmm`: makes what vhart carries along for riscv64, the VMM and the hypervisor, and checks that what is there is what it says.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use images::vmm::{self, Made, Maker, Means, Record};
+use images::vmm::{self, Made, Maker, Means, Product, Record};
 use images::{Apt, Cache};
 
 use crate::steps::Steps;
 
-/// Where it lies in the workspace, with its record.
-const PROGRAM: &str = "guest/vmm/vhart-riscv64.zst";
-const RECORD: &str = "guest/vmm/vhart-riscv64.toml";
-
 /// The directories in which the tool chain makes it: two, so that a path that gets into it shows.
 const DIRECTORIES: [&str; 2] = ["ready", "ready-elsewhere/deeper"];
 
-/// What to do about the VMM.
+/// What to do about them.
 #[derive(Args)]
 pub struct Options {
-    /// Change nothing: fail where the sources have changed since it was made, or where making it again gives another
+    /// Change nothing: fail where the sources have changed since they were made, or where making it again gives another
     #[arg(long)]
     check: bool,
+
+    /// Only this one: vmm or hypervisor
+    #[arg(long, value_name = "WHICH", value_parser = product)]
+    only: Option<Product>,
 
     /// Make it twice, in different directories, and compare
     #[arg(long)]
@@ -32,25 +32,36 @@ pub struct Options {
     offline: bool,
 }
 
-/// Makes or checks the VMM.
+fn product(name: &str) -> Result<Product, String> {
+    let named = Product::ALL.into_iter().find(|product| product.option() == name);
+    named.ok_or_else(|| "write vmm or hypervisor".into())
+}
+
+/// Makes or checks them.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let (workspace, cache, apt) = (workspace()?, Cache::of_user()?, Apt::default());
-    let means = Means { workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Steps };
-    match options.check {
-        true => check(options, means).map(drop),
-        false => write(&make(options, &Maker::get(means)?, means)?, &workspace),
+    for product in Product::ALL.into_iter().filter(|product| options.only.is_none_or(|only| only == *product)) {
+        let means = Means { product, workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Steps };
+        match options.check {
+            true => check(options, means).map(drop)?,
+            false => write(&make(options, &Maker::get(means)?, means)?, means)?,
+        }
     }
+    Ok(())
 }
 
 /// What `cargo xtask test` does: the record must be that of the sources; making it again is for where it can be done.
 ///
 /// # Errors
-/// The VMM is older than its sources, or is not what they make. Answers what was left out.
-pub fn check_all(offline: bool) -> anyhow::Result<Option<String>> {
+/// One is older than its sources, or is not what they make. Answers what was left out.
+pub fn check_all(offline: bool) -> anyhow::Result<Vec<String>> {
     eprintln!("== vmm");
     let (workspace, cache, apt) = (workspace()?, Cache::of_user()?, Apt::default());
-    let means = Means { workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Steps };
-    check(&Options { check: true, twice: false, offline }, means)
+    let check = |product| {
+        let means = Means { product, workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Steps };
+        check(&Options { check: true, only: None, twice: false, offline }, means).transpose()
+    };
+    Product::ALL.into_iter().filter_map(check).collect()
 }
 
 /// The workspace that this chore runs in.
@@ -58,33 +69,38 @@ pub fn workspace() -> anyhow::Result<PathBuf> {
     vmm::workspace().context("no workspace of vhart here")
 }
 
-/// Answers why the VMM was not made again, if it was not.
+/// Answers why it was not made again, if it was not.
 fn check(options: &Options, means: Means<'_>) -> anyhow::Result<Option<String>> {
     let workspace = means.workspace.context("no workspace")?;
+    let [program_file, _] = means.product.files();
     // What this program carries is what lies there: cargo has just built it.
-    let record = vmm::ready_record()?;
+    let record = vmm::ready_record(means.product)?;
     ensure!(
         record.fits(workspace)?,
-        "{PROGRAM} is older than its sources (its record has their hash): make it anew with `cargo xtask vmm`"
+        "{program_file} is older than its sources (its record has their hash): make it anew with `cargo xtask vmm`"
     );
-    let program = vmm::ready_program()?;
-    println!("vmm: {PROGRAM} is of these sources");
+    let program = vmm::ready_program(means.product)?;
+    println!("vmm: {program_file} is of these sources");
     let maker = match Maker::get_where_possible(means, options.offline) {
         Ok(maker) => maker,
         Err(why) => return Ok(not_compared(&format!("its tool chain cannot be had ({why})"))),
     };
-    if maker.toolchain()? != record.toolchain {
+    if maker.toolchain(means.product)? != record.toolchain {
         return Ok(not_compared("the tool chain that can be had is another than the one that made it"));
     }
     let made = make(options, &maker, means)?;
-    ensure!(made.program == program, "{PROGRAM} is not what its sources make: {}", difference(&made.record, &record));
+    ensure!(
+        made.program == program,
+        "{program_file} is not what its sources make: {}",
+        difference(&made.record, &record)
+    );
     println!("vmm: made again, it is the same, byte for byte");
     Ok(None)
 }
 
 fn not_compared(why: &str) -> Option<String> {
     println!("vmm: not made again and compared: {why}");
-    Some(format!("making the VMM again: {why}"))
+    Some(format!("making VMM or hypervisor again: {why}"))
 }
 
 fn make(options: &Options, maker: &Maker, means: Means<'_>) -> anyhow::Result<Made> {
@@ -105,15 +121,17 @@ fn difference(one: &Record, other: &Record) -> String {
     if differ.is_empty() { sums } else { format!("{sums}; other {}", differ.join(" and ")) }
 }
 
-fn write(made: &Made, workspace: &Path) -> anyhow::Result<()> {
+fn write(made: &Made, means: Means<'_>) -> anyhow::Result<()> {
+    let workspace = means.workspace.context("no workspace")?;
+    let [program_file, record_file] = means.product.files();
     let packed = vmm::packed(&made.program);
-    for (name, content) in [(PROGRAM, &*packed), (RECORD, made.record.text().as_bytes())] {
+    for (name, content) in [(program_file, &*packed), (record_file, made.record.text().as_bytes())] {
         let path = workspace.join(name);
         std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if !made.record.fits(workspace)? {
-        bail!("the sources changed while the VMM was made: make it again");
+        bail!("the sources changed while {program_file} was made: make it again");
     }
-    println!("{PROGRAM}: {} bytes, {} unpacked", packed.len(), made.program.len());
+    println!("{program_file}: {} bytes, {} unpacked", packed.len(), made.program.len());
     Ok(())
 }

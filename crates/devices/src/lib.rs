@@ -17,7 +17,7 @@ mod part;
 pub mod plic;
 mod power;
 pub mod rtc;
-mod sources;
+
 pub mod uart16550;
 
 pub use aclint::{Clint, Mswi, Mtimer, Sswi};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use images::vmm::{self, Choice, Means};
+use images::vmm::{self, Choice, Means, Product};
 use images::{Apt, Cache, Progress};
 
 struct Stderr;
@@ -22,9 +22,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut apt = Apt::default();
     apt.suite = std::env::args().nth(1).unwrap_or(apt.suite);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    println!("the ready one is of these sources: {}", vmm::ready_record()?.fits(&workspace)?);
+    println!("the ready one is of these sources: {}", vmm::ready_record(Product::Vmm)?.fits(&workspace)?);
     let cache = Cache::of_user()?;
-    let means = Means { workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Stderr };
+    let means =
+        Means { product: Product::Vmm, workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Stderr };
     println!("{}", vmm::get(&Choice::Built, means)?.display());
     Ok(())
 }

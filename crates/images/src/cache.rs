@@ -18,8 +18,16 @@ use crate::progress::Progress;
 pub(crate) const PACKAGES: &str = "debian-3";
 
 /// How many things of each kind stay when the cache is pruned.
-const KEPT_WHEN_PRUNED: [(&str, usize); 6] =
-    [("vmm", 1), ("boot", 1), ("rootfs", 1), ("tools", 4), ("index", 0), ("downloads", 0)];
+const KEPT_WHEN_PRUNED: [(&str, usize); 8] = [
+    ("vmm", 1),
+    ("hypervisor", 1),
+    ("guests", 1),
+    ("boot", 1),
+    ("rootfs", 1),
+    ("tools", 4),
+    ("index", 0),
+    ("downloads", 0),
+];
 
 /// The directory that holds what was fetched and built.
 #[derive(Clone, Debug, PartialEq, Eq)]

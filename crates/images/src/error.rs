@@ -186,19 +186,27 @@ pub enum Error {
         what: String,
     },
     /// There is no workspace where one was.
-    #[error("there are no sources of vhart at {}: --vmm ready takes the VMM that comes with this program", place.display())]
+    #[error("there are no sources of vhart at {}: leave the option away for what comes with this program", place.display())]
     NoSources {
         /// Where they were.
         place: PathBuf,
     },
     /// The run belongs to no workspace.
     #[error(
-        "--vmm build needs the sources of vhart: run it in a checkout, or leave it out for the VMM that comes with this program"
+        "--{option} build needs the sources of vhart: run it in a checkout, or leave it out for what comes with this program"
     )]
-    NoWorkspace,
-    /// The VMM that comes with this program is not whole: a mistake in its making.
-    #[error("the VMM that comes with this program is damaged: take another build of it, or name a VMM with --vmm")]
-    ReadyVmm,
+    NoWorkspace {
+        /// The option that asked for them.
+        option: &'static str,
+    },
+    /// What comes with this program is not whole: a mistake in its making.
+    #[error("{name} that comes with this program is damaged: take another build of it, or name one with --{option}")]
+    Ready {
+        /// What is damaged.
+        name: &'static str,
+        /// The option that names another.
+        option: &'static str,
+    },
     /// The kernel for the guest cannot be unpacked.
     #[error(transparent)]
     Kernel(#[from] board::loader::Error),

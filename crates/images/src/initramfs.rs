@@ -57,7 +57,7 @@ impl Contents {
     }
 
     /// The guest's initramfs.
-    fn guest(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn guest(&self) -> io::Result<Vec<u8>> {
         let mut archive = Archive::new(Vec::new());
         self.common(&mut archive, GUEST, &modules::GUEST)?;
         archive.finish()

@@ -40,7 +40,7 @@ pub use archive::web;
 pub use cache::{Cache, Entry, Lock};
 pub use error::{Error, Result};
 pub use phase::{FAILED, Nonce, Phase, Watch};
-pub use prepare::{check, fetch, prepare};
+pub use prepare::{Guests, PreparedGuests, check, fetch, prepare, prepare_guests};
 pub use progress::Progress;
 pub use request::{Apt, Architecture, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request};
 pub use rootfs::debian_root;

@@ -115,7 +115,7 @@ const ANSWER_DIGITS: usize = 16;
 
 impl Nonce {
     /// What an init script prints behind `marker`; `say` in `init/common.sh` does the same.
-    fn answer(self, marker: &str) -> String {
+    pub fn answer(self, marker: &str) -> String {
         let mut digits = hex_sha256(&[format!("{self} {marker}").as_bytes()]);
         digits.truncate(ANSWER_DIGITS);
         digits

@@ -3,6 +3,8 @@
 //! Each file is named by the hash of what it is made of, so that a second run with the same input finds it made. Only what
 //! is missing is fetched or built, and only then is the cache locked.
 
+mod guests;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use crate::part::{self, Part};
 use crate::progress::{Progress, step};
 use crate::request::{Disk, Firmware, Freshness, Mode, Packages, Prepared, Request};
 use crate::vmm;
+pub use guests::{Guests, PreparedGuests, prepare_guests};
 
 /// The directory of initramfs in the cache.
 const BUILT: &str = "boot";
@@ -329,7 +332,7 @@ mod tests {
         packed.write_all(b"the kernel's own bytes").unwrap();
         fs::write(&kernel, packed.finish().unwrap()).unwrap();
         let vmm = place.directory.path().join("vhart");
-        fs::write(&vmm, vmm::ready_program().unwrap()).unwrap();
+        fs::write(&vmm, vmm::ready_program(vmm::Product::Vmm).unwrap()).unwrap();
         let cache = Cache::at(place.directory.path().join("cache"));
         let request = Request { vmm: Some(vmm), kernel: Some(kernel.clone()), ..Request::new(cache) };
         let parts = Parts { busybox: Some(place.directory.path().to_owned()), ..Parts::default() };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::prepare::PreparedGuests;
 use crate::request::{Disk, Prepared};
 
 /// The machine that QEMU shall be.
@@ -70,6 +71,29 @@ pub fn command(prepared: &Prepared, machine: &Machine) -> Vec<String> {
     ];
     let shares = machine.shares.iter().enumerate().flat_map(|(n, share)| share.words(n));
     words.concat().into_iter().map(str::to_owned).chain(shares).collect()
+}
+
+/// The same for the hypervisor and its guests.
+pub fn hypervisor_command(hypervisor: &Path, guests: &PreparedGuests, machine: &Machine) -> Vec<String> {
+    let firmware = guests.firmware.as_deref().map_or("default".to_owned(), text);
+    let (harts, memory) = (machine.harts.to_string(), format!("{}M", machine.memory_mib));
+    let (kernel, initrd) = (text(hypervisor), text(&guests.manifest));
+    let words = [
+        &[
+            "qemu-system-riscv64",
+            "-machine",
+            &machine.board,
+            "-cpu",
+            "rv64,h=true",
+            "-smp",
+            &harts,
+            "-m",
+            &memory,
+            "-nographic",
+        ][..],
+        &["-no-reboot", "-bios", &firmware, "-kernel", &kernel, "-initrd", &initrd],
+    ];
+    words.concat().into_iter().map(str::to_owned).collect()
 }
 
 /// The words as one line for a shell.

@@ -1,4 +1,4 @@
-//! The riscv64 build of vhart: the VMM that runs the guest inside the host.
+//! What of this workspace is built for riscv64: the VMM that runs the guest inside the host, and the hypervisor.
 //!
 //! One comes with this program (`vmm/ready.rs`), with a record of what it was made of (`vmm/record.rs`). It is used unless
 //! the run belongs to a workspace (`vmm/workspace.rs`) in which one of these things has changed; then one is built there,
@@ -8,6 +8,7 @@
 
 mod cargo;
 mod debian;
+mod product;
 mod program;
 mod ready;
 mod record;
@@ -24,23 +25,20 @@ use crate::hash::hex_sha256;
 use crate::progress::Progress;
 use crate::request::Apt;
 use cargo::Built;
+pub use product::Product;
 pub(crate) use program::check;
 pub use ready::{packed, program as ready_program, record as ready_record};
 pub use record::Record;
 use sources::Sources;
 pub use workspace::find as workspace;
 
-/// The directory of VMMs in the cache.
-const BUILT: &str = "vmm";
-
 /// How many are kept beside a new one.
 const KEPT: usize = 3;
 
-/// The names of a VMM and its record in its directory.
-const PROGRAM: &str = "vhart";
+/// The name of a program's record in its directory.
 const RECORD: &str = "record.toml";
 
-/// Which VMM runs the guest.
+/// Which of several programs is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// The one that comes with this program, unless the workspace would make another.
@@ -51,9 +49,11 @@ pub enum Choice {
     Built,
 }
 
-/// What is there to make a VMM with.
+/// What is there to make a program with.
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
+    /// What is wanted.
+    pub product: Product,
     /// The sources, where the run belongs to some.
     pub workspace: Option<&'a Path>,
     /// Where what is made is kept.
@@ -64,20 +64,22 @@ pub struct Means<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// The VMM that `choice` names, in the cache.
+/// The program that `choice` names, in the cache.
 ///
 /// # Errors
 /// Where it has to be built: the sources are gone, no tool chain can be had, or the build fails.
 pub fn get(choice: &Choice, means: Means<'_>) -> Result<PathBuf> {
     match (choice, means.workspace) {
         (Choice::Ready, _) | (Choice::Fitting, None) => ready(means),
-        (Choice::Built, None) => Err(Error::NoWorkspace),
+        (Choice::Built, None) => Err(Error::NoWorkspace { option: means.product.option() }),
         (Choice::Built, Some(workspace)) => built(workspace, means),
-        (Choice::Fitting, Some(workspace)) if ready::record()?.fits(workspace)? => ready(means),
+        (Choice::Fitting, Some(workspace)) if ready::record(means.product)?.fits(workspace)? => ready(means),
         (Choice::Fitting, Some(workspace)) => {
             let place = workspace.display();
             means.progress.note(&format!(
-                "the guest's VMM is built of {place}: its sources are not those of the ready one (--vmm ready takes that)"
+                "{} is built of {place}: its sources are not those of the ready one (--{} ready takes that)",
+                means.product.name(),
+                means.product.option(),
             ));
             built(workspace, means)
         }
@@ -86,37 +88,38 @@ pub fn get(choice: &Choice, means: Means<'_>) -> Result<PathBuf> {
 
 /// The one that comes with this program.
 fn ready(means: Means<'_>) -> Result<PathBuf> {
-    let record = ready::record()?;
-    let path = means.cache.path(BUILT).join(name(&record)).join(PROGRAM);
+    let product = means.product;
+    let record = ready::record(product)?;
+    let path = means.cache.path(product.directory()).join(name(&record)).join(product.program());
     if path.is_file() {
         means.cache.used(&path);
         return Ok(path);
     }
     let lock = means.cache.lock(means.progress)?;
-    keep(&Built { program: ready::program()?, record }, means.cache, &lock)
+    keep(product, &Built { program: ready::program(product)?, record }, means.cache, &lock)
 }
 
 /// One built of `workspace`, now or earlier.
 fn built(workspace: &Path, means: Means<'_>) -> Result<PathBuf> {
     let sources = Sources::find(workspace)?;
-    if let Some(path) = kept(workspace, means.cache)? {
+    if let Some(path) = kept(means.product, workspace, means.cache)? {
         return Ok(path);
     }
     let lock = means.cache.lock(means.progress)?;
     // Another process may have built it while this one waited.
-    if let Some(path) = kept(workspace, means.cache)? {
+    if let Some(path) = kept(means.product, workspace, means.cache)? {
         return Ok(path);
     }
     let made = compile(&sources, means, &lock).map_err(|why| no_room(why, means.cache))?;
-    keep(&made, means.cache, &lock)
+    keep(means.product, &made, means.cache, &lock)
 }
 
 /// The one in the cache that `workspace` would make.
-fn kept(workspace: &Path, cache: &Cache) -> Result<Option<PathBuf>> {
-    let Ok(listing) = fs::read_dir(cache.path(BUILT)) else { return Ok(None) };
+fn kept(product: Product, workspace: &Path, cache: &Cache) -> Result<Option<PathBuf>> {
+    let Ok(listing) = fs::read_dir(cache.path(product.directory())) else { return Ok(None) };
     for directory in listing.flatten().map(|entry| entry.path()) {
         let record = fs::read_to_string(directory.join(RECORD)).ok().and_then(|text| Record::parse(&text));
-        let path = directory.join(PROGRAM);
+        let path = directory.join(product.program());
         if record.map_or(Ok(false), |record| record.fits(workspace))? && path.is_file() {
             cache.used(&directory);
             return Ok(Some(path));
@@ -126,20 +129,25 @@ fn kept(workspace: &Path, cache: &Cache) -> Result<Option<PathBuf>> {
 }
 
 fn compile(sources: &Sources, means: Means<'_>, lock: &Lock) -> Result<Built> {
-    let Means { cache, apt, progress, .. } = means;
+    let Means { product, cache, apt, progress, .. } = means;
     if let Some(root) = debian::Root::cached(cache, apt) {
-        return root.build(sources, debian::BUILD, progress);
+        return root.build(product, sources, debian::directory(product), progress);
     }
-    if rustup::has_target(sources, progress) {
-        match rustup::build(sources, cache, progress) {
+    if rustup::has_target(product, sources, progress) {
+        match rustup::build(product, sources, cache, progress) {
             Err(why) => progress.note(&format!("{why}; Debian's tool chain may do better")),
             built => return built,
         }
     }
-    debian::Root::fetch(means, &sources.rust_version()?, lock)?.build(sources, debian::BUILD, progress)
+    debian::Root::fetch(means, &sources.rust_version()?, lock)?.build(
+        product,
+        sources,
+        debian::directory(product),
+        progress,
+    )
 }
 
-/// A VMM made anew, to be carried along.
+/// A program made anew, to be carried along.
 #[derive(Debug)]
 pub struct Made {
     /// The program.
@@ -148,7 +156,7 @@ pub struct Made {
     pub record: Record,
 }
 
-/// The tool chain that makes the VMM to be carried along: always Debian's, so that it can be made again elsewhere.
+/// The tool chain that makes what is to be carried along: always Debian's, so that it can be made again elsewhere.
 #[derive(Debug)]
 pub struct Maker(debian::Root);
 
@@ -162,7 +170,7 @@ impl Maker {
             return Ok(Maker(root));
         }
         let lock = means.cache.lock(means.progress)?;
-        let sources = Sources::find(means.workspace.ok_or(Error::NoWorkspace)?)?;
+        let sources = Sources::find(means.workspace.ok_or(Error::NoWorkspace { option: means.product.option() })?)?;
         debian::Root::fetch(means, &sources.rust_version()?, &lock).map(Maker)
     }
 
@@ -181,18 +189,18 @@ impl Maker {
     ///
     /// # Errors
     /// Its compiler does not run.
-    pub fn toolchain(&self) -> Result<Vec<String>> {
-        self.0.toolchain()
+    pub fn toolchain(&self, product: Product) -> Result<Vec<String>> {
+        self.0.toolchain(product)
     }
 
-    /// Makes the VMM from nothing, in a directory of that name.
+    /// Makes the program from nothing, in a directory of that name.
     ///
     /// # Errors
     /// Other people's crates cannot be had, or the build fails.
     pub fn make(&self, directory: &str, means: Means<'_>) -> Result<Made> {
-        let sources = Sources::find(means.workspace.ok_or(Error::NoWorkspace)?)?;
+        let sources = Sources::find(means.workspace.ok_or(Error::NoWorkspace { option: means.product.option() })?)?;
         self.0.forget(directory)?;
-        let Built { program, record } = self.0.build(&sources, directory, means.progress)?;
+        let Built { program, record } = self.0.build(means.product, &sources, directory, means.progress)?;
         Ok(Made { program, record })
     }
 }
@@ -207,22 +215,22 @@ fn no_room(why: Error, cache: &Cache) -> Error {
     }
 }
 
-/// The name of a VMM's directory in the cache.
+/// The name of a program's directory in the cache.
 fn name(record: &Record) -> String {
     hex_sha256(&[record.program_sha256.as_bytes(), record.sources_sha256.as_bytes()])[..16].to_owned()
 }
 
-/// Puts a VMM and its record into the cache.
-fn keep(built: &Built, cache: &Cache, lock: &Lock) -> Result<PathBuf> {
+/// Puts a program and its record into the cache.
+fn keep(product: Product, built: &Built, cache: &Cache, lock: &Lock) -> Result<PathBuf> {
     let scratch = cache.scratch(lock)?;
-    let made = scratch.path().join("vmm");
+    let made = scratch.path().join("made");
     fs::create_dir(&made).on_file("make directory", &made)?;
-    for (name, content) in [(PROGRAM, &*built.program), (RECORD, built.record.text().as_bytes())] {
+    for (name, content) in [(product.program(), &*built.program), (RECORD, built.record.text().as_bytes())] {
         let path = made.join(name);
         fs::write(&path, content).on_file("write", &path)?;
     }
-    cache.prune(BUILT, KEPT, lock)?;
-    Ok(cache.publish(&made, Path::new(BUILT).join(name(&built.record)), lock)?.join(PROGRAM))
+    cache.prune(product.directory(), KEPT, lock)?;
+    Ok(cache.publish(&made, Path::new(product.directory()).join(name(&built.record)), lock)?.join(product.program()))
 }
 
 #[cfg(test)]
@@ -260,13 +268,13 @@ mod tests {
         fn fraction(&self, _done: f64) {}
         fn end(&self) {}
         fn note(&self, _text: &str) {
-            keep(&fitting(self.workspace), self.cache, self.lock.borrow().as_ref().unwrap()).unwrap();
+            keep(Product::Vmm, &fitting(self.workspace), self.cache, self.lock.borrow().as_ref().unwrap()).unwrap();
             self.lock.take();
         }
     }
 
     fn means<'a>(workspace: Option<&'a Path>, cache: &'a Cache, apt: &'a Apt, progress: &'a dyn Progress) -> Means<'a> {
-        Means { workspace, cache, apt, progress }
+        Means { product: Product::Vmm, workspace, cache, apt, progress }
     }
 
     #[test]
@@ -283,10 +291,10 @@ mod tests {
     fn what_was_built_is_found_as_long_as_its_sources_stay() {
         let (sources, place) = (sources::tests::workspace(), tempfile::tempdir().unwrap());
         let cache = Cache::at(place.path());
-        let path = keep(&fitting(sources.path()), &cache, &cache.lock(&()).unwrap()).unwrap();
-        assert_eq!(kept(sources.path(), &cache).unwrap(), Some(path));
+        let path = keep(Product::Vmm, &fitting(sources.path()), &cache, &cache.lock(&()).unwrap()).unwrap();
+        assert_eq!(kept(Product::Vmm, sources.path(), &cache).unwrap(), Some(path));
         fs::write(sources.path().join("crates/a/src/lib.rs"), "changed").unwrap();
-        assert_eq!(kept(sources.path(), &cache).unwrap(), None);
+        assert_eq!(kept(Product::Vmm, sources.path(), &cache).unwrap(), None);
     }
 
     #[test]
@@ -294,9 +302,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let cache = Cache::at(place.path());
         let path = get(&Choice::Fitting, means(None, &cache, &Apt::default(), &())).unwrap();
-        assert_eq!(hex_sha256(&[&fs::read(path).unwrap()]), ready::record().unwrap().program_sha256);
+        assert_eq!(hex_sha256(&[&fs::read(path).unwrap()]), ready::record(Product::Vmm).unwrap().program_sha256);
         let why = get(&Choice::Built, means(None, &cache, &Apt::default(), &())).unwrap_err();
-        assert!(matches!(why, Error::NoWorkspace), "{why}");
+        assert!(matches!(why, Error::NoWorkspace { .. }), "{why}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use images::vmm::{self, Choice, Means};
+use images::vmm::{self, Choice, Means, Product};
 use images::{Apt, Cache, Disk, Error, Firmware, Packages, Prepared, Request, Selection, Tools, prepare};
 
 fn request(cache: &Cache, apt: Apt) -> Request {
@@ -77,7 +77,8 @@ fn vmm_is_a_static_riscv64_program() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let apt = Apt::default();
     let (cache, progress) = (Cache::at(place.path()), ());
-    let means = Means { workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &progress };
+    let means =
+        Means { product: Product::Vmm, workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &progress };
     let elf = fs::read(vmm::get(&Choice::Built, means).unwrap()).unwrap();
     // ELF-64 Object File Format: e_type at 16 is 2 (EXEC) or 3 (DYN, static-pie), e_machine at 18 is 243 for RISC-V.
     assert!(matches!(elf[16..20], [2 | 3, 0, 243, 0]));

@@ -77,6 +77,7 @@ const AFTER: &str = "\
 Examples:
   vhart linux                                     a host Linux with KVM, and a guest Linux in it
   vhart exec -- ./test                            a riscv64 program in that host, as if it ran here
+  vhart hypervisor                                vhart's own hypervisor, and two Linux guests on it
   vhart run --kernel Image --initrd initrd.gz     a kernel of your own, on the built-in firmware
   vhart run -m 2G --smp 4 --disk root.img Image   the same with a disk, four harts and 2 GiB
   vhart elf rv64ui-p-add                          a bare-metal test program
@@ -115,6 +116,9 @@ pub enum Command {
     /// Run what 'vhart exec' orders, in its machine
     #[command(hide = true)]
     Agent,
+    /// Boot vhart's own hypervisor, and Linux guests on it
+    #[cfg(feature = "linux")]
+    Hypervisor(crate::hypervisor::Options),
     /// Run a command with --stat: who executed how much, and what the virtual machines were left for
     #[cfg(feature = "machine")]
     Stat(stat::StatOptions),
@@ -211,6 +215,8 @@ impl Command {
             Command::Linux(options) => options.check(),
             #[cfg(feature = "linux")]
             Command::Exec(options) => options.check(),
+            #[cfg(feature = "linux")]
+            Command::Hypervisor(options) => options.check(),
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! `vhart images`: what `vhart linux` has fetched and built, and where it is.
+//! `vhart images`: what `vhart linux` and `vhart hypervisor` have fetched and built, and where it is.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Result, bail};
-use images::{Cache, Entry};
+use images::vmm::Choice;
+use images::{Apt, Cache, Entry};
 
 use crate::errors;
 use crate::linux::{Bars, cache};
@@ -14,6 +15,10 @@ use crate::linux::{Bars, cache};
 /// Options of `vhart images`.
 #[derive(clap::Args, Debug)]
 pub struct Options {
+    /// Print the path of one image: 'hypervisor' is the hypervisor's, an ELF file for other boards and emulators
+    #[arg(value_name = "IMAGE", conflicts_with_all = ["remove", "prune"])]
+    pub image: Option<Image>,
+
     /// Remove what is so called in the list, or everything; it is fetched and built again when next needed
     #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with = "prune")]
     pub remove: Option<Vec<String>>,
@@ -31,12 +36,24 @@ pub struct Options {
     pub cache: Option<PathBuf>,
 }
 
+/// An image that stands for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Image {
+    /// The hypervisor
+    Hypervisor,
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
 /// Where the cache cannot be read or emptied.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let cache = cache(options.cache.as_deref())?;
+    if let Some(Image::Hypervisor) = options.image {
+        let path = crate::hypervisor::image(&Choice::Fitting, &cache, &Apt::default(), &Bars::new())?;
+        errors::print(format!("{}\n", path.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match &options.remove {
         Some(names) if names.is_empty() => remove_all(&cache, options.yes),
         Some(names) => remove(&cache, names),

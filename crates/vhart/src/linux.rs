@@ -4,14 +4,18 @@ mod check;
 pub mod console;
 pub mod images;
 mod options;
+mod packages;
 mod progress;
 mod record;
 mod report;
 pub mod software;
 
-pub use self::images::cache;
-pub use options::Options;
+pub use self::console::Tail;
+pub use self::images::{cache, nonce};
+pub use options::{Options, Print};
+pub use packages::PackageOptions;
 pub use progress::Bars;
+pub use software::{firmware, guest_memory};
 
 use std::process::ExitCode;
 
@@ -19,7 +23,6 @@ use anyhow::Result;
 use arch::isa::{Extension, Isa};
 
 use self::images::Images;
-use options::Print;
 
 use crate::cli::{IsaOption, RunOptions};
 use crate::ending::Stopper;

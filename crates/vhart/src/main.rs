@@ -30,6 +30,8 @@ mod explaining;
 #[cfg(feature = "machine")]
 mod generate;
 #[cfg(feature = "linux")]
+mod hypervisor;
+#[cfg(feature = "linux")]
 mod images;
 #[cfg(feature = "machine")]
 mod isa;
@@ -75,6 +77,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "linux")]
         Command::Exec(options) => Ok(exec::run(&options)),
         Command::Agent => agent::run(),
+        #[cfg(feature = "linux")]
+        Command::Hypervisor(options) => hypervisor::run(&options),
         #[cfg(feature = "linux")]
         Command::Images(options) => images::run(&options),
         #[cfg(feature = "machine")]

@@ -15,7 +15,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use images::vmm;
+use images::vmm::{self, Product};
 
 use content::Release;
 
@@ -40,10 +40,13 @@ struct Output {
 /// Makes the release.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let workspace = crate::vmm::workspace()?;
-    ensure!(
-        vmm::ready_record()?.fits(&workspace)?,
-        "the VMM that would go in is older than its sources: make it anew with `cargo xtask vmm`"
-    );
+    for product in Product::ALL {
+        ensure!(
+            vmm::ready_record(product)?.fits(&workspace)?,
+            "{} that would go in is older than its sources: make it anew with `cargo xtask vmm`",
+            product.name()
+        );
+    }
     let epoch = epoch(&workspace)?;
     let made = make(&workspace, &workspace.join("target/dist-build"), epoch)?;
     if options.twice {

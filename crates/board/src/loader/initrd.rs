@@ -30,6 +30,8 @@ pub fn check(input: &mut Input) -> Result<(), Problem> {
             Kind::Packed(Packing::Gzip) => unpack::pass_gzip(&mut reader)?,
             // The kernel unpacks these; they are not looked into.
             Kind::Packed(_) => return Ok(()),
+            // No kernel of Linux's, but a hypervisor finds its guests so.
+            kind if first && kind == magic::DEVICE_TREE => return Ok(()),
             _ if first => return Err(Problem::NoInitrd),
             _ => return Err(Problem::corrupt("something that is no archive follows an archive")),
         }

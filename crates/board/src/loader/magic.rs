@@ -26,6 +26,9 @@ pub enum Kind {
     Unknown,
 }
 
+/// A flattened device tree.
+pub const DEVICE_TREE: Kind = Kind::Foreign("a device tree");
+
 /// Offsets and bytes that tell a format, most specific first.
 #[rustfmt::skip]
 const MAGICS: &[(usize, &[u8], Kind)] = &[
@@ -45,7 +48,7 @@ const MAGICS: &[(usize, &[u8], Kind)] = &[
     (0, b"\x04\x22\x4d\x18", Kind::Packed(Packing::Lz4)),
     (0, b"\x89LZO", Kind::Packed(Packing::Lzo)),
     (0, b"MZ", Kind::Foreign("a Windows or EFI program")),
-    (0, b"\xd0\x0d\xfe\xed", Kind::Foreign("a device tree")),
+    (0, b"\xd0\x0d\xfe\xed", DEVICE_TREE),
     (0, b"\x27\x05\x19\x56", Kind::Foreign("a U-Boot uImage")),
     (0, b"!<arch>", Kind::Foreign("a Debian package or an archive of object files")),
     (0, b"07070", Kind::Foreign("a cpio archive (an initrd?)")),

@@ -10,7 +10,7 @@ use super::addresses::Addresses;
 use super::registers::{Idc, MAX_SOURCES, Reg};
 use super::source::Mode;
 use super::{Delivery, Domain, Message};
-use crate::sources::{Sources, of_word};
+use cores::sources::{Sources, of_word};
 
 /// `domaincfg`: what reads so in any domain.
 const DOMAINCFG_ONES: u32 = 0x80 << 24;

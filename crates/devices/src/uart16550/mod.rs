@@ -3,15 +3,15 @@
 //! Own registers ([`core`]) rather than those of vm-superio: its `Serial` has edge-triggered interrupts, no FIFO control
 //! register and no modem-status interrupt, and a PLIC wants levels.
 
-pub mod core;
+pub use cores::uart16550 as core;
 
 use std::collections::VecDeque;
 
 use bus::{Device, IrqLine};
 use vm_fdt::{Error, FdtWriter};
 
-use self::core::Interrupt;
 use crate::{DtNode, Part, Place, node_name};
+use cores::uart16550::Interrupt;
 
 /// Where the guest's output goes.
 pub type ConsoleOut = Box<dyn FnMut(&[u8]) + Send>;

@@ -9,6 +9,7 @@ mod devices;
 mod engines;
 mod files;
 mod frames;
+mod hypervisor;
 mod isa;
 mod loader;
 mod packages;
@@ -50,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     shares::TARGET,
     frames::TARGET,
     sbi::TARGET,
+    hypervisor::TARGET,
     trace::TARGET,
     debugger::TARGET,
     traps::TARGET,

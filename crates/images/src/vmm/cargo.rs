@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::product::Product;
 use super::record::Record;
 use super::sources;
 use crate::error::{Error, OnFile, Result};
@@ -20,11 +21,10 @@ const LAST_LINES: usize = 12;
 /// The profile of the VMM in the workspace's manifest.
 const PROFILE: &str = "vmm";
 
-/// The package, without what only a PC needs.
-const SELECTION: [&str; 6] = ["--locked", "--no-default-features", "--features", "watch", "--package", "vhart"];
-
 /// A tool chain at work on a workspace.
 pub(super) struct Job<'a> {
+    /// What is built.
+    pub(super) product: Product,
     /// Makes a command that runs one of its programs in the workspace.
     pub(super) command: &'a dyn Fn(&str) -> Command,
     /// The workspace's path as the programs know it.
@@ -42,7 +42,7 @@ pub(super) struct Job<'a> {
     pub(super) packages: Vec<String>,
 }
 
-/// A VMM, and what it was made of.
+/// A program, and what it was made of.
 #[derive(Debug)]
 pub(super) struct Built {
     /// The program.
@@ -52,7 +52,7 @@ pub(super) struct Built {
 }
 
 impl Job<'_> {
-    /// Builds the VMM.
+    /// Builds it.
     ///
     /// # Errors
     /// [`Error::Tool`] with cargo's last words, or a file cannot be read.
@@ -68,15 +68,16 @@ impl Job<'_> {
             })
         })?;
         let place = self.output[1].join(self.target).join(PROFILE);
-        let program = place.join("vhart");
+        let name = self.product.program();
+        let program = place.join(name);
         let program = fs::read(&program).on_file("read", &program)?;
-        let record = self.record(&program, &place.join("vhart.d"), made)?;
+        let record = self.record(&program, &place.join(format!("{name}.d")), made)?;
         Ok(Built { program, record })
     }
 
     fn cargo(&self, word: &str) -> Command {
         let mut command = (self.command)("cargo");
-        command.arg(word).args(SELECTION).args(["--target", self.target]);
+        command.arg(word).args(self.product.selection()).args(["--target", self.target]);
         command
     }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::cargo::{self, Built};
+use super::product::Product;
 use super::{Means, sources::Sources};
 use crate::archive::{self, Archive, Index, Package};
 use crate::cache::{Cache, Lock};
@@ -38,8 +39,13 @@ const WITHOUT: [&str; 9] =
 /// The directory of builds in the cache.
 const BUILDS: &str = "toolchain/debian-build";
 
-/// The directory among them of a VMM that is wanted here and now.
-pub(super) const BUILD: &str = "build";
+/// The directory among them of a product that is wanted here and now.
+pub(super) fn directory(product: Product) -> &'static str {
+    match product {
+        Product::Vmm => "build",
+        Product::Hypervisor => "build-hypervisor",
+    }
+}
 
 /// The directory for linkers in the root.
 const LINKERS: &str = "vhart";
@@ -76,28 +82,35 @@ impl Root {
         Root::of(recipe(&apt).make(&apt, cache, progress, lock)?, cache)
     }
 
-    /// Builds the VMM with the root's tools, in the directory of that name.
+    /// Builds `product` with the root's tools, in the directory of that name.
     ///
     /// # Errors
     /// Where other people's crates cannot be had, or the build fails.
-    pub(super) fn build(&self, sources: &Sources, directory: &str, progress: &dyn Progress) -> Result<Built> {
+    pub(super) fn build(
+        &self,
+        product: Product,
+        sources: &Sources,
+        directory: &str,
+        progress: &dyn Progress,
+    ) -> Result<Built> {
         let place = self.builds.join(directory);
         sources.copy_to(&place)?;
         step(progress, "collecting crates for the riscv64 build", || collect(sources))?;
         let configuration = place.join(".cargo");
         fs::create_dir_all(&configuration).on_file("make directory", &configuration)?;
         let file = configuration.join("config.toml");
-        fs::write(&file, self.config()?).on_file("write", &file)?;
-        self.job(directory, &|job| job.run("building vhart for riscv64", progress))
+        fs::write(&file, self.config(product)?).on_file("write", &file)?;
+        let what = format!("building {} for riscv64", product.name());
+        self.job(product, directory, &|job| job.run(&what, progress))
     }
 
     /// What tells this tool chain from another.
     ///
     /// # Errors
     /// Its compiler does not run.
-    pub(super) fn toolchain(&self) -> Result<Vec<String>> {
+    pub(super) fn toolchain(&self, product: Product) -> Result<Vec<String>> {
         fs::create_dir_all(&self.builds).on_file("make directory", &self.builds)?;
-        self.job("", &|job| job.toolchain())
+        self.job(product, "", &|job| job.toolchain())
     }
 
     /// Removes what was built in the directory of that name.
@@ -110,10 +123,11 @@ impl Root {
     }
 
     /// Hands `work` this tool chain, at work in the directory of that name.
-    fn job<T>(&self, directory: &str, work: &dyn Fn(&cargo::Job) -> Result<T>) -> Result<T> {
+    fn job<T>(&self, product: Product, directory: &str, work: &dyn Fn(&cargo::Job) -> Result<T>) -> Result<T> {
         let workspace = self.builds.join(directory);
         let output = workspace.join("target");
         work(&cargo::Job {
+            product,
             command: &|program| self.command(program, &workspace),
             known_as: &workspace,
             workspace: &workspace,
@@ -121,16 +135,17 @@ impl Root {
             crates: &cargo::home().unwrap_or_else(|| workspace.clone()),
             target: TARGET,
             flags: &FLAGS,
-            packages: self.packages()?,
+            packages: self.packages(product)?,
         })
     }
 
     /// The packages among those unpacked that a program's bytes depend on, each with its version.
-    fn packages(&self) -> Result<Vec<String>> {
+    fn packages(&self, product: Product) -> Result<Vec<String>> {
         let makes = |line: &&str| {
             let mut words = line.split(' ');
             let (name, architecture) = (words.next().unwrap_or_default(), words.next());
-            name.starts_with("lld-") || architecture == Some(Architecture::Riscv64.name())
+            let library = architecture == Some(Architecture::Riscv64.name());
+            name.starts_with("lld-") || library && (product == Product::Vmm || name == "libstd-rust-dev")
         };
         Ok(self.tools.packages()?.lines().filter(makes).map(str::to_owned).collect())
     }
@@ -146,9 +161,12 @@ impl Root {
     }
 
     /// cargo's configuration: both machines have a linker that needs no C compiler.
-    fn config(&self) -> Result<String> {
+    fn config(&self, product: Product) -> Result<String> {
         let host = self.linker("host", self.machine, &self.host_script()?)?;
-        let guest = self.linker("riscv64", Architecture::Riscv64, &self.guest_script()?)?;
+        let guest = match product {
+            Product::Vmm => self.linker("riscv64", Architecture::Riscv64, &self.guest_script()?)?,
+            Product::Hypervisor => self.linker("bare", Architecture::Riscv64, "exec $lld \"$@\"\n")?,
+        };
         let host_target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
         Ok(format!("[target.{host_target}]\nlinker = {host:?}\n[target.{TARGET}]\nlinker = {guest:?}\n"))
     }

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_cut_off_is_refused() {
-        let whole = crate::vmm::ready::program().unwrap();
+        let whole = crate::vmm::ready::program(crate::vmm::Product::Vmm).unwrap();
         assert_eq!(fault(&whole[..whole.len() / 2]), Some("an ELF file that is cut off"));
     }
 }

@@ -1,39 +1,37 @@
-//! The VMM that comes with this program.
+//! The programs for riscv64 that come with this one.
 
 use std::io::Read;
 
+use super::product::Product;
 use super::record::Record;
 use crate::error::{Error, Result};
 use crate::hash::hex_sha256;
 
-const PROGRAM: &[u8] = include_bytes!("../../../../guest/vmm/vhart-riscv64.zst");
-const RECORD: &str = include_str!("../../../../guest/vmm/vhart-riscv64.toml");
-
-/// What it was made of.
+/// What a product was made of.
 ///
 /// # Errors
 /// The record that this program was built with is no record.
-pub fn record() -> Result<Record> {
-    Record::parse(RECORD).ok_or_else(damaged)
+pub fn record(product: Product) -> Result<Record> {
+    Record::parse(product.ready().record).ok_or_else(|| damaged(product))
 }
 
 /// The program, unpacked and compared with its record.
 ///
 /// # Errors
 /// It is not the one that the record tells of.
-pub fn program() -> Result<Vec<u8>> {
-    let record = record()?;
-    let decoder = ruzstd::decoding::StreamingDecoder::new(PROGRAM).map_err(|_| damaged())?;
+pub fn program(product: Product) -> Result<Vec<u8>> {
+    let record = record(product)?;
+    let decoder = ruzstd::decoding::StreamingDecoder::new(product.ready().packed).map_err(|_| damaged(product))?;
     let mut program = Vec::new();
-    decoder.take(record.program_bytes + 1).read_to_end(&mut program).map_err(|_| damaged())?;
+    decoder.take(record.program_bytes + 1).read_to_end(&mut program).map_err(|_| damaged(product))?;
     match hex_sha256(&[&program]) == record.program_sha256 {
         true => Ok(program),
-        false => Err(damaged()),
+        false => Err(damaged(product)),
     }
 }
 
-fn damaged() -> Error {
-    Error::ReadyVmm
+fn damaged(product: Product) -> Error {
+    Error::Ready { name: product.name(), option: product.option() }
 }
 
 /// `program` as it is carried along.
@@ -47,12 +45,15 @@ mod tests {
     use crate::vmm::program;
 
     #[test]
-    fn the_program_that_comes_along_is_the_recorded_one_and_can_run_a_guest() {
-        assert_eq!(program::fault(&super::program().unwrap()), None);
+    fn the_programs_that_come_along_are_the_recorded_ones_and_are_whole() {
+        for product in Product::ALL {
+            assert_eq!(program::fault(&super::program(product).unwrap()), None);
+        }
     }
 
     #[test]
     fn what_is_carried_along_is_small() {
-        assert!(PROGRAM.len() < 1_500_000, "{}", PROGRAM.len());
+        let [vmm, hypervisor] = Product::ALL.map(|product| product.ready().packed.len());
+        assert!(vmm < 1_500_000 && hypervisor < 150_000, "{vmm} {hypervisor}");
     }
 }

@@ -6,33 +6,51 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::cargo::{self, Built};
+use super::product::Product;
 use super::sources::Sources;
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::progress::{Progress, step};
 
-const TARGET: &str = "riscv64gc-unknown-linux-musl";
+/// The target of a product: the hypervisor's has no system below it.
+fn target(product: Product) -> &'static str {
+    match product {
+        Product::Vmm => "riscv64gc-unknown-linux-musl",
+        Product::Hypervisor => "riscv64gc-unknown-none-elf",
+    }
+}
 
 /// Words for rustc: its own linker, and everything in one file.
-const FLAGS: [&str; 4] =
-    ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-self-contained=yes", "-Ctarget-feature=+crt-static"];
+fn flags(product: Product) -> &'static [&'static str] {
+    match product {
+        Product::Vmm => &[
+            "-Clinker=rust-lld",
+            "-Clinker-flavor=ld.lld",
+            "-Clink-self-contained=yes",
+            "-Ctarget-feature=+crt-static",
+        ],
+        // Which is what its target has anyway.
+        Product::Hypervisor => &[],
+    }
+}
 
 /// Whether the target is there, now that rustup has been asked for it.
-pub(super) fn has_target(sources: &Sources, progress: &dyn Progress) -> bool {
-    installed(sources.workspace())
+pub(super) fn has_target(product: Product, sources: &Sources, progress: &dyn Progress) -> bool {
+    let target = target(product);
+    installed(target, sources.workspace())
         || step(progress, "asking rustup for its riscv64 target", || {
-            let add = ["target", "add", TARGET];
+            let add = ["target", "add", target];
             quietly("rustup", sources.workspace()).args(add).status().is_ok_and(|status| status.success())
-                && installed(sources.workspace())
+                && installed(target, sources.workspace())
         })
 }
 
 /// Whether rustc has a standard library for the target.
-fn installed(workspace: &Path) -> bool {
+fn installed(target: &str, workspace: &Path) -> bool {
     let output = quietly("rustc", workspace).stdout(Stdio::piped()).args(["--print", "sysroot"]).output();
     let Ok(output) = output else { return false };
     let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    sysroot.join("lib/rustlib").join(TARGET).join("lib").is_dir()
+    sysroot.join("lib/rustlib").join(target).join("lib").is_dir()
 }
 
 fn quietly(program: &str, directory: &Path) -> Command {
@@ -41,10 +59,11 @@ fn quietly(program: &str, directory: &Path) -> Command {
     command
 }
 
-/// Builds the VMM; cargo's own files stay in the cache for the next time.
-pub(super) fn build(sources: &Sources, cache: &Cache, progress: &dyn Progress) -> Result<Built> {
+/// Builds `product`; cargo's own files stay in the cache for the next time.
+pub(super) fn build(product: Product, sources: &Sources, cache: &Cache, progress: &dyn Progress) -> Result<Built> {
     let (workspace, output) = (sources.workspace(), cache.path("toolchain/rustup"));
     let job = cargo::Job {
+        product,
         command: &|program| {
             let mut command = Command::new(program);
             command.current_dir(workspace);
@@ -54,9 +73,9 @@ pub(super) fn build(sources: &Sources, cache: &Cache, progress: &dyn Progress) -
         workspace,
         output: [&output, &output],
         crates: &cargo::home().unwrap_or_else(|| workspace.to_owned()),
-        target: TARGET,
-        flags: &FLAGS,
+        target: target(product),
+        flags: flags(product),
         packages: Vec::new(),
     };
-    job.run("building vhart for riscv64", progress)
+    job.run(&format!("building {} for riscv64", product.name()), progress)
 }

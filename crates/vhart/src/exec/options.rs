@@ -153,7 +153,7 @@ impl Options {
                     .into(),
             );
         }
-        if self.rootfs == Rootfs::Debian && self.software.packages.is_some() {
+        if self.rootfs == Rootfs::Debian && self.software.packages.packages.is_some() {
             return Err("--rootfs debian is made of an archive's packages: leave --packages out".into());
         }
         if self.program().is_empty() {

@@ -6,9 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use images::vmm::{self, Choice};
-use images::{
-    Apt, Cache, Expired, Firmware, Freshness, Guest, Mode, Nonce, Packages, Prepared, Progress, Request, qemu,
-};
+use images::{Cache, Firmware, Guest, Mode, Nonce, Prepared, Progress, Request, qemu};
 
 use super::Options;
 use super::software::{Software, Vmm};
@@ -28,7 +26,7 @@ impl Images {
     /// # Errors
     /// One that says what is missing and what to do.
     pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Images> {
-        let nonce = nonce(options);
+        let nonce = nonce(&options.machine);
         let mode = if options.is_unattended() { Mode::Check(nonce) } else { Mode::Interactive };
         let word = options.kvm_check.then_some(KVM_CHECK);
         let shares = !options.shares.is_empty();
@@ -41,7 +39,7 @@ impl Images {
     /// # Errors
     /// As [`Images::prepare`]'s.
     pub fn of(software: &Software, mode: Mode, own: Own, progress: &dyn Progress) -> Result<Images> {
-        let cache = cache(software.cache.as_deref())?;
+        let cache = software.packages.cache()?;
         let without_vmm = own.initrd.is_some();
         let mut request =
             Request { mode, initrd: own.initrd, disk: own.disk, shares: own.shares, ..request(software, cache) };
@@ -102,8 +100,8 @@ impl Images {
 /// # Errors
 /// It is not in the cache and cannot be made.
 pub fn debian_root(software: &Software, progress: &dyn Progress) -> Result<PathBuf> {
-    let cache = cache(software.cache.as_deref())?;
-    images::debian_root(&apt(software), &cache, progress).context("no Debian root")
+    let cache = software.packages.cache()?;
+    images::debian_root(&software.packages.apt(), &cache, progress).context("no Debian root")
 }
 
 /// What the user brings in place of what is made here.
@@ -153,23 +151,20 @@ fn vmm(software: &Software, without: bool, cache: &Cache, progress: &dyn Progres
         None if without => return Ok(None),
         None => &Choice::Fitting,
     };
-    let (workspace, apt) = (vmm::workspace(), apt(software));
-    let means = vmm::Means { workspace: workspace.as_deref(), cache, apt: &apt, progress };
+    let (workspace, apt) = (vmm::workspace(), software.packages.apt());
+    let means = vmm::Means { product: vmm::Product::Vmm, workspace: workspace.as_deref(), cache, apt: &apt, progress };
     vmm::get(choice, means).map(Some).context("no VMM for the guest")
 }
 
 /// Another for each run, unless runs are to be the same.
-fn nonce(options: &Options) -> Nonce {
+pub fn nonce(machine: &MachineOptions) -> Nonce {
     let random = || std::hash::RandomState::new().build_hasher().finish();
-    Nonce(options.machine.deterministic.unwrap_or_else(random))
+    Nonce(machine.deterministic.unwrap_or_else(random))
 }
 
 fn request(software: &Software, cache: Cache) -> Request {
     Request {
-        packages: match &software.packages {
-            Some(directory) => Packages::Directory(directory.clone()),
-            None => Packages::Apt(apt(software)),
-        },
+        packages: software.packages.source(),
         firmware: software.firmware.clone(),
         kernel: software.kernel.clone(),
         modules: software.modules.clone(),
@@ -191,16 +186,6 @@ const KVM_CHECK: &str = "vhart.kvm_check";
 fn append(software: &Software) -> String {
     let aia = software.guest_aia.map(|kind| format!("vhart.guest_aia={}", kind.word()));
     software.append.iter().cloned().chain(aia).collect::<Vec<_>>().join(" ")
-}
-
-fn apt(software: &Software) -> Apt {
-    Apt {
-        suite: software.suite.clone(),
-        mirror: software.mirror.clone(),
-        keyring: software.keyring.clone(),
-        expired: if software.refuse_expired { Expired::Refuse } else { Expired::Accept },
-        freshness: if software.refresh { Freshness::Newest } else { Freshness::Cached },
-    }
 }
 
 /// The firmware's name in a report.

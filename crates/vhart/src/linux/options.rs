@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn a_passed_date_is_refused_only_on_demand() {
-        assert!(!parse("").unwrap().software.refuse_expired);
-        assert!(!parse("--accept-expired").unwrap().software.refuse_expired);
-        assert!(parse("--refuse-expired").unwrap().software.refuse_expired);
+        assert!(!parse("").unwrap().software.packages.refuse_expired);
+        assert!(!parse("--accept-expired").unwrap().software.packages.refuse_expired);
+        assert!(parse("--refuse-expired").unwrap().software.packages.refuse_expired);
         assert_eq!(parse("--refuse-expired --accept-expired").unwrap_err().exit_code(), 2);
     }
 }

@@ -6,9 +6,9 @@ use clap::Args;
 use images::Firmware;
 use images::vmm::Choice;
 
+use super::packages::PackageOptions;
 use crate::cli::{AiaKind, value};
 
-const PACKAGES: &str = "Packages";
 pub(super) const SOFTWARE: &str = "Software";
 const GUEST: &str = "Guest";
 
@@ -54,37 +54,8 @@ pub struct Software {
     #[arg(long, value_name = "ready|build|FILE", value_parser = vmm, help_heading = SOFTWARE)]
     pub vmm: Option<Vmm>,
 
-    /// Debian's suite: stable, testing, or a code name
-    #[arg(long, default_value = "stable", help_heading = PACKAGES)]
-    pub suite: String,
-
-    /// Debian archive [default: the one that this system's apt uses, else Debian's own]
-    #[arg(long, value_name = "URL", help_heading = PACKAGES)]
-    pub mirror: Option<String>,
-
-    /// File with the OpenPGP keys that sign the archive [default: Debian's, and those that this system's apt trusts for it]
-    #[arg(long, value_name = "FILE", help_heading = PACKAGES)]
-    pub keyring: Option<PathBuf>,
-
-    /// Directory of .deb files to take in place of an archive
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "mirror", "keyring"], help_heading = PACKAGES)]
-    pub packages: Option<PathBuf>,
-
-    /// Refuse an archive whose date has passed, such as a snapshot; signatures are checked in any case
-    #[arg(long, help_heading = PACKAGES)]
-    pub refuse_expired: bool,
-
-    /// What the default is now; for scripts from before
-    #[arg(long, hide = true, conflicts_with = "refuse_expired")]
-    pub accept_expired: bool,
-
-    /// Ask the archive for newer versions of what is in the cache
-    #[arg(long, help_heading = PACKAGES)]
-    pub refresh: bool,
-
-    /// Directory for what is fetched and built [default: vhart in the user's cache directory]
-    #[arg(long, value_name = "DIR", help_heading = PACKAGES)]
-    pub cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub packages: PackageOptions,
 }
 
 /// Whose VMM runs the guest.
@@ -106,14 +77,14 @@ fn vmm(text: &str) -> Result<Vmm, String> {
 }
 
 /// Reads the size of the guest's memory, in MiB.
-fn guest_memory(text: &str) -> Result<u64, String> {
+pub fn guest_memory(text: &str) -> Result<u64, String> {
     match value::size(text)? >> 20 {
         mib @ 64.. => Ok(mib),
         _ => Err("a guest Linux needs 64M".into()),
     }
 }
 
-fn firmware(text: &str) -> Result<Firmware, String> {
+pub fn firmware(text: &str) -> Result<Firmware, String> {
     match text {
         "" => Err("write builtin, opensbi or a path".into()),
         "builtin" | "default" => Ok(Firmware::BuiltIn),

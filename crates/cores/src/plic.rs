@@ -3,7 +3,9 @@
 //! Models the RISC-V Platform-Level Interrupt Controller Specification 1.0.0 with gateways for levels and
 //! for edges.
 
-use std::ops::Range;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::sources::{Sources, of_word};
 

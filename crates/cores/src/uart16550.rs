@@ -3,7 +3,7 @@
 //! Models the register set of National Semiconductor's PC16550D, "Registers", with a line that transmits at once and
 //! never errs. There is no time here, so the character time-out of the receive FIFO is immediate.
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
 
 /// Depth of the receive FIFO, and of the holding register that stands for it when FIFOs are off.
 const FIFO_DEPTH: usize = 16;
@@ -47,7 +47,9 @@ mod mcr {
     pub const ALL: u8 = 0x1f;
 }
 
-pub(super) mod lsr {
+/// Line status register.
+#[allow(missing_docs, reason = "the names are the data sheet's")]
+pub mod lsr {
     pub const DATA_READY: u8 = 1 << 0;
     pub const OVERRUN: u8 = 1 << 1;
     pub const TRANSMIT_EMPTY: u8 = 1 << 5;
@@ -79,9 +81,9 @@ enum Reg {
 }
 
 /// Offset of the byte received, or to be sent.
-pub(super) const DATA: u64 = 0;
+pub const DATA: u64 = 0;
 /// Offset of the line's status.
-pub(super) const LINE_STATUS: u64 = 5;
+pub const LINE_STATUS: u64 = 5;
 
 fn reg(offset: u64, dlab: bool) -> Option<Reg> {
     Some(match (offset, dlab) {
@@ -266,12 +268,12 @@ impl Core {
 
     fn read_lsr(&mut self) -> u8 {
         let ready = if self.received.is_empty() { 0 } else { lsr::DATA_READY };
-        let overrun = if std::mem::take(&mut self.overrun) { lsr::OVERRUN } else { 0 };
+        let overrun = if core::mem::take(&mut self.overrun) { lsr::OVERRUN } else { 0 };
         ready | overrun | lsr::TRANSMIT_EMPTY | lsr::IDLE
     }
 
     fn read_msr(&mut self) -> u8 {
-        self.modem_lines() | std::mem::take(&mut self.msr_deltas)
+        self.modem_lines() | core::mem::take(&mut self.msr_deltas)
     }
 
     /// A terminal is connected and ready; in loopback the modem outputs come back as its inputs.

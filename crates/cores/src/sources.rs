@@ -1,8 +1,11 @@
 //! Sets of interrupt sources: a bit for each, in words as registers show them.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 /// A set of interrupt sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sources(Vec<u32>);
+pub struct Sources(Vec<u32>);
 
 impl Sources {
     /// An empty set with room for the numbers below `count`.
@@ -41,9 +44,9 @@ impl Sources {
 }
 
 /// The sources whose bits are set in word `k`.
-pub(crate) fn of_word(k: usize, word: u32) -> impl Iterator<Item = u32> {
+pub fn of_word(k: usize, word: u32) -> impl Iterator<Item = u32> {
     let mut rest = word;
-    std::iter::from_fn(move || {
+    core::iter::from_fn(move || {
         let bit = rest.trailing_zeros();
         rest &= rest.checked_sub(1)?;
         Some(k as u32 * 32 + bit)

@@ -1,0 +1,200 @@
+//! Guests of the hypervisor: kernel and initramfs in one file, with the manifest that says which guests there are.
+//!
+//! `guest/hypervisor/src/control/manifest.rs` has the format: a flattened device tree, which the machine gets as its initial RAM disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+
+use super::{Parts, identity, key, missing, read, read_modules, wanted_modules};
+use crate::error::{OnFile, Result};
+use crate::hash::hex_sha256;
+use crate::initramfs::Contents;
+use crate::part;
+use crate::progress::{Progress, step};
+use crate::request::{Mode, Request};
+
+/// The directory of manifests in the cache.
+const BUILT: &str = "guests";
+
+/// How many are kept beside a new one: an unattended run makes one of its own.
+const KEPT: usize = 1;
+
+/// Which guests there are to be. Their memory is the request's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guests {
+    /// How many.
+    pub count: u32,
+    /// Virtual harts of each.
+    pub vcpus: u32,
+}
+
+impl Guests {
+    /// The name of one.
+    pub fn name(number: u32) -> String {
+        format!("guest{}", number + 1)
+    }
+}
+
+/// What a machine with the hypervisor boots beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreparedGuests {
+    /// The manifest with all in it, as the initial RAM disk.
+    pub manifest: PathBuf,
+    /// The M-mode image; none for the built-in firmware.
+    pub firmware: Option<PathBuf>,
+    /// The kernel's release, where it is Debian's.
+    pub kernel_release: Option<String>,
+}
+
+/// Fetches and builds what `request` asks for, for `guests`.
+///
+/// # Errors
+/// As for [`super::prepare`].
+pub fn prepare_guests(request: &Request, guests: Guests, progress: &dyn Progress) -> Result<PreparedGuests> {
+    super::check(request)?;
+    let parts = Parts::of(request, progress)?;
+    let kernel = parts.kernel(request)?;
+    let manifest = match manifest(request, guests, &kernel, &parts)? {
+        (name, true) => request.cache.path(name),
+        (name, false) => {
+            step(progress, "putting the guests together", || write(request, guests, &kernel, &parts, &name, progress))?
+        }
+    };
+    Ok(PreparedGuests { manifest, firmware: parts.firmware(request), kernel_release: parts.release(request) })
+}
+
+/// The manifest's name in the cache, and whether it is there.
+fn manifest(request: &Request, guests: Guests, kernel: &Path, parts: &Parts) -> Result<(String, bool)> {
+    let contents = match (&request.initrd, &parts.busybox) {
+        (Some(initrd), _) => identity(kernel, &request.cache)? + &identity(initrd, &request.cache)?,
+        (None, Some(busybox)) => key(request, kernel, &busybox.join(part::BUSYBOX), parts.modules(request).as_deref())?,
+        (None, None) => return Err(missing(&request.cache, "busybox")),
+    };
+    let what = format!("{contents} {guests:?} {:?} {}", request.guest, append(request));
+    let name = format!("{BUILT}/{}.dtb", &hex_sha256(&[what.as_bytes()])[..16]);
+    let path = request.cache.path(&name);
+    if path.is_file() {
+        request.cache.used(&path);
+        return Ok((name, true));
+    }
+    Ok((name, false))
+}
+
+fn write(
+    request: &Request,
+    guests: Guests,
+    kernel: &Path,
+    parts: &Parts,
+    name: &str,
+    progress: &dyn Progress,
+) -> Result<PathBuf> {
+    let lock = request.cache.lock(progress)?;
+    let kernel = board::loader::unpacked(kernel, request.guest.memory_mib << 20)?;
+    let initrd = initrd(request, parts)?;
+    let scratch = request.cache.scratch(&lock)?;
+    let made = scratch.path().join("guests.dtb");
+    fs::write(&made, tree(request, guests, &kernel, &initrd)).on_file("write", &made)?;
+    request.cache.prune(BUILT, KEPT, &lock)?;
+    request.cache.publish(&made, name, &lock)
+}
+
+/// The user's, else the one of a guest in KVM.
+fn initrd(request: &Request, parts: &Parts) -> Result<Vec<u8>> {
+    if let Some(path) = &request.initrd {
+        return read(path);
+    }
+    let busybox = parts.busybox.as_ref().ok_or_else(|| missing(&request.cache, "busybox"))?.join(part::BUSYBOX);
+    let contents = Contents {
+        kernel: Vec::new(),
+        modules: parts
+            .modules(request)
+            .map_or(Ok(Vec::new()), |directory| read_modules(&directory, &wanted_modules(request)))?,
+        busybox: read(&busybox)?,
+        vmm: None,
+    };
+    contents.guest().on_file("build", Path::new("the guest's initramfs"))
+}
+
+/// A guest kernel's command line.
+fn append(request: &Request) -> String {
+    let mut words = ["console=ttyS0", "earlycon=sbi", "loglevel=6", "panic=-1", "vhart.bare", "vhart.in=vhart"]
+        .map(str::to_owned)
+        .to_vec();
+    if let Mode::Check(nonce) = request.mode {
+        words.push(format!("vhart.guest={nonce} vhart.check={nonce}"));
+    }
+    words.extend((!request.self_tests).then(|| super::NO_SELF_TESTS.to_owned()));
+    words.extend((!request.append.is_empty()).then(|| request.append.clone()));
+    words.join(" ")
+}
+
+fn tree(request: &Request, guests: Guests, kernel: &[u8], initrd: &[u8]) -> Vec<u8> {
+    let mut tree = DeviceTree::new();
+    let unattended = matches!(request.mode, Mode::Check(_));
+    text(&mut tree.root, "console", if unattended { "lines" } else { "keys" });
+    let mut images = DeviceTreeNode::new_unchecked("images");
+    for (name, content) in [("kernel", kernel), ("initrd", initrd)] {
+        let mut image = DeviceTreeNode::new_unchecked(name);
+        image.add_property(DeviceTreeProperty::new_unchecked("data", content));
+        images.add_child(image);
+    }
+    tree.root.add_child(images);
+    let mut all = DeviceTreeNode::new_unchecked("guests");
+    (0..guests.count).for_each(|number| all.add_child(guest(request, guests, number, unattended)));
+    tree.root.add_child(all);
+    tree.to_dtb()
+}
+
+fn guest(request: &Request, guests: Guests, number: u32, unattended: bool) -> DeviceTreeNode {
+    let mut node = DeviceTreeNode::new_unchecked(Guests::name(number));
+    node.add_property(DeviceTreeProperty::new_unchecked("vcpus", guests.vcpus));
+    node.add_property(DeviceTreeProperty::new_unchecked("memory-mib", request.guest.memory_mib as u32));
+    text(&mut node, "kernel", "kernel");
+    text(&mut node, "initrd", "initrd");
+    text(&mut node, "bootargs", &append(request));
+    if unattended {
+        node.add_property(DeviceTreeProperty::new_unchecked("once", &[][..] as &[u8]));
+    }
+    node
+}
+
+fn text(node: &mut DeviceTreeNode, name: &str, value: &str) {
+    node.add_property(DeviceTreeProperty::new_unchecked(name, value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Cache;
+    use crate::phase::Nonce;
+    use dtoolkit::fdt::Fdt;
+    use dtoolkit::{Node, Property};
+
+    #[test]
+    fn users_own_files_need_no_packages_and_are_all_in_one() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            fs::write(place.path().join(name), name).unwrap();
+            place.path().join(name)
+        };
+        let request = Request {
+            kernel: Some(file("Image")),
+            initrd: Some(file("initrd")),
+            mode: Mode::Check(Nonce(7)),
+            ..Request::new(Cache::at(place.path().join("cache")))
+        };
+        let guests = Guests { count: 2, vcpus: 3 };
+        let prepared = prepare_guests(&request, guests, &()).unwrap();
+        assert_eq!(prepare_guests(&request, guests, &()).unwrap(), prepared);
+        let flattened = fs::read(prepared.manifest).unwrap();
+        let tree = Fdt::new(&flattened).unwrap();
+        let property = |path: &str, name: &str| tree.find_node(path).unwrap().property(name).unwrap().value().to_vec();
+        assert_eq!(property("/images/initrd", "data"), b"initrd");
+        assert_eq!(property("/guests/guest2", "vcpus"), [0, 0, 0, 3]);
+        assert!(
+            String::from_utf8(property("/guests/guest1", "bootargs")).unwrap().contains("vhart.check=0000000000000007")
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! `vhart hypervisor`: options.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use images::Firmware;
+use images::vmm::Choice;
+
+use crate::cli::{MachineOptions, value};
+use crate::linux::{PackageOptions, Print, firmware, guest_memory};
+
+const SOFTWARE: &str = "Software";
+const GUESTS: &str = "Guests";
+const CHECK: &str = "Check";
+
+/// What the machine needs beside its guests' memory: the hypervisor, and the guests' images as the loader brings them.
+const BESIDE_MIB: u64 = 128;
+
+const AFTER: &str = "\
+The hypervisor runs on the bare machine, in HS-mode, in KVM's place; each guest is an unmodified Linux. Kernel and user land are \
+Debian's, fetched once and kept in the cache, as for 'vhart linux'. 'vhart images hypervisor' prints where the hypervisor itself is.
+
+Exit status: 0 when all guests have powered off, when the user quits, or when a check passes; 1 when something is missing, a guest \
+fails or a check fails; 2 for wrong usage; 124 after a timeout.
+
+On the console, Ctrl-B N switches to the next guest, Ctrl-B H lists what else there is; Ctrl-A X quits.";
+
+/// Options of `vhart hypervisor`.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER, mut_arg("memory", |memory| memory.default_value("1G")), mut_arg("harts", |harts| harts.default_value("2")))]
+pub struct Options {
+    /// Run unattended from power on to power off, and report when each phase arrived
+    #[arg(long, help_heading = CHECK)]
+    pub check: bool,
+
+    /// Show the console of --check on standard error
+    #[arg(long, short, requires = "check", help_heading = CHECK)]
+    pub verbose: bool,
+
+    /// Print a command line that boots the same images, and boot nothing
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub print: Option<Print>,
+
+    #[command(flatten)]
+    pub machine: MachineOptions,
+
+    /// How many guests
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(help_heading = GUESTS)]
+    pub guests: u32,
+
+    /// Virtual harts of each guest; all together may be more than the machine's harts
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value::harts, help_heading = GUESTS)]
+    pub vcpus: u32,
+
+    /// Memory of each guest, for example 512M or 1G; a number alone is in MiB
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = guest_memory, help_heading = GUESTS)]
+    pub guest_memory: u64,
+
+    /// Kernel of your own for the guests, in place of Debian's
+    #[arg(long, value_name = "FILE", help_heading = GUESTS)]
+    pub guest_kernel: Option<PathBuf>,
+
+    /// Initial RAM disk of your own for the guests
+    #[arg(long, value_name = "FILE", help_heading = GUESTS)]
+    pub guest_initrd: Option<PathBuf>,
+
+    /// More words for the guest kernels' command line
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, help_heading = GUESTS)]
+    pub append: Option<String>,
+
+    /// Firmware of the machine: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode image
+    #[arg(long, visible_alias = "bios", value_name = "builtin|opensbi|FILE", default_value = "builtin")]
+    #[arg(value_parser = firmware, help_heading = SOFTWARE)]
+    pub firmware: Firmware,
+
+    /// The hypervisor: 'ready' comes with this program, 'build' builds it of the checkout that vhart is run in, a path is your
+    /// own [default: ready, and build in a checkout whose sources differ from its]
+    #[arg(long, value_name = "ready|build|FILE", value_parser = hypervisor, help_heading = SOFTWARE)]
+    pub hypervisor: Option<Whose>,
+
+    #[command(flatten)]
+    pub packages: PackageOptions,
+}
+
+/// Whose hypervisor it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// One that vhart has or makes.
+    Own(Choice),
+    /// The user's.
+    File(PathBuf),
+}
+
+fn hypervisor(text: &str) -> Result<Whose, String> {
+    match text {
+        "" => Err("write ready, build or a path".into()),
+        "ready" => Ok(Whose::Own(Choice::Ready)),
+        "build" => Ok(Whose::Own(Choice::Built)),
+        path => Ok(Whose::File(path.into())),
+    }
+}
+
+impl Options {
+    /// Refuses what does not make sense together.
+    pub fn check(&self) -> Result<(), String> {
+        let needed = u64::from(self.guests) * self.guest_memory + BESIDE_MIB;
+        if self.machine.memory >> 20 < needed {
+            return Err(format!(
+                "{} guests with {} MiB each need a machine with {needed} MiB of memory: --memory {needed}M",
+                self.guests, self.guest_memory
+            ));
+        }
+        if !self.guest_memory.is_multiple_of(2) {
+            return Err(
+                "a guest's memory is given in pieces of 2 MiB: --guest-memory with an even number of MiB".into()
+            );
+        }
+        self.machine.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::Cli;
+
+    fn problem(line: &str) -> Option<String> {
+        let words = ["vhart", "hypervisor"].into_iter().chain(line.split_whitespace()).map(Into::into);
+        Cli::read(words).err().map(|wrong| wrong.to_string())
+    }
+
+    #[test]
+    fn two_guests_on_two_harts_are_the_default() {
+        assert_eq!(problem(""), None);
+        assert_eq!(problem("--guests 4 --vcpus 2 --harts 2 -m 2G"), None);
+    }
+
+    #[test]
+    fn guests_without_room_are_refused_with_what_to_do() {
+        assert!(problem("--guests 4").unwrap().contains("--memory 1152M"));
+        assert!(problem("--guest-memory 65M").unwrap().contains("even"));
+        assert!(problem("--guests 0").is_some());
+    }
+}

@@ -1,0 +1,87 @@
+//! From the options to files that boot, and to the machine that boots them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use images::vmm::{self, Choice, Product};
+use images::{Apt, Cache, Guest, Guests, Mode, Nonce, PreparedGuests, Progress, Request, qemu};
+
+use super::Options;
+use super::options::Whose;
+use crate::{cli, errors, linux};
+
+/// What the machine boots.
+pub struct Prepared {
+    hypervisor: PathBuf,
+    guests: PreparedGuests,
+    nonce: Nonce,
+}
+
+impl Prepared {
+    /// Fetches and builds what the options ask for, as far as it is not in the cache.
+    ///
+    /// # Errors
+    /// One that says what is missing and what to do.
+    pub fn of(options: &Options, progress: &dyn Progress) -> Result<Prepared> {
+        let nonce = linux::nonce(&options.machine);
+        let mut request = request(options, options.packages.cache()?, nonce);
+        images::fetch(&mut request, progress)?;
+        let hypervisor = match &options.hypervisor {
+            Some(Whose::File(path)) => path.clone(),
+            Some(Whose::Own(choice)) => image(choice, &request.cache, &options.packages.apt(), progress)?,
+            None => image(&Choice::Fitting, &request.cache, &options.packages.apt(), progress)?,
+        };
+        let guests = Guests { count: options.guests, vcpus: options.vcpus };
+        Ok(Prepared { hypervisor, guests: images::prepare_guests(&request, guests, progress)?, nonce })
+    }
+
+    /// What `vhart run` would have to be told to boot them.
+    pub fn run_options(&self, options: &Options) -> cli::RunOptions {
+        cli::RunOptions {
+            kernel: Some(self.hypervisor.clone()),
+            initrd: Some(self.guests.manifest.clone()),
+            firmware: self.guests.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
+            no_reboot: true,
+            ..cli::RunOptions::of(options.machine.clone())
+        }
+    }
+
+    /// Prints QEMU's command line for the same images.
+    pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
+        let asked = &options.machine;
+        let (board, memory_mib) = (asked.aia.board(asked.own_isa()), asked.memory >> 20);
+        let machine = qemu::Machine { board, harts: asked.harts, memory_mib, shares: Vec::new() };
+        let words = qemu::hypervisor_command(&self.hypervisor, &self.guests, &machine);
+        errors::print(qemu::shell_line(&words) + "\n")?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What an unattended run has to answer.
+    pub fn nonce(&self) -> Nonce {
+        self.nonce
+    }
+}
+
+/// The hypervisor that `choice` names.
+///
+/// # Errors
+/// It has to be built, and cannot be.
+pub fn image(choice: &Choice, cache: &Cache, apt: &Apt, progress: &dyn Progress) -> Result<PathBuf> {
+    let workspace = vmm::workspace();
+    let means = vmm::Means { product: Product::Hypervisor, workspace: workspace.as_deref(), cache, apt, progress };
+    vmm::get(choice, means).context("no hypervisor")
+}
+
+fn request(options: &Options, cache: Cache, nonce: Nonce) -> Request {
+    Request {
+        packages: options.packages.source(),
+        mode: if options.check { Mode::Check(nonce) } else { Mode::Interactive },
+        firmware: options.firmware.clone(),
+        kernel: options.guest_kernel.clone(),
+        initrd: options.guest_initrd.clone(),
+        guest: Guest { harts: options.vcpus, memory_mib: options.guest_memory },
+        append: options.append.clone().unwrap_or_default(),
+        ..Request::new(cache)
+    }
+}

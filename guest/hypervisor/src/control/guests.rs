@@ -1,0 +1,376 @@
+//! The guests: made of the manifest, begun, ended, begun again.
+//!
+//! Linux, Documentation/arch/riscv/boot.rst: where a kernel lies, and what it finds in `a0` and `a1`.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use arch::GuestPhys;
+use sbi::HartState;
+use spin::{Mutex, MutexGuard, Once};
+
+use super::console;
+use super::manifest::{Manifest, Wanted, Wrong};
+use super::screen::Screen;
+use crate::devices::line::Line;
+use crate::devices::tree::Told;
+use crate::devices::{MEMORY_BASE, Place};
+use crate::interrupts;
+use crate::memory::frames::PIECE_BYTES;
+use crate::memory::guest::{GuestMemory, NoMemory, vmids};
+use crate::memory::physical;
+use crate::sbi::firmware;
+use crate::schedule;
+use crate::start::hart::{self, NOBODY};
+use crate::timers;
+use crate::vcpu::{Begin, Vcpu, offer, wanted};
+
+/// How a guest ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Ending {
+    /// It turned itself off.
+    Off = 1,
+    /// It reported a failure, or has no memory.
+    Failed = 2,
+    /// It begins anew.
+    Again = 3,
+    /// Somebody at the console stopped it.
+    Stopped = 4,
+}
+
+/// What [`Guest::ending`] holds while it runs.
+const RUNS: u8 = 0;
+/// The bit beside an [`Ending`] once it has come to that.
+const ENDED: u8 = 0x80;
+
+/// A guest.
+pub struct Guest {
+    /// Its name.
+    pub name: String,
+    /// Its place in [`all`].
+    number: usize,
+    vmid: u64,
+    /// Its memory. Lock order: memory before the machine's free memory; a line before the schedule.
+    pub memory: Mutex<GuestMemory>,
+    /// How large that may become.
+    pub memory_bytes: u64,
+    line: Mutex<Line>,
+    /// Its virtual harts.
+    pub vcpus: Vec<Vcpu>,
+    /// What it was made of.
+    wanted: Wanted<'static>,
+    /// [`RUNS`], or an [`Ending`], with [`ENDED`] at last.
+    ending: AtomicU8,
+    htimedelta: AtomicU64,
+}
+
+static GUESTS: Once<Vec<Guest>> = Once::new();
+
+/// All of them.
+pub fn all() -> &'static [Guest] {
+    GUESTS.get().map_or(&[], Vec::as_slice)
+}
+
+/// Why there is nothing to run.
+pub enum Lack {
+    /// There is no manifest.
+    NoManifest,
+    /// It is wrong.
+    Manifest(Wrong),
+    /// A guest's kernel, initrd and tree do not go into its memory, or that into the machine's.
+    Room(String),
+    /// A guest's kernel is none.
+    Kernel(String),
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lack::NoManifest => f.write_str("there are no guests: their manifest is to come as the initrd"),
+            Lack::Manifest(wrong) => write!(f, "{wrong}"),
+            Lack::Room(name) => write!(f, "there is too little memory for the kernel and the initrd of guest {name}"),
+            Lack::Kernel(name) => write!(f, "the kernel of guest {name} is no flat image of a riscv64 kernel"),
+        }
+    }
+}
+
+/// The manifest that the loader brought.
+///
+/// # Errors
+/// There is none, or it is wrong.
+pub fn read() -> Result<Manifest<'static>, Lack> {
+    let place = hart::board().initrd.clone().ok_or(Lack::NoManifest)?;
+    let manifest =
+        Manifest::read(physical::bytes(arch::Phys(place.start), place.end - place.start)).map_err(Lack::Manifest)?;
+    match manifest.guests.iter().find(|guest| !is_kernel(guest.kernel)) {
+        Some(guest) => Err(Lack::Kernel(guest.name.clone())),
+        None => Ok(manifest),
+    }
+}
+
+/// "RISC-V kernel image header": the magic number at 56.
+fn is_kernel(image: &[u8]) -> bool {
+    image.get(56..60) == Some(b"RSC\x05")
+}
+
+/// Makes the guests, and lets them begin.
+///
+/// # Errors
+/// There is no room for one.
+pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
+    console::share(Screen::new(manifest.console, manifest.guests.iter().map(|guest| guest.name.clone()).collect()));
+    let mut number = 0;
+    let mut guests = Vec::new();
+    for (index, wanted) in manifest.guests.into_iter().enumerate() {
+        let memory =
+            GuestMemory::new(MEMORY_BASE, wanted.memory_bytes).ok_or_else(|| Lack::Room(wanted.name.clone()))?;
+        let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu)).collect();
+        number += wanted.vcpus;
+        guests.push(Guest {
+            name: wanted.name.clone(),
+            number: index,
+            vmid: (index as u64 + 1) % vmids(),
+            memory: Mutex::new(memory),
+            memory_bytes: wanted.memory_bytes,
+            line: Mutex::new(Line::new(wanted.vcpus)),
+            vcpus,
+            wanted,
+            ending: AtomicU8::new(RUNS),
+            htimedelta: AtomicU64::new(0),
+        });
+    }
+    schedule::set_crowded(number > hart::harts().len());
+    GUESTS.call_once(|| guests);
+    all().iter().try_for_each(Guest::begin)
+}
+
+impl Guest {
+    /// Loads kernel, initrd and device tree, and starts its first virtual hart.
+    fn begin(&'static self) -> Result<(), Lack> {
+        let (tree, kernel) = self.load().map_err(|_| Lack::Room(self.name.clone()))?;
+        self.htimedelta.store(0u64.wrapping_sub(timers::now()), Ordering::SeqCst);
+        self.ending.store(RUNS, Ordering::SeqCst);
+        let first = &self.vcpus[0];
+        first.becomes(HartState::StartPending);
+        *first.begin.lock() = Some(Begin { at: kernel, opaque: tree.0 });
+        schedule::begin(first);
+        Ok(())
+    }
+
+    /// Where tree and kernel are then. The kernel lies at 2 MiB, initrd and tree at the end.
+    fn load(&self) -> Result<(GuestPhys, GuestPhys), NoMemory> {
+        let mut memory = self.memory.lock();
+        let kernel = GuestPhys(MEMORY_BASE.0 + PIECE_BYTES);
+        memory.write(kernel, self.wanted.kernel)?;
+        let end = MEMORY_BASE.0 + self.memory_bytes;
+        let initrd = match self.wanted.initrd {
+            Some(initrd) => {
+                // A tree takes a few pages; a kernel's memory is more than its file.
+                let start = end.checked_sub(PIECE_BYTES + initrd.len() as u64).ok_or(NoMemory::Outside)? / PIECE_BYTES
+                    * PIECE_BYTES;
+                if start < kernel.0 + 2 * self.wanted.kernel.len() as u64 {
+                    return Err(NoMemory::Outside);
+                }
+                memory.write(GuestPhys(start), initrd)?;
+                Some(start..start + initrd.len() as u64)
+            }
+            None => None,
+        };
+        let tree = GuestPhys(end - PIECE_BYTES);
+        memory.write(tree, &self.told_of(initrd))?;
+        Ok((tree, kernel))
+    }
+
+    fn told_of(&self, initrd: Option<core::ops::Range<u64>>) -> Vec<u8> {
+        let board = hart::board();
+        let extensions = board.extensions.iter().map(String::as_str).filter(|name| offer::offers(name)).collect();
+        Told {
+            vcpus: self.vcpus.len(),
+            memory_bytes: self.memory_bytes,
+            extensions,
+            timebase_hz: board.timebase_hz,
+            cbo_block_bytes: board.cbo_block_bytes,
+            bootargs: &self.wanted.bootargs,
+            initrd,
+        }
+        .flatten()
+    }
+
+    /// What goes into `hgatp` while it runs.
+    pub fn hgatp(&self) -> u64 {
+        self.memory.lock().hgatp(self.vmid)
+    }
+
+    /// Whether another guest may have the same VMID, for want of more.
+    pub fn shares_vmid(&self) -> bool {
+        vmids() <= all().len() as u64
+    }
+
+    /// What goes into `htimedelta`: its time begins with it.
+    pub fn htimedelta(&self) -> u64 {
+        self.htimedelta.load(Ordering::Relaxed)
+    }
+
+    /// Its devices.
+    fn devices(&self) -> MutexGuard<'_, Line> {
+        self.line.lock()
+    }
+
+    /// Reads a register of a device.
+    pub fn read_device(&'static self, place: Place, len_bytes: u8) -> u64 {
+        let mut line = self.devices();
+        let value = line.read(place) >> (8 * (Self::within(place)));
+        interrupts::drive(&line, &self.vcpus);
+        let _ = len_bytes;
+        value
+    }
+
+    /// The byte of a 32-bit register that an access begins with.
+    fn within(place: Place) -> u64 {
+        match place {
+            Place::Plic(offset) => offset & 3,
+            Place::Uart(_) => 0,
+        }
+    }
+
+    /// Writes a register of a device.
+    pub fn write_device(&'static self, place: Place, len_bytes: u8, value: u64) {
+        let mut line = self.devices();
+        match place {
+            // "The memory-mapped control registers are 32 bits wide".
+            Place::Plic(offset) if !offset.is_multiple_of(4) || len_bytes < 4 => {}
+            _ => line.write(place, value),
+        }
+        interrupts::drive(&line, &self.vcpus);
+        if let Some(whole) = line.whole() {
+            drop(line);
+            console::output(self.number, &whole);
+        }
+    }
+
+    /// Lets what it sent be shown, whole lines or not.
+    pub fn show_rest(&self) {
+        let rest = self.devices().rest();
+        if !rest.is_empty() {
+            console::output(self.number, &rest);
+        }
+    }
+
+    /// Somebody typed.
+    pub fn type_in(&'static self, bytes: &[u8]) {
+        let mut line = self.devices();
+        line.type_in(bytes);
+        interrupts::drive(&line, &self.vcpus);
+    }
+
+    /// Its debug console.
+    pub fn line(&'static self) -> DebugConsole {
+        DebugConsole(self, SHOWN_BYTES)
+    }
+
+    /// Begins it anew, at the wish of somebody at the console.
+    pub fn restart(&'static self) {
+        match self.has_ended() {
+            true => drop(self.begin()),
+            false => self.conclude(Ending::Again),
+        }
+    }
+
+    /// Ends it, or lets it begin anew, as it wants itself.
+    pub fn end(&'static self, ending: Ending) {
+        self.conclude(if ending == Ending::Again && self.wanted.once { Ending::Failed } else { ending });
+    }
+
+    /// Ends it: once its virtual harts have stopped.
+    fn conclude(&'static self, ending: Ending) {
+        if self.ending.compare_exchange(RUNS, ending as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.vcpus.iter().for_each(|vcpu| schedule::want(vcpu, wanted::END));
+            // Perhaps they had all stopped before.
+            stopped(&self.vcpus[0]);
+        }
+    }
+
+    /// Whether it is about to end, or has ended.
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::SeqCst) != RUNS
+    }
+
+    /// Whether it has ended for good.
+    fn has_ended(&self) -> bool {
+        self.ending.load(Ordering::SeqCst) & ENDED != 0
+    }
+
+    /// How it is, in a word.
+    pub fn told(&self) -> &'static str {
+        match self.ending.load(Ordering::SeqCst) & !ENDED {
+            RUNS => "runs",
+            ending if ending == Ending::Off as u8 => "is off",
+            ending if ending == Ending::Again as u8 => "begins anew",
+            ending if ending == Ending::Stopped as u8 => "is stopped",
+            _ => "has failed",
+        }
+    }
+}
+
+/// A virtual hart has stopped. If it was the last of a guest that ends, that has ended now.
+pub fn stopped(vcpu: &'static Vcpu) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _lock = ONE_AT_A_TIME.lock();
+    let guest = vcpu.guest();
+    if !guest.is_ending() || guest.has_ended() || !guest.vcpus.iter().all(schedule::is_off) {
+        return;
+    }
+    guest.show_rest();
+    guest.memory.lock().clear();
+    hart::harts().iter().for_each(|hart| hart.last_of_guest[guest.number].store(NOBODY, Ordering::SeqCst));
+    *guest.devices() = Line::new(guest.vcpus.len());
+    console::say(format_args!("vhart hypervisor: guest {} {}", guest.name, guest.told()));
+    let ending = match guest.ending.load(Ordering::SeqCst) {
+        again if again == Ending::Again as u8 => match guest.begin() {
+            Ok(()) => return,
+            Err(_) => Ending::Failed as u8,
+        },
+        ending => ending,
+    };
+    guest.ending.store(ending | ENDED, Ordering::SeqCst);
+    if all().iter().all(Guest::has_ended) {
+        all_ended();
+    }
+}
+
+fn all_ended() -> ! {
+    all().iter().for_each(console::list);
+    match all().iter().any(|guest| guest.ending.load(Ordering::SeqCst) == Ending::Failed as u8 | ENDED) {
+        true => firmware::fail(),
+        false => firmware::off(),
+    }
+}
+
+/// A guest's debug console. A call shows so many bytes at most: the hart is the hypervisor's meanwhile, and who has more comes again.
+pub struct DebugConsole(&'static Guest, usize);
+
+/// Bytes that a call shows.
+const SHOWN_BYTES: usize = 4096;
+
+impl sbi::Console for DebugConsole {
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let shown = &bytes[..bytes.len().min(self.1)];
+        self.1 -= shown.len();
+        self.0.show_rest();
+        console::output(self.0.number, shown);
+        shown.len()
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> usize {
+        let mut line = self.0.devices();
+        let mut count = 0;
+        while let Some(byte) = into.get_mut(count).and_then(|place| line.take_typed().map(|byte| (place, byte))) {
+            *byte.0 = byte.1;
+            count += 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,213 @@
+//! What the loader brought: a device tree that says which guests there are, with their kernels in it.
+//!
+//! A flattened device tree, given as the initial RAM disk, as U-Boot's flattened image tree is one: `dtc` makes it of text, with
+//! `/incbin/` for files.
+//!
+//! ```text
+//! / {
+//!     console = "lines";                      // or "keys", the default: one guest has the keyboard
+//!     images { linux { data = /incbin/("Image"); }; disk { data = /incbin/("initrd.cpio"); }; };
+//!     guests {
+//!         first { vcpus = <1>; memory-mib = <256>; kernel = "linux"; initrd = "disk"; bootargs = "console=ttyS0"; };
+//!         second { memory-mib = <64>; kernel = "linux"; once; }; // a reset ends it
+//!     };
+//! };
+//! ```
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use dtoolkit::fdt::{Fdt, FdtNode};
+use dtoolkit::{Node, Property};
+
+/// Virtual harts that a guest may have: a hart list's mask names 64.
+pub const MOST_VCPUS: u32 = 64;
+/// Guests that there may be.
+pub const MOST_GUESTS: usize = 64;
+
+/// All guests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest<'a> {
+    /// How the console is shared.
+    pub console: Sharing,
+    /// The guests, in their order.
+    pub guests: Vec<Wanted<'a>>,
+}
+
+/// How guests share the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// One at a time has it, and keys are for that one.
+    Keys,
+    /// Every line is shown, with its guest's name before it; nobody types.
+    Lines,
+}
+
+/// One guest, as it is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// Its name.
+    pub name: String,
+    /// Virtual harts.
+    pub vcpus: usize,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Its kernel, a flat image as for `booti`.
+    pub kernel: &'a [u8],
+    /// Its initial RAM disk.
+    pub initrd: Option<&'a [u8]>,
+    /// Its kernel's command line.
+    pub bootargs: String,
+    /// It begins once: a reset is a failure.
+    pub once: bool,
+}
+
+/// Why a manifest is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// It is no device tree.
+    Tree(String),
+    /// It has no guests.
+    Empty,
+    /// A property of a guest is missing, or has a value that it cannot have.
+    Value(String, &'static str),
+    /// A word that nobody knows.
+    Unknown(String, String),
+    /// An image that a guest names is not there.
+    Image(String, String),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wrong::Tree(why) => write!(f, "the initrd is no manifest of guests: {why}"),
+            Wrong::Empty => f.write_str("the manifest has no guests (a node below /guests is one)"),
+            Wrong::Value(node, name) => write!(f, "{node} in the manifest has no {name} that can be"),
+            Wrong::Unknown(node, name) => write!(f, "{node} in the manifest has '{name}', which means nothing"),
+            Wrong::Image(guest, name) => {
+                write!(f, "guest {guest} wants the image '{name}', which the manifest has not")
+            }
+        }
+    }
+}
+
+impl<'a> Manifest<'a> {
+    /// Reads a flattened tree.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(flattened: &'a [u8]) -> Result<Manifest<'a>, Wrong> {
+        let tree = Fdt::new(flattened).map_err(|why| Wrong::Tree(why.to_string()))?;
+        known(tree.root(), &["console"])?;
+        let console = match text(tree.root(), "console").as_deref() {
+            None | Some("keys") => Sharing::Keys,
+            Some("lines") => Sharing::Lines,
+            Some(_) => return Err(Wrong::Value("the root".into(), "console")),
+        };
+        let guests = tree.find_node("/guests").ok_or(Wrong::Empty)?;
+        let guests = guests.children().map(|node| guest(tree, node)).collect::<Result<Vec<_>, _>>()?;
+        match guests.len() {
+            0 => Err(Wrong::Empty),
+            1..=MOST_GUESTS => Ok(Manifest { console, guests }),
+            _ => Err(Wrong::Value("/guests".into(), "number of guests")),
+        }
+    }
+}
+
+fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
+    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once"])?;
+    let name = node.name().to_string();
+    let wrong = |property| Wrong::Value(name.clone(), property);
+    let number = |property: &str| node.property(property).map(|value| value.value_as::<u32>().unwrap_or(0));
+    let image = |property: &str| text(node, property).map(|wanted| find(tree, &name, &wanted)).transpose();
+    let vcpus = number("vcpus").unwrap_or(1);
+    let memory_mib = number("memory-mib").ok_or_else(|| wrong("memory-mib"))?;
+    if !(1..=MOST_VCPUS).contains(&vcpus) {
+        return Err(wrong("vcpus"));
+    }
+    // Pieces of 2 MiB, and room for a kernel behind the first.
+    if memory_mib < 4 || !memory_mib.is_multiple_of(2) {
+        return Err(wrong("memory-mib"));
+    }
+    Ok(Wanted {
+        vcpus: vcpus as usize,
+        memory_bytes: u64::from(memory_mib) << 20,
+        kernel: image("kernel")?.ok_or_else(|| wrong("kernel"))?,
+        initrd: image("initrd")?,
+        bootargs: text(node, "bootargs").unwrap_or_default(),
+        once: node.property("once").is_some(),
+        name,
+    })
+}
+
+/// Refuses properties with names that nobody knows.
+fn known(node: FdtNode<'_>, names: &[&str]) -> Result<(), Wrong> {
+    let unknown = node.properties().find(|property| !names.contains(&property.name()));
+    unknown.map_or(Ok(()), |property| Err(Wrong::Unknown(node.name().to_string(), property.name().to_string())))
+}
+
+fn text(node: FdtNode<'_>, name: &str) -> Option<String> {
+    node.property(name).and_then(|property| property.value_as::<&str>().ok().map(str::to_string))
+}
+
+fn find<'a>(tree: Fdt<'a>, guest: &str, name: &str) -> Result<&'a [u8], Wrong> {
+    let images = tree.find_node("/images");
+    let image = images.and_then(|images| images.children().find(|image| image.name() == name));
+    let data = image.and_then(|image| image.properties().find(|property| property.name() == "data"));
+    let missing = || Wrong::Image(guest.to_string(), name.to_string());
+    data.and_then(|data| data.value_as::<&'a [u8]>().ok()).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+
+    fn node(name: &str, properties: &[(&str, &[u8])]) -> DeviceTreeNode {
+        let mut node = DeviceTreeNode::new_unchecked(name);
+        for (name, value) in properties {
+            node.add_property(DeviceTreeProperty::new_unchecked(*name, *value));
+        }
+        node
+    }
+
+    /// A manifest with one guest that has these properties beside its memory.
+    fn manifest(properties: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tree = DeviceTree::new();
+        tree.root.add_property(DeviceTreeProperty::new_unchecked("console", "lines"));
+        let mut images = node("images", &[]);
+        images.add_child(node("linux", &[("data", b"MZ...")]));
+        tree.root.add_child(images);
+        let mut guests = node("guests", &[]);
+        let memory: (&str, &[u8]) = ("memory-mib", &[0, 0, 1, 0]);
+        guests.add_child(node("first", &[&[memory], properties].concat()));
+        tree.root.add_child(guests);
+        tree.to_dtb()
+    }
+
+    fn wrong(properties: &[(&str, &[u8])]) -> String {
+        Manifest::read(&manifest(properties)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_guest_is_read_with_its_kernel() {
+        let flattened = manifest(&[("kernel", b"linux\0"), ("vcpus", &[0, 0, 0, 2]), ("bootargs", b"quiet\0")]);
+        let manifest = Manifest::read(&flattened).unwrap();
+        assert_eq!(manifest.console, Sharing::Lines);
+        let guest = &manifest.guests[0];
+        assert_eq!((guest.name.as_str(), guest.vcpus, guest.memory_bytes), ("first", 2, 256 << 20));
+        assert_eq!((guest.kernel, guest.initrd, guest.bootargs.as_str()), (&b"MZ..."[..], None, "quiet"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_sentence() {
+        assert_eq!(wrong(&[]), "first in the manifest has no kernel that can be");
+        let kernel: (&str, &[u8]) = ("kernel", b"linux\0");
+        assert_eq!(wrong(&[kernel, ("vcpus", &[0, 0, 0, 65])]), "first in the manifest has no vcpus that can be");
+        assert_eq!(wrong(&[kernel, ("colour", b"red\0")]), "first in the manifest has 'colour', which means nothing");
+        assert_eq!(wrong(&[("kernel", b"xv6\0")]), "guest first wants the image 'xv6', which the manifest has not");
+        assert!(Manifest::read(b"no tree").unwrap_err().to_string().starts_with("the initrd is no manifest"));
+        assert_eq!(Manifest::read(&DeviceTree::new().to_dtb()).unwrap_err(), Wrong::Empty);
+    }
+}

@@ -1,0 +1,8 @@
+//! Part 9: which guests there are (`manifest`, `guests`), and the console that they share (`console`).
+
+#[cfg(feature = "image")]
+pub mod console;
+#[cfg(feature = "image")]
+pub mod guests;
+pub mod manifest;
+pub mod screen;

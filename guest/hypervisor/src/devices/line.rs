@@ -1,0 +1,166 @@
+//! The serial line of a guest with its interrupt controller: together, for each access may change what pends.
+//!
+//! National Semiconductor PC16550D; RISC-V Platform-Level Interrupt Controller Specification 1.0.0.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use cores::{plic, uart16550};
+
+use super::{Place, SOURCES, UART_INTERRUPT};
+
+/// Bytes of input that wait for a guest that reads none.
+const BACKLOG_BYTES: usize = 4096;
+/// Bytes of output that are kept back until a line is whole.
+const KEPT_BYTES: usize = 256;
+
+/// The devices of one guest. A context of the controller is a virtual hart's external interrupt.
+#[derive(Debug)]
+pub struct Line {
+    plic: plic::Core,
+    uart: uart16550::Core,
+    shown: uart16550::Interrupt,
+    typed: VecDeque<u8>,
+    /// Sent, and not yet shown.
+    sent: Vec<u8>,
+}
+
+impl Line {
+    /// For a guest with so many virtual harts.
+    pub fn new(vcpus: usize) -> Line {
+        Line {
+            plic: plic::Core::new(SOURCES, vcpus),
+            uart: uart16550::Core::default(),
+            shown: uart16550::Interrupt::None,
+            typed: VecDeque::new(),
+            sent: Vec::with_capacity(KEPT_BYTES),
+        }
+    }
+
+    /// Reads a register; what is wider than it reads as zero.
+    pub fn read(&mut self, place: Place) -> u64 {
+        match place {
+            Place::Plic(offset) => self.plic.read(offset & !3).into(),
+            Place::Uart(offset) => {
+                let byte = self.uart.read(offset);
+                self.settle();
+                byte.into()
+            }
+        }
+    }
+
+    /// Writes a register.
+    pub fn write(&mut self, place: Place, value: u64) {
+        match place {
+            Place::Plic(offset) => self.plic.write(offset & !3, value as u32),
+            Place::Uart(offset) => {
+                let byte = self.uart.write(offset, value as u8);
+                self.sent.extend(byte);
+                self.settle();
+            }
+        }
+    }
+
+    /// Takes what somebody typed; what there is no room for is lost.
+    pub fn type_in(&mut self, bytes: &[u8]) {
+        let room = BACKLOG_BYTES.saturating_sub(self.typed.len());
+        self.typed.extend(bytes.iter().take(room));
+        self.settle();
+    }
+
+    /// Takes a byte as the debug console's calls do.
+    pub fn take_typed(&mut self) -> Option<u8> {
+        self.typed.pop_front()
+    }
+
+    /// Whether a virtual hart is notified of an interrupt.
+    pub fn notifies(&self, vcpu: usize) -> bool {
+        self.plic.notifies(vcpu)
+    }
+
+    /// What was sent, once it makes up a line or has become much.
+    pub fn whole(&mut self) -> Option<Vec<u8>> {
+        let whole = self.sent.last() == Some(&b'\n') || self.sent.len() >= KEPT_BYTES;
+        whole.then(|| self.rest())
+    }
+
+    /// What was sent, whatever it is.
+    pub fn rest(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.sent)
+    }
+
+    /// Moves what was typed into the receiver, and drives the interrupt: that of the empty transmitter goes out as an edge, as on vhart's
+    /// own board.
+    fn settle(&mut self) {
+        while self.uart.room() > 0 {
+            let Some(byte) = self.typed.pop_front() else { break };
+            self.uart.receive(byte);
+        }
+        let shown = self.uart.interrupt();
+        if shown != core::mem::replace(&mut self.shown, shown) {
+            self.plic.set_level(UART_INTERRUPT, shown == uart16550::Interrupt::Level);
+            if let uart16550::Interrupt::Emptied(_) = shown {
+                self.plic.pulse(UART_INTERRUPT);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IER: Place = Place::Uart(1);
+    const DATA: Place = Place::Uart(uart16550::DATA);
+
+    /// A line whose interrupt is enabled for the second of two virtual harts.
+    fn line() -> Line {
+        let mut line = Line::new(2);
+        line.write(Place::Plic(4 * u64::from(UART_INTERRUPT)), 1);
+        line.write(Place::Plic(0x2080), 1 << UART_INTERRUPT);
+        line
+    }
+
+    #[test]
+    fn what_is_typed_interrupts_whoever_wants_to_know() {
+        let mut line = line();
+        line.write(IER, 1);
+        line.type_in(b"x");
+        assert!(line.notifies(1) && !line.notifies(0));
+        // claim, read, complete
+        assert_eq!(line.read(Place::Plic(0x20_1004)), u64::from(UART_INTERRUPT));
+        assert_eq!(line.read(DATA), u64::from(b'x'));
+        line.write(Place::Plic(0x20_1004), UART_INTERRUPT.into());
+        assert!(!line.notifies(1));
+    }
+
+    #[test]
+    fn the_empty_transmitter_interrupts_once_for_each_byte() {
+        let mut line = line();
+        line.write(IER, 2);
+        for _ in 0..3 {
+            assert_eq!(line.read(Place::Plic(0x20_1004)), u64::from(UART_INTERRUPT));
+            line.write(Place::Plic(0x20_1004), UART_INTERRUPT.into());
+            assert!(!line.notifies(1));
+            line.write(DATA, b'a'.into());
+        }
+    }
+
+    #[test]
+    fn output_is_shown_by_lines() {
+        let mut line = line();
+        b"no".iter().for_each(|&byte| line.write(DATA, byte.into()));
+        assert_eq!(line.whole(), None);
+        line.write(DATA, b'\n'.into());
+        assert_eq!(line.whole(), Some(b"no\n".to_vec()));
+        (0..KEPT_BYTES).for_each(|_| line.write(DATA, b'x'.into()));
+        assert_eq!(line.whole().map(|bytes| bytes.len()), Some(KEPT_BYTES));
+    }
+
+    #[test]
+    fn a_guest_that_reads_nothing_costs_no_memory() {
+        let mut line = line();
+        (0..100).for_each(|_| line.type_in(&[0; 100]));
+        assert!(line.typed.len() <= BACKLOG_BYTES);
+    }
+}

@@ -1,0 +1,56 @@
+//! Part 7: what a guest sees beside its memory.
+//!
+//! A PLIC and a 16550, at the addresses and with the interrupts of QEMU's `virt`, so that kernels know the way. Their registers are
+//! `cores`, the same that vhart's own board has.
+
+pub mod line;
+pub mod tree;
+
+use arch::GuestPhys;
+
+/// First byte of a guest's memory.
+pub const MEMORY_BASE: GuestPhys = GuestPhys(0x8000_0000);
+/// The interrupt controller's registers: contexts for more harts than a guest can have.
+pub const PLIC: Region = Region { base: GuestPhys(0xc00_0000), len_bytes: 0x60_0000 };
+/// The serial line's.
+pub const UART: Region = Region { base: GuestPhys(0x1000_0000), len_bytes: 0x100 };
+/// The serial line's interrupt.
+pub const UART_INTERRUPT: u32 = 10;
+/// Interrupts of the controller.
+pub const SOURCES: u32 = 31;
+
+/// Where a device's registers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The first.
+    pub base: GuestPhys,
+    /// All.
+    pub len_bytes: u64,
+}
+
+/// A register of a device, by its offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Of the interrupt controller.
+    Plic(u64),
+    /// Of the serial line.
+    Uart(u64),
+}
+
+/// The register at an address; none where there is no device.
+pub fn find(at: GuestPhys) -> Option<Place> {
+    let offset = |region: Region| at.0.checked_sub(region.base.0).filter(|offset| *offset < region.len_bytes);
+    offset(PLIC).map(Place::Plic).or_else(|| offset(UART).map(Place::Uart))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_are_found_by_their_addresses() {
+        assert_eq!(find(GuestPhys(0xc20_1004)), Some(Place::Plic(0x20_1004)));
+        assert_eq!(find(GuestPhys(0x1000_0005)), Some(Place::Uart(5)));
+        assert_eq!((find(GuestPhys(0x1000_0100)), find(GuestPhys(0)), find(MEMORY_BASE)), (None, None, None));
+    }
+}

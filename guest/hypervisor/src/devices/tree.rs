@@ -1,0 +1,199 @@
+//! A guest's device tree.
+//!
+//! Devicetree Specification v0.4; Linux, Documentation/devicetree/bindings/riscv/cpus.yaml and
+//! interrupt-controller/sifive,plic-1.0.0.yaml.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use dtoolkit::ToPropertyValue;
+use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+
+use super::{MEMORY_BASE, PLIC, Region, SOURCES, UART, UART_INTERRUPT};
+
+/// Phandles: one for the interrupt controller, then one for each virtual hart's own.
+const PLIC_PHANDLE: u32 = 1;
+const FIRST_HART_PHANDLE: u32 = 2;
+
+/// The UART's input clock, in Hz: drivers want one, and the line has none.
+const CLOCK_HZ: u32 = 3_686_400;
+
+/// What a guest is told of.
+#[derive(Clone, Debug)]
+pub struct Told<'a> {
+    /// Virtual harts.
+    pub vcpus: usize,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Names of extensions.
+    pub extensions: Vec<&'a str>,
+    /// Ticks of `time` in a second.
+    pub timebase_hz: u64,
+    /// Bytes of a block of Zicbom and Zicboz.
+    pub cbo_block_bytes: u64,
+    /// The kernel's command line.
+    pub bootargs: &'a str,
+    /// Where its initial RAM disk lies.
+    pub initrd: Option<Range<u64>>,
+}
+
+impl Told<'_> {
+    /// The flattened tree.
+    pub fn flatten(&self) -> Vec<u8> {
+        let mut tree = DeviceTree::new();
+        let root = &mut tree.root;
+        add(root, "#address-cells", 2u32);
+        add(root, "#size-cells", 2u32);
+        add(root, "compatible", &["vhart,guest", "riscv-virtio"][..]);
+        add(root, "model", "vhart,guest");
+        root.add_child(self.chosen());
+        root.add_child(self.memory());
+        root.add_child(self.cpus());
+        root.add_child(self.soc());
+        tree.to_dtb()
+    }
+
+    fn chosen(&self) -> DeviceTreeNode {
+        let mut node = DeviceTreeNode::new_unchecked("chosen");
+        add(&mut node, "bootargs", self.bootargs);
+        add(&mut node, "stdout-path", &*format!("/soc/{}", name("serial", UART)));
+        if let Some(initrd) = &self.initrd {
+            add(&mut node, "linux,initrd-start", initrd.start);
+            add(&mut node, "linux,initrd-end", initrd.end);
+        }
+        node
+    }
+
+    fn memory(&self) -> DeviceTreeNode {
+        let region = Region { base: MEMORY_BASE, len_bytes: self.memory_bytes };
+        let mut node = DeviceTreeNode::new_unchecked(name("memory", region));
+        add(&mut node, "device_type", "memory");
+        add(&mut node, "reg", &reg(region)[..]);
+        node
+    }
+
+    fn cpus(&self) -> DeviceTreeNode {
+        let mut node = DeviceTreeNode::new_unchecked("cpus");
+        add(&mut node, "#address-cells", 1u32);
+        add(&mut node, "#size-cells", 0u32);
+        add(&mut node, "timebase-frequency", self.timebase_hz as u32);
+        (0..self.vcpus).for_each(|hart| node.add_child(self.cpu(hart as u32)));
+        node
+    }
+
+    fn cpu(&self, hart: u32) -> DeviceTreeNode {
+        let mut node = DeviceTreeNode::new_unchecked(format!("cpu@{hart:x}"));
+        add(&mut node, "device_type", "cpu");
+        add(&mut node, "reg", hart);
+        add(&mut node, "status", "okay");
+        add(&mut node, "compatible", "riscv");
+        add(&mut node, "riscv,isa", &*self.isa());
+        add(&mut node, "riscv,isa-base", "rv64i");
+        add(&mut node, "riscv,isa-extensions", &self.extensions[..]);
+        for (extension, property) in [("zicbom", "riscv,cbom-block-size"), ("zicboz", "riscv,cboz-block-size")] {
+            if self.extensions.contains(&extension) {
+                add(&mut node, property, self.cbo_block_bytes as u32);
+            }
+        }
+        node.add_child(controller("interrupt-controller", "riscv,cpu-intc", FIRST_HART_PHANDLE + hart));
+        node
+    }
+
+    /// `rv64imafdc_zicsr_...`.
+    fn isa(&self) -> String {
+        let (letters, words): (Vec<&str>, Vec<&str>) = self.extensions.iter().partition(|name| name.len() == 1);
+        let words: String = words.iter().map(|name| format!("_{name}")).collect();
+        format!("rv64{}{words}", letters.concat())
+    }
+
+    fn soc(&self) -> DeviceTreeNode {
+        let mut node = DeviceTreeNode::new_unchecked("soc");
+        add(&mut node, "#address-cells", 2u32);
+        add(&mut node, "#size-cells", 2u32);
+        add(&mut node, "compatible", "simple-bus");
+        add(&mut node, "ranges", &[][..] as &[u32]);
+        node.add_child(self.plic());
+        node.add_child(uart());
+        node
+    }
+
+    fn plic(&self) -> DeviceTreeNode {
+        let mut node = controller(&name("plic", PLIC), "sifive,plic-1.0.0", PLIC_PHANDLE);
+        add(&mut node, "compatible", &["sifive,plic-1.0.0", "riscv,plic0"][..]);
+        add(&mut node, "reg", &reg(PLIC)[..]);
+        add(&mut node, "#address-cells", 0u32);
+        add(&mut node, "riscv,ndev", SOURCES);
+        let external = u32::from(arch::Interrupt::SupervisorExternal.code());
+        let targets: Vec<u32> = (0..self.vcpus as u32).flat_map(|hart| [FIRST_HART_PHANDLE + hart, external]).collect();
+        add(&mut node, "interrupts-extended", &targets[..]);
+        node
+    }
+}
+
+fn uart() -> DeviceTreeNode {
+    let mut node = DeviceTreeNode::new_unchecked(name("serial", UART));
+    add(&mut node, "compatible", "ns16550a");
+    add(&mut node, "reg", &reg(UART)[..]);
+    add(&mut node, "clock-frequency", CLOCK_HZ);
+    add(&mut node, "interrupts", UART_INTERRUPT);
+    add(&mut node, "interrupt-parent", PLIC_PHANDLE);
+    node
+}
+
+fn controller(name: &str, compatible: &str, phandle: u32) -> DeviceTreeNode {
+    let mut node = DeviceTreeNode::new_unchecked(name);
+    add(&mut node, "compatible", compatible);
+    add(&mut node, "interrupt-controller", &[][..] as &[u32]);
+    add(&mut node, "#interrupt-cells", 1u32);
+    add(&mut node, "phandle", phandle);
+    node
+}
+
+fn add(node: &mut DeviceTreeNode, name: &str, value: impl ToPropertyValue) {
+    node.add_property(DeviceTreeProperty::new_unchecked(name.to_string(), value));
+}
+
+fn name(kind: &str, region: Region) -> String {
+    format!("{kind}@{:x}", region.base.0)
+}
+
+/// Two cells of address and two of size.
+fn reg(region: Region) -> [u32; 4] {
+    let cells = |number: u64| [(number >> 32) as u32, number as u32];
+    let ([a, b], [c, d]) = (cells(region.base.0), cells(region.len_bytes));
+    [a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::start::tree::Board;
+
+    fn told() -> Told<'static> {
+        Told {
+            vcpus: 2,
+            memory_bytes: 64 << 20,
+            extensions: ["i", "m", "h", "zicboz", "sstc"].to_vec(),
+            timebase_hz: 10_000_000,
+            cbo_block_bytes: 64,
+            bootargs: "console=ttyS0",
+            initrd: Some(0x8200_0000..0x8210_0000),
+        }
+    }
+
+    #[test]
+    fn the_tree_tells_what_the_hypervisors_own_reader_reads() {
+        let board = Board::read(&told().flatten()).unwrap();
+        assert_eq!((board.harts.as_slice(), board.timebase_hz, board.cbo_block_bytes), (&[0, 1][..], 10_000_000, 64));
+        assert_eq!(board.memory[0], 0x8000_0000..0x8400_0000);
+        assert_eq!(board.initrd, Some(0x8200_0000..0x8210_0000));
+        assert!(board.has("sstc"));
+    }
+
+    #[test]
+    fn the_isa_string_has_letters_first() {
+        assert_eq!(told().isa(), "rv64imh_zicboz_sstc");
+    }
+}

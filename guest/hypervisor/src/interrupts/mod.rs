@@ -1,0 +1,27 @@
+//! Part 4: what a guest is interrupted by.
+//!
+//! The registers of a guest's interrupt controller and of its devices are in `devices::line`: this part brings what they say to the
+//! virtual harts' pins, which are bits of `hvip` (H extension, "Hypervisor Interrupt Registers (`hvip`, `hip`, and `hie`)").
+
+#[cfg(feature = "image")]
+pub use image::*;
+
+#[cfg(feature = "image")]
+mod image {
+    use core::sync::atomic::Ordering;
+
+    use crate::devices::line::Line;
+    use crate::schedule;
+    use crate::vcpu::{Vcpu, wanted};
+
+    /// Brings what the controller says now to the guest's virtual harts. The caller has the line locked, so that what is told last is what
+    /// holds.
+    pub fn drive(line: &Line, vcpus: &'static [Vcpu]) {
+        for vcpu in vcpus {
+            let level = line.notifies(vcpu.index);
+            if vcpu.external.swap(level, Ordering::SeqCst) != level {
+                schedule::want(vcpu, wanted::EXTERNAL);
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The calls of guests.
+//!
+//! SBI 3.0: each extension by its chapter. What is not here answers `SBI_ERR_NOT_SUPPORTED`.
+
+use core::sync::atomic::Ordering;
+
+use arch::GuestPhys;
+use arch::csr::{self as registers, ip};
+use sbi::function::{Base, Hsm, Ipi, Rfence, Srst, Time};
+use sbi::system::{reset_reason, reset_type};
+use sbi::{Answer, Call, Error, Extension, Function, HartState, SbiRet, hart_list, register, suspend_type};
+
+use super::firmware;
+use crate::control::guests::Ending;
+use crate::memory::guest::Shared;
+use crate::schedule;
+use crate::start::{csr, hart};
+use crate::timers;
+use crate::vcpu::{Begin, Context, Next, Vcpu, wanted};
+
+/// Version 3.0: major number from bit 24 on.
+const SPECIFICATION: u64 = 3 << 24;
+/// Not in the specification's table of implementations: "vhyp".
+const IMPLEMENTATION_ID: u64 = 0x7668_7970;
+const IMPLEMENTATION_VERSION: u64 = 1;
+
+/// Answers the call in the guest's registers.
+pub fn answer(vcpu: &'static Vcpu, context: &mut Context) -> Next {
+    let call = Call::from_registers(|n| context.registers.get(n));
+    let mut next = Next::Resume;
+    let answer = match call.function() {
+        Some(Function::Base(function)) => base(function, &call.args),
+        Some(Function::Time(Time::SetTimer)) => set_timer(call.args[0], vcpu),
+        Some(Function::Ipi(Ipi::SendIpi)) => interrupt(vcpu, &call.args),
+        Some(Function::Rfence(function)) => fence(function, vcpu, &call.args),
+        Some(Function::Hsm(function)) => hsm(function, vcpu, &call.args, &mut next),
+        Some(Function::Srst(Srst::SystemReset)) => reset(vcpu, &call.args),
+        Some(Function::Dbcn(function)) => {
+            let guest = vcpu.guest();
+            sbi::console::answer(function, &call.args, &Shared(&guest.memory), &mut guest.line())
+        }
+        _ => Err(Error::NotSupported),
+    };
+    if next != Next::Stop {
+        let ret = SbiRet::from(answer);
+        context.registers.set(register::A0, ret.error as u64);
+        context.registers.set(register::A1, ret.value);
+    }
+    next
+}
+
+fn base(function: Base, args: &[u64; 6]) -> Answer {
+    match function {
+        Base::GetSpecVersion => Ok(SPECIFICATION),
+        Base::GetImplId => Ok(IMPLEMENTATION_ID),
+        Base::GetImplVersion => Ok(IMPLEMENTATION_VERSION),
+        Base::ProbeExtension => Ok(exists(args[0] as u32).into()),
+        Base::GetMvendorid | Base::GetMarchid | Base::GetMimpid => firmware::identity(function),
+    }
+}
+
+fn exists(eid: u32) -> bool {
+    use Extension::*;
+    match Extension::numbered(eid) {
+        Some(Base | Time | Ipi | Rfence | Hsm | Srst | Dbcn) => true,
+        Some(Legacy | Pmu | Susp | Cppc | Nacl | Sta | Sse | Fwft | Dbtr | Mpxy) | None => false,
+    }
+}
+
+/// "Timer Extension": "must clear the pending timer interrupt bit as well".
+fn set_timer(deadline: u64, vcpu: &Vcpu) -> Answer {
+    match timers::has_sstc() {
+        true => csr::write::<{ registers::VSTIMECMP }>(deadline),
+        false => {
+            csr::clear::<{ registers::HVIP }>(ip::VSTIP);
+            vcpu.timer.store(timers::of_guest(deadline, vcpu.guest().htimedelta()), Ordering::Relaxed);
+            schedule::arm();
+        }
+    }
+    Ok(0)
+}
+
+fn interrupt(vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
+    let vcpus = &vcpu.guest().vcpus;
+    hart_list(args[0], args[1], vcpus.len())?.for_each(|target| schedule::want(&vcpus[target], wanted::SOFTWARE));
+    Ok(0)
+}
+
+/// "RFENCE Extension": done when the call returns. A virtual hart that does not execute does it before it does again.
+fn fence(function: Rfence, vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
+    let what = match function {
+        Rfence::RemoteFenceI => wanted::FENCE_I,
+        Rfence::RemoteSfenceVma | Rfence::RemoteSfenceVmaAsid => wanted::FENCE,
+        // Guests have no H.
+        Rfence::RemoteHfenceGvmaVmid
+        | Rfence::RemoteHfenceGvma
+        | Rfence::RemoteHfenceVvmaAsid
+        | Rfence::RemoteHfenceVvma => {
+            return Err(Error::NotSupported);
+        }
+    };
+    let vcpus = &vcpu.guest().vcpus;
+    let targets = || hart_list(args[0], args[1], vcpus.len()).map(|list| list.map(|target| &vcpus[target]));
+    targets()?.for_each(|target| schedule::want(target, what));
+    targets()?.for_each(|target| left(target, what));
+    Ok(0)
+}
+
+/// Waits until `target` has seen what was wanted of it, or executes nothing: this hart executes no guest meanwhile, so that two
+/// that wait for each other both go on.
+fn left(target: &Vcpu, what: u32) {
+    let executes = || {
+        let hart = target.last_hart.load(Ordering::SeqCst);
+        hart::harts().get(hart).is_some_and(|hart| {
+            hart.in_guest.load(Ordering::SeqCst) && hart.running().is_some_and(|running| core::ptr::eq(running, target))
+        })
+    };
+    while target.wanted.load(Ordering::SeqCst) & what != 0 && executes() {
+        core::hint::spin_loop();
+    }
+}
+
+fn hsm(function: Hsm, vcpu: &'static Vcpu, args: &[u64; 6], next: &mut Next) -> Answer {
+    let target = |id: u64| vcpu.guest().vcpus.get(usize::try_from(id).unwrap_or(usize::MAX)).ok_or(Error::InvalidParam);
+    match function {
+        Hsm::HartStart => start(target(args[0])?, args[1], args[2]),
+        Hsm::HartStop => {
+            *next = Next::Stop;
+            Ok(0)
+        }
+        Hsm::HartGetStatus => target(args[0]).map(|target| target.state.load(Ordering::SeqCst).into()),
+        Hsm::HartSuspend => suspend(args[0] as u32, vcpu, next),
+    }
+}
+
+fn start(target: &'static Vcpu, address: u64, opaque: u64) -> Answer {
+    if target.guest().is_ending() {
+        return Err(Error::Failed);
+    }
+    if !target.guest().memory.lock().contains(GuestPhys(address), 2) {
+        return Err(Error::InvalidAddress);
+    }
+    let (stopped, pending) = (HartState::Stopped as u8, HartState::StartPending as u8);
+    if target.state.compare_exchange(stopped, pending, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        return Err(Error::AlreadyAvailable);
+    }
+    *target.begin.lock() = Some(Begin { at: GuestPhys(address), opaque });
+    schedule::begin(target);
+    Ok(0)
+}
+
+/// "Function: Hart suspend": the default retentive suspend is WFI by another name; of the others there are none.
+fn suspend(kind: u32, vcpu: &Vcpu, next: &mut Next) -> Answer {
+    match kind {
+        suspend_type::RETENTIVE => {
+            *next = crate::vcpu::wait(vcpu);
+            Ok(0)
+        }
+        suspend_type::NON_RETENTIVE => Err(Error::NotSupported),
+        // "reserved or is platform-specific and unimplemented".
+        _ => Err(Error::InvalidParam),
+    }
+}
+
+/// Reset reasons from here on are an implementation's or a platform's own.
+const FIRST_OWN_REASON: u32 = 0xe000_0000;
+
+/// "System Reset Extension": types and reasons that are reserved are invalid; types of a platform's own there are none.
+fn reset(vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
+    let (kind, reason) = (args[0] as u32, args[1] as u32);
+    let ending = match (kind, reason) {
+        _ if (reset_reason::SYSTEM_FAILURE + 1..FIRST_OWN_REASON).contains(&reason) => return Err(Error::InvalidParam),
+        (reset_type::SHUTDOWN, reset_reason::NO_REASON) => Ending::Off,
+        (reset_type::SHUTDOWN, _) => Ending::Failed,
+        (reset_type::COLD_REBOOT | reset_type::WARM_REBOOT, _) => Ending::Again,
+        _ => return Err(Error::InvalidParam),
+    };
+    vcpu.guest().end(ending);
+    Ok(0)
+}

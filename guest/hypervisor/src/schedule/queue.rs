@@ -1,0 +1,135 @@
+//! Who could run, who waits, and which harts have nothing to do.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// Where a virtual hart is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Place {
+    /// Stopped.
+    Off,
+    /// In the queue.
+    Ready,
+    /// On a hart.
+    Running,
+    /// It waits.
+    Waiting,
+}
+
+impl Place {
+    /// Of its number.
+    pub const fn of(number: u8) -> Place {
+        match number {
+            1 => Place::Ready,
+            2 => Place::Running,
+            3 => Place::Waiting,
+            _ => Place::Off,
+        }
+    }
+}
+
+/// The queue and the list. `V` stands for a virtual hart.
+#[derive(Debug)]
+pub struct Queue<V> {
+    ready: VecDeque<V>,
+    waiting: Vec<(V, u64)>,
+    /// A bit for each hart that has nothing to do.
+    idle: u64,
+}
+
+impl<V: Copy + PartialEq> Queue<V> {
+    /// Nobody, and no hart idle.
+    pub const fn new() -> Queue<V> {
+        Queue { ready: VecDeque::new(), waiting: Vec::new(), idle: 0 }
+    }
+
+    /// Puts one at the end of the queue; answers a hart that could take it, which counts as busy from now on.
+    pub fn make_ready(&mut self, one: V) -> Option<usize> {
+        self.ready.push_back(one);
+        let hart = (self.idle != 0).then(|| self.idle.trailing_zeros() as usize)?;
+        self.idle &= !(1 << hart);
+        Some(hart)
+    }
+
+    /// The next for `hart`, which is idle if there is none.
+    pub fn next(&mut self, hart: usize) -> Option<V> {
+        let next = self.ready.pop_front();
+        match next {
+            Some(_) => self.idle &= !(1 << hart),
+            None => self.idle |= 1 << hart,
+        }
+        next
+    }
+
+    /// Whether somebody stands in the queue.
+    pub fn is_contended(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// One waits until `deadline`.
+    pub fn wait(&mut self, one: V, deadline: u64) {
+        self.waiting.push((one, deadline));
+    }
+
+    /// It waits no longer.
+    pub fn wake(&mut self, one: V) {
+        self.waiting.retain(|(waiting, _)| *waiting != one);
+    }
+
+    /// Takes one whose deadline has come off the list.
+    pub fn expired(&mut self, now: u64) -> Option<V> {
+        let index = self.waiting.iter().position(|(_, deadline)| *deadline <= now)?;
+        Some(self.waiting.swap_remove(index).0)
+    }
+
+    /// The first deadline of those that wait.
+    pub fn first_deadline(&self) -> Option<u64> {
+        self.waiting.iter().map(|(_, deadline)| *deadline).min()
+    }
+}
+
+impl<V: Copy + PartialEq> Default for Queue<V> {
+    fn default() -> Queue<V> {
+        Queue::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_came_first_runs_first() {
+        let mut queue = Queue::new();
+        assert_eq!(queue.make_ready('a'), None);
+        assert_eq!(queue.make_ready('b'), None);
+        assert_eq!((queue.next(0), queue.next(1), queue.next(0)), (Some('a'), Some('b'), None));
+    }
+
+    #[test]
+    fn an_idle_hart_is_told_once() {
+        let mut queue = Queue::new();
+        assert_eq!((queue.next(2), queue.next(0)), (None, None));
+        assert_eq!((queue.make_ready('a'), queue.make_ready('b'), queue.make_ready('c')), (Some(0), Some(2), None));
+    }
+
+    #[test]
+    fn deadlines_come_in_their_time() {
+        let mut queue = Queue::new();
+        queue.wait('a', 30);
+        queue.wait('b', 10);
+        queue.wait('c', u64::MAX);
+        assert_eq!((queue.first_deadline(), queue.expired(9)), (Some(10), None));
+        assert_eq!((queue.expired(30), queue.expired(30), queue.expired(30)), (Some('a'), Some('b'), None));
+        queue.wake('c');
+        assert_eq!(queue.first_deadline(), None);
+    }
+
+    #[test]
+    fn places_come_back_from_their_numbers() {
+        for place in [Place::Off, Place::Ready, Place::Running, Place::Waiting] {
+            assert_eq!(Place::of(place as u8), place);
+        }
+    }
+}

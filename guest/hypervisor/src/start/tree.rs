@@ -1,0 +1,210 @@
+//! What the machine's device tree says.
+//!
+//! Devicetree Specification v0.4; Linux, Documentation/devicetree/bindings/riscv/cpus.yaml and extensions.yaml.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use dtoolkit::fdt::{Fdt, FdtNode};
+use dtoolkit::{Node, Property, ToCellInt};
+
+/// The machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Board {
+    /// Ids of the harts that may be used.
+    pub harts: Vec<u64>,
+    /// Names of the extensions that every hart has.
+    pub extensions: Vec<String>,
+    /// Ticks of `time` in a second.
+    pub timebase_hz: u64,
+    /// Bytes that CBO.ZERO zeroes, and its siblings manage; 0 where there is none.
+    pub cbo_block_bytes: u64,
+    /// RAM.
+    pub memory: Vec<Range<u64>>,
+    /// What of it is somebody else's.
+    pub reserved: Vec<Range<u64>>,
+    /// What the loader put there beside the hypervisor: its guests.
+    pub initrd: Option<Range<u64>>,
+}
+
+/// Why there is no going on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// What should be the tree is none.
+    Tree(String),
+    /// It does not tell what is named.
+    Told(&'static str),
+    /// The harts have no H.
+    Hypervisor,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lack::Tree(why) => write!(f, "the firmware gave no device tree: {why}"),
+            Lack::Told(what) => write!(f, "the device tree tells of no {what}"),
+            Lack::Hypervisor => f.write_str("the harts have no hypervisor extension (QEMU: -cpu rv64,h=true)"),
+        }
+    }
+}
+
+impl Board {
+    /// Reads a flattened tree.
+    ///
+    /// # Errors
+    /// It is none, or lacks what a hypervisor cannot do without.
+    pub fn read(flattened: &[u8]) -> Result<Board, Lack> {
+        let tree = Fdt::new(flattened).map_err(|why| Lack::Tree(why.to_string()))?;
+        let cpus = tree.find_node("/cpus").ok_or(Lack::Told("harts"))?;
+        let harts: Vec<FdtNode<'_>> = cpus.children().filter(is_usable).collect();
+        let first = *harts.first().ok_or(Lack::Told("harts"))?;
+        let board = Board {
+            harts: harts.iter().filter_map(|&hart| first_reg(hart)).map(|(id, _)| id).collect(),
+            extensions: extensions(first),
+            timebase_hz: number(cpus, "timebase-frequency").ok_or(Lack::Told("timebase-frequency"))?,
+            cbo_block_bytes: number(first, "riscv,cboz-block-size").unwrap_or(0),
+            memory: tree.root().children().filter(is_memory).flat_map(regs).collect(),
+            reserved: reserved(tree),
+            initrd: initrd(tree),
+        };
+        match () {
+            () if !board.has("h") => Err(Lack::Hypervisor),
+            () if board.memory.is_empty() => Err(Lack::Told("memory")),
+            () => Ok(board),
+        }
+    }
+
+    /// Whether the harts have the extension of that name.
+    pub fn has(&self, extension: &str) -> bool {
+        self.extensions.iter().any(|name| name == extension)
+    }
+}
+
+fn is_usable(node: &FdtNode<'_>) -> bool {
+    let status = node.property("status").and_then(|status| status.value_as::<&str>().ok());
+    node.name_without_address() == "cpu" && status.is_none_or(|status| status == "okay")
+}
+
+fn is_memory(node: &FdtNode<'_>) -> bool {
+    node.name_without_address() == "memory"
+}
+
+/// The names in `riscv,isa-extensions`, else those in the older `riscv,isa`.
+fn extensions(hart: FdtNode<'_>) -> Vec<String> {
+    let text = |name: &str| hart.property(name).map(|property| String::from_utf8_lossy(property.value()).into_owned());
+    match text("riscv,isa-extensions") {
+        Some(list) => list.split('\0').filter(|name| !name.is_empty()).map(str::to_string).collect(),
+        None => of_string(text("riscv,isa").unwrap_or_default().trim_end_matches('\0')),
+    }
+}
+
+/// The names in `rv64imafdch_zicbom_...`.
+fn of_string(isa: &str) -> Vec<String> {
+    let mut words = isa.split('_');
+    let letters = words.next().unwrap_or_default().chars().skip("rv64".len());
+    letters.map(|letter| letter.to_string()).chain(words.map(str::to_string)).collect()
+}
+
+/// A property of one or two cells.
+fn number(node: FdtNode<'_>, name: &str) -> Option<u64> {
+    let value = node.property(name)?.value().to_vec();
+    match value.len() {
+        4 | 8 => Some(value.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))),
+        _ => None,
+    }
+}
+
+/// Address and size of the first pair in `reg`.
+fn first_reg(node: FdtNode<'_>) -> Option<(u64, u64)> {
+    let reg = node.reg().ok()??.next()?;
+    Some((reg.address.to_int().ok()?, reg.size.to_int().unwrap_or(0)))
+}
+
+fn regs(node: FdtNode<'_>) -> Vec<Range<u64>> {
+    let range = |reg: dtoolkit::standard::Reg<'_>| {
+        let (base, len): (u64, u64) = (reg.address.to_int().ok()?, reg.size.to_int().ok()?);
+        Some(base..base.checked_add(len)?)
+    };
+    let regs = node.reg().ok().flatten();
+    regs.into_iter().flatten().filter_map(range).collect()
+}
+
+fn reserved(tree: Fdt<'_>) -> Vec<Range<u64>> {
+    let block = tree.memory_reservations().map(|one| one.address()..one.address().saturating_add(one.size()));
+    let node = tree.find_node("/reserved-memory");
+    let children: Vec<_> = node.iter().flat_map(|node| node.children().flat_map(regs).collect::<Vec<_>>()).collect();
+    block.chain(children).collect()
+}
+
+fn initrd(tree: Fdt<'_>) -> Option<Range<u64>> {
+    let chosen = tree.find_node("/chosen")?;
+    let (start, end) = (number(chosen, "linux,initrd-start")?, number(chosen, "linux,initrd-end")?);
+    (start < end).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+
+    fn node(name: &str, properties: &[(&str, &[u8])]) -> DeviceTreeNode {
+        let mut node = DeviceTreeNode::new_unchecked(name);
+        for (name, value) in properties {
+            node.add_property(DeviceTreeProperty::new_unchecked(*name, *value));
+        }
+        node
+    }
+
+    fn cells(numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+    }
+
+    /// Two harts, the second not to be used, and 64 MiB of memory with a hole for the firmware.
+    fn tree(isa: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tree = DeviceTree::new();
+        tree.root = node("", &[("#address-cells", &cells(&[2])), ("#size-cells", &cells(&[2]))]);
+        let mut cpus = node(
+            "cpus",
+            &[
+                ("#address-cells", &cells(&[1])),
+                ("#size-cells", &[0; 4]),
+                ("timebase-frequency", &cells(&[10_000_000])),
+            ],
+        );
+        cpus.add_child(node("cpu@3", &[&[("reg", &cells(&[3])[..])], isa].concat()));
+        cpus.add_child(node("cpu@4", &[("reg", &cells(&[4])), ("status", b"disabled\0")]));
+        tree.root.add_child(cpus);
+        tree.root.add_child(node("memory@80000000", &[("reg", &cells(&[0, 0x8000_0000, 0, 0x400_0000]))]));
+        let mut reserved = node("reserved-memory", &[("#address-cells", &cells(&[2])), ("#size-cells", &cells(&[2]))]);
+        reserved.add_child(node("fw@80000000", &[("reg", &cells(&[0, 0x8000_0000, 0, 0x4_0000]))]));
+        tree.root.add_child(reserved);
+        let (start, end) = (cells(&[0, 0x8200_0000]), cells(&[0x8280_0000]));
+        tree.root.add_child(node("chosen", &[("linux,initrd-start", &start), ("linux,initrd-end", &end)]));
+        tree.to_dtb()
+    }
+
+    #[test]
+    fn the_board_is_read_from_its_tree() {
+        let board = Board::read(&tree(&[("riscv,isa-extensions", b"i\0h\0sstc\0")])).unwrap();
+        assert_eq!((board.harts.as_slice(), board.timebase_hz), (&[3][..], 10_000_000));
+        assert_eq!(board.memory[0], 0x8000_0000..0x8400_0000);
+        assert_eq!(board.reserved[0], 0x8000_0000..0x8004_0000);
+        assert_eq!(board.initrd, Some(0x8200_0000..0x8280_0000));
+        assert!(board.has("sstc") && !board.has("v"));
+    }
+
+    #[test]
+    fn an_older_tree_has_its_extensions_in_one_string() {
+        let board = Board::read(&tree(&[("riscv,isa", b"rv64imafdch_zicsr_sstc\0")])).unwrap();
+        assert!(["i", "m", "h", "zicsr", "sstc"].iter().all(|name| board.has(name)));
+    }
+
+    #[test]
+    fn what_lacks_is_said_in_one_sentence() {
+        let lack = Board::read(&tree(&[("riscv,isa", b"rv64imafdc\0")])).unwrap_err();
+        assert_eq!(lack, Lack::Hypervisor);
+        assert!(matches!(Board::read(b"no tree"), Err(Lack::Tree(_))));
+    }
+}

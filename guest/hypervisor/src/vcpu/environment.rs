@@ -1,0 +1,49 @@
+//! What a guest finds of the machine: which traps are its own, which counters and extensions it sees.
+//!
+//! H extension, "Hypervisor Trap Delegation (`hedeleg` and `hideleg`) Registers", "Hypervisor Counter-Enable (`hcounteren`) Register",
+//! "Hypervisor Environment Configuration Register (`henvcfg`)"; "Smstateen/Ssstateen Extensions".
+
+use arch::csr::{counteren, envcfg, ip, stateen};
+use arch::{Exception, csr as registers};
+
+use crate::start::{csr, hart};
+
+/// The exceptions that a guest handles itself, each because it is of the guest's own making: its programs' calls and faults, in its
+/// own page tables and instructions. Guest-page faults and calls out of VS-mode are the hypervisor's; access faults come to it first, for
+/// only it knows whether the guest's address had memory; so do virtual-instruction exceptions, which are no exceptions of the guest's.
+const DELEGATED: [Exception; 9] = [
+    Exception::InstructionAddressMisaligned,
+    Exception::IllegalInstruction,
+    Exception::Breakpoint,
+    Exception::LoadAddressMisaligned,
+    Exception::StoreAddressMisaligned,
+    Exception::EcallFromU,
+    Exception::InstructionPageFault,
+    Exception::LoadPageFault,
+    Exception::StorePageFault,
+];
+
+/// Sets what is the same for every guest, on the hart that executes this.
+pub fn set_up() {
+    let board = hart::board();
+    let if_has = |extension: &str, bits: u64| if board.has(extension) { bits } else { 0 };
+    csr::write::<{ registers::HEDELEG }>(DELEGATED.iter().fold(0, |bits, &exception| bits | 1 << exception as u8));
+    // VS-level interrupts are the guest's; those of the hypervisor's own come while the guest runs, and leave it.
+    csr::write::<{ registers::HIDELEG }>(ip::VIRTUAL);
+    // Time, and the two counters that count for whoever runs. Programmable ones would tell of other guests.
+    csr::write::<{ registers::HCOUNTEREN }>(counteren::CY | counteren::TM | counteren::IR);
+    let environment = if_has("sstc", envcfg::STCE)
+        | if_has("svpbmt", envcfg::PBMTE)
+        | if_has("zicboz", envcfg::CBZE)
+        // "01 [...] flush": a guest must not uncover what another had written.
+        | if_has("zicbom", envcfg::CBCFE | 1 << envcfg::CBIE_SHIFT)
+        // Where only Svadu is named, a guest expects A and D to be set for it.
+        | if board.has("svade") { 0 } else { if_has("svadu", envcfg::ADUE) };
+    csr::write::<{ registers::HENVCFG }>(environment);
+    if board.has("smstateen") || board.has("ssstateen") {
+        // `senvcfg` is a guest's own; `sstateen0` is not offered.
+        csr::write::<{ registers::HSTATEEN0 }>(stateen::ENVCFG);
+    }
+    csr::write::<{ registers::HVIP }>(0);
+    csr::write::<{ registers::HGEIE }>(0);
+}

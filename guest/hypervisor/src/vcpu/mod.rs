@@ -1,0 +1,180 @@
+//! Part 2: a virtual hart.
+//!
+//! How it is entered and left (`switch`), what it finds of the machine (`environment`, `offer`), what it is left for (`exit`), and what
+//! happens between two exits (`run`).
+
+#[cfg(feature = "image")]
+pub mod environment;
+#[cfg(feature = "image")]
+mod exit;
+pub mod offer;
+#[cfg(feature = "image")]
+mod run;
+#[cfg(feature = "image")]
+pub mod switch;
+
+#[cfg(feature = "image")]
+pub use exit::wait;
+#[cfg(feature = "image")]
+pub use image::*;
+#[cfg(feature = "image")]
+pub use run::{Next, run};
+
+#[cfg(feature = "image")]
+mod image {
+    use core::fmt;
+    use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+    use arch::GuestPhys;
+    use sbi::HartState;
+    use spin::Mutex;
+
+    use super::switch::{Float, Registers, VsLevel};
+    use crate::control::guests::{self, Guest};
+    use crate::start::hart::NOBODY;
+    use crate::timers::NEVER;
+
+    /// What others want of a virtual hart, before it executes on: bits of [`Vcpu::wanted`].
+    pub mod wanted {
+        /// A software interrupt.
+        pub const SOFTWARE: u32 = 1;
+        /// The external interrupt may have changed.
+        pub const EXTERNAL: u32 = 1 << 1;
+        /// Forget the VS-stage.
+        pub const FENCE: u32 = 1 << 2;
+        /// See new instructions.
+        pub const FENCE_I: u32 = 1 << 3;
+        /// Begin at [`super::Vcpu::begin`].
+        pub const BEGIN: u32 = 1 << 4;
+        /// Stop: the guest ends.
+        pub const END: u32 = 1 << 5;
+    }
+
+    /// Where a virtual hart begins.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Begin {
+        /// Its first instruction.
+        pub at: GuestPhys,
+        /// What it finds in `a1`.
+        pub opaque: u64,
+    }
+
+    /// A virtual hart.
+    pub struct Vcpu {
+        /// Its guest's number, and its own among the guest's.
+        pub guest: usize,
+        /// Its hart id, as the guest knows it.
+        pub index: usize,
+        /// Counted over all guests.
+        pub number: usize,
+        /// What others want of it.
+        pub wanted: AtomicU32,
+        /// The guest's interrupt controller notifies it.
+        pub external: core::sync::atomic::AtomicBool,
+        /// Where it is in the schedule; changed under the schedule's lock.
+        pub place: AtomicU8,
+        /// What the guest's SBI says of it.
+        pub state: AtomicU8,
+        /// Where it begins, once [`wanted::BEGIN`] is set.
+        pub begin: Mutex<Option<Begin>>,
+        /// The hart that it ran on last.
+        pub last_hart: AtomicUsize,
+        /// Without Sstc: when it wants to be interrupted, in the machine's time.
+        pub timer: AtomicU64,
+        /// All that it has; locked by the hart that runs it.
+        pub context: Mutex<Context>,
+        /// What it was left for, by reason.
+        pub exits: [AtomicU64; Reason::COUNT],
+    }
+
+    /// What a virtual hart has while it does not run.
+    #[derive(Default)]
+    pub struct Context {
+        /// The integer registers.
+        pub registers: Registers,
+        /// The CSRs of VS-mode.
+        pub vs: VsLevel,
+        /// The floating-point registers.
+        pub float: Float,
+        /// With Sstc: the guest's deadline, in its own time.
+        pub deadline: u64,
+    }
+
+    macro_rules! reasons {
+        ($($(#[doc = $doc:literal])* $reason:ident $name:literal)*) => {
+            /// Why a virtual hart was left, for the statistics.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub enum Reason { $($(#[doc = $doc])* $reason),* }
+
+            impl Reason {
+                /// All of them, with their names.
+                pub const NAMES: &[&str] = &[$($name),*];
+                /// How many there are.
+                pub const COUNT: usize = Reason::NAMES.len();
+            }
+        };
+    }
+
+    reasons! {
+        /// A call to the SBI.
+        Call "SBI calls"
+        /// Memory that was touched for the first time.
+        Touch "first touches"
+        /// An access to a device.
+        Device "device accesses"
+        /// WFI.
+        Wait "waits"
+        /// The hypervisor's timer.
+        Timer "timer interrupts"
+        /// An interrupt from another hart.
+        Kick "kicks"
+        /// An exception that goes back to the guest.
+        Exception "exceptions handed back"
+    }
+
+    impl Vcpu {
+        /// The virtual hart `index` of a guest, stopped.
+        pub fn new(guest: usize, index: usize, number: usize) -> Vcpu {
+            Vcpu {
+                guest,
+                index,
+                number,
+                wanted: AtomicU32::new(0),
+                external: false.into(),
+                place: AtomicU8::new(0),
+                state: AtomicU8::new(HartState::Stopped as u8),
+                begin: Mutex::new(None),
+                last_hart: AtomicUsize::new(NOBODY),
+                timer: AtomicU64::new(NEVER),
+                context: Mutex::new(Context { deadline: NEVER, ..Context::default() }),
+                exits: [const { AtomicU64::new(0) }; Reason::COUNT],
+            }
+        }
+
+        /// Its guest.
+        pub fn guest(&self) -> &'static Guest {
+            &guests::all()[self.guest]
+        }
+
+        /// Counts an exit.
+        pub fn count(&self, reason: Reason) {
+            self.exits[reason as usize].fetch_add(1, Ordering::Relaxed);
+        }
+
+        /// What the guest's SBI says of it.
+        pub fn is_in(&self, state: HartState) -> bool {
+            self.state.load(Ordering::SeqCst) == state as u8
+        }
+
+        /// Changes what the guest's SBI says of it.
+        pub fn becomes(&self, state: HartState) {
+            self.state.store(state as u8, Ordering::SeqCst);
+        }
+    }
+
+    impl fmt::Display for Vcpu {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "hart {} of guest {}", self.index, self.guest().name)
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A virtual hart on a hart: put there, entered until it must give way, and put aside.
+//!
+//! H extension, "Hypervisor Virtual Interrupt Pending (`hvip`) Register", "Hypervisor Guest Address Translation and Protection (`hgatp`)
+//! Register": translations are remembered by VMID, which all virtual harts of a guest share, so that what one leaves behind must be
+//! forgotten before another runs in its place.
+
+use core::sync::atomic::Ordering;
+
+use arch::csr::{self as registers, hstatus, ip, status};
+use sbi::HartState;
+
+use super::exit;
+use super::switch::{Float, Registers, VsLevel};
+use super::{Begin, Context, Vcpu, wanted};
+use crate::memory::guest::{fence_all, fence_guest_virtual, fence_instructions};
+use crate::schedule;
+use crate::start::csr;
+use crate::start::hart::{self, Hart};
+use crate::timers::{self, NEVER};
+
+/// What becomes of a virtual hart after an exit, and after it was put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It executes on.
+    Resume,
+    /// Others may have the hart.
+    Yield,
+    /// It waits for an interrupt, or for this moment of the machine's time.
+    Wait(u64),
+    /// It stops, until it is started again.
+    Stop,
+    /// It stops, for its guest ends.
+    End,
+}
+
+/// Runs `vcpu` on this hart until it must give way.
+pub fn run(vcpu: &'static Vcpu) -> Next {
+    let hart = hart::this();
+    let mut context = vcpu.context.lock();
+    hart.runs(Some(vcpu));
+    load(hart, vcpu, &mut context);
+    let next = loop {
+        match ready(hart, vcpu, &mut context) {
+            Next::Resume => {}
+            other => break other,
+        }
+        context.registers.enter();
+        hart.in_guest.store(false, Ordering::SeqCst);
+        match exit::handle(vcpu, &mut context) {
+            Next::Resume => {}
+            other => break other,
+        }
+    };
+    save(&mut context);
+    hart.runs(None);
+    next
+}
+
+/// Does what others want of it, and says that it is on its way: whoever wants something from then on interrupts this hart.
+fn ready(hart: &Hart, vcpu: &Vcpu, context: &mut Context) -> Next {
+    loop {
+        let asked = vcpu.wanted.swap(0, Ordering::SeqCst);
+        if asked & wanted::END != 0 {
+            return Next::End;
+        }
+        serve(asked, vcpu, context);
+        hart.in_guest.store(true, Ordering::SeqCst);
+        if vcpu.wanted.load(Ordering::SeqCst) == 0 {
+            return Next::Resume;
+        }
+        hart.in_guest.store(false, Ordering::SeqCst);
+    }
+}
+
+fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
+    if asked & wanted::BEGIN != 0
+        && let Some(begin) = vcpu.begin.lock().take()
+    {
+        reset(vcpu, begin, context);
+    }
+    if asked & wanted::FENCE != 0 {
+        fence_guest_virtual();
+    }
+    if asked & wanted::FENCE_I != 0 {
+        fence_instructions();
+    }
+    // What was meant for it before it began is not for it.
+    if asked & (wanted::SOFTWARE | wanted::BEGIN) == wanted::SOFTWARE {
+        csr::set::<{ registers::HVIP }>(ip::VSSIP);
+    }
+    if asked & wanted::EXTERNAL != 0 {
+        match vcpu.external.load(Ordering::SeqCst) {
+            true => csr::set::<{ registers::HVIP }>(ip::VSEIP),
+            false => csr::clear::<{ registers::HVIP }>(ip::VSEIP),
+        }
+    }
+    if vcpu.timer.load(Ordering::Relaxed) <= timers::now() {
+        vcpu.timer.store(NEVER, Ordering::Relaxed);
+        csr::set::<{ registers::HVIP }>(ip::VSTIP);
+    }
+}
+
+/// "Hart Start": S-mode, `satp` and `sstatus.SIE` zero, `a0` the hart's id, `a1` what was given.
+fn reset(vcpu: &Vcpu, begin: Begin, context: &mut Context) {
+    context.registers = Registers::default();
+    context.registers.sepc = begin.at.0;
+    context.registers.sstatus = status::SPP | status::SPIE | INITIAL_FS;
+    // Who waits gives the hart away, where somebody could want it; else WFI is the hart's own.
+    let waits_trap = if schedule::is_crowded() { hstatus::VTW } else { 0 };
+    context.registers.hstatus = hstatus::SPV | hstatus::SPVP | hstatus::VSXL_64 | waits_trap;
+    context.registers.set(sbi::register::A0, vcpu.index as u64);
+    context.registers.set(sbi::register::A1, begin.opaque);
+    context.vs = VsLevel { vsstatus: status::UXL_64, ..VsLevel::default() };
+    context.vs.restore();
+    context.float = Float::default();
+    context.float.restore();
+    context.deadline = NEVER;
+    vcpu.timer.store(NEVER, Ordering::Relaxed);
+    load_deadline(context);
+    vcpu.becomes(HartState::Started);
+}
+
+/// FS = Initial: the guest decides in its own `sstatus`; here it only shows whether registers have been written.
+const INITIAL_FS: u64 = 1 << status::FS.trailing_zeros();
+/// FS = Clean.
+const CLEAN_FS: u64 = 2 << status::FS.trailing_zeros();
+
+fn load(hart: &Hart, vcpu: &Vcpu, context: &mut Context) {
+    let guest = vcpu.guest();
+    csr::write::<{ registers::HGATP }>(guest.hgatp());
+    let last_here = hart.last_of_guest[vcpu.guest].swap(vcpu.number, Ordering::Relaxed);
+    let last_hart = vcpu.last_hart.swap(hart.index, Ordering::Relaxed);
+    let moved = last_hart != hart.index;
+    if last_here != vcpu.number || moved || guest.shares_vmid() {
+        fence_all();
+        fence_guest_virtual();
+        fence_instructions();
+    }
+    csr::write::<{ registers::HTIMEDELTA }>(guest.htimedelta());
+    context.vs.restore();
+    load_deadline(context);
+    // Who ran elsewhere meanwhile may have other values than those that it left here.
+    if moved || hart.float_owner.load(Ordering::Relaxed) != vcpu.number {
+        context.float.restore();
+        hart.float_owner.store(vcpu.number, Ordering::Relaxed);
+        context.registers.sstatus = context.registers.sstatus & !status::FS | CLEAN_FS;
+    }
+    vcpu.wanted.fetch_or(wanted::EXTERNAL, Ordering::SeqCst);
+}
+
+fn load_deadline(context: &Context) {
+    if timers::has_sstc() {
+        csr::write::<{ registers::VSTIMECMP }>(context.deadline);
+    }
+}
+
+fn save(context: &mut Context) {
+    context.vs.save();
+    if timers::has_sstc() {
+        context.deadline = csr::read::<{ registers::VSTIMECMP }>();
+        // What is aside must not interrupt who runs.
+        csr::write::<{ registers::VSTIMECMP }>(NEVER);
+    }
+    csr::write::<{ registers::HVIP }>(0);
+    if context.registers.sstatus & status::FS == status::FS {
+        context.float.save();
+        context.registers.sstatus = context.registers.sstatus & !status::FS | CLEAN_FS;
+    }
+}
