@@ -122,6 +122,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     hypervisor(path)?;
     boot("linux --check", &[])?;
     boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
+    boot("linux --check, APLIC and IMSICs, two harts", &["--aia", "aplic-imsic", "--harts", "2"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
     crate::shares::boot(&CHECK)?;
     let start_kernel = crate::exits::compare()?;

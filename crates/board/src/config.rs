@@ -54,6 +54,11 @@ impl Aia {
             Aia::AplicImsic { guest_files } => Some(ImsicShape { identities: ImsicShape::IDENTITIES, guest_files }),
         }
     }
+
+    /// `isa` with what the controllers ask of a hart. (QEMU's harts get AIA's CSRs with an IMSIC only.)
+    pub(crate) fn isa(self, isa: Isa) -> Isa {
+        if self == Aia::None { isa } else { isa.union(Isa::AIA) }
+    }
 }
 
 /// Where the machine's time comes from.

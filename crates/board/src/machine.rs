@@ -113,7 +113,7 @@ impl Machine {
             instructions: config.max_instructions.unwrap_or(u64::MAX),
             no_reboot: config.no_reboot,
         };
-        let (isa, ram) = (config.isa, Ram::new(map::DRAM_BASE, config.memory_bytes)?);
+        let (isa, ram) = (config.aia.isa(config.isa), Ram::new(map::DRAM_BASE, config.memory_bytes)?);
         let clock = Arc::new(match config.time {
             TimeSource::Wall => Clock::wall(),
             TimeSource::Instructions { .. } => Clock::virtual_time(),

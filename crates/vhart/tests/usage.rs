@@ -71,7 +71,6 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["run", "-M", "virt,aia=aplic-imsic,aia-guests=64", "a"], "a hart has 0 to 63 guest interrupt files"),
         (&["linux", "--aia", "aplic", "--aia-guests", "3"], "--aia-guests needs --aia aplic-imsic"),
         (&["elf", "--aia", "aplic-imsic", "--aia-guests", "1", "--isa", "rv64gc", "a"], "--isa has no h"),
-        (&["run", "--engine", "jit", "--aia", "aplic-imsic", "a"], "needs engine kvm"),
         (&["run", "--engine", "kvm", "--kvm", "riscv-aia=fast", "a"], "auto, hwaccel or emul"),
         (&["walk"], "walk"),
     ] {

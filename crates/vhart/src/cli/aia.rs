@@ -62,11 +62,6 @@ impl AiaOptions {
         }
     }
 
-    /// Whether the user asks for IMSICs.
-    pub fn wants_imsic(self) -> bool {
-        self.aia == Some(Kind::AplicImsic)
-    }
-
     /// Refuses what no machine of this instruction set has.
     pub fn check(self, isa: Isa) -> Result<(), String> {
         match self.aia_guests {

@@ -137,9 +137,6 @@ impl MachineOptions {
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
         self.aia.check(self.own_isa())?;
-        if !self.is_host_s() && self.aia.wants_imsic() {
-            return Err("harts of jit and interp have no IMSIC yet: --aia aplic-imsic needs engine kvm".into());
-        }
         if self.deterministic.is_some() && self.engine == Some(Engine::Kvm) {
             return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
         }
