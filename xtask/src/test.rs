@@ -113,7 +113,30 @@ pub const VHART: &str = "target/release/vhart";
 /// Two guests with two harts each, on two harts: the hypervisor's own sources, whatever is ready.
 fn hypervisor(path: &str) -> anyhow::Result<()> {
     const CHECK: [&str; 8] = ["run", "--release", "--quiet", "--", "hypervisor", "--check", "--vcpus", "2"];
-    cargo("hypervisor --check, two guests with two harts each", &CHECK, &[("PATH", path)])
+    cargo("hypervisor --check, two guests with two harts each", &CHECK, &[("PATH", path)])?;
+    checks(path)
+}
+
+/// The target of the guest kernel that checks, where rustup has it.
+const BARE: &str = "riscv64gc-unknown-none-elf";
+
+/// That kernel, with one virtual hart and with two; left out where rustc has no library for it.
+fn checks(path: &str) -> anyhow::Result<()> {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output().context("cannot run rustc")?;
+    let sysroot = std::path::PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    if !sysroot.join("lib/rustlib").join(BARE).is_dir() {
+        println!("guest/checks is left out (rustup target add {BARE})");
+        return Ok(());
+    }
+    let build = ["build", "--quiet", "--profile", "vmm", "-p", "vhart-checks", "--features", "image", "--target", BARE];
+    cargo("the guest kernel that checks", &build, &[])?;
+    let kernel = format!("target/{BARE}/vmm/checks");
+    for vcpus in ["1", "2"] {
+        let run = ["run", "--release", "--quiet", "--", "hypervisor", "--guests", "1", "--vcpus", vcpus];
+        let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel];
+        cargo(&format!("the same on the hypervisor, harts: {vcpus}"), &[&run[..], &files].concat(), &[("PATH", path)])?;
+    }
+    Ok(())
 }
 
 fn boots(outfit: &Outfit) -> anyhow::Result<()> {

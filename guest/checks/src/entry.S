@@ -1,0 +1,81 @@
+# Where a hart begins, and where its traps come.
+
+    .section .text.entry, "ax"
+    .globl _start
+_start:
+    .option push
+    .option norvc
+    j 1f                        # Linux, Documentation/arch/riscv/boot-image-header.rst
+    .balign 8
+    .option pop
+    .quad 0x200000              # text_offset
+    .quad kernel_end - _start   # image_size
+    .quad 0                     # flags
+    .word 2                     # version
+    .word 0
+    .quad 0
+    .ascii "RISCV\0\0\0"
+    .ascii "RSC\x05"
+    .word 0
+
+1:  la t0, bss_start
+    la t1, kernel_end
+2:  sd zero, 0(t0)
+    addi t0, t0, 8
+    bltu t0, t1, 2b
+    la sp, stacks + {STACK_BYTES}
+    la t0, trap
+    csrw stvec, t0
+    call first
+
+    .globl other_start
+other_start:                    # a1: its stack's end
+    mv sp, a1
+    la t0, trap
+    csrw stvec, t0
+    call other
+
+    .balign 4
+trap:
+    addi sp, sp, -128
+    sd ra, 0(sp)
+    sd t0, 8(sp)
+    sd t1, 16(sp)
+    sd t2, 24(sp)
+    sd a0, 32(sp)
+    sd a1, 40(sp)
+    sd a2, 48(sp)
+    sd a3, 56(sp)
+    sd a4, 64(sp)
+    sd a5, 72(sp)
+    sd a6, 80(sp)
+    sd a7, 88(sp)
+    sd t3, 96(sp)
+    sd t4, 104(sp)
+    sd t5, 112(sp)
+    sd t6, 120(sp)
+    call trapped
+    ld ra, 0(sp)
+    ld t0, 8(sp)
+    ld t1, 16(sp)
+    ld t2, 24(sp)
+    ld a0, 32(sp)
+    ld a1, 40(sp)
+    ld a2, 48(sp)
+    ld a3, 56(sp)
+    ld a4, 64(sp)
+    ld a5, 72(sp)
+    ld a6, 80(sp)
+    ld a7, 88(sp)
+    ld t3, 96(sp)
+    ld t4, 104(sp)
+    ld t5, 112(sp)
+    ld t6, 120(sp)
+    addi sp, sp, 128
+    sret
+
+    .section .bss.stacks, "aw", @nobits
+    .balign 16
+    .globl stacks
+stacks:
+    .skip {STACK_BYTES} * {MOST_HARTS}
