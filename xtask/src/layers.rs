@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-vcpu", "vhart-cores"]),
     (
         "L2 engines and devices",
-        &["vhart-explain", "vhart-hart", "vhart-jit", "vhart-kvm", "vhart-devices", "vhart-virtio"],
+        &["vhart-explain", "vhart-symbols", "vhart-hart", "vhart-jit", "vhart-kvm", "vhart-devices", "vhart-virtio"],
     ),
     ("L3 composition", &["vhart-firmware", "vhart-board", "vhart-gdb", "vhart-images", "vhart-trace"]),
     ("L4 programs", &["vhart", "vhart-hypervisor", "vhart-checks", "vhart-conformance", "vhart-fuzz", "xtask"]),

@@ -11,6 +11,7 @@ use vcpu::ImsicShape;
 use crate::error::Error;
 use crate::loader::Load;
 use crate::map::VIRTIO_SLOTS;
+use crate::sampling::Sampling;
 use crate::show::Show;
 
 /// Most harts that a machine has.
@@ -163,6 +164,8 @@ pub struct MachineConfig {
     pub tell: Tell,
     /// Who watches harts and devices, if anybody does. Of a KVM guest's hart little is seen ([`events::Event::KvmExit`]).
     pub watching: Option<Watching>,
+    /// Who sees harts every so many instructions, if anybody does.
+    pub sampling: Option<Sampling>,
     /// Who sees a hart then, and each when somebody asks ([`crate::Machine::asker`]).
     pub show: Show,
 }
@@ -192,6 +195,7 @@ impl Default for MachineConfig {
             debugging: Debugging::Off,
             tell: Box::new(|_, _| ()),
             watching: None,
+            sampling: None,
             show: Box::new(|_| ()),
         }
     }

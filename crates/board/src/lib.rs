@@ -26,6 +26,7 @@ mod parallel;
 mod placed;
 mod pmu;
 pub mod rom;
+mod sampling;
 mod show;
 mod software;
 mod stop;
@@ -41,5 +42,6 @@ pub use engine::{Cpu, Doorbell, Engine, GuestHart, HartSet, Harts, InterruptPlac
 pub use error::Error;
 pub use hosted::{HostAplic, HostInterrupts};
 pub use machine::{Ending, Machine};
+pub use sampling::Sampling;
 pub use show::{Asker, Show, Sight};
 pub use stop::MachineStopper;

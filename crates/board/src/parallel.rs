@@ -122,9 +122,11 @@ impl Parallel<'_> {
         self.mail.serve(own.number, own.hart);
         let slice = if self.htif.is_some() { SLICE_WITH_HTIF } else { SLICE };
         let before = (own.hart.instret(), own.hart.traps());
-        let exit = own.hart.run(slice.min(own.left));
+        let until_sample = self.watched.until_sample(own.number, own.hart);
+        let exit = own.hart.run(slice.min(own.left).min(until_sample));
         self.count(run, own, before);
         self.watched.notice(own.number, own.hart);
+        self.watched.sample(own.number, own.hart);
         self.poll(run);
         self.follow(run, own, exit)
     }

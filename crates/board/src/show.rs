@@ -8,6 +8,7 @@ use memory::Ram;
 use vcpu::{FullHart, HartPins, Notice, Snapshot};
 
 use crate::config::Tell;
+use crate::sampling::Sampling;
 
 /// A hart that stands still, and what it sees.
 #[derive(Clone, Copy)]
@@ -60,6 +61,7 @@ pub(crate) struct Watchers {
     pub tell: Tell,
     pub show: Show,
     pub asker: Asker,
+    pub sampling: Option<Sampling>,
     /// How often it had been asked for all harts, and they were shown, before the run that goes on.
     pub answered: u64,
 }
@@ -81,8 +83,26 @@ impl Watched<'_> {
 
     /// Shows a hart.
     pub fn show(&self, hart: &dyn FullHart) {
+        self.show_to(&self.watchers.show, hart);
+    }
+
+    /// Takes a sample of a hart, if one is due.
+    pub fn sample(&self, number: usize, hart: &dyn FullHart) {
+        let Some(sampling) = &self.watchers.sampling else { return };
+        if hart.instret().is_some_and(|retired| sampling.is_due(number, retired)) {
+            self.show_to(sampling.see(), hart);
+        }
+    }
+
+    /// Instructions that a hart may retire until then.
+    pub fn until_sample(&self, number: usize, hart: &dyn FullHart) -> u64 {
+        let sampling = self.watchers.sampling.as_ref().zip(hart.instret());
+        sampling.map_or(u64::MAX, |(sampling, retired)| sampling.left(number, retired))
+    }
+
+    fn show_to(&self, show: &Show, hart: &dyn FullHart) {
         if let Some(hart) = hart.snapshot() {
-            (self.watchers.show)(Sight { hart: &hart, ram: self.ram, bus: self.bus });
+            show(Sight { hart: &hart, ram: self.ram, bus: self.bus });
         }
     }
 }

@@ -98,6 +98,7 @@ impl Turns<'_> {
             }
             let (before, traps) = (self.instret(hart), self.harts[hart].traps());
             let turn = self.turn(hart, slice);
+            self.watched.sample(hart, self.harts[hart].as_ref());
             let retired = self.instret(hart).wrapping_sub(before);
             let trapped = self.harts[hart].traps().wrapping_sub(traps);
             self.retired.fetch_add(retired, Ordering::Relaxed);

@@ -368,7 +368,7 @@ fn run(image: &Image) -> (privileged::Fault, Explanation) {
     for _ in 0..10_000 {
         if let Step::Trapped(Cause::Exception(_)) = hart.step(&mut ()) {
             let hart = hart.snapshot().unwrap();
-            let scene = Scene { hart: &hart, ram: &ram, bus: &bus };
+            let scene = Scene { hart: &hart, ram: &ram, bus: &bus, names: None };
             let said = explain(&scene, Chosen::Fault { to: None }).unwrap();
             return (*hart.fault(None).unwrap(), said);
         }

@@ -18,11 +18,13 @@ extern crate alloc;
 
 mod event;
 mod kinds;
+mod look;
 pub mod names;
 mod sink;
 mod stamp;
 
 pub use event::{Event, Fence, HartState, Outcome, SbiCall, Scope, Taken, Timer, Walk};
 pub use kinds::{Kind, Kinds};
+pub use look::Look;
 pub use sink::{Sink, Tee};
 pub use stamp::{DEVICES, Stamp};

@@ -1,16 +1,18 @@
 //! The answer to a question: the walk seen, the access judged, the trap told.
 
+use arch::csr::atp;
 use arch::insn::decompress;
 use arch::{Exception, Extension, Isa, Mode, Phys, Privilege, Trap, Virt, decode};
 use bus::Bus;
 use memory::Ram;
 use privileged::translate::walk_seen;
 use privileged::{Access, Cause, Fault, Request, State, Translation, access_fault, pmp, route};
-use vcpu::Snapshot;
+use vcpu::{Frozen, Snapshot};
 
 use crate::cause::Route;
-use crate::data::{AccessTold, Explanation, Finding, Hex, Instruction, SCHEMA, Target, Walk};
-use crate::frozen::{self, Frozen};
+use crate::data::{AccessTold, Explanation, Finding, Hex, Instruction, SCHEMA, Stage, Target, TrapTold, Walk};
+use crate::instruction;
+use crate::names::Names;
 use crate::question::Chosen;
 use crate::recorder::{Recorder, access_name};
 use crate::why::{self, Case, protection};
@@ -24,6 +26,8 @@ pub struct Scene<'a> {
     pub ram: &'a Ram,
     /// The devices.
     pub bus: &'a Bus,
+    /// Names of addresses, if somebody knows some.
+    pub names: Option<&'a dyn Names>,
 }
 
 /// Answers a question about a hart. `None`: there was no such fault.
@@ -50,14 +54,31 @@ struct Outcome {
 
 impl Scene<'_> {
     fn instruction(&self, state: &State, pc: u64) -> Instruction {
-        let found = frozen::instruction(state, &self.hart.config, self.ram, pc);
+        let found = instruction::at(state, &self.hart.config, self.ram, pc);
         Instruction {
             pc: Hex(pc),
             mode: state.mode.name(),
             raw: found.map(|(raw, _)| Hex(raw.into())),
             text: found.and_then(|(raw, len)| disassembled(raw, len, &self.hart.config.isa, pc)),
-            symbol: None,
+            symbol: self.name(state.mode, pc),
         }
+    }
+
+    fn name(&self, mode: Mode, address: u64) -> Option<String> {
+        self.names?.name(mode, address)
+    }
+
+    /// The process in whose address space something happened, if it still runs.
+    fn process(&self, state: &State) -> Option<String> {
+        let now = &self.hart.state;
+        let space = |state: &State| if state.mode.virt { state.vsatp } else { state.satp };
+        let is_same = state.mode.virt == now.mode.virt && space(state) == space(now);
+        self.names.filter(|_| is_same)?.process()
+    }
+
+    /// The trap with its handler's name.
+    fn named(&self, told: TrapTold, to: Mode) -> TrapTold {
+        TrapTold { handler_symbol: self.name(to, told.handler.0), ..told }
     }
 
     /// Makes the access, as far as that can be done without an effect.
@@ -66,6 +87,7 @@ impl Scene<'_> {
         let mut recorder = Recorder::new(state, request);
         let walked = walk_seen(state, config, request, &mut Frozen(self.ram), &mut recorder);
         let Recorder { mut walk, failed, .. } = recorder;
+        self.own(&mut walk, state, request.mode);
         match walked {
             Err(trap) => {
                 let finding = failed.map(|failed| Case { state, config, request, failed: &failed }.finding());
@@ -78,6 +100,22 @@ impl Scene<'_> {
                 Outcome { walk, target: Some(target), finding, trap }
             }
         }
+    }
+
+    /// Says whose page tables they are.
+    fn own(&self, walk: &mut Walk, state: &State, mode: Mode) {
+        let stage = |stage: &mut Option<Stage>, owner: Option<String>| {
+            if let Some(stage) = stage.as_mut().filter(|stage| stage.root.is_some()) {
+                stage.owner = owner;
+            }
+        };
+        let is_own = mode.virt == state.mode.virt;
+        stage(&mut walk.first, self.process(state).filter(|_| is_own).map(|process| format!("process {process}")));
+        let vmid = state.hgatp >> atp::ID_SHIFT & ((1 << atp::VMID_BITS) - 1);
+        stage(
+            &mut walk.second,
+            self.names.filter(|_| vmid != 0).map(|_| format!("the virtual machine with VMID {vmid}")),
+        );
     }
 
     /// PMP, and what is at the physical address.
@@ -132,6 +170,7 @@ fn of_fault(scene: &Scene, fault: &Fault) -> Explanation {
         true,
         scene.hart.config.has(Extension::H),
     );
+    let told = scene.named(told, fault.to);
     let mut notes = Vec::new();
     notes.extend(outcome.as_ref().and_then(|outcome| differs(fault, outcome)));
     let agrees = notes.is_empty();
@@ -152,6 +191,8 @@ fn of_fault(scene: &Scene, fault: &Fault) -> Explanation {
         target,
         finding,
         notes,
+        process: scene.process(&state),
+        callers: Vec::new(),
     }
 }
 
@@ -217,11 +258,12 @@ fn of_access(scene: &Scene, asked: &'static str, request: &Request) -> Explanati
     state.mode = request.mode;
     let told = outcome.trap.map(|trap| {
         let to = route(&state, &scene.hart.config, Cause::Exception(trap));
-        Route { state: &state, to, builtin: scene.hart.builtin_firmware }.told(
+        let told = Route { state: &state, to, builtin: scene.hart.builtin_firmware }.told(
             trap,
             false,
             scene.hart.config.has(Extension::H),
-        )
+        );
+        scene.named(told, to)
     });
     let access = access_told(&state, request);
     Explanation {
@@ -236,6 +278,8 @@ fn of_access(scene: &Scene, asked: &'static str, request: &Request) -> Explanati
         target: outcome.target,
         finding: outcome.finding,
         notes: Vec::new(),
+        process: None,
+        callers: Vec::new(),
     }
 }
 
@@ -254,7 +298,12 @@ fn of_pc(scene: &Scene) -> Explanation {
     let request = Request::for_fetch(state, Virt(scene.hart.pc));
     let instruction = scene.instruction(state, scene.hart.pc);
     let explanation = of_access(scene, "pc", &request);
-    Explanation { instruction: Some(instruction), ..explanation }
+    Explanation {
+        instruction: Some(instruction),
+        process: scene.process(state),
+        callers: scene.names.map(Names::callers).unwrap_or_default(),
+        ..explanation
+    }
 }
 
 fn access_told(state: &State, request: &Request) -> AccessTold {

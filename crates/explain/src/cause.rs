@@ -137,6 +137,7 @@ impl Route<'_> {
             delegation,
             registers: registers(trap, self.to, has_hypervisor),
             handler: Hex(self.state.bank(self.to).tvec & !3),
+            handler_symbol: None,
         }
     }
 

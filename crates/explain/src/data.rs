@@ -49,6 +49,10 @@ pub struct Explanation {
     pub finding: Option<Finding>,
     /// What else there is to know, a sentence each.
     pub notes: Vec<String>,
+    /// The process that it befell, if that is known.
+    pub process: Option<String>,
+    /// Who called the function that the hart is in, the newest first.
+    pub callers: Vec<String>,
 }
 
 /// An instruction in its place.
@@ -115,6 +119,8 @@ pub struct Stage {
     pub page_bytes: Option<u64>,
     /// Whether it is this stage that failed, and not one within it.
     pub failed: bool,
+    /// Whose page table it is, if that is known: a process, or a virtual machine.
+    pub owner: Option<String>,
 }
 
 /// A level of a page table.
@@ -276,6 +282,8 @@ pub struct TrapTold {
     pub registers: Vec<RegisterTold>,
     /// The handler's address.
     pub handler: Hex,
+    /// The symbol that it is in.
+    pub handler_symbol: Option<String>,
 }
 
 /// A register's value, and what it means.

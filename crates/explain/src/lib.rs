@@ -12,7 +12,8 @@
 mod answer;
 mod cause;
 mod data;
-mod frozen;
+mod instruction;
+mod names;
 mod pasted;
 mod question;
 mod recorder;
@@ -23,6 +24,7 @@ mod why;
 
 pub use answer::{Scene, explain};
 pub use data::*;
+pub use names::Names;
 pub use pasted::{Pasted, Unknown};
 pub use question::{Chosen, Question, Wrong};
 pub use svg::svg;

@@ -68,6 +68,7 @@ impl<'a> Recorder<'a> {
             result: None,
             page_bytes: None,
             failed: false,
+            owner: None,
         }
     }
 

@@ -62,8 +62,12 @@ impl Lines {
             let text = instruction.text.as_deref().unwrap_or("no instruction can be read there");
             let raw = instruction.raw.map(|raw| format!("  ({raw})")).unwrap_or_default();
             self.put("instruction", &format!("{}: {text}{raw}, in {}-mode", instruction.pc, instruction.mode));
-            instruction.symbol.iter().for_each(|symbol| self.put("", symbol));
+            instruction.symbol.iter().for_each(|symbol| self.put("", &format!("in {symbol}")));
         }
+        if !explanation.callers.is_empty() {
+            self.put("called by", &explanation.callers.join(", by "));
+        }
+        explanation.process.iter().for_each(|process| self.put("process", process));
         explanation.trap.iter().for_each(|trap| self.trap(trap));
         if let Some(access) = &explanation.access {
             let by = access.by.map(|by| format!(" ({by})")).unwrap_or_default();
@@ -81,7 +85,8 @@ impl Lines {
         let went = format!("{verb}{} ({}) from {}-mode to {}-mode", trap.name, trap.cause, trap.from, trap.to);
         self.put("trap", &format!("{went}: {}", trap.because));
         self.registers(&trap.registers);
-        self.put("", &format!("handler at {}", trap.handler));
+        let symbol = trap.handler_symbol.as_ref().map(|symbol| format!(": {symbol}")).unwrap_or_default();
+        self.put("", &format!("handler at {}{symbol}", trap.handler));
     }
 
     pub(crate) fn registers(&mut self, registers: &[RegisterTold]) {
@@ -166,7 +171,10 @@ impl Lines {
 fn head(stage: &Stage) -> String {
     let Stage { register, value, mode, address, .. } = stage;
     match stage.root {
-        Some(root) => format!("{register} {value}: {mode}, root {root}; {} of {address}", stage.access),
+        Some(root) => {
+            let owner = stage.owner.as_ref().map(|owner| format!(" of {owner}")).unwrap_or_default();
+            format!("{register} {value}: {mode}, root {root}{owner}; {} of {address}", stage.access)
+        }
         None if mode == "none" => format!("M-mode translates nothing: {address} is physical"),
         None => format!("{register} {value}: {mode}, {address} stays what it is"),
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use arch::csr;
 use explain::{Question, Scene, Style};
+use symbols::{Seen, Symbols};
 use vcpu::FullHart;
 use vcpu::debug::{Break, Lost, Only, Space, Touch, Watch};
 
@@ -166,7 +167,11 @@ fn why<M: Debugged>(stub: &Stub<M>, question: &str) -> Result<String, String> {
         return Err(format!("there is no hart {hart}"));
     }
     let snapshot = stub.on(hart, |hart| hart.snapshot()).flatten().ok_or(NO_HART)?;
-    let scene = Scene { hart: &snapshot, ram: stub.machine.ram(), bus: stub.machine.bus() };
+    let (ram, bus) = (stub.machine.ram(), stub.machine.bus());
+    let (mut symbols, standing) = (Symbols::default(), snapshot.standing(ram));
+    symbols.learn(&standing);
+    let names = Seen { symbols: &symbols, hart: &standing, pc: snapshot.pc };
+    let scene = Scene { hart: &snapshot, ram, bus, names: Some(&names) };
     let told = explain::explain(&scene, question.about).ok_or_else(|| format!("hart {hart} has had no such fault"))?;
     Ok(explain::text(&told, Style { colour: false }))
 }

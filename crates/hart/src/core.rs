@@ -164,6 +164,8 @@ pub struct Core {
     pub(crate) debug: Option<Box<Debug>>,
     /// Why the hart stopped for its debugger.
     pub(crate) halt: Option<Halt>,
+    /// The tick at which the last WFI began to wait.
+    pub(crate) waits_since: u64,
 }
 
 /// The context of instruction fetches.
@@ -247,6 +249,7 @@ impl Core {
             watch: Watch::default(),
             debug: None,
             halt: None,
+            waits_since: 0,
         }
     }
 

@@ -466,6 +466,7 @@ impl<R: Record> Privileged for Run<'_, R> {
     fn wfi(&mut self) -> Out<Self> {
         self.permit(permit::wfi(&self.core.state))?;
         (self.core.waiting, self.core.look) = (true, true);
+        self.core.waits_since = self.core.clock.now();
         if self.core.tells(Kind::Wait) {
             self.core.tell(self.place_of(), &Event::Wait);
         }

@@ -70,6 +70,9 @@ impl Core {
             faults: self.faults.last,
             origin: self.faults.origin(),
             builtin_firmware: self.sbi,
+            now: self.clock.now(),
+            waits_since: self.waiting.then_some(self.waits_since),
+            timer: self.next_timer(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod cpu;
 pub mod debug;
 mod full;
 pub mod imsic;
+mod look;
 mod pins;
 mod snapshot;
 
@@ -17,6 +18,7 @@ pub use clock::Clock;
 pub use cpu::Cpu;
 pub use full::{Fence, FenceRange, FullHart, Wakeup};
 pub use imsic::{FileId, FileRegister, ImsicShape};
+pub use look::{Frozen, Standing};
 pub use pins::HartPins;
 pub use snapshot::Snapshot;
 

@@ -20,6 +20,12 @@ pub struct Snapshot {
     pub origin: Option<Fault>,
     /// Whether M-mode is a firmware outside the hart.
     pub builtin_firmware: bool,
+    /// The time, in ticks.
+    pub now: u64,
+    /// In WFI: the tick at which it began to wait.
+    pub waits_since: Option<u64>,
+    /// The tick at which the hart's next timer fires.
+    pub timer: Option<u64>,
 }
 
 impl Snapshot {

@@ -20,6 +20,11 @@ mod load;
 mod machine;
 pub mod net;
 pub mod port;
+#[cfg(feature = "machine")]
+mod profile;
+#[cfg(not(feature = "machine"))]
+#[path = "cli/profile_missing.rs"]
+mod profile;
 mod properties;
 #[cfg(feature = "machine")]
 mod qemu;
@@ -55,6 +60,7 @@ pub use kvm::{Irqchip, KvmOptions};
 pub use machine::{Engine, MachineOptions};
 pub use net::{Net, User};
 pub use port::Port;
+pub use profile::ProfileOptions;
 pub use run::{Firmware, RunOptions};
 #[cfg(feature = "machine")]
 pub use serial::{Address, Role};
@@ -122,6 +128,9 @@ pub enum Command {
     /// Run a command with --stat: who executed how much, and what the virtual machines were left for
     #[cfg(feature = "machine")]
     Stat(stat::StatOptions),
+    /// Run a command with --profile: which functions of which world the instructions go to
+    #[cfg(feature = "machine")]
+    Profile(profile::ProfiledOptions),
     /// Print a trace, or make one of it that Perfetto shows; with -o, run a command with --trace
     #[cfg(feature = "machine")]
     Trace(TraceOptions),
@@ -199,6 +208,8 @@ impl Command {
         match self {
             #[cfg(feature = "machine")]
             Command::Stat(options) => Some(options.words()),
+            #[cfg(feature = "machine")]
+            Command::Profile(options) => Some(options.words()),
             #[cfg(feature = "machine")]
             Command::Trace(options) => options.words(),
             _ => None,

@@ -11,6 +11,7 @@ use crate::cli::ElfOptions;
 use crate::commit_log::CommitLog;
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
+use crate::explaining::Explainer;
 use crate::signature::Signature;
 use crate::watchers::Watchers;
 use crate::{debugger, engine, errors, run, terminal};
@@ -25,7 +26,13 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     let digests = Digests::wanted(&options.machine);
     let port = debugger::Port::open(&options.machine)?;
     let watchers = Watchers::wanted(&options.machine)?;
-    let config = MachineConfig { watching: watchers.watching(), ..config(options, &digests) };
+    let explainer = Explainer::of(&options.machine, Some(&options.file))?;
+    let config = MachineConfig {
+        watching: watchers.watching(),
+        show: explainer.show(),
+        sampling: watchers.sampling(),
+        ..config(options, &digests)
+    };
     let mut machine = Machine::new(config, &mut *engine(options, &log))?;
     watchers.meet(&machine);
     if let Some(file) = &options.machine.dump_dtb {
@@ -42,7 +49,7 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     }
     terminal::watch_signals(stopper.on_quit())?;
     let debugger = port.lead_to(&machine, &watchers)?;
-    let ending = run::drive(&mut machine, &options.machine, &stopper);
+    let ending = run::drive(&mut machine, &options.machine, &stopper, &explainer);
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     watchers.report(&machine)?;
     log.close()?;

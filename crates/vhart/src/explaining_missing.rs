@@ -1,11 +1,14 @@
 //! The build that runs guests only explains nothing: their traps are the host's.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use board::{Machine, Show};
 
+#[cfg(feature = "watch")]
 use crate::cli::ExplainOptions;
+use crate::cli::MachineOptions;
 use crate::errors;
 
 /// What Ctrl-A E does.
@@ -13,17 +16,37 @@ pub fn on_explain(_machine: &Machine) -> Arc<dyn Fn() + Send + Sync> {
     Arc::new(|| errors::tell("engine kvm cannot explain faults: the host's KVM has them"))
 }
 
-/// Shows nothing.
-pub fn show() -> Show {
-    Box::new(|_| ())
-}
+/// Who explains nothing.
+#[derive(Clone)]
+pub struct Explainer;
 
-/// Nothing can be asked.
-///
-/// # Errors
-/// None.
-pub fn at_end(_machine: &Machine, _options: &ExplainOptions) -> Result<()> {
-    Ok(())
+impl Explainer {
+    /// One of a machine whose harts are the host's.
+    ///
+    /// # Errors
+    /// None.
+    pub fn of(_options: &MachineOptions, _program: Option<&Path>) -> Result<Explainer> {
+        Ok(Explainer)
+    }
+
+    /// Shows nothing.
+    pub fn show(&self) -> Show {
+        Box::new(|_| ())
+    }
+
+    /// Nothing can be asked.
+    ///
+    /// # Errors
+    /// None.
+    pub fn at_end(&self, _machine: &Machine) -> Result<()> {
+        Ok(())
+    }
+
+    /// Explains nothing.
+    pub fn halted(&self, _machine: &Machine, _number: usize) {}
+
+    /// Says nothing.
+    pub fn at_limit(&self, _machine: &Machine) {}
 }
 
 /// No files are written.
@@ -34,6 +57,3 @@ pub fn at_end(_machine: &Machine, _options: &ExplainOptions) -> Result<()> {
 pub fn check_files(_options: &ExplainOptions) -> Result<()> {
     Ok(())
 }
-
-/// Explains nothing.
-pub fn halted(_machine: &Machine, _number: usize) {}

@@ -42,11 +42,18 @@ mod linux;
 mod panic;
 mod pidfile;
 mod ports;
+#[cfg(feature = "machine")]
+mod profile;
+#[cfg(all(feature = "watch", not(feature = "machine")))]
+#[path = "profile_missing.rs"]
+mod profile;
 mod run;
 mod screen;
 mod serial;
 #[cfg(feature = "machine")]
 mod signature;
+#[cfg(feature = "machine")]
+mod standstill;
 #[cfg(feature = "watch")]
 mod stat;
 mod stats;
@@ -84,7 +91,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "machine")]
         Command::Explain(options) => trap::run(&options),
         #[cfg(feature = "machine")]
-        Command::Stat(_) => unreachable!("it was read as the command that it wraps"),
+        Command::Stat(_) | Command::Profile(_) => unreachable!("it was read as the command that it wraps"),
         #[cfg(feature = "machine")]
         Command::Trace(options) => trace::run(&options),
         #[cfg(feature = "machine")]

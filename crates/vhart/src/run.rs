@@ -12,6 +12,7 @@ use crate::cli::{Firmware, MachineOptions, RunOptions};
 use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
+use crate::explaining::Explainer;
 use crate::panic::Panic;
 use crate::pidfile::PidFile;
 use crate::ports::Ports;
@@ -42,9 +43,15 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
     let (console, typist) = serial::open(&options.serial)?;
     let mut ports = Ports::open(&options.ports)?;
     let watchers = Watchers::wanted(&options.machine)?;
+    let explainer = Explainer::of(&options.machine, options.kernel())?;
     let others = ports.plug().into_iter().collect();
     let config = config_with(options, panic.listen(digests.listen(console)), others)?;
-    let config = MachineConfig { watching: watchers.watching(), ..config };
+    let config = MachineConfig {
+        watching: watchers.watching(),
+        show: explainer.show(),
+        sampling: watchers.sampling(),
+        ..config
+    };
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
@@ -59,7 +66,7 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
     let ported = ports.attach(stopper, &keys)?;
     let attached = typist.attach(Taker::of(move |bytes| keyboard.type_in(bytes)), stopper, keys)?;
     let debugger = port.lead_to(&machine, &watchers)?;
-    let ending = drive(&mut machine, &options.machine, stopper).map(|ending| after_reset(ending, &panic));
+    let ending = drive(&mut machine, &options.machine, stopper, &explainer).map(|ending| after_reset(ending, &panic));
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     drop((attached, ported));
     watchers.report(&machine)?;
@@ -137,7 +144,6 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         max_instructions: options.max_instructions,
         debugging: debugger::debugging(options),
         tell: Box::new(|hart, what| errors::tell(format!("hart {hart} {what}"))),
-        show: explaining::show(),
         ..MachineConfig::default()
     }
 }
@@ -152,13 +158,21 @@ pub fn standard_output() -> ConsoleOut {
 ///
 /// # Errors
 /// The machine cannot go on.
-pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper) -> Result<Ending> {
+pub fn drive(
+    machine: &mut Machine,
+    options: &MachineOptions,
+    stopper: &Stopper,
+    explainer: &Explainer,
+) -> Result<Ending> {
     let stats = options.stats.then(|| Stats::begin(machine));
     let ending = machine.run();
     terminal::restore();
     stats.iter().for_each(|stats| stats.print(machine));
     let ending = ending?;
-    explaining::at_end(machine, &options.explain)?;
+    if is_limit(&ending, stopper) {
+        explainer.at_limit(machine);
+    }
+    explainer.at_end(machine)?;
     match ending {
         board::Ending::Event(SystemEvent::Shutdown) => Ok(Ending::PowerOff),
         board::Ending::Event(SystemEvent::Reset(Reset::AfterFailure) | SystemEvent::SystemFailure) => {
@@ -170,9 +184,18 @@ pub fn drive(machine: &mut Machine, options: &MachineOptions, stopper: &Stopper)
         board::Ending::TimedOut | board::Ending::OutOfInstructions => Ok(Ending::Limit),
         board::Ending::ToHost(value) => Ok(test_result(value)),
         board::Ending::Halted { hart, reason } => {
-            explaining::halted(machine, hart);
+            explainer.halted(machine, hart);
             bail!("hart {hart} cannot go on{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default())
         }
+    }
+}
+
+/// Whether a run ended because its time or its instructions were used up.
+pub fn is_limit(ending: &board::Ending, stopper: &Stopper) -> bool {
+    match ending {
+        board::Ending::TimedOut | board::Ending::OutOfInstructions => true,
+        board::Ending::Stopped => stopper.ending() == Some(Ending::Limit),
+        _ => false,
     }
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use arch::Phys;
-use board::{Machine, Watching, Whom};
+use board::{Machine, Sampling, Watching, Whom};
 use events::{DEVICES, Tee};
 use trace::{Device, Recent, Recorder};
 
 use crate::cli::{MachineOptions, Traced};
+use crate::profile::Profile;
 use crate::stat::Stat;
 use crate::terminal::OnLook;
 use crate::{errors, explaining};
@@ -23,6 +24,7 @@ pub struct Watchers {
     trace: Option<(Recorder, PathBuf)>,
     /// For a debugger.
     pub recent: Option<Recent>,
+    profile: Option<Profile>,
 }
 
 impl Watchers {
@@ -34,7 +36,8 @@ impl Watchers {
         check_files(options)?;
         let trace = options.trace.as_ref().map(recorder).transpose()?;
         let recent = crate::debugger::may_come(options).then(Recent::default);
-        let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace, recent };
+        let profile = Profile::of(options)?;
+        let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace, recent, profile };
         if options.stat.is_some() {
             watchers.stat.begin();
         }
@@ -59,6 +62,11 @@ impl Watchers {
         }))
     }
 
+    /// What the machine is to sample for them.
+    pub fn sampling(&self) -> Option<Sampling> {
+        self.profile.as_ref().map(Profile::sampling)
+    }
+
     /// Learns what the machine calls its parts.
     pub fn meet(&self, machine: &Machine) {
         self.stat.names(machine);
@@ -80,6 +88,7 @@ impl Watchers {
         if let Some((recorder, file)) = &self.trace {
             recorder.finish().with_context(|| format!("cannot write trace '{}'", file.display()))?;
         }
+        self.profile.iter().try_for_each(|profile| profile.report(machine))?;
         match &self.wanted {
             None => Ok(()),
             Some(None) => {

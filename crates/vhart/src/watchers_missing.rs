@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use board::{Machine, Watching};
+use board::{Machine, Sampling, Watching};
 
 use crate::cli::MachineOptions;
 use crate::terminal::OnLook;
@@ -19,6 +19,11 @@ impl Watchers {
 
     /// Nothing.
     pub fn watching(&self) -> Option<Watching> {
+        None
+    }
+
+    /// Nothing.
+    pub fn sampling(&self) -> Option<Sampling> {
         None
     }
 

@@ -15,6 +15,7 @@ mod loader;
 mod packages;
 mod sbi;
 mod shares;
+mod symbols;
 mod trace;
 mod traps;
 mod virtio;
@@ -53,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     sbi::TARGET,
     hypervisor::TARGET,
     trace::TARGET,
+    symbols::TARGET,
     debugger::TARGET,
     traps::TARGET,
     packages::DEB,

@@ -30,7 +30,10 @@ pub fn snapshot(vcpu: &VcpuFd, cpu: &Cpu, hart: u32) -> Snapshot {
         *value = get(Group::Core, number as u16);
     }
     let pc = get(Group::Core, 0);
-    Snapshot { state, config, pc, x, faults: [None; 3], origin: None, builtin_firmware: true }
+    // what the hart waits for is its host's to know
+    let (now, timer) = (state.time, Some(state.stimecmp).filter(|&at| at != u64::MAX));
+    let (faults, origin, waits_since) = ([None; 3], None, None);
+    Snapshot { state, config, pc, x, faults, origin, builtin_firmware: true, now, waits_since, timer }
 }
 
 /// Puts the value of a supervisor CSR where a machine with all modes keeps it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use explain::{Pasted, Question};
+use symbols::Whose;
 
 const HEADING: &str = "Limits and reports";
 
@@ -18,6 +19,20 @@ pub struct ExplainOptions {
     /// Ctrl-A E asks for the last faults at any time. See docs/explain.md.
     #[arg(long = "explain", value_name = "fault|ADDRESS|pc", help_heading = HEADING)]
     pub questions: Vec<Question>,
+
+    /// Names of addresses: `host=FILE`, `guest=FILE` or `guest:VMID=FILE`, an ELF file, a System.map or a copy of
+    /// /proc/kallsyms; may be repeated
+    ///
+    /// A Linux that runs has them in its memory, where they are found without this option. Source lines come from ELF files with
+    /// DWARF. A file of another kernel than the one that runs is noticed.
+    #[arg(long, value_name = "WHOSE=FILE", value_parser = symbols, help_heading = HEADING)]
+    pub symbols: Vec<(Whose, PathBuf)>,
+
+    /// Save the names found in a Linux's memory at the end: `host=FILE`, or `guest=FILE` of the guest that ran last; may be repeated
+    ///
+    /// As /proc/kallsyms shows them, or where FILE ends in .elf as an ELF file for GDB's add-symbol-file. --symbols reads either.
+    #[arg(long, value_name = "WHOSE=FILE", value_parser = symbols, help_heading = HEADING)]
+    pub save_symbols: Vec<(Whose, PathBuf)>,
 
     /// The same as JSON, in a file, or '-' for standard output; without --explain the last faults
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
@@ -42,6 +57,19 @@ impl ExplainOptions {
             None => Ok(()),
         }
     }
+}
+
+/// Whose symbols a file has, and the file.
+pub fn symbols(text: &str) -> Result<(Whose, PathBuf), String> {
+    let wrong = || "write host=FILE, guest=FILE or guest:VMID=FILE".to_owned();
+    let (whose, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or_else(wrong)?;
+    let whose = match whose.split_once(':') {
+        None if whose == "host" => Whose::Host,
+        None if whose == "guest" => Whose::Guests,
+        Some(("guest", vmid)) => Whose::Guest(vmid.parse().map_err(|_| wrong())?),
+        _ => return Err(wrong()),
+    };
+    Ok((whose, file.into()))
 }
 
 /// A file's name, or a register as [`Pasted`] knows them.

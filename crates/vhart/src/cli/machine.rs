@@ -7,7 +7,7 @@ use arch::isa::Isa;
 use clap::{Args, ValueEnum};
 
 use super::traced::Traced;
-use super::{AiaOptions, ExplainOptions, IsaOption, KvmOptions, cpu, host_isa, value};
+use super::{AiaOptions, ExplainOptions, IsaOption, KvmOptions, ProfileOptions, cpu, host_isa, value};
 
 pub(super) const MACHINE: &str = "Machine";
 const LIMITS: &str = "Limits and reports";
@@ -125,6 +125,9 @@ pub struct MachineOptions {
     pub dump_dtb: Option<PathBuf>,
 
     #[command(flatten)]
+    pub profile: ProfileOptions,
+
+    #[command(flatten)]
     pub explain: ExplainOptions,
 }
 
@@ -143,6 +146,9 @@ impl MachineOptions {
         self.check_host()?;
         if self.is_host_s() && self.max_instructions.is_some() {
             return Err("engine kvm does not see what its host executes: --max-instructions needs jit or interp".into());
+        }
+        if self.is_host_s() && self.profile.is_wanted() {
+            return Err("engine kvm does not see what its host executes: --profile needs jit or interp".into());
         }
         if self.stat.is_some() && cfg!(not(feature = "watch")) {
             return Err("this build counts nothing: it is without the feature 'watch'".into());

@@ -23,6 +23,7 @@ use crate::cli::{Net, RunOptions};
 use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
+use crate::explaining::Explainer;
 use crate::linux::Bars;
 use crate::linux::images::{self as software, Images, Own};
 use crate::ports::{self, Outlet};
@@ -30,7 +31,7 @@ use crate::stats::Stats;
 use crate::terminal::{self, OnQuit, Quit};
 use crate::watchers::Watchers;
 use crate::wire::{Order, Output, PORTS, Task};
-use crate::{engine, errors, explaining, run, screen};
+use crate::{engine, errors, run, screen};
 
 /// How long output that has left the machine may take to be written, where it ended before its program did.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -53,7 +54,13 @@ pub fn run(options: &Options, program: Program, stopper: &Stopper, port: Port) -
     let watchers = Watchers::wanted(&options.machine)?;
     let Conversation { plug, session, orders, news, outlets, heard, lost, carried } = conversation;
     let config = run::config_with(&run_options(options, &images, root), console, vec![plug])?;
-    let config = MachineConfig { watching: watchers.watching(), ..config };
+    let explainer = Explainer::of(&options.machine, None)?;
+    let config = MachineConfig {
+        watching: watchers.watching(),
+        show: explainer.show(),
+        sampling: watchers.sampling(),
+        ..config
+    };
     let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
     stopper.stops(machine.stopper());
     watchers.meet(&machine);
@@ -67,7 +74,10 @@ pub fn run(options: &Options, program: Program, stopper: &Stopper, port: Port) -
     stats.iter().for_each(|stats| stats.print(&machine));
     watchers.report(&machine)?;
     let ending = ending?;
-    explaining::at_end(&machine, &options.machine.explain)?;
+    if run::is_limit(&ending, stopper) {
+        explainer.at_limit(&machine);
+    }
+    explainer.at_end(&machine)?;
     digests.print(&machine);
     let verdict = Verdict::judge(&Known {
         program: &options.program().to_string_lossy(),

@@ -19,13 +19,14 @@ use super::report::{self, ByName, HEADING, Report};
 use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
+use crate::errors;
+use crate::explaining::Explainer;
 use crate::kvm_check::MARK;
 use crate::run;
 use crate::screen::Screen;
 use crate::stats::Stats;
 use crate::terminal::{self, Quit};
 use crate::watchers::Watchers;
-use crate::{errors, explaining};
 
 /// How long a run may take where the user sets no limit: ten times what it takes on a slow computer.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -126,7 +127,9 @@ impl Check {
         let digests = Digests::wanted(&options.machine);
         let mut config = crate::run::config(&images.run_options(options), digests.listen(self.console(options)))?;
         let watchers = Watchers::wanted(&options.machine)?;
-        config.watching = watchers.watching();
+        let explainer = Explainer::of(&options.machine, None)?;
+        (config.watching, config.show) = (watchers.watching(), explainer.show());
+        config.sampling = watchers.sampling();
         config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
         let mut engine = crate::engine::of(&options.machine);
         let mut machine = Machine::new(config, &mut *engine)?;
@@ -144,7 +147,10 @@ impl Check {
         stats.iter().for_each(|stats| stats.print(&machine));
         watchers.report(&machine)?;
         let ending = ending?;
-        explaining::at_end(&machine, &options.machine.explain)?;
+        if run::is_limit(&ending, stopper) {
+            explainer.at_limit(&machine);
+        }
+        explainer.at_end(&machine)?;
         digests.print(&machine);
         if matches!(ending, Ending::Event(SystemEvent::Shutdown)) {
             self.follow(|record| record.reach(Phase::HostOff));
