@@ -102,9 +102,12 @@ fn waits() {
     let before = TIMER.load(Ordering::SeqCst);
     for round in 0..200 {
         set_timer(now() + round);
+        // With interrupts shut: a timer that came before WFI would leave nothing to wait for.
+        while read::<{ registers::SIP }>() & ip::STIP == 0 {
+            // SAFETY: the same.
+            unsafe { asm!("wfi", options(nomem, nostack)) };
+        }
         open();
-        // SAFETY: the same.
-        unsafe { asm!("wfi", options(nomem, nostack)) };
         until(|| TIMER.load(Ordering::SeqCst) > before + round as u32);
         shut();
     }
