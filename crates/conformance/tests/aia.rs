@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 use arch::{Isa, Phys};
 use bus::{Bus, IrqLine, IrqSink, SharedDevice};
 use conformance::lockstep::{RAM_BASE, RAM_BYTES};
+use conformance::rng::Rng;
 use devices::{Clint, FileLevel, Finisher, ImsicPages, PowerSwitch, Uart16550};
 use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
-use vcpu::{Clock, Exit, FullHart, HartPins, ImsicShape, SystemEvent};
+use vcpu::{Clock, Exit, FileId, FullHart, HartPins, ImsicShape, SystemEvent};
 
 /// What a board as QEMU's has, by their bases.
 const BASES: [u64; 5] = [0x1000_0000, 0x10_0000, 0x200_0000, 0x2400_0000, 0x2800_0000];
@@ -121,4 +122,98 @@ fn the_interpreter_s_hart_is_as_the_specification_says() {
 #[test]
 fn the_translator_s_hart_is_as_the_specification_says() {
     all_is_well(|hart| Box::new(jit::JitHart::new(jit::JitParts { hart, code_bytes: None }).unwrap()));
+}
+
+/// Two harts that move an interrupt file to and fro, by turns that a seed decides, with messages between them.
+struct Movers {
+    harts: Vec<Box<dyn FullHart>>,
+    pins: Vec<Arc<HartPins>>,
+    ram: Ram,
+    sent: [u64; 256],
+}
+
+/// What `move.s` shares, by offset in RAM.
+const SHARED: u64 = 0x10_0000;
+const TARGET: u64 = SHARED;
+const MOVE: u64 = SHARED + 16;
+const MOVES: u64 = SHARED + 24;
+const CLAIMS: u64 = SHARED + 64;
+
+impl Movers {
+    fn new(make: impl Fn(HartParts) -> Box<dyn FullHart>) -> Movers {
+        let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
+        ram.write_bytes(0, &assembled("move")).unwrap();
+        let shape = ImsicShape { identities: ImsicShape::IDENTITIES, guest_files: GUEST_FILES };
+        let pins: Vec<_> = (0..2).map(|_| HartPins::with_imsic(shape)).collect();
+        let (bus, clock) = (Arc::new(Bus::default()), Arc::new(Clock::virtual_time()));
+        let hart = |(id, pins): (usize, &Arc<HartPins>)| {
+            let config = pins.fitting(Config::new(Isa::ALL, id as u64));
+            let (ram, bus, clock, pins) = (ram.clone(), bus.clone(), clock.clone(), pins.clone());
+            let mut hart = make(HartParts { config, ram, bus, clock, pins, alone: false, crowded: false });
+            hart.reset_machine(RAM_BASE);
+            hart.set_pace(vcpu::Pace::Instruction);
+            hart
+        };
+        let harts = pins.iter().enumerate().map(hart).collect();
+        Movers { harts, pins, ram, sent: [0; 256] }
+    }
+
+    fn shared(&self, offset: u64) -> u64 {
+        self.ram.load_u64(offset).unwrap()
+    }
+
+    fn claims(&self, identity: usize) -> u64 {
+        self.shared(CLAIMS + 8 * identity as u64)
+    }
+
+    /// A message, unless the last with the same identity still waits: pending bits do not count.
+    fn send(&mut self, identity: usize) {
+        if self.claims(identity) == self.sent[identity] {
+            self.sent[identity] += 1;
+            let target = self.shared(TARGET) as usize;
+            self.pins[target].message(FileId::Guest(1), identity as u32);
+        }
+    }
+
+    /// What a seed decides; at its end all that was sent has been claimed, and nothing else.
+    fn race(&mut self, seed: u64) {
+        let mut rng = Rng::new(seed);
+        for _ in 0..60 {
+            let hart = rng.below(2) as usize;
+            self.harts[hart].run(1 + rng.below(40));
+            if rng.one_in(3) {
+                let identity = if rng.one_in(2) { 1 + rng.below(8) } else { 1 + rng.below(255) };
+                self.send(identity as usize);
+            }
+            if rng.one_in(8) {
+                self.ram.write_bytes(MOVE, &1u64.to_le_bytes()).unwrap();
+            }
+        }
+        for _ in 0..200 {
+            if (1..256).all(|identity| self.claims(identity) == self.sent[identity]) {
+                return;
+            }
+            self.harts.iter_mut().for_each(|hart| _ = hart.run(100));
+        }
+        let lost: Vec<_> = (1..256).filter(|&identity| self.claims(identity) != self.sent[identity]).collect();
+        panic!("seed {seed}: identities {lost:?} were lost or doubled");
+    }
+}
+
+fn no_message_is_lost(seeds: u64, make: impl Fn(HartParts) -> Box<dyn FullHart>) {
+    let mut movers = Movers::new(make);
+    (0..seeds).for_each(|seed| movers.race(seed));
+    let (moves, messages) = (movers.shared(MOVES), movers.sent.iter().sum::<u64>());
+    assert!(moves > seeds / 4 && messages > 2 * seeds, "{moves} moves, {messages} messages");
+}
+
+#[test]
+fn no_message_is_lost_or_doubled_while_a_file_moves() {
+    no_message_is_lost(10_000, |parts| Box::new(Hart::new(parts)));
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn no_message_is_lost_or_doubled_while_a_file_moves_translated() {
+    no_message_is_lost(2000, |hart| Box::new(jit::JitHart::new(jit::JitParts { hart, code_bytes: None }).unwrap()));
 }
