@@ -10,6 +10,7 @@ mod engines;
 mod files;
 mod frames;
 mod hypervisor;
+mod imsic;
 mod isa;
 mod loader;
 mod packages;
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     loader::PLACES,
     devices::TARGET,
     aplic::TARGET,
+    imsic::TARGET,
     virtio::BLOCK,
     virtio::ENTROPY,
     virtio::CONSOLE,
