@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use toml::{Table, Value};
 
@@ -75,15 +76,19 @@ impl Sources {
         Ok(version.unwrap_or("1").to_owned())
     }
 
-    /// Copies the sources into `directory`, in place of an earlier copy. Times are kept: cargo goes by them.
+    /// Copies the sources into `directory`, in place of an earlier copy. Cargo goes by times: what is as in the earlier copy keeps that one's,
+    /// and all else is of now, for the earlier copy may be of another workspace whose files are older or newer than these.
     pub(super) fn copy_to(&self, directory: &Path) -> Result<()> {
+        let times = self.files.iter().map(|file| unchanged(&self.workspace.join(file), &directory.join(file)));
+        let times: Vec<Option<SystemTime>> = times.collect();
         for root in roots(&self.workspace)? {
             let old = directory.join(root);
             if old.is_dir() {
                 fs::remove_dir_all(&old).on_file("remove", &old)?;
             }
         }
-        self.files.iter().try_for_each(|file| copy(&self.workspace.join(file), &directory.join(file)))
+        let mut files = self.files.iter().zip(times);
+        files.try_for_each(|(file, time)| copy(&self.workspace.join(file), &directory.join(file), time))
     }
 }
 
@@ -156,13 +161,20 @@ fn settings(manifest: &Table, packages: &[String]) -> String {
     text
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// The time of a copy that is as the file still.
+fn unchanged(file: &Path, copy: &Path) -> Option<SystemTime> {
+    let is_same = fs::read(file).ok()? == fs::read(copy).ok()?;
+    is_same.then(|| fs::metadata(copy).and_then(|metadata| metadata.modified()).ok())?
+}
+
+/// Copies a file, which gets this time, or that of now.
+fn copy(from: &Path, to: &Path, time: Option<SystemTime>) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).on_file("make directory", parent)?;
     }
     fs::copy(from, to).on_file("write", to)?;
-    let modified = fs::metadata(from).and_then(|metadata| metadata.modified()).on_file("read", from)?;
-    File::options().write(true).open(to).and_then(|file| file.set_modified(modified)).on_file("write", to)
+    let time = time.unwrap_or_else(SystemTime::now);
+    File::options().write(true).open(to).and_then(|file| file.set_modified(time)).on_file("write", to)
 }
 
 #[cfg(test)]
@@ -237,7 +249,7 @@ checksum = \"bb\"
     }
 
     #[test]
-    fn a_copy_has_what_a_build_reads_replaces_the_one_before_and_keeps_times() {
+    fn a_copy_has_what_a_build_reads_and_replaces_the_one_before() {
         let (place, to) = (workspace(), tempfile::tempdir().unwrap());
         fs::create_dir_all(to.path().join("crates/gone")).unwrap();
         // A member may have the name of a directory that is left out elsewhere.
@@ -247,8 +259,20 @@ checksum = \"bb\"
         assert!(!to.path().join("crates/gone").exists() && !to.path().join("crates/a/tests").exists());
         assert!(to.path().join("crates/a/src/lib.rs").is_file() && to.path().join("xtask/Cargo.toml").is_file());
         assert!(to.path().join("crates/fuzz/src/lib.rs").is_file());
-        let modified = |root: &Path| fs::metadata(root.join(LOCK)).unwrap().modified().unwrap();
-        assert_eq!(modified(place.path()), modified(to.path()));
+    }
+
+    #[test]
+    fn what_another_workspace_has_changed_is_newer_than_the_copy_before_whatever_its_time() {
+        let (one, other, to) = (workspace(), workspace(), tempfile::tempdir().unwrap());
+        let changed = Path::new("crates/a/src/lib.rs");
+        fs::write(other.path().join(changed), "other").unwrap();
+        let long_ago = SystemTime::now() - std::time::Duration::from_secs(9999);
+        File::options().write(true).open(other.path().join(changed)).unwrap().set_modified(long_ago).unwrap();
+        let modified = |file: &Path| fs::metadata(to.path().join(file)).unwrap().modified().unwrap();
+        Sources::find(one.path()).unwrap().copy_to(to.path()).unwrap();
+        let before = [modified(changed), modified(Path::new(LOCK))];
+        Sources::find(other.path()).unwrap().copy_to(to.path()).unwrap();
+        assert!(modified(changed) > before[0] && modified(Path::new(LOCK)) == before[1]);
     }
 
     #[test]
