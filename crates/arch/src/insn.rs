@@ -12,7 +12,7 @@ mod pattern;
 #[macro_use]
 mod table;
 
-pub use compressed::{decompress, fetch_len};
+pub use compressed::{RA, decompress, fetch_len};
 pub use decode::decode;
 pub use disassemble::{At, F_NAMES, X_NAMES};
 pub use format::*;

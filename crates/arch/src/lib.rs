@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod addr;
+pub mod aplic;
 pub mod cause;
 pub mod csr;
 pub mod event;

@@ -4,6 +4,7 @@ use arch::{Mode, Virt};
 use events::Look;
 
 use crate::bytes::aligned;
+use crate::kallsyms::MARKED;
 
 /// Where it begins.
 pub const START: u64 = 0xffff_ffff_8020_0000;
@@ -39,7 +40,6 @@ mod at {
 /// The task that runs.
 pub const TASK: u64 = START + at::TASK as u64;
 const PARTS: usize = 8;
-const MARKED: usize = 256;
 
 /// Names, their kinds and offsets: those that a kernel has, and so many functions, the first of which has a long name.
 pub fn names(functions: usize) -> Vec<(u8, String, u32)> {

@@ -12,7 +12,7 @@ use crate::table::Symbol;
 
 const TOKENS: usize = 256;
 /// Names between two markers.
-const MARKED: usize = 256;
+pub(crate) const MARKED: usize = 256;
 /// Parts are aligned so.
 const ALIGN: usize = 8;
 /// A kernel with more symbols is none.

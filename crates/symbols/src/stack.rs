@@ -4,11 +4,11 @@
 //! program that does not keep to that shows its pc alone, or something that is no stack and ends soon.
 
 use arch::Virt;
+use arch::insn::RA;
 use events::Look;
 
 use crate::bytes::u64_at;
 
-const RA: u8 = 1;
 const S0: u8 = 8;
 /// A caller's frame is not further away.
 const FARTHEST: u64 = 1 << 20;

@@ -30,7 +30,8 @@ use Extension::{Zca, Zcb, Zcd, Zcmop};
 type Expansion = Option<(Extension, Insn)>;
 
 const ZERO: u8 = 0;
-const RA: u8 = 1;
+/// The register that calls leave their return address in.
+pub const RA: u8 = 1;
 const SP: u8 = 2;
 
 /// A halfword with the fields of the compressed formats.

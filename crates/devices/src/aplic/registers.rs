@@ -4,26 +4,13 @@
 
 use std::ops::Range;
 
+use arch::aplic::{
+    CLRIE, CLRIENUM, CLRIPNUM, DOMAINCFG, GENMSI, IDC, IDC_BYTES, IN_CLRIP, MSIADDRCFG, SETIE, SETIENUM, SETIP,
+    SETIPNUM, SETIPNUM_BE, SETIPNUM_LE, SOURCECFG, TARGET,
+};
+
 /// Most sources that an APLIC has ("Interrupt sources and identities").
 pub const MAX_SOURCES: u32 = 1023;
-
-const DOMAINCFG: u64 = 0x0000;
-const SOURCECFG: Range<u64> = 0x0004..0x1000;
-const MSIADDRCFG: Range<u64> = 0x1bc0..0x1bd0;
-const SETIP: Range<u64> = 0x1c00..0x1c80;
-const SETIPNUM: u64 = 0x1cdc;
-const IN_CLRIP: Range<u64> = 0x1d00..0x1d80;
-const CLRIPNUM: u64 = 0x1ddc;
-const SETIE: Range<u64> = 0x1e00..0x1e80;
-const SETIENUM: u64 = 0x1edc;
-const CLRIE: Range<u64> = 0x1f00..0x1f80;
-const CLRIENUM: u64 = 0x1fdc;
-const SETIPNUM_LE: u64 = 0x2000;
-const SETIPNUM_BE: u64 = 0x2004;
-const GENMSI: u64 = 0x3000;
-const TARGET: Range<u64> = 0x3004..0x4000;
-const IDC: u64 = 0x4000;
-const IDC_BYTES: u64 = 32;
 
 /// A register, 32 bits wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arch::Phys;
+use arch::aplic;
 use arch::csr::iselect::{EIDELIVERY, EIE0, EIP0, EITHRESHOLD};
 use bus::{InterruptController, IrqSink, MsiSink, Unmapped};
 use kvm_bindings::*;
@@ -149,24 +150,18 @@ impl InterruptController for Aia {
     }
 }
 
-/// Offsets of the APLIC's registers (AIA, "Memory-mapped control region for an interrupt domain").
-const DOMAINCFG: u32 = 0x0000;
-const SOURCECFG: u32 = 0x0004;
-const IN_CLRIP: u32 = 0x1d00;
-const CLRIE: u32 = 0x1f00;
-
 impl Connected {
     /// No source is anything, none is enabled or pending. What the kernel has no register for stays.
     fn reset_aplic(&self, sources: u32) {
-        let write = |offset: u32, value| {
-            let _ = sys::set_device_u32(&self.device, KVM_DEV_RISCV_AIA_GRP_APLIC, u64::from(offset), value);
+        let write = |offset: u64, value| {
+            let _ = sys::set_device_u32(&self.device, KVM_DEV_RISCV_AIA_GRP_APLIC, offset, value);
         };
-        write(DOMAINCFG, 0);
-        for word in 0..=sources / 32 {
-            write(CLRIE + 4 * word, u32::MAX);
-            write(IN_CLRIP + 4 * word, u32::MAX);
+        write(aplic::DOMAINCFG, 0);
+        for word in 0..=u64::from(sources / 32) {
+            write(aplic::CLRIE.start + 4 * word, u32::MAX);
+            write(aplic::IN_CLRIP.start + 4 * word, u32::MAX);
         }
-        (0..sources).for_each(|source| write(SOURCECFG + 4 * source, 0));
+        (0..u64::from(sources)).for_each(|source| write(aplic::SOURCECFG.start + 4 * source, 0));
     }
 
     /// No file delivers anything, nothing is enabled or pending.

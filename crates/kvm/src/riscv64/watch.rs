@@ -8,11 +8,10 @@ use kvm_ioctls::VcpuFd;
 use vcpu::Clock;
 
 use super::regs;
-use crate::registers::Group;
+use crate::registers::{Group, MODE};
 
-/// Numbers of the core registers `pc` and `mode` (linux/arch/riscv/include/uapi/asm/kvm.h, `struct kvm_riscv_core`).
+/// Number of the core register `pc` (linux/arch/riscv/include/uapi/asm/kvm.h, `struct kvm_riscv_core`).
 const PC: u16 = 0;
-const MODE: u16 = 32;
 /// `KVM_RISCV_MODE_S`.
 const SUPERVISOR: u64 = 1;
 

@@ -162,7 +162,7 @@ fn how(status: WaitStatus) -> Option<How> {
 
 /// Where the kernel puts cores; `init/exec.sh` says so to it.
 const CORES: &str = "/run/cores";
-/// Bytes of a core at once.
+/// Bytes at once: what Linux's driver of ports sends at once.
 const PIECE: usize = 32 << 10;
 
 fn send_cores(control: &mut File) -> io::Result<()> {

@@ -15,8 +15,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// Bytes at once: what Linux's driver sends at once.
-const PIECE: usize = 32 << 10;
+use super::PIECE;
+
 /// What is still taken of a pipe whose program has ended: the most that a pipe holds, unless root said otherwise. Somebody
 /// whom it left behind may write forever.
 const MOST_LEFT: usize = 1 << 20;

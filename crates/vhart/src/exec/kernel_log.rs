@@ -8,11 +8,9 @@ use anyhow::{Context, Result};
 use devices::ConsoleOut;
 
 use crate::errors::STANDARD_OUTPUT;
-use crate::linux::console::Tail;
+use crate::linux::console::{LINE_BYTES, Tail};
 use crate::screen::Screen;
 
-/// Longest part of a line that is looked through.
-const LINE_BYTES: usize = 400;
 /// What is kept of all that was said: its beginning.
 const MOST_KEPT: usize = 4 << 20;
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 const LINES: usize = 30;
 
 /// Longest part of a line that is kept, in bytes.
-const LINE_BYTES: usize = 400;
+pub const LINE_BYTES: usize = 400;
 
 /// The end of a console's output.
 #[derive(Debug, Default)]
