@@ -68,7 +68,7 @@ pub struct State {
     pub mhpmevent: [u64; 29],
     /// `mhpmcounter`.
     pub hpm: Hpm,
-    /// `mvien`, `mvip` of the interrupts that `mvien` may have, and the enables of those in `sie` ([`State::mvip`]).
+    /// `mvien`, `mvip` of the interrupts that `mvien` may have, and the enables of those in `sie` (method `mvip`).
     pub mvien: u64,
     pub mvip: u64,
     pub sie: u64,
