@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     left_out.extend(debugger::left_out());
     match options.no_boot {
         true => left_out.push("the boots of host and guest Linux (--no-boot)".to_owned()),
-        false => boots(&outfit)?,
+        false => left_out.extend(boots(&outfit)?),
     }
     println!("{}", closing(&left_out));
     Ok(())
@@ -111,7 +111,7 @@ pub const CHECK: [&str; 6] = ["run", "--release", "--quiet", "--", "linux", "--c
 pub const VHART: &str = "target/release/vhart";
 
 /// Two guests with two harts each, on two harts: the hypervisor's own sources, whatever is ready.
-fn hypervisor(path: &str) -> anyhow::Result<()> {
+fn hypervisor(path: &str) -> anyhow::Result<Option<String>> {
     const CHECK: [&str; 8] = ["run", "--release", "--quiet", "--", "hypervisor", "--check", "--vcpus", "2"];
     cargo("hypervisor --check, two guests with two harts each", &CHECK, &[("PATH", path)])?;
     checks(path)
@@ -120,13 +120,12 @@ fn hypervisor(path: &str) -> anyhow::Result<()> {
 /// The target of the guest kernel that checks, where rustup has it.
 const BARE: &str = "riscv64gc-unknown-none-elf";
 
-/// That kernel, with one virtual hart and with two; left out where rustc has no library for it.
-fn checks(path: &str) -> anyhow::Result<()> {
+/// That kernel, with one virtual hart and with two; answers that it was left out where rustc has no library for it.
+fn checks(path: &str) -> anyhow::Result<Option<String>> {
     let output = Command::new("rustc").args(["--print", "sysroot"]).output().context("cannot run rustc")?;
     let sysroot = std::path::PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     if !sysroot.join("lib/rustlib").join(BARE).is_dir() {
-        println!("guest/checks is left out (rustup target add {BARE})");
-        return Ok(());
+        return Ok(Some(format!("guest/checks below the hypervisor (rustup target add {BARE})")));
     }
     let build = ["build", "--quiet", "--profile", "vmm", "-p", "vhart-checks", "--features", "image", "--target", BARE];
     cargo("the guest kernel that checks", &build, &[])?;
@@ -136,13 +135,14 @@ fn checks(path: &str) -> anyhow::Result<()> {
         let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel];
         cargo(&format!("the same on the hypervisor, harts: {vcpus}"), &[&run[..], &files].concat(), &[("PATH", path)])?;
     }
-    Ok(())
+    Ok(None)
 }
 
-fn boots(outfit: &Outfit) -> anyhow::Result<()> {
+/// Boots of all kinds; answers what was left out.
+fn boots(outfit: &Outfit) -> anyhow::Result<Option<String>> {
     let path = outfit.path.to_str().context("PATH is not UTF-8")?;
     let boot = |what: &str, options: &[&str]| cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)]);
-    hypervisor(path)?;
+    let left_out = hypervisor(path)?;
     boot("linux --check", &[])?;
     boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, APLIC and IMSICs, two harts", &["--aia", "aplic-imsic", "--harts", "2"])?;
@@ -155,7 +155,8 @@ fn boots(outfit: &Outfit) -> anyhow::Result<()> {
     }
     const HARTS: [&str; 4] = ["--harts", "2", "--guest-harts", "2"];
     boot_alike("two harts that take turns, twice", [&HARTS, &HARTS])?;
-    boot_alike("interpreted and translated", [&["--engine", "interp"], &["--engine", "jit"]])
+    boot_alike("interpreted and translated", [&["--engine", "interp"], &["--engine", "jit"]])?;
+    Ok(left_out)
 }
 
 /// Boots them deterministically with these options and with those, and looks whether both runs came to the same.

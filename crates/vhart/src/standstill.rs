@@ -84,5 +84,5 @@ pub fn sentence(doings: &[String]) -> String {
         0 => String::new(),
         more => format!("; and {more} harts more"),
     };
-    format!("when time was up, {}{rest}", doings[..shown].join("; "))
+    format!("when the limit was reached, {}{rest}", doings[..shown].join("; "))
 }

@@ -255,7 +255,8 @@ fn traps_count_against_the_limit_of_instructions() {
     {
         let start = Instant::now();
         let said = say_of(&words, &file, &["--max-instructions", "10", "--timeout", "60s"]);
-        assert_eq!((said.status, said.err.as_str()), (Some(124), ""), "{words:?}");
+        let told = "vhart: when the limit was reached, hart 0 executes in ";
+        assert!(said.status == Some(124) && said.err.starts_with(told), "{words:?}: {}", said.err);
         assert!(start.elapsed() < Duration::from_secs(30), "{words:?}");
     }
 }

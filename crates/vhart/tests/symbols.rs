@@ -54,7 +54,8 @@ fn files_without_names_say_why() {
 fn when_time_is_up_it_is_said_what_harts_were_doing() {
     let programs = Programs::new();
     let said = explained(&programs, "spin", &["--harts", "2"]);
-    let told = "when time was up, hart 0 executes in HS-mode, at 0x80200000 in _start; hart 1 was never started";
+    let told =
+        "when the limit was reached, hart 0 executes in HS-mode, at 0x80200000 in _start; hart 1 was never started";
     assert!(said.err.contains(told), "{}", said.err);
 }
 
