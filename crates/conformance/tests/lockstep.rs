@@ -144,7 +144,7 @@ fn translated_privileged_sequences_with_aia_agree() {
         translated::compare(&privileged::aia_program(seed, SEQUENCES), seed, Addresses::Virtual)
     });
     print("translated privileged sequences with AIA", &agreement);
-    assert!(agreement.endless * 10 <= programs, "{agreement:?}");
+    assert!(agreement.endless * 5 <= programs, "{agreement:?}");
 }
 
 #[test]
