@@ -213,7 +213,9 @@ impl Look for Memory<'_> {
         let len = self.bytes.len();
         if self.repeats {
             let first = (at.0 % len.max(1) as u64) as usize;
-            into.iter_mut().zip(self.bytes.iter().cycle().skip(first)).for_each(|(to, from)| *to = *from);
+            let (before, behind) = self.bytes.split_at(first);
+            let repeated = behind.iter().chain(before).cycle();
+            into.iter_mut().zip(repeated).for_each(|(to, from)| *to = *from);
             return (len != 0).then_some(());
         }
         let first = usize::try_from(at.0.checked_sub(START)?).ok()?;

@@ -1,5 +1,6 @@
 //! The symbols of a kernel's modules: each has the part of its ELF symbol table that it needs, in memory.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use arch::{Mode, Virt};
@@ -18,6 +19,8 @@ const MOST_SYMBOLS: u64 = 1 << 17;
 const MOST_STRINGS: usize = 8 << 20;
 /// Symbols of all modules together.
 const MOST_IN_ALL: usize = 1 << 20;
+/// Bytes that are read for all modules together, whatever a guest's list says.
+const MOST_READ: usize = 128 << 20;
 /// Bytes of an entry of a symbol table.
 const ENTRY: usize = size_of::<elf::Sym64<object::LittleEndian>>();
 /// `st_shndx` of what a module only uses.
@@ -77,12 +80,11 @@ pub struct Modules {
 /// Reads the modules of the list at `head`, in the supervisor mode `mode`.
 pub fn modules(hart: &dyn Look, mode: Mode, layout: &Layout, head: u64) -> Modules {
     let mut found = Modules::default();
-    let reader = Reader { hart, mode };
+    let reader = Reader { hart, mode, left: Cell::new(MOST_READ) };
     let mut entry = reader.word(head);
-    while let Some(at) = entry.filter(|&at| at != head && at != 0) {
-        if found.names.len() >= MOST_MODULES || found.symbols.len() >= MOST_IN_ALL {
-            break;
-        }
+    // a list may lead into a circle without its head
+    for _ in 0..MOST_MODULES {
+        let Some(at) = entry.filter(|&at| at != head && at != 0 && found.symbols.len() < MOST_IN_ALL) else { break };
         // one that cannot be read has no symbols
         let _ = reader.module(layout, at.wrapping_sub(layout.list), &mut found);
         entry = reader.word(at);
@@ -93,10 +95,13 @@ pub fn modules(hart: &dyn Look, mode: Mode, layout: &Layout, head: u64) -> Modul
 struct Reader<'a> {
     hart: &'a dyn Look,
     mode: Mode,
+    /// Bytes that may still be read.
+    left: Cell<usize>,
 }
 
 impl Reader<'_> {
     fn bytes(&self, at: u64, len: usize) -> Option<Vec<u8>> {
+        self.left.set(self.left.get().checked_sub(len)?);
         let mut bytes = vec![0; len];
         self.hart.read(self.mode, Virt(at), &mut bytes).map(|()| bytes)
     }
@@ -124,9 +129,10 @@ impl Reader<'_> {
     /// The strings that the table needs.
     fn strings(&self, at: u64, table: &[u8]) -> Option<Vec<u8>> {
         let last = table.chunks_exact(ENTRY).filter_map(|entry| u32_at(entry, 0)).max()? as usize;
-        let mut strings = self.bytes(at, last.min(MOST_STRINGS) + 1)?;
+        let last = last.min(MOST_STRINGS);
+        let mut strings = self.bytes(at, last + 1)?;
         // the last one goes on until its end
-        while *strings.last()? != 0 && strings.len() < last.saturating_add(LONGEST_SYMBOL) {
+        while *strings.last()? != 0 && strings.len() < last + LONGEST_SYMBOL {
             strings.extend(self.bytes(at.wrapping_add(strings.len() as u64), 1)?);
         }
         Some(strings)
@@ -150,4 +156,29 @@ fn symbol(entry: &[u8], strings: &[u8], kind: Option<u8>, module: Option<u16>) -
     let is_defined = u16_at(entry, 6)? != UNDEFINED;
     let kind = kind.filter(u8::is_ascii_alphabetic).unwrap_or(b't');
     is_defined.then_some(Symbol { address: u64_at(entry, 8)?, kind, name, module })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzzing::Memory;
+
+    const LAYOUT: Layout =
+        Layout { list: 0, name: 0, kallsyms: 0, table: 0, count: 0, strings: 0, kinds: 0, memory: None };
+
+    #[test]
+    fn a_list_that_does_not_come_back_to_its_head_ends() {
+        // every word leads to the same place, where no name ends
+        let hart = Memory { bytes: &[0x18; 8], repeats: true };
+        let found = modules(&hart, Mode::HS, &LAYOUT, 0x1000);
+        assert!(found.names.is_empty() && found.symbols.is_empty());
+    }
+
+    #[test]
+    fn tables_of_one_place_that_every_module_names_are_read_within_bounds() {
+        // "name" ends here; tables are as large as they may be
+        let hart = Memory { bytes: &[0x10, 1, 0, 0, 0, 0, 0, 0], repeats: true };
+        let found = modules(&hart, Mode::HS, &LAYOUT, 0x1000);
+        assert!(found.names.len() <= MOST_MODULES && found.symbols.len() < MOST_IN_ALL + MOST_SYMBOLS as usize);
+    }
 }
