@@ -19,8 +19,9 @@ const COMPUTE: [&str; 6] = ["sort", "list", "calls", "bytecode", "matmul", "page
 /// The program whose source is generated.
 const OBJECTS: &str = "objects";
 
-/// The program that switches between worlds, and where a kernel starts.
+/// The programs that switch between worlds and take interrupts, and where a kernel starts.
 const SWITCHES: &str = "switches";
+const INTERRUPTS: &str = "interrupts";
 const KERNEL_START: u64 = 0x8020_0000;
 
 /// No library, no position independence, and nothing but what the source says.
@@ -48,8 +49,10 @@ pub struct Programs {
     pub compute: Vec<(String, PathBuf)>,
     /// The same as programs of Linux.
     pub users: Vec<(String, PathBuf)>,
-    /// The S-mode program.
+    /// The S-mode program that switches between worlds.
     pub switches: PathBuf,
+    /// The S-mode program that takes interrupts.
+    pub interrupts: PathBuf,
 }
 
 /// Compiles every program from the sources in `guest` into `into`, unless it is there already.
@@ -67,7 +70,9 @@ pub fn build(guest: &Path, into: &Path) -> anyhow::Result<Programs> {
         compute.push((name.to_owned(), compiler.compute(name, &source)?));
         users.push((name.to_owned(), compiler.user(name, &source)?));
     }
-    Ok(Programs { compute, users, switches: compiler.switches()? })
+    let switches = compiler.kernel(SWITCHES, ["start.S", "switches.c"])?;
+    let interrupts = compiler.kernel(INTERRUPTS, ["interrupts.S", "interrupts.c"])?;
+    Ok(Programs { compute, users, switches, interrupts })
 }
 
 struct Compiler<'a> {
@@ -94,11 +99,10 @@ impl Compiler<'_> {
         joined("-Wl,-T,", &self.guest.join("machine.ld"))
     }
 
-    fn switches(&self) -> anyhow::Result<PathBuf> {
+    fn kernel(&self, name: &str, sources: [&str; 2]) -> anyhow::Result<PathBuf> {
         let folder = self.guest.join("switches");
         let start = format!("-Wl,--defsym=start_address={KERNEL_START:#x}").into();
-        let sources = [folder.join("start.S"), folder.join("switches.c")];
-        self.compile(SWITCHES, &sources, &[start, self.on_the_machine()])
+        self.compile(name, &sources.map(|source| folder.join(source)), &[start, self.on_the_machine()])
     }
 
     fn compile(&self, name: &str, sources: &[PathBuf], flags: &[OsString]) -> anyhow::Result<PathBuf> {
@@ -122,7 +126,7 @@ impl Compiler<'_> {
 
     /// Whether `file` is younger than all that it was made of.
     fn is_fresh(&self, file: &Path, sources: &[PathBuf]) -> bool {
-        let common = ["machine.ld", "compute/work.h"].map(|name| self.guest.join(name));
+        let common = ["machine.ld", "compute/work.h", "switches/common.h"].map(|name| self.guest.join(name));
         let made = modified(file);
         made.is_some() && sources.iter().chain(&common).all(|source| modified(source).is_some_and(|at| Some(at) < made))
     }

@@ -87,6 +87,19 @@ impl Host {
         self.with(archive, to)
     }
 
+    /// Writes the initial RAM disk to `to`, with an init script that runs `program` as a guest whose interrupts the kernel has;
+    /// the script is in `folder`.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn with_interrupts(&self, program: &Path, folder: &Path, to: PathBuf) -> anyhow::Result<PathBuf> {
+        let mut archive = Archive::default();
+        archive.file("init", EXECUTABLE, &read(&folder.join("interrupts.sh"))?);
+        archive.directory("bench");
+        archive.file("bench/interrupts", READABLE, &read(program)?);
+        self.with(archive, to)
+    }
+
     /// Writes the initial RAM disk to `to`, with `more` behind it: Linux unpacks archives one after the other, and a later
     /// file replaces one of the same name.
     fn with(&self, more: Archive, to: PathBuf) -> anyhow::Result<PathBuf> {

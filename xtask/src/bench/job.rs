@@ -12,10 +12,14 @@ use serde_json::Value;
 
 use super::child::{self, Run};
 use super::host::Host;
-use super::subject::{Boot, Emulator, Subject};
+use super::subject::{Boot, Emulator, Interrupts, Subject};
 
 /// The last line of the world-switch program.
 const DONE: &str = "switches: done";
+
+/// The last line of a host with guests that took interrupts, and how the line begins that says who has theirs.
+const INTERRUPTED: &str = "interrupts: done";
+const IRQCHIP: &str = "interrupts: kernel-irqchip=";
 
 /// The last line of the programs in host and guest.
 const COMPUTED: &str = "compute: done";
@@ -39,6 +43,18 @@ pub enum Job {
     },
     /// The world-switch program as a guest of KVM.
     Guest {
+        /// The host.
+        host: Host,
+        /// The initial RAM disk with the program.
+        initrd: PathBuf,
+    },
+    /// The program for interrupts as the kernel of a machine with AIA.
+    Interrupts {
+        /// The program.
+        kernel: PathBuf,
+    },
+    /// The same as a guest of KVM, whose kernel has its interrupt controllers, or its interrupt files only.
+    GuestInterrupts {
         /// The host.
         host: Host,
         /// The initial RAM disk with the program.
@@ -79,6 +95,10 @@ pub enum Set {
     Bare,
     /// World switches of a guest of KVM.
     Guest,
+    /// Interrupts of a program on a machine with AIA.
+    Interrupts,
+    /// Interrupts of a guest of KVM.
+    GuestInterrupts,
     /// Programs that compute as processes of the host Linux and of the guest Linux.
     Inside,
     /// Programs at the same time on two harts.
@@ -113,6 +133,8 @@ impl Job {
             Job::Compute { .. } => Set::Compute,
             Job::Bare { .. } => Set::Bare,
             Job::Guest { .. } => Set::Guest,
+            Job::Interrupts { .. } => Set::Interrupts,
+            Job::GuestInterrupts { .. } => Set::GuestInterrupts,
             Job::Inside { .. } => Set::Inside,
             Job::Harts { .. } => Set::Harts,
             Job::Linux { .. } => Set::Linux,
@@ -125,6 +147,8 @@ impl Job {
             Job::Compute { name, .. } => name,
             Job::Bare { .. } => "switches-bare",
             Job::Guest { .. } => "switches-guest",
+            Job::Interrupts { .. } => "interrupts-bare",
+            Job::GuestInterrupts { .. } => "interrupts-guest",
             Job::Inside { .. } => "linux-compute",
             Job::Harts { .. } => "linux-harts",
             Job::Linux { .. } => "linux",
@@ -144,11 +168,19 @@ impl Job {
                 Ok(figures)
             }
             Job::Bare { kernel } => {
-                let boot = Boot { harts: 1, kernel, linux: None };
+                let boot = Boot { harts: 1, interrupts: Interrupts::Plic, kernel, linux: None };
                 switches(&child::run(subject.boot(&boot), limit)?.output())
             }
             Job::Guest { host, initrd } => {
                 switches(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?.output())
+            }
+            Job::Interrupts { kernel } => {
+                let boot = Boot { harts: 2, interrupts: Interrupts::Imsic, kernel, linux: None };
+                switches(&child::run(subject.boot(&boot), limit)?.output())
+            }
+            Job::GuestInterrupts { host, initrd } => {
+                let boot = Boot { interrupts: Interrupts::Imsic, ..boot(2, host, initrd)? };
+                interrupts(&child::run(subject.boot(&boot), limit)?.output())
             }
             Job::Inside { host, initrd } => inside(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?),
             Job::Harts { host, initrd } => pairs(&child::run(subject.boot(&boot(2, host, initrd)?), limit)?.output()),
@@ -161,7 +193,8 @@ impl Job {
 }
 
 fn boot<'a>(harts: u32, host: &'a Host, initrd: &'a Path) -> anyhow::Result<Boot<'a>> {
-    Ok(Boot { harts, kernel: host.kernel()?, linux: Some((initrd, host.append()?)) })
+    let linux = Some((initrd, host.append()?));
+    Ok(Boot { harts, interrupts: Interrupts::Plic, kernel: host.kernel()?, linux })
 }
 
 /// How long `run` took.
@@ -181,6 +214,23 @@ fn switches(console: &str) -> anyhow::Result<Figures> {
     let figures: Figures = console.lines().filter_map(switch).collect();
     if !console.contains(DONE) {
         bail!("the world-switch program did not come to its end:\n{}", child::tail(console));
+    }
+    Ok(figures)
+}
+
+/// The lines of the program for interrupts, which ran once for each way of having controllers: a line between says which.
+fn interrupts(console: &str) -> anyhow::Result<Figures> {
+    let mut figures = Figures::new();
+    let mut irqchip = "";
+    for line in console.lines() {
+        if let Some(which) = line.trim().strip_prefix(IRQCHIP) {
+            irqchip = which;
+        } else if let Some(((name, quantity), value)) = switch(line) {
+            figures.insert((format!("{name}, {irqchip}"), quantity), value);
+        }
+    }
+    if !console.contains(INTERRUPTED) {
+        bail!("the program for interrupts did not come to its end:\n{}", child::tail(console));
     }
     Ok(figures)
 }
@@ -334,6 +384,16 @@ mod tests {
         let names: Vec<_> = figures.iter().map(|((name, _), value)| (name.as_str(), *value)).collect();
         assert_eq!(names, [("mmio-read", 70.0), ("sbi-null", 193.44)]);
         assert!(switches("sbi-null 193.44 524288\n").is_err());
+    }
+
+    #[test]
+    fn interrupts_are_told_apart_by_who_has_the_controllers() {
+        let console = "interrupts: kernel-irqchip=on\r\nmsi-running 900 16\nswitches: done\r\n\
+                       interrupts: kernel-irqchip=split\r\nmsi-running 950.50 16\ninterrupts: done\n";
+        let figures = interrupts(console).unwrap();
+        let names: Vec<_> = figures.iter().map(|((name, _), value)| (name.as_str(), *value)).collect();
+        assert_eq!(names, [("msi-running, on", 900.0), ("msi-running, split", 950.5)]);
+        assert!(interrupts("interrupts: kernel-irqchip=on\nmsi-running 900 16\n").is_err());
     }
 
     /// A run whose output comes line by line, a second of processor time after the other.

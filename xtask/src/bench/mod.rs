@@ -56,7 +56,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Run this job only; may be repeated. Jobs: a program's name, switches-bare, switches-guest,
-    /// linux-compute, linux-harts, linux.
+    /// interrupts-bare, interrupts-guest, linux-compute, linux-harts, linux.
     #[arg(long, value_name = "NAME", conflicts_with = "update_docs")]
     only: Vec<String>,
     /// Another bare-metal program, for example CoreMark; may be repeated.
@@ -132,11 +132,18 @@ impl Options {
         let elves = programs.compute.into_iter().chain(self.elf.iter().cloned());
         let mut jobs: Vec<Job> = elves.map(|(name, file)| Job::Compute { name, file }).collect();
         jobs.push(Job::Bare { kernel: programs.switches.clone() });
+        jobs.push(Job::Interrupts { kernel: programs.interrupts.clone() });
         jobs.retain(|job| self.wanted(job.name()));
         if self.wanted("switches-guest") {
             let host = self.host(subjects)?;
             let initrd = host.with_guest(&programs.switches, places.bench().join("switches.cpio"))?;
             jobs.push(Job::Guest { host, initrd });
+        }
+        if self.wanted("interrupts-guest") {
+            let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));
+            let initrd =
+                host.with_interrupts(&programs.interrupts, &scripts, places.bench().join("interrupts.cpio"))?;
+            jobs.push(Job::GuestInterrupts { host, initrd });
         }
         if self.wanted("linux-compute") {
             let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));

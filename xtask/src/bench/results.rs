@@ -40,10 +40,12 @@ pub struct Row {
 const LEAST_SECONDS: f64 = 0.01;
 
 /// The sets, their headings, and the quantity that their tables show.
-const TABLES: [(Set, &str, Quantity); 6] = [
+const TABLES: [(Set, &str, Quantity); 8] = [
     (Set::Compute, "Bare-metal programs, seconds of processor time", Quantity::CpuSeconds),
     (Set::Bare, "World switches of a kernel on the machine, nanoseconds", Quantity::Nanoseconds),
     (Set::Guest, "World switches of a guest in KVM, nanoseconds", Quantity::Nanoseconds),
+    (Set::Interrupts, "Interrupts of a kernel on a machine with AIA, nanoseconds", Quantity::Nanoseconds),
+    (Set::GuestInterrupts, "Interrupts of a guest in KVM with AIA, nanoseconds", Quantity::Nanoseconds),
     (Set::Inside, "Programs in the host Linux and in its guest, seconds of processor time", Quantity::CpuSeconds),
     (Set::Harts, "Programs on two harts, alone and twice at the same time, seconds", Quantity::WallSeconds),
     (Set::Linux, "`vhart linux --check`, seconds since power on", Quantity::WallSeconds),

@@ -32,10 +32,38 @@ pub enum Emulator {
     Qemu,
 }
 
+/// The interrupt controllers of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupts {
+    /// A PLIC.
+    Plic,
+    /// An APLIC that sends messages to the harts' IMSICs, which have files for guests. There is an entropy device besides.
+    Imsic,
+}
+
+impl Interrupts {
+    /// What the machine is asked for, in the words of QEMU's options.
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Interrupts::Plic => &["-machine", "virt"],
+            Interrupts::Imsic => &[
+                "-machine",
+                "virt,aia=aplic-imsic,aia-guests=5",
+                "-global",
+                "virtio-mmio.force-legacy=false",
+                "-device",
+                "virtio-rng-device",
+            ],
+        }
+    }
+}
+
 /// Software for a machine whose firmware is built in.
 pub struct Boot<'a> {
     /// Harts of the machine.
     pub harts: u32,
+    /// Who has its interrupts.
+    pub interrupts: Interrupts,
     /// The kernel.
     pub kernel: &'a Path,
     /// Initial RAM disk and command line.
@@ -84,7 +112,8 @@ impl Subject {
     pub fn boot(&self, boot: &Boot<'_>) -> Command {
         let harts = boot.harts.to_string();
         let mut words = ["-smp", &harts].map(OsStr::new).to_vec();
-        words.extend("-machine virt -m 1024M -nographic -no-reboot -bios default -kernel".split(' ').map(OsStr::new));
+        words.extend(boot.interrupts.words().iter().map(OsStr::new));
+        words.extend("-m 1024M -nographic -no-reboot -bios default -kernel".split(' ').map(OsStr::new));
         words.push(boot.kernel.as_os_str());
         if let Some((initrd, append)) = boot.linux {
             words.extend(["-initrd".as_ref(), initrd.as_os_str(), "-append".as_ref(), append.as_ref()]);
@@ -155,7 +184,8 @@ mod tests {
     fn vhart_and_qemu_are_told_the_same_boot() {
         let vhart =
             Subject { name: String::new(), program: "v".into(), kind: Kind::Vhart { engine: Some("jit".into()) } };
-        let command = vhart.boot(&Boot { harts: 1, kernel: Path::new("k"), linux: Some((Path::new("i"), "quiet")) });
+        let linux = Some((Path::new("i"), "quiet"));
+        let command = vhart.boot(&Boot { harts: 1, interrupts: Interrupts::Plic, kernel: Path::new("k"), linux });
         let line = format!("{command:?}").replace('"', "");
         assert!(line.starts_with("v run --engine jit -smp 1 -machine virt"), "{line}");
         assert!(line.ends_with("-bios default -kernel k -initrd i -append quiet"), "{line}");
