@@ -16,7 +16,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["vhart-explain", "vhart-symbols", "vhart-hart", "vhart-jit", "vhart-kvm", "vhart-devices", "vhart-virtio"],
     ),
     ("L3 composition", &["vhart-firmware", "vhart-board", "vhart-gdb", "vhart-images", "vhart-trace"]),
-    ("L4 programs", &["vhart", "vhart-hypervisor", "vhart-checks", "vhart-conformance", "vhart-fuzz", "xtask"]),
+    (
+        "L4 programs",
+        &["vhart", "vhart-hypervisor", "vhart-checks", "vhart-first-vmm", "vhart-conformance", "vhart-fuzz", "xtask"],
+    ),
 ];
 
 /// Position in the list: lower may not use higher.

@@ -8,6 +8,9 @@ use anyhow::{bail, ensure};
 /// The language of blocks that are listings.
 pub const LANGUAGE: &str = "console";
 
+/// Commands that boot Linux.
+const BOOTING: [&str; 3] = ["vhart linux", "vhart exec", "vhart hypervisor"];
+
 /// Commands and what they print.
 #[derive(Debug, PartialEq)]
 pub struct Listing {
@@ -45,7 +48,8 @@ impl Listing {
                 _ => bail!("unknown word '{word}': there are varies, linux and status=N"),
             }
         }
-        let boots = listing.steps.iter().any(|step| step.typed.contains("vhart linux"));
+        let boots = |step: &Step| BOOTING.iter().any(|command| step.typed.contains(command));
+        let boots = listing.steps.iter().any(boots);
         ensure!(listing.linux || !boots, "it boots Linux, so the block is 'console,linux'");
         Ok(listing)
     }
@@ -135,6 +139,7 @@ mod tests {
             ("console,maybe", "$ a\n", "'maybe'"),
             ("console,status=x", "$ a\n", "invalid digit"),
             ("console", "$ vhart linux --check\n", "console,linux"),
+            ("console", "$ vhart exec -- true\n", "console,linux"),
         ] {
             let error = Listing::parse(info, body).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

@@ -8,12 +8,17 @@ mod page;
 mod shell;
 mod structure;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use images::vmm::{self, Choice, Means, Product};
+use images::{Apt, Cache};
 
+use crate::steps::Steps;
 use crate::tools::{self, Outfit};
 use listing::Listing;
 use page::{Block, Page};
@@ -105,11 +110,14 @@ pub fn run_listings(outfit: &Outfit, wanted: &Wanted<'_>) -> anyhow::Result<Vec<
     if !outfit.cross {
         return Ok(vec!["the book's listings (no riscv64-linux-gnu-as)".to_owned()]);
     }
-    let programs = Programs::build(outfit, wanted.vhart)?;
     let mut pages = structure::pages(&Path::new(BOOK).join("src"))?.0;
     pages.extend(documents()?);
     let named = |page: &Page| wanted.pages.iter().any(|end| page.path.ends_with(end));
     pages.retain(|page| wanted.pages.is_empty() || named(page));
+    let programs = Programs::build(outfit, wanted.vhart)?;
+    if wanted.linux && pages.iter().any(|page| page.text.contains(FIRST_VMM)) {
+        programs.add_first_vmm()?;
+    }
     let (mut left_out, mut wrong) = (0, Vec::new());
     for page in &pages {
         let report = run_page(page, &programs.shell()?, wanted)?;
@@ -119,6 +127,9 @@ pub fn run_listings(outfit: &Outfit, wanted: &Wanted<'_>) -> anyhow::Result<Vec<
     ensure!(wrong.is_empty(), "{} (cargo xtask book --update writes what comes)", wrong.join("\n"));
     Ok(if left_out == 0 { Vec::new() } else { vec![format!("{left_out} listings of the book that boot Linux")] })
 }
+
+/// The program of `guest/first-vmm`, as the page about it calls it.
+const FIRST_VMM: &str = "first-vmm";
 
 /// The book's programs, built, and vhart.
 struct Programs {
@@ -139,6 +150,17 @@ impl Programs {
             (_, 0) => Ok(Programs { built, vhart, path: outfit.path.clone() }),
             (said, _) => bail!("{BOOK}/programs/build failed:\n{said}"),
         }
+    }
+
+    /// Adds the program that runs in the host Linux.
+    fn add_first_vmm(&self) -> anyhow::Result<()> {
+        let (workspace, cache, apt) = (crate::vmm::workspace()?, Cache::of_user()?, Apt::default());
+        let product = Product::FirstVmm;
+        let means = Means { product, workspace: Some(&workspace), cache: &cache, apt: &apt, progress: &Steps };
+        let program = vmm::get(&Choice::Built, means)?;
+        let place = self.built.directory().join(FIRST_VMM);
+        std::fs::copy(&program, &place).with_context(|| program.display().to_string())?;
+        std::fs::set_permissions(&place, Permissions::from_mode(0o755)).context("cannot make it executable")
     }
 
     /// A place for a page, with the programs in it.

@@ -44,6 +44,7 @@ pub(super) fn directory(product: Product) -> &'static str {
     match product {
         Product::Vmm => "build",
         Product::Hypervisor => "build-hypervisor",
+        Product::FirstVmm => "build-first-vmm",
     }
 }
 
@@ -145,7 +146,7 @@ impl Root {
             let mut words = line.split(' ');
             let (name, architecture) = (words.next().unwrap_or_default(), words.next());
             let library = architecture == Some(Architecture::Riscv64.name());
-            name.starts_with("lld-") || library && (product == Product::Vmm || name == "libstd-rust-dev")
+            name.starts_with("lld-") || library && (product.is_of_linux() || name == "libstd-rust-dev")
         };
         Ok(self.tools.packages()?.lines().filter(makes).map(str::to_owned).collect())
     }
@@ -163,9 +164,9 @@ impl Root {
     /// cargo's configuration: both machines have a linker that needs no C compiler.
     fn config(&self, product: Product) -> Result<String> {
         let host = self.linker("host", self.machine, &self.host_script()?)?;
-        let guest = match product {
-            Product::Vmm => self.linker("riscv64", Architecture::Riscv64, &self.guest_script()?)?,
-            Product::Hypervisor => self.linker("bare", Architecture::Riscv64, "exec $lld \"$@\"\n")?,
+        let guest = match product.is_of_linux() {
+            true => self.linker("riscv64", Architecture::Riscv64, &self.guest_script()?)?,
+            false => self.linker("bare", Architecture::Riscv64, "exec $lld \"$@\"\n")?,
         };
         let host_target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
         Ok(format!("[target.{host_target}]\nlinker = {host:?}\n[target.{TARGET}]\nlinker = {guest:?}\n"))

@@ -12,7 +12,7 @@ use crate::hash::hex_sha256;
 /// # Errors
 /// The record that this program was built with is no record.
 pub fn record(product: Product) -> Result<Record> {
-    Record::parse(product.ready().record).ok_or_else(|| damaged(product))
+    product.ready().and_then(|ready| Record::parse(ready.record)).ok_or_else(|| damaged(product))
 }
 
 /// The program, unpacked and compared with its record.
@@ -21,7 +21,8 @@ pub fn record(product: Product) -> Result<Record> {
 /// It is not the one that the record tells of.
 pub fn program(product: Product) -> Result<Vec<u8>> {
     let record = record(product)?;
-    let decoder = ruzstd::decoding::StreamingDecoder::new(product.ready().packed).map_err(|_| damaged(product))?;
+    let packed = product.ready().map_or(&[][..], |ready| ready.packed);
+    let decoder = ruzstd::decoding::StreamingDecoder::new(packed).map_err(|_| damaged(product))?;
     let mut program = Vec::new();
     decoder.take(record.program_bytes + 1).read_to_end(&mut program).map_err(|_| damaged(product))?;
     match hex_sha256(&[&program]) == record.program_sha256 {
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_is_carried_along_is_small() {
-        let [vmm, hypervisor] = Product::ALL.map(|product| product.ready().packed.len());
+        let [vmm, hypervisor] = Product::ALL.map(|product| product.ready().unwrap().packed.len());
         assert!(vmm < 1_500_000 && hypervisor < 150_000, "{vmm} {hypervisor}");
     }
 }

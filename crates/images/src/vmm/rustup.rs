@@ -14,23 +14,23 @@ use crate::progress::{Progress, step};
 
 /// The target of a product: the hypervisor's has no system below it.
 fn target(product: Product) -> &'static str {
-    match product {
-        Product::Vmm => "riscv64gc-unknown-linux-musl",
-        Product::Hypervisor => "riscv64gc-unknown-none-elf",
+    match product.is_of_linux() {
+        true => "riscv64gc-unknown-linux-musl",
+        false => "riscv64gc-unknown-none-elf",
     }
 }
 
 /// Words for rustc: its own linker, and everything in one file.
 fn flags(product: Product) -> &'static [&'static str] {
-    match product {
-        Product::Vmm => &[
+    match product.is_of_linux() {
+        true => &[
             "-Clinker=rust-lld",
             "-Clinker-flavor=ld.lld",
             "-Clink-self-contained=yes",
             "-Ctarget-feature=+crt-static",
         ],
         // Which is what its target has anyway.
-        Product::Hypervisor => &[],
+        false => &[],
     }
 }
 
