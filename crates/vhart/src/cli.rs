@@ -188,17 +188,29 @@ impl Cli {
     /// # Errors
     /// It is wrong, or asks for help.
     pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<(Self, Vec<String>), clap::Error> {
-        let mut command = Cli::command();
-        let wrong =
-            |command: &mut clap::Command, why: String| command.error(clap::error::ErrorKind::ValueValidation, why);
-        let line = qemu::translate(words, &command).map_err(|why| wrong(&mut command, why.to_string()))?;
+        let words: Vec<OsString> = words.into_iter().collect();
+        let wrong = |why: String| wrong(words.get(1), why);
+        let line = qemu::translate(words.iter().cloned(), &Cli::command()).map_err(|why| wrong(why.to_string()))?;
         let renamed = line.words.iter().any(|word| word.to_str() == Some("--stats")).then(|| RENAMED.to_owned());
         let cli = Cli::try_parse_from(line.words)?;
         if let Some(words) = cli.command.wrapped() {
             return Cli::read(words);
         }
-        cli.command.check().map_err(|why| wrong(&mut command, why))?;
+        cli.command.check().map_err(wrong)?;
         Ok((cli, line.notes.into_iter().chain(renamed).collect()))
+    }
+}
+
+/// What is wrong with a command line, with the usage of its subcommand if `name` is one.
+fn wrong(name: Option<&OsString>, why: String) -> clap::Error {
+    let mut vhart = Cli::command();
+    // Names a subcommand in its usage by all its words.
+    vhart.build();
+    let subcommand = name.and_then(|name| name.to_str()).and_then(|name| vhart.find_subcommand_mut(name));
+    let kind = clap::error::ErrorKind::ValueValidation;
+    match subcommand {
+        Some(command) => command.error(kind, why),
+        None => vhart.error(kind, why),
     }
 }
 
@@ -240,5 +252,21 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    #[cfg(feature = "linux")]
+    fn wrong_usage_shows_the_usage_of_its_subcommand() {
+        let usage = |line: &str| {
+            let wrong = Cli::read(line.split(' ').map(Into::into)).unwrap_err().to_string();
+            wrong.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or_default().to_owned()
+        };
+        for line in
+            ["vhart exec -M wings -- ls", "vhart exec --nosuch -- ls", "vhart exec --net none --forward 1:2 -- ls"]
+        {
+            assert_eq!(usage(line), "vhart exec [OPTIONS] -- <CMD>...", "{line}");
+        }
+        assert!(usage("vhart stat run --wings x").starts_with("vhart run "));
+        assert_eq!(usage("vhart -M wings"), "vhart <COMMAND>");
     }
 }

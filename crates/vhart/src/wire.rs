@@ -56,9 +56,9 @@ pub struct Task {
 /// What the agent says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// The program runs.
+    /// The program begins now.
     Started,
-    /// It does not.
+    /// It does not, whatever was said before.
     NotStarted(NotStarted),
     /// Some more of the core that a process has left.
     Core(Core),

@@ -74,14 +74,15 @@ fn find(name: &str) -> Option<PathBuf> {
 fn serve(ends: Ends) -> io::Result<bool> {
     let Ends { input, outputs: [out, err], mut control } = ends;
     let Order::Run(task) = first_order(&mut control)? else { return Err(crate::wire::nonsense()) };
-    let mut child = match start::start(&task) {
+    // Before the program can do anything: it may end the machine in its first instant.
+    let report = || drop(control.write_all(&Report::Started.frame()));
+    let mut child = match start::start(&task, report) {
         Ok(child) => child,
         Err(why) => {
             control.write_all(&Report::NotStarted(why).frame())?;
             return Ok(task.powers_off);
         }
     };
-    control.write_all(&Report::Started.frame())?;
     let drains = [
         Drain::begin(child.stdout.take().map(Into::into), out)?,
         Drain::begin(child.stderr.take().map(Into::into), err)?,

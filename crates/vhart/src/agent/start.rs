@@ -15,8 +15,8 @@ const PACKED: &str = "/run/vhart";
 /// Bytes of a program's head that tell what it is.
 const HEAD: u64 = 4096;
 
-/// Starts what is to be run, in a group of processes of its own.
-pub fn start(task: &Task) -> Result<Child, NotStarted> {
+/// Starts what is to be run, in a group of processes of its own; all is ready when `report` is called, and nothing runs yet.
+pub fn start(task: &Task, report: impl FnOnce()) -> Result<Child, NotStarted> {
     let [word, arguments @ ..] = task.words.as_slice() else {
         return Err(failed(&io::ErrorKind::NotFound.into(), None));
     };
@@ -33,6 +33,7 @@ pub fn start(task: &Task) -> Result<Child, NotStarted> {
     if !task.directory.is_empty() {
         command.current_dir(OsStr::from_bytes(&task.directory));
     }
+    report();
     command.spawn().map_err(|why| {
         let path = environment.clone().rfind(|(name, _)| name == "PATH").map(|(_, path)| path);
         failed(&why, find(&program, &path.unwrap_or_default()).as_deref())

@@ -19,6 +19,11 @@ struct Far {
 
 impl Far {
     fn new(task: Task) -> Far {
+        Far::with(task, |_| {})
+    }
+
+    /// With the agent's end of the control port made ready by `prepare`.
+    fn with(task: Task, prepare: impl FnOnce(&mut File)) -> Far {
         let mut near = Vec::new();
         let far: [UnixStream; 4] = std::array::from_fn(|_| {
             let (one, other) = UnixStream::pair().unwrap();
@@ -26,7 +31,8 @@ impl Far {
             other
         });
         let [input, out, err, mut control] = far;
-        let [near_input, near_out, near_err, near_control] = near.try_into().unwrap();
+        let [near_input, near_out, near_err, mut near_control] = near.try_into().unwrap();
+        prepare(&mut near_control);
         let ends = Ends { input: near_input, outputs: [near_out, near_err], control: near_control };
         let agent = std::thread::spawn(move || serve(ends));
         control.write_all(&Order::Run(task).frame()).unwrap();
@@ -134,6 +140,27 @@ fn program_that_reads_nothing_is_not_waited_for() {
     assert_eq!(far.end().0, How::Status(3));
 }
 
+/// A program may end the machine in its first instant.
+#[test]
+fn program_does_nothing_before_its_start_was_heard() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("done");
+    let mut sent = 0;
+    let fill = |control: &mut File| {
+        rustix::io::ioctl_fionbio(&*control, true).unwrap();
+        while let Ok(count) = control.write(&[0; 1 << 16]) {
+            sent += count;
+        }
+        rustix::io::ioctl_fionbio(&*control, false).unwrap();
+    };
+    let mut far = Far::with(task(&["touch", file.to_str().unwrap()]), fill);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!file.exists());
+    far.control.read_exact(&mut vec![0; sent]).unwrap();
+    assert_eq!(far.end().0, How::Status(0));
+    assert!(file.exists());
+}
+
 #[test]
 fn signals_reach_the_program_and_what_it_started() {
     let mut far = Far::shell("sleep 1000 & echo ready; wait; sleep 1000");
@@ -172,10 +199,12 @@ fn whoever_is_left_behind_is_not_waited_for() {
 fn missing_program_is_told_from_one_that_cannot_be_run() {
     let mut missing = Far::new(task(&["no-such-program-anywhere"]));
     let expected = NotStarted { error: 2, not_found: true, head: Vec::new() };
+    assert_eq!(missing.report(), Report::Started);
     assert_eq!(missing.report(), Report::NotStarted(expected));
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "plain text").unwrap();
     let mut plain = Far::new(task(&[file.path().to_str().unwrap()]));
+    assert_eq!(plain.report(), Report::Started);
     let expected = NotStarted { error: 13, not_found: false, head: b"plain text".to_vec() };
     assert_eq!(plain.report(), Report::NotStarted(expected));
 }
