@@ -95,7 +95,8 @@ extensions! {
     Sscofpmf "sscofpmf" [Zihpm];
     Sscounterenw "sscounterenw" [];
     Sscsrind "sscsrind" [];
-    Ssstateen "ssstateen" [];
+    // Its part for the supervisor alone leaves mstateen0 to whoever has M-mode ("Smstateen/Ssstateen Extensions"): a whole hart has it.
+    Ssstateen "ssstateen" [Smstateen];
     Sstc "sstc" [];
     Sstvala "sstvala" [];
     Sstvecd "sstvecd" [];

@@ -54,6 +54,15 @@ fn profiles_are_read_and_extended() {
     assert!(PROFILES[1].lacks.contains(&"v"));
 }
 
+/// RVA23S64 asks for Ssstateen. Linux's KVM lets guests at `senvcfg` by `hstateen0` where it finds Smstateen (7.2,
+/// `kvm_riscv_vcpu_setup_config`), and a hart that has the one without the other refuses them.
+#[test]
+fn a_hart_of_the_profile_has_all_of_state_enable() {
+    let rva23 = Isa::parse("rva23s64").expect("a profile");
+    assert!(rva23.has(Extension::Ssstateen) && rva23.has(Extension::Smstateen));
+    assert!(!rva23.less(Extension::Smstateen).has(Extension::Ssstateen));
+}
+
 #[test]
 fn a_misspelling_is_named_with_its_neighbour_and_the_list() {
     let error = Isa::parse("rv64gc_zbba").expect_err("no such extension");

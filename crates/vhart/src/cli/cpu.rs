@@ -23,6 +23,21 @@ const IGNORED: &[&str] = &[
     "rvv_ma_all_1s",
 ];
 
+/// What QEMU 11 has in `riscv,isa` under `-cpu rv64` (`-M virt,dumpdtb=FILE`), less what no machine here has: Sdtrig, and Ssstrict, which
+/// says that nothing else is there. Its Sv57 is by option here, as in the default.
+const RV64: &str = "rv64imafdch_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_zihintntl_zihintpause_\
+                    zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zfa_zca_zcd_zba_zbb_zbc_zbs_shcounterenw_shgatpa_shtvala_shvsatpa_shvstvala_\
+                    shvstvecd_ssccptr_sscounterenw_sstc_sstvala_sstvecd_ssu64xl_svadu_svvptc";
+
+/// The CPU that QEMU calls `name`, if it means something here (`docs/adr/0016`).
+pub fn named(name: &str) -> Option<Isa> {
+    match name {
+        "max" => Some(Isa::default()),
+        "rv64" => Some(Isa::parse(RV64).expect("all of it is here").with(Extension::Sv48)),
+        _ => None,
+    }
+}
+
 /// Whether a property says nothing about instructions.
 pub fn is_ignored(name: &str) -> bool {
     IGNORED.contains(&name)
@@ -85,6 +100,29 @@ mod tests {
 
     fn cpu(properties: &str) -> Result<Isa, String> {
         with_properties(Isa::default(), properties)
+    }
+
+    /// The differences are those of `docs/qemu.md`.
+    #[test]
+    fn qemus_rv64_is_qemus() {
+        let isa = named("rv64").unwrap();
+        // Each machine here has Svbare, and is said to have B where it has all its parts.
+        let names: String = isa.without(Extension::B).without(Extension::Svbare).string().to_string();
+        assert_eq!(names, RV64);
+        for missing in [Extension::Smstateen, Extension::Svpbmt, Extension::Svade, Extension::Sscofpmf, Extension::Sv57]
+        {
+            assert!(!isa.has(missing), "{missing:?}");
+            let more = with_properties(isa, &format!("{}=on", missing.name())).unwrap();
+            assert!(more.has(missing), "{missing:?}");
+        }
+    }
+
+    #[test]
+    fn state_enable_goes_as_a_whole() {
+        for line in ["smstateen=off", "ssstateen=off"] {
+            let isa = cpu(line).unwrap();
+            assert!(!isa.has(Extension::Smstateen) && !isa.has(Extension::Ssstateen) && isa.has(H), "{line}: {isa:?}");
+        }
     }
 
     #[test]

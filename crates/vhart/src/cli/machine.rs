@@ -39,7 +39,7 @@ pub struct MachineOptions {
     /// Instruction set: rv64gch_zicntr_..., or a profile: rva22s64, rva23s64 [default: all there is]
     ///
     /// More extensions may follow a profile's name after underscores: rva23s64_sv57. QEMU's spelling is understood too:
-    /// rv64,h=true,sstc=off or max. A name that does not exist is answered with the list of those that do. With engine kvm,
+    /// rv64,h=true,sstc=off, where rv64 has what QEMU's has, or max. A name that does not exist is answered with the list of those that do. With engine kvm,
     /// host,NAME=on|off,... is what the host gives with some switched; vhart kvm-info lists them.
     #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = host_isa::parse, help_heading = MACHINE)]
     pub isa: Option<IsaOption>,
@@ -206,10 +206,7 @@ fn code_cache(text: &str) -> Result<u64, String> {
 /// Reads an instruction set: its string, or one of QEMU's names for it, and QEMU's properties that change it.
 pub fn isa(text: &str) -> Result<Isa, String> {
     let (name, properties) = text.split_once(',').unwrap_or((text, ""));
-    let isa = match name {
-        "max" | "rv64" => Isa::default(),
-        _ => Isa::parse(name).map_err(|e| e.to_string())?,
-    };
+    let isa = cpu::named(name).map_or_else(|| Isa::parse(name).map_err(|e| e.to_string()), Ok)?;
     cpu::with_properties(isa, properties)
 }
 
