@@ -36,6 +36,8 @@ enum { NAP_TICKS = 20000 };
 enum { TIMES = 1000, NAPS = 100 };
 /* Longer ones count as so long. */
 enum { MOST_TICKS = 100000 };
+/* Before the first, so that who runs this as a guest can put its threads where they shall be. */
+enum { SETTLING_TICKS = 10000000 };
 /* After which a message is lost. */
 enum { PATIENCE_TICKS = 50000000 };
 
@@ -280,6 +282,8 @@ void measure(uint64_t hart)
     take_messages();
     struct way self = {"msi-self", first, send_self, nothing}, message = {"msi", second, send_second, nothing};
     struct way wire = {"wire", second, raise_serial, drop_serial}, notice = {"notice", first, ask, acknowledge};
+    for (uint64_t end = now() + SETTLING_TICKS; now() < end;)
+        ;
     look();
     running(&self);
     running(&message);

@@ -23,6 +23,7 @@ pub mod loader;
 pub mod machine;
 pub mod map;
 mod parallel;
+mod patience;
 mod placed;
 mod pmu;
 pub mod rom;

@@ -341,6 +341,7 @@ impl Machine {
             allowed: self.limits.instructions,
             left: AtomicU64::new(u64::MAX),
             control: self.control.as_deref(),
+            harts: harts.len(),
         };
         let life = |run: &Run, number, hart: &mut Box<dyn FullHart>| parallel.live(run, number, hart.as_mut());
         let ending = Run::of(&self.wiring, &self.stopper, harts, life)?;

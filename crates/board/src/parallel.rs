@@ -19,6 +19,7 @@ use crate::console::{Terminal, at_once};
 use crate::control::{Action, Control, Order, Why};
 use crate::htif::Htif;
 use crate::machine::Ending;
+use crate::patience::Patience;
 use crate::show::Watched;
 use crate::threads::Run;
 
@@ -50,6 +51,8 @@ pub struct Parallel<'a> {
     pub left: AtomicU64,
     /// A debugger's hold on the harts.
     pub control: Option<&'a Control>,
+    /// How many harts there are.
+    pub harts: usize,
 }
 
 /// One hart's own.
@@ -59,6 +62,8 @@ struct Own<'h> {
     left: u64,
     /// How often it was asked to be shown.
     asked: u64,
+    /// How long it looks for what it waits for.
+    patience: Patience,
 }
 
 impl Parallel<'_> {
@@ -67,7 +72,8 @@ impl Parallel<'_> {
         // Without it timers are late, no more.
         let _ = rustix::thread::set_current_timer_slack(TIMER_SLACK);
         hart.pins().runs_on(thread::current());
-        let mut own = Own { number, hart, left: self.allowed, asked: self.watched.watchers.answered };
+        let (asked, patience) = (self.watched.watchers.answered, Patience::of(self.harts));
+        let mut own = Own { number, hart, left: self.allowed, asked, patience };
         let mut state = self.state(number);
         while !run.over() {
             self.show_if_asked(&mut own);
@@ -79,7 +85,7 @@ impl Parallel<'_> {
                 State::Started => self.slice(run, &mut own),
                 State::Suspended => self.suspended(&mut own),
                 State::Stopped => {
-                    self.rest(&own, None);
+                    self.rest(&mut own, None);
                     self.state(number)
                 }
             }
@@ -264,15 +270,17 @@ impl Parallel<'_> {
     }
 
     /// Sleeps until the timer, if one is named, or until a kick.
-    fn rest(&self, own: &Own, timer: Option<Option<u64>>) {
+    fn rest(&self, own: &mut Own, timer: Option<Option<u64>>) {
         let kicked = timer.is_some() && own.hart.pins().take_attention();
         // A kick after this look ends the sleep.
         if kicked || !self.mail.leave(own.number) {
             return;
         }
-        match timer.flatten() {
-            Some(until) => thread::park_timeout(vcpu::duration(until.saturating_sub(self.clock.now()))),
-            None => thread::park(),
-        }
+        let Some(timer) = timer else { return thread::park() };
+        let left = timer.map(|until| vcpu::duration(until.saturating_sub(self.clock.now())));
+        let pins = own.hart.pins();
+        own.patience.wait(left, &|| pins.wanted());
+        // the hart looks around now, whoever kicked
+        pins.take_attention();
     }
 }

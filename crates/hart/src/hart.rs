@@ -50,6 +50,8 @@ pub struct Hart {
     pub(crate) blocks: Blocks,
     /// The [`Core::work`] at which the next implicit FENCE.I is due.
     implicit_fence: u64,
+    /// Looks until nobody is expected to kick.
+    alert: u32,
 }
 
 /// Instructions between two implicit FENCE.I. Ziccid: stores become visible to instruction fetches, eventually and in
@@ -62,6 +64,12 @@ pub const POLL: u64 = 16384;
 
 /// The same where instructions are interpreted: it takes as long.
 const INTERPRETED_POLL: u64 = POLL / 4;
+
+/// Instructions between two looks at kicks alone, while others are expected: less than a microsecond.
+const ALERT_POLL: u64 = POLL / 16;
+
+/// For how many looks others are expected after a kick: some hundred microseconds. Who sends messages sends more.
+const ALERT: u32 = 16;
 
 /// Ticks that WFI waits where nothing would be taken behind it: a millisecond. Ten times as often cost a tenth of a core.
 const NAP: u64 = vcpu::TIMEBASE_HZ / 1000;
@@ -95,7 +103,7 @@ impl Hart {
     pub fn new(parts: HartParts) -> Hart {
         let mut core = Core::new(parts.config, parts.ram, parts.bus, parts.clock, parts.pins);
         (core.alone, core.crowded) = (parts.alone, parts.crowded);
-        Hart { core, blocks: Blocks::new(), implicit_fence: UNSEEN }
+        Hart { core, blocks: Blocks::new(), implicit_fence: UNSEEN, alert: 0 }
     }
 
     /// The privileged state.
@@ -158,7 +166,7 @@ impl Hart {
                 self.implicit_fence = self.core.work().saturating_add(UNSEEN);
             }
             self.core.recount = false;
-            execute(self, end.min(self.core.work().saturating_add(self.until_look(interval))));
+            self.until_kick(end.min(self.core.work().saturating_add(self.until_look(interval))), &mut execute);
             if self.core.state.counts_events() {
                 self.core.count_events(self.core.state.instret);
             }
@@ -166,9 +174,25 @@ impl Hart {
                 return exit;
             }
             // A kick is taken where it ends the quantum, and nowhere before: whoever runs the hart looks around then.
-            if self.core.work() >= end || self.core.pins.take_attention() {
+            if self.core.pins.take_attention() {
+                // what comes from other threads is nothing to a hart whose time goes by instructions
+                self.alert = if self.core.clock.is_wall() { ALERT } else { 0 };
                 return Exit::Quantum;
             }
+            if self.core.work() >= end {
+                return Exit::Quantum;
+            }
+        }
+    }
+
+    /// Has `execute` execute until the next look; where kicks are expected, only until one comes.
+    fn until_kick(&mut self, look: u64, execute: &mut impl FnMut(&mut Hart, u64)) {
+        if self.alert == 0 {
+            return execute(self, look);
+        }
+        self.alert -= 1;
+        while self.core.goes_on(look) && !self.core.pins.wanted() {
+            execute(self, look.min(self.core.work().saturating_add(ALERT_POLL)));
         }
     }
 

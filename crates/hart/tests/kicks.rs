@@ -1,0 +1,51 @@
+//! How soon a kick ends a quantum.
+
+use std::sync::Arc;
+
+use arch::{Isa, Phys};
+use bus::Bus;
+use hart::engine::POLL;
+use hart::{Hart, HartParts};
+use memory::Ram;
+use privileged::Config;
+use vcpu::{Clock, Exit, HartPins};
+
+fn hart(clock: Clock) -> Hart {
+    let config = Config::new(Isa::ALL, 0);
+    let ram = Ram::new(Phys(0x8000_0000), 0x1000).unwrap();
+    let (bus, clock, pins) = (Arc::new(Bus::default()), Arc::new(clock), HartPins::new());
+    Hart::new(HartParts { config, ram, bus, clock, pins, alone: true, crowded: false })
+}
+
+/// Runs for as many instructions as `budget`, of which nothing is known but their number. Answers how far it got from look to
+/// look, and what ended it. It is kicked as it gets to `kicked`.
+fn looks(hart: &mut Hart, budget: u64, kicked: u64) -> (Vec<u64>, Exit) {
+    let mut steps = Vec::new();
+    let exit = hart.drive_by(budget, POLL, |hart, poll| {
+        steps.push(poll - hart.core.work());
+        hart.core.state.instret += poll - hart.core.work();
+        if hart.core.work() >= kicked {
+            hart.core.pins.kick();
+        }
+    });
+    (steps, exit)
+}
+
+#[test]
+fn a_hart_that_was_kicked_looks_more_often_for_a_while() {
+    let mut hart = hart(Clock::wall());
+    assert_eq!(looks(&mut hart, 4 * POLL, 1), (vec![POLL], Exit::Quantum));
+    let (steps, _) = looks(&mut hart, 4 * POLL, POLL + POLL / 8);
+    assert_eq!(steps, [POLL / 16, POLL / 16], "the kick ends the quantum");
+    let (steps, _) = looks(&mut hart, 64 * POLL, u64::MAX);
+    assert_eq!(steps.iter().sum::<u64>(), 64 * POLL);
+    assert_eq!(steps.last(), Some(&POLL), "nobody kicks any more");
+}
+
+/// Kicks come from other threads: nothing that instructions are counted for may depend on them.
+#[test]
+fn where_time_goes_by_instructions_a_kick_changes_no_later_quantum() {
+    let mut hart = hart(Clock::virtual_time());
+    assert_eq!(looks(&mut hart, 4 * POLL, 1), (vec![POLL], Exit::Quantum));
+    assert_eq!(looks(&mut hart, 2 * POLL, u64::MAX), (vec![POLL; 2], Exit::Quantum));
+}
