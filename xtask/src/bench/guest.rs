@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use super::objects;
 
 const COMPILER: &str = "riscv64-linux-gnu-gcc";
+const OBJCOPY: &str = "riscv64-linux-gnu-objcopy";
 const PACKAGE: &str = "gcc-riscv64-linux-gnu";
 
 /// Programs that compute, by the names of their sources.
@@ -51,6 +52,8 @@ pub struct Programs {
     pub users: Vec<(String, PathBuf)>,
     /// The S-mode program that switches between worlds.
     pub switches: PathBuf,
+    /// The same as a flat image.
+    pub flat_switches: PathBuf,
     /// The S-mode program that takes interrupts.
     pub interrupts: PathBuf,
 }
@@ -72,7 +75,7 @@ pub fn build(guest: &Path, into: &Path) -> anyhow::Result<Programs> {
     }
     let switches = compiler.kernel(SWITCHES, ["start.S", "switches.c"])?;
     let interrupts = compiler.kernel(INTERRUPTS, ["interrupts.S", "interrupts.c"])?;
-    Ok(Programs { compute, users, switches, interrupts })
+    Ok(Programs { compute, users, flat_switches: compiler.flat(&switches)?, switches, interrupts })
 }
 
 struct Compiler<'a> {
@@ -103,6 +106,16 @@ impl Compiler<'_> {
         let folder = self.guest.join("switches");
         let start = format!("-Wl,--defsym=start_address={KERNEL_START:#x}").into();
         self.compile(name, &sources.map(|source| folder.join(source)), &[start, self.on_the_machine()])
+    }
+
+    /// What is in memory once `elf` is loaded.
+    fn flat(&self, elf: &Path) -> anyhow::Result<PathBuf> {
+        let file = elf.with_extension("bin");
+        let status = Command::new(OBJCOPY).args(["-O", "binary"]).args([elf, &file]).status();
+        if !status.with_context(|| format!("cannot run {OBJCOPY} (it comes with {PACKAGE})"))?.success() {
+            bail!("{OBJCOPY} refuses '{}'", elf.display());
+        }
+        Ok(file)
     }
 
     fn compile(&self, name: &str, sources: &[PathBuf], flags: &[OsString]) -> anyhow::Result<PathBuf> {

@@ -1,4 +1,4 @@
-//! The host Linux with KVM of `vhart linux`, and the same with another guest in it.
+//! The host Linux with KVM of `vhart linux`, and the same with another guest in it; vhart's hypervisor with a guest.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use super::subject::Subject;
 /// Where the host's initramfs has the kernel of its guest.
 const GUEST_KERNEL: &str = "boot/vmlinuz";
 
-/// What `vhart linux --check` boots.
+/// What `vhart linux --check` boots, or `vhart hypervisor`.
 pub struct Host {
     /// QEMU's command line for it, without the program.
     pub words: Vec<String>,
@@ -25,10 +25,31 @@ impl Host {
     /// # Errors
     /// vhart cannot prepare it, or prints what is not understood.
     pub fn of(vhart: &Subject, args: &[String], limit: std::time::Duration) -> anyhow::Result<Host> {
-        let words = ["--check", "--print", "qemu"].into_iter().chain(args.iter().map(String::as_str));
-        let output = child::run(vhart.vhart("linux", words.map(OsStr::new)), limit)?.output();
+        let words = ["--check"].into_iter().chain(args.iter().map(String::as_str));
+        Host::printed(vhart, "linux", words.map(OsStr::new), limit)
+    }
+
+    /// The same of vhart's hypervisor with one guest, whose kernel is `program`.
+    ///
+    /// # Errors
+    /// As for [`Host::of`].
+    pub fn of_hypervisor(vhart: &Subject, program: &Path, limit: std::time::Duration) -> anyhow::Result<Host> {
+        let words = ["--guests", "1", "--harts", "1", "--guest-kernel"].map(OsStr::new).into_iter();
+        // It needs no initial RAM disk: itself does for one.
+        let words = words.chain([program.as_os_str(), "--guest-initrd".as_ref(), program.as_os_str()]);
+        Host::printed(vhart, "hypervisor", words, limit)
+    }
+
+    fn printed<'a>(
+        vhart: &Subject,
+        subcommand: &str,
+        words: impl Iterator<Item = &'a OsStr>,
+        limit: std::time::Duration,
+    ) -> anyhow::Result<Host> {
+        let words = words.chain(["--print", "qemu"].map(OsStr::new));
+        let output = child::run(vhart.vhart(subcommand, words), limit)?.output();
         let line = output.lines().rev().find(|line| line.starts_with("qemu-system-riscv64 "));
-        let line = line.context("vhart linux --print qemu printed no command line")?;
+        let line = line.with_context(|| format!("vhart {subcommand} --print qemu printed no command line"))?;
         Ok(Host { words: words_of(line).split_off(1) })
     }
 

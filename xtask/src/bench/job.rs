@@ -48,6 +48,11 @@ pub enum Job {
         /// The initial RAM disk with the program.
         initrd: PathBuf,
     },
+    /// The world-switch program as a guest of vhart's hypervisor.
+    Hypervisor {
+        /// The hypervisor, with the program in its initial RAM disk.
+        host: Host,
+    },
     /// The program for interrupts as the kernel of a machine with AIA.
     Interrupts {
         /// The program.
@@ -95,6 +100,8 @@ pub enum Set {
     Bare,
     /// World switches of a guest of KVM.
     Guest,
+    /// World switches of a guest of vhart's hypervisor.
+    Hypervisor,
     /// Interrupts of a program on a machine with AIA.
     Interrupts,
     /// Interrupts of a guest of KVM.
@@ -133,6 +140,7 @@ impl Job {
             Job::Compute { .. } => Set::Compute,
             Job::Bare { .. } => Set::Bare,
             Job::Guest { .. } => Set::Guest,
+            Job::Hypervisor { .. } => Set::Hypervisor,
             Job::Interrupts { .. } => Set::Interrupts,
             Job::GuestInterrupts { .. } => Set::GuestInterrupts,
             Job::Inside { .. } => Set::Inside,
@@ -147,6 +155,7 @@ impl Job {
             Job::Compute { name, .. } => name,
             Job::Bare { .. } => "switches-bare",
             Job::Guest { .. } => "switches-guest",
+            Job::Hypervisor { .. } => "switches-hypervisor",
             Job::Interrupts { .. } => "interrupts-bare",
             Job::GuestInterrupts { .. } => "interrupts-guest",
             Job::Inside { .. } => "linux-compute",
@@ -173,6 +182,11 @@ impl Job {
             }
             Job::Guest { host, initrd } => {
                 switches(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?.output())
+            }
+            Job::Hypervisor { host } => {
+                let linux = Some((host.initrd()?, ""));
+                let boot = Boot { harts: 1, interrupts: Interrupts::Plic, kernel: host.kernel()?, linux };
+                switches(&child::run(subject.boot(&boot), limit)?.output())
             }
             Job::Interrupts { kernel } => {
                 let boot = Boot { harts: 2, interrupts: Interrupts::Imsic, kernel, linux: None };

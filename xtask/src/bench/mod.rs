@@ -56,7 +56,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Run this job only; may be repeated. Jobs: a program's name, switches-bare, switches-guest,
-    /// interrupts-bare, interrupts-guest, linux-compute, linux-harts, linux.
+    /// switches-hypervisor, interrupts-bare, interrupts-guest, linux-compute, linux-harts, linux.
     #[arg(long, value_name = "NAME", conflicts_with = "update_docs")]
     only: Vec<String>,
     /// Another bare-metal program, for example CoreMark; may be repeated.
@@ -138,6 +138,10 @@ impl Options {
             let host = self.host(subjects)?;
             let initrd = host.with_guest(&programs.switches, places.bench().join("switches.cpio"))?;
             jobs.push(Job::Guest { host, initrd });
+        }
+        if self.wanted("switches-hypervisor") {
+            let ours = subjects.first().context("nobody to ask")?;
+            jobs.push(Job::Hypervisor { host: Host::of_hypervisor(ours, &programs.flat_switches, self.limit())? });
         }
         if self.wanted("interrupts-guest") {
             let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));

@@ -40,10 +40,11 @@ pub struct Row {
 const LEAST_SECONDS: f64 = 0.01;
 
 /// The sets, their headings, and the quantity that their tables show.
-const TABLES: [(Set, &str, Quantity); 8] = [
+const TABLES: [(Set, &str, Quantity); 9] = [
     (Set::Compute, "Bare-metal programs, seconds of processor time", Quantity::CpuSeconds),
     (Set::Bare, "World switches of a kernel on the machine, nanoseconds", Quantity::Nanoseconds),
     (Set::Guest, "World switches of a guest in KVM, nanoseconds", Quantity::Nanoseconds),
+    (Set::Hypervisor, "World switches of a guest in vhart's hypervisor, nanoseconds", Quantity::Nanoseconds),
     (Set::Interrupts, "Interrupts of a kernel on a machine with AIA, nanoseconds", Quantity::Nanoseconds),
     (Set::GuestInterrupts, "Interrupts of a guest in KVM with AIA, nanoseconds", Quantity::Nanoseconds),
     (Set::Inside, "Programs in the host Linux and in its guest, seconds of processor time", Quantity::CpuSeconds),

@@ -28,6 +28,7 @@ fn seeds() -> Vec<Vec<u8>> {
         cbo_block_bytes: 64,
         bootargs: "console=ttyS0",
         initrd: Some(0x8200_0000..0x8210_0000),
+        rng_seed: Some([7; 32]),
     };
     let manifest =
         "guests\0first\0memory-mib\0kernel\0vcpus\0images\0linux\0data\0console\0lines\0".as_bytes().to_vec();

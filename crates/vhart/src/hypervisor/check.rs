@@ -15,6 +15,8 @@ use super::watch::{Row, Watch};
 use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::Stopper;
+use crate::explaining::Explainer;
+use crate::run;
 use crate::screen::Screen;
 use crate::watchers::Watchers;
 use crate::{errors, terminal};
@@ -51,9 +53,11 @@ fn boot(
     watch: &Arc<Mutex<Watch>>,
 ) -> Result<Ending> {
     let digests = Digests::wanted(&options.machine);
-    let mut config = crate::run::config(&prepared.run_options(options), digests.listen(console(options, watch)))?;
+    let mut config = run::config(&prepared.run_options(options), digests.listen(console(options, watch)))?;
     let watchers = Watchers::wanted(&options.machine)?;
-    config.watching = watchers.watching();
+    let explainer = Explainer::of(&options.machine, None)?;
+    (config.watching, config.show) = (watchers.watching(), explainer.show());
+    config.sampling = watchers.sampling();
     config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
     let mut engine = crate::engine::of(&options.machine);
     let mut machine = Machine::new(config, &mut *engine)?;
@@ -65,8 +69,13 @@ fn boot(
     let ending = machine.run();
     debugger.end(u8::from(!matches!(ending, Ok(Ending::Event(SystemEvent::Shutdown)))));
     watchers.report(&machine)?;
+    let ending = ending?;
+    if run::is_limit(&ending, stopper) {
+        explainer.at_limit(&machine);
+    }
+    explainer.at_end(&machine)?;
     digests.print(&machine);
-    Ok(ending?)
+    Ok(ending)
 }
 
 /// Takes what the console shows, and shows it where the user wants to see it.

@@ -14,6 +14,7 @@ use spin::{Mutex, MutexGuard, Once};
 use super::console;
 use super::manifest::{Manifest, Wanted, Wrong};
 use super::screen::Screen;
+use super::seed;
 use crate::devices::line::Line;
 use crate::devices::tree::Told;
 use crate::devices::{MEMORY_BASE, Place};
@@ -68,6 +69,8 @@ pub struct Guest {
 }
 
 static GUESTS: Once<Vec<Guest>> = Once::new();
+/// How often a guest has begun.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
 
 /// All of them.
 pub fn all() -> &'static [Guest] {
@@ -195,6 +198,7 @@ impl Guest {
             cbo_block_bytes: board.cbo_block_bytes,
             bootargs: &self.wanted.bootargs,
             initrd,
+            rng_seed: seed::of(&board.rng_seed, BEGUN.fetch_add(1, Ordering::Relaxed)),
         }
         .flatten()
     }
@@ -223,7 +227,7 @@ impl Guest {
     pub fn read_device(&'static self, place: Place, len_bytes: u8) -> u64 {
         let mut line = self.devices();
         let value = line.read(place) >> (8 * (Self::within(place)));
-        interrupts::drive(&line, &self.vcpus);
+        interrupts::drive(&mut line, &self.vcpus);
         let _ = len_bytes;
         value
     }
@@ -244,7 +248,7 @@ impl Guest {
             Place::Plic(offset) if !offset.is_multiple_of(4) || len_bytes < 4 => {}
             _ => line.write(place, value),
         }
-        interrupts::drive(&line, &self.vcpus);
+        interrupts::drive(&mut line, &self.vcpus);
         if let Some(whole) = line.whole() {
             drop(line);
             console::output(self.number, &whole);
@@ -263,7 +267,7 @@ impl Guest {
     pub fn type_in(&'static self, bytes: &[u8]) {
         let mut line = self.devices();
         line.type_in(bytes);
-        interrupts::drive(&line, &self.vcpus);
+        interrupts::drive(&mut line, &self.vcpus);
     }
 
     /// Its debug console.

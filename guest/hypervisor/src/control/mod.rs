@@ -6,3 +6,4 @@ pub mod console;
 pub mod guests;
 pub mod manifest;
 pub mod screen;
+pub mod seed;

@@ -23,6 +23,8 @@ pub struct Line {
     typed: VecDeque<u8>,
     /// Sent, and not yet shown.
     sent: Vec<u8>,
+    /// Whom the controller notifies may have changed.
+    changed: bool,
 }
 
 impl Line {
@@ -34,13 +36,18 @@ impl Line {
             shown: uart16550::Interrupt::None,
             typed: VecDeque::new(),
             sent: Vec::with_capacity(KEPT_BYTES),
+            changed: true,
         }
     }
 
     /// Reads a register; what is wider than it reads as zero.
     pub fn read(&mut self, place: Place) -> u64 {
         match place {
-            Place::Plic(offset) => self.plic.read(offset & !3).into(),
+            // A claim is a read.
+            Place::Plic(offset) => {
+                self.changed = true;
+                self.plic.read(offset & !3).into()
+            }
             Place::Uart(offset) => {
                 let byte = self.uart.read(offset);
                 self.settle();
@@ -52,7 +59,10 @@ impl Line {
     /// Writes a register.
     pub fn write(&mut self, place: Place, value: u64) {
         match place {
-            Place::Plic(offset) => self.plic.write(offset & !3, value as u32),
+            Place::Plic(offset) => {
+                self.changed = true;
+                self.plic.write(offset & !3, value as u32);
+            }
             Place::Uart(offset) => {
                 let byte = self.uart.write(offset, value as u8);
                 self.sent.extend(byte);
@@ -78,6 +88,11 @@ impl Line {
         self.plic.notifies(vcpu)
     }
 
+    /// Whether whom it notifies may have changed since the last call.
+    pub fn take_changed(&mut self) -> bool {
+        core::mem::take(&mut self.changed)
+    }
+
     /// What was sent, once it makes up a line or has become much.
     pub fn whole(&mut self) -> Option<Vec<u8>> {
         let whole = self.sent.last() == Some(&b'\n') || self.sent.len() >= KEPT_BYTES;
@@ -98,6 +113,7 @@ impl Line {
         }
         let shown = self.uart.interrupt();
         if shown != core::mem::replace(&mut self.shown, shown) {
+            self.changed = true;
             self.plic.set_level(UART_INTERRUPT, shown == uart16550::Interrupt::Level);
             if let uart16550::Interrupt::Emptied(_) = shown {
                 self.plic.pulse(UART_INTERRUPT);
@@ -144,6 +160,17 @@ mod tests {
             assert!(!line.notifies(1));
             line.write(DATA, b'a'.into());
         }
+    }
+
+    #[test]
+    fn a_register_that_interrupts_nobody_changes_nothing() {
+        let mut line = line();
+        assert!(line.take_changed() && !line.take_changed());
+        line.write(Place::Uart(7), 0x55);
+        assert_eq!((line.read(Place::Uart(7)), line.take_changed()), (0x55, false));
+        line.write(IER, 1);
+        line.type_in(b"x");
+        assert!(line.take_changed());
     }
 
     #[test]

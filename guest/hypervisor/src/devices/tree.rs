@@ -37,6 +37,8 @@ pub struct Told<'a> {
     pub bootargs: &'a str,
     /// Where its initial RAM disk lies.
     pub initrd: Option<Range<u64>>,
+    /// Random bytes to begin with.
+    pub rng_seed: Option<[u8; 32]>,
 }
 
 impl Told<'_> {
@@ -62,6 +64,9 @@ impl Told<'_> {
         if let Some(initrd) = &self.initrd {
             add(&mut node, "linux,initrd-start", initrd.start);
             add(&mut node, "linux,initrd-end", initrd.end);
+        }
+        if let Some(seed) = &self.rng_seed {
+            add(&mut node, "rng-seed", &seed[..]);
         }
         node
     }
@@ -180,6 +185,7 @@ mod tests {
             cbo_block_bytes: 64,
             bootargs: "console=ttyS0",
             initrd: Some(0x8200_0000..0x8210_0000),
+            rng_seed: Some([7; 32]),
         }
     }
 
@@ -189,6 +195,7 @@ mod tests {
         assert_eq!((board.harts.as_slice(), board.timebase_hz, board.cbo_block_bytes), (&[0, 1][..], 10_000_000, 64));
         assert_eq!(board.memory[0], 0x8000_0000..0x8400_0000);
         assert_eq!(board.initrd, Some(0x8200_0000..0x8210_0000));
+        assert_eq!(board.rng_seed, [7; 32]);
         assert!(board.has("sstc"));
     }
 

@@ -16,10 +16,14 @@ mod image {
 
     /// Brings what the controller says now to the guest's virtual harts. The caller has the line locked, so that what is told last is what
     /// holds.
-    pub fn drive(line: &Line, vcpus: &'static [Vcpu]) {
+    pub fn drive(line: &mut Line, vcpus: &'static [Vcpu]) {
+        if !line.take_changed() {
+            return;
+        }
         for vcpu in vcpus {
             let level = line.notifies(vcpu.index);
-            if vcpu.external.swap(level, Ordering::SeqCst) != level {
+            if vcpu.external.load(Ordering::Relaxed) != level {
+                vcpu.external.store(level, Ordering::SeqCst);
                 schedule::want(vcpu, wanted::EXTERNAL);
             }
         }

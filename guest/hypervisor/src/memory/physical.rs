@@ -1,10 +1,13 @@
 //! The machine's memory by its physical addresses, which the hypervisor's own tables map one to one (`own`).
 
+use core::arch::asm;
+
 use arch::Phys;
 use arch::addr::PAGE_BYTES;
 
 use super::image::FREE;
 use super::table::TableMemory;
+use crate::start::hart;
 
 /// The device tree, by the length in its header (Devicetree Specification v0.4, "Header").
 pub fn device_tree(at: Phys) -> &'static [u8] {
@@ -37,10 +40,20 @@ pub fn copy_to(at: Phys, bytes: &[u8]) {
     unsafe { core::ptr::copy(bytes.as_ptr(), at.0 as *mut u8, bytes.len()) }
 }
 
-/// Zeroes memory before somebody gets it.
+/// Zeroes memory before somebody gets it: whole pages, by cache blocks where the hart can (Zicboz).
 pub fn zero(at: Phys, len_bytes: u64) {
-    // SAFETY: the memory was just taken from the free.
-    unsafe { core::ptr::write_bytes(at.0 as *mut u8, 0, len_bytes as usize) }
+    match hart::board().cbo_block_bytes {
+        // SAFETY: the memory was just taken from the free.
+        0 => unsafe { core::ptr::write_bytes(at.0 as *mut u8, 0, len_bytes as usize) },
+        block_bytes => (at.0..at.0 + len_bytes).step_by(block_bytes as usize).for_each(zero_block),
+    }
+}
+
+fn zero_block(at: u64) {
+    // SAFETY: "CBO.ZERO [...] stores zeros to the full set of bytes corresponding to the cache block", which the caller owns.
+    unsafe {
+        asm!(".option push", ".option arch, +zicboz", "cbo.zero ({})", ".option pop", in(reg) at, options(nostack))
+    };
 }
 
 /// The machine's memory, as tables need it.

@@ -98,6 +98,10 @@ fn kick(hart: &Hart) {
 /// Wants something of a virtual hart: it is woken if it waits, and leaves its guest if it runs.
 pub fn want(vcpu: &'static Vcpu, what: u32) {
     vcpu.wanted.fetch_or(what, Ordering::SeqCst);
+    // Who wants something of itself looks for it before it executes on.
+    if hart::this().running().is_some_and(|running| core::ptr::eq(running, vcpu)) {
+        return;
+    }
     let mut queue = QUEUE.lock();
     match Place::of(vcpu.place.load(Ordering::SeqCst)) {
         Place::Waiting => {

@@ -27,6 +27,8 @@ pub struct Board {
     pub reserved: Vec<Range<u64>>,
     /// What the loader put there beside the hypervisor: its guests.
     pub initrd: Option<Range<u64>>,
+    /// Random bytes, for whoever needs some before there is another source.
+    pub rng_seed: Vec<u8>,
 }
 
 /// Why there is no going on.
@@ -68,6 +70,7 @@ impl Board {
             memory: tree.root().children().filter(is_memory).flat_map(regs).collect(),
             reserved: reserved(tree),
             initrd: initrd(tree),
+            rng_seed: rng_seed(tree),
         };
         match () {
             () if !board.has("h") => Err(Lack::Hypervisor),
@@ -144,6 +147,11 @@ fn initrd(tree: Fdt<'_>) -> Option<Range<u64>> {
     (start < end).then_some(start..end)
 }
 
+fn rng_seed(tree: Fdt<'_>) -> Vec<u8> {
+    let chosen = tree.find_node("/chosen");
+    chosen.and_then(|chosen| chosen.property("rng-seed").map(|seed| seed.value().to_vec())).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,7 +189,10 @@ mod tests {
         reserved.add_child(node("fw@80000000", &[("reg", &cells(&[0, 0x8000_0000, 0, 0x4_0000]))]));
         tree.root.add_child(reserved);
         let (start, end) = (cells(&[0, 0x8200_0000]), cells(&[0x8280_0000]));
-        tree.root.add_child(node("chosen", &[("linux,initrd-start", &start), ("linux,initrd-end", &end)]));
+        tree.root.add_child(node(
+            "chosen",
+            &[("linux,initrd-start", &start), ("linux,initrd-end", &end), ("rng-seed", &[7; 32])],
+        ));
         tree.to_dtb()
     }
 
@@ -192,6 +203,7 @@ mod tests {
         assert_eq!(board.memory[0], 0x8000_0000..0x8400_0000);
         assert_eq!(board.reserved[0], 0x8000_0000..0x8004_0000);
         assert_eq!(board.initrd, Some(0x8200_0000..0x8280_0000));
+        assert_eq!(board.rng_seed, [7; 32]);
         assert!(board.has("sstc") && !board.has("v"));
     }
 

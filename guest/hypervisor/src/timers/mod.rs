@@ -21,6 +21,7 @@ pub fn of_guest(deadline: u64, htimedelta: u64) -> u64 {
 #[cfg(feature = "image")]
 mod image {
     use arch::csr as registers;
+    use spin::Once;
 
     use crate::sbi::firmware;
     use crate::start::{csr, hart};
@@ -37,7 +38,8 @@ mod image {
 
     /// Whether the harts compare time themselves.
     pub fn has_sstc() -> bool {
-        hart::board().has("sstc")
+        static HAS: Once<bool> = Once::new();
+        *HAS.call_once(|| hart::board().has("sstc"))
     }
 
     /// Lets this hart be interrupted at `deadline`, and not before.

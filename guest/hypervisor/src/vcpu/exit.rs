@@ -85,6 +85,9 @@ fn touch(way: Option<Way>, fault: Exception, vcpu: &'static Vcpu, context: &mut 
     let (stval, htval) = (csr::read::<{ registers::STVAL }>(), csr::read::<{ registers::HTVAL }>());
     let htinst = csr::read::<{ registers::HTINST }>();
     let at = implicit::fault_address(stval, htval, htinst);
+    if let Some(next) = way.and_then(|way| device(way, at, htinst, vcpu, context)) {
+        return next;
+    }
     let touched = vcpu.guest().memory.lock().touch(at);
     match touched {
         Ok(_) => {
@@ -92,10 +95,7 @@ fn touch(way: Option<Way>, fault: Exception, vcpu: &'static Vcpu, context: &mut 
             Next::Resume
         }
         Err(NoMemory::RunOut) => crashed("the machine has no memory left for it", vcpu, context),
-        Err(NoMemory::Outside) => match way.and_then(|way| device(way, at, htinst, vcpu, context)) {
-            Some(next) => next,
-            None => hand_back(fault, stval, vcpu, context),
-        },
+        Err(NoMemory::Outside) => hand_back(fault, stval, vcpu, context),
     }
 }
 

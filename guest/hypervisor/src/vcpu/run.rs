@@ -4,7 +4,7 @@
 //! Register": translations are remembered by VMID, which all virtual harts of a guest share, so that what one leaves behind must be
 //! forgotten before another runs in its place.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{Ordering, fence};
 
 use arch::csr::{self as registers, hstatus, ip, status};
 use sbi::HartState;
@@ -45,7 +45,7 @@ pub fn run(vcpu: &'static Vcpu) -> Next {
             other => break other,
         }
         context.registers.enter();
-        hart.in_guest.store(false, Ordering::SeqCst);
+        hart.in_guest.store(false, Ordering::Release);
         match exit::handle(vcpu, &mut context) {
             Next::Resume => {}
             other => break other,
@@ -56,19 +56,32 @@ pub fn run(vcpu: &'static Vcpu) -> Next {
     next
 }
 
-/// Does what others want of it, and says that it is on its way: whoever wants something from then on interrupts this hart.
+/// Says that it is on its way, and does what others want of it: whoever wants something from then on interrupts this hart.
 fn ready(hart: &Hart, vcpu: &Vcpu, context: &mut Context) -> Next {
     loop {
+        if !timers::has_sstc() {
+            expire(vcpu);
+        }
+        hart.in_guest.store(true, Ordering::Relaxed);
+        // Either this sees what somebody wants, or that one sees that this is on its way.
+        fence(Ordering::SeqCst);
+        if vcpu.wanted.load(Ordering::Acquire) == 0 {
+            return Next::Resume;
+        }
+        hart.in_guest.store(false, Ordering::Release);
         let asked = vcpu.wanted.swap(0, Ordering::SeqCst);
         if asked & wanted::END != 0 {
             return Next::End;
         }
         serve(asked, vcpu, context);
-        hart.in_guest.store(true, Ordering::SeqCst);
-        if vcpu.wanted.load(Ordering::SeqCst) == 0 {
-            return Next::Resume;
-        }
-        hart.in_guest.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Without Sstc: the guest's timer is the hypervisor's to look at.
+fn expire(vcpu: &Vcpu) {
+    if vcpu.timer.load(Ordering::Relaxed) <= timers::now() {
+        vcpu.timer.store(NEVER, Ordering::Relaxed);
+        csr::set::<{ registers::HVIP }>(ip::VSTIP);
     }
 }
 
@@ -93,10 +106,6 @@ fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
             true => csr::set::<{ registers::HVIP }>(ip::VSEIP),
             false => csr::clear::<{ registers::HVIP }>(ip::VSEIP),
         }
-    }
-    if vcpu.timer.load(Ordering::Relaxed) <= timers::now() {
-        vcpu.timer.store(NEVER, Ordering::Relaxed);
-        csr::set::<{ registers::HVIP }>(ip::VSTIP);
     }
 }
 
