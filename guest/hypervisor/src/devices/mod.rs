@@ -37,11 +37,13 @@ pub enum Place {
     Uart(u64),
 }
 
+// ANCHOR: find
 /// The register at an address; none where there is no device.
 pub fn find(at: GuestPhys) -> Option<Place> {
     let offset = |region: Region| at.0.checked_sub(region.base.0).filter(|offset| *offset < region.len_bytes);
     offset(PLIC).map(Place::Plic).or_else(|| offset(UART).map(Place::Uart))
 }
+// ANCHOR_END: find
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ mod image {
     use crate::schedule;
     use crate::vcpu::{Vcpu, wanted};
 
+    // ANCHOR: drive
     /// Brings what the controller says now to the guest's virtual harts. The caller has the line locked, so that what is told last is what
     /// holds.
     pub fn drive(line: &mut Line, vcpus: &'static [Vcpu]) {
@@ -28,4 +29,5 @@ mod image {
             }
         }
     }
+    // ANCHOR_END: drive
 }

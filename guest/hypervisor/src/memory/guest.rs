@@ -102,6 +102,7 @@ impl GuestMemory {
             fence_address(at);
             return Ok(found);
         }
+        // ANCHOR: give
         let piece = FREE.lock().piece().ok_or(NoMemory::RunOut)?;
         physical::zero(piece, PIECE_BYTES);
         let from = at.0 / PIECE_BYTES * PIECE_BYTES;
@@ -109,6 +110,7 @@ impl GuestMemory {
             FREE.lock().return_piece(piece);
             return Err(NoMemory::RunOut);
         }
+        // ANCHOR_END: give
         self.given += 1;
         Ok(Phys(piece.0 + (at.0 - from)))
     }

@@ -50,6 +50,7 @@ fn map(table: &mut Table, base: u64, level: u32, rights: Rights) {
     table.map(base, Phys(base), level, rights, &mut Physical).expect("memory for the hypervisor's own tables");
 }
 
+// ANCHOR: rights
 /// The piece at `base`, which has some of the image in it.
 fn in_pages(table: &mut Table, base: u64) {
     let image = entry::image();
@@ -60,7 +61,9 @@ fn in_pages(table: &mut Table, base: u64) {
     };
     (base..base + PIECE_BYTES).step_by(PAGE_BYTES as usize).for_each(|page| map(table, page, 0, rights(page)));
 }
+// ANCHOR_END: rights
 
+// ANCHOR: stack
 /// The end of a new stack of `pages`, below which is a page where nothing is.
 pub fn stack(pages: u64) -> u64 {
     let span = (pages + 1).next_power_of_two();
@@ -73,6 +76,7 @@ pub fn stack(pages: u64) -> u64 {
     }
     base + span * PAGE_BYTES
 }
+// ANCHOR_END: stack
 
 /// Forgets what this hart remembers of `base`: the others have not begun.
 fn forget(base: u64) {

@@ -35,6 +35,7 @@ pub enum Rights {
 }
 
 impl Rights {
+    // ANCHOR: rights
     /// A and D are set: nobody asks for them.
     const fn bits(self) -> u64 {
         match self {
@@ -45,6 +46,7 @@ impl Rights {
             Rights::GuestReadOnly => V | R | X | U | A,
         }
     }
+    // ANCHOR_END: rights
 }
 
 /// Which stage a table is of.

@@ -24,6 +24,7 @@ const SPECIFICATION: u64 = 3 << 24;
 const IMPLEMENTATION_ID: u64 = 0x7668_7970;
 const IMPLEMENTATION_VERSION: u64 = 1;
 
+// ANCHOR: answer
 /// Answers the call in the guest's registers.
 pub fn answer(vcpu: &'static Vcpu, context: &mut Context) -> Next {
     let call = Call::from_registers(|n| context.registers.get(n));
@@ -48,6 +49,7 @@ pub fn answer(vcpu: &'static Vcpu, context: &mut Context) -> Next {
     }
     next
 }
+// ANCHOR_END: answer
 
 fn base(function: Base, args: &[u64; 6]) -> Answer {
     match function {
@@ -67,6 +69,7 @@ fn exists(eid: u32) -> bool {
     }
 }
 
+// ANCHOR: set_timer
 /// "Timer Extension": "must clear the pending timer interrupt bit as well".
 fn set_timer(deadline: u64, vcpu: &Vcpu) -> Answer {
     match timers::has_sstc() {
@@ -79,6 +82,7 @@ fn set_timer(deadline: u64, vcpu: &Vcpu) -> Answer {
     }
     Ok(0)
 }
+// ANCHOR_END: set_timer
 
 fn interrupt(vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
     let vcpus = &vcpu.guest().vcpus;
@@ -106,6 +110,7 @@ fn fence(function: Rfence, vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
     Ok(0)
 }
 
+// ANCHOR: left
 /// Waits until `target` has seen what was wanted of it, or executes nothing: this hart executes no guest meanwhile, so that two
 /// that wait for each other both go on.
 fn left(target: &Vcpu, what: u32) {
@@ -119,6 +124,7 @@ fn left(target: &Vcpu, what: u32) {
         core::hint::spin_loop();
     }
 }
+// ANCHOR_END: left
 
 fn hsm(function: Hsm, vcpu: &'static Vcpu, args: &[u64; 6], next: &mut Next) -> Answer {
     let target = |id: u64| vcpu.guest().vcpus.get(usize::try_from(id).unwrap_or(usize::MAX)).ok_or(Error::InvalidParam);

@@ -43,6 +43,7 @@ pub fn is_crowded() -> bool {
     CROWDED.load(Ordering::Relaxed)
 }
 
+// ANCHOR: run
 /// Runs guests on this hart for ever.
 pub fn run() -> ! {
     csr::set::<{ registers::SIE }>(ip::SSIP | ip::STIP);
@@ -58,11 +59,13 @@ pub fn run() -> ! {
         }
     }
 }
+// ANCHOR_END: run
 
 fn put(vcpu: &Vcpu, place: Place) {
     vcpu.place.store(place as u8, Ordering::SeqCst);
 }
 
+// ANCHOR: put_aside
 /// What becomes of one that has run.
 fn put_aside(vcpu: &'static Vcpu, next: Next) {
     let mut queue = QUEUE.lock();
@@ -81,6 +84,7 @@ fn put_aside(vcpu: &'static Vcpu, next: Next) {
         }
     }
 }
+// ANCHOR_END: put_aside
 
 fn make_ready(vcpu: &'static Vcpu, queue: &mut Queue<One>) {
     put(vcpu, Place::Ready);

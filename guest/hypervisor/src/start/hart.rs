@@ -92,6 +92,7 @@ impl Hart {
     }
 }
 
+// ANCHOR: first
 /// The first hart, as the firmware leaves it.
 pub fn first(hart_id: u64, tree: Phys) -> ! {
     heap::init();
@@ -105,6 +106,7 @@ pub fn first(hart_id: u64, tree: Phys) -> ! {
     FIRST.store(hart_id as usize, Ordering::Relaxed);
     entry::continue_in(own::satp(), stack, on_its_own_stack)
 }
+// ANCHOR_END: first
 
 /// The id of the first hart.
 static FIRST: AtomicUsize = AtomicUsize::new(0);

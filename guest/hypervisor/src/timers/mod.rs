@@ -10,6 +10,7 @@ pub use image::*;
 /// A deadline that never comes.
 pub const NEVER: u64 = u64::MAX;
 
+// ANCHOR: of_guest
 /// The machine's time of a guest's deadline. "`time` + `htimedelta`" is the guest's time.
 pub fn of_guest(deadline: u64, htimedelta: u64) -> u64 {
     match deadline {
@@ -17,6 +18,7 @@ pub fn of_guest(deadline: u64, htimedelta: u64) -> u64 {
         _ => deadline.wrapping_sub(htimedelta),
     }
 }
+// ANCHOR_END: of_guest
 
 #[cfg(feature = "image")]
 mod image {

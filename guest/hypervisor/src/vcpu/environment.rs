@@ -8,6 +8,7 @@ use arch::{Exception, csr as registers};
 
 use crate::start::{csr, hart};
 
+// ANCHOR: delegated
 /// The exceptions that a guest handles itself, each because it is of the guest's own making: its programs' calls and faults, in its
 /// own page tables and instructions. Guest-page faults and calls out of VS-mode are the hypervisor's; access faults come to it first, for
 /// only it knows whether the guest's address had memory; so do virtual-instruction exceptions, which are no exceptions of the guest's.
@@ -22,6 +23,7 @@ const DELEGATED: [Exception; 9] = [
     Exception::LoadPageFault,
     Exception::StorePageFault,
 ];
+// ANCHOR_END: delegated
 
 /// Sets what is the same for every guest, on the hart that executes this.
 pub fn set_up() {

@@ -41,6 +41,7 @@ fn interrupt(interrupt: Option<Interrupt>, vcpu: &Vcpu) -> Next {
     }
 }
 
+// ANCHOR: exception
 fn exception(cause: Option<Exception>, vcpu: &'static Vcpu, context: &mut Context) -> Next {
     use Exception::*;
     let Some(cause) = cause else { return crashed("a trap with a cause that nobody knows", vcpu, context) };
@@ -72,6 +73,7 @@ fn exception(cause: Option<Exception>, vcpu: &'static Vcpu, context: &mut Contex
         EcallFromHS | EcallFromM => panic!("{} while a guest ran", cause.words()),
     }
 }
+// ANCHOR_END: exception
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -82,6 +84,7 @@ enum Way {
 /// A guest-physical address that means nothing yet: memory not touched before, a device, or nothing at all. `way` is the access that a
 /// device may answer; `fault` is what nothing answers with.
 fn touch(way: Option<Way>, fault: Exception, vcpu: &'static Vcpu, context: &mut Context) -> Next {
+    // ANCHOR: touch
     let (stval, htval) = (csr::read::<{ registers::STVAL }>(), csr::read::<{ registers::HTVAL }>());
     let htinst = csr::read::<{ registers::HTINST }>();
     let at = implicit::fault_address(stval, htval, htinst);
@@ -97,6 +100,7 @@ fn touch(way: Option<Way>, fault: Exception, vcpu: &'static Vcpu, context: &mut 
         Err(NoMemory::RunOut) => crashed("the machine has no memory left for it", vcpu, context),
         Err(NoMemory::Outside) => hand_back(fault, stval, vcpu, context),
     }
+    // ANCHOR_END: touch
 }
 
 /// What cannot go on is told with its registers; the others go on.
@@ -115,6 +119,7 @@ fn crashed(why: &str, vcpu: &Vcpu, context: &Context) -> Next {
     Next::Resume
 }
 
+// ANCHOR: device
 /// An access to a device; none where there is no device, or it is none that a device answers.
 fn device(way: Way, at: GuestPhys, htinst: u64, vcpu: &'static Vcpu, context: &mut Context) -> Option<Next> {
     let place = devices::find(at)?;
@@ -134,6 +139,7 @@ fn device(way: Way, at: GuestPhys, htinst: u64, vcpu: &'static Vcpu, context: &m
     registers.sepc = registers.sepc.wrapping_add(access.instruction_bytes);
     Some(Next::Resume)
 }
+// ANCHOR_END: device
 
 /// The same where the hart tells nothing of the instruction.
 fn of_instruction(registers: &Registers) -> Option<Access> {

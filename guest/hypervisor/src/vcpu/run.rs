@@ -101,12 +101,14 @@ fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
     if asked & (wanted::SOFTWARE | wanted::BEGIN) == wanted::SOFTWARE {
         csr::set::<{ registers::HVIP }>(ip::VSSIP);
     }
+    // ANCHOR: external
     if asked & wanted::EXTERNAL != 0 {
         match vcpu.external.load(Ordering::SeqCst) {
             true => csr::set::<{ registers::HVIP }>(ip::VSEIP),
             false => csr::clear::<{ registers::HVIP }>(ip::VSEIP),
         }
     }
+    // ANCHOR_END: external
 }
 
 /// "Hart Start": S-mode, `satp` and `sstatus.SIE` zero, `a0` the hart's id, `a1` what was given.
@@ -163,6 +165,7 @@ fn load_deadline(context: &Context) {
     }
 }
 
+// ANCHOR: save
 fn save(context: &mut Context) {
     context.vs.save();
     if timers::has_sstc() {
@@ -176,3 +179,4 @@ fn save(context: &mut Context) {
         context.registers.sstatus = context.registers.sstatus & !status::FS | CLEAN_FS;
     }
 }
+// ANCHOR_END: save

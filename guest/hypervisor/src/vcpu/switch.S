@@ -26,6 +26,7 @@ enter_guest:
     sd s11, 96(sp)
     sd sp, 0(a0)
     sd tp, 280(a0)
+    # ANCHOR: enter
     csrw sscratch, a0           # where the way back finds them
     la t0, guest_left
     csrw stvec, t0
@@ -35,6 +36,7 @@ enter_guest:
     csrw sstatus, t0
     ld t0, 272(a0)
     csrw 0x600, t0              # hstatus
+    # ANCHOR_END: enter
     ld ra, 8(a0)
     ld sp, 16(a0)
     ld gp, 24(a0)
@@ -69,9 +71,11 @@ enter_guest:
     sret
 
     .balign 4
+    # ANCHOR: left
 guest_left:
     csrrw a0, sscratch, a0
     sd ra, 8(a0)
+    # ANCHOR_END: left
     sd sp, 16(a0)
     sd gp, 24(a0)
     sd tp, 32(a0)
