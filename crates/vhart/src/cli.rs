@@ -36,8 +36,6 @@ mod run;
 mod serial;
 mod share;
 #[cfg(feature = "machine")]
-mod stat;
-#[cfg(feature = "machine")]
 mod trace;
 #[cfg(feature = "watch")]
 mod traced;
@@ -45,6 +43,8 @@ mod traced;
 #[path = "cli/traced_missing.rs"]
 mod traced;
 pub mod value;
+#[cfg(feature = "machine")]
+mod wrapped;
 
 pub use aia::AiaOptions;
 #[cfg(feature = "linux")]
@@ -127,10 +127,12 @@ pub enum Command {
     Hypervisor(crate::hypervisor::Options),
     /// Run a command with --stat: who executed how much, and what the virtual machines were left for
     #[cfg(feature = "machine")]
-    Stat(stat::StatOptions),
+    #[command(after_help = wrapped::AFTER_STAT, mut_arg("output", |arg| arg.help(wrapped::STAT_FILE)))]
+    Stat(wrapped::WrappedOptions),
     /// Run a command with --profile: which functions of which world the instructions go to
     #[cfg(feature = "machine")]
-    Profile(profile::ProfiledOptions),
+    #[command(after_help = wrapped::AFTER_PROFILE, mut_arg("output", |arg| arg.help(wrapped::PROFILE_FILE)))]
+    Profile(wrapped::WrappedOptions),
     /// Print a trace, or make one of it that Perfetto shows; with -o, run a command with --trace
     #[cfg(feature = "machine")]
     Trace(TraceOptions),
@@ -219,9 +221,9 @@ impl Command {
     fn wrapped(&self) -> Option<Vec<OsString>> {
         match self {
             #[cfg(feature = "machine")]
-            Command::Stat(options) => Some(options.words()),
+            Command::Stat(options) => Some(options.words("--stat")),
             #[cfg(feature = "machine")]
-            Command::Profile(options) => Some(options.words()),
+            Command::Profile(options) => Some(options.words("--profile")),
             #[cfg(feature = "machine")]
             Command::Trace(options) => options.words(),
             _ => None,

@@ -1,6 +1,5 @@
-//! `--profile` and `vhart profile`: options.
+//! `--profile`: options.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -46,40 +45,6 @@ fn every(text: &str) -> Result<u64, String> {
     };
     let count = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
     count.filter(|&count| count >= 10_000).ok_or_else(|| "write a number of 10k or more, for example 100k".into())
-}
-
-const AFTER: &str = "\
-For example:
-  vhart profile linux --check                     a table of functions
-  vhart profile -o boot.svg linux --check         a flame graph
-
-The same as the command with --profile, or with --profile=FILE. docs/profile.md has the rest.";
-
-/// Options of `vhart profile`.
-#[derive(Args, Debug)]
-#[command(after_help = AFTER)]
-pub struct ProfiledOptions {
-    /// Write a flame graph (.svg), JSON (.json) or folded stacks to a file, in place of the table
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-
-    /// The command: run, linux or elf, with its options
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
-}
-
-impl ProfiledOptions {
-    /// The command line that it stands for.
-    pub fn words(&self) -> Vec<OsString> {
-        let mut option = OsString::from("--profile");
-        if let Some(file) = &self.output {
-            option.push("=");
-            option.push(file);
-        }
-        let (name, rest) = self.command.split_first().map_or((None, &[][..]), |(name, rest)| (Some(name), rest));
-        let begin = std::iter::once("vhart".into()).chain(name.cloned()).chain([option]);
-        begin.chain(rest.iter().cloned()).collect()
-    }
 }
 
 #[cfg(test)]

@@ -1,32 +1,47 @@
-//! `vhart stat`: options.
+//! `vhart stat` and `vhart profile`: a command, with a report of its run.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
 
-const AFTER: &str = "\
+/// What follows the help of `vhart stat`.
+pub const AFTER_STAT: &str = "\
 For example: vhart stat linux --check
 
 The same as the command with --stat, or with --stat=FILE. docs/stat.md explains the table and the JSON.";
 
-/// Options of `vhart stat`.
-#[derive(Args, Debug)]
-#[command(after_help = AFTER)]
-pub struct StatOptions {
-    /// Write JSON to a file, or '-' for standard output, in place of the table
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+/// What follows the help of `vhart profile`.
+pub const AFTER_PROFILE: &str = "\
+For example:
+  vhart profile linux --check                     a table of functions
+  vhart profile -o boot.svg linux --check         a flame graph
 
-    /// The command: run, linux or elf, with its options
+The same as the command with --profile, or with --profile=FILE. docs/profile.md has the rest.";
+
+/// What `vhart stat` writes to a file.
+pub const STAT_FILE: &str = "Write JSON to a file, or '-' for standard output, in place of the table";
+
+/// What `vhart profile` writes to a file.
+pub const PROFILE_FILE: &str =
+    "Write a flame graph (.svg), JSON (.json) or folded stacks to a file, in place of the table";
+
+/// Options of a command around another.
+#[derive(Args, Debug)]
+pub struct WrappedOptions {
+    // its help is that of the command
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// The command: run, linux, exec, hypervisor or elf, with its options
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
+    command: Vec<OsString>,
 }
 
-impl StatOptions {
-    /// The command line that it stands for.
-    pub fn words(&self) -> Vec<OsString> {
-        let mut option = OsString::from("--stat");
+impl WrappedOptions {
+    /// The command line that it stands for: the command with this option.
+    pub fn words(&self, option: &str) -> Vec<OsString> {
+        let mut option = OsString::from(option);
         if let Some(file) = &self.output {
             option.push("=");
             option.push(file);
@@ -54,6 +69,15 @@ mod tests {
         assert_eq!(stat("vhart stat elf a"), Some(None));
         assert_eq!(stat("vhart stat -o s.json -- elf a --timeout 1s"), Some(Some("s.json".into())));
         assert_eq!(stat("vhart elf a"), None);
+    }
+
+    #[test]
+    fn each_says_what_its_file_has() {
+        let help = |name: &str| read(&format!("vhart {name} --help")).unwrap_err().to_string();
+        assert!(help("stat").contains("Write JSON to a file") && help("stat").contains("For example: vhart stat"));
+        assert!(
+            help("profile").contains("Write a flame graph") && help("profile").contains("vhart profile -o boot.svg")
+        );
     }
 
     #[test]
