@@ -12,6 +12,7 @@ mod dist;
 mod exec;
 mod exits;
 mod facts;
+mod kallsyms;
 mod layers;
 mod oracle;
 mod shares;
@@ -39,6 +40,8 @@ enum Chore {
     Dist(dist::Options),
     /// Try what `vhart exec` promises, in the machine.
     Exec,
+    /// Boot host and guest, and compare the symbols found in their memory with their /proc/kallsyms.
+    Kallsyms,
     /// Boot host and guest, and compare the exits that --stat counts with those of KVM's own tracepoint.
     KvmExits,
     /// Check that crates depend only on layers above them in ARCHITECTURE.md, and that no number is typed twice.
@@ -56,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check().and_then(|()| facts::check()),
         Chore::Exec => exec::check(),
+        Chore::Kallsyms => kallsyms::compare(),
         Chore::KvmExits => exits::compare().map(drop),
         Chore::Oracle => {
             let spike = tools::outfit(false)?.spike.context("no Spike")?;

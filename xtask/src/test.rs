@@ -150,6 +150,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<Option<String>> {
     crate::shares::boot(&CHECK)?;
     let start_kernel = crate::exits::compare()?;
     crate::exec::check()?;
+    crate::kallsyms::compare()?;
     if debugger::has_gdb() {
         debugger::boot(&CHECK, start_kernel)?;
     }
