@@ -50,7 +50,7 @@ impl Lines {
         let time = self.clock.now();
         let stamp = Stamp { hart: DEVICES, time, instret: 0, mode: Mode::M, vmid: 0, asid: 0, pc: 0 };
         if *event == Event::End || watched.sink.wants().has(event.kind()) {
-            watched.sink.event(&stamp, event);
+            watched.sink.event(&stamp, event, &());
         }
     }
 
@@ -92,7 +92,7 @@ impl IrqSink for Lines {
 
 #[cfg(test)]
 mod tests {
-    use events::Kinds;
+    use events::{Kinds, Look};
 
     use super::*;
 
@@ -103,7 +103,7 @@ mod tests {
         fn wants(&self) -> Kinds {
             Kinds::ALL
         }
-        fn event(&mut self, stamp: &Stamp, event: &Event) {
+        fn event(&mut self, stamp: &Stamp, event: &Event, _: &dyn Look) {
             assert_eq!(stamp.hart, DEVICES);
             self.0.lock().unwrap().push(*event);
         }

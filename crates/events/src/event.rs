@@ -45,8 +45,8 @@ pub enum Event {
         /// What is.
         now: u64,
     },
-    /// A write of `hvip`, `hip` or `vsip` from a mode with V=0 changed the interrupts that a hypervisor injects. There are no
-    /// guest interrupt files on this machine (no AIA); `vstimecmp` is [`Event::Armed`].
+    /// A write of `hvip`, `hip` or `vsip` from a mode with V=0 changed the interrupts that a hypervisor injects. Not a message
+    /// to a guest's interrupt file, which is [`Event::Mmio`], not `hvictl`, which is [`Event::Csr`], and not `vstimecmp`: [`Event::Armed`].
     Inject {
         /// `hvip` before.
         before: u64,
@@ -54,11 +54,20 @@ pub enum Event {
         now: u64,
     },
     /// A comparator was set to another value: a CSR of Sstc, or the firmware's timer by an SBI call. Not `mtimecmp`, which is a
-    /// device's ([`Event::Mmio`]), and not where the value stays. That a timer fires is seen in [`Event::Pending`].
+    /// device's ([`Event::Mmio`]), and not where the value stays.
     Armed {
         /// Which.
         timer: Timer,
         /// When it fires, in ticks of the time that it is compared with; all ones: never.
+        deadline: u64,
+    },
+    /// A comparator's time has come, and its interrupt is pending. Not at that time, but when this hart notices, as [`Event::Pending`]:
+    /// at the latest after some thousand instructions, or when a write of a CSR makes it look. Once for each time that the comparator
+    /// was set, and not where it is set to another time before the hart looks, or where the comparator is off (STCE).
+    Fired {
+        /// Which.
+        timer: Timer,
+        /// The tick that it was set to.
         deadline: u64,
     },
     /// WFI waits. Not where an interrupt is pending already.
@@ -92,7 +101,8 @@ pub enum Event {
     },
     /// A device raised or lowered its interrupt line. No hart's: the stamp's hart is [`crate::DEVICES`]. Not what an interrupt
     /// controller makes of it, which a hart notices as [`Event::Pending`], and not the lines of timers and software interrupts, which are
-    /// no devices'.
+    /// no devices'. Where time goes by instructions, all that a time slice of a hart brings has one time, and no stamp says whether the
+    /// device or the hart was first: readers put the hart first.
     Line {
         /// The device's first address; the machine knows whose that is.
         device: Phys,
@@ -100,7 +110,7 @@ pub enum Event {
         level: bool,
     },
     /// A virtio device gave a request back to its driver: it is in the used ring. No hart's, as [`Event::Line`]. That the driver notified the
-    /// device is [`Event::Mmio`]; a request may need no notification, and one may be about several.
+    /// device is [`Event::Mmio`]; a request may need no notification, and one may be about several. Its order is that of [`Event::Line`].
     Completed {
         /// The device's first address.
         device: Phys,
@@ -187,6 +197,8 @@ pub enum Timer {
     Vstimecmp,
     /// The built-in firmware's, of a hart without Sstc.
     Sbi,
+    /// `mtimecmp`, of which it is told that it fires.
+    Mtimecmp,
 }
 
 /// What a fence orders.
@@ -265,7 +277,7 @@ impl Event {
             Event::SbiCall(_) | Event::SbiReturn { .. } => Kind::Sbi,
             Event::Pending { .. } => Kind::Pending,
             Event::Inject { .. } => Kind::Inject,
-            Event::Armed { .. } => Kind::Timer,
+            Event::Armed { .. } | Event::Fired { .. } => Kind::Timer,
             Event::Wait | Event::Wake => Kind::Wait,
             Event::Fence(_) => Kind::Fence,
             Event::Csr { .. } => Kind::Csr,

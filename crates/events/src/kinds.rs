@@ -32,7 +32,7 @@ kinds! {
     Pending "pending";
     /// [`crate::Event::Inject`].
     Inject "inject";
-    /// [`crate::Event::Armed`].
+    /// [`crate::Event::Armed`] and [`crate::Event::Fired`].
     Timer "timer";
     /// [`crate::Event::Wait`] and [`crate::Event::Wake`].
     Wait "wait";

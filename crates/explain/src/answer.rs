@@ -193,6 +193,7 @@ fn of_fault(scene: &Scene, fault: &Fault) -> Explanation {
         notes,
         process: scene.process(&state),
         callers: Vec::new(),
+        chain: Vec::new(),
     }
 }
 
@@ -280,6 +281,7 @@ fn of_access(scene: &Scene, asked: &'static str, request: &Request) -> Explanati
         notes: Vec::new(),
         process: None,
         callers: Vec::new(),
+        chain: Vec::new(),
     }
 }
 

@@ -53,6 +53,25 @@ pub struct Explanation {
     pub process: Option<String>,
     /// Who called the function that the hart is in, the newest first.
     pub callers: Vec<String>,
+    /// What became of a guest's trap, step by step, if somebody watched.
+    pub chain: Vec<Link>,
+}
+
+/// A step from a guest's trap to where the guest goes on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Link {
+    /// `access`, `exit`, `handler`, `user` (the VMM's turn) or `re-entry`.
+    pub step: &'static str,
+    /// The mode.
+    pub mode: &'static str,
+    /// The address, where there is one.
+    pub pc: Option<Hex>,
+    /// The symbols: of the handler all functions that were seen, the outermost first.
+    pub symbols: Vec<String>,
+    /// Instructions since the trap.
+    pub instructions: u64,
+    /// Nanoseconds since the trap.
+    pub nanoseconds: u64,
 }
 
 /// An instruction in its place.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::data::{Entry, Explanation, Level, RegisterTold, Stage, TrapTold};
+use crate::data::{Entry, Explanation, Level, Link, RegisterTold, Stage, TrapTold};
 
 /// How text is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,6 +143,18 @@ impl Lines {
         let _ = writeln!(self.out, "{:indent$}{line}", "");
     }
 
+    /// A step of what became of a guest's trap.
+    fn link(&mut self, at: usize, link: &Link) {
+        let pc = link.pc.map(|pc| format!(" {pc}")).unwrap_or_default();
+        let symbols = link.symbols.join(" > ");
+        let since = match at {
+            0 => String::new(),
+            _ => format!("  (after {} instructions, {})", link.instructions, time(link.nanoseconds)),
+        };
+        let heading = if at == 0 { "chain" } else { "" };
+        self.put(heading, &format!("{:8} {}:{pc} {symbols}{since}", link.step, link.mode));
+    }
+
     /// What came of it.
     fn end(&mut self, explanation: &Explanation) {
         if let Some(target) = &explanation.target {
@@ -163,7 +175,17 @@ impl Lines {
             }
             self.put("manual", &finding.manual.join("; "));
         }
+        explanation.chain.iter().enumerate().for_each(|(at, link)| self.link(at, link));
         explanation.notes.iter().for_each(|note| self.put("note", note));
+    }
+}
+
+/// A time that people grasp.
+fn time(nanoseconds: u64) -> String {
+    match nanoseconds {
+        0..10_000 => format!("{nanoseconds} ns"),
+        10_000..10_000_000 => format!("{} us", nanoseconds / 1_000),
+        _ => format!("{} ms", nanoseconds / 1_000_000),
     }
 }
 

@@ -238,7 +238,7 @@ impl Hart {
     pub fn interrupt(&mut self) -> Option<Cause> {
         let core = &mut self.core;
         core.look = false;
-        if core.tells(Kind::Pending) {
+        if core.tells_pending() {
             core.tell_pending();
         }
         core.generated.interrupt_waits = privileged::has_wakeup(&core.state, &core.config);

@@ -6,13 +6,16 @@ use arch::csr::{atp, ip};
 use arch::{Mode, Phys, Privilege, Trap, Virt, csr};
 use events::{Event, Kind, Kinds, Outcome, SbiCall, Scope, Sink, Stamp, Taken, Timer, Walk};
 use privileged::{Access, Cause, Request, Translation};
-use vcpu::{ECALL_BYTES, Fence, FenceRange};
+use vcpu::{ECALL_BYTES, Fence, FenceRange, Standing};
 
 use crate::contexts;
 use crate::core::Core;
 
 /// CSR writes are looked at for these.
 const OF_CSRS: Kinds = Kinds::of(&[Kind::Csr, Kind::Inject, Kind::Timer]);
+
+/// What is pending is looked at for these.
+const OF_PENDING: Kinds = Kinds::of(&[Kind::Pending, Kind::Timer]);
 
 /// Whoever watches, and what the hart remembers for them.
 #[derive(Default)]
@@ -23,6 +26,8 @@ pub struct Watch {
     at: Place,
     /// What was pending when the hart last looked.
     pending: u64,
+    /// The times of comparators that had fired then.
+    fired: [Option<u64>; 4],
     /// Where calls of the layer below were made that have not returned, from HS- and from VS-mode.
     calls: [Option<u64>; 2],
 }
@@ -72,6 +77,11 @@ impl Core {
         }
     }
 
+    /// The hart as it can be looked at now.
+    fn standing(&self) -> Standing<'_> {
+        Standing { state: &self.state, config: &self.config, x: &self.x, ram: &self.ram }
+    }
+
     /// Where the hart stands between two instructions.
     fn here(&self) -> Place {
         Place { pc: self.pc, retired: self.state.instret }
@@ -94,8 +104,9 @@ impl Core {
             asid: contexts::asid(satp >> atp::ID_SHIFT) as u16,
             pc: place.pc,
         };
-        if let Some(sink) = &mut self.watch.sink {
-            sink.event(&stamp, event);
+        if let Some(mut sink) = self.watch.sink.take() {
+            sink.event(&stamp, event, &self.standing());
+            self.watch.sink = Some(sink);
         }
     }
 
@@ -147,13 +158,39 @@ impl Core {
         }
     }
 
-    /// Tells of what has become pending, and what no longer is.
+    /// Whether somebody wants to hear of what is pending, or of timers.
+    #[inline(always)]
+    pub(crate) fn tells_pending(&self) -> bool {
+        self.watch.kinds.has_any(OF_PENDING)
+    }
+
+    /// Tells of timers that have fired, of what has become pending, and of what no longer is.
     #[cold]
     pub(crate) fn tell_pending(&mut self) {
+        if self.tells(Kind::Timer) {
+            self.tell_fired();
+        }
         let now = privileged::pending(&self.state, &self.config);
         let before = std::mem::replace(&mut self.watch.pending, now);
-        if before != now {
+        if before != now && self.tells(Kind::Pending) {
             self.tell(self.here(), &Event::Pending { before, now });
+        }
+    }
+
+    fn tell_fired(&mut self) {
+        let [own, guest] = privileged::timers_due(&self.state);
+        let due = |deadline: u64| (self.state.time >= deadline).then_some(deadline);
+        let now = [
+            (Timer::Mtimecmp, due(self.pins.mtimecmp())),
+            (Timer::Sbi, due(self.sbi_timer)),
+            (Timer::Stimecmp, own),
+            (Timer::Vstimecmp, guest),
+        ];
+        for (number, (timer, deadline)) in now.into_iter().enumerate() {
+            let told = std::mem::replace(&mut self.watch.fired[number], deadline);
+            if let Some(deadline) = deadline.filter(|_| told != deadline) {
+                self.tell(self.here(), &Event::Fired { timer, deadline });
+            }
         }
     }
 

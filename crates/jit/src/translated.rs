@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arch::insn::{Bare, Class, Insn};
-use events::{Event, Kinds, Sink, Stamp};
+use events::{Event, Kinds, Look, Sink, Stamp};
 use hart::engine::{At, Core, Ended, Generated, POLL, Run, Stop};
 use hart::{Hart, HartParts};
 use vcpu::debug::Debuggee;
@@ -383,8 +383,8 @@ impl Sink for Apart {
     fn wants(&self) -> Kinds {
         self.0.wants()
     }
-    fn event(&mut self, stamp: &Stamp, event: &Event) {
-        back_end::keep_flags(|| self.0.event(stamp, event));
+    fn event(&mut self, stamp: &Stamp, event: &Event, hart: &dyn Look) {
+        back_end::keep_flags(|| self.0.event(stamp, event, hart));
     }
 }
 

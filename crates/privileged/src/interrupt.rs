@@ -34,6 +34,12 @@ pub fn pending(state: &State, config: &Config) -> u64 {
     wires | software | supervisor_timer(state) | guest_external(state, config) | injected | virtual_timer(state)
 }
 
+/// The times of `stimecmp` and `vstimecmp`, of that which raises its interrupt.
+pub fn timers_due(state: &State) -> [Option<u64>; 2] {
+    let is_own = state.menvcfg & envcfg::STCE != 0 && supervisor_timer(state) != 0;
+    [is_own.then_some(state.stimecmp), (virtual_timer(state) != 0).then_some(state.vstimecmp)]
+}
+
 /// STIP: the comparator when `menvcfg.STCE` is set, else a bit that M-mode writes.
 #[inline]
 fn supervisor_timer(state: &State) -> u64 {

@@ -32,7 +32,7 @@ pub use csr::indirect::{FileAccess, FileId};
 pub use effects::Effects;
 pub use fault::{Fault, Registers};
 pub use hpm::{Hpm, Totals};
-pub use interrupt::{Level, has_wakeup, next_interrupt, next_timer, only_guest_wakes, pending};
+pub use interrupt::{Level, has_wakeup, next_interrupt, next_timer, only_guest_wakes, pending, timers_due};
 pub use state::{Bank, State};
 pub use translate::{Access, GuestLeaf, PageMemory, PagePermits, Request, Translation, access_fault, walk};
 pub use trap::{Cause, enter, mret, route, sret};

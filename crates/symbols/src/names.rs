@@ -57,6 +57,8 @@ impl fmt::Display for Named<'_> {
 
 /// Kernels that had other modules, of which names are kept.
 const MOST_FORMER: usize = 3;
+/// Kernels that are found; a host can have as many guests as it likes, each with a table as large as it likes.
+const MOST_KERNELS: usize = 32;
 /// Common symbols of which all but some must agree.
 const ENOUGH: usize = 16;
 
@@ -85,8 +87,12 @@ impl Symbols {
         unknown.into_iter().filter_map(|whose| self.learn_one(hart, whose)).collect()
     }
 
-    /// Finds the Linux of one of them, if it is in the hart's registers.
+    /// Finds the Linux of one of them, if it is in the hart's registers and there are not too many.
     pub fn learn_one(&mut self, hart: &dyn Look, whose: Whose) -> Option<String> {
+        let kernels = self.0.values().filter(|program| program.kernel.is_some()).count();
+        if kernels >= MOST_KERNELS && self.kernel(whose).is_none() {
+            return None;
+        }
         let of_host = || self.kernel(Whose::Host).filter(|_| whose != Whose::Host)?.same_in_guest(hart);
         let kernel = of_host().or_else(|| Kernel::find(hart, whose != Whose::Host))?;
         self.meet(whose, kernel)
@@ -215,6 +221,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::{Layout, Memory, image, names};
     use crate::table::tests::symbol;
 
     fn map(count: u64, step: u64) -> String {
@@ -244,6 +251,21 @@ mod tests {
         assert_eq!(name(Mode::VS, 1, 0xffff_ffff_8000_2008).as_deref(), Some("of_guests"));
         assert_eq!(name(Mode::VS, 7, 0xffff_ffff_8000_2008).as_deref(), Some("of_seven+0x4"));
         assert_eq!((name(Mode::U, 0, 0xffff_ffff_8000_2008), name(Mode::HS, 0, 0x1000)), (None, None));
+    }
+
+    #[test]
+    fn there_are_not_more_kernels_than_there_is_room_for() {
+        let bytes = image(&names(50), Layout::Behind);
+        let memory = Memory { bytes: &bytes, repeats: false };
+        let mut symbols = Symbols::default();
+        for vmid in 0..100 {
+            symbols.meet(Whose::Guest(vmid), kernel());
+            symbols.learn_one(&memory, Whose::Host);
+        }
+        assert!(symbols.kernel(Whose::Host).is_some(), "it came first");
+        symbols.0.remove(&Whose::Host);
+        symbols.learn_one(&memory, Whose::Host);
+        assert!(symbols.kernel(Whose::Host).is_none());
     }
 
     #[test]

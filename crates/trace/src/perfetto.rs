@@ -4,17 +4,19 @@
 //! thread for each hart that its vCPUs run on: slices of the guest, slices of exits by reason, and within these of the VMM. Flows
 //! lead from an exit to its re-entry, and from a driver's notification of a virtio device over the requests that the device gives back
 //! to the driver's acknowledgement of its interrupt. A process has a thread for each device, with slices while its interrupt line is high.
-//! Everything else is an instant on the hart's thread.
+//! Processes of U- and VU-mode, by their ASIDs, are processes here too, with a thread for each hart that they ran on. Everything else is an instant on the hart's thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use arch::Mode;
+use arch::{Mode, Privilege};
 use events::names::{self, SbiFunction};
 use events::{DEVICES, Event, Stamp, Taken};
+use symbols::Whose;
 use vcpu::TICK_NANOS;
 use virtio::{INTERRUPT_ACK, QUEUE_NOTIFY};
 
+use crate::names::whose;
 use crate::proto::Message;
 use crate::{Device, Printer};
 
@@ -60,6 +62,8 @@ pub struct Perfetto<W> {
     completed: BTreeMap<u64, Vec<u64>>,
     /// Devices whose lines are high.
     high: BTreeSet<u64>,
+    /// Numbers of processes of U- and VU-mode, by whose they are and their ASID.
+    processes: BTreeMap<(Whose, u16), u64>,
     flows: u64,
     last: u64,
 }
@@ -68,6 +72,8 @@ pub struct Perfetto<W> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Hart {
     world: Option<Mode>,
+    /// Since when it has been in U- or VU-mode.
+    user: Option<u64>,
     guest: Option<Guest>,
     call: Option<(u64, u64)>,
     /// Of engine `kvm`: a slice says whether the kernel has it.
@@ -91,6 +97,11 @@ struct Track {
 
 const HARTS: u64 = 1;
 const MACHINE: u64 = 2;
+/// Process numbers of virtual machines, and of processes of U- and VU-mode, from here on; thread numbers likewise.
+const GUESTS: u64 = 0x1_0000;
+const PROCESSES: u64 = 0x2_0000;
+const THREADS_OF_GUESTS: u64 = 0x100_0000;
+const THREADS_OF_PROCESSES: u64 = 0x4000_0000;
 
 impl Track {
     fn of_hart(hart: u16) -> Track {
@@ -102,8 +113,17 @@ impl Track {
     }
 
     fn of_guest(vmid: u16, hart: u16) -> Track {
-        Track { pid: 0x1_0000 + u64::from(vmid), tid: 0x100_0000 + (u64::from(vmid) << 8 | u64::from(hart & 0xff)) }
+        Track { pid: GUESTS + u64::from(vmid), tid: THREADS_OF_GUESTS + on_hart(vmid.into(), hart) }
     }
+
+    fn of_process(number: u64, hart: u16) -> Track {
+        Track { pid: PROCESSES + number, tid: THREADS_OF_PROCESSES + on_hart(number, hart) }
+    }
+}
+
+/// A number for each of many on each hart.
+fn on_hart(number: u64, hart: u16) -> u64 {
+    number << 8 | u64::from(hart & 0xff)
 }
 
 impl<W: Write> Perfetto<W> {
@@ -118,6 +138,7 @@ impl<W: Write> Perfetto<W> {
             notified: BTreeMap::new(),
             completed: BTreeMap::new(),
             high: BTreeSet::new(),
+            processes: BTreeMap::new(),
             flows: 0,
             last: 0,
         }
@@ -229,12 +250,39 @@ impl<W: Write> Perfetto<W> {
         if self.harts.entry(stamp.hart).or_default().world.take().is_some() {
             self.slice_end(stamp, track)?;
         }
+        self.process(stamp, to)?;
         if let Some(mode) = to {
             let name = if mode.virt { format!("{} {}", mode.name(), stamp.vmid) } else { mode.name().to_owned() };
             self.slice(stamp, track, "world", &name, &[], &[])?;
         }
         self.harts.entry(stamp.hart).or_default().world = to;
         Ok(())
+    }
+
+    /// A process has run until now, if one has: whose it was its own stamps say, not that of the return to it, which has the ASID of the
+    /// mode before. So its slice is written when it is over.
+    fn process(&mut self, stamp: &Stamp, to: Option<Mode>) -> io::Result<()> {
+        let is_user = |mode: Mode| mode.privilege == Privilege::User;
+        let begins = to.filter(|mode| is_user(*mode)).map(|_| stamp.time);
+        let since = std::mem::replace(&mut self.harts.entry(stamp.hart).or_default().user, begins);
+        let Some(since) = since.filter(|_| is_user(stamp.mode)) else { return Ok(()) };
+        let track = self.track_of_process(stamp)?;
+        self.slice(&Stamp { time: since, ..*stamp }, track, "process", stamp.mode.name(), &[], &[])?;
+        self.slice_end(stamp, track)
+    }
+
+    /// The thread of the process that a stamp is of, on its hart.
+    fn track_of_process(&mut self, stamp: &Stamp) -> io::Result<Track> {
+        let known = self.processes.len() as u64;
+        let number = *self.processes.entry((whose(stamp.mode, stamp.vmid), stamp.asid)).or_insert(known);
+        let track = Track::of_process(number, stamp.hart);
+        if !self.known.contains(&track.tid) {
+            let name = self.printer.process(stamp).map(str::to_owned);
+            let name = name.unwrap_or_else(|| format!("process, ASID {}", stamp.asid));
+            let guest = if stamp.mode.virt { format!(", VMID {}", stamp.vmid) } else { String::new() };
+            self.describe_as(track, &(name + &guest), &format!("on hart {}", stamp.hart))?;
+        }
+        Ok(track)
     }
 
     fn trap(&mut self, stamp: &Stamp, taken: &Taken) -> io::Result<()> {
@@ -361,38 +409,38 @@ impl<W: Write> Perfetto<W> {
         self.packet(packet.message(field::TRACK_EVENT, event))
     }
 
-    /// Describes a track and its process, the first time.
+    /// Describes a track and its process, the first time. Those of processes are described before.
     fn describe(&mut self, track: Track, stamp: &Stamp) -> io::Result<()> {
-        if self.known.insert(track.pid) {
-            let name = match track.pid {
-                HARTS => "harts".to_owned(),
-                MACHINE => "devices".to_owned(),
-                guest => format!("VM, VMID {}", guest & 0xffff),
-            };
-            let process = Message::default().number(field::PROCESS_PID, track.pid).text(field::PROCESS_NAME, &name);
-            let descriptor =
-                Message::default().number(field::TRACK_UUID, track.pid).message(field::TRACK_PROCESS, process);
-            self.packet(
-                Message::default().message(field::TRACK_DESCRIPTOR, descriptor.text(field::TRACK_NAME, &name)),
-            )?;
-        }
-        if !self.known.insert(track.tid) {
+        if self.known.contains(&track.tid) {
             return Ok(());
         }
-        let name = match track.pid {
-            HARTS => format!("hart {}", stamp.hart),
+        let (process, thread) = match track.pid {
+            HARTS => ("harts".to_owned(), format!("hart {}", stamp.hart)),
             MACHINE => {
                 let device = self.devices.get((track.tid - Track::of_device(0).tid) as usize);
-                device.map_or_else(|| "unknown".to_owned(), |device| device.name.clone())
+                ("devices".to_owned(), device.map_or("unknown", |device| &device.name).to_owned())
             }
-            _ => format!("vCPU on hart {}", stamp.hart),
+            guest => (format!("VM, VMID {}", guest - GUESTS), format!("vCPU on hart {}", stamp.hart)),
         };
-        let thread = Message::default()
+        self.describe_as(track, &process, &thread)
+    }
+
+    fn describe_as(&mut self, track: Track, process: &str, thread: &str) -> io::Result<()> {
+        if self.known.insert(track.pid) {
+            let told = Message::default().number(field::PROCESS_PID, track.pid).text(field::PROCESS_NAME, process);
+            let descriptor =
+                Message::default().number(field::TRACK_UUID, track.pid).message(field::TRACK_PROCESS, told);
+            self.packet(
+                Message::default().message(field::TRACK_DESCRIPTOR, descriptor.text(field::TRACK_NAME, process)),
+            )?;
+        }
+        self.known.insert(track.tid);
+        let told = Message::default()
             .number(field::THREAD_PID, track.pid)
             .number(field::THREAD_TID, track.tid)
-            .text(field::THREAD_NAME, &name);
-        let descriptor = Message::default().number(field::TRACK_UUID, track.tid).message(field::TRACK_THREAD, thread);
-        self.packet(Message::default().message(field::TRACK_DESCRIPTOR, descriptor.text(field::TRACK_NAME, &name)))
+            .text(field::THREAD_NAME, thread);
+        let descriptor = Message::default().number(field::TRACK_UUID, track.tid).message(field::TRACK_THREAD, told);
+        self.packet(Message::default().message(field::TRACK_DESCRIPTOR, descriptor.text(field::TRACK_NAME, thread)))
     }
 
     fn packet(&mut self, packet: Message) -> io::Result<()> {
@@ -414,10 +462,10 @@ fn reason(taken: &Taken, call: Option<(u64, u64)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Symbols;
     use crate::wire::take;
     use arch::{Phys, Virt};
     use events::SbiCall;
+    use symbols::Symbols;
 
     /// An exit to the VMM and one to the host alone, and a request to a device.
     fn events() -> Vec<(Stamp, Event)> {
@@ -445,11 +493,13 @@ mod tests {
         ]
     }
 
-    fn packets() -> Vec<u8> {
+    fn packets(events: &[(Stamp, Event)]) -> Vec<u8> {
         let devices = vec![Device { name: "virtio3".into(), base: 0x1000_4000, len: 0x1000 }];
         let mut bytes = Vec::new();
-        let mut perfetto = Perfetto::new(&mut bytes, Printer::new(Symbols::default(), devices.clone()), devices);
-        events().iter().for_each(|(stamp, event)| perfetto.event(stamp, event).unwrap());
+        let printer = Printer::new(Symbols::default(), devices.clone());
+        let known = [((Whose::Guest(7), 9), "init[1]".to_owned())];
+        let mut perfetto = Perfetto::new(&mut bytes, printer.with_processes(known.into()), devices);
+        events.iter().for_each(|(stamp, event)| perfetto.event(stamp, event).unwrap());
         perfetto.finish().unwrap();
         bytes
     }
@@ -474,7 +524,7 @@ mod tests {
     fn slices_nest_and_flows_end() {
         let mut open: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         let (mut begun, mut flows, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-        for (_, _, packet) in fields(&packets()) {
+        for (_, _, packet) in fields(&packets(&events())) {
             let Some((.., event)) = fields(&packet).into_iter().find(|field| field.0 == field::TRACK_EVENT) else {
                 continue;
             };
@@ -506,5 +556,41 @@ mod tests {
         let call = "ecall from VS-mode: sbi_probe_extension";
         let within = format!("{call} / host U-mode");
         assert_eq!(of_guest, ["guest", call, &within, "guest", "load guest-page fault: 0x0", "guest"]);
+    }
+
+    /// Numbers and texts of a field in a message, however deep.
+    fn at(path: &[u64], bytes: &[u8]) -> Vec<(u64, String)> {
+        let found = fields(bytes).into_iter().filter(|field| field.0 == path[0]);
+        match path {
+            [_] => found.map(|(_, value, text)| (value, String::from_utf8_lossy(&text).into_owned())).collect(),
+            [_, rest @ ..] => found.flat_map(|(.., inner)| at(rest, &inner)).collect(),
+            [] => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn processes_run_from_the_return_to_them_to_their_trap() {
+        let at_time = |mode, time, asid| Stamp { hart: 0, time, instret: time, mode, vmid: 7, asid, pc: 0x1000 };
+        let trap = |cause| Event::Trap(Taken { to: Mode::HS, cause, tval: 0, tval2: 0, tinst: 0 });
+        let back = |to| Event::Return { to, target: Virt(4) };
+        let bytes = packets(&[
+            (at_time(Mode::HS, 0, 3), Event::Begin),
+            // the ASID is the hypervisor's as it enters the guest
+            (at_time(Mode::HS, 10, 3), back(Mode::VU)),
+            (at_time(Mode::VU, 20, 9), trap(21)),
+            (at_time(Mode::HS, 30, 3), back(Mode::U)),
+            (at_time(Mode::U, 40, 3), trap(8)),
+        ]);
+        let packets: Vec<Vec<u8>> = fields(&bytes).into_iter().map(|(.., packet)| packet).collect();
+        let times = |track: u64| {
+            let is_of =
+                |packet: &&Vec<u8>| at(&[field::TRACK_EVENT, field::EVENT_TRACK], packet) == [(track, String::new())];
+            packets.iter().filter(is_of).map(|packet| at(&[field::TIMESTAMP], packet)[0].0).collect::<Vec<_>>()
+        };
+        let process = [field::TRACE_PACKET, field::TRACK_DESCRIPTOR, field::TRACK_PROCESS, field::PROCESS_NAME];
+        let names: Vec<String> = at(&process, &bytes).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(names, ["harts", "VM, VMID 7", "init[1], VMID 7", "process, ASID 3"]);
+        assert_eq!(times(Track::of_process(0, 0).tid), [10 * TICK_NANOS, 20 * TICK_NANOS]);
+        assert_eq!(times(Track::of_process(1, 0).tid), [30 * TICK_NANOS, 40 * TICK_NANOS]);
     }
 }

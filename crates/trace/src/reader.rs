@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 use events::{Event, Stamp};
+use symbols::Symbols;
 
 use crate::chunk::{self, Chunk, Device, HEAD_BYTES, MAGIC, MOST_BYTES};
+use crate::names::{self, Functions, Processes};
 use crate::record::Context;
 
 /// Where and why a trace ends that was not written to its end.
@@ -33,6 +35,8 @@ pub enum Damage {
 pub struct Reader<F> {
     file: F,
     devices: Vec<Device>,
+    functions: Functions,
+    processes: Processes,
     /// Places of the chunks of each hart that are still to be read.
     chunks: BTreeMap<u16, VecDeque<Place>>,
     /// Each hart's events that were read, and the first of each by time.
@@ -56,6 +60,8 @@ impl<F: Read + Seek> Reader<F> {
         let mut reader = Reader {
             file,
             devices: Vec::new(),
+            functions: Functions::default(),
+            processes: Processes::new(),
             chunks: BTreeMap::new(),
             ready: BTreeMap::new(),
             next: BinaryHeap::new(),
@@ -70,6 +76,16 @@ impl<F: Read + Seek> Reader<F> {
     /// The devices of the machine.
     pub fn devices(&self) -> &[Device] {
         &self.devices
+    }
+
+    /// Adds the names of functions that the trace has.
+    pub fn names(&self, symbols: &mut Symbols) {
+        self.functions.add_to(symbols);
+    }
+
+    /// The processes that ran.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
     }
 
     /// Why the trace is not whole, if it is not.
@@ -108,6 +124,11 @@ impl<F: Read + Seek> Reader<F> {
             None => return false,
             Some(Chunk::Unknown) => {}
             Some(Chunk::Device(device)) => self.devices.push(device),
+            Some(Chunk::Functions(names)) => return self.functions.read(names).is_some(),
+            Some(Chunk::Process(process)) => match names::read_process(process) {
+                None => return false,
+                Some((process, name)) => _ = self.processes.insert(process, name),
+            },
             Some(Chunk::Events(hart, _)) => {
                 let place = Place { at: at + HEAD_BYTES as u64, len: contents.len() };
                 self.chunks.entry(hart).or_default().push_back(place);
@@ -204,7 +225,7 @@ mod tests {
         let mut harts = [recorder.of_hart(0), recorder.of_hart(1)];
         for (number, event) in all().iter().enumerate() {
             let stamp = Stamp { hart: number as u16 % 2, ..stamp(number as u64) };
-            harts[number % 2].event(&stamp, event);
+            harts[number % 2].event(&stamp, event, &());
         }
         drop(harts);
         recorder.finish().unwrap();
@@ -235,7 +256,10 @@ mod tests {
         let mut turned = bytes.clone();
         *turned.last_mut().unwrap() ^= 1;
         let (events, damage) = read(&turned);
-        assert!(events.len() == all().len() / 2 && matches!(damage, Some(Damage::Damaged { .. })), "{damage:?}");
+        assert!(
+            events.len() == all().len().div_ceil(2) && matches!(damage, Some(Damage::Damaged { .. })),
+            "{damage:?}"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use events::{Event, Kinds, Sink, Stamp};
+use events::{Event, Kinds, Look, Sink, Stamp};
 
 use crate::Printer;
 use crate::filter::USUAL;
@@ -35,7 +35,7 @@ impl Sink for HartRecent {
         if self.shared.keeps.load(Ordering::Relaxed) { USUAL } else { Kinds::NONE }
     }
 
-    fn event(&mut self, stamp: &Stamp, event: &Event) {
+    fn event(&mut self, stamp: &Stamp, event: &Event, _: &dyn Look) {
         let mut events = locked(&self.events);
         if events.len() == KEPT {
             events.pop_front();
@@ -83,7 +83,7 @@ mod tests {
         assert!(hart.wants().is_empty());
         recent.keep(true);
         assert_eq!(hart.wants(), USUAL);
-        (0..2 * KEPT as u64).for_each(|number| hart.event(&stamp(number), &Event::Wait));
+        (0..2 * KEPT as u64).for_each(|number| hart.event(&stamp(number), &Event::Wait, &()));
         let printer = Printer::default();
         let all = recent.lines(0, usize::MAX, &printer);
         assert_eq!((all.len(), recent.lines(0, 2, &printer)), (KEPT, all[KEPT - 2..].to_vec()));

@@ -12,7 +12,7 @@ use crate::wire::{apart, difference, put, take};
 /// Most fields that an event has.
 const FIELDS: usize = 8;
 /// One more than the highest tag.
-const TAGS: usize = 21;
+const TAGS: usize = 22;
 /// In the first byte: the world is another.
 const WORLD: u8 = 0x80;
 
@@ -74,7 +74,7 @@ impl Context {
 }
 
 /// How many fields the events of each tag have.
-const COUNTS: [usize; TAGS] = [0, 0, 1, 5, 2, 8, 2, 2, 2, 2, 0, 0, 4, 3, 6, 5, 3, 2, 3, 1, 0];
+const COUNTS: [usize; TAGS] = [0, 0, 1, 5, 2, 8, 2, 2, 2, 2, 0, 0, 4, 3, 6, 5, 3, 2, 3, 1, 0, 2];
 
 fn mode_number(mode: Mode) -> u64 {
     Mode::ALL.iter().position(|&known| known == mode).unwrap_or_default() as u64
@@ -86,7 +86,7 @@ fn mode(number: u64) -> Option<Mode> {
 
 const HART_STATES: [HartState; 5] =
     [HartState::Reset, HartState::Started, HartState::Stopped, HartState::Suspended, HartState::Resumed];
-const TIMERS: [Timer; 3] = [Timer::Stimecmp, Timer::Vstimecmp, Timer::Sbi];
+const TIMERS: [Timer; 4] = [Timer::Stimecmp, Timer::Vstimecmp, Timer::Sbi, Timer::Mtimecmp];
 const SCOPES: [Scope; 4] = [Scope::Instructions, Scope::Supervisor, Scope::Guest, Scope::GuestPhysical];
 
 fn number_of<T: PartialEq>(list: &[T], wanted: T) -> u64 {
@@ -134,6 +134,7 @@ fn fields(event: &Event) -> (u8, [u64; FIELDS], usize) {
         Event::Completed { device, queue, bytes } => set(18, &[device.0, queue.into(), bytes.into()]),
         Event::KvmExit { reason } => set(19, &[reason.into()]),
         Event::KvmEntry => 20,
+        Event::Fired { timer, deadline } => set(21, &[number_of(&TIMERS, timer), deadline]),
     };
     (tag, fields, COUNTS[usize::from(tag)])
 }
@@ -195,6 +196,7 @@ fn event(tag: u8, fields: &[u64; FIELDS]) -> Option<Event> {
         18 => Event::Completed { device: Phys(a), queue: b.try_into().ok()?, bytes: c.try_into().ok()? },
         19 => Event::KvmExit { reason: a.try_into().ok()? },
         20 => Event::KvmEntry,
+        21 => Event::Fired { timer: of_number(&TIMERS, a)?, deadline: b },
         _ => return None,
     })
 }
@@ -232,6 +234,7 @@ pub mod tests {
             Event::Pending { before: 0, now: 0x20 },
             Event::Inject { before: 0x40, now: 0 },
             Event::Armed { timer: Timer::Vstimecmp, deadline: u64::MAX },
+            Event::Fired { timer: Timer::Mtimecmp, deadline: 7 },
             Event::Wait,
             Event::Wake,
             Event::Fence(fence),

@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use events::{Event, Kinds, Sink, Stamp};
+use events::{Event, Kinds, Look, Sink, Stamp};
 
 use crate::chunk::{self, Device, MAGIC};
 use crate::filter::Filter;
@@ -41,8 +41,7 @@ impl Recorder {
 
     /// Notes a device of the machine.
     pub fn device(&self, device: &Device) {
-        let contents = chunk::of_device(device);
-        self.write(&[&chunk::head(&contents), &contents]);
+        self.chunk(&chunk::of_device(device));
     }
 
     /// Whoever watches a hart for the trace.
@@ -60,6 +59,16 @@ impl Recorder {
             Some(error) => Err(error),
             None => file.to.flush(),
         }
+    }
+
+    /// What the trace is to have.
+    pub(crate) fn filter(&self) -> &Filter {
+        &self.0.filter
+    }
+
+    /// Writes a chunk with these contents.
+    pub(crate) fn chunk(&self, contents: &[u8]) {
+        self.write(&[&chunk::head(contents), contents]);
     }
 
     /// Writes bytes that belong together. After an error nothing more is written: what is there can be read.
@@ -88,7 +97,7 @@ struct Open {
 impl HartRecorder {
     fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            self.recorder.write(&[&chunk::head(&open.contents), &open.contents]);
+            self.recorder.chunk(&open.contents);
         }
     }
 }
@@ -98,7 +107,7 @@ impl Sink for HartRecorder {
         self.recorder.0.filter.kinds()
     }
 
-    fn event(&mut self, stamp: &Stamp, event: &Event) {
+    fn event(&mut self, stamp: &Stamp, event: &Event, _: &dyn Look) {
         if self.recorder.0.filter.passes(stamp, event) {
             let hart = self.hart;
             let open = self.open.get_or_insert_with(|| Open {

@@ -3,24 +3,38 @@
 use std::fmt::Write as _;
 
 use arch::csr::CAUSE_INTERRUPT;
-use arch::{Mode, csr};
+use arch::{Mode, Privilege, csr};
 use events::names::{self, SbiFunction};
 use events::{DEVICES, Event, Fence, Outcome, Scope, Stamp, Taken, Walk};
+use symbols::Symbols;
 use vcpu::TIMEBASE_HZ as HZ;
 
-use crate::{Device, Symbols};
+use crate::Device;
+use crate::names::{Processes, whose};
 
 /// Prints events.
 #[derive(Clone, Debug, Default)]
 pub struct Printer {
     symbols: Symbols,
     devices: Vec<Device>,
+    processes: Processes,
 }
 
 impl Printer {
     /// One that knows these names.
     pub fn new(symbols: Symbols, devices: Vec<Device>) -> Printer {
-        Printer { symbols, devices }
+        Printer { symbols, devices, processes: Processes::new() }
+    }
+
+    /// The same, which knows these processes too.
+    pub fn with_processes(self, processes: Processes) -> Printer {
+        Printer { processes, ..self }
+    }
+
+    /// The process that an event of user mode is one of.
+    pub fn process(&self, stamp: &Stamp) -> Option<&str> {
+        let is_user = stamp.mode.privilege == Privilege::User;
+        self.processes.get(&(whose(stamp.mode, stamp.vmid), stamp.asid)).filter(|_| is_user).map(String::as_str)
     }
 
     /// The line of an event, without its end.
@@ -48,20 +62,20 @@ impl Printer {
 
     fn body(&self, line: &mut String, stamp: &Stamp, event: &Event) -> std::fmt::Result {
         match event {
-            Event::Begin => write!(line, "begin: pc:{}", self.address(stamp.mode, stamp.pc)),
-            Event::End => write!(line, "end: pc:{}", self.address(stamp.mode, stamp.pc)),
+            Event::Begin => write!(line, "begin: pc:{}", self.pc(stamp)),
+            Event::End => write!(line, "end: pc:{}", self.pc(stamp)),
             Event::Hart(state) => write!(line, "hart: {}, pc:{:#x}", format!("{state:?}").to_lowercase(), stamp.pc),
             Event::Trap(taken) => self.trap(line, stamp, taken),
             Event::Return { to, target } => {
-                let pc = self.address(stamp.mode, stamp.pc);
-                write!(line, "return: {}, pc:{pc}, target:{}", to.name(), self.address(*to, target.0))
+                let pc = self.pc(stamp);
+                write!(line, "return: {}, pc:{pc}, target:{}", to.name(), self.address(*to, stamp.vmid, target.0))
             }
             Event::SbiCall(call) => {
                 let (name, args) = (
                     SbiFunction { extension: call.extension, function: call.function },
                     call.args.map(|arg| format!("{arg:#x}")),
                 );
-                write!(line, "sbi: {name} ({}), epc:{}", args.join(", "), self.address(stamp.mode, stamp.pc))
+                write!(line, "sbi: {name} ({}), epc:{}", args.join(", "), self.pc(stamp))
             }
             Event::SbiReturn { error, value } => write!(line, "sbi: returns error:{}, value:{value:#x}", *error as i64),
             Event::Pending { before, now } => write!(line, "pending: mip:{now:016x}{}", bits(*before, *now)),
@@ -73,17 +87,21 @@ impl Printer {
                 write!(line, "timer: {timer:?} fires at {}.{:07}", deadline / HZ, deadline % HZ)
                     .map(|()| lower(line, timer))
             }
-            Event::Wait => write!(line, "wfi: waits, pc:{}", self.address(stamp.mode, stamp.pc)),
+            Event::Fired { timer, deadline } => {
+                write!(line, "timer: {timer:?} has fired, set to {}.{:07}", deadline / HZ, deadline % HZ)
+                    .map(|()| lower(line, timer))
+            }
+            Event::Wait => write!(line, "wfi: waits, pc:{}", self.pc(stamp)),
             Event::Wake => write!(line, "wfi: goes on"),
             Event::Fence(fence) => write!(line, "fence: {}", fence_name(stamp.mode, fence)),
             Event::Csr { csr, before, now } => {
                 let name = csr_name(stamp.mode, *csr);
-                write!(line, "csr: {name} {before:016x} -> {now:016x}, pc:{}", self.address(stamp.mode, stamp.pc))
+                write!(line, "csr: {name} {before:016x} -> {now:016x}, pc:{}", self.pc(stamp))
             }
             Event::Walk(walk) => self.walk(line, walk),
             Event::Mmio { address, write, bytes, value } => {
                 let (way, name) = (if *write { "write" } else { "read" }, self.device(address.0));
-                write!(line, "mmio: {way}{bytes} {name} value:{value:#x}, pc:{}", self.address(stamp.mode, stamp.pc))
+                write!(line, "mmio: {way}{bytes} {name} value:{value:#x}, pc:{}", self.pc(stamp))
             }
             Event::Line { device, level } => {
                 write!(line, "irq: {} {}", self.name_of(device.0), if *level { "raised" } else { "lowered" })
@@ -92,8 +110,8 @@ impl Printer {
                 write!(line, "virtio: {} queue {queue} completed, {bytes} bytes written", self.name_of(device.0))
             }
             Event::KvmExit { reason } => match names::kvm_exit(*reason) {
-                Some(name) => write!(line, "exit: {name}, pc:{}", self.address(stamp.mode, stamp.pc)),
-                None => write!(line, "exit: KVM_EXIT {reason}, pc:{}", self.address(stamp.mode, stamp.pc)),
+                Some(name) => write!(line, "exit: {name}, pc:{}", self.pc(stamp)),
+                None => write!(line, "exit: KVM_EXIT {reason}, pc:{}", self.pc(stamp)),
             },
             Event::KvmEntry => write!(line, "exit: goes on"),
         }
@@ -103,12 +121,13 @@ impl Printer {
     fn trap(&self, line: &mut String, stamp: &Stamp, taken: &Taken) -> std::fmt::Result {
         let is_async = u8::from(taken.interrupt().is_some());
         let cause = taken.cause & !CAUSE_INTERRUPT;
-        write!(line, "trap: async:{is_async}, cause:{cause:016x}, epc:{}, ", self.address(stamp.mode, stamp.pc))?;
+        write!(line, "trap: async:{is_async}, cause:{cause:016x}, epc:{}, ", self.pc(stamp))?;
         write!(line, "tval:{:#018x}, ", taken.tval)?;
         if let Some((_, gpa)) = taken.guest_page_fault() {
             write!(line, "gpa:{:#018x}, tinst:{:#x}, ", gpa.0, taken.tinst)?;
         }
-        write!(line, "desc={}, to {}", names::cause(taken.cause).unwrap_or("reserved"), taken.to.name())
+        write!(line, "desc={}, to {}", names::cause(taken.cause).unwrap_or("reserved"), taken.to.name())?;
+        self.process(stamp).map_or(Ok(()), |process| write!(line, ", process {process}"))
     }
 
     fn walk(&self, line: &mut String, walk: &Walk) -> std::fmt::Result {
@@ -130,11 +149,15 @@ impl Printer {
         }
     }
 
+    /// Where the hart was, with its name.
+    fn pc(&self, stamp: &Stamp) -> String {
+        self.address(stamp.mode, stamp.vmid, stamp.pc)
+    }
+
     /// An address with its name, where it has one.
-    fn address(&self, mode: Mode, address: u64) -> String {
-        match self.symbols.name(mode, address) {
-            Some((name, 0)) => format!("{address:#018x} <{name}>"),
-            Some((name, offset)) => format!("{address:#018x} <{name}+{offset:#x}>"),
+    fn address(&self, mode: Mode, vmid: u16, address: u64) -> String {
+        match self.symbols.name(mode, vmid, address) {
+            Some(name) => format!("{address:#018x} <{name}>"),
             None => format!("{address:#018x}"),
         }
     }
@@ -225,6 +248,18 @@ mod tests {
     }
 
     #[test]
+    fn a_trap_of_a_process_that_is_known_says_so() {
+        let stamp = |asid| Stamp { hart: 0, time: 0, instret: 0, mode: Mode::VU, vmid: 2, asid, pc: 0x1000 };
+        let known = [((whose(Mode::VU, 2), 9), "init[1]".to_owned())];
+        let printer = Printer::default().with_processes(known.into());
+        let trap = Event::Trap(Taken { to: Mode::VS, cause: 8, tval: 0, tval2: 0, tinst: 0 });
+        assert!(printer.words(&stamp(9), &trap).ends_with("desc=ecall from U/VU-mode, to VS, process init[1]"));
+        assert!(printer.words(&stamp(8), &trap).ends_with("to VS"));
+        let of_host = Stamp { mode: Mode::U, ..stamp(9) };
+        assert!(printer.words(&of_host, &trap).ends_with("to VS"), "another world's ASIDs are others");
+    }
+
+    #[test]
     fn every_event_has_a_line() {
         let lines: Vec<String> = all().iter().map(line).collect();
         let has = |words: &str| assert!(lines.iter().any(|line| line.contains(words)), "{words}: {lines:#?}");
@@ -233,6 +268,7 @@ mod tests {
         has("pending: mip:0000000000000020, +STI");
         has("inject: hvip:0000000000000000, -VSTI");
         has("timer: vstimecmp off");
+        has("timer: mtimecmp has fired, set to 0.0000007");
         has("fence: sfence.vma address:0x1000 bytes:0x7 for another hart");
         has("csr: hstatus 0000000000000001 -> 0000010000000000");
         has("walk: store in VU, va:0xffffffffffffffff, reads:15, fails: load guest-page fault, gpa:0x24");

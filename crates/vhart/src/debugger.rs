@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use board::{Debugging, Machine};
 use gdb::{Listening, Server};
-use trace::{Printer, Recent, Symbols};
+use symbols::Symbols;
+use trace::{Printer, Recent};
 
 use crate::cli::MachineOptions;
 use crate::errors;

@@ -28,7 +28,7 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     let watchers = Watchers::wanted(&options.machine)?;
     let explainer = Explainer::of(&options.machine, Some(&options.file))?;
     let config = MachineConfig {
-        watching: watchers.watching(),
+        watching: watchers.watching(&explainer),
         show: explainer.show(),
         sampling: watchers.sampling(),
         ..config(options, &digests)

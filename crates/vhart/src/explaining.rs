@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::explain::{Explanation, Question, Scene, Style, explain};
 use anyhow::{Result, bail};
 use board::{Machine, Show, Sight};
-use events::Look;
+use events::{Look, Sink};
 use serde::Serialize;
 use symbols::{File, Kernel, Seen, Symbols, Whose};
 
+use crate::chains::Chains;
 use crate::cli::{ExplainOptions, MachineOptions};
 use crate::errors;
 use crate::standstill;
@@ -60,6 +61,8 @@ struct Shared {
     files: Symbols,
     /// The program that runs, whose symbols are used if it has some.
     program: Option<PathBuf>,
+    /// What became of guests' traps, if an explanation is to say so.
+    chains: Option<Chains>,
     /// What was said of files already.
     said: Mutex<Vec<String>>,
 }
@@ -74,9 +77,20 @@ impl Explainer {
         Ok(Explainer(Arc::new(Shared {
             files: files(&options.symbols)?,
             program: program.map(Path::to_owned),
+            chains: options.is_wanted().then(Chains::default),
             options,
             said: Mutex::default(),
         })))
+    }
+
+    /// Whether it watches harts.
+    pub fn watches(&self) -> bool {
+        self.0.chains.is_some()
+    }
+
+    /// Whoever watches the next hart for it, if it does.
+    pub fn of_next_hart(&self) -> Option<Box<dyn Sink>> {
+        self.0.chains.as_ref().map(Chains::of_next_hart)
     }
 
     /// Explains the last fault of each hart that is shown.
@@ -118,7 +132,9 @@ impl Explainer {
         }
         self.learn(symbols, sight);
         let names = Seen { symbols, hart: &hart.standing(ram), pc: hart.pc };
-        explain(&Scene { hart, ram, bus, names: Some(&names) }, question.about)
+        let mut explanation = explain(&Scene { hart, ram, bus, names: Some(&names) }, question.about)?;
+        self.0.chains.iter().for_each(|chains| chains.complete(&mut explanation, symbols));
+        Some(explanation)
     }
 
     /// Answers at the end of a run what the user asked.

@@ -45,6 +45,18 @@ impl Explainer {
     /// Explains nothing.
     pub fn halted(&self, _machine: &Machine, _number: usize) {}
 
+    /// Whether it watches harts: no.
+    #[cfg(feature = "watch")]
+    pub fn watches(&self) -> bool {
+        false
+    }
+
+    /// Nobody watches a hart for it.
+    #[cfg(feature = "watch")]
+    pub fn of_next_hart(&self) -> Option<Box<dyn events::Sink>> {
+        None
+    }
+
     /// Says nothing.
     pub fn at_limit(&self, _machine: &Machine) {}
 }

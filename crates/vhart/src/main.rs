@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+#[cfg(feature = "machine")]
+mod chains;
 mod cli;
 #[cfg(feature = "machine")]
 mod commit_log;
@@ -39,6 +41,11 @@ mod kvm_check;
 mod kvm_info;
 #[cfg(feature = "linux")]
 mod linux;
+#[cfg(feature = "machine")]
+mod naming;
+#[cfg(all(feature = "watch", not(feature = "machine")))]
+#[path = "naming_missing.rs"]
+mod naming;
 mod panic;
 mod pidfile;
 mod ports;

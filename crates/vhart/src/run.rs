@@ -47,7 +47,7 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
     let others = ports.plug().into_iter().collect();
     let config = config_with(options, panic.listen(digests.listen(console)), others)?;
     let config = MachineConfig {
-        watching: watchers.watching(),
+        watching: watchers.watching(&explainer),
         show: explainer.show(),
         sampling: watchers.sampling(),
         ..config

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use events::{Event, Stamp};
-use trace::{Perfetto, Printer, Reader, Symbols};
+use trace::{Perfetto, Printer, Reader};
 
 use crate::cli::TraceOptions;
 use crate::errors;
@@ -21,9 +21,9 @@ pub fn run(options: &TraceOptions) -> Result<ExitCode> {
     let failed = || format!("cannot read trace '{}'", path.display());
     let file = File::open(path).with_context(failed)?;
     let mut reader = Reader::new(BufReader::new(file)).with_context(failed)?;
-    let mut symbols = Symbols::default();
-    options.symbols.iter().try_for_each(|(of_guest, file)| symbols.add(*of_guest, file))?;
-    let printer = Printer::new(symbols, reader.devices().to_vec());
+    let mut symbols = crate::explaining::files(&options.symbols)?;
+    reader.names(&mut symbols);
+    let printer = Printer::new(symbols, reader.devices().to_vec()).with_processes(reader.processes().clone());
     match &options.perfetto {
         None => print(&mut reader, options, &printer)?,
         Some(file) => export(&mut reader, options, printer, file)?,

@@ -7,21 +7,30 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use arch::Phys;
 use board::{Machine, Sampling, Watching, Whom};
-use events::{DEVICES, Tee};
+use events::{DEVICES, Sink, Tee};
 use trace::{Device, Recent, Recorder};
 
 use crate::cli::{MachineOptions, Traced};
+use crate::errors;
+use crate::explaining::{self, Explainer};
+use crate::naming::{self, Naming};
 use crate::profile::Profile;
 use crate::stat::Stat;
 use crate::terminal::OnLook;
-use crate::{errors, explaining};
+
+/// Who writes a trace, who finds names for it, and its file.
+struct Trace {
+    recorder: Recorder,
+    naming: Option<Naming>,
+    file: PathBuf,
+}
 
 /// All who watch.
 pub struct Watchers {
     pub stat: Stat,
     /// Whether statistics were asked for at the start, and the file that they go to.
     wanted: Option<Option<PathBuf>>,
-    trace: Option<(Recorder, PathBuf)>,
+    trace: Option<Trace>,
     /// For a debugger.
     pub recent: Option<Recent>,
     profile: Option<Profile>,
@@ -34,7 +43,7 @@ impl Watchers {
     /// A file cannot be written.
     pub fn wanted(options: &MachineOptions) -> Result<Watchers> {
         check_files(options)?;
-        let trace = options.trace.as_ref().map(recorder).transpose()?;
+        let trace = options.trace.as_ref().map(Trace::to).transpose()?;
         let recent = crate::debugger::may_come(options).then(Recent::default);
         let profile = Profile::of(options)?;
         let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace, recent, profile };
@@ -44,11 +53,12 @@ impl Watchers {
         Ok(watchers)
     }
 
-    /// What the machine is to be told of them.
-    pub fn watching(&self) -> Option<Watching> {
+    /// What the machine is to be told of them, and of whoever explains.
+    pub fn watching(&self, explainer: &Explainer) -> Option<Watching> {
         let stat = self.stat.watching();
-        let (trace, recent) = (self.trace.as_ref().map(|(recorder, _)| recorder.clone()), self.recent.clone());
-        if trace.is_none() && recent.is_none() {
+        let trace = self.trace.as_ref().map(|trace| (trace.recorder.clone(), trace.naming.clone()));
+        let (recent, explainer) = (self.recent.clone(), explainer.clone());
+        if trace.is_none() && recent.is_none() && !explainer.watches() {
             return Some(stat);
         }
         Some(Box::new(move |whom| {
@@ -56,9 +66,9 @@ impl Watchers {
                 Whom::Hart(number) => number as u16,
                 Whom::Devices => DEVICES,
             };
-            let trace = trace.as_ref().map(|recorder| recorder.of_hart(number));
-            let recent = recent.as_ref().filter(|_| whom != Whom::Devices).map(Recent::of_next_hart);
-            Box::new(Tee::of([Some(stat(whom)), trace, recent].into_iter().flatten()))
+            let recorder = trace.as_ref().map(|(recorder, _)| recorder.of_hart(number));
+            let others = if whom == Whom::Devices { Vec::new() } else { of_next_hart(&trace, &recent, &explainer) };
+            Box::new(Tee::of([Some(stat(whom)), recorder].into_iter().flatten().chain(others)))
         }))
     }
 
@@ -71,7 +81,7 @@ impl Watchers {
     pub fn meet(&self, machine: &Machine) {
         self.stat.names(machine);
         let devices = devices(machine);
-        self.trace.iter().for_each(|(recorder, _)| devices.iter().for_each(|device| recorder.device(device)));
+        self.trace.iter().for_each(|trace| devices.iter().for_each(|device| trace.recorder.device(device)));
     }
 
     /// What Ctrl-A S does.
@@ -85,7 +95,8 @@ impl Watchers {
     /// # Errors
     /// A file cannot be written.
     pub fn report(&self, machine: &Machine) -> Result<()> {
-        if let Some((recorder, file)) = &self.trace {
+        if let Some(Trace { recorder, naming, file }) = &self.trace {
+            naming.iter().for_each(Naming::finish);
             recorder.finish().with_context(|| format!("cannot write trace '{}'", file.display()))?;
         }
         self.profile.iter().try_for_each(|profile| profile.report(machine))?;
@@ -117,8 +128,23 @@ pub fn check_files(options: &MachineOptions) -> Result<()> {
     explaining::check_files(&options.explain)
 }
 
-/// Who writes a trace, and its file.
-fn recorder(traced: &Traced) -> Result<(Recorder, PathBuf)> {
-    let file = File::create(&traced.file).with_context(|| format!("cannot write trace '{}'", traced.file.display()))?;
-    Ok((Recorder::new(Box::new(file), traced.filter.clone()), traced.file.clone()))
+/// Those who watch harts alone.
+fn of_next_hart(
+    trace: &Option<(Recorder, Option<Naming>)>,
+    recent: &Option<Recent>,
+    explainer: &Explainer,
+) -> Vec<Box<dyn Sink>> {
+    let naming = trace.as_ref().and_then(|(_, naming)| naming.as_ref()).map(Naming::of_next_hart);
+    let recent = recent.as_ref().map(Recent::of_next_hart);
+    [naming, recent, explainer.of_next_hart()].into_iter().flatten().collect()
+}
+
+impl Trace {
+    /// One that is written as the user asked.
+    fn to(traced: &Traced) -> Result<Trace> {
+        let file =
+            File::create(&traced.file).with_context(|| format!("cannot write trace '{}'", traced.file.display()))?;
+        let recorder = Recorder::new(Box::new(file), traced.filter.clone());
+        Ok(Trace { naming: naming::of(&recorder), recorder, file: traced.file.clone() })
+    }
 }

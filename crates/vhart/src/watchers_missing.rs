@@ -6,6 +6,7 @@ use anyhow::Result;
 use board::{Machine, Sampling, Watching};
 
 use crate::cli::MachineOptions;
+use crate::explaining::Explainer;
 use crate::terminal::OnLook;
 
 /// Nobody.
@@ -18,7 +19,7 @@ impl Watchers {
     }
 
     /// Nothing.
-    pub fn watching(&self) -> Option<Watching> {
+    pub fn watching(&self, _: &Explainer) -> Option<Watching> {
         None
     }
 

@@ -68,6 +68,26 @@ fn devices_tell_what_they_do_by_themselves() {
     assert!(by_engine[0].iter().any(|line| line.contains("mmio: write4 virtio0+0x50 value:0x0")));
 }
 
+/// Each time that a timer is set to comes, once, whether the hart has a comparator or the firmware keeps the time.
+#[test]
+fn timers_fire_once_for_each_time_that_they_are_set() {
+    let programs = Programs::new();
+    let file = programs.assemble("suspend", &[], 0x8020_0000);
+    for (isa, name) in [("rv64", "stimecmp"), ("rv64,sstc=off", "sbi")] {
+        let trace = programs.path(name);
+        let option = format!("{},event=timer", trace.display());
+        let words = ["run", "--deterministic", "--isa", isa, "--trace", &option, "--kernel"];
+        assert_eq!(say_of(&words, &file, LIMIT).status, Some(0), "{isa}");
+        let lines = lines(&trace, &[]);
+        let times = |words: &str| -> Vec<String> {
+            let words = format!("timer: {name} {words} ");
+            lines.iter().filter_map(|line| line.split_once(&words)).map(|(_, time)| time.to_owned()).collect()
+        };
+        let (set, fired) = (times("fires at"), times("has fired, set to"));
+        assert!(set.len() == 2 && set == fired, "{lines:#?}");
+    }
+}
+
 #[test]
 fn filters_choose_when_it_is_written_and_when_it_is_read() {
     let programs = Programs::new();

@@ -3,9 +3,11 @@
 use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 
+use ::symbols::Symbols;
+use ::symbols::fuzzing::{Layout, Memory as Kernel, START, image, names};
 use arch::Mode;
 use events::{Event, Stamp, Taken};
-use trace::{Device, Filter, Perfetto, Printer, Reader, Recorder, Symbols};
+use trace::{Device, Filter, Naming, Perfetto, Printer, Reader, Recorder};
 
 use super::Target;
 
@@ -34,15 +36,20 @@ fn seeds() -> Vec<Vec<u8>> {
     let memory = Memory::default();
     let recorder = Recorder::new(Box::new(memory.clone()), Filter::everything());
     recorder.device(&Device { name: "virtio0".into(), base: 0x1000_1000, len: 0x1000 });
+    let (naming, bytes) = (Naming::new(recorder.clone()), image(&names(50), Layout::Behind));
+    let kernel = Kernel { bytes: &bytes, repeats: false };
     for hart in 0..2 {
-        let mut sink = recorder.of_hart(hart);
+        let mut sinks = [recorder.of_hart(hart), naming.of_next_hart()];
         for time in 0..50 {
             let mode = Mode::ALL[time as usize % 5];
-            let stamp = Stamp { hart, time, instret: time * 7, mode, vmid: 1, asid: 2, pc: 0x8000_0000 + time };
+            let (instret, pc) = (time * 10_000_000, START + 0x1800 + time * 16);
+            let stamp = Stamp { hart, time, instret, mode, vmid: 1, asid: 2, pc };
             let taken = Taken { to: Mode::HS, cause: 20 + time % 4, tval: time, tval2: time, tinst: 0 };
-            sink.event(&stamp, &if time == 0 { Event::Begin } else { Event::Trap(taken) });
+            let event = if time == 0 { Event::Begin } else { Event::Trap(taken) };
+            sinks.iter_mut().for_each(|sink| sink.event(&stamp, &event, &kernel));
         }
     }
+    naming.finish();
     let whole = memory.0.lock().expect("nobody panics with it").clone();
     vec![whole]
 }
@@ -50,12 +57,15 @@ fn seeds() -> Vec<Vec<u8>> {
 fn run(input: &[u8]) {
     // sums keep mutated chunks out: what is in them is tried behind a right sum, too
     read(input);
-    read(&summed(input));
+    // events of a hart, functions, a process
+    for kind in [&[1, 0][..], &[2], &[3]] {
+        read(&summed(kind, input));
+    }
 }
 
-/// The input as the contents of one chunk of events.
-fn summed(input: &[u8]) -> Vec<u8> {
-    let mut contents = vec![1, 0];
+/// The input as the contents of one chunk that begins so.
+fn summed(kind: &[u8], input: &[u8]) -> Vec<u8> {
+    let mut contents = kind.to_vec();
     contents.extend(&input[..input.len().min(1 << 16)]);
     let sum = contents
         .iter()
@@ -70,7 +80,9 @@ fn summed(input: &[u8]) -> Vec<u8> {
 fn read(bytes: &[u8]) {
     let mut reader = Reader::new(Cursor::new(bytes)).expect("memory can be read");
     let devices = reader.devices().to_vec();
-    let printer = Printer::new(Symbols::default(), devices.clone());
+    let mut symbols = Symbols::default();
+    reader.names(&mut symbols);
+    let printer = Printer::new(symbols, devices.clone()).with_processes(reader.processes().clone());
     let mut perfetto = Perfetto::new(std::io::sink(), printer.clone(), devices);
     let mut count = 0;
     while let Some((stamp, event)) = reader.next_event().expect("memory can be read") {

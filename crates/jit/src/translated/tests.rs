@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use arch::insn::{Bare, Csr, I, Rm, S};
 use arch::{Insn, Phys, csr};
 use bus::Bus;
-use events::{Event, Kinds, Sink, Stamp};
+use events::{Event, Kinds, Look, Sink, Stamp};
 use vcpu::{FullHart, Pace, Vcpu};
 
 use crate::JitHart;
@@ -58,7 +58,7 @@ impl Sink for Divides {
     fn wants(&self) -> Kinds {
         Kinds::ALL
     }
-    fn event(&mut self, _: &Stamp, _: &Event) {
+    fn event(&mut self, _: &Stamp, _: &Event, _: &dyn Look) {
         divide();
     }
 }

@@ -47,7 +47,7 @@ impl Watch {
     pub fn tell(&mut self, event: &Event) {
         let Some(stamp) = self.stamp else { return };
         if self.sink.wants().has(event.kind()) {
-            self.sink.event(&Stamp { time: self.clock.now(), ..stamp }, event);
+            self.sink.event(&Stamp { time: self.clock.now(), ..stamp }, event, &());
         }
     }
 
@@ -62,6 +62,6 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let stamp =
             Stamp { hart: self.hart, time: self.clock.now(), instret: 0, mode: Mode::VS, vmid: 0, asid: 0, pc: 0 };
-        self.sink.event(&stamp, &Event::End);
+        self.sink.event(&stamp, &Event::End, &());
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use symbols::Whose;
 use trace::Filter;
 
 use super::traced::Traced;
@@ -37,9 +38,12 @@ pub struct TraceOptions {
     #[arg(long, value_name = "FILE")]
     pub perfetto: Option<PathBuf>,
 
-    /// Names of addresses: `host=FILE` or `guest=FILE`, an ELF file or a System.map; may be repeated
-    #[arg(long, value_name = "WHOSE=FILE", value_parser = symbols)]
-    pub symbols: Vec<(bool, PathBuf)>,
+    /// Names of addresses: `host=FILE`, `guest=FILE` or `guest:VMID=FILE`, an ELF file, a System.map or a copy of
+    /// /proc/kallsyms; may be repeated
+    ///
+    /// Of a Linux that ran the trace has them itself.
+    #[arg(long, value_name = "WHOSE=FILE", value_parser = super::explain::symbols)]
+    pub symbols: Vec<(Whose, PathBuf)>,
 
     /// The command to trace: run, linux or elf, with its options
     #[arg(last = true, value_name = "COMMAND", requires = "output", conflicts_with = "file")]
@@ -68,17 +72,9 @@ fn filter(text: &str) -> Result<Filter, String> {
     if all { Filter::parse(text.split(',').chain(["event=all"])) } else { Ok(given) }
 }
 
-/// Whether symbols are the guest's, and their file.
-fn symbols(text: &str) -> Result<(bool, PathBuf), String> {
-    match text.split_once('=') {
-        Some(("host", file)) => Ok((false, file.into())),
-        Some(("guest", file)) => Ok((true, file.into())),
-        _ => Err("write host=FILE or guest=FILE".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::Whose;
     use crate::cli::{Cli, Command};
 
     fn read(line: &str) -> Result<Cli, clap::Error> {
@@ -99,7 +95,7 @@ mod tests {
         else {
             panic!("it is no trace");
         };
-        assert_eq!((options.file, options.symbols), (Some("t.vht".into()), vec![(true, "map".into())]));
+        assert_eq!((options.file, options.symbols), (Some("t.vht".into()), vec![(Whose::Guests, "map".into())]));
         for wrong in [
             "vhart trace",
             "vhart trace -o t",

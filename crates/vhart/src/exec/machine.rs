@@ -56,7 +56,7 @@ pub fn run(options: &Options, program: Program, stopper: &Stopper, port: Port) -
     let config = run::config_with(&run_options(options, &images, root), console, vec![plug])?;
     let explainer = Explainer::of(&options.machine, None)?;
     let config = MachineConfig {
-        watching: watchers.watching(),
+        watching: watchers.watching(&explainer),
         show: explainer.show(),
         sampling: watchers.sampling(),
         ..config

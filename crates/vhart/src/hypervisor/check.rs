@@ -56,7 +56,7 @@ fn boot(
     let mut config = run::config(&prepared.run_options(options), digests.listen(console(options, watch)))?;
     let watchers = Watchers::wanted(&options.machine)?;
     let explainer = Explainer::of(&options.machine, None)?;
-    (config.watching, config.show) = (watchers.watching(), explainer.show());
+    (config.watching, config.show) = (watchers.watching(&explainer), explainer.show());
     config.sampling = watchers.sampling();
     config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
     let mut engine = crate::engine::of(&options.machine);

@@ -128,7 +128,7 @@ impl Check {
         let mut config = crate::run::config(&images.run_options(options), digests.listen(self.console(options)))?;
         let watchers = Watchers::wanted(&options.machine)?;
         let explainer = Explainer::of(&options.machine, None)?;
-        (config.watching, config.show) = (watchers.watching(), explainer.show());
+        (config.watching, config.show) = (watchers.watching(&explainer), explainer.show());
         config.sampling = watchers.sampling();
         config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
         let mut engine = crate::engine::of(&options.machine);

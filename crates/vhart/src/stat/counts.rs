@@ -197,6 +197,7 @@ impl Counts {
             Event::SbiReturn { .. }
             | Event::Pending { .. }
             | Event::Armed { .. }
+            | Event::Fired { .. }
             | Event::Fence(_)
             | Event::Csr { .. }
             | Event::Walk(_)

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use arch::Phys;
 use board::{Machine, Watching, Whom};
-use events::{Event, Kinds, Sink, Stamp};
+use events::{Event, Kinds, Look, Sink, Stamp};
 use serde::Serialize;
 use vcpu::Statistic;
 
@@ -49,7 +49,7 @@ impl Sink for Counter {
         if self.shared.counting.load(Ordering::Relaxed) { WANTED } else { Kinds::NONE }
     }
 
-    fn event(&mut self, stamp: &Stamp, event: &Event) {
+    fn event(&mut self, stamp: &Stamp, event: &Event, _: &dyn Look) {
         locked(&self.counts).take(stamp, event);
     }
 }
