@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# The host's init of the job interrupts-guest: a guest whose APLIC and IMSICs the kernel has, and one whose IMSICs only.
+# The host's init of the job interrupts-guest: a guest whose APLIC and IMSICs the kernel has, and one whose IMSICs only; in two ways.
 
 . /etc/vhart/common.sh
 load $DRIVERS
@@ -16,7 +16,7 @@ pin() {
     done >/dev/null
 }
 
-for irqchip in on split; do
+for irqchip in on split split,irqfd=on; do
     echo "interrupts: kernel-irqchip=$irqchip"
     vhart run --engine kvm --no-reboot --harts 2 --memory 64M --kernel /bench/interrupts --aia aplic-imsic \
         --kvm "kernel-irqchip=$irqchip" </dev/null &

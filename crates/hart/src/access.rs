@@ -268,12 +268,18 @@ impl Core {
                 if self.tells(Kind::Mmio) && self.bus.takes(phys, bytes as usize) {
                     self.tell_device(phys, true, bytes, value);
                 }
-                let written = self.bus.write(phys, &value.to_le_bytes()[..bytes as usize]).ok();
+                let written = self.write_device(phys, &value.to_le_bytes()[..bytes as usize]);
                 self.refresh();
                 written
             }
         };
         written.ok_or_else(|| self.refused(by, Access::Store, va))
+    }
+
+    /// Where time goes by instructions, its own devices end a hart's quantum as all others do: what that does to time is not to change.
+    fn write_device(&self, phys: Phys, data: &[u8]) -> Option<()> {
+        let write = || self.bus.write(phys, data).ok();
+        if self.clock.is_wall() { self.pins.looking_behind(write) } else { write() }
     }
 
     /// The address may not be misaligned.

@@ -316,11 +316,19 @@ impl Core {
     pub fn pause(&mut self) {
         std::hint::spin_loop();
         self.pauses = self.pauses.wrapping_add(1);
-        if self.clock.is_wall() && self.pins.take_attention() {
-            (self.exit, self.look) = (Some(Exit::Quantum), true);
-        } else if self.crowded && self.pauses.is_multiple_of(PAUSES) {
+        if !self.heeded_kick() && self.crowded && self.pauses.is_multiple_of(PAUSES) {
             std::thread::yield_now();
         }
+    }
+
+    /// The program looks what time it is, or what is pending: it may be waiting, too, and such an instruction takes as long as hundreds of
+    /// others. Answers whether there was a kick, which ends the quantum.
+    pub fn heeded_kick(&mut self) -> bool {
+        let kicked = self.clock.is_wall() && self.pins.take_attention();
+        if kicked {
+            (self.exit, self.look) = (Some(Exit::Quantum), true);
+        }
+        kicked
     }
 
     /// VMID in `hgatp`.

@@ -138,6 +138,7 @@ impl<'a, R: Record> Run<'a, R> {
         let inputs = privileged::csr::inputs(address);
         if inputs.has(Inputs::TIME) {
             self.core.refresh_time();
+            self.core.heeded_kick();
         }
         let file = if inputs.has(Inputs::FILE) { self.core.look_at_file(address) } else { None };
         let core = &mut *self.core;

@@ -8,7 +8,7 @@ use hart::engine::POLL;
 use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
-use vcpu::{Clock, Exit, HartPins};
+use vcpu::{Clock, Exit, HartPins, Vcpu};
 
 fn hart(clock: Clock) -> Hart {
     let config = Config::new(Isa::ALL, 0);
@@ -48,4 +48,24 @@ fn where_time_goes_by_instructions_a_kick_changes_no_later_quantum() {
     let mut hart = hart(Clock::virtual_time());
     assert_eq!(looks(&mut hart, 4 * POLL, 1), (vec![POLL], Exit::Quantum));
     assert_eq!(looks(&mut hart, 2 * POLL, u64::MAX), (vec![POLL; 2], Exit::Quantum));
+}
+
+/// Runs a loop of two instructions, the first of them `first`, after it was kicked: how many instructions it executed then.
+fn executed_after_kick(first: u32, clock: Clock) -> u64 {
+    let mut hart = hart(clock);
+    hart.core.ram.store_u32(0, first).unwrap();
+    // jal zero, -4
+    hart.core.ram.store_u32(4, 0xffdf_f06f).unwrap();
+    vcpu::FullHart::enter_supervisor(&mut hart, 0x8000_0000);
+    hart.core.pins.kick();
+    assert_eq!(hart.run(4 * POLL), Exit::Quantum);
+    hart.instret().unwrap()
+}
+
+#[test]
+fn who_reads_the_clock_sees_a_kick_at_once() {
+    let (read_time, nothing) = (0xc010_22f3, 0x0000_0013);
+    assert!(executed_after_kick(read_time, Clock::wall()) < 8);
+    assert!(executed_after_kick(nothing, Clock::wall()) > 1000);
+    assert!(executed_after_kick(read_time, Clock::virtual_time()) > 1000);
 }

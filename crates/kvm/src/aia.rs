@@ -25,6 +25,8 @@ pub struct AiaPlan {
     pub sources: u32,
     /// Where the APLIC's registers are. `None`: it is none of the kernel's, and the sources are not its.
     pub aplic: Option<Phys>,
+    /// Whether messages that this process sends go by eventfds (`KVM_IRQFD`) where the kernel lets them.
+    pub irqfd: bool,
     /// The page of the first hart's file; those of others follow.
     pub imsic: Phys,
 }

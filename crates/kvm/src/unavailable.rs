@@ -37,6 +37,14 @@ impl Aia {
     pub fn new(plan: AiaPlan) -> Arc<Aia> {
         Arc::new(Aia(plan))
     }
+
+    /// Sends a message by `KVM_SIGNAL_MSI`.
+    ///
+    /// # Errors
+    /// [`Unmapped`], always.
+    pub fn signal(&self, _address: Phys, _data: u32) -> Result<(), Unmapped> {
+        Err(Unmapped)
+    }
 }
 
 impl IrqSink for Aia {

@@ -136,7 +136,7 @@ pub const TICK_NANOS: u64 = 1_000_000_000 / TIMEBASE_HZ;
 
 /// Ticks of the timebase in `time`.
 pub fn ticks(time: Duration) -> u64 {
-    (time.as_nanos() / u128::from(TICK_NANOS)) as u64
+    time.as_secs().wrapping_mul(TIMEBASE_HZ).wrapping_add(u64::from(time.subsec_nanos()) / TICK_NANOS)
 }
 
 /// The time that so many ticks take.

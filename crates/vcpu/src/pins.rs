@@ -28,6 +28,8 @@ pub struct HartPins {
     /// Rising edges for `mip.SSIP`, from ACLINT SSWI or a firmware's IPI; taken by the hart.
     ssip_edge: AtomicBool,
     attention: AtomicBool,
+    /// The hart writes to a device, and looks at its pins behind that.
+    looks_soon: AtomicBool,
     hook: OnceLock<PinHook>,
     kick_hook: OnceLock<KickHook>,
     thread: Mutex<Option<Thread>>,
@@ -87,7 +89,7 @@ impl HartPins {
         if drive(&self.levels, pin.bit(), level) {
             match self.hook.get() {
                 Some(hook) => hook(pin, level),
-                None if quiet => {}
+                None if quiet || self.looks_soon.load(Ordering::SeqCst) => {}
                 None => self.kick(),
             }
         }
@@ -95,7 +97,7 @@ impl HartPins {
 
     /// Levels of all pins, by the bit numbers of `mip`.
     pub fn levels(&self) -> u64 {
-        self.levels.load(Ordering::Acquire)
+        self.levels.load(Ordering::SeqCst)
     }
 
     /// Drives a guest external interrupt line, by its number in `hgeip`: 1 to 63. A line that the hart has not got (GEILEN)
@@ -108,14 +110,24 @@ impl HartPins {
 
     /// Drives a guest external interrupt line; where `quiet`, its hart does so itself, and is not kicked.
     pub(crate) fn drive_guest_external(&self, line: u8, level: bool, quiet: bool) {
-        if (1..64).contains(&line) && drive(&self.guest_external, 1 << line, level) && !quiet {
+        let changed = (1..64).contains(&line) && drive(&self.guest_external, 1 << line, level);
+        if changed && !quiet && !self.looks_soon.load(Ordering::SeqCst) {
             self.kick();
         }
     }
 
     /// Levels of the guest external interrupt lines, by the bit numbers of `hgeip`.
     pub fn guest_external(&self) -> u64 {
-        self.guest_external.load(Ordering::Acquire)
+        self.guest_external.load(Ordering::SeqCst)
+    }
+
+    /// The hart does `access`, and looks at its pins behind it: whoever changes one until then need not kick for that. Levels and
+    /// this are ordered ([`Ordering::SeqCst`]): who still finds it so has changed a level that is seen behind it.
+    pub fn looking_behind<T>(&self, access: impl FnOnce() -> T) -> T {
+        self.looks_soon.store(true, Ordering::Relaxed);
+        let done = access();
+        self.looks_soon.swap(false, Ordering::SeqCst);
+        done
     }
 
     /// Raises `mip.SSIP` once.
@@ -174,6 +186,32 @@ impl IrqSink for HartPins {
 
 /// Drives wires. Answers whether their level changed.
 fn drive(levels: &AtomicU64, bit: u64, level: bool) -> bool {
-    let before = if level { levels.fetch_or(bit, Ordering::AcqRel) } else { levels.fetch_and(!bit, Ordering::AcqRel) };
+    let before = if level { levels.fetch_or(bit, Ordering::SeqCst) } else { levels.fetch_and(!bit, Ordering::SeqCst) };
     (before & bit != 0) != level
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_changes_before_the_hart_looks_needs_no_kick() {
+        let pins = HartPins::new();
+        let raise = |level| {
+            pins.set(Interrupt::SupervisorExternal, level);
+            pins.set_guest_external(1, level);
+        };
+        pins.looking_behind(|| raise(true));
+        assert_eq!((pins.levels(), pins.guest_external()), (Interrupt::SupervisorExternal.bit(), 2));
+        assert!(!pins.take_attention());
+        raise(false);
+        assert!(pins.take_attention());
+    }
+
+    #[test]
+    fn whoever_kicks_meanwhile_is_heard() {
+        let pins = HartPins::new();
+        pins.looking_behind(|| pins.kick());
+        assert!(pins.take_attention());
+    }
 }

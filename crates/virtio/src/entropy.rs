@@ -20,15 +20,14 @@ impl Entropy {
     }
 
     fn fill(&mut self, ring: &Ring, request: &mut Request) -> Result<u32, Broken> {
-        let mut random = [0; MOST_BYTES as usize];
-        let random = &mut random[..request.writable.len().min(MOST_BYTES) as usize];
+        let mut random = vec![0; request.writable.len().min(MOST_BYTES) as usize];
         match &mut self.0 {
-            Some(generator) => generator.fill(random),
-            None if getrandom::fill(random).is_ok() => {}
+            Some(generator) => generator.fill(&mut random),
+            None if getrandom::fill(&mut random).is_ok() => {}
             // The host has none: the driver gets none.
             None => return Ok(0),
         }
-        Ok(request.writable.write(&ring.memory(), random)? as u32)
+        Ok(request.writable.write(&ring.memory(), &random)? as u32)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The interrupt controller in the kernel: an IMSIC for each vCPU and, unless it is left to this process, an APLIC.
 //!
 //! Linux, Documentation/virt/kvm/devices/ and `linux/arch/riscv/include/uapi/asm/kvm.h` (`KVM_DEV_TYPE_RISCV_AIA`). Wires are
-//! driven by `KVM_IRQ_LINE`, as their levels fall, too; messages are sent by `KVM_SIGNAL_MSI`.
+//! driven by `KVM_IRQ_LINE`, as their levels fall, too; messages are sent by eventfds ([`super::messages`]) or `KVM_SIGNAL_MSI`.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -13,6 +13,7 @@ use bus::{InterruptController, IrqSink, MsiSink, Unmapped};
 use kvm_bindings::*;
 use kvm_ioctls::{DeviceFd, VmFd};
 
+use super::messages::Messages;
 use super::sys;
 use super::vm::Shared;
 use crate::Error;
@@ -25,6 +26,7 @@ pub struct Aia {
     connected: OnceLock<Connected>,
     /// Levels of the wires, by number.
     levels: Mutex<Vec<bool>>,
+    messages: Messages,
 }
 
 struct Connected {
@@ -65,7 +67,21 @@ fn config(device: &DeviceFd, attribute: u32) -> io::Result<u32> {
 impl Aia {
     /// One that is to be as `plan` says.
     pub fn new(plan: AiaPlan) -> Arc<Aia> {
-        Arc::new(Aia { plan, connected: OnceLock::new(), levels: Mutex::default() })
+        Arc::new(Aia { plan, connected: OnceLock::new(), levels: Mutex::default(), messages: Messages::default() })
+    }
+
+    /// Sends a message by `KVM_SIGNAL_MSI`, whatever the plan says.
+    ///
+    /// # Errors
+    /// [`Unmapped`]: nobody takes messages there.
+    pub fn signal(&self, address: Phys, data: u32) -> Result<(), Unmapped> {
+        let message =
+            kvm_msi { address_lo: address.0 as u32, address_hi: (address.0 >> 32) as u32, data, ..Default::default() };
+        self.machine().ok_or(Unmapped)?.fd.signal_msi(message).map(drop).map_err(|_| Unmapped)
+    }
+
+    fn machine(&self) -> Option<Arc<Shared>> {
+        self.connected.get().and_then(|connected| connected.machine.upgrade())
     }
 
     /// Makes the controller of a machine that has all its vCPUs.
@@ -120,7 +136,7 @@ impl IrqSink for Aia {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         levels.resize(self.plan.sources as usize + 1, false);
         let Some(known) = levels.get_mut(number as usize) else { return };
-        let machine = self.connected.get().and_then(|connected| connected.machine.upgrade());
+        let machine = self.machine();
         if *known != level && machine.is_some_and(|machine| machine.fd.set_irq_line(number, level).is_ok()) {
             *known = level;
         }
@@ -129,10 +145,11 @@ impl IrqSink for Aia {
 
 impl MsiSink for Aia {
     fn send(&self, address: Phys, data: u32) -> Result<(), Unmapped> {
-        let message =
-            kvm_msi { address_lo: address.0 as u32, address_hi: (address.0 >> 32) as u32, data, ..Default::default() };
-        let machine = self.connected.get().and_then(|connected| connected.machine.upgrade()).ok_or(Unmapped)?;
-        machine.fd.signal_msi(message).map(drop).map_err(|_| Unmapped)
+        let machine = self.machine().filter(|_| self.plan.irqfd);
+        match machine.is_some_and(|machine| self.messages.send(&machine.fd, address, data)) {
+            true => Ok(()),
+            false => self.signal(address, data),
+        }
     }
 }
 

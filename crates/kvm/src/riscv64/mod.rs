@@ -4,6 +4,7 @@ mod aia;
 mod describe;
 mod doorbells;
 mod kick;
+mod messages;
 mod offers;
 mod open;
 mod regs;

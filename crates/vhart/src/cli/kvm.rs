@@ -21,6 +21,8 @@ pub struct KvmOptions {
     pub sbi: Vec<kvm::Switch>,
     /// Whether the kernel passes on writes that only notify devices.
     pub ioeventfd: Option<bool>,
+    /// Whether the messages of vhart's APLIC go by eventfds.
+    pub irqfd: Option<bool>,
     /// Who has the interrupt controllers.
     pub irqchip: Irqchip,
     /// Who is a hart's interrupt file: QEMU's `riscv-aia=`.
@@ -31,6 +33,7 @@ pub struct KvmOptions {
 pub fn parse(text: &str) -> Result<KvmOptions, String> {
     let mut all = Properties::read("--kvm", text, None);
     let ioeventfd = all.take_switch("ioeventfd")?;
+    let irqfd = all.take_switch("irqfd")?;
     let irqchip = match all.take("kernel-irqchip").as_deref() {
         None | Some("on") => Irqchip::On,
         Some("off") => Irqchip::Off,
@@ -43,14 +46,14 @@ pub fn parse(text: &str) -> Result<KvmOptions, String> {
         Some("emul") => kvm::AiaMode::Emul,
         Some(other) => return Err(all.wrong("riscv-aia", "auto, hwaccel or emul", other)),
     };
-    let mut options = KvmOptions { sbi: Vec::new(), ioeventfd, irqchip, aia };
+    let mut options = KvmOptions { sbi: Vec::new(), ioeventfd, irqfd, irqchip, aia };
     for (key, value) in all.rest() {
         match (key.strip_prefix("sbi-"), switch(&value)) {
             (Some(name), Some(on)) => options.sbi.push((name.to_owned(), on)),
             (Some(_), None) => return Err(format!("--kvm: {key} is on or off, not '{value}'")),
             (None, _) => {
                 return Err(format!(
-                    "--kvm: there is no '{key}={value}' here; there are sbi-NAME, ioeventfd, kernel-irqchip and riscv-aia"
+                    "--kvm: there is no '{key}={value}' here; there are sbi-NAME, ioeventfd, irqfd, kernel-irqchip and riscv-aia"
                 ));
             }
         }
@@ -67,7 +70,8 @@ mod tests {
         let options = parse("sbi-susp=on,ioeventfd=off,sbi-sta=no").unwrap();
         assert_eq!(options.sbi, [("susp".to_owned(), true), ("sta".to_owned(), false)]);
         assert_eq!(options.ioeventfd, Some(false));
-        let options = parse("kernel-irqchip=split,riscv-aia=emul").unwrap();
+        let options = parse("kernel-irqchip=split,riscv-aia=emul,irqfd=on").unwrap();
+        assert_eq!(options.irqfd, Some(true));
         assert_eq!((options.irqchip, options.aia), (Irqchip::Split, kvm::AiaMode::Emul));
     }
 

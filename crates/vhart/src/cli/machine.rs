@@ -51,10 +51,10 @@ pub struct MachineOptions {
     #[arg(long, visible_alias = "accel", value_enum, help_heading = MACHINE)]
     pub engine: Option<Engine>,
 
-    /// How engine kvm uses its host: `sbi-NAME=on|off` switches an SBI extension; ioeventfd, kernel-irqchip, riscv-aia
+    /// How engine kvm uses its host: `sbi-NAME=on|off` switches an SBI extension; ioeventfd, irqfd, kernel-irqchip, riscv-aia
     ///
     /// Several with commas. ioeventfd=off has the guest's notices to devices come as exits. With --aia aplic-imsic,
-    /// kernel-irqchip=split leaves the APLIC to vhart, and riscv-aia=hwaccel|emul says who is a hart's interrupt file: the
+    /// kernel-irqchip=split leaves the APLIC to vhart (irqfd=on has it send messages by eventfds), and riscv-aia=hwaccel|emul says who is a hart's interrupt file: the
     /// processor or the kernel. docs/kvm.md explains them.
     #[arg(long, value_name = "PROPERTIES", value_parser = super::kvm::parse, help_heading = MACHINE)]
     pub kvm: Option<KvmOptions>,
