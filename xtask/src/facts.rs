@@ -36,7 +36,7 @@ const BY_CHANCE: [(&str, &str); 17] = [
 
 /// Files that declare the registers of devices, by their offsets.
 const REGISTER_MAPS: [&str; 5] = [
-    "crates/virtio/src/transport/offsets.rs",
+    "crates/cores/src/virtio_mmio.rs",
     "crates/cores/src/uart16550.rs",
     "crates/cores/src/plic.rs",
     "crates/devices/src/rtc/core.rs",

@@ -11,3 +11,4 @@ extern crate alloc;
 pub mod plic;
 pub mod sources;
 pub mod uart16550;
+pub mod virtio_mmio;

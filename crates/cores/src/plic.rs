@@ -20,6 +20,26 @@ const ENABLES_STRIDE: u64 = 0x80;
 const TARGETS: Range<u64> = 0x20_0000..0x400_0000;
 const TARGETS_STRIDE: u64 = 0x1000;
 
+/// Where a source's priority is.
+pub const fn priority_at(source: u32) -> u64 {
+    4 * source as u64
+}
+
+/// Where a context's enable bit of a source is: bit `source % 32` of the word.
+pub const fn enable_at(context: usize, source: u32) -> u64 {
+    ENABLES.start + ENABLES_STRIDE * context as u64 + source as u64 / 32 * 4
+}
+
+/// Where a context's threshold is.
+pub const fn threshold_at(context: usize) -> u64 {
+    TARGETS.start + TARGETS_STRIDE * context as u64
+}
+
+/// Where a context claims, and completes.
+pub const fn claim_at(context: usize) -> u64 {
+    threshold_at(context) + 4
+}
+
 /// The register map ("Memory Map").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reg {
@@ -228,6 +248,16 @@ mod tests {
         plic.write(10 * 4, 2);
         plic.write(ENABLE_0, 1 << 3 | 1 << 10);
         plic
+    }
+
+    #[test]
+    fn registers_are_where_drivers_find_them() {
+        // PLIC specification, "Memory Map": context 1 has its enable bits from 0x2080 on, its threshold at 0x201000, its claim at 0x201004
+        let plic = Core::new(40, 4);
+        assert_eq!(plic.reg(priority_at(10)), Some(Reg::Priority { source: 10 }));
+        assert_eq!(plic.reg(enable_at(1, 33)), Some(Reg::Enable { context: 1, word: 1 }));
+        assert_eq!((enable_at(1, 33), threshold_at(1), claim_at(1)), (0x2084, 0x20_1000, 0x20_1004));
+        assert_eq!(plic.reg(claim_at(3)), Some(Reg::Claim { context: 3 }));
     }
 
     #[test]

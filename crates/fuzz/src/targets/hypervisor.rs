@@ -1,4 +1,6 @@
-//! What the hypervisor reads of its guests and of whoever loads it: device registers, instructions at devices, manifests, device trees.
+//! What the hypervisor reads of its guests and of whoever loads it: device registers, virtqueues, instructions at devices, manifests, device trees.
+
+use std::cell::RefCell;
 
 use arbitrary::{Result, Unstructured};
 use hypervisor::control::manifest::Manifest;
@@ -6,11 +8,19 @@ use hypervisor::control::manifest::Sharing;
 use hypervisor::control::screen::Screen;
 use hypervisor::devices::line::Line;
 use hypervisor::devices::tree::Told;
-use hypervisor::devices::{self, PLIC, Region, UART};
+use hypervisor::devices::virtio::MOST;
+use hypervisor::devices::virtio::registers::{Registers, VERSION_1};
+use hypervisor::devices::virtio::ring::{Layout, Ring};
+use hypervisor::devices::{self, MEMORY_BASE, PLIC, Region, UART, VIRTIO};
 use hypervisor::memory::access::Access;
 use hypervisor::start::tree::Board;
 
+use sbi::Memory;
+
 use super::{Target, with};
+
+/// Where a driver writes how far it is.
+const STATUS: u64 = cores::virtio_mmio::STATUS;
 
 pub const TARGET: Target = Target {
     name: "hypervisor",
@@ -28,6 +38,7 @@ fn seeds() -> Vec<Vec<u8>> {
         cbo_block_bytes: 64,
         bootargs: "console=ttyS0",
         initrd: Some(0x8200_0000..0x8210_0000),
+        virtio: 2,
         rng_seed: Some([7; 32]),
     };
     let manifest =
@@ -44,6 +55,7 @@ fn run(input: &[u8]) {
     }
     with(input, accesses);
     with(input, lines);
+    with(input, queues);
 }
 
 /// Whatever an access is said to be, it is of a register's width.
@@ -57,16 +69,73 @@ fn accesses(u: &mut Unstructured) -> Result<()> {
     Ok(())
 }
 
+/// Memory of a guest's: 16 pages from its beginning on.
+struct Pages(RefCell<Vec<u8>>);
+
+impl sbi::Memory for Pages {
+    fn has(&self, address: u64, len: u64) -> bool {
+        let end = self.0.borrow().len() as u64;
+        address.checked_sub(MEMORY_BASE.0).and_then(|at| at.checked_add(len)).is_some_and(|last| last <= end)
+    }
+
+    fn read(&self, address: u64, into: &mut [u8]) -> Option<()> {
+        self.has(address, into.len() as u64).then_some(())?;
+        into.copy_from_slice(&self.0.borrow()[(address - MEMORY_BASE.0) as usize..][..into.len()]);
+        Some(())
+    }
+
+    fn write(&self, address: u64, bytes: &[u8]) -> Option<()> {
+        self.has(address, bytes.len() as u64).then_some(())?;
+        self.0.borrow_mut()[(address - MEMORY_BASE.0) as usize..][..bytes.len()].copy_from_slice(bytes);
+        Some(())
+    }
+}
+
+/// A driver that writes anything into the registers of a virtio device, and into its queues: what is handed on is the guest's.
+fn queues(u: &mut Unstructured) -> Result<()> {
+    let memory = Pages(RefCell::new(vec![0; 0x1_0000]));
+    let mut registers = Registers::new(2, u.arbitrary()?, 2, MOST);
+    while !u.is_empty() {
+        let address = MEMORY_BASE.0 + u64::from(u.arbitrary::<u16>()?) % 0x2000;
+        match u.arbitrary::<u8>()? % 4 {
+            0 => drop(memory.write(address, u.bytes(8)?)),
+            1 => _ = registers.write(STATUS, u.arbitrary::<u8>()?.into()),
+            2 => _ = registers.write(u64::from(u.arbitrary::<u8>()?) * 4, u.arbitrary()?),
+            _ => registers.layouts().flatten().for_each(|layout| queue(layout, &memory)),
+        }
+        // Nobody runs who has not agreed on what there is.
+        assert!(!registers.runs() || registers.agreed() & VERSION_1 != 0);
+        let near = Layout { size: 4, descriptors: address & !15, driver: address & !1, device: address & !3 };
+        queue(near, &memory);
+    }
+    Ok(())
+}
+
+fn queue(layout: Layout, memory: &Pages) {
+    let Ok(mut ring) = Ring::new(layout, MOST) else { return };
+    for _ in 0..MOST {
+        let Ok(Some(chain)) = ring.peek(memory) else { break };
+        assert!(!chain.parts.is_empty() && chain.parts.len() <= MOST as usize);
+        assert!(chain.parts.iter().all(|part| memory.has(part.at.0, part.len_bytes.into()) && part.len_bytes != 0));
+        ring.take();
+        if ring.finish(chain.head, 1, memory).is_err() {
+            break;
+        }
+    }
+    ring.wants_interrupt(memory);
+}
+
 /// A guest at its devices, somebody at the console.
 fn lines(u: &mut Unstructured) -> Result<()> {
     let mut line = Line::new(2);
     let mut screen =
         Screen::new(if u.arbitrary()? { Sharing::Keys } else { Sharing::Lines }, vec!["a".into(), "b".into()]);
     while !u.is_empty() {
-        let region: Region = if u.arbitrary()? { PLIC } else { UART };
+        let region: Region = *u.choose(&[PLIC, UART, VIRTIO])?;
         let at = arch::GuestPhys(region.base.0 + u.arbitrary::<u64>()? % region.len_bytes);
         let place = devices::find(at).expect("it is in a region");
-        match u.arbitrary::<u8>()? % 4 {
+        match u.arbitrary::<u8>()? % 5 {
+            4 => line.set_level(u.arbitrary()?, u.arbitrary()?),
             0 => drop(line.read(place)),
             1 => line.write(place, u.arbitrary()?),
             2 => line.type_in(u.bytes(1)?),

@@ -5,12 +5,12 @@
 //! memory regions (their length reads as all ones) and QueueReset.
 
 mod legacy;
-mod offsets;
 mod slot;
 
 use std::sync::Arc;
 
 use bus::{Device, IrqLine};
+use cores::virtio_mmio as offsets;
 use devices::{DtNode, Part, Place};
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_config::{

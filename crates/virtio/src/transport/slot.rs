@@ -6,16 +6,10 @@
 use std::sync::Arc;
 
 use bus::{Device, IrqLine};
+use cores::virtio_mmio as offsets;
 use devices::{DtNode, Part, Place, node_name};
 use memory::GuestMemoryMmap;
 use vm_fdt::{Error, FdtWriter};
-
-use super::offsets;
-
-/// "virt", little-endian.
-const MAGIC: u32 = 0x7472_6976;
-/// "QEMU", little-endian: nobody assigns these, and this is what drivers have seen on this board.
-const VENDOR: u32 = 0x554d_4551;
 
 /// Which layout of registers a slot has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,11 +25,11 @@ impl Interface {
     /// What the first registers of every slot say, a `device_id` of 0 included.
     pub(super) fn identify(self, offset: u64, device_id: u32) -> u32 {
         match (offset, self) {
-            (offsets::MAGIC_VALUE, _) => MAGIC,
-            (offsets::VERSION, Interface::Legacy) => 1,
-            (offsets::VERSION, Interface::Modern) => 2,
+            (offsets::MAGIC_VALUE, _) => offsets::MAGIC,
+            (offsets::VERSION, Interface::Legacy) => offsets::LEGACY,
+            (offsets::VERSION, Interface::Modern) => offsets::MODERN,
             (offsets::DEVICE_ID, _) => device_id,
-            (offsets::VENDOR_ID, _) => VENDOR,
+            (offsets::VENDOR_ID, _) => offsets::VENDOR,
             _ => 0,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Linux, Documentation/arch/riscv/boot.rst: where a kernel lies, and what it finds in `a0` and `a1`.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -17,14 +17,17 @@ use super::screen::Screen;
 use super::seed;
 use crate::devices::line::Line;
 use crate::devices::tree::Told;
-use crate::devices::{MEMORY_BASE, Place};
-use crate::interrupts;
+use crate::devices::virtio::Kind;
+use crate::devices::virtio::device::Virtio;
+use crate::devices::{FIRST_VIRTIO_INTERRUPT, MEMORY_BASE, Place};
+use crate::interrupts::{self, machine};
 use crate::memory::frames::PIECE_BYTES;
 use crate::memory::guest::{GuestMemory, NoMemory, vmids};
-use crate::memory::physical;
+use crate::memory::{own, physical};
 use crate::sbi::firmware;
 use crate::schedule;
 use crate::start::hart::{self, NOBODY};
+use crate::start::tree::Slot;
 use crate::timers;
 use crate::vcpu::{Begin, Vcpu, offer, wanted};
 
@@ -59,6 +62,8 @@ pub struct Guest {
     /// How large that may become.
     pub memory_bytes: u64,
     line: Mutex<Line>,
+    /// Virtio devices. Lock order: one of these before the memory and before the line.
+    virtio: Vec<Plugged>,
     /// Its virtual harts.
     pub vcpus: Vec<Vcpu>,
     /// What it was made of.
@@ -66,6 +71,13 @@ pub struct Guest {
     /// [`RUNS`], or an [`Ending`], with [`ENDED`] at last.
     ending: AtomicU8,
     htimedelta: AtomicU64,
+}
+
+/// A virtio device of a guest's, which is one of the machine's.
+struct Plugged {
+    /// Its interrupt there.
+    source: u32,
+    device: Mutex<Virtio>,
 }
 
 static GUESTS: Once<Vec<Guest>> = Once::new();
@@ -87,6 +99,8 @@ pub enum Lack {
     Room(String),
     /// A guest's kernel is none.
     Kernel(String),
+    /// The machine has no device of that kind, or no more, or none whose interrupts could be taken.
+    Device(String, &'static str),
 }
 
 impl fmt::Display for Lack {
@@ -96,6 +110,9 @@ impl fmt::Display for Lack {
             Lack::Manifest(wrong) => write!(f, "{wrong}"),
             Lack::Room(name) => write!(f, "there is too little memory for the kernel and the initrd of guest {name}"),
             Lack::Kernel(name) => write!(f, "the kernel of guest {name} is no flat image of a riscv64 kernel"),
+            Lack::Device(name, kind) => {
+                write!(f, "there is no {kind} device left for guest {name}: virtio-mmio, version 2, behind a PLIC")
+            }
         }
     }
 }
@@ -127,11 +144,14 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
     console::share(Screen::new(manifest.console, manifest.guests.iter().map(|guest| guest.name.clone()).collect()));
     let mut number = 0;
     let mut guests = Vec::new();
+    let mut slots = hart::board().virtio.clone();
     for (index, wanted) in manifest.guests.into_iter().enumerate() {
         let memory =
             GuestMemory::new(MEMORY_BASE, wanted.memory_bytes).ok_or_else(|| Lack::Room(wanted.name.clone()))?;
         let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu)).collect();
         number += wanted.vcpus;
+        let virtio = wanted.devices.iter().map(|&kind| plug(kind, &wanted.name, &mut slots));
+        let virtio = virtio.collect::<Result<Vec<Plugged>, Lack>>()?;
         guests.push(Guest {
             name: wanted.name.clone(),
             number: index,
@@ -139,6 +159,7 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
             memory: Mutex::new(memory),
             memory_bytes: wanted.memory_bytes,
             line: Mutex::new(Line::new(wanted.vcpus)),
+            virtio,
             vcpus,
             wanted,
             ending: AtomicU8::new(RUNS),
@@ -148,6 +169,31 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
     schedule::set_crowded(number > hart::harts().len());
     GUESTS.call_once(|| guests);
     all().iter().try_for_each(Guest::begin)
+}
+
+/// Takes the first of the machine's slots that has such a device.
+fn plug(kind: Kind, guest: &str, slots: &mut Vec<Slot>) -> Result<Plugged, Lack> {
+    slots.iter().for_each(|slot| own::map_device(slot.base..slot.base + slot.len_bytes));
+    let found =
+        slots.iter().enumerate().find_map(|(index, slot)| Virtio::open(slot, kind).map(|device| (index, device)));
+    let lack = || Lack::Device(guest.to_string(), kind.name);
+    let (index, mut device) = found.ok_or_else(lack)?;
+    let source = slots.remove(index).source;
+    // Whoever had it before has it no longer.
+    device.stop();
+    match machine::enable(source) {
+        true => Ok(Plugged { source, device: Mutex::new(device) }),
+        false => Err(lack()),
+    }
+}
+
+/// A device of the machine's has interrupted.
+pub fn interrupted(source: u32) {
+    for guest in all() {
+        if let Some(slot) = guest.virtio.iter().position(|plugged| plugged.source == source) {
+            guest.with_virtio(slot, |device| device.interrupted(&guest.memory));
+        }
+    }
 }
 
 impl Guest {
@@ -198,6 +244,7 @@ impl Guest {
             cbo_block_bytes: board.cbo_block_bytes,
             bootargs: &self.wanted.bootargs,
             initrd,
+            virtio: self.virtio.len(),
             rng_seed: seed::of(&board.rng_seed, BEGUN.fetch_add(1, Ordering::Relaxed)),
         }
         .flatten()
@@ -223,12 +270,29 @@ impl Guest {
         self.line.lock()
     }
 
+    /// Does something with a virtio device, and brings its interrupt to the controller. Where there is none, nothing happens.
+    fn with_virtio<T: Default>(&'static self, slot: usize, what: impl FnOnce(&mut Virtio) -> T) -> T {
+        let Some(plugged) = self.virtio.get(slot) else { return T::default() };
+        let mut device = plugged.device.lock();
+        let before = device.interrupts();
+        let result = what(&mut device);
+        let level = device.interrupts();
+        if level != before {
+            let mut line = self.devices();
+            line.set_level(FIRST_VIRTIO_INTERRUPT + slot as u32, level);
+            interrupts::drive(&mut line, &self.vcpus);
+        }
+        result
+    }
+
     /// Reads a register of a device.
     pub fn read_device(&'static self, place: Place, len_bytes: u8) -> u64 {
+        if let Place::Virtio(slot, offset) = place {
+            return self.with_virtio(slot, |device| device.read(offset, len_bytes));
+        }
         let mut line = self.devices();
         let value = line.read(place) >> (8 * (Self::within(place)));
         interrupts::drive(&mut line, &self.vcpus);
-        let _ = len_bytes;
         value
     }
 
@@ -236,12 +300,15 @@ impl Guest {
     fn within(place: Place) -> u64 {
         match place {
             Place::Plic(offset) => offset & 3,
-            Place::Uart(_) => 0,
+            Place::Uart(_) | Place::Virtio(..) => 0,
         }
     }
 
     /// Writes a register of a device.
     pub fn write_device(&'static self, place: Place, len_bytes: u8, value: u64) {
+        if let Place::Virtio(slot, offset) = place {
+            return self.with_virtio(slot, |device| device.write(offset, len_bytes, value, &self.memory));
+        }
         let mut line = self.devices();
         match place {
             // "The memory-mapped control registers are 32 bits wide".
@@ -328,6 +395,8 @@ pub fn stopped(vcpu: &'static Vcpu) {
         return;
     }
     guest.show_rest();
+    // A device that has some of its memory gives it back first.
+    guest.virtio.iter().for_each(|plugged| plugged.device.lock().reset());
     guest.memory.lock().clear();
     hart::harts().iter().for_each(|hart| hart.last_of_guest[guest.number].store(NOBODY, Ordering::SeqCst));
     *guest.devices() = Line::new(guest.vcpus.len());

@@ -10,6 +10,7 @@
 //!     guests {
 //!         first { vcpus = <1>; memory-mib = <256>; kernel = "linux"; initrd = "disk"; bootargs = "console=ttyS0"; };
 //!         second { memory-mib = <64>; kernel = "linux"; once; }; // a reset ends it
+//!         third { memory-mib = <64>; kernel = "linux"; devices = "block", "net"; }; // of the machine's
 //!     };
 //! };
 //! ```
@@ -20,6 +21,9 @@ use core::fmt;
 
 use dtoolkit::fdt::{Fdt, FdtNode};
 use dtoolkit::{Node, Property};
+
+use crate::devices::VIRTIO_SLOTS;
+use crate::devices::virtio::{KINDS, Kind};
 
 /// Virtual harts that a guest may have: a hart list's mask names 64.
 pub const MOST_VCPUS: u32 = 64;
@@ -61,6 +65,8 @@ pub struct Wanted<'a> {
     pub bootargs: String,
     /// It begins once: a reset is a failure.
     pub once: bool,
+    /// Devices of the machine's that are its own.
+    pub devices: Vec<Kind>,
 }
 
 /// Why a manifest is none.
@@ -76,6 +82,8 @@ pub enum Wrong {
     Unknown(String, String),
     /// An image that a guest names is not there.
     Image(String, String),
+    /// A device of a kind that nobody knows.
+    Device(String, String),
 }
 
 impl fmt::Display for Wrong {
@@ -87,6 +95,9 @@ impl fmt::Display for Wrong {
             Wrong::Unknown(node, name) => write!(f, "{node} in the manifest has '{name}', which means nothing"),
             Wrong::Image(guest, name) => {
                 write!(f, "guest {guest} wants the image '{name}', which the manifest has not")
+            }
+            Wrong::Device(guest, name) => {
+                write!(f, "guest {guest} wants a device '{name}': there are {}", KINDS.map(|kind| kind.name).join(", "))
             }
         }
     }
@@ -116,7 +127,7 @@ impl<'a> Manifest<'a> {
 }
 
 fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
-    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once"])?;
+    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once", "devices"])?;
     let name = node.name().to_string();
     let wrong = |property| Wrong::Value(name.clone(), property);
     let number = |property: &str| node.property(property).map(|value| value.value_as::<u32>().unwrap_or(0));
@@ -137,8 +148,21 @@ fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
         initrd: image("initrd")?,
         bootargs: text(node, "bootargs").unwrap_or_default(),
         once: node.property("once").is_some(),
+        devices: devices(node, &name)?,
         name,
     })
+}
+
+/// The kinds that a guest's `devices` names.
+fn devices(node: FdtNode<'_>, guest: &str) -> Result<Vec<Kind>, Wrong> {
+    let list = node.property("devices").map(|property| String::from_utf8_lossy(property.value()).into_owned());
+    let list = list.unwrap_or_default();
+    let kind = |name: &str| Kind::named(name).ok_or_else(|| Wrong::Device(guest.to_string(), name.to_string()));
+    let kinds = list.split_terminator('\0').map(kind).collect::<Result<Vec<Kind>, Wrong>>()?;
+    match kinds.len() as u64 <= VIRTIO_SLOTS {
+        true => Ok(kinds),
+        false => Err(Wrong::Value(guest.to_string(), "devices")),
+    }
 }
 
 /// Refuses properties with names that nobody knows.
@@ -197,6 +221,7 @@ mod tests {
         assert_eq!(manifest.console, Sharing::Lines);
         let guest = &manifest.guests[0];
         assert_eq!((guest.name.as_str(), guest.vcpus, guest.memory_bytes), ("first", 2, 256 << 20));
+        assert!(guest.devices.is_empty());
         assert_eq!((guest.kernel, guest.initrd, guest.bootargs.as_str()), (&b"MZ..."[..], None, "quiet"));
     }
 
@@ -206,6 +231,14 @@ mod tests {
         let kernel: (&str, &[u8]) = ("kernel", b"linux\0");
         assert_eq!(wrong(&[kernel, ("vcpus", &[0, 0, 0, 65])]), "first in the manifest has no vcpus that can be");
         assert_eq!(wrong(&[kernel, ("colour", b"red\0")]), "first in the manifest has 'colour', which means nothing");
+        assert_eq!(
+            wrong(&[kernel, ("devices", b"net\0gpu\0")]),
+            "guest first wants a device 'gpu': there are block, net, console, entropy, share"
+        );
+        assert_eq!(
+            wrong(&[kernel, ("devices", &b"net\0".repeat(9))]),
+            "first in the manifest has no devices that can be"
+        );
         assert_eq!(wrong(&[("kernel", b"xv6\0")]), "guest first wants the image 'xv6', which the manifest has not");
         assert!(Manifest::read(b"no tree").unwrap_err().to_string().starts_with("the initrd is no manifest"));
         assert_eq!(Manifest::read(&DeviceTree::new().to_dtb()).unwrap_err(), Wrong::Empty);

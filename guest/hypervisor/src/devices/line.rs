@@ -53,6 +53,7 @@ impl Line {
                 self.settle();
                 byte.into()
             }
+            Place::Virtio(..) => 0,
         }
     }
 
@@ -68,7 +69,14 @@ impl Line {
                 self.sent.extend(byte);
                 self.settle();
             }
+            Place::Virtio(..) => {}
         }
+    }
+
+    /// The interrupt of a device that is elsewhere is on, or off.
+    pub fn set_level(&mut self, source: u32, level: bool) {
+        self.changed = true;
+        self.plic.set_level(source, level);
     }
 
     /// Takes what somebody typed; what there is no room for is lost.

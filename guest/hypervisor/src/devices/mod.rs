@@ -1,10 +1,11 @@
 //! Part 7: what a guest sees beside its memory.
 //!
 //! A PLIC and a 16550, at the addresses and with the interrupts of QEMU's `virt`, so that kernels know the way. Their registers are
-//! `cores`, the same that vhart's own board has.
+//! `cores`, the same that vhart's own board has. And virtio devices, each of which is one of the machine's (`virtio`).
 
 pub mod line;
 pub mod tree;
+pub mod virtio;
 
 use arch::GuestPhys;
 
@@ -18,6 +19,15 @@ pub const UART: Region = Region { base: GuestPhys(0x1000_0000), len_bytes: 0x100
 pub const UART_INTERRUPT: u32 = 10;
 /// Interrupts of the controller.
 pub const SOURCES: u32 = 31;
+
+/// The virtio devices' registers, one device behind the other.
+pub const VIRTIO: Region = Region { base: GuestPhys(0x1000_1000), len_bytes: VIRTIO_BYTES * VIRTIO_SLOTS };
+/// Virtio devices that a guest can have.
+pub const VIRTIO_SLOTS: u64 = 8;
+/// Registers of one.
+pub const VIRTIO_BYTES: u64 = 0x1000;
+/// The interrupt of the first.
+pub const FIRST_VIRTIO_INTERRUPT: u32 = 1;
 
 /// Where a device's registers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +45,16 @@ pub enum Place {
     Plic(u64),
     /// Of the serial line.
     Uart(u64),
+    /// Of the virtio device of that number.
+    Virtio(usize, u64),
 }
 
 // ANCHOR: find
 /// The register at an address; none where there is no device.
 pub fn find(at: GuestPhys) -> Option<Place> {
     let offset = |region: Region| at.0.checked_sub(region.base.0).filter(|offset| *offset < region.len_bytes);
-    offset(PLIC).map(Place::Plic).or_else(|| offset(UART).map(Place::Uart))
+    let virtio = |offset: u64| Place::Virtio((offset / VIRTIO_BYTES) as usize, offset % VIRTIO_BYTES);
+    offset(PLIC).map(Place::Plic).or_else(|| offset(UART).map(Place::Uart)).or_else(|| offset(VIRTIO).map(virtio))
 }
 // ANCHOR_END: find
 
@@ -53,6 +66,8 @@ mod tests {
     fn registers_are_found_by_their_addresses() {
         assert_eq!(find(GuestPhys(0xc20_1004)), Some(Place::Plic(0x20_1004)));
         assert_eq!(find(GuestPhys(0x1000_0005)), Some(Place::Uart(5)));
+        assert_eq!(find(GuestPhys(0x1000_2070)), Some(Place::Virtio(1, 0x70)));
+        assert_eq!(find(GuestPhys(0x1000_9000)), None);
         assert_eq!((find(GuestPhys(0x1000_0100)), find(GuestPhys(0)), find(MEMORY_BASE)), (None, None, None));
     }
 }

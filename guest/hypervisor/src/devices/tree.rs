@@ -8,10 +8,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use arch::GuestPhys;
 use dtoolkit::ToPropertyValue;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 
-use super::{MEMORY_BASE, PLIC, Region, SOURCES, UART, UART_INTERRUPT};
+use super::{
+    FIRST_VIRTIO_INTERRUPT, MEMORY_BASE, PLIC, Region, SOURCES, UART, UART_INTERRUPT, VIRTIO, VIRTIO_BYTES,
+    VIRTIO_SLOTS,
+};
 
 /// Phandles: one for the interrupt controller, then one for each virtual hart's own.
 const PLIC_PHANDLE: u32 = 1;
@@ -37,6 +41,8 @@ pub struct Told<'a> {
     pub bootargs: &'a str,
     /// Where its initial RAM disk lies.
     pub initrd: Option<Range<u64>>,
+    /// Virtio devices.
+    pub virtio: usize,
     /// Random bytes to begin with.
     pub rng_seed: Option<[u8; 32]>,
 }
@@ -121,6 +127,7 @@ impl Told<'_> {
         add(&mut node, "ranges", &[][..] as &[u32]);
         node.add_child(self.plic());
         node.add_child(uart());
+        (0..self.virtio.min(VIRTIO_SLOTS as usize)).for_each(|slot| node.add_child(virtio(slot as u32)));
         node
     }
 
@@ -143,6 +150,17 @@ fn uart() -> DeviceTreeNode {
     add(&mut node, "reg", &reg(UART)[..]);
     add(&mut node, "clock-frequency", CLOCK_HZ);
     add(&mut node, "interrupts", UART_INTERRUPT);
+    add(&mut node, "interrupt-parent", PLIC_PHANDLE);
+    node
+}
+
+fn virtio(slot: u32) -> DeviceTreeNode {
+    let base = GuestPhys(VIRTIO.base.0 + VIRTIO_BYTES * u64::from(slot));
+    let region = Region { base, len_bytes: VIRTIO_BYTES };
+    let mut node = DeviceTreeNode::new_unchecked(name("virtio_mmio", region));
+    add(&mut node, "compatible", "virtio,mmio");
+    add(&mut node, "reg", &reg(region)[..]);
+    add(&mut node, "interrupts", FIRST_VIRTIO_INTERRUPT + slot);
     add(&mut node, "interrupt-parent", PLIC_PHANDLE);
     node
 }
@@ -185,6 +203,7 @@ mod tests {
             cbo_block_bytes: 64,
             bootargs: "console=ttyS0",
             initrd: Some(0x8200_0000..0x8210_0000),
+            virtio: 2,
             rng_seed: Some([7; 32]),
         }
     }
@@ -196,6 +215,9 @@ mod tests {
         assert_eq!(board.memory[0], 0x8000_0000..0x8400_0000);
         assert_eq!(board.initrd, Some(0x8200_0000..0x8210_0000));
         assert_eq!(board.rng_seed, [7; 32]);
+        assert_eq!(board.plic.as_ref().unwrap().contexts, [Some(0), Some(1)]);
+        let slots: Vec<(u64, u32)> = board.virtio.iter().map(|slot| (slot.base, slot.source)).collect();
+        assert_eq!(slots, [(0x1000_2000, 2), (0x1000_1000, 1)]);
         assert!(board.has("sstc"));
     }
 

@@ -1,7 +1,11 @@
 //! Part 4: what a guest is interrupted by.
 //!
 //! The registers of a guest's interrupt controller and of its devices are in `devices::line`: this part brings what they say to the
-//! virtual harts' pins, which are bits of `hvip` (H extension, "Hypervisor Interrupt Registers (`hvip`, `hip`, and `hie`)").
+//! virtual harts' pins, which are bits of `hvip` (H extension, "Hypervisor Interrupt Registers (`hvip`, `hip`, and `hie`)"). Interrupts of the
+//! machine's devices that guests have come through the machine's own controller (`machine`).
+
+#[cfg(feature = "image")]
+pub mod machine;
 
 #[cfg(feature = "image")]
 pub use image::*;

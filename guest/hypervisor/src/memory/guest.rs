@@ -132,7 +132,10 @@ impl GuestMemory {
     }
 
     /// Hands `each` the memory of `len` bytes at `at` in parts that lie in one piece.
-    fn parts(
+    ///
+    /// # Errors
+    /// As for [`GuestMemory::write`].
+    pub fn parts(
         &mut self,
         at: GuestPhys,
         len: usize,

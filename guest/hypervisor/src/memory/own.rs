@@ -50,6 +50,17 @@ fn map(table: &mut Table, base: u64, level: u32, rights: Rights) {
     table.map(base, Phys(base), level, rights, &mut Physical).expect("memory for the hypervisor's own tables");
 }
 
+/// Lets the registers of a device be reached, and what else is in their pieces.
+pub fn map_device(registers: Range<u64>) {
+    let mut table = table().lock();
+    for base in (registers.start / PIECE_BYTES * PIECE_BYTES..registers.end).step_by(PIECE_BYTES as usize) {
+        if table.lookup(base, &Physical).is_none() {
+            map(&mut table, base, PIECE_LEVEL, Rights::ReadWrite);
+            forget(base);
+        }
+    }
+}
+
 // ANCHOR: rights
 /// The piece at `base`, which has some of the image in it.
 fn in_pages(table: &mut Table, base: u64) {

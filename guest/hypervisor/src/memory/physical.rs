@@ -28,6 +28,23 @@ fn read<T: Copy>(at: Phys) -> T {
     unsafe { (at.0 as *const T).read_volatile() }
 }
 
+/// A guest's memory, for a device that is told where it is. Nobody reads or writes it by this: guest and device do, at the same time.
+pub fn of_guest(at: Phys, len_bytes: usize) -> &'static mut [u8] {
+    // SAFETY: `at` came from a guest's table, as for `copy_from`; the memory is the guest's until its devices have stopped.
+    unsafe { core::slice::from_raw_parts_mut(at.0 as *mut u8, len_bytes) }
+}
+
+/// Reads a register of a device of the machine's.
+pub fn read_register(at: Phys) -> u32 {
+    read(at)
+}
+
+/// Writes a register of a device of the machine's.
+pub fn write_register(at: Phys, value: u32) {
+    // SAFETY: the machine's tree tells of the device, and its registers are no memory.
+    unsafe { (at.0 as *mut u32).write_volatile(value) }
+}
+
 /// Copies memory of a guest to `into`.
 pub fn copy_from(at: Phys, into: &mut [u8]) {
     // SAFETY: `at` came from a guest's table, whose leaves map pieces that are the guest's; the caller keeps within one.

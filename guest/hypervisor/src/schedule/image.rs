@@ -8,6 +8,7 @@ use spin::Mutex;
 
 use super::queue::{Place, Queue};
 use crate::control::{console, guests};
+use crate::interrupts::machine;
 use crate::sbi::firmware;
 use crate::start::csr;
 use crate::start::hart::{self, Hart};
@@ -46,7 +47,7 @@ pub fn is_crowded() -> bool {
 // ANCHOR: run
 /// Runs guests on this hart for ever.
 pub fn run() -> ! {
-    csr::set::<{ registers::SIE }>(ip::SSIP | ip::STIP);
+    csr::set::<{ registers::SIE }>(ip::SSIP | ip::STIP | machine::enabled());
     loop {
         let next = QUEUE.lock().next(hart::this().index).inspect(|one| put(one.0, Place::Running));
         match next {
@@ -186,5 +187,8 @@ fn idle() {
     arm();
     csr::wait();
     csr::clear::<{ registers::SIP }>(ip::SSIP);
+    if csr::read::<{ registers::SIP }>() & machine::enabled() != 0 {
+        machine::take();
+    }
     expire();
 }

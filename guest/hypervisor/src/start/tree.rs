@@ -29,6 +29,30 @@ pub struct Board {
     pub initrd: Option<Range<u64>>,
     /// Random bytes, for whoever needs some before there is another source.
     pub rng_seed: Vec<u8>,
+    /// The interrupt controller, if it is a PLIC.
+    pub plic: Option<Plic>,
+    /// Places of virtio devices, from the highest address down: on the `virt` board the first of the command line comes first.
+    pub virtio: Vec<Slot>,
+}
+
+/// The machine's interrupt controller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plic {
+    /// Its first register.
+    pub base: u64,
+    /// Whose external interrupt in S-mode each context is, by the hart's id.
+    pub contexts: Vec<Option<u64>>,
+}
+
+/// Where a virtio device may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its first register.
+    pub base: u64,
+    /// All of them.
+    pub len_bytes: u64,
+    /// Its interrupt.
+    pub source: u32,
 }
 
 /// Why there is no going on.
@@ -71,6 +95,8 @@ impl Board {
             reserved: reserved(tree),
             initrd: initrd(tree),
             rng_seed: rng_seed(tree),
+            plic: plic(tree, &harts),
+            virtio: virtio(tree),
         };
         match () {
             () if !board.has("h") => Err(Lack::Hypervisor),
@@ -147,6 +173,49 @@ fn initrd(tree: Fdt<'_>) -> Option<Range<u64>> {
     (start < end).then_some(start..end)
 }
 
+/// The node and all below it, of which `find` finds something.
+fn below<'a, T>(node: FdtNode<'a>, find: &dyn Fn(FdtNode<'a>) -> Option<T>) -> Vec<T> {
+    let mut found: Vec<T> = find(node).into_iter().collect();
+    node.children().for_each(|child| found.extend(below(child, find)));
+    found
+}
+
+fn is_compatible(node: FdtNode<'_>, with: &str) -> bool {
+    let list = node.property("compatible").map(|property| property.value().to_vec());
+    list.is_some_and(|list| list.split(|&byte| byte == 0).any(|name| name == with.as_bytes()))
+}
+
+/// All cells of a property.
+fn cells_of(node: FdtNode<'_>, name: &str) -> Vec<u32> {
+    let value = node.property(name).map(|property| property.value().to_vec()).unwrap_or_default();
+    value.chunks_exact(4).map(|cell| cell.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))).collect()
+}
+
+/// Devicetree binding interrupt-controller/sifive,plic-1.0.0.yaml: "interrupts-extended" names the harts' controllers by their phandles.
+fn plic(tree: Fdt<'_>, harts: &[FdtNode<'_>]) -> Option<Plic> {
+    let is_plic = |node| ["sifive,plic-1.0.0", "riscv,plic0"].into_iter().any(|name| is_compatible(node, name));
+    let node = below(tree.root(), &|node| is_plic(node).then_some(node)).into_iter().next()?;
+    let hart_of = |phandle: u32| {
+        let has =
+            |hart: &&FdtNode<'_>| hart.children().any(|child| cells_of(child, "phandle").first() == Some(&phandle));
+        harts.iter().find(has).and_then(|&hart| first_reg(hart)).map(|(id, _)| id)
+    };
+    let external = u32::from(arch::Interrupt::SupervisorExternal.code());
+    let targets = cells_of(node, "interrupts-extended");
+    let context = |pair: &[u32]| hart_of(pair[0]).filter(|_| pair[1] == external);
+    Some(Plic { base: first_reg(node)?.0, contexts: targets.chunks_exact(2).map(context).collect() })
+}
+
+fn virtio(tree: Fdt<'_>) -> Vec<Slot> {
+    let slot = |node| {
+        let (base, len_bytes) = is_compatible(node, "virtio,mmio").then(|| first_reg(node)).flatten()?;
+        Some(Slot { base, len_bytes, source: *cells_of(node, "interrupts").first()? })
+    };
+    let mut slots = below(tree.root(), &slot);
+    slots.sort_by_key(|slot| core::cmp::Reverse(slot.base));
+    slots
+}
+
 fn rng_seed(tree: Fdt<'_>) -> Vec<u8> {
     let chosen = tree.find_node("/chosen");
     chosen.and_then(|chosen| chosen.property("rng-seed").map(|seed| seed.value().to_vec())).unwrap_or_default()
@@ -181,13 +250,25 @@ mod tests {
                 ("timebase-frequency", &cells(&[10_000_000])),
             ],
         );
-        cpus.add_child(node("cpu@3", &[&[("reg", &cells(&[3])[..])], isa].concat()));
+        let mut hart = node("cpu@3", &[&[("reg", &cells(&[3])[..])], isa].concat());
+        hart.add_child(node("interrupt-controller", &[("phandle", &cells(&[9]))]));
+        cpus.add_child(hart);
         cpus.add_child(node("cpu@4", &[("reg", &cells(&[4])), ("status", b"disabled\0")]));
         tree.root.add_child(cpus);
         tree.root.add_child(node("memory@80000000", &[("reg", &cells(&[0, 0x8000_0000, 0, 0x400_0000]))]));
         let mut reserved = node("reserved-memory", &[("#address-cells", &cells(&[2])), ("#size-cells", &cells(&[2]))]);
         reserved.add_child(node("fw@80000000", &[("reg", &cells(&[0, 0x8000_0000, 0, 0x4_0000]))]));
         tree.root.add_child(reserved);
+        let mut soc = node("soc", &[("#address-cells", &cells(&[2])), ("#size-cells", &cells(&[2]))]);
+        let compatible: (&str, &[u8]) = ("compatible", b"sifive,plic-1.0.0\0riscv,plic0\0");
+        let (reg, targets) = (cells(&[0, 0xc00_0000, 0, 0x60_0000]), cells(&[9, 11, 9, 9]));
+        soc.add_child(node("plic@c000000", &[compatible, ("reg", &reg), ("interrupts-extended", &targets)]));
+        for (number, base) in [(1, 0x1000_1000), (2, 0x1000_2000)] {
+            let (reg, source) = (cells(&[0, base, 0, 0x1000]), cells(&[number]));
+            let name = if number == 1 { "virtio_mmio@1" } else { "virtio_mmio@2" };
+            soc.add_child(node(name, &[("compatible", b"virtio,mmio\0"), ("reg", &reg), ("interrupts", &source)]));
+        }
+        tree.root.add_child(soc);
         let (start, end) = (cells(&[0, 0x8200_0000]), cells(&[0x8280_0000]));
         tree.root.add_child(node(
             "chosen",
@@ -204,6 +285,9 @@ mod tests {
         assert_eq!(board.reserved[0], 0x8000_0000..0x8004_0000);
         assert_eq!(board.initrd, Some(0x8200_0000..0x8280_0000));
         assert_eq!(board.rng_seed, [7; 32]);
+        assert_eq!(board.plic, Some(Plic { base: 0xc00_0000, contexts: vec![None, Some(3)] }));
+        let slots: Vec<(u64, u32)> = board.virtio.iter().map(|slot| (slot.base, slot.source)).collect();
+        assert_eq!(slots, [(0x1000_2000, 2), (0x1000_1000, 1)]);
         assert!(board.has("sstc") && !board.has("v"));
     }
 

@@ -16,7 +16,7 @@ use crate::devices;
 use crate::memory::access::{Access, Kind};
 use crate::memory::guest::NoMemory;
 use crate::start::csr;
-use crate::{sbi, schedule, timers};
+use crate::{interrupts, sbi, schedule, timers};
 
 /// Answers one exit.
 pub fn handle(vcpu: &'static Vcpu, context: &mut Context) -> Next {
@@ -36,6 +36,11 @@ fn interrupt(interrupt: Option<Interrupt>, vcpu: &Vcpu) -> Next {
         Some(Interrupt::SupervisorSoftware) => {
             vcpu.count(Reason::Kick);
             schedule::kicked()
+        }
+        Some(Interrupt::SupervisorExternal) => {
+            vcpu.count(Reason::Machine);
+            interrupts::machine::take();
+            Next::Resume
         }
         other => panic!("an interrupt that nobody has enabled: {other:?}"),
     }

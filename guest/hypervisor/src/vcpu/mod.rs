@@ -128,6 +128,8 @@ mod image {
         Timer "timer interrupts"
         /// An interrupt from another hart.
         Kick "kicks"
+        /// A device of the machine's.
+        Machine "interrupts of the machine's devices"
         /// An exception that goes back to the guest.
         Exception "exceptions handed back"
     }

@@ -1,4 +1,17 @@
-//! Where the registers are.
+//! Where the registers of a memory-mapped virtio device are, and what the first of them say.
+//!
+//! VIRTIO 1.2, "Virtio Over MMIO": "MMIO Device Register Layout" and its legacy interface. Names are the specification's.
+
+#![allow(missing_docs, reason = "the names are the specification's")]
+
+/// "virt", little-endian.
+pub const MAGIC: u32 = 0x7472_6976;
+/// "QEMU", little-endian: nobody assigns these, and this is what drivers have seen on the `virt` board.
+pub const VENDOR: u32 = 0x554d_4551;
+/// Version of the registers.
+pub const MODERN: u32 = 2;
+/// The same, of the legacy interface.
+pub const LEGACY: u32 = 1;
 
 pub const MAGIC_VALUE: u64 = 0x000;
 pub const VERSION: u64 = 0x004;
