@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 /// Constants that have name and value in common by chance, or that stand for another thing.
-const BY_CHANCE: [(&str, &str); 17] = [
+const BY_CHANCE: [(&str, &str); 16] = [
     ("EXECUTABLE", "a file's mode, in an initramfs and on the benchmark's host"),
     ("FORMAT", "versions of different trees in the cache"),
     ("GENERAL", "general events, and KVM's general CSRs"),
@@ -26,7 +26,6 @@ const BY_CHANCE: [(&str, &str); 17] = [
     ("PATIENCE", "with a debugger, and with a guest that is checked"),
     ("PIECE", "what is read at once, here and in the machine"),
     ("PIECE_BYTES", "pieces of a file and of a disk request"),
-    ("REACH", "a guess of traces, which the VMM has, and of symbols, which it has not"),
     ("READABLE", "a file's mode, as EXECUTABLE"),
     ("RECEIVE", "VIRTIO's sections on console and network number their queues each"),
     ("SCHEMA", "versions of different reports"),

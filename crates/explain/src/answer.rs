@@ -34,6 +34,7 @@ pub struct Scene<'a> {
 pub fn explain(scene: &Scene, about: Chosen) -> Option<Explanation> {
     match about {
         Chosen::Fault { to: Some(to) } => scene.hart.fault(Some(to)).map(|fault| of_fault(scene, fault)),
+        Chosen::Exit => scene.hart.exit().map(|fault| of_fault(scene, fault)),
         Chosen::Fault { to: None } => scene.hart.fault(None).map(|last| of_last(scene, last)),
         Chosen::Pc => Some(of_pc(scene)),
         Chosen::Address { address, world, access } => {

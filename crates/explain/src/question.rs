@@ -22,6 +22,8 @@ pub enum Chosen {
         /// M, HS or VS.
         to: Option<Mode>,
     },
+    /// The last exception but for environment calls for which a guest was left.
+    Exit,
     /// An access.
     Address {
         /// The virtual address.
@@ -44,7 +46,7 @@ impl Question {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wrong {
     /// The first word.
-    #[error("'{0}' is neither fault, pc nor an address")]
+    #[error("'{0}' is neither fault, exit, pc nor an address")]
     About(String),
     /// A key.
     #[error("'{0}' is none of {1}")]
@@ -71,12 +73,13 @@ const HANDLERS: &str = "m, hs, vs";
 impl FromStr for Question {
     type Err = Wrong;
 
-    /// `fault[,to=MODE]`, `pc` or `ADDRESS[,world=MODE][,access=r|w|x]`, each with `[,hart=N]`.
+    /// `fault[,to=MODE]`, `exit`, `pc` or `ADDRESS[,world=MODE][,access=r|w|x]`, each with `[,hart=N]`.
     fn from_str(text: &str) -> Result<Question, Wrong> {
         let mut words = text.split(',').map(str::trim);
         let first = words.next().unwrap_or_default();
         let about = match first {
             "fault" => Chosen::Fault { to: None },
+            "exit" => Chosen::Exit,
             "pc" => Chosen::Pc,
             _ => {
                 let address = number(first).ok_or_else(|| Wrong::About(first.to_owned()))?;
@@ -98,7 +101,7 @@ impl Question {
             ("access", Chosen::Address { access: kind, .. }) => *kind = access(value)?,
             (_, Chosen::Fault { .. }) => return Err(Wrong::Key(key.to_owned(), "to, hart")),
             (_, Chosen::Address { .. }) => return Err(Wrong::Key(key.to_owned(), "world, access, hart")),
-            (_, Chosen::Pc) => return Err(Wrong::Key(key.to_owned(), "hart")),
+            (_, Chosen::Exit | Chosen::Pc) => return Err(Wrong::Key(key.to_owned(), "hart")),
         }
         Ok(self)
     }
@@ -149,6 +152,7 @@ mod tests {
         assert_eq!("fault".parse(), Ok(Question::FAULT));
         let fault = Question { about: Chosen::Fault { to: Some(Mode::HS) }, hart: Some(2) };
         assert_eq!("fault,to=hs,hart=2".parse(), Ok(fault));
+        assert_eq!("exit,hart=1".parse(), Ok(Question { about: Chosen::Exit, hart: Some(1) }));
         let about = Chosen::Address { address: 0x4000_1238, world: Some(Mode::VS), access: Access::Store };
         assert_eq!("0x4000_1238,world=vs,access=w".parse(), Ok(Question { about, hart: None }));
     }
@@ -156,7 +160,7 @@ mod tests {
     #[test]
     fn what_is_wrong_names_what_there_is() {
         let wrong = |text: &str| text.parse::<Question>().unwrap_err().to_string();
-        assert_eq!(wrong("bogus"), "'bogus' is neither fault, pc nor an address");
+        assert_eq!(wrong("bogus"), "'bogus' is neither fault, exit, pc nor an address");
         assert_eq!(wrong("0x10,world=x"), "world=x: it is one of m, hs, u, vs, vu");
         assert_eq!(wrong("fault,to=vu"), "to=vu: it is one of m, hs, vs");
         assert_eq!(wrong("pc,world=vs"), "'world' is none of hart");

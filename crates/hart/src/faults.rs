@@ -1,4 +1,4 @@
-//! The last exceptions of a hart, for explanations: one for each mode that has handlers.
+//! The last exceptions of a hart, for explanations: one for each mode that has handlers, and one that left a guest.
 //!
 //! Environment calls are none: they are what programs do, not what befalls them.
 
@@ -11,8 +11,8 @@ use crate::core::Core;
 /// What is remembered.
 #[derive(Default)]
 pub(crate) struct Faults {
-    /// By the mode of the handler: M, HS, VS.
-    last: [Option<Fault>; 3],
+    /// By the mode of the handler, M, HS, VS, of those that left no guest; and of those that did.
+    last: [Option<Fault>; 4],
     /// Which of them is the newest.
     newest: usize,
     /// The first of several between which nothing retired.
@@ -53,6 +53,7 @@ impl Core {
         }
         let fault = Fault { request, ..Fault::of(&self.state, &self.config, trap, pc, self.traps) };
         let place = match fault.to {
+            _ if fault.leaves_guest() => 3,
             Mode::M => 0,
             Mode::VS => 2,
             _ => 1,

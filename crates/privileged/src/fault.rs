@@ -82,4 +82,9 @@ impl Fault {
         let to = route(state, config, crate::Cause::Exception(trap));
         Fault { trap, pc, to, request: None, instret: state.instret, number, registers: Registers::of(state) }
     }
+
+    /// Whether a guest was left for it.
+    pub fn leaves_guest(&self) -> bool {
+        self.registers.mode.virt && !self.to.virt
+    }
 }

@@ -24,7 +24,7 @@ const LATER: u64 = 4;
 /// Ticks between two times that names are written.
 const WRITTEN_EVERY: u64 = TIMEBASE_HZ;
 /// Addresses without a name that are the first reason to look for a kernel again: it has loaded modules.
-const ENOUGH: u64 = 16;
+const FIRST_MISSES: u64 = 16;
 
 /// Who finds the names of what a trace has. Cloning shares it.
 #[derive(Clone)]
@@ -176,7 +176,7 @@ struct Nameless {
 
 impl Default for Nameless {
     fn default() -> Nameless {
-        Nameless { count: 0, enough: ENOUGH }
+        Nameless { count: 0, enough: FIRST_MISSES }
     }
 }
 

@@ -14,8 +14,9 @@ pub struct Snapshot {
     pub pc: u64,
     /// The integer registers.
     pub x: [u64; 32],
-    /// The last exceptions but environment calls, one for each mode that has handlers (M, HS, VS), in no order.
-    pub faults: [Option<Fault>; 3],
+    /// The last exceptions but environment calls, in no order: one for each mode that has handlers (M, HS, VS), and the last that left a
+    /// guest.
+    pub faults: [Option<Fault>; 4],
     /// The first of them, where others followed it with nothing done in between: it led to them.
     pub origin: Option<Fault>,
     /// Whether M-mode is a firmware outside the hart.
@@ -33,5 +34,10 @@ impl Snapshot {
     pub fn fault(&self, to: Option<Mode>) -> Option<&Fault> {
         let wanted = |fault: &&Fault| to.is_none_or(|to| fault.to == to);
         self.faults.iter().flatten().filter(wanted).max_by_key(|fault| fault.number)
+    }
+
+    /// The last that left a guest.
+    pub fn exit(&self) -> Option<&Fault> {
+        self.faults.iter().flatten().filter(|fault| fault.leaves_guest()).max_by_key(|fault| fault.number)
     }
 }

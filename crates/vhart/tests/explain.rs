@@ -50,7 +50,7 @@ fn a_question_that_cannot_be_asked_says_why() {
         assert_eq!(said.status, Some(2), "{question}");
         said.err
     };
-    assert!(wrong("nonsense").contains("'nonsense' is neither fault, pc nor an address"));
+    assert!(wrong("nonsense").contains("'nonsense' is neither fault, exit, pc nor an address"));
     assert!(wrong("0x1000,world=w").contains("it is one of m, hs, u, vs, vu"));
     assert!(wrong("fault,hart=4").contains("the machine has harts 0 to 0"));
 }

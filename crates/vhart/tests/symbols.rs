@@ -41,7 +41,7 @@ fn a_guests_trap_is_followed_to_its_re_entry() {
     let file = programs.assemble("hypervisor", &[], 0x8020_0000);
     let json = programs.path("chain.json");
     let option = json.to_str().unwrap();
-    let words = ["run", "--deterministic", "--explain", "fault,to=hs", "--explain-json", option, "--kernel"];
+    let words = ["run", "--deterministic", "--explain", "exit", "--explain-json", option, "--kernel"];
     let said = say_of(&words, &file, &["--timeout", "60s"]);
     assert_eq!(said.status, Some(0), "{}", said.err);
     let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
@@ -49,6 +49,7 @@ fn a_guests_trap_is_followed_to_its_re_entry() {
     let steps: Vec<&str> = chain.iter().map(|link| link["step"].as_str().unwrap()).collect();
     assert_eq!((steps[..2].to_vec(), steps.last()), (vec!["access", "exit"], Some(&"re-entry")), "{chain:#?}");
     assert_eq!(chain[1]["symbols"][0], "trap");
+    assert!(json["explanations"][0]["trap"]["from"].as_str().unwrap().starts_with('V'), "{json:#}");
     assert!(chain.last().unwrap()["instructions"].as_u64().unwrap() > 1, "{chain:#?}");
     assert!(said.err.contains("re-entry VS:"), "{}", said.err);
 }

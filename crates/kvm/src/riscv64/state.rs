@@ -32,7 +32,7 @@ pub fn snapshot(vcpu: &VcpuFd, cpu: &Cpu, hart: u32) -> Snapshot {
     let pc = get(Group::Core, 0);
     // what the hart waits for is its host's to know
     let (now, timer) = (state.time, Some(state.stimecmp).filter(|&at| at != u64::MAX));
-    let (faults, origin, waits_since) = ([None; 3], None, None);
+    let (faults, origin, waits_since) = ([None; 4], None, None);
     Snapshot { state, config, pc, x, faults, origin, builtin_firmware: true, now, waits_since, timer }
 }
 

@@ -11,13 +11,13 @@ const HEADING: &str = "Limits and reports";
 /// What is to be explained at the end of a run.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ExplainOptions {
-    /// Explain at the end, on standard error: the last fault, an access (ADDRESS), or the next instruction (pc); may be repeated
+    /// Explain at the end, on standard error: the last fault, the last that left a guest (exit), an access (ADDRESS), or the next instruction (pc); may be repeated
     ///
     /// The walk through both stages level by level, the check that failed and the bits that decided, the trap and who it
-    /// went to. `fault[,to=m|hs|vs]` is each hart's last exception but environment calls;
+    /// went to. `fault[,to=m|hs|vs]` is each hart's last exception but environment calls, `exit` the last that left a guest;
     /// `ADDRESS[,world=m|hs|u|vs|vu][,access=r|w|x]` an access as it would be now; `,hart=N` asks one hart alone. On the console,
     /// Ctrl-A E asks for the last faults at any time. See docs/explain.md.
-    #[arg(long = "explain", value_name = "fault|ADDRESS|pc", help_heading = HEADING)]
+    #[arg(long = "explain", value_name = "fault|exit|ADDRESS|pc", help_heading = HEADING)]
     pub questions: Vec<Question>,
 
     /// Names of addresses: `host=FILE`, `guest=FILE` or `guest:VMID=FILE`, an ELF file, a System.map or a copy of

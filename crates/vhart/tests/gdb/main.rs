@@ -168,7 +168,7 @@ fn a_change_of_worlds_is_seen_and_points_are_limited_to_one() {
         assert!(explained.contains("VS-mode") && explained.contains("hgatp"), "{explained}");
         assert_eq!(client.monitor("explain"), "hart 0 has had no such fault\n");
         assert_eq!(client.monitor("explain pc,hart=1"), "there is no hart 1\n");
-        assert!(client.monitor("explain sense").contains("'sense' is neither fault, pc nor an address"));
+        assert!(client.monitor("explain sense").contains("'sense' is neither fault, exit, pc nor an address"));
     }
 }
 
