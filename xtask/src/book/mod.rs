@@ -1,12 +1,14 @@
 //! `cargo xtask book`: the book's listings are run, and what they print is compared with the pages.
 //!
 //! A listing is a block `console` of Markdown ([`listing`]). Each page has a directory of its own with the book's programs in
-//! it, built; its listings run there in order. Blocks `console` of the other documents are listings too.
+//! it, built; its listings run there in order. Blocks `console` of the other documents are listings too. The Chinese edition
+//! ([`translation`]) has the same listings, which are not run again.
 
 mod listing;
 mod page;
 mod shell;
 mod structure;
+mod translation;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -39,6 +41,10 @@ pub struct Options {
     #[arg(long)]
     offline: bool,
 
+    /// Take the Chinese pages of that name for translations of today's English ones, and run nothing.
+    #[arg(long, requires = "pages")]
+    translated: bool,
+
     /// Run this vhart, in place of the one that is built of these sources.
     #[arg(long, value_name = "FILE")]
     vhart: Option<PathBuf>,
@@ -56,6 +62,12 @@ const BOOK: &str = "docs/book";
 /// # Errors
 /// Something is wrong with a page, or a listing prints something else and is not to be updated.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    if options.translated {
+        return pages()?.iter().filter(|page| is_named(page, &options.pages)).try_for_each(translation::accept);
+    }
+    if options.update {
+        translation::sync(&pages()?)?;
+    }
     check_structure()?;
     let outfit = tools::without_oracle(options.offline)?;
     let linux = !options.no_boot && !options.offline;
@@ -63,7 +75,16 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     for left_out in run_listings(&outfit, &wanted)? {
         println!("left out: {left_out}");
     }
-    Ok(())
+    if options.update { translation::sync(&pages()?) } else { Ok(()) }
+}
+
+/// The English pages.
+fn pages() -> anyhow::Result<Vec<Page>> {
+    Ok(structure::pages(&Path::new(BOOK).join("src"))?.0)
+}
+
+fn is_named(page: &Page, ends: &[String]) -> bool {
+    ends.iter().any(|end| page.path.ends_with(end))
 }
 
 /// What `cargo xtask test` does at first: nothing is run.
@@ -76,6 +97,7 @@ pub fn check_structure() -> anyhow::Result<()> {
     let (pages, mut wrong) = structure::pages(&source)?;
     wrong.extend(structure::broken_links(&pages, &source));
     wrong.extend(pages.iter().flat_map(structure::wrong_blocks));
+    wrong.extend(translation::complaints(&pages)?);
     wrong.extend(structure::broken_links(&documents()?, Path::new("")));
     ensure!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     Ok(())
@@ -110,10 +132,9 @@ pub fn run_listings(outfit: &Outfit, wanted: &Wanted<'_>) -> anyhow::Result<Vec<
     if !outfit.cross {
         return Ok(vec!["the book's listings (no riscv64-linux-gnu-as)".to_owned()]);
     }
-    let mut pages = structure::pages(&Path::new(BOOK).join("src"))?.0;
+    let mut pages = pages()?;
     pages.extend(documents()?);
-    let named = |page: &Page| wanted.pages.iter().any(|end| page.path.ends_with(end));
-    pages.retain(|page| wanted.pages.is_empty() || named(page));
+    pages.retain(|page| wanted.pages.is_empty() || is_named(page, wanted.pages));
     let programs = Programs::build(outfit, wanted.vhart)?;
     if wanted.linux && pages.iter().any(|page| page.text.contains(FIRST_VMM)) {
         programs.add_first_vmm()?;

@@ -96,7 +96,7 @@ impl Page {
 }
 
 /// What mdBook understands beside CommonMark.
-fn options() -> Options {
+pub fn options() -> Options {
     Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH

@@ -9,7 +9,7 @@ use super::listing::{self, Listing};
 use super::page::{Block, Page};
 
 /// The page that lists the others, in order.
-const SUMMARY: &str = "SUMMARY.md";
+pub const SUMMARY: &str = "SUMMARY.md";
 
 /// The book's pages in the order of its summary; with them all that is wrong.
 ///
