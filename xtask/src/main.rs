@@ -6,6 +6,7 @@
 
 mod bench;
 mod book;
+mod boots;
 mod debugger;
 mod deny;
 mod dist;
@@ -34,6 +35,8 @@ enum Chore {
     Bench(Box<bench::Options>),
     /// Run the listings of the book and compare what they print, or write it into the pages.
     Book(book::Options),
+    /// Boot a machine again and again, by default guests with AIA on more harts than there are processors, and count what passes.
+    Boots(boots::Options),
     /// Make the VMM that vhart carries along anew, or check that it is of these sources.
     Vmm(vmm::Options),
     /// Make the packages of a release: a static program as .tar.zst and .deb, and their sums.
@@ -55,6 +58,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test(options) => test::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Book(options) => book::run(&options),
+        Chore::Boots(options) => boots::run(&options),
         Chore::Vmm(options) => vmm::run(&options),
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check().and_then(|()| facts::check()),
