@@ -186,12 +186,15 @@ impl Core {
         None
     }
 
-    /// Bytes that can be received without an overrun. None in loopback, where the line is disconnected, and none while a
-    /// guest that uses RTS has taken it back ("Modem Control Register"). Many a program never gives it and reads all the same.
+    /// Bytes that come in before the guest has read some: as many as make up "its programmed trigger level" ("FIFO Interrupt Mode
+    /// Operation"). On a line a character takes long enough for a guest to see to the interrupt of the one before, and the interrupt is
+    /// "cleared as soon as the FIFO drops below" that level: a driver with level 1 that reads one character for each interrupt gets one for
+    /// each. None come in in loopback, where the line is disconnected, and none while a guest that uses RTS has taken it back ("Modem
+    /// Control Register"). Many a program never gives it and reads all the same.
     pub fn room(&self) -> usize {
         match self.loopback() || self.held {
             true => 0,
-            false => self.depth().saturating_sub(self.received.len()),
+            false => self.trigger_level().saturating_sub(self.received.len()),
         }
     }
 
@@ -450,14 +453,14 @@ mod tests {
     #[test]
     fn a_guest_that_takes_rts_back_receives_nothing_until_it_gives_it() {
         let mut uart = with_fifo();
-        assert_eq!(uart.room(), 16, "RTS was never given");
+        assert_eq!(uart.room(), 1, "RTS was never given; the trigger level is 1");
         uart.write(MCR, 0x03);
         uart.write(MCR, 0x01);
         assert_eq!(uart.room(), 0);
         uart.write(MCR, 0x00);
         assert_eq!(uart.room(), 0);
         uart.write(MCR, 0x02);
-        assert_eq!(uart.room(), 16);
+        assert_eq!(uart.room(), 1);
     }
 
     #[test]
@@ -465,7 +468,7 @@ mod tests {
         let mut uart = with_fifo();
         uart.write(MCR, 0x1a);
         uart.write(MCR, 0x00);
-        assert_eq!(uart.room(), 16);
+        assert_eq!(uart.room(), 1);
     }
 
     #[test]

@@ -205,6 +205,25 @@ mod tests {
         assert_eq!(rises, [(1, b'a'), (2, b'b'), (3, b'c')], "an APLIC that sends messages sends one for each");
     }
 
+    /// Bao's guests' driver reads one byte for each interrupt, from a FIFO with trigger level 1. QEMU gives it three for three bytes.
+    #[test]
+    fn with_a_fifo_bytes_come_in_as_the_trigger_level_lets_them() {
+        let (rises, in_fifo): (Vec<_>, Vec<_>) = [0x01, 0x81].map(rises_of_each).into_iter().unzip();
+        assert_eq!(rises, [[1, 2, 3], [1, 1, 1]], "levels 1 and 8");
+        assert_eq!(in_fifo, [*b"abc"; 2]);
+    }
+
+    /// How often the wire has risen before each of three bytes is read that were typed at once, and these.
+    fn rises_of_each(fifo_control: u8) -> ([usize; 3], [u8; 3]) {
+        let wire = Arc::new(Rises::default());
+        let mut uart = Uart16550::new(Box::new(|_| ()), IrqLine::new(wire.clone(), 10));
+        uart.write(2, &[fifo_control]);
+        uart.write(1, &[0x01]);
+        uart.push_input(b"abc");
+        let each = [0; 3].map(|_| (wire.1.load(Ordering::Relaxed), read(&mut uart, 0)));
+        (each.map(|(rises, _)| rises), each.map(|(_, byte)| byte))
+    }
+
     #[test]
     fn a_guest_that_does_not_read_pushes_back() {
         let (mut uart, _, _) = uart();
