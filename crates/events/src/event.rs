@@ -3,7 +3,7 @@
 use arch::csr::CAUSE_INTERRUPT;
 use arch::{Exception, GuestPhys, Mode, Phys, Virt, implicit};
 
-use crate::Kind;
+use crate::{Kind, Mark};
 
 /// One thing that happened. Fields do not repeat what the [`crate::Stamp`] says: a trap comes from the stamp's mode and pc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Event {
     /// An `ecall` in HS- or VS-mode, before the trap that it becomes, if any. Not one from U- or VU-mode, which is a
     /// system call.
     SbiCall(SbiCall),
+    /// A program marked what it does: a system call of the number [`crate::MARK`], before the trap that it becomes.
+    Mark(Mark),
     /// The call's answer: the built-in firmware's, or, where a trap handler answered, the registers as it returns behind the
     /// `ecall`. The stamp is the caller's. Not where the hart stops, or where the caller goes on on another hart.
     SbiReturn {
@@ -274,6 +276,7 @@ impl Event {
             Event::Begin | Event::End | Event::Hart(_) => Kind::Hart,
             Event::Trap(_) => Kind::Trap,
             Event::Return { .. } => Kind::Return,
+            Event::Mark(_) => Kind::Mark,
             Event::SbiCall(_) | Event::SbiReturn { .. } => Kind::Sbi,
             Event::Pending { .. } => Kind::Pending,
             Event::Inject { .. } => Kind::Inject,

@@ -50,6 +50,8 @@ kinds! {
     Virtio "virtio";
     /// [`crate::Event::KvmExit`] and [`crate::Event::KvmEntry`].
     Exit "exit";
+    /// [`crate::Event::Mark`].
+    Mark "mark";
 }
 
 impl Kind {
@@ -77,6 +79,11 @@ impl Kinds {
             at += 1;
         }
         Kinds(set)
+    }
+
+    /// These and one more.
+    pub const fn with(self, kind: Kind) -> Kinds {
+        Kinds(self.0 | 1 << kind as u32)
     }
 
     /// Whether a kind is in the set.

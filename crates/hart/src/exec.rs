@@ -421,7 +421,7 @@ impl<R: Record> Privileged for Run<'_, R> {
     }
 
     fn ecall(&mut self) -> Out<Self> {
-        if self.core.tells(Kind::Sbi) {
+        if self.core.tells(Kind::Sbi) || self.core.tells(Kind::Mark) {
             self.core.tell_call(self.place_of());
         }
         let cause = match self.core.state.mode {

@@ -4,7 +4,7 @@
 
 use arch::csr::{atp, ip};
 use arch::{Mode, Phys, Privilege, Trap, Virt, csr};
-use events::{Event, Kind, Kinds, Outcome, SbiCall, Scope, Sink, Stamp, Taken, Timer, Walk};
+use events::{Event, Kind, Kinds, MARK, Mark, Outcome, SbiCall, Scope, Sink, Stamp, Taken, Timer, Walk};
 use privileged::{Access, Cause, Request, Translation};
 use vcpu::{ECALL_BYTES, Fence, FenceRange, Standing};
 
@@ -146,11 +146,16 @@ impl Core {
         }
     }
 
-    /// Tells of an `ecall` in the current mode, if that is a call of the layer below.
+    /// Tells of an `ecall` in the current mode, if that is a call of the layer below or a mark.
     #[cold]
     pub(crate) fn tell_call(&mut self, place: Place) {
         let mode = self.state.mode;
-        if mode.privilege == Privilege::Supervisor {
+        if mode.privilege == Privilege::User && self.x[17] == MARK && self.tells(Kind::Mark) {
+            self.tell(place, &Event::Mark(Mark { what: self.x[10], name: [self.x[11], self.x[12]] }));
+            // what is wanted may be another between marks
+            self.follow_watcher();
+        }
+        if mode.privilege == Privilege::Supervisor && self.tells(Kind::Sbi) {
             self.watch.calls[usize::from(mode.virt)] = Some(place.pc.wrapping_add(ECALL_BYTES));
             let args = std::array::from_fn(|n| self.x[10 + n]);
             let call = SbiCall { extension: self.x[17], function: self.x[16], args };

@@ -50,6 +50,7 @@ pub const USUAL: Kinds = Kinds::of(&[
     Kind::Irq,
     Kind::Virtio,
     Kind::Exit,
+    Kind::Mark,
 ]);
 
 impl Filter {

@@ -5,14 +5,14 @@
 //! the last, each field from that of the last event with the tag.
 
 use arch::{Exception, GuestPhys, Mode, Phys, Virt};
-use events::{Event, Fence, HartState, Outcome, SbiCall, Scope, Stamp, Taken, Timer, Walk};
+use events::{Event, Fence, HartState, Mark, Outcome, SbiCall, Scope, Stamp, Taken, Timer, Walk};
 
 use crate::wire::{apart, difference, put, take};
 
 /// Most fields that an event has.
 const FIELDS: usize = 8;
 /// One more than the highest tag.
-const TAGS: usize = 22;
+const TAGS: usize = 23;
 /// In the first byte: the world is another.
 const WORLD: u8 = 0x80;
 
@@ -74,7 +74,7 @@ impl Context {
 }
 
 /// How many fields the events of each tag have.
-const COUNTS: [usize; TAGS] = [0, 0, 1, 5, 2, 8, 2, 2, 2, 2, 0, 0, 4, 3, 6, 5, 3, 2, 3, 1, 0, 2];
+const COUNTS: [usize; TAGS] = [0, 0, 1, 5, 2, 8, 2, 2, 2, 2, 0, 0, 4, 3, 6, 5, 3, 2, 3, 1, 0, 2, 3];
 
 fn mode_number(mode: Mode) -> u64 {
     Mode::ALL.iter().position(|&known| known == mode).unwrap_or_default() as u64
@@ -135,6 +135,7 @@ fn fields(event: &Event) -> (u8, [u64; FIELDS], usize) {
         Event::KvmExit { reason } => set(19, &[reason.into()]),
         Event::KvmEntry => 20,
         Event::Fired { timer, deadline } => set(21, &[number_of(&TIMERS, timer), deadline]),
+        Event::Mark(Mark { what, name: [low, high] }) => set(22, &[what, low, high]),
     };
     (tag, fields, COUNTS[usize::from(tag)])
 }
@@ -197,6 +198,7 @@ fn event(tag: u8, fields: &[u64; FIELDS]) -> Option<Event> {
         19 => Event::KvmExit { reason: a.try_into().ok()? },
         20 => Event::KvmEntry,
         21 => Event::Fired { timer: of_number(&TIMERS, a)?, deadline: b },
+        22 => Event::Mark(Mark { what: a, name: [b, c] }),
         _ => return None,
     })
 }
@@ -247,6 +249,7 @@ pub mod tests {
             Event::Completed { device: Phys(0x1000_1000), queue: 1, bytes: 512 },
             Event::KvmExit { reason: 6 },
             Event::KvmEntry,
+            Event::Mark(Mark { what: Mark::BEGIN, name: [0x6b72_6f66, 0] }),
             Event::End,
         ]
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use arch::csr::CAUSE_INTERRUPT;
 use arch::{Mode, Privilege, csr};
 use events::names::{self, SbiFunction};
-use events::{DEVICES, Event, Fence, Outcome, Scope, Stamp, Taken, Walk};
+use events::{DEVICES, Event, Fence, Mark, Outcome, Scope, Stamp, Taken, Walk};
 use symbols::Symbols;
 use vcpu::TIMEBASE_HZ as HZ;
 
@@ -114,6 +114,11 @@ impl Printer {
                 None => write!(line, "exit: KVM_EXIT {reason}, pc:{}", self.pc(stamp)),
             },
             Event::KvmEntry => write!(line, "exit: goes on"),
+            Event::Mark(mark) => match mark.what {
+                Mark::BEGIN => write!(line, "mark: begin {mark}"),
+                Mark::END => write!(line, "mark: end {mark}"),
+                what => write!(line, "mark: {what:#x} {mark}"),
+            },
         }
     }
 
@@ -274,5 +279,6 @@ mod tests {
         has("walk: store in VU, va:0xffffffffffffffff, reads:15, fails: load guest-page fault, gpa:0x24");
         has("mmio: write8 uart+0x0 value:0x41");
         has("hart: suspended");
+        has("mark: begin fork");
     }
 }

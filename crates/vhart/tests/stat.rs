@@ -108,6 +108,29 @@ fn devices_are_counted_with_what_they_do_by_themselves() {
 }
 
 #[test]
+fn what_a_program_does_between_its_marks_is_counted_apart() {
+    let programs = Programs::new();
+    let file = programs.assemble("marks", &[], 0x8020_0000);
+    for engine in ["jit", "interp"] {
+        let report = stat(engine, &file);
+        let windows = rows(&report, "windows");
+        assert_eq!((windows.len(), report["marks_ignored"].as_u64()), (1, Some(2)), "{engine}");
+        let window = &windows[0];
+        assert_eq!((window["mark"].as_str(), window["times"].as_u64()), (Some("loop"), Some(2)), "{engine}");
+        let world = |row: &Value| (row["mode"].as_str().unwrap().to_owned(), row["instructions"].as_u64().unwrap());
+        let worlds: Vec<_> = rows(&window["counts"], "worlds").iter().map(world).collect();
+        assert_eq!(worlds, [("HS".to_owned(), 2 * 5), ("U".to_owned(), 2 * 22)], "{engine}");
+        assert_eq!(window["counts"]["instructions"], 2 * 27, "{engine}");
+        assert_eq!(sum(rows(&window["counts"], "exceptions"), "count"), 2, "{engine}");
+        let walks = rows(window, "walks");
+        assert!(walks[0]["mode"] == "U" && walks[0]["count"].as_u64() >= Some(1), "{engine}: {walks:?}");
+        assert!(window["processor_us"].as_f64() >= Some(0.0), "{engine}");
+        let schema: Value = serde_json::from_str(include_str!("../../../docs/stat.schema.json")).unwrap();
+        assert_eq!(check(&report, &schema, &schema), None, "{engine}");
+    }
+}
+
+#[test]
 fn the_schema_describes_what_is_written() {
     let programs = Programs::new();
     let report = stat("jit", &programs.assemble("hypervisor", &[], 0x8020_0000));

@@ -20,7 +20,11 @@ pub const WANTED: Kinds = Kinds::of(&[
     Kind::Irq,
     Kind::Virtio,
     Kind::Exit,
+    Kind::Mark,
 ]);
+
+/// The same while a program has marked a stretch: page walks are many, and counted there alone.
+pub const WANTED_BETWEEN_MARKS: Kinds = WANTED.with(Kind::Walk);
 
 /// A world: a mode, and with V=1 the VMID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +70,15 @@ pub struct Exits {
     pub ticks: Distribution,
 }
 
+/// Walks of page tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Walks {
+    /// How many.
+    pub count: u64,
+    /// Entries that they read.
+    pub reads: u64,
+}
+
 /// Accesses to a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accesses {
@@ -90,6 +103,16 @@ impl Accesses {
         self.bytes += other.bytes;
         self.interrupts += other.interrupts;
     }
+
+    fn since(&self, before: &Accesses) -> Accesses {
+        Accesses {
+            reads: self.reads.saturating_sub(before.reads),
+            writes: self.writes.saturating_sub(before.writes),
+            completed: self.completed.saturating_sub(before.completed),
+            bytes: self.bytes.saturating_sub(before.bytes),
+            interrupts: self.interrupts.saturating_sub(before.interrupts),
+        }
+    }
 }
 
 /// What is counted of one hart, or of all.
@@ -109,6 +132,8 @@ pub struct Counts {
     pub devices: BTreeMap<u64, Accesses>,
     /// What KVM left to this process (engine `kvm`), by reason and by what it was about; ticks until it went back.
     pub kvm_exits: BTreeMap<KvmExit, Distribution>,
+    /// Walks between a program's marks, by the world that they were for.
+    pub walks: BTreeMap<World, Walks>,
     /// Interrupts that a hypervisor injected, by their bits of `hvip`.
     pub injected: [u64; 16],
     /// Returns to a mode with V=1 from one with V=0.
@@ -194,13 +219,14 @@ impl Counts {
                 self.open_kvm = Some((KvmExit { reason: *reason, about: About::Nothing }, stamp.time))
             }
             Event::KvmEntry => self.close_kvm(stamp.time),
+            Event::Walk(walk) => self.walk(World::of(walk.mode, stamp.vmid), walk.reads.into()),
             Event::SbiReturn { .. }
             | Event::Pending { .. }
             | Event::Armed { .. }
             | Event::Fired { .. }
             | Event::Fence(_)
             | Event::Csr { .. }
-            | Event::Walk(_)
+            | Event::Mark(_)
             | Event::Line { .. }
             | Event::Completed { .. } => {}
         }
@@ -217,6 +243,12 @@ impl Counts {
             }
             _ => {}
         }
+    }
+
+    fn walk(&mut self, world: World, reads: u64) {
+        let walks = self.walks.entry(world).or_default();
+        walks.count += 1;
+        walks.reads += reads;
     }
 
     fn access(&mut self, page: u64, write: bool) {
@@ -369,10 +401,55 @@ impl Counts {
         for (exit, ticks) in &other.kvm_exits {
             self.kvm_exits.entry(*exit).or_default().merge(ticks);
         }
+        for (world, walks) in &other.walks {
+            let sum = self.walks.entry(*world).or_default();
+            sum.count += walks.count;
+            sum.reads += walks.reads;
+        }
         self.injected.iter_mut().zip(other.injected).for_each(|(sum, count)| *sum += count);
         self.entries += other.entries;
         self.instructions += other.instructions;
         self.ticks = self.ticks.max(other.ticks);
+    }
+
+    /// Adds what was counted later, of the same harts: time adds up, too.
+    pub fn merge_after(&mut self, later: &Counts) {
+        let ticks = self.ticks + later.ticks;
+        self.merge(later);
+        self.ticks = ticks;
+    }
+
+    /// What was counted since it was as `before`.
+    pub fn since(&self, before: &Counts) -> Counts {
+        let saturating = |now: &u64, then: &u64| now.saturating_sub(*then);
+        // a hart that is reset before it has done anything forgets its worlds
+        Counts {
+            worlds: apart(&self.worlds, &before.worlds, |now, then| Spent {
+                instructions: now.instructions.saturating_sub(then.instructions),
+                ticks: now.ticks.saturating_sub(then.ticks),
+                waiting: now.waiting.saturating_sub(then.waiting),
+            }),
+            exits: apart(&self.exits, &before.exits, |now, then| Exits {
+                count: now.count.saturating_sub(then.count),
+                to_user: now.to_user.saturating_sub(then.to_user),
+                instructions: now.instructions.since(&then.instructions),
+                ticks: now.ticks.since(&then.ticks),
+            }),
+            interrupts: apart(&self.interrupts, &before.interrupts, saturating),
+            exceptions: apart(&self.exceptions, &before.exceptions, saturating),
+            calls: apart(&self.calls, &before.calls, saturating),
+            devices: apart(&self.devices, &before.devices, |now, then| now.since(then)),
+            kvm_exits: apart(&self.kvm_exits, &before.kvm_exits, Distribution::since),
+            walks: apart(&self.walks, &before.walks, |now, then| Walks {
+                count: now.count.saturating_sub(then.count),
+                reads: now.reads.saturating_sub(then.reads),
+            }),
+            injected: std::array::from_fn(|bit| self.injected[bit].saturating_sub(before.injected[bit])),
+            entries: self.entries.saturating_sub(before.entries),
+            instructions: self.instructions.saturating_sub(before.instructions),
+            ticks: self.ticks.saturating_sub(before.ticks),
+            ..Counts::default()
+        }
     }
 
     /// The same with an exit that is open counted, as a look in between shows it.
@@ -380,6 +457,58 @@ impl Counts {
         let mut closed = self.clone();
         closed.close(None);
         closed
+    }
+}
+
+/// What differs between two states of a map that only grows, without what is as it was.
+fn apart<K: Ord + Copy, V: Default + Nothing>(
+    now: &BTreeMap<K, V>,
+    before: &BTreeMap<K, V>,
+    difference: impl Fn(&V, &V) -> V,
+) -> BTreeMap<K, V> {
+    let none = V::default();
+    let rest = now.iter().map(|(key, value)| (*key, difference(value, before.get(key).unwrap_or(&none))));
+    rest.filter(|(_, value)| !value.is_nothing()).collect()
+}
+
+/// Counts that may say that nothing was counted.
+trait Nothing {
+    fn is_nothing(&self) -> bool;
+}
+
+impl Nothing for u64 {
+    fn is_nothing(&self) -> bool {
+        *self == 0
+    }
+}
+
+impl Nothing for Spent {
+    fn is_nothing(&self) -> bool {
+        *self == Spent::default()
+    }
+}
+
+impl Nothing for Exits {
+    fn is_nothing(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Nothing for Walks {
+    fn is_nothing(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Nothing for Accesses {
+    fn is_nothing(&self) -> bool {
+        *self == Accesses::default()
+    }
+}
+
+impl Nothing for Distribution {
+    fn is_nothing(&self) -> bool {
+        self.count() == 0
     }
 }
 

@@ -38,6 +38,17 @@ impl Distribution {
         self.max = self.max.max(other.max);
     }
 
+    /// What was added since it was as `before`. The greatest value is that of all.
+    pub fn since(&self, before: &Distribution) -> Distribution {
+        let earlier = before.buckets.iter().chain(std::iter::repeat(&0));
+        Distribution {
+            buckets: self.buckets.iter().zip(earlier).map(|(now, before)| now.saturating_sub(*before)).collect(),
+            count: self.count.saturating_sub(before.count),
+            sum: self.sum.saturating_sub(before.sum),
+            max: self.max,
+        }
+    }
+
     /// How many values there are.
     pub fn count(&self) -> u64 {
         self.count
@@ -102,6 +113,16 @@ mod tests {
         let near = |percent, value: u64| distribution.percentile(percent).abs_diff(value) <= value / 60;
         assert!(near(50, 50_000) && near(99, 99_000) && near(100, 100_000));
         assert_eq!(Distribution::default().percentile(50), 0);
+    }
+
+    #[test]
+    fn what_came_since_is_the_rest() {
+        let mut distribution = Distribution::default();
+        distribution.add(1_000_000);
+        let before = distribution.clone();
+        (0..3).for_each(|_| distribution.add(5));
+        let since = distribution.since(&before);
+        assert_eq!((since.count(), since.sum(), since.percentile(50), since.percentile(99)), (3, 15, 5, 5));
     }
 
     #[test]

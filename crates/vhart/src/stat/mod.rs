@@ -8,6 +8,7 @@ mod distribution;
 mod reason;
 mod report;
 mod table;
+mod windows;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +17,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use arch::Phys;
 use board::{Machine, Watching, Whom};
-use events::{Event, Kinds, Look, Sink, Stamp};
+use events::{Event, Kinds, Look, Mark, Sink, Stamp};
 use serde::Serialize;
 use vcpu::Statistic;
 
 use crate::errors;
-use counts::{Counts, WANTED};
-use report::{Part, Report, VERSION};
+use counts::{Counts, WANTED, WANTED_BETWEEN_MARKS};
+use report::{Part, Report, VERSION, WindowRow};
+use windows::Windows;
 
 /// The statistics of one run. Cloning shares them.
 #[derive(Clone, Default)]
@@ -34,6 +36,9 @@ struct Shared {
     harts: Mutex<Vec<Arc<Mutex<Counts>>>>,
     /// What devices do by themselves.
     of_devices: Arc<Mutex<Counts>>,
+    windows: Mutex<Windows>,
+    /// Whether a window is open.
+    between_marks: AtomicBool,
     /// First address, length and name of the devices.
     devices: Mutex<Vec<(u64, u64, String)>>,
 }
@@ -46,16 +51,40 @@ struct Counter {
 
 impl Sink for Counter {
     fn wants(&self) -> Kinds {
-        if self.shared.counting.load(Ordering::Relaxed) { WANTED } else { Kinds::NONE }
+        match self.shared.counting.load(Ordering::Relaxed) {
+            false => Kinds::NONE,
+            true if self.shared.between_marks.load(Ordering::Relaxed) => WANTED_BETWEEN_MARKS,
+            true => WANTED,
+        }
     }
 
     fn event(&mut self, stamp: &Stamp, event: &Event, _: &dyn Look) {
         locked(&self.counts).take(stamp, event);
+        if let Event::Mark(mark) = event {
+            self.shared.mark(mark);
+        }
     }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// A program begins or ends a window.
+    fn mark(&self, mark: &Mark) {
+        let mut windows = locked(&self.windows);
+        windows.take(mark, || self.now());
+        self.between_marks.store(windows.is_open(), Ordering::Relaxed);
+    }
+
+    /// All harts and devices together, exits that are open left out.
+    fn now(&self) -> Counts {
+        let mut now = Counts::default();
+        locked(&self.harts).iter().for_each(|counts| now.merge(&locked(counts)));
+        now.merge(&locked(&self.of_devices));
+        now
+    }
 }
 
 impl Stat {
@@ -126,18 +155,22 @@ impl Stat {
 
     fn text(&self, translation: &Translation) -> String {
         let counts = self.counts();
-        table::text(&self.total(&counts), counts.len(), translation, &|page| self.device(page))
+        let text = table::text(&self.total(&counts), counts.len(), translation, &|page| self.device(page));
+        text + &table::windows(&locked(&self.0.windows))
     }
 
     fn report(&self, statistics: &[Vec<Statistic>]) -> Report {
         let (counts, name) = (self.counts(), |page| self.device(page));
+        let windows = locked(&self.0.windows);
         let part = |(counts, statistics): (&Counts, &Vec<Statistic>)| {
-            Part::of(counts, Translation::sum(std::slice::from_ref(statistics)), &name)
+            Part::of(counts, Some(Translation::sum(std::slice::from_ref(statistics))), &name)
         };
         Report {
             version: VERSION,
-            total: Part::of(&self.total(&counts), Translation::sum(statistics), &name),
+            total: Part::of(&self.total(&counts), Some(Translation::sum(statistics)), &name),
             harts: counts.iter().zip(statistics).map(part).collect(),
+            marks_ignored: windows.ignored,
+            windows: windows.done().map(|(mark, window)| WindowRow::of(mark, window, &name)).collect(),
         }
     }
 }

@@ -6,10 +6,11 @@ use arch::Mode;
 use events::names::SbiFunction;
 use serde::Serialize;
 
-use super::counts::{Counts, Exits, KvmExit, World};
+use super::counts::{Counts, Exits, KvmExit, Walks, World};
 use super::distribution::Distribution;
 use super::reason::{Devices, cause_name};
 use super::table::kvm_exit_about;
+use super::windows::Window;
 use super::{Translation, injected, microseconds};
 
 /// Number of the schema. It grows where something changes its meaning or goes away.
@@ -24,6 +25,48 @@ pub struct Report {
     pub total: Part,
     /// Each hart, by its number.
     pub harts: Vec<Part>,
+    /// Marks that made no sense, or for which there was no room.
+    pub marks_ignored: u64,
+    /// What was counted between a program's marks.
+    pub windows: Vec<WindowRow>,
+}
+
+/// What was counted between marks of a name.
+#[derive(Debug, Serialize)]
+pub struct WindowRow {
+    mark: String,
+    times: u64,
+    processor_us: Option<f64>,
+    walks: Vec<WalkRow>,
+    counts: Part,
+}
+
+#[derive(Debug, Serialize)]
+struct WalkRow {
+    mode: &'static str,
+    vmid: Option<u16>,
+    count: u64,
+    reads: u64,
+}
+
+impl WindowRow {
+    /// What was counted, with devices' names.
+    pub fn of(mark: String, window: &Window, devices: Devices) -> WindowRow {
+        let walks = window.counts.walks.iter();
+        WindowRow {
+            mark,
+            times: window.times,
+            processor_us: window.processor.map(|time| time.as_secs_f64() * 1e6),
+            walks: walks.map(|(world, walks)| WalkRow::of(*world, walks)).collect(),
+            counts: Part::of(&window.counts, None, devices),
+        }
+    }
+}
+
+impl WalkRow {
+    fn of(world: World, walks: &Walks) -> WalkRow {
+        WalkRow { mode: world.mode().name(), vmid: world.vmid, count: walks.count, reads: walks.reads }
+    }
 }
 
 /// One hart's, or all harts'.
@@ -40,7 +83,8 @@ pub struct Part {
     devices: Vec<DeviceRow>,
     kvm_exits: Vec<KvmExitRow>,
     injected: BTreeMap<&'static str, u64>,
-    translation: Translation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    translation: Option<Translation>,
 }
 
 #[derive(Debug, Serialize)]
@@ -126,7 +170,7 @@ impl Spread {
 
 impl Part {
     /// What was counted, with devices' names.
-    pub fn of(counts: &Counts, translation: Translation, devices: Devices) -> Part {
+    pub fn of(counts: &Counts, translation: Option<Translation>, devices: Devices) -> Part {
         Part {
             instructions: counts.instructions,
             time_us: microseconds(counts.ticks as f64),

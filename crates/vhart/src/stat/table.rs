@@ -9,6 +9,7 @@ use events::names::SbiFunction;
 use super::counts::{About, Accesses, Counts, Exits, KvmExit, World};
 use super::distribution::Distribution;
 use super::reason::{Devices, Reason, cause_name};
+use super::windows::Windows;
 use super::{Translation, injected, microseconds};
 
 /// What was counted, as text of several lines.
@@ -27,6 +28,36 @@ pub fn text(counts: &Counts, harts: usize, translation: &Translation, devices: D
     let rows: Vec<_> = injected(counts).collect();
     rest(&mut text, "interrupts injected (hvip)", &rows);
     rest(&mut text, "address translation", &translation.rows());
+    text
+}
+
+/// What was counted between a program's marks; nothing where it made none.
+pub fn windows(windows: &Windows) -> String {
+    let mut text = String::new();
+    for (name, window) in windows.done() {
+        if text.is_empty() {
+            let columns = ["times", "instructions", "time ms", "exits", "walks"];
+            let [times, instructions, time, exits, walks] = columns;
+            line(
+                &mut text,
+                format_args!(
+                    "\n{:20} {times:>8} {instructions:>14} {time:>12} {exits:>10} {walks:>10}",
+                    "between marks"
+                ),
+            );
+        }
+        let counts = &window.counts;
+        let exits: u64 = counts.exits.values().map(|exits| exits.count).sum();
+        let walks: u64 = counts.walks.values().map(|walks| walks.count).sum();
+        let (times, instructions, time) = (window.times, counts.instructions, microseconds(counts.ticks as f64) / 1e3);
+        line(
+            &mut text,
+            format_args!("{name:20} {times:>8} {instructions:>14} {time:>12.3} {exits:>10} {walks:>10}"),
+        );
+    }
+    if windows.ignored != 0 {
+        line(&mut text, format_args!("{} marks made no sense, or there was no room for them", windows.ignored));
+    }
     text
 }
 
