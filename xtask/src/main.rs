@@ -15,6 +15,7 @@ mod exits;
 mod facts;
 mod kallsyms;
 mod layers;
+mod measured;
 mod oracle;
 mod shares;
 mod steps;

@@ -151,6 +151,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<Option<String>> {
     let start_kernel = crate::exits::compare()?;
     crate::exec::check()?;
     crate::kallsyms::compare()?;
+    crate::measured::check()?;
     if debugger::has_gdb() {
         debugger::boot(&CHECK, start_kernel)?;
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask vmm`: makes what vhart carries along for riscv64, the VMM and the hypervisor, and checks that what is there is what it says.
+//! `cargo xtask vmm`: makes what vhart carries along for riscv64, the VMM, the hypervisor and the workloads, and checks that what is there is what it says.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub struct Options {
     #[arg(long)]
     check: bool,
 
-    /// Only this one: vmm or hypervisor
+    /// Only this one: vmm, hypervisor or workloads
     #[arg(long, value_name = "WHICH", value_parser = product)]
     only: Option<Product>,
 
@@ -34,7 +34,7 @@ pub struct Options {
 
 fn product(name: &str) -> Result<Product, String> {
     let named = Product::ALL.into_iter().find(|product| product.option() == name);
-    named.ok_or_else(|| "write vmm or hypervisor".into())
+    named.ok_or_else(|| "write vmm, hypervisor or workloads".into())
 }
 
 /// Makes or checks them.

@@ -31,7 +31,9 @@ impl Mark {
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.name.iter().flat_map(|word| word.to_le_bytes()).take_while(|&byte| byte != 0);
-        bytes.map(|byte| if byte.is_ascii_graphic() { char::from(byte) } else { '?' }).try_for_each(|c| write!(f, "{c}"))
+        bytes
+            .map(|byte| if byte.is_ascii_graphic() { char::from(byte) } else { '?' })
+            .try_for_each(|c| write!(f, "{c}"))
     }
 }
 

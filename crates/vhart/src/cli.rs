@@ -83,6 +83,7 @@ const AFTER: &str = "\
 Examples:
   vhart linux                                     a host Linux with KVM, and a guest Linux in it
   vhart exec -- ./test                            a riscv64 program in that host, as if it ran here
+  vhart bench --quick                             host against guest, measured
   vhart hypervisor                                vhart's own hypervisor, and two Linux guests on it
   vhart run --kernel Image --initrd initrd.gz     a kernel of your own, on the built-in firmware
   vhart run -m 2G --smp 4 --disk root.img Image   the same with a disk, four harts and 2 GiB
@@ -119,6 +120,17 @@ pub enum Command {
     /// Run a program on a RISC-V Linux with /dev/kvm, or in a guest of it, as if it ran here
     #[cfg(feature = "linux")]
     Exec(crate::exec::Options),
+    /// Measure the same work on this computer, in the host Linux, and in its guest
+    #[cfg(feature = "linux")]
+    Bench(crate::bench::Options),
+    /// Do work for 'vhart bench' on this computer
+    #[cfg(feature = "linux")]
+    #[command(hide = true)]
+    Workload {
+        /// What the riscv64 program would be told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Run what 'vhart exec' orders, in its machine
     #[command(hide = true)]
     Agent,
@@ -240,6 +252,8 @@ impl Command {
             Command::Linux(options) => options.check(),
             #[cfg(feature = "linux")]
             Command::Exec(options) => options.check(),
+            #[cfg(feature = "linux")]
+            Command::Bench(options) => options.check(),
             #[cfg(feature = "linux")]
             Command::Hypervisor(options) => options.check(),
             _ => Ok(()),

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+#[cfg(feature = "linux")]
+mod bench;
 #[cfg(feature = "machine")]
 mod chains;
 mod cli;
@@ -91,6 +93,10 @@ fn main() -> ExitCode {
         #[cfg(feature = "linux")]
         Command::Exec(options) => Ok(exec::run(&options)),
         Command::Agent => agent::run(),
+        #[cfg(feature = "linux")]
+        Command::Bench(options) => bench::run(&options),
+        #[cfg(feature = "linux")]
+        Command::Workload { words } => Ok(bench::workload(&words)),
         #[cfg(feature = "linux")]
         Command::Hypervisor(options) => hypervisor::run(&options),
         #[cfg(feature = "linux")]

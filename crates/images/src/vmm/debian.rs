@@ -45,6 +45,7 @@ pub(super) fn directory(product: Product) -> &'static str {
         Product::Vmm => "build",
         Product::Hypervisor => "build-hypervisor",
         Product::FirstVmm => "build-first-vmm",
+        Product::Workloads => "build-workloads",
     }
 }
 

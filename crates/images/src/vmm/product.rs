@@ -1,4 +1,4 @@
-//! What of this workspace is built for riscv64: the VMM, the hypervisor, and a program of the book's.
+//! What of this workspace is built for riscv64: the VMM, the hypervisor, the work that is measured, and a program of the book's.
 
 /// A program for riscv64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Product {
     Hypervisor,
     /// The program of the book's chapter "A VMM from nothing". None of it comes with this one.
     FirstVmm,
+    /// What `vhart bench` measures, a program of Linux.
+    Workloads,
 }
 
 /// A program that comes with this one, packed, and its record.
@@ -19,7 +21,7 @@ pub(super) struct Ready {
 
 impl Product {
     /// Those that come with this one.
-    pub const ALL: [Product; 2] = [Product::Vmm, Product::Hypervisor];
+    pub const ALL: [Product; 3] = [Product::Vmm, Product::Hypervisor, Product::Workloads];
 
     /// What messages call it.
     pub fn name(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Product {
             Product::Vmm => "the guest's VMM",
             Product::Hypervisor => "the hypervisor",
             Product::FirstVmm => "the book's VMM",
+            Product::Workloads => "the workloads",
         }
     }
 
@@ -41,6 +44,7 @@ impl Product {
             Product::Vmm => ["guest/vmm/vhart-riscv64.zst", "guest/vmm/vhart-riscv64.toml"],
             Product::Hypervisor => ["guest/hypervisor/ready/hypervisor.zst", "guest/hypervisor/ready/hypervisor.toml"],
             Product::FirstVmm => [""; 2],
+            Product::Workloads => ["guest/workloads/ready/workloads.zst", "guest/workloads/ready/workloads.toml"],
         }
     }
 
@@ -55,6 +59,10 @@ impl Product {
                 packed: include_bytes!("../../../../guest/hypervisor/ready/hypervisor.zst"),
                 record: include_str!("../../../../guest/hypervisor/ready/hypervisor.toml"),
             },
+            Product::Workloads => Ready {
+                packed: include_bytes!("../../../../guest/workloads/ready/workloads.zst"),
+                record: include_str!("../../../../guest/workloads/ready/workloads.toml"),
+            },
         })
     }
 
@@ -64,6 +72,7 @@ impl Product {
             Product::Vmm => "vmm",
             Product::Hypervisor => "hypervisor",
             Product::FirstVmm => "first-vmm",
+            Product::Workloads => "workloads",
         }
     }
 
@@ -73,6 +82,7 @@ impl Product {
             Product::Vmm => "vhart",
             Product::Hypervisor => "hypervisor",
             Product::FirstVmm => "first-vmm",
+            Product::Workloads => "workloads",
         }
     }
 
@@ -87,6 +97,8 @@ impl Product {
             Product::Vmm => &["--locked", "--no-default-features", "--features", "watch", "--package", "vhart"],
             Product::Hypervisor => &["--locked", "--features", "image", "--package", "vhart-hypervisor"],
             Product::FirstVmm => &["--locked", "--package", "vhart-first-vmm"],
+            // It is to be fast, not small: what is measured is not the compiler.
+            Product::Workloads => &["--locked", "--config", "profile.vmm.opt-level=3", "--package", "vhart-workloads"],
         }
     }
 }

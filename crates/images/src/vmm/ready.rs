@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_is_carried_along_is_small() {
-        let [vmm, hypervisor] = Product::ALL.map(|product| product.ready().unwrap().packed.len());
-        assert!(vmm < 1_500_000 && hypervisor < 150_000, "{vmm} {hypervisor}");
+        let [vmm, hypervisor, workloads] = Product::ALL.map(|product| product.ready().unwrap().packed.len());
+        assert!(vmm < 1_500_000 && hypervisor < 150_000 && workloads < 800_000, "{vmm} {hypervisor} {workloads}");
     }
 }

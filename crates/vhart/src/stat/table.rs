@@ -50,10 +50,7 @@ pub fn windows(windows: &Windows) -> String {
         let exits: u64 = counts.exits.values().map(|exits| exits.count).sum();
         let walks: u64 = counts.walks.values().map(|walks| walks.count).sum();
         let (times, instructions, time) = (window.times, counts.instructions, microseconds(counts.ticks as f64) / 1e3);
-        line(
-            &mut text,
-            format_args!("{name:20} {times:>8} {instructions:>14} {time:>12.3} {exits:>10} {walks:>10}"),
-        );
+        line(&mut text, format_args!("{name:20} {times:>8} {instructions:>14} {time:>12.3} {exits:>10} {walks:>10}"));
     }
     if windows.ignored != 0 {
         line(&mut text, format_args!("{} marks made no sense, or there was no room for them", windows.ignored));

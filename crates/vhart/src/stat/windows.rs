@@ -118,7 +118,9 @@ mod tests {
     }
 
     fn counts(instructions: u64) -> Counts {
-        Counts { instructions, ..Counts::default() }
+        let mut counts = Counts::default();
+        counts.instructions = instructions;
+        counts
     }
 
     #[test]
@@ -141,7 +143,8 @@ mod tests {
         (0..1000).for_each(|name| windows.take(&mark(Mark::BEGIN, name), Counts::default));
         assert_eq!((windows.open.len() as u64, windows.ignored), (OPEN as u64, 1000 - OPEN as u64 + 2));
         for name in 0..1000 {
-            [Mark::END, Mark::BEGIN, Mark::END].map(|what| windows.take(&mark(what, name), Counts::default));
+            let marks = [Mark::END, Mark::BEGIN, Mark::END];
+            marks.into_iter().for_each(|what| windows.take(&mark(what, name), Counts::default));
         }
         assert!(windows.done.len() <= NAMES && !windows.is_open());
     }

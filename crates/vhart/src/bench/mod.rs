@@ -1,0 +1,187 @@
+//! `vhart bench`: the same work on this computer, in the host Linux and in its guest, measured in turn.
+//!
+//! Workloads are `guest/workloads`: a program for riscv64, and here the same code in this program (`vhart workload`). Each run of a
+//! place is a process of its own, `vhart exec` where there is a machine; the workloads mark what they do, and `--stat` counts between
+//! the marks.
+
+mod attribution;
+mod compare;
+mod environment;
+mod model;
+mod numbers;
+mod options;
+mod progress;
+mod report;
+mod runner;
+mod summary;
+mod table;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use images::vmm::{self, Choice, Product};
+
+use crate::linux::Bars;
+use crate::{errors, terminal};
+use model::{Results, Settings};
+pub use options::Options;
+use options::{Place, Whose};
+use progress::Meter;
+use runner::Runner;
+
+/// Parts of the work with `--quick`.
+const QUICK: u64 = 4;
+
+/// Exit status where something got slower, or a workload failed.
+const WORSE: u8 = 1;
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// A file cannot be read or written, or the program cannot be had.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    if options.list {
+        errors::print(table::workloads())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some([old, new]) = options.compare.as_deref() {
+        return compare_files(options, old, new);
+    }
+    options.json.iter().try_for_each(|file| errors::check_file("results", file))?;
+    options.report.iter().try_for_each(|directory| report::prepare(directory))?;
+    let program = program(options)?;
+    let environment = environment::now(&program)?;
+    let results = begin(options, Results::new(environment, settings(options)))?;
+    let results = measure(options, results, &program)?;
+    options.report.iter().try_for_each(|directory| report::write(&results, directory))?;
+    let summary = summary::Summaries::of(&results);
+    errors::print(table::text(&results, &summary))?;
+    Ok(if summary.is_well() { ExitCode::SUCCESS } else { ExitCode::from(WORSE) })
+}
+
+/// `vhart workload`: workloads on this computer itself.
+pub fn workload(words: &[String]) -> ExitCode {
+    workloads::command(words.iter().cloned())
+}
+
+fn compare_files(options: &Options, old: &std::path::Path, new: &std::path::Path) -> Result<ExitCode> {
+    let comparison = compare::Comparison::of(&Results::read(old)?, &Results::read(new)?, options.threshold / 100.0)?;
+    errors::print(comparison.text())?;
+    if let Some(directory) = &options.report {
+        report::prepare(directory)?;
+        errors::write_file("comparison", &directory.join("comparison.csv"), comparison.csv().as_bytes())?;
+    }
+    Ok(if comparison.is_worse() { ExitCode::from(WORSE) } else { ExitCode::SUCCESS })
+}
+
+fn settings(options: &Options) -> Settings {
+    Settings {
+        workloads: options.wanted().iter().map(|workload| workload.name.to_owned()).collect(),
+        places: options.places().iter().map(|place| place.name().to_owned()).collect(),
+        rounds: options.rounds(),
+        part: if options.quick { QUICK } else { 1 },
+        counts: options.counts,
+        options: options.machine.clone(),
+    }
+}
+
+/// What there is already, with `--resume`.
+fn begin(options: &Options, fresh: Results) -> Result<Results> {
+    let Some(file) =
+        options.json.as_ref().filter(|file| options.resume && file.metadata().is_ok_and(|of| of.len() > 0))
+    else {
+        return Ok(fresh);
+    };
+    let mut old = Results::read(file)?;
+    let name = file.display();
+    if (Settings { rounds: 0, ..old.settings.clone() }) != (Settings { rounds: 0, ..fresh.settings.clone() }) {
+        bail!("'{name}' is of other workloads, places or options: --resume goes on with the same ones");
+    }
+    if old.environment.workloads_sha256 != fresh.environment.workloads_sha256 {
+        bail!("'{name}' was measured with other workloads than this vhart has");
+    }
+    old.settings = fresh.settings;
+    Ok(old)
+}
+
+/// The riscv64 program.
+fn program(options: &Options) -> Result<PathBuf> {
+    let choice = match &options.workloads {
+        Some(Whose::File(path)) => return Ok(path.clone()),
+        Some(Whose::Own(choice)) => choice,
+        None => &Choice::Fitting,
+    };
+    let (workspace, apt, cache) = (vmm::workspace(), options.packages.apt(), options.packages.cache()?);
+    let bars = Bars::new();
+    let means = vmm::Means {
+        product: Product::Workloads,
+        workspace: workspace.as_deref(),
+        cache: &cache,
+        apt: &apt,
+        progress: &bars,
+    };
+    vmm::get(choice, means).context("no workloads for riscv64")
+}
+
+/// Runs all rounds that are left, and writes what there is after each.
+fn measure(options: &Options, mut results: Results, program: &std::path::Path) -> Result<Results> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let end = ended.clone();
+    terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)))?;
+    let runner = Runner {
+        program: std::env::current_exe().context("cannot tell where this program is")?,
+        workloads: program.to_owned(),
+        settings: results.settings.clone(),
+        options: options.machine.iter().map(OsString::from).collect(),
+        plant: options.plant,
+        timeout: options.timeout,
+        ended: ended.clone(),
+    };
+    let left: Vec<(u32, Place)> = turns(&options.places(), results.settings.rounds)
+        .filter(|(round, place)| !results.has(place.name(), *round))
+        .collect();
+    let mut meter = Meter::new(&left, results.settings.workloads.len(), results.settings.rounds);
+    for (round, place) in left {
+        let run = runner.run(place, round, &mut meter);
+        if ended.load(Ordering::Relaxed) {
+            break;
+        }
+        meter.end_run(place, &run);
+        results.runs.push(run);
+        if let Some(file) = &options.json {
+            errors::write_file("results", file, results.text()?.as_bytes())?;
+        }
+    }
+    meter.end();
+    if ended.load(Ordering::Relaxed) {
+        let hint = if options.json.is_some() { "; --resume goes on" } else { "" };
+        errors::tell(format!("ended after {} runs{hint}", results.runs.len()));
+    }
+    Ok(results)
+}
+
+/// Places take turns: forwards in one round, backwards in the next, so that none is always behind another.
+fn turns(places: &[Place], rounds: u32) -> impl Iterator<Item = (u32, Place)> {
+    (0..rounds).flat_map(move |round| {
+        let mut order = places.to_vec();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        order.into_iter().map(move |place| (round, place))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_take_turns_and_none_is_always_last() {
+        let order: Vec<_> = turns(&[Place::Native, Place::Guest], 2).collect();
+        assert_eq!(order, [(0, Place::Native), (0, Place::Guest), (1, Place::Guest), (1, Place::Native)]);
+    }
+}

@@ -1,0 +1,78 @@
+//! What `vhart bench` promises, tried: counts that are the same each time, and a planted loss that is told with its reason.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+/// Workloads of each kind that take little.
+const WORKLOADS: [&str; 5] = ["sort", "matmul", "syscall", "page-fault", "touch-4k"];
+
+/// Counts twice, and compares.
+///
+/// # Errors
+/// Two deterministic runs differ, a workload fails, or a count is not what the workload makes it.
+pub fn check() -> anyhow::Result<()> {
+    eprintln!("== bench, counts twice");
+    let place = tempfile::tempdir().context("no temporary directory")?;
+    let files = ["one.json", "other.json"].map(|name| place.path().join(name));
+    let [one, other] = [count(&files[0], &[])?, count(&files[1], &[])?];
+    ensure!(one["runs"].as_array().is_some_and(|runs| runs.len() == 2), "bench: not one run of each place");
+    for (one, other) in rows(&one["runs"]).zip(rows(&other["runs"])) {
+        ensure!(one["outcomes"] == other["outcomes"], "bench: two deterministic runs differ: {one}\n{other}");
+    }
+    reasons(&one)?;
+    planted(&one, &count(&place.path().join("planted.json"), &["--plant", "10000"])?)?;
+    let compared = vhart()?.args(["bench", "--compare"]).args(&files).args(["--threshold", "0"]).status();
+    ensure!(compared.context("cannot run vhart")?.success(), "bench: --compare finds a difference where there is none");
+    Ok(())
+}
+
+fn vhart() -> anyhow::Result<Command> {
+    Ok(Command::new(std::path::absolute(crate::test::VHART).context("no current directory")?))
+}
+
+fn count(file: &Path, more: &[&str]) -> anyhow::Result<Value> {
+    let mut command = vhart()?;
+    command.args(["bench", "--counts", "--quick", "--json"]).arg(file).args(more).args(WORKLOADS);
+    let status = command.status().context("cannot run vhart")?;
+    ensure!(status.success(), "bench --counts ended with {status}");
+    let text = std::fs::read_to_string(file).context("bench wrote no results")?;
+    serde_json::from_str(&text).context("the results of bench are no JSON")
+}
+
+fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// How many exits for a reason a workload's guest made.
+fn exits(results: &Value, workload: &str, reason: &str) -> u64 {
+    let guest = rows(&results["runs"]).filter(|run| run["place"] == "guest");
+    let outcomes = guest.flat_map(|run| rows(&run["outcomes"])).filter(|outcome| outcome["workload"] == workload);
+    let exits = outcomes.flat_map(|outcome| rows(&outcome["counts"]["exits"]));
+    let named = exits.filter(|exit| exit["reason"].as_str().is_some_and(|text| text.contains(reason)));
+    named.filter_map(|exit| exit["count"].as_u64()).sum()
+}
+
+/// Ten thousand characters to the serial port are as many stores that the VMM is asked for.
+fn planted(without: &Value, with: &Value) -> anyhow::Result<()> {
+    for workload in WORKLOADS {
+        let [before, now] = [without, with].map(|results| exits(results, workload, "store/AMO guest-page fault: uart"));
+        let more = now.saturating_sub(before);
+        ensure!(
+            (10_000..11_000).contains(&more),
+            "bench: {workload} has {more} more exits for the serial port, not 10000"
+        );
+    }
+    Ok(())
+}
+
+/// Memory that nobody has touched is given to a guest page by page, each with an exit; what a program computes has none to speak of.
+fn reasons(results: &Value) -> anyhow::Result<()> {
+    let counts: BTreeMap<&str, u64> =
+        WORKLOADS.iter().map(|name| (*name, exits(results, name, "page mapped"))).collect();
+    ensure!(counts["touch-4k"] > 10 * counts["syscall"].max(1), "bench: exits for pages are elsewhere: {counts:?}");
+    Ok(())
+}
