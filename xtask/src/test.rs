@@ -147,6 +147,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<Option<String>> {
     boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, APLIC and IMSICs, two harts", &["--aia", "aplic-imsic", "--harts", "2"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
+    boot("linux --check, Debian with systemd in both, two harts", &["--rootfs", "debian", "--harts", "2"])?;
     crate::shares::boot(&CHECK)?;
     let start_kernel = crate::exits::compare()?;
     crate::exec::check()?;

@@ -13,7 +13,7 @@ mod release;
 mod settings;
 mod sources;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod web;
 
 use std::fs;

@@ -7,9 +7,11 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::debian;
 use crate::error::{Error, OnFile, Result};
 use crate::progress::Progress;
 
@@ -18,12 +20,13 @@ use crate::progress::Progress;
 pub(crate) const PACKAGES: &str = "debian-3";
 
 /// How many things of each kind stay when the cache is pruned.
-const KEPT_WHEN_PRUNED: [(&str, usize); 8] = [
+const KEPT_WHEN_PRUNED: [(&str, usize); 9] = [
     ("vmm", 1),
     ("hypervisor", 1),
     ("guests", 1),
     ("boot", 1),
     ("rootfs", 1),
+    (debian::SYSTEMS, 1),
     ("tools", 4),
     ("index", 0),
     ("downloads", 0),
@@ -256,7 +259,8 @@ fn children(directory: &Path) -> Result<Vec<PathBuf>> {
 fn len_bytes(path: &Path) -> Result<u64> {
     let metadata = fs::symlink_metadata(path).on_file("read", path)?;
     if !metadata.is_dir() {
-        return Ok(metadata.len());
+        // A disk has holes.
+        return Ok(metadata.len().min(metadata.blocks() * 512));
     }
     children(path)?.iter().map(|child| len_bytes(child)).sum()
 }

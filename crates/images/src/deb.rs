@@ -73,15 +73,24 @@ fn unpack(path: &Path, tree: &mut File) -> std::result::Result<(), Failure> {
 
 /// Hands the tar archive with the file tree of the package at `path` to `take`.
 pub(crate) fn with_tree<T>(path: &Path, take: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    with_member(path, "data.tar", take)
+}
+
+/// The same with what dpkg itself reads: the package's record, its scripts and lists.
+pub(crate) fn with_control<T>(path: &Path, take: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    with_member(path, "control.tar", take)
+}
+
+fn with_member<T>(path: &Path, start: &str, take: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
     let mut archive = ar::Archive::new(BufReader::new(File::open(path)?));
     while let Some(member) = archive.next_entry() {
         let member = member?;
         let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
-        if name.trim_end_matches('/').starts_with("data.tar") {
+        if name.trim_end_matches('/').starts_with(start) {
             return take(&mut *decompress(BufReader::new(member))?);
         }
     }
-    Err(io::Error::other("it has no data.tar"))
+    Err(io::Error::other(format!("it has no {start}")))
 }
 
 fn copy(from: &mut dyn Read, to: &mut File) -> std::result::Result<(), Failure> {

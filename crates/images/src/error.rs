@@ -221,6 +221,36 @@ pub enum Error {
     /// The tool chain is not here, and was not to be fetched.
     #[error("Debian's tool chain is not in the cache, and the network was not to be asked for it")]
     NoToolchain,
+    /// The machine that makes a Debian disk did not come to its end.
+    #[error(
+        "the Debian disk was not made ({detail}): run this again, what was downloaded is kept; the last lines were:{console}"
+    )]
+    Making {
+        /// Why.
+        detail: String,
+        /// The last lines of its console, each after a line break.
+        console: String,
+    },
+    /// A disk of the user's is none that Debian could be on.
+    #[error("{} has no ext4 file system, and so no Debian: name a file that is not there yet, and it is made", path.display())]
+    NoSystem {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A size for a disk that has one.
+    #[error("{} is there already, and has its size: leave --disk-size out (to make it larger: truncate -s)", path.display())]
+    DiskThere {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A size that Debian's disk does not fit into.
+    #[error("a Debian disk has {least_mib} MiB at least, not {asked_mib}; only what is written takes room")]
+    DiskSize {
+        /// What was asked for.
+        asked_mib: u64,
+        /// What it has at least.
+        least_mib: u64,
+    },
     /// A tool failed.
     #[error("{what} failed:\n{detail}")]
     Tool {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 pub use crate::archive::fuzzing::{Download, Web, credentials, index, is_trusted, proxy, release};
 use crate::error::Result;
-use crate::{archive, control, cpio, deb, modules};
+use crate::{archive, control, cpio, deb, debian, modules};
 
 /// Unpacks the package at `path` in `scratch` and reads every file in it: names and contents.
 ///
@@ -15,6 +15,14 @@ pub fn package(path: &Path, scratch: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let package = deb::Package::open(path, scratch)?;
     let read = |name: &str| Ok((name.to_owned(), package.read(name)?.unwrap_or_default()));
     package.names().map(read).collect()
+}
+
+/// Unpacks the package at `path` for a system, with dpkg's records of it, into the archive `into`.
+///
+/// # Errors
+/// It is no package.
+pub fn system(path: &Path, into: &Path) -> Result<()> {
+    debian::unpack(into, &[path.to_owned()])
 }
 
 /// Reads paragraphs of Debian's control format: of each, the value of `field`.

@@ -6,9 +6,11 @@
 use std::io::{self, Write};
 
 use crate::cpio::Archive;
+use crate::debian;
 use crate::disk;
 use crate::modules::{self, Module};
 use crate::phase::{FAILED, Phase};
+use crate::request::Rootfs;
 
 const COMMON: &str = include_str!("init/common.sh");
 const OPTIONS: &str = include_str!("init/options.sh");
@@ -18,9 +20,28 @@ const HOST: &str = include_str!("init/host.sh");
 const GUEST: &str = include_str!("init/guest.sh");
 const RUN_GUEST: &str = include_str!("init/run-guest.sh");
 const EXEC: &str = include_str!("init/exec.sh");
+const SAY: &str = include_str!("init/say.sh");
+const DEBIAN: &str = include_str!("init/debian.sh");
+const DEBIAN_CHECK: &str = include_str!("init/debian-check.sh");
+const MAKE_DISK: &str = include_str!("init/make-disk.sh");
+const CONFIGURE: &str = include_str!("init/configure.sh");
 
 /// Every script: a change in one makes another initramfs.
-pub(crate) const SCRIPTS: [&str; 8] = [COMMON, OPTIONS, PROFILE, LEASE, HOST, GUEST, RUN_GUEST, EXEC];
+pub(crate) const SCRIPTS: [&str; 13] =
+    [COMMON, OPTIONS, PROFILE, LEASE, HOST, GUEST, RUN_GUEST, EXEC, SAY, DEBIAN, DEBIAN_CHECK, MAKE_DISK, CONFIGURE];
+/// Those that both have in `etc/vhart`, with their modes.
+const SHARED: [(&str, &str, u32); 10] = [
+    ("common.sh", COMMON, READABLE),
+    ("options.sh", OPTIONS, READABLE),
+    ("say.sh", SAY, READABLE),
+    ("profile.sh", PROFILE, READABLE),
+    ("exec.sh", EXEC, EXECUTABLE),
+    ("lease.sh", LEASE, EXECUTABLE),
+    ("debian.sh", DEBIAN, READABLE),
+    ("debian-check.sh", DEBIAN_CHECK, READABLE),
+    ("make-disk.sh", MAKE_DISK, EXECUTABLE),
+    ("configure.sh", CONFIGURE, READABLE),
+];
 
 /// The page that the host serves and the guest fetches.
 const PAGE: &str = "a page from the host";
@@ -39,13 +60,16 @@ pub(crate) struct Contents {
     pub(crate) busybox: Vec<u8>,
     /// The VMM, if there is one.
     pub(crate) vmm: Option<Vec<u8>>,
+    /// What host and guest are once they are up.
+    pub(crate) rootfs: Rootfs,
 }
 
 impl Contents {
     /// The host's initramfs, with the guest's inside where there is a VMM to run it.
     pub(crate) fn write_host<W: Write>(&self, out: W) -> io::Result<W> {
         let mut archive = Archive::new(out);
-        self.common(&mut archive, HOST, &modules::HOST)?;
+        let root: &[&str] = if self.rootfs == Rootfs::Debian { &modules::ROOT } else { &[] };
+        self.common(&mut archive, HOST, &[&modules::HOST, root].concat())?;
         archive.file("srv/page", READABLE, PAGE.as_bytes())?;
         if let Some(vmm) = &self.vmm {
             archive.file("bin/vhart", EXECUTABLE, vmm)?;
@@ -59,7 +83,7 @@ impl Contents {
     /// The guest's initramfs.
     pub(crate) fn guest(&self) -> io::Result<Vec<u8>> {
         let mut archive = Archive::new(Vec::new());
-        self.common(&mut archive, GUEST, &modules::GUEST)?;
+        self.common(&mut archive, GUEST, &modules::ROOT)?;
         archive.finish()
     }
 
@@ -70,11 +94,9 @@ impl Contents {
         archive.symlink("bin/sh", "busybox")?;
         archive.file("init", EXECUTABLE, init.as_bytes())?;
         archive.file("etc/filesystems", READABLE, b"ext4\n")?;
-        archive.file("etc/vhart/common.sh", READABLE, COMMON.as_bytes())?;
-        archive.file("etc/vhart/options.sh", READABLE, OPTIONS.as_bytes())?;
-        archive.file("etc/vhart/profile.sh", READABLE, PROFILE.as_bytes())?;
-        archive.file("etc/vhart/exec.sh", EXECUTABLE, EXEC.as_bytes())?;
-        archive.file("etc/vhart/lease.sh", EXECUTABLE, LEASE.as_bytes())?;
+        for (name, script, mode) in SHARED {
+            archive.file(&format!("etc/vhart/{name}"), mode, script.as_bytes())?;
+        }
         archive.file("etc/vhart/markers.sh", READABLE, markers().as_bytes())?;
         self.modules(archive, also)
     }
@@ -98,8 +120,16 @@ fn markers() -> String {
     let phases = Phase::ALL.iter().filter_map(|phase| Some((phase.script_variable()?, phase.marker()?)));
     let drivers = modules::DRIVERS.join(" ");
     let shares = modules::SHARES.join(" ");
-    let others =
-        [("FAILED", FAILED), ("PAGE", PAGE), ("DISK_MAGIC", disk::MAGIC), ("DRIVERS", &drivers), ("SHARES", &shares)];
+    let root = modules::ROOT.join(" ");
+    let others = [
+        ("FAILED", FAILED),
+        ("PAGE", PAGE),
+        ("DISK_MAGIC", disk::MAGIC),
+        ("MAKING", debian::MARK),
+        ("DRIVERS", &drivers),
+        ("SHARES", &shares),
+        ("ROOT", &root),
+    ];
     phases.chain(others).map(|(name, text)| format!("{name}='{text}'\n")).collect()
 }
 
@@ -108,7 +138,8 @@ mod tests {
     use super::*;
 
     fn host(vmm: Option<Vec<u8>>) -> String {
-        let contents = Contents { kernel: b"IMAGE".to_vec(), modules: Vec::new(), busybox: b"BOX".to_vec(), vmm };
+        let (kernel, busybox) = (b"IMAGE".to_vec(), b"BOX".to_vec());
+        let contents = Contents { kernel, modules: Vec::new(), busybox, vmm, rootfs: Rootfs::Busybox };
         String::from_utf8_lossy(&contents.write_host(Vec::new()).unwrap()).into_owned()
     }
 
@@ -131,8 +162,8 @@ mod tests {
     #[test]
     fn every_script_variable_of_a_phase_is_used_by_a_script() {
         for variable in Phase::ALL.iter().filter_map(|phase| phase.script_variable()) {
-            let used = SCRIPTS.iter().filter(|script| script.contains(&format!("say \"${variable}\"\n"))).count();
-            assert_eq!(used, 1, "{variable}");
+            let used = SCRIPTS.iter().filter(|script| script.contains(&format!("say \"${variable}\""))).count();
+            assert!(used >= 1, "{variable}");
         }
     }
 

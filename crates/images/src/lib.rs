@@ -16,6 +16,7 @@ mod cache;
 mod control;
 mod cpio;
 mod deb;
+mod debian;
 mod disk;
 mod error;
 mod fetched;
@@ -38,10 +39,13 @@ pub mod vmm;
 
 pub use archive::web;
 pub use cache::{Cache, Entry, Lock};
+pub use debian::{Boot, DISK_BYTES, Making, OwnDisk, Sources, debian_disk, with_debian};
 pub use error::{Error, Result};
-pub use phase::{FAILED, Nonce, Phase, Watch};
+pub use phase::{FAILED, Logins, Nonce, Phase, Watch};
 pub use prepare::{Guests, PreparedGuests, check, fetch, prepare, prepare_guests};
 pub use progress::Progress;
-pub use request::{Apt, Architecture, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request};
+pub use request::{
+    Apt, Architecture, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request, Rootfs,
+};
 pub use rootfs::debian_root;
 pub use tools::{Selection, Tools};

@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 pub(crate) const DRIVERS: [&str; 4] = ["virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng"];
 /// What the host has beside them.
 pub(crate) const HOST: [&str; 1] = ["kvm"];
-/// What the guest has beside them: a file system for a disk of the user's, loaded when it is mounted, and the sum that it
-/// asks for by name (built in from Linux 6.14 on).
-pub(crate) const GUEST: [&str; 2] = ["ext4", "crc32c_generic"];
+/// What the guest has beside them, and a host whose root is a disk: a file system, loaded when it is mounted, and the sum
+/// that it asks for by name (built in from Linux 6.14 on).
+pub(crate) const ROOT: [&str; 2] = ["ext4", "crc32c_generic"];
 
 /// What both have beside them where directories are shared: the file system, and its way through virtio.
 pub(crate) const SHARES: [&str; 2] = ["9p", "9pnet_virtio"];

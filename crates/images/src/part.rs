@@ -127,7 +127,7 @@ fn unpack_modules(packages: &[Package], release: &str, into: &Path) -> Result<()
             packages.iter().find_map(|package| package.names().find(|name| is_it(name)).map(|name| (package, name)));
         holder.map_or(Ok(None), |(package, name)| package.read(name))
     };
-    let wanted = [&modules::DRIVERS[..], &modules::HOST, &modules::GUEST, &modules::SHARES].concat();
+    let wanted = [&modules::DRIVERS[..], &modules::HOST, &modules::ROOT, &modules::SHARES].concat();
     for module in modules::closure(&wanted, &read)? {
         let path = into.join(format!("{}.ko", module.name));
         fs::write(&path, modules::unsigned(&module.object)).on_file("write", &path)?;

@@ -19,10 +19,14 @@ pub enum Phase {
     HostInit,
     /// The KVM module is loaded and `/dev/kvm` is there.
     KvmLoaded,
+    /// The host shows its login, where it has one.
+    HostLogin,
     /// The guest kernel has printed its command line.
     GuestKernel,
     /// The guest's init runs.
     GuestInit,
+    /// The guest shows its login, where it has one.
+    GuestLogin,
     /// The guest has read its disk, found the sum right, and read back what it wrote.
     GuestDisk,
     /// The guest has a lease and has fetched a page from a server on the host.
@@ -37,19 +41,26 @@ pub enum Phase {
 
 impl Phase {
     /// All phases in order of arrival.
-    pub const ALL: [Phase; 11] = [
+    pub const ALL: [Phase; 13] = [
         Phase::Firmware,
         Phase::HostKernel,
         Phase::HostInit,
         Phase::KvmLoaded,
+        Phase::HostLogin,
         Phase::GuestKernel,
         Phase::GuestInit,
+        Phase::GuestLogin,
         Phase::GuestDisk,
         Phase::GuestNetwork,
         Phase::GuestOff,
         Phase::KvmUnloaded,
         Phase::HostOff,
     ];
+
+    /// Whether it is a login: a host and guest that are an initramfs alone have none.
+    pub fn is_login(self) -> bool {
+        matches!(self, Phase::HostLogin | Phase::GuestLogin)
+    }
 
     /// The name a user reads in the table and in messages.
     pub fn name(self) -> &'static str {
@@ -58,8 +69,10 @@ impl Phase {
             Phase::HostKernel => "host kernel",
             Phase::HostInit => "host init",
             Phase::KvmLoaded => "KVM loaded",
+            Phase::HostLogin => "host login",
             Phase::GuestKernel => "guest kernel",
             Phase::GuestInit => "guest init",
+            Phase::GuestLogin => "guest login",
             Phase::GuestDisk => "guest disk answered",
             Phase::GuestNetwork => "guest network answered",
             Phase::GuestOff => "guest off",
@@ -76,7 +89,9 @@ impl Phase {
             Phase::GuestKernel => Some("Kernel command line: "),
             Phase::HostInit => Some("vhart host: init runs"),
             Phase::KvmLoaded => Some("vhart host: KVM is loaded"),
+            Phase::HostLogin => Some("vhart host: log in below"),
             Phase::GuestInit => Some("vhart guest: init runs"),
+            Phase::GuestLogin => Some("vhart guest: log in below"),
             Phase::GuestDisk => Some("vhart guest: the disk answers"),
             Phase::GuestNetwork => Some("vhart guest: the network answers"),
             Phase::GuestOff => Some("vhart host: the guest is off"),
@@ -90,7 +105,9 @@ impl Phase {
         match self {
             Phase::HostInit => Some("HOST_INIT"),
             Phase::KvmLoaded => Some("KVM_LOADED"),
+            Phase::HostLogin => Some("HOST_LOGIN"),
             Phase::GuestInit => Some("GUEST_INIT"),
+            Phase::GuestLogin => Some("GUEST_LOGIN"),
             Phase::GuestDisk => Some("GUEST_DISK"),
             Phase::GuestNetwork => Some("GUEST_NETWORK"),
             Phase::GuestOff => Some("GUEST_OFF"),
@@ -133,6 +150,16 @@ impl std::fmt::Display for Nonce {
     }
 }
 
+/// Whether host and guest show a login as they are up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Logins {
+    /// They are an initramfs.
+    #[default]
+    None,
+    /// They are systems.
+    Shown,
+}
+
 /// What an init script prints before it gives up in an unattended run; the rest of the line says why.
 pub const FAILED: &str = "vhart failed: ";
 
@@ -150,6 +177,8 @@ const PANIC: &str = "Kernel panic - not syncing: ";
 pub struct Watch {
     /// The end of what a line shows when the phase arrives; none for the phases that the machine reports.
     evidence: [Option<String>; Phase::ALL.len()],
+    /// The phases of this run.
+    phases: Vec<Phase>,
     arrived: usize,
     line: Vec<u8>,
     failure: Option<String>,
@@ -157,13 +186,15 @@ pub struct Watch {
 
 impl Watch {
     /// A watch over a run with this nonce that awaits the first phase.
-    pub fn new(nonce: Nonce) -> Watch {
+    pub fn new(nonce: Nonce, logins: Logins) -> Watch {
+        let wanted = |phase: &Phase| logins == Logins::Shown || !phase.is_login();
+        let phases = Phase::ALL.into_iter().filter(wanted).collect();
         let evidence = Phase::ALL.map(|phase| match (phase, phase.marker()?) {
             (Phase::Firmware | Phase::HostKernel, marker) => Some(marker.to_owned()),
             (Phase::GuestKernel, _) => Some(nonce.guest_word()),
             (_, marker) => Some(format!("{marker} {}", nonce.answer(marker))),
         });
-        Watch { evidence, arrived: 0, line: Vec::new(), failure: None }
+        Watch { evidence, phases, arrived: 0, line: Vec::new(), failure: None }
     }
 
     /// Takes the next bytes of the console; returns the phases that arrived with them, in order.
@@ -172,19 +203,19 @@ impl Watch {
         for &byte in bytes {
             self.take(byte);
         }
-        Phase::ALL[before..self.arrived].to_vec()
+        self.phases[before..self.arrived].to_vec()
     }
 
     /// Says that `phase` has arrived by other evidence than the console; returns it if it was its turn.
     pub fn reach(&mut self, phase: Phase) -> Vec<Phase> {
         let before = self.arrived;
         self.arrive(phase);
-        Phase::ALL[before..self.arrived].to_vec()
+        self.phases[before..self.arrived].to_vec()
     }
 
     /// The phase that must come next; none when all have arrived.
     pub fn awaited(&self) -> Option<Phase> {
-        Phase::ALL.get(self.arrived).copied()
+        self.phases.get(self.arrived).copied()
     }
 
     /// Why an init script or a kernel gave up, or which phase came too early, whatever was first.
@@ -210,7 +241,7 @@ impl Watch {
 
     /// The phase to come whose evidence ends the line as it stands.
     fn shown(&self) -> Option<Phase> {
-        Phase::ALL[self.arrived..].iter().copied().find(|&phase| self.shows(phase))
+        self.phases[self.arrived..].iter().copied().find(|&phase| self.shows(phase))
     }
 
     fn shows(&self, phase: Phase) -> bool {
@@ -265,7 +296,7 @@ mod tests {
 
     /// A watch that has seen all before `phase`.
     fn before(phase: Phase) -> Watch {
-        let mut watch = Watch::new(NONCE);
+        let mut watch = Watch::new(NONCE, Logins::Shown);
         Phase::ALL[..phase as usize].iter().for_each(|&phase| _ = watch.feed(shown(phase).as_bytes()));
         assert_eq!((watch.awaited(), watch.failure()), (Some(phase), None));
         watch
@@ -273,7 +304,7 @@ mod tests {
 
     #[test]
     fn marker_in_two_pieces_is_found() {
-        let mut watch = Watch::new(NONCE);
+        let mut watch = Watch::new(NONCE, Logins::Shown);
         assert_eq!(watch.feed(b"[    0.0] Linux ver"), []);
         assert_eq!(watch.feed(b"sion 6.12"), [Phase::Firmware, Phase::HostKernel]);
     }
@@ -316,17 +347,17 @@ mod tests {
 
     #[test]
     fn failure_is_kept_with_its_reason() {
-        let mut watch = Watch::new(NONCE);
+        let mut watch = Watch::new(NONCE, Logins::Shown);
         watch.feed(b"vhart failed: no disk at /dev/vda\r\n[ 1.0] Kernel panic - not syncing: why\r\n");
         assert_eq!(watch.failure(), Some("no disk at /dev/vda"));
-        let mut watch = Watch::new(NONCE);
+        let mut watch = Watch::new(NONCE, Logins::Shown);
         watch.feed(b"[    1.0] Kernel panic - not syncing: no init\r\n");
         assert_eq!(watch.failure(), Some("Linux panicked: no init"));
     }
 
     #[test]
     fn endless_line_is_bounded() {
-        let mut watch = Watch::new(NONCE);
+        let mut watch = Watch::new(NONCE, Logins::Shown);
         watch.feed(&[b'x'; 3 * LINE_KEPT]);
         assert!(watch.line.len() <= LINE_KEPT);
     }

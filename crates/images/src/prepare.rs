@@ -18,7 +18,7 @@ use crate::initramfs::{Contents, SCRIPTS};
 use crate::modules::{self, Module};
 use crate::part::{self, Part};
 use crate::progress::{Progress, step};
-use crate::request::{Disk, Firmware, Freshness, Mode, Packages, Prepared, Request};
+use crate::request::{Disk, Firmware, Freshness, Mode, Packages, Prepared, Request, Rootfs};
 use crate::vmm;
 pub use guests::{Guests, PreparedGuests, prepare_guests};
 
@@ -48,6 +48,7 @@ pub fn prepare(request: &Request, progress: &dyn Progress) -> Result<Prepared> {
         kernel,
         initrd,
         disk,
+        guest_disk: None,
         firmware: parts.firmware(request),
         append: append(request),
         kernel_release: parts.release(request),
@@ -105,6 +106,7 @@ fn append(request: &Request) -> String {
     if let Mode::Check(nonce) = request.mode {
         words.push(format!("vhart.check={nonce}"));
     }
+    words.extend((request.rootfs == Rootfs::Debian).then(|| "vhart.root=debian".to_owned()));
     words.extend((!request.self_tests).then(|| NO_SELF_TESTS.to_owned()));
     words.extend((!request.append.is_empty()).then(|| request.append.clone()));
     words.join(" ")
@@ -202,6 +204,7 @@ fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progre
         modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory, &wanted_modules(request)))?,
         busybox: read(&busybox)?,
         vmm: request.vmm.as_deref().map(read).transpose()?,
+        rootfs: request.rootfs,
     };
     step(progress, "building the initramfs", || write_initrd(&contents, &request.cache, &name, &lock))
 }
@@ -223,7 +226,8 @@ fn key(request: &Request, kernel: &Path, busybox: &Path, modules: Option<&Path>)
     let mut identities = vec![identity(kernel, &request.cache)?, identity(busybox, &request.cache)?];
     identities.extend(modules.map(|path| identity(path, &request.cache)).transpose()?);
     identities.extend(request.vmm.as_deref().map(|path| read(path).map(|vmm| hex_sha256(&[&vmm]))).transpose()?);
-    identities.push(format!("{} files, modules {}", identities.len(), wanted_modules(request).join(" ")));
+    let modules = wanted_modules(request).join(" ");
+    identities.push(format!("{} files, modules {modules}, root {:?}", identities.len(), request.rootfs));
     let parts: Vec<&[u8]> = identities.iter().map(String::as_bytes).chain(SCRIPTS.map(str::as_bytes)).collect();
     Ok(hex_sha256(&parts)[..16].to_owned())
 }
@@ -245,7 +249,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 /// What host and guest need, with those for shares where there are some.
 fn wanted_modules(request: &Request) -> Vec<&'static str> {
     let shares: &[&str] = if request.shares { &modules::SHARES } else { &[] };
-    [&modules::DRIVERS[..], &modules::HOST, &modules::GUEST, shares].concat()
+    [&modules::DRIVERS[..], &modules::HOST, &modules::ROOT, shares].concat()
 }
 
 /// The modules among the files below `directory` that are wanted, and what those need.

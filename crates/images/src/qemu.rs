@@ -45,13 +45,10 @@ impl Share {
 /// with it.
 pub fn command(prepared: &Prepared, machine: &Machine) -> Vec<String> {
     let firmware = prepared.firmware.as_deref().map_or("default".to_owned(), text);
-    let (disk, snapshot) = match &prepared.disk {
-        Disk::Shared(path) => (path, "on"),
-        Disk::Users(path) => (path, "off"),
-    };
     let (harts, memory) = (machine.harts.to_string(), format!("{}M", machine.memory_mib));
     let (kernel, initrd) = (text(&prepared.kernel), text(&prepared.initrd));
-    let drive = format!("file={},format=raw,if=none,id=disk,snapshot={snapshot}", text(disk).replace(',', ",,"));
+    let disks = [("disk", Some(&prepared.disk)), ("guest", prepared.guest_disk.as_ref())];
+    let disks = disks.into_iter().filter_map(|(name, disk)| Some(drive(name, disk?)));
     let words = [
         &["qemu-system-riscv64", "-machine", &machine.board, "-cpu", "rv64,h=true", "-smp", &harts, "-m", &memory][..],
         &[
@@ -66,11 +63,20 @@ pub fn command(prepared: &Prepared, machine: &Machine) -> Vec<String> {
             "-append",
             &prepared.append,
         ],
-        &["-global", "virtio-mmio.force-legacy=false", "-drive", &drive, "-device", "virtio-blk-device,drive=disk"],
-        &["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device"],
+        &["-global", "virtio-mmio.force-legacy=false"],
     ];
+    let others = ["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device"];
     let shares = machine.shares.iter().enumerate().flat_map(|(n, share)| share.words(n));
-    words.concat().into_iter().map(str::to_owned).chain(shares).collect()
+    let words = words.concat().into_iter().map(str::to_owned);
+    words.chain(disks.flatten()).chain(others.map(str::to_owned)).chain(shares).collect()
+}
+
+/// The words for a disk.
+fn drive(name: &str, disk: &Disk) -> [String; 4] {
+    let snapshot = if matches!(disk, Disk::Shared(_)) { "on" } else { "off" };
+    let path = text(disk.path()).replace(',', ",,");
+    let drive = format!("file={path},format=raw,if=none,id={name},snapshot={snapshot}");
+    ["-drive".to_owned(), drive, "-device".to_owned(), format!("virtio-blk-device,drive={name}")]
 }
 
 /// The same for the hypervisor and its guests.
@@ -123,6 +129,7 @@ mod tests {
             kernel: "/c/vmlinuz".into(),
             initrd: "/c/initrd.cpio".into(),
             disk,
+            guest_disk: None,
             firmware: None,
             append: "console=ttyS0 vhart.check".to_owned(),
             kernel_release: None,

@@ -24,6 +24,8 @@ pub struct Request {
     pub initrd: Option<PathBuf>,
     /// The user's own disk, in place of the one made here.
     pub disk: Option<PathBuf>,
+    /// What host and guest are once they are up.
+    pub rootfs: Rootfs,
     /// The riscv64 build of vhart that runs the guest; without it the host has no guest to boot.
     pub vmm: Option<PathBuf>,
     /// The guest's machine.
@@ -48,6 +50,7 @@ impl Request {
             modules: None,
             initrd: None,
             disk: None,
+            rootfs: Rootfs::Busybox,
             vmm: None,
             guest: Guest::default(),
             self_tests: false,
@@ -55,6 +58,16 @@ impl Request {
             append: String::new(),
         }
     }
+}
+
+/// What a host or guest is once it is up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rootfs {
+    /// Its initramfs: busybox.
+    #[default]
+    Busybox,
+    /// What is on its first disk: a Debian with systemd.
+    Debian,
 }
 
 /// Where Debian's packages come from.
@@ -185,8 +198,10 @@ pub struct Prepared {
     pub kernel: PathBuf,
     /// The host's initramfs.
     pub initrd: PathBuf,
-    /// The host's first virtio disk, which it hands on to the guest.
+    /// The host's first virtio disk, which it hands on to the guest unless it is its own root.
     pub disk: Disk,
+    /// The second, which is the guest's, where there is one.
+    pub guest_disk: Option<Disk>,
     /// The M-mode image; none for the built-in firmware.
     pub firmware: Option<PathBuf>,
     /// The host kernel's command line.

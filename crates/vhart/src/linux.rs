@@ -3,6 +3,7 @@
 mod check;
 pub mod console;
 pub mod images;
+mod making;
 mod options;
 mod packages;
 mod progress;
@@ -12,7 +13,7 @@ pub mod software;
 
 pub use self::console::Tail;
 pub use self::images::{cache, nonce};
-pub use options::{Options, Print};
+pub use options::{Options, Print, Rootfs};
 pub use packages::PackageOptions;
 pub use progress::Bars;
 pub use software::{firmware, guest_memory};

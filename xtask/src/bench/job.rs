@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use images::{Nonce, Phase, Watch};
+use images::{Logins, Nonce, Phase, Watch};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -368,7 +368,7 @@ fn checked_by_vhart(
 fn checked_on_qemu(subject: &Subject, host: &Host, limit: Duration) -> anyhow::Result<Figures> {
     let run = child::run(subject.qemu(host.words.iter().map(OsStr::new)), limit)?;
     let mut figures = times("all", &run);
-    let mut watch = Watch::new(nonce(&host.words));
+    let mut watch = Watch::new(nonce(&host.words), Logins::None);
     for piece in &run.pieces {
         for phase in watch.feed(&piece.bytes) {
             figures.insert((phase.name().to_owned(), Quantity::WallSeconds), piece.at.as_secs_f64());

@@ -34,6 +34,11 @@ fn deb(content: &[u8]) {
         Ok(files) => assert!(files.iter().all(|(name, _)| !name.starts_with("./"))),
         Err(why) => assert!(files::one_line(&why.to_string()), "{why}"),
     }
+    let system = files::tree(&["system.tar"], b"").join("system.tar");
+    match fuzzing::system(&path, &system) {
+        Ok(()) => assert!(system.metadata().is_ok_and(|tar| tar.len().is_multiple_of(512))),
+        Err(why) => assert!(files::one_line(&why.to_string()), "{why}"),
+    }
 }
 
 fn control(text: &str) {
@@ -110,8 +115,25 @@ fn packages() -> Vec<Vec<u8>> {
         with("data.tar.gz", &files::gzip(&tree)),
         with("data.tar.zst", &files::zstd(&tree)),
         with("data.tar.xz", &files::xz(&tree)),
+        archive(&[("debian-binary", b"2.0\n"), ("control.tar", &record()), ("data.tar", &tree)]),
         archive(&[("debian-binary", b"2.0\n")]),
     ]
+}
+
+/// What comes beside a package's files: its record, its configuration files, and what it is interested in.
+fn record() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, text) in [
+        ("./control", "Package: a\nVersion: 1\nArchitecture: riscv64\nMulti-Arch: same\n"),
+        ("./conffiles", "/boot/vmlinux-1\n"),
+        ("./triggers", "interest-noawait ldconfig\ninterest /boot\n"),
+    ] {
+        bytes.extend(header(name, b'0', text.len() as u64));
+        bytes.extend(text.bytes());
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+    }
+    bytes.resize(bytes.len() + 1024, 0);
+    bytes
 }
 
 /// An `ar` archive.

@@ -1,7 +1,7 @@
 //! An archive on a server of the test's own, which lies in every way that is known of.
 
-mod repository;
-mod server;
+pub(crate) mod repository;
+pub(crate) mod server;
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,12 +11,19 @@ use repository::{Repository, SUITE};
 use server::{Reply, Request, Server};
 
 /// Everything that a test needs: a repository, its server, a cache.
-struct Place {
+pub(crate) struct Place {
     directory: tempfile::TempDir,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 impl Place {
+    /// Hands the archive on, whatever proxies this computer has.
+    pub(crate) fn open<T>(&self, apt: &Apt, cache: &Cache, take: impl FnOnce(&Archive<'_>, &Lock) -> T) -> T {
+        let lock = cache.lock(&()).unwrap();
+        let archive = Archive::open_by(Settings::default(), apt, cache, &()).unwrap();
+        take(&archive, &lock)
+    }
+
     /// Serves `repository` by `reply`, which gets each request and what the repository has for it.
     fn new(repository: Repository, reply: impl Fn(&Request, Option<&[u8]>) -> Reply + Send + Sync + 'static) -> Place {
         let directory = tempfile::tempdir().unwrap();
@@ -26,15 +33,15 @@ impl Place {
         Place { directory, server }
     }
 
-    fn honest(repository: Repository) -> Place {
+    pub(crate) fn honest(repository: Repository) -> Place {
         Place::new(repository, |request, file| file.map_or(Reply::missing(), |file| Reply::ranged(request, file)))
     }
 
-    fn cache(&self) -> Cache {
+    pub(crate) fn cache(&self) -> Cache {
         Cache::at(self.directory.path().join("cache"))
     }
 
-    fn request(&self) -> Apt {
+    pub(crate) fn request(&self) -> Apt {
         Apt {
             suite: SUITE.to_owned(),
             mirror: Some(self.server.address()),

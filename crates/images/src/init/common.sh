@@ -10,31 +10,7 @@ mount -t devtmpfs dev /dev
 echo /bin/modprobe >/proc/sys/kernel/modprobe
 . /etc/vhart/markers.sh
 . /etc/vhart/options.sh
-
-# Ends the machine, once all that was written to the console is out.
-off() {
-    stty onlcr
-    poweroff -f
-}
-
-# Prints a marker in an unattended run, and the answer to the nonce on the kernel's command line: by one process, for a
-# run's time is also theirs.
-say() {
-    if unattended; then
-        printf '%s %s' "$nonce" "$1" >/run/asked
-        sha256sum /run/asked >/run/answered
-        read -r answer _ </run/answered
-        printf '%s %.16s\n' "$1" "$answer"
-    fi
-}
-
-# Says why it cannot go on. An unattended machine then ends; at the console, a shell may help.
-fail() {
-    echo
-    dmesg | tail -n 20
-    echo "$FAILED$1"
-    if unattended || told vhart.exec=; then off; fi
-}
+. /etc/vhart/say.sh
 
 # Loads the modules named, whatever the kernel's release: they were packed with it.
 load() {
@@ -83,7 +59,6 @@ shell() {
     ENV=/etc/vhart/profile.sh PROMPT="$1" setsid cttyhack sh
 }
 
-nonce=$(option vhart.check)
 if unattended; then
     # Kernel messages would break markers in two.
     echo 1 >/proc/sys/kernel/printk

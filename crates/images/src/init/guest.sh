@@ -7,6 +7,13 @@ load $DRIVERS
 mount_shares
 if told vhart.test_shares; then . /mnt/share/share.sh guest; fi
 
+# Where a Debian is wanted, all the rest is its.
+if told vhart.root=debian; then
+    . /etc/vhart/debian.sh
+    say "$GUEST_LOGIN" >/run/login
+    enter_debian guest "This is the guest, in $(option vhart.in KVM). Log in as root, without a password. 'poweroff' ends it."
+fi
+
 # The sum that the disk's head promises is that of the megabyte behind it; and what is written can be read back. A disk
 # without such a head is somebody's own: it is read, never written.
 check_disk() {

@@ -17,6 +17,13 @@ if told vhart.kvm_check; then
     vhart kvm-check || fail "the checks of the host's KVM did not pass"
 fi
 
+# Where a Debian is wanted, all the rest is its.
+if told vhart.root=debian; then
+    . /etc/vhart/debian.sh
+    say "$HOST_LOGIN" >/run/login
+    enter_debian host "This is the host. Log in as root, without a password. 'guest' boots a guest, 'poweroff' ends it all."
+fi
+
 # Whether KVM's own count of exits is wanted, to be held against that of `vhart --stat`.
 exits_wanted() {
     grep -qw vhart.count_exits /proc/cmdline

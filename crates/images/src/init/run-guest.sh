@@ -1,7 +1,9 @@
-#!/bin/busybox sh
+#!/bin/sh
 # Boots the guest in KVM; arguments are more options for `vhart run`.
 
-. /etc/vhart/options.sh
+# In a Debian, what the initramfs had is there.
+if [ -d /run/vhart ]; then place=/run/vhart; else place=; fi
+. $place/etc/vhart/options.sh
 
 # The SBI console takes whole lines; the serial port, which takes over later, costs an exit for each character.
 append="console=ttyS0 earlycon=sbi loglevel=6 panic=-1"
@@ -27,15 +29,18 @@ fi
 if told vhart.test_shares; then append="$append vhart.test_shares"; fi
 # What the VMM sees of the exits is told beside KVM's own count.
 if told vhart.count_exits; then set -- "$@" --stat; fi
+if told vhart.root=debian; then append="$append vhart.root=debian systemd.hostname=guest"; fi
 if told cryptomgr.notests; then append="$append cryptomgr.notests"; fi
 
 disks=
 for disk in /dev/vd[a-z]; do
+    # A Debian's first disk is its own.
+    if [ "$disk" = /dev/vda ] && told vhart.root=debian; then continue; fi
     if [ -b "$disk" ]; then disks="$disks --disk $disk"; fi
 done
 
 aia=$(option vhart.guest_aia)
 if [ -n "$aia" ]; then aia="--aia $aia"; fi
 
-exec vhart run --engine kvm --no-reboot --harts "$(option vhart.guest_harts 1)" --memory "$(option vhart.guest_memory 256M)" \
-    --kernel /boot/vmlinuz --initrd /boot/guest.cpio --append "$append" $disks $aia --net user "$@"
+PATH=$place/bin:$PATH exec vhart run --engine kvm --no-reboot --harts "$(option vhart.guest_harts 1)" --memory "$(option vhart.guest_memory 256M)" \
+    --kernel $place/boot/vmlinuz --initrd $place/boot/guest.cpio --append "$append" $disks $aia --net user "$@"

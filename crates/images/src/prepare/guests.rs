@@ -13,7 +13,7 @@ use crate::hash::hex_sha256;
 use crate::initramfs::Contents;
 use crate::part;
 use crate::progress::{Progress, step};
-use crate::request::{Mode, Request};
+use crate::request::{Mode, Request, Rootfs};
 
 /// The directory of manifests in the cache.
 const BUILT: &str = "guests";
@@ -113,6 +113,7 @@ fn initrd(request: &Request, parts: &Parts) -> Result<Vec<u8>> {
             .map_or(Ok(Vec::new()), |directory| read_modules(&directory, &wanted_modules(request)))?,
         busybox: read(&busybox)?,
         vmm: None,
+        rootfs: Rootfs::Busybox,
     };
     contents.guest().on_file("build", Path::new("the guest's initramfs"))
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use board::{Ending, Machine};
 use devices::ConsoleOut;
-use images::{Firmware, Phase};
+use images::{Firmware, Logins, Phase};
 use vcpu::SystemEvent;
 
-use super::Options;
 use super::images::{Images, firmware_name};
 use super::record::{Arrival, Record};
 use super::report::{self, ByName, HEADING, Report};
+use super::{Options, Rootfs};
 use crate::debugger::Port;
 use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
@@ -38,7 +38,11 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 pub fn run(options: &Options, images: &Images, stopper: &Stopper, port: Port) -> Result<ExitCode> {
     let table = Table::beside(options.json.as_deref());
     table.show(HEADING)?;
-    let check = Check { record: Arc::new(Mutex::new(Record::new(images.nonce()))), table };
+    let logins = match options.rootfs {
+        Rootfs::Busybox => Logins::None,
+        Rootfs::Debian => Logins::Shown,
+    };
+    let check = Check { record: Arc::new(Mutex::new(Record::new(images.nonce(), logins))), table };
     let ended = check.boot(options, images, stopper, port)?;
     let report = check.report(options, images, ended);
     if let Some(file) = &options.json {

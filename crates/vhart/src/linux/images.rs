@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use images::vmm::{self, Choice};
 use images::{Cache, Firmware, Guest, Mode, Nonce, Prepared, Progress, Request, qemu};
 
-use super::Options;
+use super::making;
+use super::options::{Options, Rootfs};
 use super::software::{Software, Vmm};
 use crate::cli::{self, MachineOptions};
 use crate::errors;
@@ -30,7 +31,10 @@ impl Images {
         let mode = if options.is_unattended() { Mode::Check(nonce) } else { Mode::Interactive };
         let word = options.kvm_check.then_some(KVM_CHECK);
         let shares = !options.shares.is_empty();
-        let own = Own { initrd: options.initrd.clone(), disk: options.disk.clone(), shares, word };
+        let own = Own { initrd: options.initrd.clone(), disk: options.disk.clone(), shares, word, ..Own::default() };
+        if options.rootfs == Rootfs::Debian {
+            return Ok(Images { nonce, prepared: debian(options, mode, own, progress)? });
+        }
         Ok(Images { nonce, ..Images::of(&options.software, mode, own, progress)? })
     }
 
@@ -41,8 +45,14 @@ impl Images {
     pub fn of(software: &Software, mode: Mode, own: Own, progress: &dyn Progress) -> Result<Images> {
         let cache = software.packages.cache()?;
         let without_vmm = own.initrd.is_some();
-        let mut request =
-            Request { mode, initrd: own.initrd, disk: own.disk, shares: own.shares, ..request(software, cache) };
+        let mut request = Request {
+            mode,
+            initrd: own.initrd,
+            disk: own.disk,
+            shares: own.shares,
+            rootfs: own.rootfs,
+            ..request(software, cache)
+        };
         own.word.into_iter().for_each(|word| request.append.push_str(&format!(" {word}")));
         images::fetch(&mut request, progress)?;
         request.vmm = vmm(software, without_vmm, &request.cache, progress)?;
@@ -65,7 +75,7 @@ impl Images {
     /// What `vhart run` would have to be told to boot them.
     pub fn run_options(&self, options: &Options) -> cli::RunOptions {
         cli::RunOptions {
-            disks: vec![disk(&self.prepared.disk)],
+            disks: std::iter::once(&self.prepared.disk).chain(&self.prepared.guest_disk).map(disk).collect(),
             net: options.machine.deterministic.is_none().then(|| cli::Net::User(cli::User::default())),
             shares: options.shares.clone(),
             ..self.machine(&options.machine)
@@ -95,6 +105,18 @@ impl Images {
     }
 }
 
+/// Images with a Debian on a disk of the host's and one of the guest's.
+fn debian(options: &Options, mode: Mode, own: Own, progress: &dyn Progress) -> Result<Prepared> {
+    let systems = options.own_systems();
+    systems.iter().flatten().try_for_each(images::OwnDisk::check)?;
+    let own = Own { disk: None, rootfs: images::Rootfs::Debian, ..own };
+    let prepared = Images::of(&options.software, mode, own, progress)?.prepared;
+    let (apt, cache) = (options.software.packages.apt(), options.software.packages.cache()?);
+    let sources = images::Sources { apt: &apt, cache: &cache, progress };
+    let boot = |making: &images::Making, line: &mut dyn FnMut(&str)| making::boot(&options.machine, making, line);
+    images::with_debian(prepared, systems.each_ref().map(Option::as_ref), &sources, &boot).context("no Debian")
+}
+
 /// The archive with a Debian root.
 ///
 /// # Errors
@@ -113,6 +135,8 @@ pub struct Own {
     pub disk: Option<PathBuf>,
     /// Whether directories are shared.
     pub shares: bool,
+    /// What host and guest are once they are up.
+    pub rootfs: images::Rootfs,
     /// One more word for the host kernel's command line, which its init looks for.
     pub word: Option<&'static str>,
 }

@@ -25,10 +25,21 @@ pub enum Print {
     Qemu,
 }
 
+/// What host and guest are once they are up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Rootfs {
+    /// The initramfs: busybox; the guest boots at once
+    #[default]
+    Busybox,
+    /// A Debian with systemd, on a disk for each; 'guest' in the host boots the guest
+    Debian,
+}
+
 /// Options of `vhart linux`.
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("unattended").multiple(true))]
-#[command(after_help = AFTER, mut_arg("memory", |memory| memory.default_value("1G")))]
+#[command(after_help = AFTER, mut_arg("memory", |memory| memory.default_value("1G").default_value_if("rootfs", "debian", "2G")))]
+#[command(mut_arg("guest_memory", |memory| memory.default_value_if("rootfs", "debian", "512M")))]
 pub struct Options {
     /// Run unattended from power on to power off, and report when each phase arrived
     #[arg(long, group = "unattended", help_heading = CHECK)]
@@ -60,9 +71,26 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
     pub initrd: Option<PathBuf>,
 
-    /// Disk of your own, a raw file, which the host hands on to the guest; what they write stays
+    /// What host and guest are once they are up
+    ///
+    /// Debian is of --suite: about 65 MB of packages more, fetched and installed once, which takes a minute or two. Root
+    /// has no password. What is written is forgotten at the end, unless --disk and --guest-disk name files. docs/debian.md
+    /// has the rest.
+    #[arg(long, value_enum, default_value = "busybox", help_heading = SOFTWARE)]
+    pub rootfs: Rootfs,
+
+    /// Disk of your own, a raw file, which the host hands on to the guest; what they write stays. With --rootfs debian the
+    /// host's root, which is made where there is no such file
     #[arg(long, visible_alias = "drive", value_name = "FILE", help_heading = SOFTWARE)]
     pub disk: Option<PathBuf>,
+
+    /// Disk of your own with the guest's root, made where there is no such file; needs --rootfs debian
+    #[arg(long, value_name = "FILE", help_heading = SOFTWARE)]
+    pub guest_disk: Option<PathBuf>,
+
+    /// Size of a disk that --disk or --guest-disk makes, for example 20G; only what is written takes room [default: 8G]
+    #[arg(long, value_name = "SIZE", value_parser = crate::cli::value::bytes, help_heading = SOFTWARE)]
+    pub disk_size: Option<u64>,
 
     /// A directory of this computer, in the host at /mnt/NAME: `DIR[,readonly][,tag=NAME]`; may be repeated
     ///
@@ -76,7 +104,46 @@ impl Options {
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
         self.machine.check()?;
+        self.check_rootfs()?;
         crate::cli::check_mounted_shares(&self.shares)
+    }
+
+    fn check_rootfs(&self) -> Result<(), String> {
+        if self.rootfs == Rootfs::Busybox {
+            return match (&self.guest_disk, self.disk_size) {
+                (None, None) => Ok(()),
+                (Some(_), _) => Err("--guest-disk is a Debian's root: choose --rootfs debian, or --disk alone".into()),
+                (_, Some(_)) => {
+                    Err("--disk-size is of a disk that is made: choose --rootfs debian, or make one: truncate -s"
+                        .into())
+                }
+            };
+        }
+        if self.software.packages.packages.is_some() {
+            return Err("--rootfs debian is made of an archive's packages: leave --packages out".into());
+        }
+        if self.initrd.is_some() {
+            return Err("--rootfs debian is entered by vhart's own initrd: leave --initrd out".into());
+        }
+        if self.disk_size.is_some() && self.disk.is_none() && self.guest_disk.is_none() {
+            return Err("--disk-size is of a disk that is kept: name its file with --disk or --guest-disk".into());
+        }
+        if self.disk.is_some() && self.disk == self.guest_disk {
+            return Err("host and guest have a disk each: name another file with --guest-disk".into());
+        }
+        Ok(())
+    }
+
+    /// The disks of the user's that have a Debian, of the host and of the guest.
+    pub fn own_systems(&self) -> [Option<images::OwnDisk>; 2] {
+        [&self.disk, &self.guest_disk].map(|path| {
+            path.clone().map(|path| {
+                // Of two, one may be there.
+                let len_bytes =
+                    self.disk_size.filter(|_| !path.exists() || self.disk.is_none() || self.guest_disk.is_none());
+                images::OwnDisk { path, len_bytes }
+            })
+        })
     }
 
     /// Whether nobody sits at the console.
@@ -130,6 +197,26 @@ mod tests {
         assert_eq!(parse("--json r.json").unwrap_err().exit_code(), 2);
         assert!(parse("--check --json r.json").is_ok());
         assert_eq!(parse("--packages d --suite testing").unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_debian_has_more_memory_and_disks_of_its_own() {
+        let options = parse("--rootfs debian --disk a --guest-disk b --disk-size 20G").unwrap();
+        assert!(options.check().is_ok());
+        assert_eq!((options.machine.memory, options.software.guest_memory), (2 << 30, 512));
+        let [host, guest] = options.own_systems();
+        assert_eq!((host.unwrap().len_bytes, guest.unwrap().path), (Some(20 << 30), "b".into()));
+        assert_eq!(parse("--rootfs debian -m 3G").unwrap().machine.memory, 3 << 30);
+        for line in [
+            "--guest-disk a",
+            "--disk a --disk-size 9G",
+            "--rootfs debian --disk-size 9G",
+            "--rootfs debian --packages d",
+            "--rootfs debian --initrd i",
+            "--rootfs debian --disk a --guest-disk a",
+        ] {
+            assert!(parse(line).unwrap().check().is_err(), "{line}");
+        }
     }
 
     #[test]

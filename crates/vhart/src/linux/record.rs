@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use images::{Nonce, Phase, Watch};
+use images::{Logins, Nonce, Phase, Watch};
 
 use super::console::Tail;
 
@@ -30,9 +30,9 @@ pub struct Record {
 
 impl Record {
     /// A run with this nonce that starts now.
-    pub fn new(nonce: Nonce) -> Record {
+    pub fn new(nonce: Nonce, logins: Logins) -> Record {
         Record {
-            watch: Watch::new(nonce),
+            watch: Watch::new(nonce, logins),
             tail: Tail::default(),
             since: Instant::now(),
             retired: Arc::default(),
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn arrivals_carry_the_instructions_of_their_moment() {
-        let mut record = Record::new(Nonce(0));
+        let mut record = Record::new(Nonce(0), Logins::None);
         let retired = Arc::new(AtomicU64::new(0));
         record.start(retired.clone());
         record.reach(Phase::Firmware);

@@ -13,7 +13,7 @@ use pgp::types::{Password, Timestamp};
 use crate::hash::hex_sha256;
 
 /// The name under which the suite lies.
-pub(super) const SUITE: &str = "stable";
+pub(crate) const SUITE: &str = "stable";
 
 /// How the Release file is signed.
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ enum Signing {
 }
 
 /// What is to be served.
-pub(super) struct Repository {
+pub(crate) struct Repository {
     packages: Vec<(String, Vec<u8>)>,
     architecture: String,
     dates: String,
@@ -47,7 +47,7 @@ fn usual_key() -> SignedSecretKey {
 }
 
 impl Repository {
-    pub(super) fn new() -> Repository {
+    pub(crate) fn new() -> Repository {
         Repository {
             packages: Vec::new(),
             architecture: "riscv64".to_owned(),
@@ -58,44 +58,44 @@ impl Repository {
         }
     }
 
-    pub(super) fn package(mut self, name: &str, content: &[u8]) -> Repository {
+    pub(crate) fn package(mut self, name: &str, content: &[u8]) -> Repository {
         self.packages.push((name.to_owned(), content.to_vec()));
         self
     }
 
-    pub(super) fn architecture(self, name: &str) -> Repository {
+    pub(crate) fn architecture(self, name: &str) -> Repository {
         Repository { architecture: name.to_owned(), ..self }
     }
 
-    pub(super) fn dated(self, date: &str, until: Option<&str>) -> Repository {
+    pub(crate) fn dated(self, date: &str, until: Option<&str>) -> Repository {
         let until = until.map(|until| format!("Valid-Until: {until}\n")).unwrap_or_default();
         Repository { dates: format!("Date: {date}\n{until}"), ..self }
     }
 
-    pub(super) fn also_at(mut self, suite: &str) -> Repository {
+    pub(crate) fn also_at(mut self, suite: &str) -> Repository {
         self.suites.push(suite.to_owned());
         self
     }
 
-    pub(super) fn detached(self) -> Repository {
+    pub(crate) fn detached(self) -> Repository {
         Repository { signing: Signing::Beside, ..self }
     }
 
-    pub(super) fn unsigned(self) -> Repository {
+    pub(crate) fn unsigned(self) -> Repository {
         Repository { signing: Signing::Not, ..self }
     }
 
-    pub(super) fn key_of_tomorrow(self) -> Repository {
+    pub(crate) fn key_of_tomorrow(self) -> Repository {
         Repository { key: key(SystemTime::now() + Duration::from_secs(86_400)), ..self }
     }
 
     /// The keyring.
-    pub(super) fn keys(&self) -> String {
+    pub(crate) fn keys(&self) -> String {
         self.key.to_public_key().to_armored_string(ArmorOptions::default()).unwrap()
     }
 
     /// All files by their paths.
-    pub(super) fn files(&self) -> HashMap<String, Vec<u8>> {
+    pub(crate) fn files(&self) -> HashMap<String, Vec<u8>> {
         let mut files = HashMap::new();
         let mut index = String::new();
         for (name, content) in &self.packages {

@@ -7,31 +7,31 @@ use std::thread;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// The path, or for a proxy the whole address.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// What follows a question mark.
-    pub(super) query: Option<String>,
+    pub(crate) query: Option<String>,
     /// The first byte that is wanted.
-    pub(super) from: u64,
+    pub(crate) from: u64,
 }
 
 /// What is answered.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     head: String,
     body: Vec<u8>,
     cut: usize,
 }
 
 /// A server on a port of its own, for as long as the test runs.
-pub(super) struct Server {
+pub(crate) struct Server {
     port: u16,
     asked: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    pub(super) fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+    pub(crate) fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -45,12 +45,12 @@ impl Server {
         Server { port, asked }
     }
 
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Requests for paths with this end.
-    pub(super) fn asked(&self, end: &str) -> Vec<Request> {
+    pub(crate) fn asked(&self, end: &str) -> Vec<Request> {
         self.asked.lock().unwrap().iter().filter(|request| request.path.ends_with(end)).cloned().collect()
     }
 }
@@ -98,21 +98,21 @@ impl Reply {
         Reply { head, body: body.to_vec(), cut: usize::MAX }
     }
 
-    pub(super) fn status(status: &str) -> Reply {
+    pub(crate) fn status(status: &str) -> Reply {
         Reply::of(status, "", b"")
     }
 
-    pub(super) fn missing() -> Reply {
+    pub(crate) fn missing() -> Reply {
         Reply::status("404 Not Found")
     }
 
     /// The whole file, whatever part was asked for.
-    pub(super) fn whole(file: &[u8]) -> Reply {
+    pub(crate) fn whole(file: &[u8]) -> Reply {
         Reply::of("200 OK", "", file)
     }
 
     /// The part that was asked for.
-    pub(super) fn ranged(request: &Request, file: &[u8]) -> Reply {
+    pub(crate) fn ranged(request: &Request, file: &[u8]) -> Reply {
         match request.from {
             0 => Reply::whole(file),
             from => {
@@ -122,22 +122,22 @@ impl Reply {
         }
     }
 
-    pub(super) fn redirect(place: &str) -> Reply {
+    pub(crate) fn redirect(place: &str) -> Reply {
         Reply::of("302 Found", &format!("Location: {place}\r\n"), b"")
     }
 
     /// A connection that ends before there is an answer.
-    pub(super) fn broken() -> Reply {
+    pub(crate) fn broken() -> Reply {
         Reply { head: String::new(), body: vec![0], cut: 0 }
     }
 
-    pub(super) fn kind(mut self, kind: &str) -> Reply {
+    pub(crate) fn kind(mut self, kind: &str) -> Reply {
         self.head = self.head.replace("Content-Length", &format!("Content-Type: {kind}\r\nContent-Length"));
         self
     }
 
     /// The connection ends after so many bytes of the body.
-    pub(super) fn cut(mut self, len: usize) -> Reply {
+    pub(crate) fn cut(mut self, len: usize) -> Reply {
         self.cut = len;
         self
     }
