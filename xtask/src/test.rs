@@ -135,7 +135,20 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
         let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel];
         cargo(&format!("the same on the hypervisor, harts: {vcpus}"), &[&run[..], &files].concat(), &[("PATH", path)])?;
     }
+    attack(&kernel, path)?;
     Ok(None)
+}
+
+/// The same kernel attacks, with a disk and a network of its own, and a Linux beside it boots, reads its disk, and powers off.
+fn attack(kernel: &str, path: &str) -> anyhow::Result<()> {
+    const DISK: &str = "target/attacked.img";
+    let disk = std::fs::File::create(DISK).and_then(|file| file.set_len(16 << 20));
+    disk.with_context(|| format!("cannot make '{DISK}'"))?;
+    let disk = format!("file={DISK},snapshot=on");
+    let run = ["run", "--release", "--quiet", "--", "hypervisor", "--check", "--guests", "1", "--vcpus", "2"];
+    let attacker = ["--other-kernel", kernel, "--other-append", "checks.attack"];
+    let disks = ["--guest-disk", &disk, "--guest-disk", &disk];
+    cargo("a guest that attacks beside a Linux", &[&run[..], &attacker, &disks].concat(), &[("PATH", path)])
 }
 
 /// Boots of all kinds; answers what was left out.

@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let packages = Packages::Apt(Apt { suite, expired, ..Apt::default() });
     let request = Request { packages, mode, vmm: words.next().map(Into::into), ..Request::new(Cache::of_user()?) };
     let prepared = prepare(&request, &Stderr).map_err(|why| why.to_string())?;
-    let machine = qemu::Machine { board: "virt".to_owned(), harts: 1, memory_mib: 1024, shares: Vec::new() };
+    let machine =
+        qemu::Machine { board: "virt".to_owned(), harts: 1, memory_mib: 1024, shares: Vec::new(), devices: Vec::new() };
     let words = qemu::command(&prepared, &machine);
     println!("{}", qemu::shell_line(&words));
     Ok(())

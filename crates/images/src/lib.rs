@@ -42,7 +42,7 @@ pub use cache::{Cache, Entry, Lock};
 pub use debian::{Boot, DISK_BYTES, Making, OwnDisk, Sources, debian_disk, with_debian};
 pub use error::{Error, Result};
 pub use phase::{FAILED, Logins, Nonce, Phase, Watch};
-pub use prepare::{Guests, PreparedGuests, check, fetch, prepare, prepare_guests};
+pub use prepare::{Guests, Other, PreparedGuests, check, fetch, prepare, prepare_guests};
 pub use progress::Progress;
 pub use request::{
     Apt, Architecture, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request, Rootfs,

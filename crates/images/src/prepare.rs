@@ -20,7 +20,7 @@ use crate::part::{self, Part};
 use crate::progress::{Progress, step};
 use crate::request::{Disk, Firmware, Freshness, Mode, Packages, Prepared, Request, Rootfs};
 use crate::vmm;
-pub use guests::{Guests, PreparedGuests, prepare_guests};
+pub use guests::{Guests, Other, PreparedGuests, prepare_guests};
 
 /// The directory of initramfs in the cache.
 const BUILT: &str = "boot";

@@ -16,6 +16,8 @@ pub struct Machine {
     pub memory_mib: u64,
     /// Shared directories.
     pub shares: Vec<Share>,
+    /// More devices: words that QEMU and vhart have in common.
+    pub devices: Vec<String>,
 }
 
 /// A directory that is shared.
@@ -68,7 +70,12 @@ pub fn command(prepared: &Prepared, machine: &Machine) -> Vec<String> {
     let others = ["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device"];
     let shares = machine.shares.iter().enumerate().flat_map(|(n, share)| share.words(n));
     let words = words.concat().into_iter().map(str::to_owned);
-    words.chain(disks.flatten()).chain(others.map(str::to_owned)).chain(shares).collect()
+    words
+        .chain(disks.flatten())
+        .chain(others.map(str::to_owned))
+        .chain(shares)
+        .chain(machine.devices.iter().cloned())
+        .collect()
 }
 
 /// The words for a disk.
@@ -99,7 +106,7 @@ pub fn hypervisor_command(hypervisor: &Path, guests: &PreparedGuests, machine: &
         ][..],
         &["-no-reboot", "-bios", &firmware, "-kernel", &kernel, "-initrd", &initrd],
     ];
-    words.concat().into_iter().map(str::to_owned).collect()
+    words.concat().into_iter().map(str::to_owned).chain(machine.devices.iter().cloned()).collect()
 }
 
 /// The words as one line for a shell.
@@ -139,7 +146,7 @@ mod tests {
     #[test]
     fn shared_disk_is_a_snapshot_and_the_users_is_not() {
         let board = "virt,aia=aplic".to_owned();
-        let machine = Machine { board, harts: 2, memory_mib: 1024, shares: Vec::new() };
+        let machine = Machine { board, harts: 2, memory_mib: 1024, shares: Vec::new(), devices: Vec::new() };
         let line = |disk| shell_line(&command(&prepared(disk), &machine));
         assert!(line(Disk::Shared("/c/d.img".into())).starts_with("qemu-system-riscv64 -machine virt,aia=aplic -cpu "));
         assert!(line(Disk::Shared("/c/d.img".into())).contains("file=/c/d.img,format=raw,if=none,id=disk,snapshot=on"));
@@ -152,7 +159,7 @@ mod tests {
     #[test]
     fn line_can_be_pasted_into_a_shell() {
         let shares = vec![Share { directory: "/a,b".into(), readonly: true, tag: "src".to_owned() }];
-        let machine = Machine { board: "virt".to_owned(), harts: 1, memory_mib: 512, shares };
+        let machine = Machine { board: "virt".to_owned(), harts: 1, memory_mib: 512, shares, devices: Vec::new() };
         let line = shell_line(&command(&prepared(Disk::Shared("/it's".into())), &machine));
         assert!(line.ends_with(
             "-fsdev local,id=share0,path=/a,,b,security_model=none,readonly=on \

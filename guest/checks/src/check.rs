@@ -29,10 +29,16 @@ pub fn same<T: PartialEq + fmt::Debug>(found: T, wanted: T, what: &str) {
     that(found == wanted, format_args!("{what}: {found:?}, not {wanted:?} ({}:{})", place.file(), place.line()));
 }
 
-/// Says how many passed, and turns the machine off.
-pub fn end() -> ! {
+/// Says how many passed; answers how many failed.
+pub fn told() -> u32 {
     let (passed, failed) = (PASSED.load(Ordering::SeqCst), FAILED.load(Ordering::SeqCst));
     say(format_args!("checks: {passed} passed, {failed} failed"));
+    failed
+}
+
+/// Says it again, and turns the machine off.
+pub fn end() -> ! {
+    let failed = told();
     call::off(if failed == 0 { reset_reason::NO_REASON } else { reset_reason::SYSTEM_FAILURE })
 }
 

@@ -49,8 +49,16 @@ check_network() {
     [ "$page" = "$PAGE" ] || fail "the guest fetches from the host what is not there"
 }
 
-# Below vhart's own hypervisor there is neither disk nor network (yet).
+# Below vhart's own hypervisor there are disk and network where somebody asked for them.
 if unattended && told vhart.bare; then
+    if told vhart.disk; then
+        check_disk
+        say "$GUEST_DISK"
+    fi
+    if told vhart.net; then
+        network || fail "the guest gets no lease"
+        say "$GUEST_NETWORK"
+    fi
     off
 elif unattended; then
     check_modules
@@ -59,7 +67,7 @@ elif unattended; then
     check_network
     say "$GUEST_NETWORK"
 else
-    told vhart.bare || network &
+    if told vhart.net || ! told vhart.bare; then network & fi
     echo "This is the guest, Linux $(uname -r) in $(option vhart.in KVM). 'exit' powers it off."
     shell guest
 fi

@@ -22,18 +22,42 @@ const BUILT: &str = "guests";
 const KEPT: usize = 1;
 
 /// Which guests there are to be. Their memory is the request's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guests {
-    /// How many.
+    /// How many that are alike.
     pub count: u32,
     /// Virtual harts of each.
     pub vcpus: u32,
+    /// One more, with a kernel of its own.
+    pub other: Option<Other>,
+    /// So many have a disk: the first of the machine's is the first guest's, and so on.
+    pub disks: u32,
+    /// The first has the machine's network card.
+    pub net: bool,
 }
+
+/// A guest that is not like the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its kernel.
+    pub kernel: PathBuf,
+    /// Its kernel's command line.
+    pub append: String,
+}
+
+/// The name of that guest, and of its kernel.
+const OTHER: &str = "other";
 
 impl Guests {
     /// The name of one.
     pub fn name(number: u32) -> String {
         format!("guest{}", number + 1)
+    }
+
+    /// The kinds of the machine's devices that one has, as the manifest calls them.
+    fn devices(&self, number: u32) -> Vec<&'static str> {
+        let has = [(number < self.disks, "block"), (self.net && number == 0, "net")];
+        has.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind).collect()
     }
 }
 
@@ -52,7 +76,7 @@ pub struct PreparedGuests {
 ///
 /// # Errors
 /// As for [`super::prepare`].
-pub fn prepare_guests(request: &Request, guests: Guests, progress: &dyn Progress) -> Result<PreparedGuests> {
+pub fn prepare_guests(request: &Request, guests: &Guests, progress: &dyn Progress) -> Result<PreparedGuests> {
     super::check(request)?;
     let parts = Parts::of(request, progress)?;
     let kernel = parts.kernel(request)?;
@@ -66,13 +90,14 @@ pub fn prepare_guests(request: &Request, guests: Guests, progress: &dyn Progress
 }
 
 /// The manifest's name in the cache, and whether it is there.
-fn manifest(request: &Request, guests: Guests, kernel: &Path, parts: &Parts) -> Result<(String, bool)> {
+fn manifest(request: &Request, guests: &Guests, kernel: &Path, parts: &Parts) -> Result<(String, bool)> {
     let contents = match (&request.initrd, &parts.busybox) {
         (Some(initrd), _) => identity(kernel, &request.cache)? + &identity(initrd, &request.cache)?,
         (None, Some(busybox)) => key(request, kernel, &busybox.join(part::BUSYBOX), parts.modules(request).as_deref())?,
         (None, None) => return Err(missing(&request.cache, "busybox")),
     };
-    let what = format!("{contents} {guests:?} {:?} {}", request.guest, append(request));
+    let other = guests.other.as_ref().map(|other| identity(&other.kernel, &request.cache)).transpose()?;
+    let what = format!("{contents} {other:?} {guests:?} {:?} {}", request.guest, append(request, &[]));
     let name = format!("{BUILT}/{}.dtb", &hex_sha256(&[what.as_bytes()])[..16]);
     let path = request.cache.path(&name);
     if path.is_file() {
@@ -84,18 +109,21 @@ fn manifest(request: &Request, guests: Guests, kernel: &Path, parts: &Parts) -> 
 
 fn write(
     request: &Request,
-    guests: Guests,
+    guests: &Guests,
     kernel: &Path,
     parts: &Parts,
     name: &str,
     progress: &dyn Progress,
 ) -> Result<PathBuf> {
     let lock = request.cache.lock(progress)?;
-    let kernel = board::loader::unpacked(kernel, request.guest.memory_mib << 20)?;
-    let initrd = initrd(request, parts)?;
+    let unpacked = |kernel: &Path| board::loader::unpacked(kernel, request.guest.memory_mib << 20);
+    let mut images = vec![("kernel", unpacked(kernel)?), ("initrd", initrd(request, parts)?)];
+    if let Some(other) = &guests.other {
+        images.push((OTHER, unpacked(&other.kernel)?));
+    }
     let scratch = request.cache.scratch(&lock)?;
     let made = scratch.path().join("guests.dtb");
-    fs::write(&made, tree(request, guests, &kernel, &initrd)).on_file("write", &made)?;
+    fs::write(&made, tree(request, guests, &images)).on_file("write", &made)?;
     request.cache.prune(BUILT, KEPT, &lock)?;
     request.cache.publish(&made, name, &lock)
 }
@@ -119,42 +147,63 @@ fn initrd(request: &Request, parts: &Parts) -> Result<Vec<u8>> {
 }
 
 /// A guest kernel's command line.
-fn append(request: &Request) -> String {
+fn append(request: &Request, devices: &[&str]) -> String {
     let mut words = ["console=ttyS0", "earlycon=sbi", "loglevel=6", "panic=-1", "vhart.bare", "vhart.in=vhart"]
         .map(str::to_owned)
         .to_vec();
     if let Mode::Check(nonce) = request.mode {
         words.push(format!("vhart.guest={nonce} vhart.check={nonce}"));
     }
+    let told = [("block", "vhart.disk"), ("net", "vhart.net")].into_iter().filter(|(kind, _)| devices.contains(kind));
+    words.extend(told.map(|(_, word)| word.to_owned()));
     words.extend((!request.self_tests).then(|| super::NO_SELF_TESTS.to_owned()));
     words.extend((!request.append.is_empty()).then(|| request.append.clone()));
     words.join(" ")
 }
 
-fn tree(request: &Request, guests: Guests, kernel: &[u8], initrd: &[u8]) -> Vec<u8> {
+fn tree(request: &Request, guests: &Guests, contents: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut tree = DeviceTree::new();
     let unattended = matches!(request.mode, Mode::Check(_));
     text(&mut tree.root, "console", if unattended { "lines" } else { "keys" });
     let mut images = DeviceTreeNode::new_unchecked("images");
-    for (name, content) in [("kernel", kernel), ("initrd", initrd)] {
-        let mut image = DeviceTreeNode::new_unchecked(name);
-        image.add_property(DeviceTreeProperty::new_unchecked("data", content));
+    for (name, content) in contents {
+        let mut image = DeviceTreeNode::new_unchecked(*name);
+        image.add_property(DeviceTreeProperty::new_unchecked("data", &content[..]));
         images.add_child(image);
     }
     tree.root.add_child(images);
     let mut all = DeviceTreeNode::new_unchecked("guests");
     (0..guests.count).for_each(|number| all.add_child(guest(request, guests, number, unattended)));
+    guests.other.iter().for_each(|one| all.add_child(other(request, guests, one, unattended)));
     tree.root.add_child(all);
     tree.to_dtb()
 }
 
-fn guest(request: &Request, guests: Guests, number: u32, unattended: bool) -> DeviceTreeNode {
-    let mut node = DeviceTreeNode::new_unchecked(Guests::name(number));
-    node.add_property(DeviceTreeProperty::new_unchecked("vcpus", guests.vcpus));
-    node.add_property(DeviceTreeProperty::new_unchecked("memory-mib", request.guest.memory_mib as u32));
+fn guest(request: &Request, guests: &Guests, number: u32, unattended: bool) -> DeviceTreeNode {
+    let devices = guests.devices(number);
+    let mut node = begun(Guests::name(number), request, guests, &devices, unattended);
     text(&mut node, "kernel", "kernel");
     text(&mut node, "initrd", "initrd");
-    text(&mut node, "bootargs", &append(request));
+    text(&mut node, "bootargs", &append(request, &devices));
+    node
+}
+
+fn other(request: &Request, guests: &Guests, other: &Other, unattended: bool) -> DeviceTreeNode {
+    let mut node = begun(OTHER.to_owned(), request, guests, &guests.devices(guests.count), unattended);
+    text(&mut node, "kernel", OTHER);
+    text(&mut node, "bootargs", &other.append);
+    node
+}
+
+/// A guest's node with what all have.
+fn begun(name: String, request: &Request, guests: &Guests, devices: &[&str], unattended: bool) -> DeviceTreeNode {
+    let mut node = DeviceTreeNode::new_unchecked(name);
+    node.add_property(DeviceTreeProperty::new_unchecked("vcpus", guests.vcpus));
+    node.add_property(DeviceTreeProperty::new_unchecked("memory-mib", request.guest.memory_mib as u32));
+    if !devices.is_empty() {
+        let list: String = devices.iter().map(|kind| format!("{kind}\0")).collect();
+        node.add_property(DeviceTreeProperty::new_unchecked("devices", list.as_bytes()));
+    }
     if unattended {
         node.add_property(DeviceTreeProperty::new_unchecked("once", &[][..] as &[u8]));
     }
@@ -186,14 +235,22 @@ mod tests {
             mode: Mode::Check(Nonce(7)),
             ..Request::new(Cache::at(place.path().join("cache")))
         };
-        let guests = Guests { count: 2, vcpus: 3 };
-        let prepared = prepare_guests(&request, guests, &()).unwrap();
-        assert_eq!(prepare_guests(&request, guests, &()).unwrap(), prepared);
+        let other = Other { kernel: file("mine"), append: "quiet".into() };
+        let guests = Guests { count: 2, vcpus: 3, other: Some(other), disks: 2, net: true };
+        let prepared = prepare_guests(&request, &guests, &()).unwrap();
+        assert_eq!(prepare_guests(&request, &guests, &()).unwrap(), prepared);
         let flattened = fs::read(prepared.manifest).unwrap();
         let tree = Fdt::new(&flattened).unwrap();
         let property = |path: &str, name: &str| tree.find_node(path).unwrap().property(name).unwrap().value().to_vec();
         assert_eq!(property("/images/initrd", "data"), b"initrd");
         assert_eq!(property("/guests/guest2", "vcpus"), [0, 0, 0, 3]);
+        assert_eq!(property("/guests/guest1", "devices"), b"block\0net\0");
+        assert_eq!(property("/guests/guest2", "devices"), b"block\0");
+        assert_eq!(
+            (property("/images/other", "data"), property("/guests/other", "bootargs")),
+            (b"mine".to_vec(), b"quiet\0".to_vec())
+        );
+        assert!(tree.find_node("/guests/other").unwrap().property("devices").is_none());
         assert!(
             String::from_utf8(property("/guests/guest1", "bootargs")).unwrap().contains("vhart.check=0000000000000007")
         );

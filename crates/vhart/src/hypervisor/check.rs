@@ -10,7 +10,7 @@ use devices::ConsoleOut;
 use vcpu::SystemEvent;
 
 use super::Options;
-use super::prepared::Prepared;
+use super::prepared::{Prepared, guests};
 use super::watch::{Row, Watch};
 use crate::debugger::Port;
 use crate::digest::Digests;
@@ -31,7 +31,7 @@ const HEADING: &str = "phase                        s   instructions    MIPS";
 /// # Errors
 /// One that names the phase that did not arrive, with the console's last lines.
 pub fn run(options: &Options, prepared: &Prepared, stopper: &Stopper, port: Port) -> Result<ExitCode> {
-    let watch = Arc::new(Mutex::new(Watch::new(options.guests, prepared.nonce())));
+    let watch = Arc::new(Mutex::new(Watch::new(&guests(options), prepared.nonce())));
     errors::print(format!("{HEADING}\n"))?;
     let ending = boot(options, prepared, stopper, port, &watch)?;
     let mut watch = lock(&watch);

@@ -6,7 +6,7 @@ use clap::Args;
 use images::Firmware;
 use images::vmm::Choice;
 
-use crate::cli::{MachineOptions, value};
+use crate::cli::{Disk, MachineOptions, Net, disk, net, value};
 use crate::linux::{PackageOptions, Print, firmware, guest_memory};
 
 const SOFTWARE: &str = "Software";
@@ -65,6 +65,24 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = GUESTS)]
     pub guest_initrd: Option<PathBuf>,
 
+    /// A disk for a guest: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on]...` (see 'vhart run --help'); may be repeated
+    ///
+    /// The first is the first guest's, the second the second's, and so on.
+    #[arg(long = "guest-disk", value_name = "DISK", value_parser = disk::parse, help_heading = GUESTS)]
+    pub guest_disks: Vec<Disk>,
+
+    /// A network card for the first guest: 'user', as for 'vhart run --net'
+    #[arg(long, value_name = "user|none", value_parser = net::parse_net, help_heading = GUESTS)]
+    pub guest_net: Option<Net>,
+
+    /// One more guest, 'other', with a kernel of your own (a flat image), beside the Linux ones
+    #[arg(long, value_name = "FILE", help_heading = GUESTS)]
+    pub other_kernel: Option<PathBuf>,
+
+    /// The command line of that kernel
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, requires = "other_kernel", help_heading = GUESTS)]
+    pub other_append: Option<String>,
+
     /// More words for the guest kernels' command line
     #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, help_heading = GUESTS)]
     pub append: Option<String>,
@@ -104,12 +122,16 @@ fn hypervisor(text: &str) -> Result<Whose, String> {
 impl Options {
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
-        let needed = u64::from(self.guests) * self.guest_memory + BESIDE_MIB;
+        let guests = self.guests + u32::from(self.other_kernel.is_some());
+        let needed = u64::from(guests) * self.guest_memory + BESIDE_MIB;
         if self.machine.memory >> 20 < needed {
             return Err(format!(
-                "{} guests with {} MiB each need a machine with {needed} MiB of memory: --memory {needed}M",
-                self.guests, self.guest_memory
+                "{guests} guests with {} MiB each need a machine with {needed} MiB of memory: --memory {needed}M",
+                self.guest_memory
             ));
+        }
+        if self.guest_disks.len() > guests as usize {
+            return Err(format!("there are {} disks (--guest-disk) for {guests} guests", self.guest_disks.len()));
         }
         if !self.guest_memory.is_multiple_of(2) {
             return Err(
@@ -140,5 +162,8 @@ mod tests {
         assert!(problem("--guests 4").unwrap().contains("--memory 1152M"));
         assert!(problem("--guest-memory 65M").unwrap().contains("even"));
         assert!(problem("--guests 0").is_some());
+        assert!(problem("--guest-disk a --guest-disk b --guest-disk c").unwrap().contains("3 disks"));
+        assert_eq!(problem("--guest-disk a --guest-disk b --guest-disk c --other-kernel k"), None);
+        assert!(problem("--other-append quiet").is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use images::vmm::{self, Choice, Product};
-use images::{Apt, Cache, Guest, Guests, Mode, Nonce, PreparedGuests, Progress, Request, qemu};
+use images::{Apt, Cache, Guest, Guests, Mode, Nonce, Other, PreparedGuests, Progress, Request, qemu};
 
 use super::Options;
 use super::options::Whose;
@@ -32,8 +32,8 @@ impl Prepared {
             Some(Whose::Own(choice)) => image(choice, &request.cache, &options.packages.apt(), progress)?,
             None => image(&Choice::Fitting, &request.cache, &options.packages.apt(), progress)?,
         };
-        let guests = Guests { count: options.guests, vcpus: options.vcpus };
-        Ok(Prepared { hypervisor, guests: images::prepare_guests(&request, guests, progress)?, nonce })
+        let guests = images::prepare_guests(&request, &guests(options), progress)?;
+        Ok(Prepared { hypervisor, guests, nonce })
     }
 
     /// What `vhart run` would have to be told to boot them.
@@ -43,6 +43,8 @@ impl Prepared {
             initrd: Some(self.guests.manifest.clone()),
             firmware: self.guests.firmware.clone().map_or(cli::Firmware::Builtin, cli::Firmware::File),
             no_reboot: true,
+            disks: options.guest_disks.clone(),
+            net: options.guest_net.clone(),
             ..cli::RunOptions::of(options.machine.clone())
         }
     }
@@ -51,7 +53,8 @@ impl Prepared {
     pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
         let asked = &options.machine;
         let (board, memory_mib) = (asked.aia.board(asked.own_isa()), asked.memory >> 20);
-        let machine = qemu::Machine { board, harts: asked.harts, memory_mib, shares: Vec::new() };
+        let machine =
+            qemu::Machine { board, harts: asked.harts, memory_mib, shares: Vec::new(), devices: devices(options) };
         let words = qemu::hypervisor_command(&self.hypervisor, &self.guests, &machine);
         errors::print(qemu::shell_line(&words) + "\n")?;
         Ok(ExitCode::SUCCESS)
@@ -71,6 +74,38 @@ pub fn image(choice: &Choice, cache: &Cache, apt: &Apt, progress: &dyn Progress)
     let workspace = vmm::workspace();
     let means = vmm::Means { product: Product::Hypervisor, workspace: workspace.as_deref(), cache, apt, progress };
     vmm::get(choice, means).context("no hypervisor")
+}
+
+/// Which guests there are.
+pub fn guests(options: &Options) -> Guests {
+    let append = options.other_append.clone().unwrap_or_default();
+    Guests {
+        count: options.guests,
+        vcpus: options.vcpus,
+        other: options.other_kernel.clone().map(|kernel| Other { kernel, append }),
+        disks: options.guest_disks.len() as u32,
+        net: matches!(options.guest_net, Some(cli::Net::User(_))),
+    }
+}
+
+/// The same disks and network card for QEMU.
+fn devices(options: &Options) -> Vec<String> {
+    let mut words = ["-global", "virtio-mmio.force-legacy=false"].map(str::to_owned).to_vec();
+    for (number, disk) in options.guest_disks.iter().enumerate() {
+        let file = disk.file.display().to_string().replace(',', ",,");
+        let on = |on| if on { "on" } else { "off" };
+        let (readonly, snapshot) = (on(disk.readonly), on(disk.snapshot));
+        words.extend([
+            "-drive".to_owned(),
+            format!("file={file},format=raw,if=none,id=disk{number},readonly={readonly},snapshot={snapshot}"),
+            "-device".to_owned(),
+            format!("virtio-blk-device,drive=disk{number}"),
+        ]);
+    }
+    if guests(options).net {
+        words.extend(["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"].map(str::to_owned));
+    }
+    words
 }
 
 fn request(options: &Options, cache: Cache, nonce: Nonce) -> Request {

@@ -57,13 +57,21 @@ const OWN: &str = "vhart hypervisor: ";
 
 impl Watch {
     /// A run with so many guests that have this nonce.
-    pub fn new(guests: u32, nonce: Nonce) -> Watch {
+    pub fn new(guests: &Guests, nonce: Nonce) -> Watch {
         let mut phases = vec![awaited("hypervisor", OWN, " MiB for guests")];
-        let marker = Phase::GuestInit.marker().unwrap_or_default();
-        for guest in (0..guests).map(Guests::name) {
+        for number in 0..guests.count {
+            let guest = Guests::name(number);
             let line = format!("[{guest}] ");
             phases.push(awaited(&format!("{guest} kernel"), &line, &format!("vhart.guest={nonce}")));
-            phases.push(awaited(&format!("{guest} init"), &line, &format!("{marker} {}", nonce.answer(marker))));
+            let said = [
+                (Phase::GuestInit, "init", true),
+                (Phase::GuestDisk, "disk answered", number < guests.disks),
+                (Phase::GuestNetwork, "network answered", guests.net && number == 0),
+            ];
+            for (phase, what, _) in said.into_iter().filter(|(.., expected)| *expected) {
+                let marker = phase.marker().unwrap_or_default();
+                phases.push(awaited(&format!("{guest} {what}"), &line, &format!("{marker} {}", nonce.answer(marker))));
+            }
             phases.push(awaited(&format!("{guest} off"), OWN, &format!("guest {guest} is off")));
         }
         Watch {
@@ -151,7 +159,7 @@ mod tests {
 
     #[test]
     fn phases_of_guests_come_in_any_order_and_each_from_its_own_guest() {
-        let mut watch = Watch::new(2, NONCE);
+        let mut watch = Watch::new(&Guests { count: 2, ..Guests::default() }, NONCE);
         assert_eq!(names(&watch.feed(b"vhart hypervisor: 2 harts, 800 MiB for guests\r\n")), ["hypervisor"]);
         let word = b"Kernel command line: vhart.guest=0000000000001234\n";
         assert_eq!(names(&watch.feed(&[b"[guest2] [0.0] ", &word[..]].concat())), ["guest2 kernel"]);
@@ -165,7 +173,7 @@ mod tests {
 
     #[test]
     fn why_a_guest_gave_up_is_kept() {
-        let mut watch = Watch::new(1, NONCE);
+        let mut watch = Watch::new(&Guests { count: 1, ..Guests::default() }, NONCE);
         watch.feed(b"[guest1] [1.2] Kernel panic - not syncing: no init\n[guest1] more\n");
         assert_eq!((watch.failure(), watch.missing()), (Some("no init"), Some("hypervisor")));
     }

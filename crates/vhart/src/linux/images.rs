@@ -67,6 +67,7 @@ impl Images {
             harts: asked.harts,
             memory_mib: asked.memory >> 20,
             shares: shares(options),
+            devices: Vec::new(),
         };
         errors::print(qemu::shell_line(&qemu::command(&self.prepared, &machine)) + "\n")?;
         Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{Ordering, fence};
 
-use arch::csr::{self as registers, hstatus, ip, status};
+use arch::csr::{self as registers, counteren, hstatus, ip, status};
 use sbi::HartState;
 
 use super::exit;
@@ -121,7 +121,9 @@ fn reset(vcpu: &Vcpu, begin: Begin, context: &mut Context) {
     context.registers.hstatus = hstatus::SPV | hstatus::SPVP | hstatus::VSXL_64 | waits_trap;
     context.registers.set(sbi::register::A0, vcpu.index as u64);
     context.registers.set(sbi::register::A1, begin.opaque);
-    context.vs = VsLevel { vsstatus: status::UXL_64, ..VsLevel::default() };
+    // Nobody promises that programs may read the time from the start, but Linux without a PMU leaves it to whoever was there before.
+    let scounteren = counteren::CY | counteren::TM | counteren::IR;
+    context.vs = VsLevel { vsstatus: status::UXL_64, scounteren, ..VsLevel::default() };
     context.vs.restore();
     context.float = Float::default();
     context.float.restore();

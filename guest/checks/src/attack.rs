@@ -1,0 +1,216 @@
+//! A guest that attacks: whatever it does, it harms nobody but itself.
+//!
+//! Run where the kernel's command line has the word `checks.attack`. It goes where it has no memory, calls the SBI with arguments that make no
+//! sense, storms with fences, timers and interrupts, floods the console, reads and writes every CSR, and drives virtio devices
+//! with rings of random numbers. Then it turns its machine off, in order: it is for others to say whether they noticed.
+
+use core::arch::asm;
+
+use arch::csr::{self as registers, ip};
+use cores::virtio_mmio as virtio;
+use sbi::Extension;
+use sbi::function::{Dbcn, Ipi, Rfence, Time};
+
+use crate::call::{call, raw};
+use crate::check::say;
+use crate::machine::{cause_of, clear, now, set, tree_words, write};
+
+/// The word that asks for it.
+const WORD: &[u8] = b"checks.attack";
+/// How often each is done.
+const ROUNDS: u64 = 3000;
+/// Where the boards of this kernel have virtio devices.
+const FIRST_DEVICE: u64 = 0x1000_1000;
+const DEVICES: u64 = 8;
+/// Memory of the kernel's that nothing is in, for rings.
+const RINGS: u64 = 0x8100_0000;
+
+/// Whether the device tree at `tree` has the word in it.
+pub fn is_wanted(tree: u64) -> bool {
+    tree_words(tree, WORD) != 0
+}
+
+/// Numbers that look random, the same in each run: xorshift64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+/// All of them.
+pub fn run() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for (name, attack) in [
+        ("addresses", addresses as fn(&mut Random)),
+        ("calls", calls),
+        ("fences", fences),
+        ("timers", timers),
+        ("interrupts", interrupts),
+        ("registers", all_registers),
+        ("console", console),
+        ("devices", devices),
+    ] {
+        say(format_args!("attack: {name}"));
+        attack(&mut random);
+    }
+}
+
+/// Loads and stores all over the guest-physical addresses: where others' memory, the machine's devices and the hypervisor are, too.
+fn addresses(random: &mut Random) {
+    for round in 0..ROUNDS {
+        let at = match round % 4 {
+            // Not the kernel's own: that begins at 2 GiB, and is smaller than this.
+            0 => 0x9000_0000 + random.next() % 0x4000_0000,
+            1 => random.next() % 0x0800_0000,
+            2 => random.next() >> 23,
+            _ => random.next(),
+        } & !7;
+        // SAFETY: what is there is nobody's, or a device of the guest's own; the handler goes on behind the access.
+        cause_of(|| unsafe { asm!("ld t0, 0({})", in(reg) at, out("t0") _, options(nostack)) });
+        // SAFETY: the same.
+        cause_of(|| unsafe { asm!("sd zero, 0({})", in(reg) at, options(nostack)) });
+    }
+}
+
+/// Any function of any extension but those that end the guest or one of its harts, with any arguments.
+fn calls(random: &mut Random) {
+    for _ in 0..ROUNDS {
+        let extension = Extension::ALL[(random.next() % Extension::ALL.len() as u64) as usize];
+        let eid = if random.next() % 4 == 0 { random.next() as u32 } else { extension as u32 };
+        let mine = [Extension::Srst, Extension::Hsm, Extension::Susp, Extension::Legacy];
+        if mine.contains(&extension) || eid <= 0xf {
+            continue;
+        }
+        let args = core::array::from_fn(|_| random.next() >> (random.next() % 64));
+        raw(eid.into(), random.next() % 8, args);
+    }
+    call(Time::SetTimer, [u64::MAX, 0, 0, 0, 0]);
+}
+
+fn fences(random: &mut Random) {
+    for _ in 0..ROUNDS {
+        call(Rfence::RemoteSfenceVmaAsid, [0, u64::MAX, random.next(), random.next(), random.next()]);
+        call(Rfence::RemoteFenceI, [0, u64::MAX, 0, 0, 0]);
+    }
+}
+
+/// Deadlines that have passed, one after the other, with the interrupt let in.
+fn timers(random: &mut Random) {
+    set::<{ registers::SIE }>(ip::STIP);
+    for _ in 0..ROUNDS {
+        call(Time::SetTimer, [now().wrapping_sub(random.next() % 3), 0, 0, 0, 0]);
+        set::<{ registers::SSTATUS }>(arch::csr::status::SIE);
+        clear::<{ registers::SSTATUS }>(arch::csr::status::SIE);
+    }
+    clear::<{ registers::SIE }>(ip::STIP);
+    call(Time::SetTimer, [u64::MAX, 0, 0, 0, 0]);
+}
+
+fn interrupts(_: &mut Random) {
+    for _ in 0..ROUNDS {
+        call(Ipi::SendIpi, [0, u64::MAX, 0, 0, 0]);
+    }
+    clear::<{ registers::SIP }>(ip::SSIP);
+}
+
+/// Reads and writes every CSR but those by which this program itself runs.
+fn all_registers(random: &mut Random) {
+    let code = RINGS as *mut u32;
+    for csr in 0..0x1000u32 {
+        let own = [registers::STVEC, registers::SATP, registers::SSTATUS, registers::SIE, registers::SEPC];
+        if own.contains(&(csr as u16)) {
+            continue;
+        }
+        // csrrs a0, csr, zero; csrrw zero, csr, a1; ret
+        for (index, word) in [csr << 20 | 0x2573, csr << 20 | 0x5_9073, 0x8067].into_iter().enumerate() {
+            // SAFETY: memory that nothing is in.
+            unsafe { code.add(index).write_volatile(word) };
+        }
+        // SAFETY: the three instructions are a function of two arguments; what traps is passed over.
+        unsafe {
+            asm!("fence.i", options(nostack));
+            core::mem::transmute::<*mut u32, extern "C" fn(u64, u64) -> u64>(code)(0, random.next());
+        }
+    }
+    write::<{ registers::SCOUNTEREN }>(0);
+}
+
+fn console(random: &mut Random) {
+    for _ in 0..ROUNDS {
+        call(Dbcn::ConsoleWriteByte, [random.next(), 0, 0, 0, 0]);
+    }
+    call(Dbcn::ConsoleWrite, [1 << 16, RINGS, 0, 0, 0]);
+}
+
+/// Devices are driven as far as they run, with queues that hold random numbers; and any register is written.
+fn devices(random: &mut Random) {
+    for device in (0..DEVICES).map(|index| FIRST_DEVICE + 0x1000 * index) {
+        for _ in 0..100 {
+            begin(device, random);
+            for _ in 0..20 {
+                scribble(random);
+                store(device + virtio::QUEUE_NOTIFY, random.next() as u32 % 4);
+            }
+            store(device + random.next() % 0x200 / 4 * 4, random.next() as u32);
+        }
+        store(device + virtio::STATUS, 0);
+    }
+}
+
+/// "Device Initialization", with all that the device offers.
+fn begin(device: u64, random: &mut Random) {
+    store(device + virtio::STATUS, 0);
+    store(device + virtio::STATUS, 3);
+    for half in 0..2 {
+        store(device + virtio::DEVICE_FEATURES_SEL, half);
+        store(device + virtio::DRIVER_FEATURES_SEL, half);
+        store(device + virtio::DRIVER_FEATURES, load(device + virtio::DEVICE_FEATURES));
+    }
+    store(device + virtio::STATUS, 11);
+    for queue in 0..2 {
+        store(device + virtio::QUEUE_SEL, queue);
+        store(device + virtio::QUEUE_NUM, 1 << (random.next() % 7));
+        let place = (RINGS as u32).wrapping_add((random.next() as u32 % 64) << 8);
+        let wild = if random.next() % 8 == 0 { random.next() as u32 } else { 0 };
+        for (register, offset) in
+            [(virtio::QUEUE_DESC_LOW, 0), (virtio::QUEUE_DRIVER_LOW, 0x800), (virtio::QUEUE_DEVICE_LOW, 0x900)]
+        {
+            store(device + register, place + offset);
+            store(device + register + 4, wild);
+        }
+        store(device + virtio::QUEUE_READY, 1);
+    }
+    store(device + virtio::STATUS, 15);
+}
+
+/// Random numbers in the rings: descriptors among them whose addresses are the guest's own, and small indices.
+fn scribble(random: &mut Random) {
+    for _ in 0..64 {
+        let at = RINGS + random.next() % 0x5000 / 8 * 8;
+        let value = match random.next() % 4 {
+            0 => random.next(),
+            1 => RINGS + random.next() % 0x10_0000,
+            2 => random.next() & 0x0003_0003_0000_0fff,
+            _ => random.next() & 0x0007_0007_0007_0007,
+        };
+        // SAFETY: memory that nothing is in.
+        unsafe { (at as *mut u64).write_volatile(value) };
+    }
+}
+
+fn store(at: u64, value: u32) {
+    // SAFETY: a device's register, or nothing: the handler goes on behind the access.
+    cause_of(|| unsafe { asm!("sw {}, 0({})", in(reg) value, in(reg) at, options(nostack)) });
+}
+
+fn load(at: u64) -> u32 {
+    let mut value = 0u64;
+    // SAFETY: the same.
+    cause_of(|| unsafe { asm!("lwu {}, 0({})", inout(reg) value, in(reg) at, options(nostack)) });
+    value as u32
+}
