@@ -7,6 +7,7 @@ macro_rules! events {
     ($($(#[doc = $doc:literal])* $variant:ident $selector:literal;)*) => {
         /// An event, in the order in which whoever executes keeps their counts.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
         #[repr(u8)]
         pub enum Event { $($(#[doc = $doc])* $variant),* }
 

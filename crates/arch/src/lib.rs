@@ -8,6 +8,8 @@
 
 pub mod addr;
 pub mod aplic;
+#[cfg(feature = "state")]
+pub mod array;
 pub mod cause;
 pub mod csr;
 pub mod event;

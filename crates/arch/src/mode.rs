@@ -5,6 +5,7 @@
 
 /// Nominal privilege, with the encoding of `xPP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum Privilege {
     /// U or VU.
@@ -17,6 +18,7 @@ pub enum Privilege {
 
 /// A privilege mode of a hart with H: M, HS, U, VS, VU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mode {
     /// Nominal privilege.
     pub privilege: Privilege,

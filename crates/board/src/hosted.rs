@@ -50,6 +50,10 @@ impl DtNode for HostDomain {
 
 impl Part for HostDomain {}
 
+// machines whose harts the host executes are not saved
+bus::stateless!(HostDomain);
+bus::stateless!(HostFiles);
+
 /// The harts' interrupt files, of the host's.
 pub struct HostFiles {
     /// Who puts them back to reset.

@@ -51,6 +51,21 @@ impl Rom {
 
 impl Part for Rom {}
 
+#[cfg(feature = "state")]
+impl bus::state::Plain for Rom {
+    /// What is in it.
+    type State = Vec<u8>;
+
+    fn save(&mut self) -> Result<Vec<u8>, bus::state::Unsaved> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn load(&mut self, content: Vec<u8>) -> Result<(), bus::state::Unfit> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = content;
+        Ok(())
+    }
+}
+
 /// What is in it is not for the kernel.
 impl DtNode for Rom {
     fn write_node(&self, _fdt: &mut FdtWriter, _place: &Place) -> Result<(), Error> {

@@ -5,6 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "state")]
+pub mod state;
+#[cfg(not(feature = "state"))]
+#[path = "state_missing.rs"]
+pub mod state;
+
+pub use state::Stateful;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -3,6 +3,9 @@
 //! Models the RISC-V Platform-Level Interrupt Controller Specification 1.0.0 with gateways for levels and
 //! for edges.
 
+#[cfg(feature = "state")]
+mod state;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -51,6 +54,7 @@ enum Reg {
 }
 
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Context {
     enabled: Sources,
     threshold: u32,
@@ -58,6 +62,7 @@ struct Context {
 
 /// The PLIC's state.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Core {
     priority: Vec<u32>,
     level: Sources,

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 /// A set of interrupt sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sources(Vec<u32>);
 
 impl Sources {
@@ -35,6 +36,12 @@ impl Sources {
         if let Some(place) = self.0.get_mut(k) {
             *place = word;
         }
+    }
+
+    /// Whether it has as many words as another, and of each word only sources that exist.
+    #[cfg(feature = "state")]
+    pub fn fits(&self, made: &Sources, existing: impl Fn(usize) -> u32) -> bool {
+        self.words() == made.words() && (0..self.words()).all(|k| self.word(k) & !existing(k) == 0)
     }
 
     /// How many words it has.

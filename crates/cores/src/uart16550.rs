@@ -3,6 +3,9 @@
 //! Models the register set of National Semiconductor's PC16550D, "Registers", with a line that transmits at once and
 //! never errs. There is no time here, so the character time-out of the receive FIFO is immediate.
 
+#[cfg(feature = "state")]
+mod state;
+
 use alloc::collections::VecDeque;
 
 /// Depth of the receive FIFO, and of the holding register that stands for it when FIFOs are off.
@@ -103,6 +106,7 @@ fn reg(offset: u64, dlab: bool) -> Option<Reg> {
 
 /// What the interrupt output shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Interrupt {
     /// Nothing pends.
     None,
@@ -114,6 +118,7 @@ pub enum Interrupt {
 
 /// The UART's state: registers in, registers out, its interrupt, and the byte to send.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Core {
     ier: u8,
     fcr: u8,

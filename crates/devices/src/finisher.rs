@@ -68,6 +68,8 @@ impl Device for Finisher {
 
 impl Part for Finisher {}
 
+bus::stateless!(Finisher);
+
 impl DtNode for Finisher {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("test", place))?;

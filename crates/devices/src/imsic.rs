@@ -101,6 +101,8 @@ impl Part for ImsicPages {
     }
 }
 
+bus::stateless!(ImsicPages);
+
 /// Linux, Documentation/devicetree/bindings/interrupt-controller/riscv,imsics.yaml.
 impl DtNode for ImsicPages {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {

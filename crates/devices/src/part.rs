@@ -1,11 +1,12 @@
 //! What a board does with each of its devices, whatever they are.
 
-use bus::Device;
+use bus::{Device, Stateful};
 
 use crate::DtNode;
 
-/// A part of the board: registers that describe themselves, and that go back to what they are after reset.
-pub trait Part: Device + DtNode {
+/// A part of the board: registers that describe themselves, go back to what they are after reset, and can be saved
+/// ([`bus::state`]).
+pub trait Part: Device + DtNode + Stateful {
     /// Back to the state after reset. Wires are driven accordingly.
     fn reset(&mut self) {}
 

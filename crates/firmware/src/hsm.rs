@@ -14,6 +14,7 @@ use crate::{A0, A1, Outcome, Resume};
 
 /// What a hart can be in, by the specification's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u64)]
 pub enum State {
     /// The hart runs.

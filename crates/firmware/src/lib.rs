@@ -14,6 +14,8 @@ mod mail;
 mod outcome;
 mod pmu;
 mod rfence;
+#[cfg(feature = "state")]
+mod saved;
 mod system;
 
 pub use hsm::State;

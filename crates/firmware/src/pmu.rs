@@ -44,11 +44,13 @@ const FILTERS: [(u64, u64); 5] = [
 
 /// The counters of one hart.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pmu {
     programmable: usize,
     /// Whether there are filters and overflows.
     has_overflow: bool,
     /// What each counter is for.
+    #[cfg_attr(feature = "state", serde(with = "arch::array"))]
     wanted: [Option<Wanted>; COUNTERS],
     /// Which of them a call has started, by bits.
     started: u64,
@@ -70,6 +72,12 @@ impl Pmu {
             software: Software::default(),
             snapshot: None,
         }
+    }
+
+    /// Whether these are of a hart like that of `made`.
+    #[cfg(feature = "state")]
+    pub fn fits(&self, made: &Pmu) -> bool {
+        (self.programmable, self.has_overflow) == (made.programmable, made.has_overflow)
     }
 
     /// An event of the firmware happened.

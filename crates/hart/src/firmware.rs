@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use arch::csr::{self, envcfg, ip, pmpcfg, stateen, status};
 use arch::isa::Extension;
 use arch::{Exception, Mode};
+use bus::Stateful;
 use events::{Event, HartState, Sink};
 use privileged::Effects;
 use vcpu::debug::Debuggee;
@@ -115,6 +116,10 @@ impl FullHart for Hart {
         core.as_machine(|core| core.write_between(address, value));
         core.count_events(core.state.instret);
         core.look = true;
+    }
+
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        Some(self)
     }
 
     fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {

@@ -49,7 +49,7 @@ pub struct Hart {
     pub core: Core,
     pub(crate) blocks: Blocks,
     /// The [`Core::work`] at which the next implicit FENCE.I is due.
-    implicit_fence: u64,
+    pub(crate) implicit_fence: u64,
     /// Looks until nobody is expected to kick.
     alert: u32,
 }

@@ -26,6 +26,8 @@ mod loops;
 mod record;
 mod roots;
 mod second_level;
+#[cfg(feature = "state")]
+mod state;
 mod statistics;
 mod tlb;
 mod watch;

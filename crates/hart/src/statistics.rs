@@ -7,6 +7,7 @@ use crate::core::Core;
 
 /// What address translation had to do. Hits of a table are not counted: nothing is to slow them down.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct TranslationCounts {
     /// Loads, stores and atomics that the data table did not answer, misaligned ones byte by byte.
     pub data_misses: u64,

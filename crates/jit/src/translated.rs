@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arch::insn::{Bare, Class, Insn};
+use bus::Stateful;
 use events::{Event, Kinds, Look, Sink, Stamp};
 use hart::engine::{At, Core, Ended, Generated, POLL, Run, Stop};
 use hart::{Hart, HartParts};
@@ -464,6 +465,10 @@ impl FullHart for JitHart {
     }
     fn set_csr(&mut self, address: u16, value: u64) {
         self.hart.set_csr(address, value);
+    }
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        self.within = false;
+        self.hart.stateful()
     }
     fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {
         Some(self)

@@ -6,6 +6,7 @@
 ///
 /// `retired` in every method is the number of instructions retired before the one that executes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counter {
     /// Added to the number of retired instructions while counting; the value itself while stopped.
     base: u64,

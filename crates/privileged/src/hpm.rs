@@ -21,7 +21,8 @@ const SELECTOR: u64 = !(hpmevent::OF | INHIBITS);
 /// How often each event has happened since reset. They are an input, and no part of a state: states that differ in nothing else
 /// are the same.
 #[derive(Clone, Copy, Default)]
-pub struct Totals(pub [u64; Event::COUNT]);
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub struct Totals(#[cfg_attr(feature = "state", serde(with = "arch::array"))] pub [u64; Event::COUNT]);
 
 impl PartialEq for Totals {
     fn eq(&self, _: &Totals) -> bool {
@@ -39,6 +40,7 @@ impl fmt::Debug for Totals {
 
 /// A programmable counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Counter {
     /// Its value when the books were last brought up to date.
     value: u64,
@@ -54,6 +56,7 @@ impl Counter {
 
 /// All programmable counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Hpm {
     counters: [Counter; PROGRAMMABLE_COUNTERS],
     /// Input: how often events have happened. Brought up to date before what needs it.

@@ -7,6 +7,7 @@ use crate::{Config, Counter, Hpm};
 
 /// The registers that a trap into one level uses: M, HS (the `s` registers) or VS.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bank {
     /// `xtvec`.
     pub tvec: u64,
@@ -27,6 +28,7 @@ pub struct Bank {
 /// All that the privileged architecture remembers, plus its inputs. Fields hold what the CSR of that name stores;
 /// what it shows may depend on other registers, so read through [`crate::csr`].
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 #[allow(missing_docs, reason = "the names are the manual's")]
 pub struct State {
     /// The current mode.
@@ -78,7 +80,9 @@ pub struct State {
     pub menvcfg: u64,
     pub mseccfg: u64,
     pub mstateen: [u64; 4],
+    #[cfg_attr(feature = "state", serde(with = "arch::array"))]
     pub pmpcfg: [u8; 64],
+    #[cfg_attr(feature = "state", serde(with = "arch::array"))]
     pub pmpaddr: [u64; 64],
 
     pub s: Bank,

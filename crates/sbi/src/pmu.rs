@@ -46,6 +46,7 @@ macro_rules! firmware_events {
     ($($event:ident $code:literal)*) => {
         /// "PMU Firmware Events", by their codes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
         #[repr(u8)]
         #[allow(missing_docs, reason = "the names are the specification's")]
         pub enum FirmwareEvent { $($event = $code),* }

@@ -2,6 +2,7 @@
 //!
 //! Interpreters and translators are such harts. A KVM guest's hart is not: its host answers for M-mode.
 
+use bus::Stateful;
 use events::{Event, Sink};
 
 use crate::debug::Debuggee;
@@ -96,6 +97,11 @@ pub trait FullHart: Vcpu {
     fn csr(&mut self, address: u16) -> u64;
     /// Writes a CSR likewise: the next instruction reads `value`, where it is legal.
     fn set_csr(&mut self, address: u16, value: u64);
+    /// The hart, for who saves it or loads what was saved ([`bus::state`]). It drops what it remembers of memory and tables then,
+    /// so that it goes on as one does that is loaded. `None`: it cannot be saved.
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        None
+    }
     /// The hart, for a debugger. `None`: it has nothing for one.
     fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {
         None

@@ -20,6 +20,8 @@ pub use full::{Fence, FenceRange, FullHart, Wakeup};
 pub use imsic::{FileId, FileRegister, ImsicShape};
 pub use look::{Frozen, Standing};
 pub use pins::HartPins;
+#[cfg(feature = "state")]
+pub use pins::PinsState;
 pub use snapshot::Snapshot;
 
 use std::time::Duration;

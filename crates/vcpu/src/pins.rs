@@ -1,5 +1,11 @@
 //! The wires into a hart.
 
+#[cfg(feature = "state")]
+mod state;
+
+#[cfg(feature = "state")]
+pub use state::PinsState;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;

@@ -31,6 +31,24 @@ impl Entropy {
     }
 }
 
+#[cfg(feature = "state")]
+impl bus::state::Plain for Entropy {
+    /// Where the generator is, if it is one.
+    type State = Option<u64>;
+
+    fn save(&mut self) -> Result<Option<u64>, bus::state::Unsaved> {
+        Ok(self.0.as_ref().map(fastrand::Rng::get_seed))
+    }
+
+    /// Whoever has the host's numbers keeps to them, and a generator that follows those begins as it was made.
+    fn load(&mut self, seed: Option<u64>) -> Result<(), bus::state::Unfit> {
+        if let (Some(generator), Some(seed)) = (&mut self.0, seed) {
+            generator.seed(seed);
+        }
+        Ok(())
+    }
+}
+
 impl VirtioDevice for Entropy {
     const ID: u32 = VIRTIO_ID_RNG;
     const QUEUE_SIZES: &'static [u16] = &[64];

@@ -4,6 +4,12 @@
 //! taken off the ring only as a whole, with every buffer inside guest memory, and the number of chains and bytes taken
 //! in one go is bounded.
 
+#[cfg(feature = "state")]
+mod state;
+
+#[cfg(feature = "state")]
+pub(crate) use state::{RequestState, RingState};
+
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -22,6 +28,7 @@ pub struct Broken;
 
 /// Where the driver wants a queue to be.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Layout {
     pub size: u32,
     pub descriptors: u64,

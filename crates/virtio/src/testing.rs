@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+#[cfg(feature = "state")]
+use bus::Stateful;
 use bus::{Device, IrqLine, IrqSink};
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_ring::{VRING_DESC_F_NEXT, VRING_DESC_F_WRITE};
@@ -63,6 +65,29 @@ impl<D: VirtioDevice> Driver<D> {
             sizes: D::QUEUE_SIZES.to_vec(),
             next: vec![0; D::QUEUE_SIZES.len()],
             areas: vec![[0; 2]; D::QUEUE_SIZES.len()],
+        }
+    }
+
+    /// Saves the device, and puts another in its place that goes on with the same memory.
+    #[cfg(feature = "state")]
+    pub fn move_into(&mut self, make: impl FnOnce(Slot) -> Arc<Mutex<MmioTransport<D>>>) {
+        let saved = self.saved();
+        let irq = IrqLine::new(self.wire.clone(), 1);
+        let transport = make(Slot { memory: self.memory.clone(), irq, interface: Interface::Modern });
+        transport.lock().unwrap().set_state(&saved).unwrap();
+        self.transport = transport;
+        assert_eq!(self.saved(), saved);
+    }
+
+    /// What the device is saved as, once it has come to the end of its requests.
+    #[cfg(feature = "state")]
+    pub fn saved(&self) -> Vec<u8> {
+        loop {
+            let saved = self.transport.lock().unwrap().state();
+            match saved {
+                Err(bus::state::Unsaved::Busy) => std::thread::yield_now(),
+                saved => return saved.unwrap(),
+            }
         }
     }
 

@@ -46,6 +46,8 @@ impl Part for Clint {
     }
 }
 
+bus::stateless!(Clint);
+
 impl DtNode for Clint {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("clint", place))?;

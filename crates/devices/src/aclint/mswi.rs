@@ -44,6 +44,8 @@ impl Part for Mswi {
     }
 }
 
+bus::stateless!(Mswi);
+
 impl DtNode for Mswi {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("mswi", place))?;

@@ -72,6 +72,8 @@ impl Part for Mtimer {
     }
 }
 
+bus::stateless!(Mtimer);
+
 impl DtNode for Mtimer {
     /// The binding names `mtime` first, then the comparators.
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {

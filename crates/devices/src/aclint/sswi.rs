@@ -38,6 +38,8 @@ impl Part for Sswi {
     }
 }
 
+bus::stateless!(Sswi);
+
 impl DtNode for Sswi {
     fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("sswi", place))?;

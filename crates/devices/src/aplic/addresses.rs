@@ -17,6 +17,7 @@ const HIGH_BASE_PPN: u32 = 0xfff;
 
 /// `mmsiaddrcfg`, `mmsiaddrcfgh`, `smsiaddrcfg`, `smsiaddrcfgh` of the root domain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Addresses([u32; 4]);
 
 /// How the interrupt files of harts lie in memory: `h << LHXS` pages behind the first of their level.
@@ -33,6 +34,12 @@ pub struct Layout {
 }
 
 impl Addresses {
+    /// Whether software can have written these.
+    #[cfg(feature = "state")]
+    pub fn is_legal(&self) -> bool {
+        self.0.iter().zip(EXISTING).all(|(value, existing)| value & !existing == 0)
+    }
+
     /// What M-mode software writes for files that lie so.
     pub fn of(layout: Layout) -> Addresses {
         let ppn = |page: Phys| page.0 >> PAGE_SHIFT;

@@ -6,6 +6,12 @@
 //! the byte order is little-endian (BE is read-only zero). DM is read-only too: whether harts have IMSICs is the machine's
 //! ([`Delivery`]).
 
+#[cfg(feature = "state")]
+mod state;
+
+#[cfg(feature = "state")]
+pub(super) use state::Saved;
+
 use super::addresses::Addresses;
 use super::registers::{Idc, MAX_SOURCES, Reg};
 use super::source::Mode;
@@ -41,6 +47,7 @@ pub struct Shape {
 
 /// An IDC structure.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Hart {
     delivers: bool,
     forced: bool,
@@ -49,6 +56,7 @@ struct Hart {
 
 /// What a domain has for itself.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Control {
     enabled: bool,
     harts: Vec<Hart>,

@@ -10,6 +10,8 @@ mod addresses;
 pub mod core;
 mod registers;
 mod source;
+#[cfg(feature = "state")]
+mod state;
 #[cfg(test)]
 mod tests;
 

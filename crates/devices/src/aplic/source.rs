@@ -4,6 +4,7 @@
 ///
 /// AIA 1.0, "Source configurations".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Mode {
     /// Inactive in the domain.
     Inactive = 0,

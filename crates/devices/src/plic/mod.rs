@@ -5,6 +5,9 @@
 //! Lock order: a device's lock, then the PLIC's own, then nothing: the harts' pins are lock-free. So a device may drive
 //! its line while it is locked, and the PLIC never calls a device.
 
+#[cfg(feature = "state")]
+mod state;
+
 pub use cores::plic as core;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

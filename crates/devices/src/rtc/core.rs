@@ -16,6 +16,7 @@ mod offsets {
 
 /// The clock's state. All times are nanoseconds since 1970.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Core {
     /// Added to the host's time: what the guest's `hwclock -w` changed.
     skew: u64,

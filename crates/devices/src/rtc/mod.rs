@@ -4,6 +4,8 @@
 //! time is not the host's there is no thread: its run loop calls [`Rtc::poll`].
 
 pub mod core;
+#[cfg(feature = "state")]
+mod state;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -3,6 +3,9 @@
 //! Own registers ([`core`]) rather than those of vm-superio: its `Serial` has edge-triggered interrupts, no FIFO control
 //! register and no modem-status interrupt, and a PLIC wants levels.
 
+#[cfg(feature = "state")]
+mod state;
+
 pub use cores::uart16550 as core;
 
 use std::collections::VecDeque;

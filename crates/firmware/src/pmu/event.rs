@@ -14,6 +14,7 @@ use super::software;
 
 /// Something to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Wanted {
     /// The hart counts it.
     Hardware(Event),

@@ -11,6 +11,7 @@ use super::set::Set;
 
 /// The shared page.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Snapshot {
     /// Its offset in RAM.
     offset: u64,

@@ -20,6 +20,7 @@ pub fn happens(event: FirmwareEvent) -> bool {
 
 /// One counter.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Counter {
     event: Option<FirmwareEvent>,
     value: u64,
@@ -29,7 +30,9 @@ struct Counter {
 
 /// The counters of one hart.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Software {
+    #[cfg_attr(feature = "state", serde(with = "arch::array"))]
     happened: [u64; CODES],
     counters: [Counter; COUNTERS],
 }

@@ -45,6 +45,7 @@ impl FileRegister {
 
 /// The state of one interrupt file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct InterruptFile {
     identities: u16,
     pending: Vec<u64>,
@@ -66,6 +67,17 @@ impl InterruptFile {
             delivers: false,
             threshold: 0,
         }
+    }
+
+    /// Whether this is a state of a file that was made like `made`.
+    #[cfg(feature = "state")]
+    pub fn fits(&self, made: &InterruptFile) -> bool {
+        let words = |file: &InterruptFile| (file.identities, file.pending.len(), file.enabled.len());
+        let no_identity = |array: &[u64]| array.first().is_none_or(|word| word & 1 == 0);
+        words(self) == words(made)
+            && no_identity(&self.pending)
+            && no_identity(&self.enabled)
+            && self.threshold < made.identities.next_power_of_two()
     }
 
     /// The highest identity.

@@ -245,6 +245,18 @@ impl BlockFile {
         &self.name
     }
 
+    /// The image, whatever is written elsewhere.
+    #[cfg(feature = "state")]
+    pub(super) fn base(&self) -> &File {
+        &self.base.file
+    }
+
+    /// Where writes go that the image does not get.
+    #[cfg(feature = "state")]
+    pub(super) fn overlay_mut(&mut self) -> Option<&mut Overlay> {
+        self.overlay.as_mut()
+    }
+
     /// Fills `data` from `at` on.
     ///
     /// # Errors

@@ -10,6 +10,8 @@ mod host;
 mod lock;
 mod overlay;
 mod request;
+#[cfg(feature = "state")]
+mod state;
 mod worker;
 
 use std::sync::{Arc, Mutex};

@@ -3,6 +3,12 @@
 //! A sparse temporary file without a name, as long as the disk, and a bit per cluster that says which of the two has
 //! the data. A cluster is copied as a whole before its first write.
 
+#[cfg(feature = "state")]
+mod state;
+
+#[cfg(feature = "state")]
+pub(super) use state::Written;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;

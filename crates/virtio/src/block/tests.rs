@@ -400,3 +400,36 @@ fn a_broken_request_needs_a_reset() {
     disk.0.start(0);
     assert_eq!(disk.read(1, 512), [1; 512]);
 }
+
+#[cfg(feature = "state")]
+#[test]
+fn a_disk_goes_on_where_it_was_saved_with_what_is_in_no_image() {
+    let file = image();
+    for serving in [Serving::Thread, Serving::Hart] {
+        let mut disk = Disk::with(&file, BlockAccess::Snapshot.into(), serving);
+        disk.0.memory.write_slice(&[0xaa; 512], GuestAddress(DATA)).unwrap();
+        assert_eq!(disk.request(VIRTIO_BLK_T_OUT, 3, &[(DATA, 512, false)]), 0);
+        let other = BlockFile::open(file.path(), BlockAccess::Snapshot).unwrap();
+        disk.0.move_into(|slot| crate::block(slot, other, serving));
+        assert_eq!(disk.request(VIRTIO_BLK_T_IN, 2, &[(DATA, 1024, true)]), 0);
+        let mut data = [0; 1024];
+        disk.0.memory.read_slice(&mut data, GuestAddress(DATA)).unwrap();
+        assert_eq!(data.split_at(512), (&[2; 512][..], &[0xaa; 512][..]), "{serving:?}");
+    }
+}
+
+#[cfg(feature = "state")]
+#[test]
+fn a_disk_whose_image_is_another_takes_nothing() {
+    use bus::Stateful;
+
+    let file = image();
+    let mut disk = Disk::new(&file, BlockAccess::ReadWrite);
+    let saved = disk.0.saved();
+    assert_eq!(disk.request(VIRTIO_BLK_T_OUT, 3, &[(DATA, 512, false)]), 0);
+    // times of change have the grain of the host's timer
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(disk.request(VIRTIO_BLK_T_OUT, 3, &[(DATA, 512, false)]), 0);
+    let refused = disk.0.transport.lock().unwrap().set_state(&saved).unwrap_err().to_string();
+    assert!(refused.contains("was written to since the snapshot was taken"), "{refused}");
+}

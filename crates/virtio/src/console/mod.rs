@@ -7,6 +7,8 @@
 mod control;
 mod line;
 mod port;
+#[cfg(feature = "state")]
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,11 @@
 //! A port: what waits for the guest, what it sends, and what the driver is yet to be told of it.
 
+#[cfg(feature = "state")]
+mod state;
+
+#[cfg(feature = "state")]
+pub(super) use state::PortState;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::ring::{Broken, Request, Ring};
@@ -70,6 +76,7 @@ pub(super) struct Port {
 
 /// The far end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 enum Far {
     Open,
     /// Nothing follows what is in the input.
@@ -79,6 +86,7 @@ enum Far {
 
 /// What the driver is yet to be told, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 enum Owed {
     Itself,
     Kind,

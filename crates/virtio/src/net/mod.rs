@@ -232,6 +232,25 @@ impl Net {
     }
 }
 
+/// The card alone: what the network has open with others ends with the machine that is saved.
+#[cfg(feature = "state")]
+impl bus::state::Plain for Net {
+    /// Address, whether checksums are right, and whether its driver is a legacy one.
+    type State = ([u8; 6], bool, bool);
+
+    fn save(&mut self) -> Result<Self::State, bus::state::Unsaved> {
+        Ok((self.mac, self.checksums_valid, self.header_bytes == LEGACY_HEADER_BYTES))
+    }
+
+    fn load(&mut self, (mac, checksums_valid, legacy): Self::State) -> Result<(), bus::state::Unfit> {
+        (self.mac, self.checksums_valid) = (mac, checksums_valid);
+        self.header_bytes = if legacy { LEGACY_HEADER_BYTES } else { HEADER_BYTES };
+        // There may be frames to be taken.
+        let _ = self.waker.wake();
+        Ok(())
+    }
+}
+
 impl VirtioDevice for Net {
     const ID: u32 = VIRTIO_ID_NET;
     const QUEUE_SIZES: &'static [u16] = &[256, 256];

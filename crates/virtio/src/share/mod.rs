@@ -70,6 +70,8 @@ pub struct Share {
     by: By,
     /// Counts what makes requests void.
     generation: u64,
+    /// The driver has sent a message since its queue is there.
+    in_use: bool,
 }
 
 /// A message of the driver's, whose request waits for the answer.
@@ -111,7 +113,7 @@ impl Asked {
 
 impl Share {
     fn new(tag: String) -> Self {
-        Share { tag, by: By::Nobody, generation: 0 }
+        Share { tag, by: By::Nobody, generation: 0, in_use: false }
     }
 
     /// For the thread: gives an answer, if it is still wanted, and takes the next message.
@@ -124,17 +126,36 @@ impl Share {
         if let Some((asked, answer)) = ended.filter(|(asked, _)| asked.generation == self.generation) {
             asked.end(&ring.memory(), ring, answer)?;
         }
-        Asked::next(ring, self.generation)
+        let asked = Asked::next(ring, self.generation)?;
+        self.in_use |= asked.is_some();
+        Ok(asked)
     }
 
     /// Serves messages here, as many as the ring gives in one go.
     fn serve(&mut self, ring: &mut Ring) -> Result<(), Broken> {
         let By::Hart(server, reply) = &mut self.by else { return Ok(()) };
         while let Some(asked) = Asked::next(ring, self.generation)? {
+            self.in_use = true;
             let answer = server.serve(&asked.message, asked.room(), reply);
             asked.end(&ring.memory(), ring, answer)?;
         }
         Ok(())
+    }
+}
+
+/// What a guest has open in it is this host's, and no data.
+#[cfg(feature = "state")]
+impl bus::state::Plain for Share {
+    /// Its name.
+    type State = String;
+
+    fn save(&mut self) -> Result<String, bus::state::Unsaved> {
+        let in_use = || format!("the guest has the shared directory {:?} mounted; unmount it there first", self.tag);
+        if self.in_use { Err(bus::state::Unsaved::Never(in_use())) } else { Ok(self.tag.clone()) }
+    }
+
+    fn load(&mut self, tag: String) -> Result<(), bus::state::Unfit> {
+        bus::state::check(tag == self.tag, "a shared directory has another tag")
     }
 }
 
@@ -165,6 +186,7 @@ impl VirtioDevice for Share {
 
     fn stopped(&mut self, _queue: usize) {
         self.generation = self.generation.wrapping_add(1);
+        self.in_use = false;
         match &mut self.by {
             By::Thread(thread) => thread.wake(),
             By::Hart(server, _) => server.reset(),

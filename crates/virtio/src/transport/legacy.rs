@@ -7,6 +7,7 @@ use crate::ring::{Broken, Layout};
 
 /// The registers of a queue that only legacy drivers use.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Queue {
     /// Alignment of the used ring, in bytes.
     pub align: u32,

@@ -6,10 +6,12 @@
 
 mod legacy;
 mod slot;
+#[cfg(feature = "state")]
+mod state;
 
 use std::sync::Arc;
 
-use bus::{Device, IrqLine};
+use bus::{Device, IrqLine, Stateful};
 use cores::virtio_mmio as offsets;
 use devices::{DtNode, Part, Place};
 use memory::GuestMemoryMmap;
@@ -30,8 +32,8 @@ const INTERRUPT_CONFIG: u32 = 2;
 /// What every device offers besides its own features.
 const COMMON_FEATURES: u64 = 1 << VIRTIO_RING_F_EVENT_IDX | 1 << VIRTIO_RING_F_INDIRECT_DESC;
 
-/// What makes a transport a disk, a network card, and so on.
-pub trait VirtioDevice: Send {
+/// What makes a transport a disk, a network card, and so on. It is saved without its queues, which are the transport's.
+pub trait VirtioDevice: Send + Stateful {
     /// The device type ("Device Types").
     const ID: u32;
     /// The largest size of each queue, a power of two.
@@ -77,6 +79,7 @@ pub trait VirtioDevice: Send {
 
 /// What the driver wrote and reads back.
 #[derive(Clone, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Registers {
     device_features_sel: u32,
     driver_features_sel: u32,

@@ -13,6 +13,7 @@ use vm_fdt::{Error, FdtWriter};
 
 /// Which layout of registers a slot has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Interface {
     /// Version 2.
     #[default]
@@ -47,6 +48,8 @@ pub struct Slot {
 }
 
 impl Part for EmptySlot {}
+
+bus::stateless!(EmptySlot);
 
 /// The registers of a slot that nothing is plugged into.
 pub struct EmptySlot(pub Interface);

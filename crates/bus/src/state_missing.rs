@@ -1,0 +1,12 @@
+//! A build that saves no machines: parts have no state that anybody asks for.
+
+/// A part whose state nobody asks for.
+pub trait Stateful {}
+
+impl<T: ?Sized> Stateful for T {}
+
+/// Says that a part has no state.
+#[macro_export]
+macro_rules! stateless {
+    ($part:ty) => {};
+}

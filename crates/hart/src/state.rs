@@ -1,0 +1,115 @@
+//! What a hart is saved as, whoever executes it. Wires and interrupt files are its pins' own state.
+
+use arch::Privilege;
+use bus::state::{Plain, Unfit, Unsaved, check};
+use privileged::State;
+use serde::{Deserialize, Serialize};
+
+use crate::contexts::Fence;
+use crate::core::{Core, NOT_RESERVED, RESERVED_WIDE};
+use crate::hart::Hart;
+use crate::statistics::TranslationCounts;
+
+/// A hart between two instructions.
+#[derive(Deserialize, Serialize)]
+pub struct Saved {
+    x: [u64; 32],
+    f: [u64; 32],
+    pc: u64,
+    state: State,
+    reservation: Option<Reservation>,
+    traps: u64,
+    nap: u64,
+    waiting: bool,
+    waits_since: u64,
+    recount: bool,
+    sbi: bool,
+    sbi_timer: u64,
+    implicit_fence: u64,
+    counts: TranslationCounts,
+}
+
+/// What LR reserved.
+#[derive(Deserialize, Serialize)]
+struct Reservation {
+    /// In RAM.
+    offset: u64,
+    wide: bool,
+    /// What it read.
+    value: u64,
+}
+
+impl Plain for Hart {
+    type State = Saved;
+
+    fn save(&mut self) -> Result<Saved, Unsaved> {
+        self.core.remember_nothing();
+        let core = &self.core;
+        Ok(Saved {
+            x: core.x,
+            f: core.f,
+            pc: core.pc,
+            state: core.state.clone(),
+            reservation: core.saved_reservation(),
+            traps: core.traps,
+            nap: core.nap,
+            waiting: core.waiting,
+            waits_since: core.waits_since,
+            recount: core.recount,
+            sbi: core.sbi,
+            sbi_timer: core.sbi_timer,
+            implicit_fence: self.implicit_fence,
+            counts: core.counts,
+        })
+    }
+
+    fn load(&mut self, saved: Saved) -> Result<(), Unfit> {
+        check(
+            saved.x[0] == 0 && saved.pc & 1 == 0 && is_possible(&saved.state),
+            "a hart was in no state that there is",
+        )?;
+        let core = &mut self.core;
+        core.set_reservation(saved.reservation.as_ref())?;
+        (core.x, core.f, core.pc, core.state) = (saved.x, saved.f, saved.pc, saved.state);
+        (core.traps, core.nap, core.waiting, core.waits_since) =
+            (saved.traps, saved.nap, saved.waiting, saved.waits_since);
+        (core.recount, core.sbi, core.sbi_timer) = (saved.recount, saved.sbi, saved.sbi_timer);
+        self.implicit_fence = saved.implicit_fence;
+        core.exit = None;
+        core.remember_nothing();
+        core.counts = saved.counts;
+        Ok(())
+    }
+}
+
+/// Whether the mode is one that there is.
+fn is_possible(state: &State) -> bool {
+    !(state.mode.virt && state.mode.privilege == Privilege::Machine)
+}
+
+impl Core {
+    /// Drops what is remembered of memory and tables: what goes on from here does not depend on what was before.
+    fn remember_nothing(&mut self) {
+        self.fence_i = true;
+        self.forget(&Fence::All);
+        self.select();
+    }
+
+    fn saved_reservation(&self) -> Option<Reservation> {
+        let offset = (self.reservation & !RESERVED_WIDE).wrapping_sub(self.ram_on_host());
+        let wide = self.reservation & RESERVED_WIDE != 0;
+        (self.reservation != NOT_RESERVED).then_some(Reservation { offset, wide, value: self.reserved })
+    }
+
+    fn set_reservation(&mut self, saved: Option<&Reservation>) -> Result<(), Unfit> {
+        self.reservation = NOT_RESERVED;
+        let Some(&Reservation { offset, wide, value }) = saved else { return Ok(()) };
+        let bytes = if wide { 8 } else { 4 };
+        let fits =
+            offset.is_multiple_of(bytes) && offset.checked_add(bytes).is_some_and(|end| end <= self.ram.len_bytes());
+        check(fits, "a hart had reserved what is not in memory")?;
+        self.reservation = self.ram_on_host().wrapping_add(offset) | if wide { RESERVED_WIDE } else { 0 };
+        self.reserved = value;
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! What a device behind its transport is saved as.
+
+use bus::state::{Plain, Unfit, Unsaved, check};
+use serde::{Deserialize, Serialize};
+
+use super::{Layout, MmioTransport, Registers, VirtioDevice, legacy};
+use crate::ring::{Broken, Ring, RingState, Told};
+
+/// The driver's registers and queues, and what the device is saved as.
+#[derive(Deserialize, Serialize)]
+pub struct Saved {
+    /// Which device it is.
+    id: u32,
+    registers: Registers,
+    layouts: Vec<Layout>,
+    legacy: Vec<legacy::Queue>,
+    rings: Vec<Option<RingState>>,
+    level: bool,
+    config_generation: u32,
+    device: Vec<u8>,
+}
+
+impl<D: VirtioDevice> Plain for MmioTransport<D> {
+    type State = Saved;
+
+    fn save(&mut self) -> Result<Saved, Unsaved> {
+        if self.device.is_behind() {
+            return Err(Unsaved::Busy);
+        }
+        Ok(Saved {
+            id: D::ID,
+            registers: self.registers.clone(),
+            layouts: self.layouts.clone(),
+            legacy: self.legacy.clone(),
+            rings: self.rings.iter().map(|ring| ring.as_ref().map(Ring::save)).collect(),
+            level: self.level,
+            config_generation: self.config_generation,
+            device: self.device.state()?,
+        })
+    }
+
+    fn load(&mut self, saved: Saved) -> Result<(), Unfit> {
+        check(saved.id == D::ID, "another kind of device is in the slot")?;
+        let queues = (saved.layouts.len(), saved.legacy.len(), saved.rings.len());
+        check(queues == (self.layouts.len(), self.legacy.len(), self.rings.len()), "the device has other queues")?;
+        let rings = saved.rings.iter().enumerate().map(|(queue, ring)| self.ring_of(queue, ring.as_ref()));
+        self.rings = rings.collect::<Result<_, _>>().map_err(|Broken| Unfit::of("a queue is not in the memory"))?;
+        (self.registers, self.layouts, self.legacy) = (saved.registers, saved.layouts, saved.legacy);
+        (self.level, self.config_generation) = (saved.level, saved.config_generation);
+        self.device.set_state(&saved.device)?;
+        self.irq.set(self.level);
+        Ok(())
+    }
+}
+
+impl<D: VirtioDevice> MmioTransport<D> {
+    fn ring_of(&self, queue: usize, saved: Option<&RingState>) -> Result<Option<Ring>, Broken> {
+        let told = Told { irq: self.irq.clone(), queue: queue as u16 };
+        saved.map(|saved| Ring::restore(D::QUEUE_SIZES[queue], saved, self.memory.clone(), told)).transpose()
+    }
+}
