@@ -34,6 +34,7 @@ pub enum Firmware {
 
 /// Which interrupt controller the board has: QEMU's `aia=`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Aia {
     /// A PLIC.
     #[default]

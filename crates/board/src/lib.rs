@@ -29,6 +29,8 @@ mod pmu;
 pub mod rom;
 mod sampling;
 mod show;
+#[cfg(feature = "state")]
+pub mod snapshot;
 mod software;
 mod stop;
 mod threads;

@@ -1,5 +1,8 @@
 //! A machine: built, run, and ended.
 
+#[cfg(feature = "state")]
+mod saved;
+
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,6 +36,8 @@ pub enum Ending {
     Event(SystemEvent),
     /// Somebody called [`MachineStopper::stop`].
     Stopped,
+    /// Somebody called [`MachineStopper::pause`], or [`Machine::pause_at`] was reached. It can be run on, or saved.
+    Paused,
     /// The time allowed is used up.
     TimedOut,
     /// The instructions allowed are used up.
@@ -71,6 +76,18 @@ pub struct Machine {
     limits: Limits,
     watchers: Watchers,
     control: Option<Arc<Control>>,
+    /// Instructions that virtual time has not counted yet.
+    uncounted: u64,
+}
+
+/// Where a machine begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begins {
+    /// At reset, with its software loaded.
+    AtReset,
+    /// Elsewhere: memory is left empty for it.
+    #[cfg_attr(not(feature = "state"), allow(dead_code, reason = "only what was saved begins so"))]
+    Elsewhere,
 }
 
 /// The harts, and who answers their SBI calls.
@@ -91,6 +108,8 @@ struct Limits {
     timeout: Option<Duration>,
     /// Instructions of one hart that are left.
     instructions: u64,
+    /// Instructions retired at which the run pauses.
+    pause_at: u64,
     no_reboot: bool,
 }
 
@@ -100,6 +119,10 @@ impl Machine {
     /// # Errors
     /// What the user asked for is impossible, a file cannot be loaded, or the host lacks something.
     pub fn new(config: MachineConfig, engine: &mut dyn Engine) -> Result<Machine, Error> {
+        Machine::make(config, engine, Begins::AtReset)
+    }
+
+    fn make(config: MachineConfig, engine: &mut dyn Engine, begins: Begins) -> Result<Machine, Error> {
         config.check()?;
         let modes = engine.modes();
         if modes == Modes::SupervisorOnly && config.firmware != Firmware::Builtin {
@@ -111,6 +134,7 @@ impl Machine {
             time: config.time,
             timeout: config.timeout,
             instructions: config.max_instructions.unwrap_or(u64::MAX),
+            pause_at: u64::MAX,
             no_reboot: config.no_reboot,
         };
         let (isa, ram) = (config.aia.isa(config.isa), Ram::new(map::DRAM_BASE, config.memory_bytes)?);
@@ -145,7 +169,12 @@ impl Machine {
             doorbells: wiring.doorbells(),
         };
         let made = engine.harts(parts).map_err(Error::Engine)?;
-        let loaded = software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?;
+        let loaded = match begins {
+            Begins::AtReset => {
+                software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?
+            }
+            Begins::Elsewhere => Loaded::elsewhere(),
+        };
         let executors = match made.harts {
             HartSet::Guest(mut harts) => {
                 if let Some(watching) = config.watching {
@@ -191,8 +220,11 @@ impl Machine {
             retired: Arc::default(),
             limits,
             control,
+            uncounted: 0,
         };
-        machine.enter();
+        if begins == Begins::AtReset {
+            machine.enter();
+        }
         Ok(machine)
     }
 
@@ -272,6 +304,12 @@ impl Machine {
         &self.ram
     }
 
+    /// Has [`Machine::run`] come back with [`Ending::Paused`] once all harts have retired so many instructions
+    /// ([`Machine::retired`]): with the first turn of the harts, or some ten milliseconds later, when they all run at once.
+    pub fn pause_at(&mut self, retired: u64) {
+        self.limits.pause_at = retired;
+    }
+
     /// Runs the machine to its end. To be called from one thread only, however often.
     ///
     /// A reset that the guest asks for loads everything again and starts over, unless the machine is to end with it
@@ -283,7 +321,11 @@ impl Machine {
         if self.loaded.is_empty() {
             return Err(Error::NothingToRun);
         }
+        self.stopper.go_on();
         let ending = self.run_on();
+        if let Ok(Ending::Paused) = ending {
+            return ending;
+        }
         self.control.iter().for_each(|control| control.end());
         ending
     }
@@ -291,6 +333,9 @@ impl Machine {
     fn run_on(&mut self) -> Result<Ending, Error> {
         let _timer = self.stopper.expire_after(self.limits.timeout)?;
         let ending = self.run_to_end();
+        if let Ok(Ending::Paused) = ending {
+            return ending;
+        }
         if let Executors::Full { harts, .. } = &mut self.executors {
             harts.iter_mut().for_each(|hart| hart.tell(&Event::End));
         }
@@ -339,6 +384,7 @@ impl Machine {
             retired: &self.retired,
             watched: Watched { watchers: &self.watchers, ram: &self.ram, bus: &self.bus },
             allowed: self.limits.instructions,
+            pause_at: self.limits.pause_at,
             left: AtomicU64::new(u64::MAX),
             control: self.control.as_deref(),
             harts: harts.len(),
@@ -370,7 +416,9 @@ impl Machine {
             retired: &self.retired,
             asked: self.watchers.answered,
             watched,
-            uncounted: 0,
+            uncounted: &mut self.uncounted,
+            pause_at: self.limits.pause_at,
+            devices_busy: false,
             allowed: &mut self.limits.instructions,
             control: self.control.as_deref(),
         };
@@ -395,6 +443,9 @@ impl Machine {
         let Machine { ram, wiring, cpu, .. } = self;
         let harts = wiring.harts();
         self.loaded = self.software.load(&Hardware { ram, wiring, cpu, harts })?;
+        if self.loaded.is_empty() {
+            return Err(Error::NothingToRestart);
+        }
         self.enter();
         Ok(())
     }

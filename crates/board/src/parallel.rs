@@ -47,6 +47,8 @@ pub struct Parallel<'a> {
     pub watched: Watched<'a>,
     /// Instructions and traps of one hart until the run ends; all ones: as many as it likes.
     pub allowed: u64,
+    /// How many instructions are retired when the run pauses.
+    pub pause_at: u64,
     /// What the hart that got furthest has left of them.
     pub left: AtomicU64,
     /// A debugger's hold on the harts.
@@ -200,7 +202,9 @@ impl Parallel<'_> {
     fn count(&self, run: &Run, own: &mut Own, (before, traps): (Option<u64>, u64)) {
         let (Some(before), Some(now)) = (before, own.hart.instret()) else { return };
         let retired = now.wrapping_sub(before);
-        self.retired.fetch_add(retired, Ordering::Relaxed);
+        if self.retired.fetch_add(retired, Ordering::Relaxed).saturating_add(retired) >= self.pause_at {
+            run.meet(Ending::Paused);
+        }
         if self.allowed != u64::MAX {
             let trapped = own.hart.traps().wrapping_sub(traps);
             own.left = own.left.saturating_sub(retired.saturating_add(trapped));

@@ -57,6 +57,10 @@ pub struct Loaded {
     starts: Vec<(usize, u64)>,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// Where the machine is to begin is known without this: it was saved there.
+    begun: bool,
+    /// Symbols of what it was loaded with then.
+    named: Vec<(String, u64)>,
 }
 
 impl Software {
@@ -97,7 +101,18 @@ impl Software {
         put(ram, places.tree, &tree)?;
         let first = self.loads.iter().position(Load::is_program).and_then(|at| loads.get(at)).map(|load| load.entry.0);
         let warnings = initrd.iter().filter_map(Initrd::doubt).collect();
-        Ok(Loaded { kernel, firmware, tree, tree_at: places.tree, loads, first, starts, warnings })
+        Ok(Loaded {
+            kernel,
+            firmware,
+            tree,
+            tree_at: places.tree,
+            loads,
+            first,
+            starts,
+            warnings,
+            begun: false,
+            named: Vec::new(),
+        })
     }
 
     /// The harts that begin at what was loaded for them.
@@ -177,6 +192,28 @@ impl Software {
 }
 
 impl Loaded {
+    /// Nothing, for a machine that has begun before.
+    pub fn elsewhere() -> Loaded {
+        Loaded {
+            kernel: None,
+            firmware: None,
+            tree: Vec::new(),
+            tree_at: 0,
+            loads: Vec::new(),
+            first: None,
+            starts: Vec::new(),
+            warnings: Vec::new(),
+            begun: true,
+            named: Vec::new(),
+        }
+    }
+
+    /// Says where symbols were when the machine began.
+    #[cfg(feature = "state")]
+    pub fn name(&mut self, symbols: Vec<(String, u64)>) {
+        self.named = symbols;
+    }
+
     /// What the reset ROM says: to the firmware, or without one to the kernel.
     pub fn boot(&self) -> Boot {
         let kernel = self.kernel.as_ref().map(|program| program.entry.0).or(self.first).unwrap_or(0);
@@ -191,13 +228,14 @@ impl Loaded {
 
     /// Whether there is nothing to run.
     pub fn is_empty(&self) -> bool {
-        self.boot().start == 0 && self.starts.is_empty()
+        !self.begun && self.boot().start == 0 && self.starts.is_empty()
     }
 
     /// The address of a symbol of the kernel, or else of the firmware, or of what was loaded beside them.
     pub fn symbol(&self, name: &str) -> Option<u64> {
         let programs = self.kernel.iter().chain(&self.firmware).chain(&self.loads);
-        programs.filter_map(|program| program.symbols.address(name)).map(|address| address.0).next()
+        let named = || self.named.iter().find(|(symbol, _)| symbol == name).map(|&(_, address)| address);
+        programs.filter_map(|program| program.symbols.address(name)).map(|address| address.0).next().or_else(named)
     }
 }
 

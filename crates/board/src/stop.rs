@@ -13,6 +13,8 @@ use crate::machine::Ending;
 const NOTHING: u8 = 0;
 const STOP: u8 = 1;
 const TIME_OUT: u8 = 2;
+/// The wish may be taken back, and gives way to an end.
+const PAUSE: u8 = 3;
 
 /// Ends a machine's run from any thread. Cloning shares it.
 #[derive(Clone)]
@@ -34,6 +36,21 @@ impl MachineStopper {
     /// Ends [`crate::Machine::run`] soon. A machine that is not running ends as soon as it runs.
     pub fn stop(&self) {
         self.demand(STOP);
+    }
+
+    /// Ends [`crate::Machine::run`] soon, at a place where the machine can be saved: it comes back with [`Ending::Paused`].
+    pub fn pause(&self) {
+        self.demand(PAUSE);
+    }
+
+    /// Whether somebody asked for that.
+    pub(crate) fn pauses(&self) -> bool {
+        self.wish.load(Ordering::Acquire) == PAUSE
+    }
+
+    /// Takes the wish for it back.
+    pub(crate) fn go_on(&self) {
+        let _ = self.wish.compare_exchange(PAUSE, NOTHING, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// The end that somebody asked for.
@@ -59,9 +76,10 @@ impl MachineStopper {
         Ok(Timer { _done: Some(done) })
     }
 
-    /// The first demand stands.
+    /// The first demand stands, unless it was for a pause.
     fn demand(&self, wish: u8) {
-        let _ = self.wish.compare_exchange(NOTHING, wish, Ordering::AcqRel, Ordering::Acquire);
+        let first = |now| matches!(now, NOTHING | PAUSE).then_some(wish);
+        let _ = self.wish.fetch_update(Ordering::AcqRel, Ordering::Acquire, first);
         self.harts.iter().for_each(|hart| hart.kick());
     }
 }

@@ -61,6 +61,9 @@ impl Run<'_> {
         if let Some(event) = self.wiring.power.event() {
             self.meet(Ending::Event(event));
         }
+        if self.stopper.pauses() {
+            self.meet(Ending::Paused);
+        }
         self.met.get().is_some() || self.stopper.ending().is_some()
     }
 

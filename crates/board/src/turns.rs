@@ -44,7 +44,11 @@ pub struct Turns<'a> {
     /// How often it was asked for all harts.
     pub asked: u64,
     /// Instructions that virtual time has not counted yet.
-    pub uncounted: u64,
+    pub uncounted: &'a mut u64,
+    /// How many instructions are retired when the run pauses.
+    pub pause_at: u64,
+    /// Devices have something left to do.
+    pub devices_busy: bool,
     /// Instructions and traps of one hart until the run ends.
     pub allowed: &'a mut u64,
     /// A debugger's hold on the harts.
@@ -87,6 +91,9 @@ impl Turns<'_> {
         let mut round = Round { longest: 0, most: 0, all_idle: true, until: None };
         self.show_if_asked();
         self.check()?;
+        if self.pauses() {
+            return ControlFlow::Break(Ending::Paused);
+        }
         for hart in 0..self.harts.len() {
             self.stand();
             if self.stays(hart) {
@@ -111,6 +118,13 @@ impl Turns<'_> {
             self.check()?;
         }
         ControlFlow::Continue(round)
+    }
+
+    /// Whether the run pauses here: between rounds, and where devices have come to an end, so that one that is saved and loaded
+    /// goes on like one that is not.
+    fn pauses(&self) -> bool {
+        let due = self.stopper.pauses() || self.retired.load(Ordering::Relaxed) >= self.pause_at;
+        due && !self.devices_busy
     }
 
     fn show_if_asked(&mut self) {
@@ -244,11 +258,11 @@ impl Turns<'_> {
             *self.allowed = self.allowed.saturating_sub(round.most);
         }
         let per_tick = self.per_tick.max(1);
-        self.uncounted = self.uncounted.saturating_add(round.longest);
-        self.clock.advance(self.uncounted / per_tick);
-        self.uncounted %= per_tick;
-        let devices_busy = self.wiring.poll();
-        if round.all_idle && !self.kicked() && !devices_busy && !self.is_wanted() {
+        let uncounted = self.uncounted.saturating_add(round.longest);
+        self.clock.advance(uncounted / per_tick);
+        *self.uncounted = uncounted % per_tick;
+        self.devices_busy = self.wiring.poll();
+        if round.all_idle && !self.kicked() && !self.devices_busy && !self.is_wanted() && !self.stopper.pauses() {
             self.sleep(round.until);
         }
     }

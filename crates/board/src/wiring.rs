@@ -171,6 +171,18 @@ impl Wiring {
         self.lines.iter().for_each(|lines| lines.end());
     }
 
+    /// Every part by its name, interrupt controllers first: what is saved goes by this list.
+    #[cfg(feature = "state")]
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &Mutex<dyn Part>)> {
+        self.all().map(|placed| (placed.name.as_str(), &*placed.part))
+    }
+
+    /// The wires into the harts.
+    #[cfg(feature = "state")]
+    pub fn pins(&self) -> &[Arc<HartPins>] {
+        &self.pins
+    }
+
     /// How many harts there are.
     pub fn harts(&self) -> usize {
         self.pins.len()
