@@ -36,6 +36,11 @@ mod run;
 mod serial;
 mod share;
 #[cfg(feature = "machine")]
+mod snapshot;
+#[cfg(not(feature = "machine"))]
+#[path = "cli/snapshot_missing.rs"]
+mod snapshot;
+#[cfg(feature = "machine")]
 mod trace;
 #[cfg(feature = "watch")]
 mod traced;
@@ -57,6 +62,8 @@ pub use explain::ExplainOptions;
 pub use explain::TrapOptions;
 pub use host_isa::IsaOption;
 pub use kvm::{Irqchip, KvmOptions};
+#[cfg(feature = "machine")]
+pub use machine::MEMORY_BYTES;
 pub use machine::{Engine, MachineOptions};
 pub use net::{Net, User};
 pub use port::Port;
@@ -68,6 +75,7 @@ pub use serial::{Serial, Socket};
 pub use share::{Share, open as open_shares};
 #[cfg(feature = "linux")]
 pub use share::{check_mounted as check_mounted_shares, parse as parse_share, tags as share_tags};
+pub use snapshot::SnapshotOptions;
 #[cfg(feature = "machine")]
 pub use trace::TraceOptions;
 #[cfg(feature = "watch")]

@@ -49,7 +49,7 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     }
     terminal::watch_signals(stopper.on_quit())?;
     let debugger = port.lead_to(&machine, &watchers)?;
-    let ending = run::drive(&mut machine, &options.machine, &stopper, &explainer);
+    let ending = run::drive(&mut machine, &options.machine, &stopper, &explainer, |_, _| Ok(()));
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     watchers.report(&machine)?;
     log.close()?;

@@ -5,6 +5,7 @@
 //! the way out waits for no lock, no device and no output.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +55,29 @@ impl From<Ending> for ExitCode {
 
 /// How long a machine may take to stop before the program ends without it.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// While one lives, nobody loses patience: what is written then takes as long as it takes.
+#[cfg(feature = "machine")]
+pub struct Unhurried(());
+
+/// How many there are.
+static UNHURRIED: AtomicUsize = AtomicUsize::new(0);
+
+#[cfg(feature = "machine")]
+impl Unhurried {
+    /// From now on.
+    pub fn begin() -> Unhurried {
+        UNHURRIED.fetch_add(1, Ordering::SeqCst);
+        Unhurried(())
+    }
+}
+
+#[cfg(feature = "machine")]
+impl Drop for Unhurried {
+    fn drop(&mut self) {
+        UNHURRIED.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// Ends a command and its machine, if it has one already, from outside. Cloning shares it.
 #[derive(Clone, Default)]
@@ -132,6 +156,9 @@ impl Stopper {
 /// Ends the program, should it not have ended by then.
 fn lose_patience(ending: Ending) {
     std::thread::sleep(PATIENCE);
+    while UNHURRIED.load(Ordering::SeqCst) > 0 {
+        std::thread::sleep(PATIENCE);
+    }
     leave(ending);
 }
 

@@ -62,6 +62,11 @@ mod serial;
 #[cfg(feature = "machine")]
 mod signature;
 #[cfg(feature = "machine")]
+mod snapshots;
+#[cfg(not(feature = "machine"))]
+#[path = "snapshots_missing.rs"]
+mod snapshots;
+#[cfg(feature = "machine")]
 mod standstill;
 #[cfg(feature = "watch")]
 mod stat;

@@ -17,6 +17,7 @@ use crate::panic::Panic;
 use crate::pidfile::PidFile;
 use crate::ports::Ports;
 use crate::screen::Screen;
+use crate::snapshots::Snapshots;
 use crate::stats::Stats;
 use crate::terminal::{self, Keys, Taker};
 use crate::watchers::Watchers;
@@ -41,18 +42,19 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
     let digests = Digests::wanted(&options.machine);
     let panic = Panic::default();
     let (console, typist) = serial::open(&options.serial)?;
+    let mut snapshots = Snapshots::wanted(&options.snapshots)?;
     let mut ports = Ports::open(&options.ports)?;
     let watchers = Watchers::wanted(&options.machine)?;
     let explainer = Explainer::of(&options.machine, options.kernel())?;
     let others = ports.plug().into_iter().collect();
-    let config = config_with(options, panic.listen(digests.listen(console)), others)?;
+    let config = config_with(options, panic.listen(digests.listen(snapshots.listen(console))), others)?;
     let config = MachineConfig {
         watching: watchers.watching(&explainer),
         show: explainer.show(),
         sampling: watchers.sampling(),
         ..config
     };
-    let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
+    let mut machine = snapshots.machine(config, &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
@@ -66,7 +68,9 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
     let ported = ports.attach(stopper, &keys)?;
     let attached = typist.attach(Taker::of(move |bytes| keyboard.type_in(bytes)), stopper, keys)?;
     let debugger = port.lead_to(&machine, &watchers)?;
-    let ending = drive(&mut machine, &options.machine, stopper, &explainer).map(|ending| after_reset(ending, &panic));
+    let keep = |machine: &mut Machine, ending: &board::Ending| snapshots.after(machine, ending);
+    let ending = drive(&mut machine, &options.machine, stopper, &explainer, keep);
+    let ending = ending.map(|ending| after_reset(ending, &panic));
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     drop((attached, ported));
     watchers.report(&machine)?;
@@ -127,6 +131,12 @@ pub fn config_with(options: &RunOptions, console: ConsoleOut, others: Vec<Plug>)
     })
 }
 
+/// The machine of a user who says nothing, but for its console.
+#[cfg(feature = "machine")]
+pub fn usual() -> MachineConfig {
+    MachineConfig { memory_bytes: crate::cli::MEMORY_BYTES, ..MachineConfig::default() }
+}
+
 /// A machine without software.
 pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
     let isa = options.own_isa();
@@ -154,7 +164,8 @@ pub fn standard_output() -> ConsoleOut {
     Box::new(move |bytes| screen.show(bytes))
 }
 
-/// Runs `machine` to its end, within the limits and with the reports that the user asked for.
+/// Runs `machine` to its end, within the limits and with the reports that the user asked for. What it has come to is `keep`'s
+/// before.
 ///
 /// # Errors
 /// The machine cannot go on.
@@ -163,18 +174,20 @@ pub fn drive(
     options: &MachineOptions,
     stopper: &Stopper,
     explainer: &Explainer,
+    keep: impl FnOnce(&mut Machine, &board::Ending) -> Result<()>,
 ) -> Result<Ending> {
     let stats = options.stats.then(|| Stats::begin(machine));
     let ending = machine.run();
     terminal::restore();
     stats.iter().for_each(|stats| stats.print(machine));
     let ending = ending?;
+    keep(machine, &ending)?;
     if is_limit(&ending, stopper) {
         explainer.at_limit(machine);
     }
     explainer.at_end(machine)?;
     match ending {
-        board::Ending::Event(SystemEvent::Shutdown) => Ok(Ending::PowerOff),
+        board::Ending::Event(SystemEvent::Shutdown) | board::Ending::Paused => Ok(Ending::PowerOff),
         board::Ending::Event(SystemEvent::Reset(Reset::AfterFailure) | SystemEvent::SystemFailure) => {
             Ok(Ending::SystemFailure)
         }

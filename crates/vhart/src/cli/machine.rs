@@ -10,6 +10,10 @@ use super::traced::Traced;
 use super::{AiaOptions, ExplainOptions, IsaOption, KvmOptions, ProfileOptions, cpu, host_isa, value};
 
 pub(super) const MACHINE: &str = "Machine";
+/// Memory where the user says nothing, in both spellings.
+const MEMORY: &str = "512M";
+#[cfg(feature = "machine")]
+pub const MEMORY_BYTES: u64 = 512 << 20;
 const LIMITS: &str = "Limits and reports";
 
 /// What executes the harts.
@@ -33,7 +37,7 @@ pub struct MachineOptions {
     pub harts: u32,
 
     /// Memory, for example 512M or 2G; a number alone is in MiB
-    #[arg(short, long, value_name = "SIZE", default_value = "512M", value_parser = value::size, help_heading = MACHINE)]
+    #[arg(short, long, value_name = "SIZE", default_value = MEMORY, value_parser = value::size, help_heading = MACHINE)]
     pub memory: u64,
 
     /// Instruction set: rv64gch_zicntr_..., or a profile: rva22s64, rva23s64 [default: all there is]
@@ -213,6 +217,12 @@ pub fn isa(text: &str) -> Result<Isa, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "machine")]
+    #[test]
+    fn memory_is_the_same_in_both_spellings() {
+        assert_eq!(value::size(MEMORY), Ok(MEMORY_BYTES));
+    }
 
     #[test]
     fn a_code_cache_has_a_range() {

@@ -7,7 +7,9 @@ use clap::Args;
 use virtio::Forward;
 
 use super::net::User;
-use super::{Disk, MachineOptions, Net, Port, Serial, Share, disk, load, net, port, random, serial, share};
+use super::{
+    Disk, MachineOptions, Net, Port, Serial, Share, SnapshotOptions, disk, load, net, port, random, serial, share,
+};
 
 const SOFTWARE: &str = "Software";
 const DEVICES: &str = "Devices";
@@ -124,6 +126,9 @@ pub struct RunOptions {
     #[arg(long, help_heading = DEVICES)]
     pub legacy_virtio: bool,
 
+    #[command(flatten)]
+    pub snapshots: SnapshotOptions,
+
     /// End when the guest asks for a reset
     #[arg(long, help_heading = "Limits and reports")]
     pub no_reboot: bool,
@@ -176,6 +181,7 @@ impl RunOptions {
             shares: Vec::new(),
             rng: None,
             legacy_virtio: false,
+            snapshots: SnapshotOptions::default(),
             no_reboot: false,
             pidfile: None,
         }
@@ -185,7 +191,10 @@ impl RunOptions {
     pub fn check(&self) -> Result<(), String> {
         let runs = self.machine.dump_dtb.is_none();
         let firmware = matches!(self.firmware, Firmware::File(_));
-        if runs && self.kernel().is_none() && self.loads.is_empty() && !firmware {
+        if self.snapshots.loads() && self.machine.is_host_s() {
+            return Err("engine kvm goes on from no snapshot: --load-snapshot needs jit or interp".into());
+        }
+        if runs && !self.snapshots.loads() && self.kernel().is_none() && self.loads.is_empty() && !firmware {
             return Err("there is nothing to run: name a kernel, a firmware image, or a file with --load".into());
         }
         if self.net == Some(Net::None) && !self.forwards.is_empty() {

@@ -214,7 +214,7 @@ fn early(ending: &Ending, wish: Option<Wish>, limit: Duration) -> Option<String>
         Ending::Event(SystemEvent::Reset(kind)) => Some(format!("the host asked for {}", run::reset_name(*kind))),
         Ending::Event(SystemEvent::SystemFailure) => Some("the host's system has failed".to_owned()),
         Ending::Event(SystemEvent::Fail(code)) => Some(format!("the host reported failure {code}")),
-        Ending::Stopped => Some(match wish {
+        Ending::Paused | Ending::Stopped => Some(match wish {
             Some(Wish::Limit) => too_long(),
             Some(Wish::Quit(Quit::Signal(number))) => format!("signal {number} stopped it"),
             _ => "it was stopped".to_owned(),

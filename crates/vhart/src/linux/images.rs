@@ -79,6 +79,7 @@ impl Images {
             disks: std::iter::once(&self.prepared.disk).chain(&self.prepared.guest_disk).map(disk).collect(),
             net: options.machine.deterministic.is_none().then(|| cli::Net::User(cli::User::default())),
             shares: options.shares.clone(),
+            snapshots: options.snapshots.clone(),
             ..self.machine(&options.machine)
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::software::{SOFTWARE, Software};
-use crate::cli::{MachineOptions, Share};
+use crate::cli::{MachineOptions, Share, SnapshotOptions};
 
 const CHECK: &str = "Check";
 
@@ -98,6 +98,9 @@ pub struct Options {
     /// hands it on to a guest, which has it at /mnt/share, too. docs/share.md says whose the files are.
     #[arg(long = "share", value_name = "DIR", value_parser = crate::cli::parse_share, help_heading = SOFTWARE)]
     pub shares: Vec<Share>,
+
+    #[command(flatten)]
+    pub snapshots: SnapshotOptions,
 }
 
 impl Options {
@@ -105,6 +108,9 @@ impl Options {
     pub fn check(&self) -> Result<(), String> {
         self.machine.check()?;
         self.check_rootfs()?;
+        if self.is_unattended() && self.snapshots.is_wanted() {
+            return Err("a check is of a whole boot: leave --save-snapshot and --load-snapshot out".into());
+        }
         crate::cli::check_mounted_shares(&self.shares)
     }
 

@@ -83,6 +83,7 @@ pub fn say<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Said {
 }
 
 /// Runs the binary with a file between words.
+#[allow(dead_code, reason = "not every test has one")]
 pub fn say_of(before: &[&str], file: &Path, after: &[&str]) -> Said {
     let words = before.iter().map(|word| (*word).into()).chain([file.as_os_str().to_owned()]);
     say(&words.chain(after.iter().map(|word| (*word).into())).collect::<Vec<std::ffi::OsString>>())

@@ -66,7 +66,8 @@ const NO_MONITOR: Does = Missing("vhart has no monitor that programs could talk 
 const NO_SUCH_BUS: Does = Missing("the board has virtio-mmio slots, no PCI, USB or other buses");
 const NO_DISPLAY: Does = Missing("the machine has a serial port, no display and no sound");
 const NO_FLASH: Does = Missing("the board has no flash; firmware is named with -bios");
-const NO_SNAPSHOTS: Does = Missing("a machine cannot be saved, loaded or moved");
+const NO_SNAPSHOTS: Does =
+    Missing("a machine is saved to a file with --save-snapshot FILE, and goes on with --load-snapshot FILE");
 const NO_SUCH_DRIVE: Does = Missing("disks are virtio block devices: -drive file=FILE,format=raw,if=virtio");
 const NOT_IN_THE_BACKGROUND: Does = Missing("vhart stays in the foreground; the shell's '&' puts it behind");
 
