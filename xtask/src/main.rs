@@ -18,6 +18,7 @@ mod layers;
 mod measured;
 mod oracle;
 mod shares;
+mod snapshots;
 mod steps;
 mod test;
 mod tools;

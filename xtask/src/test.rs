@@ -60,9 +60,25 @@ const VMM_CLIPPY: [&str; 10] =
     ["clippy", "--package", "vhart", "--no-default-features", "--features", "watch", "--quiet", "--", "-D", "warnings"];
 
 /// Tests of vhart's that assemble programs.
-const ASSEMBLING: [&str; 16] = [
-    "--test", "console", "--test", "files", "--test", "firmware", "--test", "gdb", "--test", "machine", "--test",
-    "qemu", "--test", "stat", "--test", "trace",
+const ASSEMBLING: [&str; 18] = [
+    "--test",
+    "console",
+    "--test",
+    "files",
+    "--test",
+    "firmware",
+    "--test",
+    "gdb",
+    "--test",
+    "machine",
+    "--test",
+    "qemu",
+    "--test",
+    "snapshots",
+    "--test",
+    "stat",
+    "--test",
+    "trace",
 ];
 
 /// The tests of all crates; answers what was left out, for want of which program.
@@ -172,6 +188,7 @@ fn boots(outfit: &Outfit) -> anyhow::Result<Option<String>> {
     const HARTS: [&str; 4] = ["--harts", "2", "--guest-harts", "2"];
     boot_alike("two harts that take turns, twice", [&HARTS, &HARTS])?;
     boot_alike("interpreted and translated", [&["--engine", "interp"], &["--engine", "jit"]])?;
+    crate::snapshots::boots()?;
     Ok(left_out)
 }
 

@@ -16,6 +16,7 @@ mod loader;
 mod packages;
 mod sbi;
 mod shares;
+mod snapshot;
 mod symbols;
 mod trace;
 mod traps;
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     sbi::TARGET,
     hypervisor::TARGET,
     trace::TARGET,
+    snapshot::TARGET,
     symbols::TARGET,
     debugger::TARGET,
     traps::TARGET,
