@@ -16,6 +16,10 @@ enter_debian() {
     cp -r /etc /debian/run/vhart/
     if [ -e /srv ]; then cp -r /srv /debian/run/vhart/; fi
     echo "$2" >/debian/run/issue.d/vhart.issue
+    # On a busy computer a device takes its time, and a login is not to be given up for that.
+    mkdir -p /debian/run/systemd/system.conf.d
+    printf '[Manager]\nDefaultDeviceTimeoutSec=15min\nDefaultTimeoutStartSec=15min\n' \
+        >/debian/run/systemd/system.conf.d/vhart.conf
     if unattended; then check_debian "$1"; fi
     echo /sbin/modprobe >/proc/sys/kernel/modprobe
     for share in /mnt/*; do

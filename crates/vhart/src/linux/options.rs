@@ -73,7 +73,7 @@ pub struct Options {
 
     /// What host and guest are once they are up
     ///
-    /// Debian is of --suite: about 65 MB of packages more, fetched and installed once, which takes a minute or two. Root
+    /// Debian is of --suite: about 50 MB of packages more, fetched and installed once, which takes a minute or two. Root
     /// has no password. What is written is forgotten at the end, unless --disk and --guest-disk name files. docs/debian.md
     /// has the rest.
     #[arg(long, value_enum, default_value = "busybox", help_heading = SOFTWARE)]
