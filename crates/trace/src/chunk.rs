@@ -14,14 +14,21 @@ pub const MOST_BYTES: usize = 1 << 20;
 pub enum Chunk<'a> {
     /// A device's name and place.
     Device(Device),
-    /// Names of functions.
-    Functions(&'a [u8]),
-    /// The name of a process.
-    Process(&'a [u8]),
+    /// Names: of functions or of a process.
+    Names(Names, &'a [u8]),
     /// Events of a hart, in their order.
     Events(u16, &'a [u8]),
     /// Something that a later version writes.
     Unknown,
+}
+
+/// What is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Functions.
+    Functions,
+    /// A process.
+    Process,
 }
 
 /// A device of the machine.
@@ -37,8 +44,10 @@ pub struct Device {
 
 const DEVICE: u8 = 0;
 const EVENTS: u8 = 1;
-const FUNCTIONS: u8 = 2;
-const PROCESS: u8 = 3;
+/// Functions' names.
+pub const FUNCTIONS: u8 = 2;
+/// A process.
+pub const PROCESS: u8 = 3;
 
 /// The contents of a device's chunk.
 pub fn of_device(device: &Device) -> Vec<u8> {
@@ -47,16 +56,6 @@ pub fn of_device(device: &Device) -> Vec<u8> {
     put(&mut bytes, device.len);
     bytes.extend(device.name.as_bytes());
     bytes
-}
-
-/// The contents of a chunk of functions' names.
-pub fn of_functions(names: &[u8]) -> Vec<u8> {
-    [&[FUNCTIONS], names].concat()
-}
-
-/// The contents of a process' chunk.
-pub fn of_process(process: &[u8]) -> Vec<u8> {
-    [&[PROCESS], process].concat()
 }
 
 /// The beginning of the contents of a chunk of events.
@@ -97,8 +96,8 @@ pub fn read(contents: &[u8]) -> Option<Chunk<'_>> {
             let hart = take(&mut rest)?.try_into().ok()?;
             Chunk::Events(hart, rest)
         }
-        FUNCTIONS => Chunk::Functions(rest),
-        PROCESS => Chunk::Process(rest),
+        FUNCTIONS => Chunk::Names(Names::Functions, rest),
+        PROCESS => Chunk::Names(Names::Process, rest),
         _ => Chunk::Unknown,
     })
 }

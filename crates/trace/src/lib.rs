@@ -9,23 +9,32 @@
 
 mod chunk;
 mod filter;
+#[cfg(feature = "names")]
 mod names;
+#[cfg(feature = "names")]
 mod naming;
+#[cfg(feature = "names")]
 mod perfetto;
+#[cfg(feature = "names")]
 mod proto;
 mod reader;
 mod recent;
 mod record;
 mod recorder;
+#[cfg(feature = "names")]
 mod text;
 mod wire;
 
 pub use chunk::Device;
 pub use filter::Filter;
+#[cfg(feature = "names")]
 pub use names::Processes;
+#[cfg(feature = "names")]
 pub use naming::Naming;
+#[cfg(feature = "names")]
 pub use perfetto::Perfetto;
 pub use reader::{Damage, Reader};
 pub use recent::Recent;
 pub use recorder::Recorder;
+#[cfg(feature = "names")]
 pub use text::Printer;

@@ -1,11 +1,14 @@
 //! Names that a trace brings along, in its file: of the functions that its addresses are in, and of processes.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Seek};
 use std::ops::Range;
 
 use arch::Mode;
 use symbols::{Symbol, Symbols, Table, Whose};
 
+use crate::Reader;
+use crate::chunk::{FUNCTIONS, Names, PROCESS};
 use crate::wire::{put, take};
 
 /// Bytes of names in a chunk.
@@ -19,6 +22,22 @@ pub fn whose(mode: Mode, vmid: u16) -> Whose {
     if mode.virt { Whose::Guest(vmid) } else { Whose::Host }
 }
 
+impl<F: Read + Seek> Reader<F> {
+    /// Adds the names of functions that the trace has. What is none is left out.
+    pub fn names(&self, symbols: &mut Symbols) {
+        let mut functions = Functions::default();
+        let chunks = self.raw_names().iter().filter(|(of, _)| *of == Names::Functions);
+        chunks.for_each(|(_, bytes)| _ = functions.read(bytes));
+        functions.add_to(symbols);
+    }
+
+    /// The processes that ran.
+    pub fn processes(&self) -> Processes {
+        let chunks = self.raw_names().iter().filter(|(of, _)| *of == Names::Process);
+        chunks.filter_map(|(_, bytes)| read_process(bytes)).collect()
+    }
+}
+
 /// A function: its length, its name and its module.
 pub type Function = (u64, String, String);
 
@@ -28,7 +47,7 @@ pub fn of_functions(functions: &BTreeMap<(Whose, u64), Function>) -> Vec<Vec<u8>
     let mut last = None;
     for (&(of, start), (len, name, module)) in functions {
         if last.replace(of) != Some(of) || chunks.last().is_none_or(|chunk| chunk.len() >= CHUNK_BYTES) {
-            let mut chunk = Vec::new();
+            let mut chunk = vec![FUNCTIONS];
             put(&mut chunk, code(of));
             chunks.push(chunk);
         }
@@ -43,7 +62,7 @@ pub fn of_functions(functions: &BTreeMap<(Whose, u64), Function>) -> Vec<Vec<u8>
 
 /// A process as contents of a chunk.
 pub fn of_process((of, asid): (Whose, u16), name: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = vec![PROCESS];
     put(&mut bytes, code(of));
     put(&mut bytes, asid.into());
     bytes.extend(name.as_bytes());
@@ -135,7 +154,10 @@ fn take_text(bytes: &mut &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+    use crate::chunk::{MAGIC, head};
 
     #[test]
     fn functions_come_back_whosever_they_are() {
@@ -149,20 +171,35 @@ mod tests {
         .into();
         let chunks = of_functions(&functions);
         let mut read = Functions::default();
-        chunks.iter().for_each(|chunk| read.read(chunk).unwrap());
+        chunks.iter().for_each(|chunk| read.read(&chunk[1..]).unwrap());
         let mut symbols = Symbols::default();
         read.add_to(&mut symbols);
         let name = |mode, address| symbols.name(mode, u16::MAX, address).map(|name| name.to_string());
         assert_eq!(name(Mode::HS, 0x9004).as_deref(), Some("enter+0x4 [kvm]"));
         assert_eq!(name(Mode::VS, 0x1000).as_deref(), Some("idle"));
         assert_eq!((name(Mode::HS, 0x1010), name(Mode::VS, 0x9004)), (None, None), "it is behind, or another's");
-        assert!(Functions::default().read(&chunks[0][..chunks[0].len() - 1]).is_none());
+        assert!(Functions::default().read(&chunks[0][1..chunks[0].len() - 1]).is_none());
+    }
+
+    #[test]
+    fn a_file_has_them_among_its_chunks() {
+        let functions = [((Whose::Host, 0x1000), (0x10, "read".to_owned(), String::new()))].into();
+        let mut chunks = of_functions(&functions);
+        chunks.push(of_process((Whose::Guest(2), 9), "init[1]"));
+        let framed = chunks.iter().flat_map(|contents| [&head(contents)[..], contents].concat());
+        let file: Vec<u8> = MAGIC.into_iter().chain(framed).collect();
+        let reader = Reader::new(Cursor::new(file)).unwrap();
+        let mut symbols = Symbols::default();
+        reader.names(&mut symbols);
+        assert_eq!(symbols.name(Mode::HS, 0, 0x1004).unwrap().to_string(), "read+0x4");
+        assert_eq!(reader.processes(), [((Whose::Guest(2), 9), "init[1]".to_owned())].into());
+        assert_eq!(reader.damage(), None);
     }
 
     #[test]
     fn processes_come_back() {
         let process = (Whose::Host, 9);
-        assert_eq!(read_process(&of_process(process, "init[1]")), Some((process, "init[1]".into())));
+        assert_eq!(read_process(&of_process(process, "init[1]")[1..]), Some((process, "init[1]".into())));
         assert_eq!(read_process(&[]), None);
     }
 }

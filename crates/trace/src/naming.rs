@@ -11,7 +11,6 @@ use symbols::{Symbols, Whose};
 use vcpu::TIMEBASE_HZ;
 
 use crate::Recorder;
-use crate::chunk;
 use crate::names::{self, Function, whose};
 
 /// Addresses of one hart that are named.
@@ -60,7 +59,7 @@ impl Shared {
     /// Writes the functions that were found since the last time.
     fn write(&self, known: &mut Known) {
         for functions in names::of_functions(&known.take_functions()) {
-            self.recorder.chunk(&chunk::of_functions(&functions));
+            self.recorder.chunk(&functions);
         }
     }
 }
@@ -112,7 +111,7 @@ impl HartNaming {
         let Some(name) = self.shared.known().process(process, hart) else { return };
         self.met.processes.insert(process);
         if let Some(name) = name {
-            self.shared.recorder.chunk(&chunk::of_process(&names::of_process(process, &name)));
+            self.shared.recorder.chunk(&names::of_process(process, &name));
         }
     }
 }
@@ -262,7 +261,7 @@ mod tests {
         let chunks = names::of_functions(&known.take_functions());
         assert!(known.take_functions().is_empty(), "they are written");
         let mut read = Functions::default();
-        chunks.iter().for_each(|chunk| read.read(chunk).unwrap());
+        chunks.iter().for_each(|chunk| read.read(&chunk[1..]).unwrap());
         let mut symbols = Symbols::default();
         read.add_to(&mut symbols);
         let name = |address| symbols.name(Mode::HS, 0, address).map(|name| name.to_string());

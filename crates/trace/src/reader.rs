@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 use events::{Event, Stamp};
-use symbols::Symbols;
 
-use crate::chunk::{self, Chunk, Device, HEAD_BYTES, MAGIC, MOST_BYTES};
-use crate::names::{self, Functions, Processes};
+use crate::chunk::{self, Chunk, Device, HEAD_BYTES, MAGIC, MOST_BYTES, Names};
 use crate::record::Context;
 
 /// Where and why a trace ends that was not written to its end.
@@ -35,8 +33,8 @@ pub enum Damage {
 pub struct Reader<F> {
     file: F,
     devices: Vec<Device>,
-    functions: Functions,
-    processes: Processes,
+    /// Contents of chunks of names.
+    names: Vec<(Names, Vec<u8>)>,
     /// Places of the chunks of each hart that are still to be read.
     chunks: BTreeMap<u16, VecDeque<Place>>,
     /// Each hart's events that were read, and the first of each by time.
@@ -60,8 +58,7 @@ impl<F: Read + Seek> Reader<F> {
         let mut reader = Reader {
             file,
             devices: Vec::new(),
-            functions: Functions::default(),
-            processes: Processes::new(),
+            names: Vec::new(),
             chunks: BTreeMap::new(),
             ready: BTreeMap::new(),
             next: BinaryHeap::new(),
@@ -78,14 +75,9 @@ impl<F: Read + Seek> Reader<F> {
         &self.devices
     }
 
-    /// Adds the names of functions that the trace has.
-    pub fn names(&self, symbols: &mut Symbols) {
-        self.functions.add_to(symbols);
-    }
-
-    /// The processes that ran.
-    pub fn processes(&self) -> &Processes {
-        &self.processes
+    /// The names in the trace, as it has them.
+    pub fn raw_names(&self) -> &[(Names, Vec<u8>)] {
+        &self.names
     }
 
     /// Why the trace is not whole, if it is not.
@@ -124,11 +116,7 @@ impl<F: Read + Seek> Reader<F> {
             None => return false,
             Some(Chunk::Unknown) => {}
             Some(Chunk::Device(device)) => self.devices.push(device),
-            Some(Chunk::Functions(names)) => return self.functions.read(names).is_some(),
-            Some(Chunk::Process(process)) => match names::read_process(process) {
-                None => return false,
-                Some((process, name)) => _ = self.processes.insert(process, name),
-            },
+            Some(Chunk::Names(of, names)) => self.names.push((of, names.to_vec())),
             Some(Chunk::Events(hart, _)) => {
                 let place = Place { at: at + HEAD_BYTES as u64, len: contents.len() };
                 self.chunks.entry(hart).or_default().push_back(place);

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use events::{Event, Kinds, Look, Sink, Stamp};
 
-use crate::Printer;
 use crate::filter::USUAL;
 
 /// How many events of a hart are kept.
@@ -62,12 +61,12 @@ impl Recent {
         locked(&self.0.harts).iter().for_each(|events| locked(events).clear());
     }
 
-    /// At most so many of a hart's last events, a line each, the last at the end.
-    pub fn lines(&self, hart: usize, most: usize, printer: &Printer) -> Vec<String> {
+    /// At most so many of a hart's last events, the last at the end.
+    pub fn last(&self, hart: usize, most: usize) -> Vec<(Stamp, Event)> {
         let harts = locked(&self.0.harts);
         let Some(events) = harts.get(hart).map(|events| locked(events)) else { return Vec::new() };
         let skipped = events.len().saturating_sub(most);
-        events.iter().skip(skipped).map(|(stamp, event)| printer.line(stamp, event)).collect()
+        events.iter().skip(skipped).copied().collect()
     }
 }
 
@@ -84,11 +83,10 @@ mod tests {
         recent.keep(true);
         assert_eq!(hart.wants(), USUAL);
         (0..2 * KEPT as u64).for_each(|number| hart.event(&stamp(number), &Event::Wait, &()));
-        let printer = Printer::default();
-        let all = recent.lines(0, usize::MAX, &printer);
-        assert_eq!((all.len(), recent.lines(0, 2, &printer)), (KEPT, all[KEPT - 2..].to_vec()));
-        assert!(all[KEPT - 1].contains("wfi: waits") && recent.lines(1, 9, &printer).is_empty());
+        let all = recent.last(0, usize::MAX);
+        assert_eq!((all.len(), recent.last(0, 2)), (KEPT, all[KEPT - 2..].to_vec()));
+        assert!(all[KEPT - 1].1 == Event::Wait && recent.last(1, 9).is_empty());
         recent.keep(false);
-        assert!(hart.wants().is_empty() && recent.lines(0, 9, &printer).is_empty());
+        assert!(hart.wants().is_empty() && recent.last(0, 9).is_empty());
     }
 }

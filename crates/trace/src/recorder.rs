@@ -62,7 +62,7 @@ impl Recorder {
     }
 
     /// What the trace is to have.
-    pub(crate) fn filter(&self) -> &Filter {
+    pub fn filter(&self) -> &Filter {
         &self.0.filter
     }
 

@@ -98,7 +98,7 @@ impl gdb::Witness for Witness {
         self.recent.keep(is_there);
     }
     fn events(&self, hart: usize, most: usize) -> Vec<String> {
-        self.recent.lines(hart, most, &self.printer)
+        self.recent.last(hart, most).iter().map(|(stamp, event)| self.printer.line(stamp, event)).collect()
     }
     fn statistics(&self) -> String {
         self.stat.look("monitor stat")

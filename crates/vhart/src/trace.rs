@@ -23,7 +23,7 @@ pub fn run(options: &TraceOptions) -> Result<ExitCode> {
     let mut reader = Reader::new(BufReader::new(file)).with_context(failed)?;
     let mut symbols = crate::explaining::files(&options.symbols)?;
     reader.names(&mut symbols);
-    let printer = Printer::new(symbols, reader.devices().to_vec()).with_processes(reader.processes().clone());
+    let printer = Printer::new(symbols, reader.devices().to_vec()).with_processes(reader.processes());
     match &options.perfetto {
         None => print(&mut reader, options, &printer)?,
         Some(file) => export(&mut reader, options, printer, file)?,

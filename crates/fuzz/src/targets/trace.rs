@@ -82,7 +82,7 @@ fn read(bytes: &[u8]) {
     let devices = reader.devices().to_vec();
     let mut symbols = Symbols::default();
     reader.names(&mut symbols);
-    let printer = Printer::new(symbols, devices.clone()).with_processes(reader.processes().clone());
+    let printer = Printer::new(symbols, devices.clone()).with_processes(reader.processes());
     let mut perfetto = Perfetto::new(std::io::sink(), printer.clone(), devices);
     let mut count = 0;
     while let Some((stamp, event)) = reader.next_event().expect("memory can be read") {
