@@ -1,9 +1,9 @@
-//! SBI calls that the kernel forwards: the console, new (DBCN) and legacy.
+//! SBI calls that the kernel forwards: the console, new (DBCN) and legacy, and probes of extensions that user space could have.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use memory::Ram;
-use sbi::function::Legacy;
+use sbi::function::{Base, Legacy};
 use sbi::{Call, Console, Error, Function, SbiRet, console};
 
 /// Answers what the kernel leaves to user space.
@@ -30,6 +30,8 @@ impl Sbi {
             Some(Function::Legacy(Legacy::ConsolePutchar)) => legacy(console::putchar(call.args[0], &mut *console)),
             Some(Function::Legacy(Legacy::ConsoleGetchar)) => legacy(console::getchar(&mut *console)),
             Some(Function::Dbcn(function)) => console::answer(function, &call.args, &self.ram, &mut *console).into(),
+            // Of vendors' and experimental extensions the kernel asks here: there are none ("returns 0 if [...] not available").
+            Some(Function::Base(Base::ProbeExtension)) => Ok(0).into(),
             _ => Err(Error::NotSupported).into(),
         }
     }
@@ -108,6 +110,14 @@ mod tests {
         assert_eq!(sbi.call(&debug_console(Dbcn::ConsoleRead, 8, BASE, 0)).value, 2);
         assert_eq!(sbi.call(&debug_console(Dbcn::ConsoleRead, 8, BASE, 0)).value, 0);
         assert_eq!(ram.load_u16(0), Some(u16::from_le_bytes(*b"ab")));
+    }
+
+    #[test]
+    fn a_vendors_extension_is_not_there_which_is_no_error() {
+        let (sbi, ..) = sbi();
+        let (eid, fid) = Function::from(Base::ProbeExtension).ids();
+        let answer = sbi.call(&Call { eid, fid, args: [0x0a00_0001, 0, 0, 0, 0, 0] });
+        assert_eq!((answer.error, answer.value), (0, 0));
     }
 
     #[test]
