@@ -13,6 +13,8 @@ use devices::{Aplic, Contexts, FileLevel, ImsicPages, Part, Plic, Rtc, Uart16550
 use vcpu::{HartPins, ImsicShape};
 
 const SOURCES: u32 = 40;
+/// The first source that is no device's here.
+const OTHERS: u32 = 5;
 const HARTS: usize = 2;
 /// What a driver does before it is looked at, and between two looks.
 const ACCESSES: usize = 400;
@@ -78,7 +80,7 @@ impl Board {
             let offset = if rng.bool() { rng.u64(..*bytes) } else { rng.u64(..(*bytes).min(0x3000)) } & !3;
             let value = if rng.bool() { rng.u32(..16) } else { rng.u32(..) };
             match rng.u8(..5) {
-                0 => self.controller.set_level(rng.u32(..SOURCES), rng.bool()),
+                0 => self.controller.set_level(rng.u32(OTHERS..SOURCES), rng.bool()),
                 1 | 2 => {
                     let mut data = [0; 4];
                     part.read(offset, &mut data);

@@ -16,7 +16,9 @@ impl Plain for Rtc {
     fn load(&mut self, (core, level): Self::State) -> Result<(), Unfit> {
         let mut state = self.shared.lock();
         (state.core, state.level) = (core, level);
-        self.shared.irq.set(level);
+        if level {
+            self.shared.irq.set(true);
+        }
         self.wake_waiter(&mut state);
         Ok(())
     }

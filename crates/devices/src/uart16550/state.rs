@@ -26,7 +26,10 @@ impl Plain for Uart16550 {
     fn load(&mut self, saved: Saved) -> Result<(), Unfit> {
         check(saved.core.is_legal() && saved.backlog.len() <= BACKLOG_BYTES, "the serial port holds too much")?;
         (self.core, self.backlog, self.shown) = (saved.core, saved.backlog, saved.shown);
-        self.irq.set(self.shown == Interrupt::Level);
+        // never lower: that would take back an edge that waits
+        if self.shown == Interrupt::Level {
+            self.irq.set(true);
+        }
         Ok(())
     }
 }

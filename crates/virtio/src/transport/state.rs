@@ -48,7 +48,9 @@ impl<D: VirtioDevice> Plain for MmioTransport<D> {
         (self.registers, self.layouts, self.legacy) = (saved.registers, saved.layouts, saved.legacy);
         (self.level, self.config_generation) = (saved.level, saved.config_generation);
         self.device.set_state(&saved.device)?;
-        self.irq.set(self.level);
+        if self.level {
+            self.irq.set(true);
+        }
         Ok(())
     }
 }
