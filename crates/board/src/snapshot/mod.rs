@@ -1,6 +1,6 @@
 //! Machines in files: saved, and loaded again into one that is made alike.
 //!
-//! A [`Saved`] is a machine without its memory, as plain data; [`file`] is how both lie in a file. A snapshot is of a machine
+//! A [`Saved`] is a machine without its memory, as plain data; [`mod@file`] is how both lie in a file. A snapshot is of a machine
 //! that stands between two turns ([`crate::Ending::Paused`]), whoever executes its harts.
 
 pub mod file;
