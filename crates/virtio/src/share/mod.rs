@@ -1,7 +1,7 @@
 //! A directory of the host, shared with the guest.
 //!
 //! Models VIRTIO 1.2's device 9, "9P transport", whose messages are 9P2000.L (`wire.rs`). A thread serves them
-//! (`worker.rs`), or where runs must not depend on the host's threads, the hart that notifies. How a guest is kept inside
+//! (`worker.rs`), or the hart that notifies: where they are short, and where runs must not depend on the host's threads. How a guest is kept inside
 //! the directory is in `node.rs`. Left out: 9P2000 and 9P2000.u, authentication, locks between guest and host.
 
 mod attributes;
@@ -16,11 +16,13 @@ mod names;
 mod node;
 mod owners;
 mod server;
+mod short;
 mod wire;
 mod worker;
 mod xattr;
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use memory::GuestMemoryMmap;
 use virtio_bindings::virtio_ids::VIRTIO_ID_9P;
@@ -29,6 +31,7 @@ use crate::block::Serving;
 use crate::ring::{Broken, Request, Ring};
 use crate::transport::{MmioTransport, Slot, VirtioDevice, read_space};
 use server::{MOST_MESSAGE_BYTES, Server};
+use short::MOST_AT_ONCE;
 use wire::{ERROR_BYTES, HEADER_BYTES, Reply};
 use worker::Thread;
 
@@ -72,6 +75,8 @@ pub struct Share {
     generation: u64,
     /// The driver has sent a message since its queue is there.
     in_use: bool,
+    /// What a hart took and left to the thread.
+    left: Option<Asked>,
 }
 
 /// A message of the driver's, whose request waits for the answer.
@@ -113,7 +118,7 @@ impl Asked {
 
 impl Share {
     fn new(tag: String) -> Self {
-        Share { tag, by: By::Nobody, generation: 0, in_use: false }
+        Share { tag, by: By::Nobody, generation: 0, in_use: false, left: None }
     }
 
     /// For the thread: gives an answer, if it is still wanted, and takes the next message.
@@ -126,9 +131,37 @@ impl Share {
         if let Some((asked, answer)) = ended.filter(|(asked, _)| asked.generation == self.generation) {
             asked.end(&ring.memory(), ring, answer)?;
         }
-        let asked = Asked::next(ring, self.generation)?;
+        let asked = match self.left.take() {
+            Some(left) => Some(left),
+            None => Asked::next(ring, self.generation)?,
+        };
         self.in_use |= asked.is_some();
         Ok(asked)
+    }
+
+    /// For a hart: serves short messages while the thread has nothing to do. Answers whether nothing is left for it.
+    fn serve_short(&mut self, ring: &mut Ring) -> Result<bool, Broken> {
+        let By::Thread(thread) = &mut self.by else { return Ok(false) };
+        if self.left.is_some() || thread.pace.rests() {
+            return Ok(false);
+        }
+        let Ok(mut session) = thread.session.try_lock() else { return Ok(false) };
+        session.renew(self.generation);
+        for _ in 0..MOST_AT_ONCE {
+            let Some(asked) = Asked::next(ring, self.generation)? else { return Ok(true) };
+            self.in_use = true;
+            if !short::is_short(&asked.message) {
+                self.left = Some(asked);
+                return Ok(false);
+            }
+            let begun = Instant::now();
+            let answer = session.serve(&asked);
+            asked.end(&ring.memory(), ring, answer)?;
+            if thread.pace.took(begun) {
+                break;
+            }
+        }
+        Ok(false)
     }
 
     /// Serves messages here, as many as the ring gives in one go.
@@ -175,18 +208,20 @@ impl VirtioDevice for Share {
 
     fn notify(&mut self, queue: usize, rings: &mut [Option<Ring>]) -> Result<(), Broken> {
         let Some(Some(ring)) = rings.get_mut(queue) else { return Ok(()) };
-        match &self.by {
-            By::Thread(thread) => {
-                thread.wake();
-                Ok(())
-            }
-            By::Hart(..) | By::Nobody => self.serve(ring),
+        if !matches!(self.by, By::Thread(_)) {
+            return self.serve(ring);
         }
+        let is_done = self.serve_short(ring)?;
+        if let (By::Thread(thread), false) = (&self.by, is_done) {
+            thread.wake();
+        }
+        Ok(())
     }
 
     fn stopped(&mut self, _queue: usize) {
         self.generation = self.generation.wrapping_add(1);
         self.in_use = false;
+        self.left = None;
         match &mut self.by {
             By::Thread(thread) => thread.wake(),
             By::Hart(server, _) => server.reset(),

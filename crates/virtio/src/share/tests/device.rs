@@ -118,7 +118,7 @@ fn resets_in_the_middle_leave_no_answers_behind() {
         share.mount();
         share.ask(kind::WALK, body().u32(0).u32(1).u16(1).name("big"));
         share.ask(kind::LOPEN, body().u32(1).u32(0));
-        share.send(&message(kind::READ, body().u32(1).u64(0).u32(8000)), 0x1_0000);
+        share.send(&message(kind::FSYNC, body().u32(1).u32(0)), 0x1_0000);
         share.driver.write(0x70, 0);
         share.driver.memory.write_slice(&[0xa5; 16], GuestAddress(ANSWER)).unwrap();
         let mut after = [0; 16];
@@ -152,5 +152,48 @@ fn many_messages_at_once_are_answered_in_order() {
         share.driver.memory.read_slice(&mut answer, GuestAddress(ANSWER + 64 * n)).unwrap();
         assert_eq!(answer, [9, 0, 0, 0, kind::WALK + 1, n as u8, 0, 0, 0]);
         assert_eq!(share.driver.used_element(0, before + n as u16).0, 2 * n as u32);
+    }
+}
+
+#[test]
+fn a_short_message_is_answered_while_the_hart_notifies() {
+    let mut share = Mounted::new(Serving::Thread);
+    share.mount();
+    let at_once = (0..1000).any(|_| {
+        let used = share.driver.used(0);
+        share.send(&message(kind::GETATTR, body().u32(0).u64(0x7ff)), 0x1_0000);
+        let answered = share.driver.used(0) != used;
+        while share.driver.used(0) == used {
+            std::thread::yield_now();
+        }
+        // The thread may be about to lay the session down.
+        std::thread::sleep(Duration::from_millis(1));
+        answered
+    });
+    assert!(at_once);
+}
+
+#[test]
+fn what_comes_behind_a_long_message_is_answered_behind_it() {
+    let mut share = Mounted::new(Serving::Thread);
+    share.mount();
+    share.ask(kind::LOPEN, body().u32(0).u32(0));
+    for _ in 0..200 {
+        let before = share.driver.used(0);
+        let all =
+            [(kind::FSYNC, body().u32(0).u32(0)), (kind::GETATTR, body().u32(0).u64(0)), (kind::FLUSH, body().u16(1))];
+        for (n, (kind, fields)) in (0..).zip(all) {
+            let (at, message) = (BUFFERS + 64 * n, message(kind, fields));
+            share.driver.memory.write_slice(&message, GuestAddress(at)).unwrap();
+            let buffers = [(at, message.len() as u32, false), (ANSWER + 256 * n, 256, true)];
+            share.driver.offer(0, 2 * n as u16, &buffers);
+            share.driver.notify(0);
+        }
+        let begun = Instant::now();
+        while share.driver.used(0) != before.wrapping_add(3) {
+            assert!(begun.elapsed() < PATIENCE);
+        }
+        let order = [0, 1, 2].map(|n| share.driver.used_element(0, before.wrapping_add(n)).0);
+        assert_eq!(order, [0, 2, 4]);
     }
 }
