@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::{self, Archive, Index, Package};
 use crate::cache::{Cache, Lock};
-use crate::error::{Error, OnFile, Result};
+use crate::error::{Error, LAST_LINES, OnFile, Result};
 use crate::hash::hex_sha256;
 use crate::phase::FAILED;
 use crate::progress::Progress;
@@ -239,9 +239,6 @@ pub(crate) fn unpack(into: &Path, packages: &[PathBuf]) -> Result<()> {
 
 /// How much of a making is unpacking; the rest is configuring.
 const UNPACKING: f64 = 0.4;
-
-/// Lines of the console that a failure shows.
-const LAST_LINES: usize = 12;
 
 /// How far the making machine is, by what its console shows.
 #[derive(Default)]

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Lines of the last words of a tool or of a machine that a message repeats.
+pub(crate) const LAST_LINES: usize = 12;
+
 /// Why images could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -3,6 +3,7 @@
 mod check;
 pub mod console;
 pub mod images;
+mod lines;
 mod making;
 mod options;
 mod packages;

@@ -3,7 +3,7 @@
 //! A block is what Markdown has at its top level: a heading, a paragraph, a list, a table, a code block. Before each but code stands a
 //! comment with a hash of the English block that it is a translation of, or `-` where the English text stands for itself. Code is the
 //! English page's, so that listings are run once. A page says how many of its blocks are not of today's English page; what it is to
-//! look like follows from both pages, and the check is that it looks so (`docs/adr/0021`).
+//! look like follows from both pages, and the check is that it looks so (`docs/adr/0020`).
 
 use std::path::{Path, PathBuf};
 

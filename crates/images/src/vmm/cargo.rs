@@ -11,12 +11,9 @@ use serde_json::Value;
 use super::product::Product;
 use super::record::Record;
 use super::sources;
-use crate::error::{Error, OnFile, Result};
+use crate::error::{Error, LAST_LINES, OnFile, Result};
 use crate::hash::hex_sha256;
 use crate::progress::{Progress, step};
-
-/// Lines of a tool's last words that a message repeats.
-const LAST_LINES: usize = 12;
 
 /// The profile of the VMM in the workspace's manifest.
 const PROFILE: &str = "vmm";

@@ -13,6 +13,7 @@ use images::{Firmware, Logins, Phase};
 use vcpu::SystemEvent;
 
 use super::images::{Images, firmware_name};
+use super::lines::Lines;
 use super::record::{Arrival, Record};
 use super::report::{self, ByName, HEADING, Report};
 use super::{Options, Rootfs};
@@ -93,30 +94,6 @@ impl Table {
     }
 }
 
-/// Finds the lines of `vhart kvm-check` in what the console shows.
-#[derive(Default)]
-struct Lines(Vec<u8>);
-
-/// A line longer than this is none of those.
-const LONGEST_LINE: usize = 1000;
-
-impl Lines {
-    fn feed(&mut self, bytes: &[u8], mut found: impl FnMut(&str)) {
-        for &byte in bytes {
-            if byte != b'\n' {
-                self.0.push(byte);
-                self.0.truncate(LONGEST_LINE);
-                continue;
-            }
-            let line = String::from_utf8_lossy(&self.0);
-            if let Some(line) = line.trim_end().strip_prefix(MARK) {
-                found(line);
-            }
-            self.0.clear();
-        }
-    }
-}
-
 /// How a run ended.
 struct Ended {
     /// Why it ended early, if it did.
@@ -172,7 +149,7 @@ impl Check {
         Box::new(move |bytes| {
             screen.iter_mut().for_each(|screen| screen.show(bytes));
             // The run goes on where a line cannot be written; its end says so.
-            lines.feed(bytes, |line| drop(check.table.show(line)));
+            lines.feed(bytes, |line| drop(line.strip_prefix(MARK).map(|line| check.table.show(line))));
             check.follow(|record| record.console(bytes));
         })
     }
@@ -244,15 +221,6 @@ fn complaint(report: &Report) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_of_the_checks_are_found_however_they_come() {
-        let (mut lines, mut found) = (Lines::default(), Vec::new());
-        for piece in ["noise\r\nkvm-", "check: passed  a", ": b\r\nkvm-check", ": FAILED c\n", "kvm-check: half"] {
-            lines.feed(piece.as_bytes(), |line| found.push(line.to_owned()));
-        }
-        assert_eq!(found, ["passed  a: b", "FAILED c"]);
-    }
 
     #[test]
     fn a_report_on_standard_output_has_it_for_itself() {

@@ -10,6 +10,7 @@ use images::Making;
 use vcpu::SystemEvent;
 use virtio::{Cache, Discard};
 
+use super::lines::Lines;
 use crate::cli::{Disk, MachineOptions, RunOptions};
 use crate::{engine, errors, run};
 
@@ -17,8 +18,6 @@ use crate::{engine, errors, run};
 const HARTS: usize = 4;
 /// Room for what is unpacked and not yet on the disk.
 const MEMORY_BYTES: u64 = 1 << 30;
-/// A line longer than this is cut.
-const LONGEST_LINE: usize = 1000;
 
 /// Boots it, and hands each line of its console to `line`; `asked` says what executes it.
 ///
@@ -78,21 +77,9 @@ fn run(options: &RunOptions, lines: Sender<String>) -> Result<()> {
     }
 }
 
-/// Cuts what the console shows into lines.
-fn console(lines: Sender<String>) -> ConsoleOut {
-    let mut line = Vec::new();
-    Box::new(move |bytes| {
-        for &byte in bytes {
-            match byte {
-                b'\n' => {
-                    let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-                    line.clear();
-                    // Whoever listened has gone, and with them the run.
-                    let _ = lines.send(text);
-                }
-                _ if line.len() < LONGEST_LINE => line.push(byte),
-                _ => {}
-            }
-        }
-    })
+/// Hands on what the console shows, line by line.
+fn console(sender: Sender<String>) -> ConsoleOut {
+    let mut lines = Lines::default();
+    // Whoever listened may have gone, and with them the run.
+    Box::new(move |bytes| lines.feed(bytes, |line| drop(sender.send(line.to_owned()))))
 }
