@@ -41,10 +41,10 @@ impl Product {
     /// Where it lies in the workspace, packed; and its record. The names are empty where there is none.
     pub fn files(self) -> [&'static str; 2] {
         match self {
-            Product::Vmm => ["guest/vmm/vhart-riscv64.zst", "guest/vmm/vhart-riscv64.toml"],
-            Product::Hypervisor => ["guest/hypervisor/ready/hypervisor.zst", "guest/hypervisor/ready/hypervisor.toml"],
+            Product::Vmm => ["guest/vmm/vhart-riscv64.xz", "guest/vmm/vhart-riscv64.toml"],
+            Product::Hypervisor => ["guest/hypervisor/ready/hypervisor.xz", "guest/hypervisor/ready/hypervisor.toml"],
             Product::FirstVmm => [""; 2],
-            Product::Workloads => ["guest/workloads/ready/workloads.zst", "guest/workloads/ready/workloads.toml"],
+            Product::Workloads => ["guest/workloads/ready/workloads.xz", "guest/workloads/ready/workloads.toml"],
         }
     }
 
@@ -52,15 +52,15 @@ impl Product {
         Some(match self {
             Product::FirstVmm => return None,
             Product::Vmm => Ready {
-                packed: include_bytes!("../../../../guest/vmm/vhart-riscv64.zst"),
+                packed: include_bytes!("../../../../guest/vmm/vhart-riscv64.xz"),
                 record: include_str!("../../../../guest/vmm/vhart-riscv64.toml"),
             },
             Product::Hypervisor => Ready {
-                packed: include_bytes!("../../../../guest/hypervisor/ready/hypervisor.zst"),
+                packed: include_bytes!("../../../../guest/hypervisor/ready/hypervisor.xz"),
                 record: include_str!("../../../../guest/hypervisor/ready/hypervisor.toml"),
             },
             Product::Workloads => Ready {
-                packed: include_bytes!("../../../../guest/workloads/ready/workloads.zst"),
+                packed: include_bytes!("../../../../guest/workloads/ready/workloads.xz"),
                 record: include_str!("../../../../guest/workloads/ready/workloads.toml"),
             },
         })
