@@ -5,9 +5,22 @@ busybox=/run/vhart/bin/busybox
 . /run/vhart/etc/vhart/markers.sh
 . /run/vhart/etc/vhart/say.sh
 
-# The login comes first: it reads character by character.
-until stty -F /dev/ttyS0 -a | grep -q -- -icanon; do sleep 0.1; done
-sleep 1
+# The login comes first: agetty has said what it has to say when it waits, three looks in a row, and not for a time to pass,
+# as it does before. (systemd asks the terminal for its size before it starts that, and waits for an answer.)
+waits() {
+    for comm in $(grep -lsx agetty /proc/[0-9]*/comm); do
+        case $(cat "${comm%comm}wchan") in
+        '' | 0 | hrtimer_nanosleep) ;;
+        *) return 0 ;;
+        esac
+    done
+    return 1
+}
+looks=0
+while [ $looks -lt 3 ]; do
+    sleep 0.3
+    if waits; then looks=$((looks + 1)); else looks=0; fi
+done
 
 # What a package has on the disk is what it promised; and what is written can be read back.
 check_disk() {
