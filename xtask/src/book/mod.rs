@@ -181,7 +181,15 @@ impl Programs {
         let program = vmm::get(&Choice::Built, means)?;
         let place = self.built.directory().join(FIRST_VMM);
         std::fs::copy(&program, &place).with_context(|| program.display().to_string())?;
-        std::fs::set_permissions(&place, Permissions::from_mode(0o755)).context("cannot make it executable")
+        std::fs::set_permissions(&place, Permissions::from_mode(0o755)).context("cannot make it executable")?;
+        self.prepare_exec()
+    }
+
+    /// Has vhart make what the first run of a program needs, so that no listing tells of it.
+    fn prepare_exec(&self) -> anyhow::Result<()> {
+        let (said, status) = self.built.run("vhart exec --share . -- true")?;
+        ensure!(status == 0, "no program runs by vhart exec:\n{said}");
+        Ok(())
     }
 
     /// A place for a page, with the programs in it.
