@@ -200,3 +200,31 @@ pub const MESSAGES: &[u32] = &[
     0x01035313, // srli t1,t1,0x10
     0x00648023, // sb t1,0(s1)
 ];
+
+/// Writes 's' to 0, suspends its system, and goes on with [`SLEEP_OPAQUE`], which it writes to 0x18, or writes why not to 0x10. Writes 'i' to 0
+/// when it sees an external interrupt wait.
+#[rustfmt::skip]
+pub const SLEEP: &[u32] = &[
+    0x100004b7, // lui s1,0x10000
+    0x00000597, // auipc a1,0x0
+    0x03058593, // addi a1,a1,48
+    0x05300613, // addi a2,zero,83
+    0x00000513, // addi a0,zero,0
+    0x00000813, // addi a6,zero,0
+    0x535558b7, // lui a7,0x53555
+    0x3508889b, // addiw a7,a7,848
+    0x07300293, // addi t0,zero,115
+    0x00548023, // sb t0,0(s1)
+    0x00000073, // ecall
+    0x00a4b823, // sd a0,16(s1)
+    0x0200006f, // jal zero,50
+    0x100004b7, // lui s1,0x10000
+    0x00b4bc23, // sd a1,24(s1)
+    0x14402373, // csrrs t1,sip,zero
+    0x20037313, // andi t1,t1,512
+    0xfe030ce3, // beq t1,zero,3c
+    0x06900293, // addi t0,zero,105
+    0x00548023, // sb t0,0(s1)
+];
+/// What a guest that slept is given.
+pub const SLEEP_OPAQUE: u64 = 0x53;

@@ -4,6 +4,7 @@
 
 mod guests;
 mod machine;
+mod sleep;
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -35,13 +36,14 @@ type Checked = Result<Verdict, Failure>;
 /// A check and its name.
 type Check = (&'static str, fn() -> Checked);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     ("ways out", ways_out),
     ("registers", registers),
     ("state", state),
     ("reset", reset),
     ("second hart", second_hart),
     ("forwarded calls", forwarded),
+    ("sleep", sleep::wakes),
     ("notices", notices),
     ("AIA, emulated", || messages(AiaMode::Emul)),
     ("AIA, the processor's files", || messages(AiaMode::Hwaccel)),

@@ -77,25 +77,44 @@ pub fn prepare_thread() -> Result<(), Error> {
     Ok(())
 }
 
+/// The external interrupt of a vCPU, as the kernel was told of it.
+pub struct Wire {
+    told: Mutex<bool>,
+    vcpu: OwnedFd,
+}
+
 /// Forwards the pins of a hart to the kernel, and kicks to its thread.
-pub fn connect(pins: &Arc<HartPins>, runner: &Arc<Runner>, vcpu: OwnedFd) {
-    let wires = Arc::downgrade(pins);
-    let told = Mutex::new(false);
+pub fn connect(pins: &Arc<HartPins>, runner: &Arc<Runner>, vcpu: OwnedFd) -> Arc<Wire> {
+    let wire = Arc::new(Wire { told: Mutex::new(false), vcpu });
+    let (pin_of, wires) = (wire.clone(), Arc::downgrade(pins));
     pins.on_change(Box::new(move |pin, _| {
         if let (Interrupt::SupervisorExternal, Some(pins)) = (pin, wires.upgrade()) {
-            tell(&pins, &told, &vcpu);
+            pin_of.tell(&pins);
         }
     }));
     let runner = runner.clone();
     pins.on_kick(Box::new(move || runner.kick()));
+    wire
 }
 
-/// Two threads may drive the pin at once: what counts is its level now, under the lock.
-fn tell(pins: &HartPins, told: &Mutex<bool>, vcpu: &OwnedFd) {
-    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    let level = pins.levels() & Interrupt::SupervisorExternal.bit() != 0;
-    if *told != level && sys::interrupt(vcpu, level).is_ok() {
-        *told = level;
+impl Wire {
+    /// Two threads may drive the pin at once: what counts is its level now, under the lock.
+    fn tell(&self, pins: &HartPins) {
+        self.tell_what(pins, &mut self.told.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The kernel has forgotten what it was told.
+    pub fn tell_again(&self, pins: &HartPins) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        *told = false;
+        self.tell_what(pins, &mut told);
+    }
+
+    fn tell_what(&self, pins: &HartPins, told: &mut bool) {
+        let level = pins.levels() & Interrupt::SupervisorExternal.bit() != 0;
+        if *told != level && sys::interrupt(&self.vcpu, level).is_ok() {
+            *told = level;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod messages;
 mod offers;
 mod open;
 mod regs;
+mod resume;
 mod state;
 mod sys;
 mod vcpu;

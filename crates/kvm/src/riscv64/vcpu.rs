@@ -17,8 +17,9 @@ use sbi::system::reset_reason::NO_REASON;
 use sbi::{Call, Console, Function, SbiRet};
 use vcpu::{Clock, Cpu, Exit, HartPins, Reg, Reset, Snapshot, SystemEvent, Vcpu};
 
-use super::kick::{self, Runner};
+use super::kick::{self, Runner, Wire};
 use super::regs::{self, Whole};
+use super::resume::Resume;
 use super::vm::Shared;
 use super::watch::Watch;
 use super::{describe, state, sys};
@@ -38,8 +39,11 @@ pub struct KvmVcpu {
     /// The thread whose signals are set up for this hart.
     prepared: Option<ThreadId>,
     halt_reason: Option<String>,
-    /// The guest's system is suspended, by a call of this hart, until an interrupt comes.
-    suspended: bool,
+    wire: Arc<Wire>,
+    /// The guest's system is suspended, by this hart's call at this address, until an interrupt comes.
+    suspended: Option<u64>,
+    /// It comes back from that.
+    resume: Option<Resume>,
     machine: Arc<Shared>,
     number: u32,
     /// Extensions that it has and that nobody is told of.
@@ -58,7 +62,7 @@ impl KvmVcpu {
         let run = KvmRunWrapper::mmap_from_fd(&fd, machine.fd.run_size());
         let runner = Runner::new(run.map_err(|e| refused("map a vCPU", e.into()))?);
         let second = sys::duplicate(&fd).map_err(|e| refused("duplicate a vCPU's descriptor", e))?;
-        kick::connect(&pins, &runner, second);
+        let wire = kick::connect(&pins, &runner, second);
         let sbi = Sbi::new(machine.ram.clone());
         let fresh = Whole::of(&fd).ok();
         Ok(KvmVcpu {
@@ -68,7 +72,9 @@ impl KvmVcpu {
             sbi,
             prepared: None,
             halt_reason: None,
-            suspended: false,
+            wire,
+            suspended: None,
+            resume: None,
             machine,
             number: hart,
             untold,
@@ -109,7 +115,7 @@ impl KvmVcpu {
     /// until it starts them. Answers whether the kernel could do it; if not, the hart is not to run again.
     pub fn reset(&mut self) -> bool {
         let state = if self.number == 0 { KVM_MP_STATE_RUNNABLE } else { KVM_MP_STATE_STOPPED };
-        self.suspended = false;
+        (self.suspended, self.resume) = (None, None);
         let restored = self.fresh.as_ref().is_some_and(|fresh| fresh.restore(&self.fd).is_empty());
         restored && self.fd.set_mp_state(kvm_mp_state { mp_state: state }).is_ok()
     }
@@ -185,7 +191,7 @@ impl KvmVcpu {
         if call.function() == Some(Function::Susp(Susp::SystemSuspend)) {
             // The kernel has looked at the call, and has the hart go on where it says.
             sys::answer_sbi(run, SbiRet { error: 0, value: 0 });
-            self.suspended = true;
+            self.suspended = Some(self.reg(Reg::Pc));
             return Some(Exit::Quantum);
         }
         let answer = self.sbi.call(&call);
@@ -220,6 +226,14 @@ impl KvmVcpu {
         self.pins.levels() & Interrupt::SupervisorExternal.bit() != 0 || rings()
     }
 
+    /// Tells the kernel again what it forgot, once it has started the hart anew.
+    fn see_resumed(&mut self) {
+        if self.resume.as_ref().is_some_and(|resume| resume.is_over(self.reg(Reg::Pc))) {
+            self.resume = None;
+            self.wire.tell_again(&self.pins);
+        }
+    }
+
     fn failed(&mut self, error: io::Error) -> Option<Exit> {
         match error.kind() {
             io::ErrorKind::Interrupted => Some(self.interrupted()),
@@ -248,17 +262,21 @@ impl Vcpu for KvmVcpu {
         if let Err(error) = self.prepare_thread() {
             return self.halt(error.to_string());
         }
-        if self.suspended && !self.awakes() {
+        if self.suspended.is_some() && !self.awakes() {
             thread::park_timeout(SLEEP);
             return Exit::Quantum;
         }
-        self.suspended = false;
+        if let Some(at) = self.suspended.take() {
+            self.resume = Some(Resume::begin(at, self.runner.clone()));
+        }
         let _running = self.runner.enter();
         if self.pins.take_attention() {
             return Exit::Quantum;
         }
         loop {
-            if let Some(exit) = self.step() {
+            let exit = self.step();
+            self.see_resumed();
+            if let Some(exit) = exit {
                 return exit;
             }
         }
