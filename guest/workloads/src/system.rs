@@ -14,8 +14,27 @@ const HUGE: usize = 2 << 20;
 pub enum Pages {
     /// Of 4 KiB, and no others.
     Small,
-    /// Of 2 MiB, where the kernel has some.
+    /// Of 2 MiB: [`Mapping::are_huge`] says whether the kernel had some.
     Huge,
+}
+
+/// Where Linux says whether it gives large pages: to all, to those who ask, or never.
+const HUGE_ENABLED: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+
+/// Linux gives no large pages where it has less than 512 MiB of memory, as in a guest, unless it is told to, which root may.
+fn ask_for_huge_pages() {
+    if std::fs::read_to_string(HUGE_ENABLED).is_ok_and(|setting| setting.contains("[never]")) {
+        let _ = std::fs::write(HUGE_ENABLED, "madvise");
+    }
+}
+
+/// Bytes of this process in large pages.
+fn in_huge_pages() -> Result<usize, String> {
+    const FILE: &str = "/proc/self/smaps_rollup";
+    let text = std::fs::read_to_string(FILE).map_err(|why| format!("{FILE}: {why}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("AnonHugePages:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+    Ok(kibibytes.ok_or_else(|| format!("{FILE}: it has no AnonHugePages"))? << 10)
 }
 
 /// Fresh memory, aligned to 2 MiB.
@@ -35,6 +54,9 @@ fn failed(what: &str) -> String {
 impl Mapping {
     /// Maps so many bytes.
     pub fn new(len: usize, pages: Pages) -> Result<Mapping, String> {
+        if pages == Pages::Huge {
+            ask_for_huge_pages();
+        }
         let whole_len = len + HUGE;
         let (rights, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         // SAFETY: the kernel chooses a place where nothing is.
@@ -64,6 +86,15 @@ impl Mapping {
         // SAFETY: `start` is aligned, `len` bytes from there are mapped, readable and writable for as long as `self`, and
         // nobody else has them.
         unsafe { std::slice::from_raw_parts_mut(self.start, self.len / size_of::<u64>()) }
+    }
+
+    /// An error unless what was touched, all of it, is in pages of 2 MiB.
+    pub fn are_huge(&self) -> Result<(), String> {
+        let (huge, all) = (in_huge_pages()? >> 20, self.len >> 20);
+        match huge >= all {
+            true => Ok(()),
+            false => Err(format!("pages of 2 MiB for {huge} MiB of {all}: see {HUGE_ENABLED}")),
+        }
     }
 
     /// Takes the right to write, or gives it back.
@@ -181,6 +212,14 @@ mod tests {
         assert_eq!(mapping.words()[1], 5);
         mapping.discard().unwrap();
         assert_eq!(mapping.words()[1], 0);
+    }
+
+    #[test]
+    fn small_pages_are_told_from_large_ones() {
+        let mut mapping = Mapping::new(64 * HUGE, Pages::Small).unwrap();
+        mapping.words().iter_mut().step_by(PAGE / size_of::<u64>()).for_each(|word| *word = 1);
+        let why = mapping.are_huge().unwrap_err();
+        assert!(why.contains(" of 128: see /sys/"), "{why}");
     }
 
     #[test]
