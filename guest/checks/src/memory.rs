@@ -25,8 +25,25 @@ pub fn untouched() {
     DIRTY.store(found, Ordering::SeqCst);
 }
 
+/// Touched by nobody before [`neighbours`]: two pages as large as page tables have below 1 GiB.
+const FRESH: u64 = LAST;
+const FRESH_BYTES: u64 = 4 << 20;
+
+/// Memory that is given bit by bit, and perhaps mapped anew as a whole, keeps what is in it. In steps that go around, and meet all.
+fn neighbours() {
+    let step = 64 << 10;
+    let places = || (0..FRESH_BYTES / step).map(|n| FRESH + n * 37 % (FRESH_BYTES / step) * step);
+    // SAFETY: memory that is the kernel's and not in use.
+    let zero = places().all(|at| unsafe { word(at).replace(at) } == 0);
+    that(zero, format_args!("memory between others that are in use is zero"));
+    // SAFETY: the same.
+    let kept = places().all(|at| unsafe { word(at).read_volatile() == at && word(at + 8).read_volatile() == 0 });
+    that(kept, format_args!("memory keeps what is in it while its neighbours come"));
+}
+
 /// All of it.
 pub fn check() {
+    neighbours();
     same(DIRTY.load(Ordering::SeqCst), 0, "memory at first touch");
     for step in [8u64, 4096, 2 << 20] {
         // SAFETY: as above.

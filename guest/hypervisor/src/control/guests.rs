@@ -23,7 +23,7 @@ use crate::devices::{FIRST_VIRTIO_INTERRUPT, MEMORY_BASE, Place};
 use crate::interrupts::{self, machine};
 use crate::memory::frames::PIECE_BYTES;
 use crate::memory::guest::{GuestMemory, NoMemory, vmids};
-use crate::memory::{own, physical};
+use crate::memory::{self, own, physical};
 use crate::sbi::firmware;
 use crate::schedule;
 use crate::start::hart::{self, NOBODY};
@@ -416,6 +416,12 @@ pub fn stopped(vcpu: &'static Vcpu) {
 
 fn all_ended() -> ! {
     all().iter().for_each(console::list);
+    let images = hart::board().initrd.clone().map_or(0, |initrd| initrd.end - initrd.start);
+    console::say(format_args!(
+        "vhart hypervisor: {} KiB beside the guests' own, and {} MiB of images",
+        memory::own_bytes() >> 10,
+        images >> 20
+    ));
     match all().iter().any(|guest| guest.ending.load(Ordering::SeqCst) == Ending::Failed as u8 | ENDED) {
         true => firmware::fail(),
         false => firmware::off(),

@@ -26,12 +26,14 @@ pub struct Frames {
     /// Pieces that are free and whole.
     whole: Vec<u64>,
     cut: Vec<Cut>,
+    /// How many were cut at once, at most.
+    most_cut: usize,
 }
 
 impl Frames {
     /// None.
     pub const fn new() -> Frames {
-        Frames { whole: Vec::new(), cut: Vec::new() }
+        Frames { whole: Vec::new(), cut: Vec::new(), most_cut: 0 }
     }
 
     /// Adds the whole pieces of `memory` that have nothing of `taken` in them. The lowest will be given first.
@@ -51,6 +53,11 @@ impl Frames {
         self.whole.len() as u64 * PIECE_BYTES
     }
 
+    /// How much was in pieces that are cut, and so not for guests, when it was most.
+    pub fn most_cut_bytes(&self) -> u64 {
+        self.most_cut as u64 * PIECE_BYTES
+    }
+
     /// A piece. What is in it is anything.
     pub fn piece(&mut self) -> Option<Phys> {
         self.whole.pop().map(Phys)
@@ -68,6 +75,7 @@ impl Frames {
         }
         let Phys(base) = self.piece()?;
         self.cut.push(Cut { base, used: [0; PAGES / 64] });
+        self.most_cut = self.most_cut.max(self.cut.len());
         self.cut.last_mut()?.take(count)
     }
 
@@ -145,6 +153,7 @@ mod tests {
         frames.return_pages(one, 1);
         frames.return_pages(four, 4);
         assert_eq!(frames.free_bytes(), 6 * PIECE_BYTES);
+        assert_eq!(frames.most_cut_bytes(), PIECE_BYTES);
         assert_eq!(frames.piece(), Some(Phys(0x8040_0000)));
     }
 }

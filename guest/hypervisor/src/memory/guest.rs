@@ -1,11 +1,18 @@
 //! A guest's memory: the G-stage's tables, and memory given as it is touched.
 //!
+//! A first touch keeps a piece of 2 MiB for the guest, and zeroes and maps the 64 KiB of it that it is in, by pages of 4 KiB; once all of the
+//! piece has been touched, one leaf maps it. So a touch costs what it uses, and what is used much is found by few entries (J. Navarro et al.,
+//! "Practical, transparent operating system support for superpages", 2002).
+//!
 //! H extension, "Two-Stage Address Translation", "Hypervisor Guest Address Translation and Protection (`hgatp`) Register" and
 //! "Memory-Management Fences".
 
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::arch::asm;
+use core::ops::Range;
 
-use arch::addr::PAGE_SHIFT;
+use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 use arch::csr::{self as registers, atp};
 use arch::pte::Scheme;
 use arch::{GuestPhys, Phys};
@@ -17,8 +24,16 @@ use super::physical::{self, Physical};
 use super::table::{NotMapped, Rights, Stage, Table};
 use crate::start::csr;
 
-/// The level of a leaf that maps a piece.
-const PIECE_LEVEL: u32 = 1;
+/// What is zeroed and mapped at a touch.
+const CHUNK_BYTES: u64 = 64 << 10;
+const _: () = assert!(PIECE_BYTES / CHUNK_BYTES == u32::BITS as u64);
+
+/// A piece that is a guest's, of which not all has been touched.
+struct Reserved {
+    piece: Phys,
+    /// A bit for each chunk that has.
+    chunks: u32,
+}
 
 /// Why an access of a guest's has no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +49,14 @@ pub struct GuestMemory {
     base: GuestPhys,
     len_bytes: u64,
     table: Option<Table>,
-    /// Pieces that it has been given.
+    /// By the guest's addresses.
+    reserved: BTreeMap<u64, Reserved>,
+    /// Tables that a leaf has replaced: harts may remember that they were there.
+    replaced: Vec<Phys>,
+    /// Pieces that it has.
     given: u64,
+    /// How many it had at most.
+    most: u64,
 }
 
 /// The smallest scheme of the G-stage that the harts have: "the hypervisor may choose", and fewer levels are fewer accesses.
@@ -69,7 +90,15 @@ impl GuestMemory {
     /// Memory from `base` on, nothing of it there yet; none where there is no memory for its tables.
     pub fn new(base: GuestPhys, len_bytes: u64) -> Option<GuestMemory> {
         let table = Table::new(scheme(), Stage::Guest, &mut Physical)?;
-        Some(GuestMemory { base, len_bytes, table: Some(table), given: 0 })
+        Some(GuestMemory {
+            base,
+            len_bytes,
+            table: Some(table),
+            reserved: BTreeMap::new(),
+            replaced: Vec::new(),
+            given: 0,
+            most: 0,
+        })
     }
 
     /// The register's value for this memory.
@@ -77,9 +106,9 @@ impl GuestMemory {
         hgatp(scheme(), vmid, self.table.as_ref().map_or(0, Table::root_ppn))
     }
 
-    /// Bytes that it has been given.
+    /// Bytes that it has been given, when it had most: one that has ended has none.
     pub fn given_bytes(&self) -> u64 {
-        self.given * PIECE_BYTES
+        self.most * PIECE_BYTES
     }
 
     /// Whether all of `len` bytes at `at` are the guest's.
@@ -88,32 +117,64 @@ impl GuestMemory {
         at >= self.base && end.is_some_and(|end| end <= self.base.0 + self.len_bytes)
     }
 
-    /// Sees to it that there is memory at `at`, zeroed where it is new.
+    /// Sees to it that the guest whose VMID `hgatp` has finds memory at `at`, zeroed where it is new.
     ///
     /// # Errors
     /// There is none, or no more.
     pub fn touch(&mut self, at: GuestPhys) -> Result<Phys, NoMemory> {
+        // A hart may remember that there was nothing.
+        fence_address(at);
+        self.memory_at(at)
+    }
+
+    fn memory_at(&mut self, at: GuestPhys) -> Result<Phys, NoMemory> {
         if !self.contains(at, 1) {
             return Err(NoMemory::Outside);
         }
-        let table = self.table.as_mut().ok_or(NoMemory::Outside)?;
-        if let Some((found, _)) = table.lookup(at.0, &Physical) {
-            // A hart may remember that there was nothing.
-            fence_address(at);
-            return Ok(found);
+        let table = self.table.as_ref().ok_or(NoMemory::Outside)?;
+        match table.lookup(at.0, &Physical) {
+            Some((found, _)) => Ok(found),
+            None => self.reserve(at).and_then(|piece| self.give(at, piece)),
         }
-        // ANCHOR: give
-        let piece = FREE.lock().piece().ok_or(NoMemory::RunOut)?;
-        physical::zero(piece, PIECE_BYTES);
-        let from = at.0 / PIECE_BYTES * PIECE_BYTES;
-        if let Err(NotMapped) = table.map(from, piece, PIECE_LEVEL, Rights::Guest, &mut Physical) {
-            FREE.lock().return_piece(piece);
-            return Err(NoMemory::RunOut);
-        }
-        // ANCHOR_END: give
-        self.given += 1;
-        Ok(Phys(piece.0 + (at.0 - from)))
     }
+
+    /// The piece that has memory at `at`, or will have it.
+    fn reserve(&mut self, at: GuestPhys) -> Result<Phys, NoMemory> {
+        let from = at.0 / PIECE_BYTES * PIECE_BYTES;
+        if let Some(reserved) = self.reserved.get(&from) {
+            return Ok(reserved.piece);
+        }
+        let piece = FREE.lock().piece().ok_or(NoMemory::RunOut)?;
+        self.reserved.insert(from, Reserved { piece, chunks: 0 });
+        self.given += 1;
+        self.most = self.most.max(self.given);
+        Ok(piece)
+    }
+
+    // ANCHOR: give
+    /// Zeroes and maps the chunk of a piece that `at` is in.
+    fn give(&mut self, at: GuestPhys, piece: Phys) -> Result<Phys, NoMemory> {
+        let within = at.0 % PIECE_BYTES;
+        let chunk = within / CHUNK_BYTES;
+        let (from, to) = (at.0 / CHUNK_BYTES * CHUNK_BYTES, piece.0 + chunk * CHUNK_BYTES);
+        physical::zero(Phys(to), CHUNK_BYTES);
+        let table = self.table.as_mut().ok_or(NoMemory::Outside)?;
+        for page in (0..CHUNK_BYTES).step_by(PAGE_BYTES as usize) {
+            let mapped = table.map(from + page, Phys(to + page), 0, Rights::Guest, &mut Physical);
+            mapped.map_err(|NotMapped| NoMemory::RunOut)?;
+        }
+        let key = at.0 - within;
+        let whole = self.reserved.get_mut(&key).is_some_and(|reserved| {
+            reserved.chunks |= 1 << chunk;
+            reserved.chunks == u32::MAX
+        });
+        if whole {
+            self.replaced.extend(table.join(key, Rights::Guest, &mut Physical));
+            self.reserved.remove(&key);
+        }
+        Ok(Phys(piece.0 + within))
+    }
+    // ANCHOR_END: give
 
     /// Copies `bytes` to the guest's memory.
     ///
@@ -139,7 +200,7 @@ impl GuestMemory {
         &mut self,
         at: GuestPhys,
         len: usize,
-        mut each: impl FnMut(Phys, core::ops::Range<usize>),
+        mut each: impl FnMut(Phys, Range<usize>),
     ) -> Result<(), NoMemory> {
         if !self.contains(at, len as u64) {
             return Err(NoMemory::Outside);
@@ -149,7 +210,12 @@ impl GuestMemory {
             let here = GuestPhys(at.0 + done as u64);
             let room = PIECE_BYTES - here.0 % PIECE_BYTES;
             let end = len.min(done + room as usize);
-            each(self.touch(here)?, done..end);
+            let first = self.memory_at(here)?;
+            for chunk in (here.0 / CHUNK_BYTES + 1..(at.0 + end as u64).div_ceil(CHUNK_BYTES)).map(|n| n * CHUNK_BYTES)
+            {
+                self.memory_at(GuestPhys(chunk))?;
+            }
+            each(first, done..end);
             done = end;
         }
         Ok(())
@@ -158,8 +224,15 @@ impl GuestMemory {
     /// Takes all back: the guest has ended, or begins anew with memory that is zero.
     pub fn clear(&mut self) {
         if let Some(table) = self.table.take() {
-            table.clear(&mut Physical, |piece, _| FREE.lock().return_piece(piece));
+            let mut whole = |at: Phys, level| {
+                if level > 0 {
+                    FREE.lock().return_piece(at)
+                }
+            };
+            table.clear(&mut Physical, &mut whole);
         }
+        core::mem::take(&mut self.reserved).into_values().for_each(|one| FREE.lock().return_piece(one.piece));
+        self.replaced.drain(..).for_each(|table| FREE.lock().return_pages(table, 1));
         self.given = 0;
         self.table = Table::new(scheme(), Stage::Guest, &mut Physical);
     }

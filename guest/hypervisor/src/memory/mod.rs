@@ -42,4 +42,10 @@ mod image {
     pub fn free_bytes() -> u64 {
         FREE.lock().free_bytes()
     }
+
+    /// What the hypervisor has had for itself, at most: the image with its heap, tables, stacks, and queues.
+    pub fn own_bytes() -> u64 {
+        let image = super::own::image();
+        image.end - image.start + FREE.lock().most_cut_bytes()
+    }
 }

@@ -142,6 +142,20 @@ impl Table {
         Ok(())
     }
 
+    /// Lets one leaf at level 1 mean what a table below it does, all of which lies side by side; answers the table's page. Harts may go on
+    /// to read it, to the same end, until they have forgotten it.
+    pub fn join(&mut self, from: u64, rights: Rights, memory: &mut impl TableMemory) -> Option<Phys> {
+        let (first, _) = self.lookup(from & !(leaf_bytes(1) - 1), memory)?;
+        let mut table = self.root;
+        for level in (2..self.scheme.levels()).rev() {
+            table = Phys(Pte(memory.read(self.entry(table, from, level))).ppn() << PAGE_SHIFT);
+        }
+        let at = self.entry(table, from, 1);
+        let below = Pte(memory.read(at));
+        memory.write(at, first.0 >> PAGE_SHIFT << PPN_SHIFT | rights.bits());
+        Some(Phys(below.ppn() << PAGE_SHIFT))
+    }
+
     /// What the address `from` means, and the level of the leaf that says so.
     pub fn lookup(&self, from: u64, memory: &impl TableMemory) -> Option<(Phys, u32)> {
         let (_, entry, level) = self.leaf(from, memory)?;
@@ -288,6 +302,25 @@ mod tests {
         table.unmap(0x8123_4000, &mut pages);
         assert_eq!(table.lookup(0x8123_4567, &pages), None);
         assert_eq!(table.lookup(0x8123_5000, &pages), Some((Phys(0x8123_5000), 0)));
+    }
+
+    #[test]
+    fn pages_that_are_joined_mean_the_same_by_one_leaf() {
+        for scheme in [Scheme::Sv39, Scheme::Sv48, Scheme::Sv57] {
+            let mut pages = memory(16);
+            let mut table = Table::new(scheme, Stage::Guest, &mut pages).unwrap();
+            for page in 0..512 {
+                let (from, to) = (0x8020_0000 + page * PAGE_BYTES, 0x9040_0000 + page * PAGE_BYTES);
+                table.map(from, Phys(to), 0, Rights::Guest, &mut pages).unwrap();
+            }
+            let left = pages.left;
+            let below = table.join(0x8030_0000, Rights::Guest, &mut pages).unwrap();
+            pages.return_pages(below, 1);
+            assert_eq!(table.lookup(0x803f_f123, &pages), Some((Phys(0x905f_f123), 1)), "{scheme:?}");
+            assert_eq!(pages.left, left + 1);
+            table.clear(&mut pages, |_, level| assert_eq!(level, 1));
+            assert_eq!(pages.left, 16);
+        }
     }
 
     #[test]
