@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum { UART = 0x10000000, UART_SCRATCH = UART + 7, UART_STATUS = UART + 5, UART_READY = 1 << 5 };
-enum { BASE = 0x10, TIME = 0x54494d45, RFENCE = 0x52464e43, RESET = 0x53525354, HART_STATE = 0x48534d };
+enum { BASE = 0x10, TIME = 0x54494d45, IPI = 0x735049, RFENCE = 0x52464e43, RESET = 0x53525354, HART_STATE = 0x48534d };
 enum { SSTATUS_SIE = 1 << 1 };
 
 /* The virt board's time base is 10 MHz. */

@@ -28,9 +28,9 @@ _start:
 0:  wfi
     j       0b
 
-# A timer interrupt is acknowledged by putting the timer off, the way `timer_by_sbi` says; no other is enabled. Any other
-# trap is an instruction that this machine does not have: it is skipped, and counted. Every register is kept, because an
-# interrupt may come anywhere.
+# A timer interrupt is acknowledged by putting the timer off, the way `timer_by_sbi` says, a software interrupt by clearing it;
+# no other is enabled. Any other trap is an instruction that this machine does not have: it is skipped, and counted. Every
+# register is kept, because an interrupt may come anywhere.
     .balign 4
 trap:
     csrw    sscratch, t0
@@ -39,6 +39,9 @@ trap:
     csrr    t1, scause
     bgez    t1, exception
     sd      a0, 8(t0)
+    slli    t1, t1, 1           # the code, twice
+    addi    t1, t1, -2
+    beqz    t1, software
     sd      a1, 16(t0)
     sd      a6, 24(t0)
     sd      a7, 32(t0)
@@ -57,6 +60,14 @@ trap:
     ld      a1, 16(t0)
     ld      a6, 24(t0)
     ld      a7, 32(t0)
+    j       return
+
+software:
+    csrci   sip, 2              # SSIP
+    ld      t1, ipi_count
+    addi    t1, t1, 1
+    sd      t1, ipi_count, a0
+    ld      a0, 8(t0)
     j       return
 
 exception:
@@ -80,6 +91,9 @@ skipped:
     .dword  0
     .globl timer_count
 timer_count:
+    .dword  0
+    .globl ipi_count
+ipi_count:
     .dword  0
     .globl timer_by_sbi
 timer_by_sbi:

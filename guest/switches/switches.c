@@ -7,7 +7,7 @@
  */
 #include "common.h"
 
-enum { SIE_TIMER = 1 << 5 };
+enum { SIE_SOFTWARE = 1 << 1, SIE_TIMER = 1 << 5 };
 
 /* Turns of a loop after which an interrupt that is due has been lost. */
 #define PATIENCE (1ul << 16)
@@ -19,7 +19,7 @@ enum { SMALL_PAGE = 4096, LARGE_PAGE = 2 << 20, SMALL_PAGES = 4096, LARGE_PAGES 
 static const uint64_t small_pages = 0x82000000, large_pages = 0x84000000;
 
 /* What the trap handler counts, and reads. */
-extern volatile uint64_t skipped, timer_count, timer_by_sbi;
+extern volatile uint64_t skipped, timer_count, ipi_count, timer_by_sbi;
 
 static inline void set_stimecmp(uint64_t ticks) { __asm__ volatile("csrw 0x14d, %0" : : "r"(ticks) : "memory"); }
 static inline void enable_timer(void) { __asm__ volatile("csrs sie, %0" : : "r"(SIE_TIMER) : "memory"); }
@@ -103,6 +103,55 @@ static void naps(int sstc)
     report("wfi-wakes-late", late, count);
 }
 
+/* To the hart itself, and until its handler has it. */
+static void interrupt_itself(void)
+{
+    uint64_t before = ipi_count;
+    sbi(IPI, 0, 1, 0, 0, 0);
+    while (ipi_count == before)
+        ;
+}
+
+static void ipis(void)
+{
+    __asm__ volatile("csrs sie, %0" : : "r"(SIE_SOFTWARE) : "memory");
+    let_interrupts_in();
+    repeat("ipi", interrupt_itself, 0);
+    keep_interrupts_out();
+    __asm__ volatile("csrc sie, %0" : : "r"(SIE_SOFTWARE) : "memory");
+}
+
+/* Work that leaves no world: what having worlds at all costs. xorshift64 for random numbers. */
+static uint64_t number = 0x9e3779b97f4a7c15;
+static uint64_t random_number(void)
+{
+    number ^= number << 13;
+    number ^= number >> 7;
+    return number ^= number << 17;
+}
+
+/* Sorts numbers by insertion: arithmetic, branches, and memory that is near. */
+static void compute(void)
+{
+    enum { COUNT = 256 };
+    static uint64_t sorted[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        uint64_t value = random_number();
+        int at = i;
+        for (; at > 0 && sorted[at - 1] > value; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = value;
+    }
+}
+
+/* Counters in pages that `touch` has had: each has to be found through the page tables of whoever is below. */
+static void compute_pages(void)
+{
+    enum { COUNT = 4096 };
+    for (int i = 0; i < COUNT; i++)
+        ++*(volatile uint64_t *)(small_pages + random_number() % SMALL_PAGES * SMALL_PAGE);
+}
+
 static void touch(const char *name, uint64_t first, uint64_t step, uint64_t count)
 {
     uint64_t start = now();
@@ -124,6 +173,8 @@ void measure(void)
     int sstc = has_sstc();
     touch("touch-4k", small_pages, SMALL_PAGE, SMALL_PAGES);
     touch("touch-2m", large_pages, LARGE_PAGE, LARGE_PAGES);
+    repeat("compute", compute, 0);
+    repeat("compute-pages", compute_pages, 0);
     repeat("sscratch-write", write_sscratch, 0);
     repeat("breakpoint", breakpoint, 1);
     repeat("sbi-null", null_call, 0);
@@ -131,6 +182,7 @@ void measure(void)
     repeat("rdcycle", read_cycle, 0);
     repeat("rdinstret", read_instret, 0);
     repeat("remote-fence", remote_fence, 0);
+    ipis();
     if (sstc)
         timer_interrupts("timer-sstc", 0);
     timer_interrupts("timer-sbi", 1);

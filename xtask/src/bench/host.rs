@@ -40,6 +40,15 @@ impl Host {
         Host::printed(vhart, "hypervisor", words, limit)
     }
 
+    /// The same with one guest as `vhart hypervisor --check` has it.
+    ///
+    /// # Errors
+    /// As for [`Host::of`].
+    pub fn of_checked_hypervisor(vhart: &Subject, limit: std::time::Duration) -> anyhow::Result<Host> {
+        let words = ["--check", "--guests", "1", "--harts", "1"].map(OsStr::new);
+        Host::printed(vhart, "hypervisor", words.into_iter(), limit)
+    }
+
     fn printed<'a>(
         vhart: &Subject,
         subcommand: &str,

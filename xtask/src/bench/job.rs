@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::child::{self, Run};
+use super::guests;
 use super::host::Host;
 use super::subject::{Boot, Emulator, Interrupts, Subject};
 
@@ -41,17 +42,19 @@ pub enum Job {
         /// The program.
         kernel: PathBuf,
     },
-    /// The world-switch program as a guest of KVM.
+    /// The world-switch program as a guest of KVM, and how long a Linux takes there.
     Guest {
         /// The host.
         host: Host,
         /// The initial RAM disk with the program.
         initrd: PathBuf,
     },
-    /// The world-switch program as a guest of vhart's hypervisor.
+    /// The world-switch program as a guest of vhart's hypervisor, and how long a Linux takes there.
     Hypervisor {
         /// The hypervisor, with the program in its initial RAM disk.
         host: Host,
+        /// The hypervisor, with a Linux there.
+        linux: Host,
     },
     /// The program for interrupts as the kernel of a machine with AIA.
     Interrupts {
@@ -128,6 +131,8 @@ pub enum Quantity {
     Instructions,
     /// How many times as long as the same elsewhere.
     Times,
+    /// Memory.
+    Kibibytes,
 }
 
 /// What a run says.
@@ -164,6 +169,12 @@ impl Job {
         }
     }
 
+    /// Whether its figures are read beside those of `other`: their rounds alternate.
+    pub fn is_beside(&self, other: &Job) -> bool {
+        let switches = [Set::Bare, Set::Guest, Set::Hypervisor];
+        switches.contains(&self.set()) && switches.contains(&other.set())
+    }
+
     /// Runs it once.
     ///
     /// # Errors
@@ -181,12 +192,15 @@ impl Job {
                 switches(&child::run(subject.boot(&boot), limit)?.output())
             }
             Job::Guest { host, initrd } => {
-                switches(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?.output())
+                let mut figures = switches(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?.output())?;
+                let run = child::run(subject.boot(&boot(1, host, host.initrd()?)?), limit)?;
+                figures.extend(guests::below_kvm(&run)?);
+                Ok(figures)
             }
-            Job::Hypervisor { host } => {
-                let linux = Some((host.initrd()?, ""));
-                let boot = Boot { harts: 1, interrupts: Interrupts::Plic, kernel: host.kernel()?, linux };
-                switches(&child::run(subject.boot(&boot), limit)?.output())
+            Job::Hypervisor { host, linux } => {
+                let mut figures = switches(&child::run(subject.boot(&hypervisor(host)?), limit)?.output())?;
+                figures.extend(guests::below_ours(&child::run(subject.boot(&hypervisor(linux)?), limit)?)?);
+                Ok(figures)
             }
             Job::Interrupts { kernel } => {
                 let boot = Boot { harts: 2, interrupts: Interrupts::Imsic, kernel, linux: None };
@@ -209,6 +223,12 @@ impl Job {
 fn boot<'a>(harts: u32, host: &'a Host, initrd: &'a Path) -> anyhow::Result<Boot<'a>> {
     let linux = Some((initrd, host.append()?));
     Ok(Boot { harts, interrupts: Interrupts::Plic, kernel: host.kernel()?, linux })
+}
+
+/// A machine with the hypervisor; its guests are in the initial RAM disk.
+fn hypervisor(host: &Host) -> anyhow::Result<Boot<'_>> {
+    let linux = Some((host.initrd()?, ""));
+    Ok(Boot { harts: 1, interrupts: Interrupts::Plic, kernel: host.kernel()?, linux })
 }
 
 /// How long `run` took.
@@ -321,7 +341,7 @@ fn pairs(console: &str) -> anyhow::Result<Figures> {
 }
 
 /// The lines of an output, and what processor time had been used as their ends came.
-fn lines(pieces: &[child::Piece]) -> Vec<(Duration, String)> {
+pub fn lines(pieces: &[child::Piece]) -> Vec<(Duration, String)> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     for piece in pieces {
         for &byte in &piece.bytes {

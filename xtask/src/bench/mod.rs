@@ -3,10 +3,12 @@
 //! The subjects run the same jobs alternately, so that what else the computer does hits both. It measures; it judges
 //! nothing.
 
+mod beside;
 mod build;
 mod child;
 mod document;
 mod guest;
+mod guests;
 mod host;
 mod job;
 mod objects;
@@ -131,8 +133,8 @@ impl Options {
     fn jobs(&self, places: &Places, programs: Programs, subjects: &[Subject]) -> anyhow::Result<Vec<Job>> {
         let elves = programs.compute.into_iter().chain(self.elf.iter().cloned());
         let mut jobs: Vec<Job> = elves.map(|(name, file)| Job::Compute { name, file }).collect();
-        jobs.push(Job::Bare { kernel: programs.switches.clone() });
         jobs.push(Job::Interrupts { kernel: programs.interrupts.clone() });
+        jobs.push(Job::Bare { kernel: programs.switches.clone() });
         jobs.retain(|job| self.wanted(job.name()));
         if self.wanted("switches-guest") {
             let host = self.host(subjects)?;
@@ -141,7 +143,8 @@ impl Options {
         }
         if self.wanted("switches-hypervisor") {
             let ours = subjects.first().context("nobody to ask")?;
-            jobs.push(Job::Hypervisor { host: Host::of_hypervisor(ours, &programs.flat_switches, self.limit())? });
+            let host = Host::of_hypervisor(ours, &programs.flat_switches, self.limit())?;
+            jobs.push(Job::Hypervisor { host, linux: Host::of_checked_hypervisor(ours, self.limit())? });
         }
         if self.wanted("interrupts-guest") {
             let (host, scripts) = (self.newer_host(subjects)?, places.workspace.join("guest/linux"));
@@ -198,12 +201,14 @@ impl Options {
         let names = subjects.iter().map(|subject| subject.name.clone()).collect();
         let mut results = Results { processor: processor(), rounds: self.rounds, subjects: names, rows: Vec::new() };
         let mut failed = Vec::new();
-        for job in jobs {
-            match self.rounds(job, subjects) {
-                Ok(runs) => results.add(job.set(), &runs),
-                Err(why) => {
-                    eprintln!("{}: {why:#}", job.name());
-                    failed.push(job.name().to_owned());
+        for group in jobs.chunk_by(|one, next| one.is_beside(next)) {
+            for (job, runs) in group.iter().zip(self.rounds(group, subjects)) {
+                match runs {
+                    Ok(runs) => results.add(job.set(), &runs),
+                    Err(why) => {
+                        eprintln!("{}: {why:#}", job.name());
+                        failed.push(job.name().to_owned());
+                    }
                 }
             }
             self.save(&results)?;
@@ -211,16 +216,26 @@ impl Options {
         Ok((results, failed))
     }
 
-    /// Runs `job` by all subjects, as often as asked for: the figures of each subject's runs.
-    fn rounds(&self, job: &Job, subjects: &[Subject]) -> anyhow::Result<Vec<Vec<Figures>>> {
-        let mut runs = vec![Vec::new(); subjects.len()];
+    /// Runs the jobs of a group in turn by all subjects, as often as asked for: for each job, the figures of each subject's runs.
+    fn rounds(&self, group: &[Job], subjects: &[Subject]) -> Vec<anyhow::Result<Vec<Vec<Figures>>>> {
+        let mut runs: Vec<_> = group.iter().map(|_| Ok(vec![Vec::new(); subjects.len()])).collect();
         for round in 1..=self.rounds {
-            eprintln!("{} {round}/{}", job.name(), self.rounds);
-            for (subject, runs) in subjects.iter().zip(&mut runs) {
-                runs.push(job.run(subject, self.limit()).with_context(|| subject.name.clone())?);
+            for (job, runs) in group.iter().zip(&mut runs) {
+                // A job that has failed is not tried again.
+                let Ok(so_far) = runs else { continue };
+                eprintln!("{} {round}/{}", job.name(), self.rounds);
+                match self.round(job, subjects) {
+                    Ok(figures) => so_far.iter_mut().zip(figures).for_each(|(runs, figures)| runs.push(figures)),
+                    Err(why) => *runs = Err(why),
+                }
             }
         }
-        Ok(runs)
+        runs
+    }
+
+    /// Runs `job` once by each subject.
+    fn round(&self, job: &Job, subjects: &[Subject]) -> anyhow::Result<Vec<Figures>> {
+        subjects.iter().map(|subject| job.run(subject, self.limit()).with_context(|| subject.name.clone())).collect()
     }
 
     fn save(&self, results: &Results) -> anyhow::Result<()> {

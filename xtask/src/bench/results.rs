@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::beside;
 use super::job::{Figures, Quantity, Set};
 use super::series::Series;
 
@@ -88,6 +89,7 @@ impl Results {
                 let _ = write!(text, "\n### {heading}\n\n{}{mean}", self.table(&rows));
             }
         }
+        text.push_str(&beside::markdown(&self.rows));
         text
     }
 
@@ -112,22 +114,25 @@ fn arrival(row: &Row) -> f64 {
     if row.set == Set::Linux && row.quantity == Quantity::WallSeconds && !median.is_nan() { median } else { f64::MAX }
 }
 
-/// The table shows one quantity; that of Linux also what the whole cost, and ratios are shown where there are any.
+/// The table shows one quantity, and what else there is of another that says more than a clock.
 fn shown(row: &Row, quantity: Quantity) -> bool {
-    row.quantity == quantity
-        || row.quantity == Quantity::Times
-        || (row.set == Set::Linux && row.quantity == Quantity::CpuSeconds)
+    row.quantity == quantity || matches!(row.quantity, Quantity::Times | Quantity::CpuSeconds | Quantity::Kibibytes)
 }
 
 /// What is said where a row differs from its table.
-fn unit(row: &Row) -> &'static str {
-    if row.set == Set::Linux && row.quantity == Quantity::CpuSeconds { ", processor time" } else { "" }
+pub fn unit(row: &Row) -> &'static str {
+    match (row.set, row.quantity) {
+        (Set::Linux, Quantity::CpuSeconds) => ", processor time",
+        (Set::Guest | Set::Hypervisor, Quantity::CpuSeconds) => ", seconds of processor time",
+        (_, Quantity::Kibibytes) => ", KiB",
+        _ => "",
+    }
 }
 
 /// How many times faster the first of two is; counts have no speed, nor has what takes no time.
 fn ratio(quantity: Quantity, series: &[Series]) -> Option<f64> {
     let least = match quantity {
-        Quantity::Instructions | Quantity::Times => return None,
+        Quantity::Instructions | Quantity::Times | Quantity::Kibibytes => return None,
         Quantity::Nanoseconds => 0.0,
         Quantity::CpuSeconds | Quantity::WallSeconds => LEAST_SECONDS,
     };
@@ -148,7 +153,7 @@ fn mean(rows: &[&Row]) -> Option<String> {
     Some(format!("\nGeometric mean of the ratios: {mean:.2}\n"))
 }
 
-fn cell(series: &Series) -> String {
+pub fn cell(series: &Series) -> String {
     if series.is_empty() {
         return "–".to_owned();
     }
