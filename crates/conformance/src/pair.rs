@@ -11,7 +11,7 @@ use arch::pte;
 use arch::{Interrupt, Isa, Mode, Phys};
 use bus::{Bus, Device};
 use hart::{Hart, HartParts, Record};
-use jit::{JitHart, JitParts};
+use jit::{Backend, Host, JitHart, JitParts};
 use memory::{Ram, Watcher};
 use privileged::Config;
 use vcpu::{Clock, Exit, HartPins, Vcpu};
@@ -83,10 +83,10 @@ impl Trail {
     }
 }
 
-/// The same machine twice.
-pub struct Pair {
+/// The same machine twice. `B` is whom the translator makes code for.
+pub struct Pair<B: Backend = Host> {
     /// Translated.
-    pub jit: JitHart,
+    pub jit: JitHart<B>,
     /// Interpreted.
     pub plain: Hart,
     /// Memory of the one and of the other.
@@ -98,14 +98,26 @@ pub struct Pair {
 impl Pair {
     /// Two harts after reset.
     pub fn new(code_bytes: Option<usize>) -> Pair {
-        Pair::with(Config::new(Isa::ALL, 0), code_bytes)
+        Pair::on(code_bytes)
     }
 
     /// Two harts after reset that can do what `config` says.
     pub fn with(config: Config, code_bytes: Option<usize>) -> Pair {
+        Pair::on_with(config, code_bytes)
+    }
+}
+
+impl<B: Backend> Pair<B> {
+    /// [`Pair::new`], with any back end.
+    pub fn on(code_bytes: Option<usize>) -> Self {
+        Pair::on_with(Config::new(Isa::ALL, 0), code_bytes)
+    }
+
+    /// [`Pair::with`], with any back end.
+    pub fn on_with(config: Config, code_bytes: Option<usize>) -> Self {
         let (one, ram) = parts(config.clone());
         let (other, plain_ram) = parts(config);
-        let jit = JitHart::new(JitParts { hart: one, code_bytes }).unwrap();
+        let jit = JitHart::on(JitParts { hart: one, code_bytes }).unwrap();
         let watcher = ram.watch().join();
         Pair { jit, plain: Hart::new(other), rams: [ram, plain_ram], trail: Trail::default(), watcher }
     }

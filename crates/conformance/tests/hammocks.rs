@@ -6,6 +6,7 @@ mod common;
 use arch::insn::{Class, OPCODES, Opcode};
 use common::{Pair, RAM_BASE, encode as e};
 use conformance::rng::Rng;
+use jit::{Backend, Host, Toy};
 use vcpu::Exit;
 
 const PROGRAMS: u64 = 600;
@@ -37,9 +38,18 @@ fn instruction(rng: &mut Rng, opcode: Opcode, rd: u32) -> u32 {
 
 #[test]
 fn a_branch_over_few_instructions_does_what_they_do() {
+    programs::<Host>(PROGRAMS);
+}
+
+#[test]
+fn so_it_does_by_the_back_end_for_tests() {
+    programs::<Toy>(PROGRAMS / 4);
+}
+
+fn programs<B: Backend>(count: u64) {
     let arithmetic: Vec<Opcode> = OPCODES.iter().copied().filter(|o| o.row().class == Class::Alu).collect();
     assert!(arithmetic.len() > 90);
-    for seed in 1..=PROGRAMS {
+    for seed in 1..=count {
         let mut rng = Rng::new(seed);
         let mut words = Vec::new();
         for _ in 0..HAMMOCKS {
@@ -52,7 +62,7 @@ fn a_branch_over_few_instructions_does_what_they_do() {
             }));
         }
         words.push(e::wfi());
-        let mut pair = Pair::new(None);
+        let mut pair = Pair::<B>::on(None);
         pair.put_words(HANDLER, &[e::wfi()]);
         pair.put_words(START, &words);
         let values: Vec<u64> = (0..32).map(|_| rng.integer()).collect();

@@ -10,11 +10,14 @@ use common::layout::{self, CODE, CODE_PAGES, DATA, DATA_PAGES, ENTRIES, ENTRY_BY
 use common::program::{BASES, LINKS, Source};
 use common::{DEVICE, Pair, RAM_BASE, encode as e};
 use conformance::rng::Rng;
+use jit::{Backend, Host, Toy};
 use privileged::Config;
 use vcpu::Exit;
 
 /// Programs that run if nobody says otherwise.
 const RUNS: u64 = 400;
+/// By the back end for tests, which takes longer.
+const TOY_RUNS: u64 = 100;
 /// Comparisons in each.
 const STRETCHES: u64 = 24;
 
@@ -117,10 +120,10 @@ fn entry(rng: &mut Rng, world: &World, number: u64) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-fn machine(rng: &mut Rng, source: &Source) -> (Pair, World) {
+fn machine<B: Backend>(rng: &mut Rng, source: &Source) -> (Pair<B>, World) {
     let config = Config { misaligned: !rng.one_in(4), ..Config::new(source.isa(), 0) };
     // sometimes the least there can be, so that it is filled often
-    let pair = Pair::with(config, rng.one_in(4).then_some(0));
+    let pair = Pair::on_with(config, rng.one_in(4).then_some(0));
     let mut tables = layout::Tables::new(&pair);
     let host = (!rng.one_in(4)).then(|| tables.stage(rng, false));
     let guest = (!rng.one_in(4)).then(|| tables.stage(rng, false));
@@ -139,7 +142,7 @@ fn machine(rng: &mut Rng, source: &Source) -> (Pair, World) {
     (prepare(pair, rng, &world, second), world)
 }
 
-fn prepare(mut pair: Pair, rng: &mut Rng, world: &World, second: Option<Stage>) -> Pair {
+fn prepare<B: Backend>(mut pair: Pair<B>, rng: &mut Rng, world: &World, second: Option<Stage>) -> Pair<B> {
     let atp = |stage: Option<Stage>| stage.map_or(0, |stage| stage.atp);
     let floats: Vec<u64> = (0..32).map(|_| rng.float()).collect();
     let (delegated, update, trapped) = (bits(rng.one_in(4), rng.bits() & 0xb35d), rng.one_in(2), rng.bits());
@@ -185,9 +188,9 @@ struct Sum {
     written: u64,
 }
 
-fn program(seed: u64, source: &Source, sum: &mut Sum) -> Result<(), String> {
+fn program<B: Backend>(seed: u64, source: &Source, sum: &mut Sum) -> Result<(), String> {
     let mut rng = Rng::new(seed);
-    let (mut pair, world) = machine(&mut rng, source);
+    let (mut pair, world) = machine::<B>(&mut rng, source);
     for stretch in 0..STRETCHES {
         let budget = rng.pick(&[1, 2, 7, 50, 300, 1000, 1000, 3000]);
         let budget = 1 + rng.below(budget);
@@ -227,11 +230,20 @@ fn program(seed: u64, source: &Source, sum: &mut Sum) -> Result<(), String> {
 
 #[test]
 fn random_programs_end_in_the_same_state() {
-    let (first, runs) = (number("VHART_JIT_SEED", 1), number("VHART_JIT_RUNS", RUNS));
+    programs::<Host>(number("VHART_JIT_RUNS", RUNS));
+}
+
+#[test]
+fn so_they_do_by_a_back_end_that_has_nothing_of_the_host_s() {
+    programs::<Toy>(number("VHART_JIT_RUNS", TOY_RUNS));
+}
+
+fn programs<B: Backend>(runs: u64) {
+    let first = number("VHART_JIT_SEED", 1);
     let source = Source::new(Isa::ALL);
     let mut sum = Sum::default();
     for seed in first..first + runs {
-        if let Err(why) = program(seed, &source, &mut sum) {
+        if let Err(why) = program::<B>(seed, &source, &mut sum) {
             panic!("VHART_JIT_SEED={seed} VHART_JIT_RUNS=1: {why}");
         }
     }

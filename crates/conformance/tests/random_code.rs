@@ -123,3 +123,10 @@ fn translated_random_code_never_panics_or_hangs() {
     use jit::{JitHart, JitParts};
     run(|hart| JitHart::new(JitParts { hart, code_bytes: None }).unwrap(), JitHart::hart_mut);
 }
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn neither_does_it_by_the_back_end_for_tests() {
+    use jit::{JitHart, JitParts, Toy};
+    run(|hart| JitHart::<Toy>::on(JitParts { hart, code_bytes: None }).unwrap(), JitHart::hart_mut);
+}

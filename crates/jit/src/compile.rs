@@ -10,8 +10,8 @@ use privileged::Config;
 use privileged::csr::{Fields, InPlace, View, Word, in_place, is_gated};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
-use crate::back_end::{Emitter, Exit, System};
 use crate::expr::{Condition, Expr, Heap, N, Node};
+use crate::host::{Emitter, Exit, Fence, Ordering, System};
 
 /// The instruction is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,9 @@ enum Write<'a> {
 }
 
 /// What is known while a block is compiled.
-pub struct Compiler<'a> {
+pub struct Compiler<'a, E> {
     /// The back end.
-    pub emitter: Emitter,
+    pub emitter: E,
     heap: &'a Heap,
     core: &'a Core,
     config: &'a Config,
@@ -66,9 +66,9 @@ pub struct Compiler<'a> {
     skipped: Option<(u8, N<'a>)>,
 }
 
-impl<'a> Compiler<'a> {
+impl<'a, E: Emitter> Compiler<'a, E> {
     /// A compiler on this back end.
-    pub fn new(emitter: Emitter, heap: &'a Heap, core: &'a Core) -> Self {
+    pub fn new(emitter: E, heap: &'a Heap, core: &'a Core) -> Self {
         Compiler {
             emitter,
             heap,
@@ -188,6 +188,11 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// What an atomic instruction with these bits asks for.
+    fn ordering(&self, order: Order) -> Ordering {
+        Ordering { order, alone: self.alone }
+    }
+
     fn leaf(&self, node: Node<'a>) -> Expr<'a> {
         Expr::leaf(self.heap, node)
     }
@@ -207,7 +212,7 @@ pub struct Compiled<'a> {
     pub detour_leaves: bool,
 }
 
-impl<'a> Exec for Compiler<'a> {
+impl<'a, E: Emitter> Exec for Compiler<'a, E> {
     type W = Expr<'a>;
     type Exit = Unfit;
 
@@ -275,36 +280,32 @@ impl<'a> Exec for Compiler<'a> {
         Ok(())
     }
 
-    fn amo(&mut self, width: Width, op: AmoOp, _order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {
-        let node = self.emitter.amo(width, op, address.node, value.node);
+    fn amo(&mut self, width: Width, op: AmoOp, order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {
+        let node = self.emitter.amo(width, op, self.ordering(order), address.node, value.node);
         self.fit(node)
     }
     fn amocas(
         &mut self,
         width: Width,
-        _order: Order,
+        order: Order,
         address: Expr<'a>,
         expected: [Expr<'a>; 2],
         desired: [Expr<'a>; 2],
     ) -> Result<[Expr<'a>; 2], Unfit> {
-        let node = self.emitter.compare_and_swap(width, address.node, expected[0].node, desired[0].node);
+        let ordering = self.ordering(order);
+        let node = self.emitter.compare_and_swap(width, ordering, address.node, expected[0].node, desired[0].node);
         Ok([self.fit(node)?, self.imm(0)])
     }
     fn reserve(&mut self, width: Width, order: Order, address: Expr<'a>) -> Value<Self> {
-        const RELEASE: u8 = 1;
-        let node = self.emitter.reserve(width, order.0 & RELEASE != 0 && !self.alone, address.node);
+        let node = self.emitter.reserve(width, self.ordering(order), address.node);
         self.fit(node)
     }
     fn conditional(&mut self, width: Width, order: Order, address: Expr<'a>, value: Expr<'a>) -> Value<Self> {
-        const ACQUIRE: u8 = 2;
-        let acquire = order.0 & ACQUIRE != 0;
-        let node = self.emitter.conditional(width, self.alone, acquire, address.node, value.node);
+        let node = self.emitter.conditional(width, self.ordering(order), address.node, value.node);
         self.fit(node)
     }
-    fn fence(&mut self, _fm: u8, pred: u8, succ: u8) -> Out<Self> {
-        const W_OR_O: u8 = 0b0101;
-        const R_OR_I: u8 = 0b1010;
-        self.emitter.fence(pred & W_OR_O != 0 && succ & R_OR_I != 0);
+    fn fence(&mut self, fm: u8, pred: u8, succ: u8) -> Out<Self> {
+        self.emitter.fence(Fence { fm, pred, succ });
         Ok(())
     }
     fn pause(&mut self) -> Out<Self> {
@@ -349,7 +350,7 @@ macro_rules! leaves {
 }
 
 /// Only CSRs that lie open, and the ways to and from trap handlers, are translated; all else that is privileged is the hart's to do.
-impl<'a> Privileged for Compiler<'a> {
+impl<'a, E: Emitter> Privileged for Compiler<'a, E> {
     leaves! { ecall: Ecall, ebreak: Ebreak, sret: Sret, mret: Mret }
     unfit! { wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
 
@@ -389,7 +390,7 @@ impl<'a> Privileged for Compiler<'a> {
     }
 }
 
-impl<'a> Compiler<'a> {
+impl<'a, E: Emitter> Compiler<'a, E> {
     /// Lets the instruction run through the interpreter in another mode, and where something may withhold a gated register.
     fn check_access(&mut self, gated: bool) {
         match gated {

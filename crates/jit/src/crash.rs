@@ -18,8 +18,7 @@ use hart::Hart;
 use hart::engine::decode;
 use libc::{c_int, c_void, sigaction, siginfo_t, ucontext_t};
 
-use crate::translator::Translator;
-use crate::unit::Origin;
+use crate::unit::{Origin, Origins};
 
 /// What the processor raises, and its names.
 const SIGNALS: [(c_int, &str); 4] =
@@ -32,8 +31,8 @@ static BEFORE: OnceLock<[sigaction; SIGNALS.len()]> = OnceLock::new();
 static PREPARE: OnceLock<fn()> = OnceLock::new();
 
 thread_local! {
-    /// What this thread executes; null outside generated code.
-    static RUNNING: Cell<(*const Translator, *const Hart)> = const { Cell::new((ptr::null(), ptr::null())) };
+    /// What this thread executes, in generated code.
+    static RUNNING: Cell<Option<(*const dyn Origins, *const Hart)>> = const { Cell::new(None) };
 }
 
 /// Generated code is entered while this lives.
@@ -41,15 +40,15 @@ pub struct Running;
 
 impl Running {
     /// Notes whose code this thread enters.
-    pub fn enter(translator: *const Translator, hart: *const Hart) -> Running {
-        RUNNING.set((translator, hart));
+    pub fn enter<O: Origins + 'static>(code: &O, hart: &Hart) -> Running {
+        RUNNING.set(Some((ptr::from_ref(code), hart)));
         Running
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        RUNNING.set((ptr::null(), ptr::null()));
+        RUNNING.set(None);
     }
 }
 
@@ -96,19 +95,18 @@ fn install(signal: c_int, handler: usize, flags: c_int) {
 unsafe extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: with SA_SIGINFO the kernel passes both, and they are valid during the call.
     let (info, machine) = unsafe { (&*info, &(*context.cast::<ucontext_t>()).uc_mcontext) };
-    let at = crate::back_end::interrupted_at(machine);
-    let (translator, hart) = RUNNING.get();
+    let at = crate::x64::interrupted_at(machine);
     // SAFETY: while they are noted, `execute` lends both to generated code, and what it calls returns to it before its own
     // end. Nothing is changed here.
-    let running = unsafe { translator.as_ref().zip(hart.as_ref()) };
+    let running = RUNNING.get().map(|(code, hart)| unsafe { (&*code, &*hart) });
     // what somebody sends is no fault of the code
     let faulted = info.si_code > 0;
-    match running.filter(|(translator, _)| faulted && translator.has(at)) {
-        Some((translator, hart)) => {
+    match running.filter(|(code, _)| faulted && code.has(at)) {
+        Some((code, hart)) => {
             PREPARE.get().inspect(|prepare| prepare());
             // SAFETY: `si_addr` is what these four signals carry.
             let address = unsafe { info.si_addr() } as u64;
-            tell(&Crash { signal, address, at, origin: translator.origin(at), hart });
+            tell(&Crash { signal, address, at, origin: code.origin(at), hart });
             install(signal, libc::SIG_DFL, 0);
         }
         None => give_back(signal),

@@ -2,14 +2,14 @@
 
 use hart::Hart;
 
-use crate::translator::Translator;
+use crate::unit::Origins;
 
 /// Nothing.
 pub struct Running;
 
 impl Running {
     /// Nothing is noted.
-    pub fn enter(_translator: *const Translator, _hart: *const Hart) -> Running {
+    pub fn enter<O: Origins>(_code: &O, _hart: &Hart) -> Running {
         Running
     }
 }

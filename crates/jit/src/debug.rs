@@ -7,9 +7,10 @@ use arch::addr::PAGE_BYTES;
 use vcpu::Exit;
 use vcpu::debug::{Break, Debuggee, Event, Found, Halt, Lost, Points, Space, World};
 
+use crate::host::Backend;
 use crate::translated::JitHart;
 
-impl Debuggee for JitHart {
+impl<B: Backend> Debuggee for JitHart<B> {
     fn set_points(&mut self, points: &Arc<Points>) {
         let old = self.hart.points();
         self.hart.set_points(points);

@@ -91,7 +91,8 @@ impl Rel {
         }
     }
 
-    fn holds(self, a: X64, b: X64) -> bool {
+    /// Whether it holds.
+    pub fn holds(self, a: X64, b: X64) -> bool {
         match self {
             Rel::Eq => a.eq(b),
             Rel::Ne => !a.eq(b),
@@ -207,16 +208,7 @@ impl<'a> Expr<'a> {
 
     fn unary(self, op: Un) -> Self {
         match *self.node {
-            Const(c) => {
-                let value = X64(c as u64);
-                self.constant(match op {
-                    Un::Not => (!value).0,
-                    Un::Clz => value.clz().0,
-                    Un::Ctz => value.ctz().0,
-                    Un::Cpop => value.cpop().0,
-                    Un::Rev8 => value.rev8().0,
-                })
-            }
+            Const(c) => self.constant(fold_unary(op, X64(c as u64)).0),
             _ => self.grow(Node::Un(op, self.node)),
         }
     }
@@ -263,8 +255,19 @@ fn same(a: N, b: N) -> bool {
     }
 }
 
+/// The interpreter's arithmetic on one word.
+pub fn fold_unary(op: Un, value: X64) -> X64 {
+    match op {
+        Un::Not => !value,
+        Un::Clz => value.clz(),
+        Un::Ctz => value.ctz(),
+        Un::Cpop => value.cpop(),
+        Un::Rev8 => value.rev8(),
+    }
+}
+
 /// The interpreter's arithmetic.
-fn fold(op: Op, a: X64, b: X64) -> X64 {
+pub fn fold(op: Op, a: X64, b: X64) -> X64 {
     match op {
         Add => a + b,
         Sub => a - b,

@@ -2,8 +2,8 @@
 //!
 //! [`JitHart`] is a [`hart::Hart`] whose instructions run as generated code; everything else about it, traps,
 //! interrupts, contexts, CSRs, is the hart's own. What an instruction does is read from the one definition in
-//! `semantics`: the compiler is an instance of the texts whose word is an expression tree (`expr`), which the back end
-//! (`x64`) tiles onto the host's instructions. What has no tile runs through the interpreter, one call, with exact state.
+//! `semantics`: the compiler is an instance of the texts whose word is an expression tree (`expr`), which a back end
+//! (`host`: the seam; `x64`) makes code of. What has no tile runs through the interpreter, one call, with exact state.
 //!
 //! Each hart has a code cache of its own, so nothing that executes is ever changed by another thread.
 //!
@@ -22,21 +22,26 @@ mod crash;
 mod crash;
 mod debug;
 mod expr;
+mod host;
 #[cfg(test)]
 mod looping;
 mod memory;
 mod notes;
+mod run;
 mod sites;
 mod statistics;
+#[cfg(any(test, feature = "toy"))]
+mod toy;
 mod translated;
 mod translator;
 mod unit;
 mod x64;
 
-/// The back end for this host. One for another host is a module that offers the same.
-use x64 as back_end;
-
 pub use crate::crash::before_abort;
+pub use crate::host::Backend;
+#[cfg(any(test, feature = "toy"))]
+pub use crate::toy::Toy;
 pub use crate::translated::{Error, JitHart, JitParts};
 pub use coverage::coverage;
 pub use statistics::{Calls, Counters};
+pub use x64::Host;

@@ -29,19 +29,23 @@ pub fn looping(base: u64) -> JitHart {
 
 /// A hart in front of these instructions, at the start of RAM, with the devices of `bus`.
 pub fn in_front_of(base: u64, insns: &[Insn], bus: Bus) -> JitHart {
-    let ram = Ram::new(Phys(base), 1 << 20).unwrap();
+    let hart = parts(base, bus);
     let bytes: Vec<u8> = insns.iter().flat_map(|insn| insn.encode().to_le_bytes()).collect();
-    ram.write_bytes(0, &bytes).unwrap();
-    let hart = HartParts {
+    hart.ram.write_bytes(0, &bytes).unwrap();
+    let mut hart = JitHart::new(JitParts { hart, code_bytes: None }).unwrap();
+    hart.reset_machine(base);
+    hart
+}
+
+/// What a hart is made of that is alone, with RAM at `base`.
+pub fn parts(base: u64, bus: Bus) -> HartParts {
+    HartParts {
         config: Config::new(Isa::ALL, 0),
-        ram,
+        ram: Ram::new(Phys(base), 1 << 20).unwrap(),
         bus: Arc::new(bus),
         clock: Arc::new(Clock::virtual_time()),
         pins: HartPins::new(),
         alone: true,
         crowded: false,
-    };
-    let mut hart = JitHart::new(JitParts { hart, code_bytes: None }).unwrap();
-    hart.reset_machine(base);
-    hart
+    }
 }

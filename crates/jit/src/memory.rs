@@ -10,17 +10,16 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
-use crate::back_end::{Made, Places};
+use crate::host::{Made, Places};
 
 /// Bytes of code kept at most, where nobody says otherwise.
 pub const USUAL_BYTES: usize = 112 << 20;
-/// More than that is out of the reach of a jump.
-pub const MOST_BYTES: usize = (2 << 30) - (64 << 10);
-const _: () = assert!(MOST_BYTES <= 1 << 32, "places in code are 32 bits");
 /// Sixteenths of the memory that hot code, cold code and detours have: all grow with the guest's code.
 const SHARES: [usize; 3] = [12, 2, 2];
-/// Bytes of detours at most.
-pub const MOST_DETOUR_BYTES: usize = MOST_BYTES / 16 * SHARES[2];
+/// Bytes of detours at most, in a memory of so many bytes.
+pub const fn most_detour_bytes(bytes: usize) -> usize {
+    bytes / 16 * SHARES[2]
+}
 
 /// A part of the memory, filled from its start.
 #[derive(Clone, Copy)]
@@ -65,7 +64,7 @@ pub struct CodeMemory {
 unsafe impl Send for CodeMemory {}
 
 impl CodeMemory {
-    /// Reserves so many bytes, at most [`MOST_BYTES`].
+    /// Reserves so many bytes, in which jumps reach everything.
     ///
     /// # Errors
     /// What the host said.
@@ -155,14 +154,13 @@ impl CodeMemory {
         unsafe { std::ptr::copy_nonoverlapping(with.as_ptr(), self.writable.at.add(at), with.len()) };
     }
 
-    /// Lets the jump whose displacement ends at `end` go to `to`.
-    pub fn patch(&mut self, end: u64, to: u64) {
-        let at = end.wrapping_sub(self.executable.at as u64).wrapping_sub(4);
-        if at as usize <= self.bytes - 4 {
-            let displacement = (to.wrapping_sub(end) as i32).to_le_bytes();
-            // SAFETY: four bytes within the writable mapping (just checked), which nobody else writes; the hart that
+    /// Changes the code at an address.
+    pub fn patch(&mut self, address: u64, with: [u8; 4]) {
+        let at = address.wrapping_sub(self.executable.at as u64);
+        if at as usize <= self.bytes - with.len() {
+            // SAFETY: so many bytes within the writable mapping (just checked), which nobody else writes; the hart that
             // owns this memory is not executing them.
-            unsafe { std::ptr::copy_nonoverlapping(displacement.as_ptr(), self.writable.at.add(at as usize), 4) };
+            unsafe { std::ptr::copy_nonoverlapping(with.as_ptr(), self.writable.at.add(at as usize), with.len()) };
         }
     }
 }

@@ -3,9 +3,7 @@
 use arch::addr::PAGE_BYTES;
 use arch::insn::{Insn, Opcode};
 
-use crate::back_end::DETOUR_BYTES;
-use crate::memory::MOST_DETOUR_BYTES;
-use crate::translator::MAX_INSNS;
+use crate::host::MAX_INSNS;
 
 /// An instruction that may run through the interpreter, and what that needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +38,9 @@ const LEAVES: u16 = 1 << 13;
 
 const _: () = assert!(PAGE_BYTES <= LONG as u64 && MAX_INSNS < 1 << LEFT_BITS);
 const _: () = assert!(size_of::<Packed>() <= 12, "there are hundreds of thousands");
-const _: () = assert!(MOST_DETOUR_BYTES / DETOUR_BYTES <= 1 << (u32::BITS - LEFT_BITS), "each site has a detour");
+
+/// Sites at most.
+pub const MOST_SITES: usize = 1 << (u32::BITS - LEFT_BITS);
 
 /// All sites, by number.
 #[derive(Default)]

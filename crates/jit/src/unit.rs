@@ -30,6 +30,15 @@ pub struct Origin {
     pub len: u8,
 }
 
+/// Who knows what generated code was made of.
+pub trait Origins {
+    /// Whether an address is one of the memory for code.
+    fn has(&self, address: u64) -> bool;
+
+    /// What the hot code at an address was made of. `None`: it is none, or its block is known no more.
+    fn origin(&self, address: u64) -> Option<Origin>;
+}
+
 /// The blocks of a page at a virtual address.
 #[derive(Default)]
 pub struct Unit {

@@ -52,6 +52,18 @@ pub enum AmoOp {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Order(pub u8);
 
+impl Order {
+    /// aq: nothing that comes behind in the program is seen before.
+    pub const fn is_acquire(self) -> bool {
+        self.0 & 2 != 0
+    }
+
+    /// rl: everything that comes before in the program is seen before.
+    pub const fn is_release(self) -> bool {
+        self.0 & 1 != 0
+    }
+}
+
 /// What to do with a cache block. Zicbom, Zicboz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are the manual's")]

@@ -5,6 +5,7 @@ use arch::pte;
 use super::{DEVICE, Pair, RAM_BASE};
 pub use conformance::pair::TABLES;
 use conformance::rng::Rng;
+use jit::Backend;
 
 /// The trap handler.
 pub const HANDLER: u64 = RAM_BASE;
@@ -28,8 +29,8 @@ const PAGE: u64 = 4096;
 pub type UserPages = [bool; CODE_PAGES as usize];
 
 /// Builds page tables.
-pub struct Tables<'a> {
-    pair: &'a Pair,
+pub struct Tables<'a, B: Backend> {
+    pair: &'a Pair<B>,
     next: u64,
 }
 
@@ -41,8 +42,8 @@ pub struct Stage {
     pub user: UserPages,
 }
 
-impl<'a> Tables<'a> {
-    pub fn new(pair: &'a Pair) -> Self {
+impl<'a, B: Backend> Tables<'a, B> {
+    pub fn new(pair: &'a Pair<B>) -> Self {
         Tables { pair, next: TABLES }
     }
 

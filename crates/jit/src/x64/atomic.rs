@@ -1,6 +1,8 @@
 //! Atomic memory operations, LR and SC, as locked instructions of the host.
 //!
-//! A locked instruction orders everything before and after it, so `aq` and `rl` ask for nothing more.
+//! What the host keeps in order by itself is all but a store and a load that comes behind it (Intel 64 and IA-32 Architectures
+//! Software Developer's Manual, volume 3, "Memory Ordering in P6 and More Recent Processor Families"), and a locked instruction
+//! orders everything before and after it. So AMOs have every order that `aq` and `rl` may ask for.
 
 use hart::engine::reserved_width;
 use semantics::{AmoOp, Width};
@@ -10,6 +12,7 @@ use super::emit::{ALL_FREE, Emitter, Kept};
 use super::memory::Access;
 use super::state::{RESERVATION, RESERVED};
 use crate::expr::{N, Node};
+use crate::host::{Atomics, Fence, Ordering};
 
 /// What an AMO combines memory with.
 #[derive(Clone, Copy)]
@@ -33,35 +36,6 @@ impl Emitter {
     fn result<'a>(&mut self, r: Reg) -> Node<'a> {
         self.free = ALL_FREE & !(1 << r);
         Node::Kept(self.keep(Kept::Rm(Rm::R(r))))
-    }
-
-    /// An AMO: the old value, zero-extended. `None`: not this way.
-    pub fn amo<'a>(&mut self, width: Width, op: AmoOp, address: N, value: N) -> Option<Node<'a>> {
-        let bits = width.bits();
-        let operand = match *value {
-            Node::Const(c) => Operand::Immediate(i32::try_from(c).ok()?),
-            _ => Operand::Rm(self.leaf(value, 64)?),
-        };
-        let compares = matches!(op, AmoOp::Min | AmoOp::Max | AmoOp::Minu | AmoOp::Maxu);
-        if compares && matches!(operand, Operand::Immediate(_)) {
-            return None;
-        }
-        self.atomic(true, width, address)?;
-        let old = match op {
-            AmoOp::Swap | AmoOp::Add => {
-                self.into(RDX, value, 64);
-                match op {
-                    AmoOp::Swap => self.hot.xchg(bits, AT, RDX),
-                    _ => self.hot.lock_xadd(bits, AT, RDX),
-                }
-                RDX
-            }
-            _ => {
-                self.exchange_loop(bits, op, operand);
-                RAX
-            }
-        };
-        Some(self.result(old))
     }
 
     /// Reads, combines and exchanges until nobody came between; the old value is in rax.
@@ -92,9 +66,45 @@ impl Emitter {
         self.hot.lock_cmpxchg(bits, AT, RDX);
         self.hot.jcc(Cc::NE, again);
     }
+}
 
-    /// Compare and swap of one register: the old value, zero-extended. `None`: not this way.
-    pub fn compare_and_swap<'a>(&mut self, width: Width, address: N, expected: N, desired: N) -> Option<Node<'a>> {
+impl Atomics for Emitter {
+    fn amo<'a>(&mut self, width: Width, op: AmoOp, _: Ordering, address: N, value: N) -> Option<Node<'a>> {
+        let bits = width.bits();
+        let operand = match *value {
+            Node::Const(c) => Operand::Immediate(i32::try_from(c).ok()?),
+            _ => Operand::Rm(self.leaf(value, 64)?),
+        };
+        let compares = matches!(op, AmoOp::Min | AmoOp::Max | AmoOp::Minu | AmoOp::Maxu);
+        if compares && matches!(operand, Operand::Immediate(_)) {
+            return None;
+        }
+        self.atomic(true, width, address)?;
+        let old = match op {
+            AmoOp::Swap | AmoOp::Add => {
+                self.into(RDX, value, 64);
+                match op {
+                    AmoOp::Swap => self.hot.xchg(bits, AT, RDX),
+                    _ => self.hot.lock_xadd(bits, AT, RDX),
+                }
+                RDX
+            }
+            _ => {
+                self.exchange_loop(bits, op, operand);
+                RAX
+            }
+        };
+        Some(self.result(old))
+    }
+
+    fn compare_and_swap<'a>(
+        &mut self,
+        width: Width,
+        _: Ordering,
+        address: N,
+        expected: N,
+        desired: N,
+    ) -> Option<Node<'a>> {
         let bits = width.bits();
         super::emit::plain(width)?;
         self.atomic(true, width, address)?;
@@ -107,11 +117,12 @@ impl Emitter {
         Some(self.result(RAX))
     }
 
-    /// LR: reads and reserves. `None`: not this way.
-    pub fn reserve<'a>(&mut self, width: Width, release: bool, address: N) -> Option<Node<'a>> {
+    fn reserve<'a>(&mut self, width: Width, ordering: Ordering, address: N) -> Option<Node<'a>> {
         self.atomic(false, width, address)?;
-        // a load of the host's does not wait for the stores before it
-        self.fence(release);
+        if ordering.order.is_release() && !ordering.alone {
+            // a load of the host's does not wait for the stores before it
+            self.hot.fence();
+        }
         self.hot.mov(width.bits(), RAX, AT);
         self.hot.store(8, RESERVED, RAX);
         self.hot.alu_i(Alu::Or, 64, Rm::R(RCX), reserved_width(width) as i32);
@@ -119,16 +130,7 @@ impl Emitter {
         Some(self.result(RAX))
     }
 
-    /// SC: writes where the reservation holds, and ends it; 0 for written, 1 for not. `alone`: the machine has no other
-    /// hart. `None`: not this way.
-    pub fn conditional<'a>(
-        &mut self,
-        width: Width,
-        alone: bool,
-        acquire: bool,
-        address: N,
-        value: N,
-    ) -> Option<Node<'a>> {
+    fn conditional<'a>(&mut self, width: Width, ordering: Ordering, address: N, value: N) -> Option<Node<'a>> {
         super::emit::plain(width)?;
         if !matches!(value, Node::Const(_)) {
             self.leaf(value, 64)?;
@@ -148,10 +150,12 @@ impl Emitter {
         self.hot.bind_here(holds);
         self.into(RDX, value, 64);
         self.hot.store_i(8, RESERVATION, hart::engine::NOT_RESERVED as i32);
-        if alone {
+        if ordering.alone {
             // what is there is not compared, and a store of the host's waits for all that is before it
             self.hot.store(width.bytes(), AT, RDX);
-            self.fence(acquire);
+            if ordering.order.is_acquire() {
+                self.hot.fence();
+            }
             self.hot.mov_i(RAX, 0);
         } else {
             self.hot.mov(width.bits(), RAX, RESERVED);
@@ -163,10 +167,13 @@ impl Emitter {
         Some(self.result(RAX))
     }
 
-    /// A fence: only stores before loads need more than the host's order.
-    pub fn fence(&mut self, stores_before_loads: bool) {
-        if stores_before_loads {
+    /// Only stores before loads need more than the host's order.
+    fn fence(&mut self, fence: Fence) {
+        if fence.pred & Fence::WRITES != 0 && fence.succ & Fence::READS != 0 {
             self.hot.fence();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,38 +4,16 @@
 //! the code looks at both before each execution.
 
 use arch::addr::PAGE_BYTES;
-use hart::engine::{Core, JumpTable};
+use hart::engine::JumpTable;
 
 use super::asm::{Alu, Cc, RAX, RCX, Rm};
 use super::emit::Emitter;
 use super::state::{CODE_PAGES, code_page};
-
-/// The second half of an instruction that goes on in the next page.
-#[derive(Clone, Copy)]
-pub struct SecondHalf {
-    /// Its address.
-    va: u64,
-    /// Where its page is in RAM.
-    page: u64,
-    /// Where it is on the host.
-    host: u64,
-    /// What it is.
-    pub bits: u16,
-}
-
-impl SecondHalf {
-    /// What is at `va`, where a page begins. `None`: the context's jump table does not know the page.
-    pub fn at(core: &Core, va: u64) -> Option<SecondHalf> {
-        let page = core.code.active.page(va)?;
-        let bits = core.ram.load_u16(page)?;
-        Some(SecondHalf { va, page, host: core.ram_on_host().wrapping_add(page), bits })
-    }
-}
+use crate::host::{Blocks, SecondHalf};
 
 impl Emitter {
-    /// Code for the instruction at `pc` follows: its entry. Where its second half is another by now, the instruction is
-    /// fetched anew.
-    pub fn crossing(&mut self, pc: u64, half: &SecondHalf) -> u64 {
+    /// [`Blocks::crossing`].
+    pub(super) fn cross(&mut self, pc: u64, half: &SecondHalf) -> u64 {
         debug_assert!(half.va.is_multiple_of(PAGE_BYTES), "the second half begins a page");
         let [slot, other_slot] = JumpTable::page_slots(half.va).map(|slot| slot as i32 * code_page::BYTES);
         let anew = self.here();

@@ -14,57 +14,14 @@ use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm, Shift};
 use super::emit::{ALL_FREE, Emitter, Kept};
 use super::state::{FP_RAISES, FP_READY, INTERRUPT_WAITS, MODE, OPEN, privileged};
 use crate::expr::{N, Node};
+use crate::host::Csrs;
 
 impl Emitter {
-    /// Lets the instruction run through the interpreter in any other mode.
-    pub fn check_mode(&mut self, code: u8) {
-        self.hot.cmp_byte(MODE, code);
-        self.detour_if(Cc::NE);
-    }
-
-    /// Lets the instruction run through the interpreter in any mode but HS-mode, and where something is withheld from it.
-    pub fn check_open(&mut self) {
-        self.hot.cmp_byte(OPEN, 1);
-        self.detour_if(Cc::NE);
-    }
-
-    /// Computes a view, for [`Emitter::check_unchanged`] and [`Emitter::show_view`].
-    pub fn load_view(&mut self, view: &View) {
-        self.free &= !(1 << RAX);
-        self.load_word(RAX, view.first);
-        if let Some((join, word)) = view.second {
-            self.load_word(RDX, word);
-            let op = if join == Join::And { Alu::And } else { Alu::Or };
-            self.hot.alu(op, 64, RAX, Rm::R(RDX));
-        }
-        if view.shift != 0 {
-            self.hot.shift_i(Shift::Shr, 64, RAX, view.shift);
-        }
-    }
-
     fn load_word(&mut self, to: Reg, word: Word) {
         self.hot.mov(64, to, privileged(word.offset));
         if word.mask != u64::MAX {
             self.hot.alu_i(Alu::And, 64, Rm::R(to), word.mask as i32);
         }
-    }
-
-    /// Lets the instruction run through the interpreter where it changes the view that was loaded.
-    pub fn check_unchanged(&mut self, op: CsrOp, view: &View, value: N) {
-        self.difference(op, value);
-        if view.writable == u64::MAX {
-            self.hot.test(64, RDX, RDX);
-        } else {
-            self.hot.mov_i(RCX, view.writable as i64);
-            self.hot.test(64, RDX, RCX);
-        }
-        self.detour_if(Cc::NE);
-    }
-
-    /// The view that was loaded.
-    pub fn show_view<'a>(&mut self) -> Node<'a> {
-        self.free = ALL_FREE & !(1 << RAX);
-        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
     }
 
     /// What an access changes in a register whose value is in rax, in rdx.
@@ -75,51 +32,6 @@ impl Emitter {
             CsrOp::Set => self.hot.andn(64, RDX, RAX, Rm::R(RDX)),
             CsrOp::Clear => self.hot.alu(Alu::And, 64, RDX, Rm::R(RAX)),
             _ => self.hot.alu(Alu::Xor, 64, RDX, Rm::R(RAX)),
-        }
-    }
-
-    /// Reads the register at this offset in the privileged state.
-    pub fn read_word<'a>(&mut self, offset: usize) -> Node<'a> {
-        self.free &= !(1 << RAX);
-        self.hot.mov(64, RAX, privileged(offset));
-        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
-    }
-
-    /// Writes the register at this offset in the privileged state.
-    pub fn write_word(&mut self, offset: usize, value: N) {
-        match *value {
-            Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(8, privileged(offset), c as i32),
-            _ => {
-                let v = self.reg(value);
-                self.hot.store(8, privileged(offset), v);
-            }
-        }
-    }
-
-    /// Lets the instruction run through the interpreter where an interrupt waits.
-    pub fn check_no_interrupt_waits(&mut self) {
-        self.hot.cmp_byte(INTERRUPT_WAITS, 0);
-        self.detour_if(Cc::NE);
-    }
-
-    /// Loads the register at this offset, for [`Emitter::change_fields`] and [`Emitter::show_fields`].
-    pub fn load_fields(&mut self, offset: usize) {
-        self.free &= !(1 << RAX);
-        self.hot.mov(64, RAX, privileged(offset));
-    }
-
-    /// Writes the fields of `mask`, unless what changes has consequences: then the instruction runs through the interpreter.
-    pub fn change_fields(&mut self, op: CsrOp, fields: &Fields, virt: bool, value: N) {
-        self.difference(op, value);
-        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), fields.word.mask as i32);
-        self.hot.test_i(RDX, fields.consequences as i32);
-        self.detour_if(Cc::NE);
-        self.hot.alu_mr(Alu::Xor, 64, privileged(fields.word.offset), RDX);
-        if fields.fp != 0 {
-            self.hot.test_i(RDX, fields.fp as i32);
-            let same = self.hot.jcc_fix(Cc::E);
-            self.note_fp(virt);
-            self.hot.bind_here(same);
         }
     }
 
@@ -141,9 +53,89 @@ impl Emitter {
         self.hot.store_i(1, FP_RAISES, 1);
         self.hot.call(self.stubs.floats);
     }
+}
 
-    /// What the register showed before: the fields, what always shows, and SD where FS is Dirty.
-    pub fn show_fields<'a>(&mut self, fields: &Fields) -> Node<'a> {
+impl Csrs for Emitter {
+    fn check_mode(&mut self, code: u8) {
+        self.hot.cmp_byte(MODE, code);
+        self.detour_if(Cc::NE);
+    }
+
+    fn check_open(&mut self) {
+        self.hot.cmp_byte(OPEN, 1);
+        self.detour_if(Cc::NE);
+    }
+
+    fn check_no_interrupt_waits(&mut self) {
+        self.hot.cmp_byte(INTERRUPT_WAITS, 0);
+        self.detour_if(Cc::NE);
+    }
+
+    fn read_word<'a>(&mut self, offset: usize) -> Node<'a> {
+        self.free &= !(1 << RAX);
+        self.hot.mov(64, RAX, privileged(offset));
+        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
+    }
+
+    fn write_word(&mut self, offset: usize, value: N) {
+        match *value {
+            Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(8, privileged(offset), c as i32),
+            _ => {
+                let v = self.reg(value);
+                self.hot.store(8, privileged(offset), v);
+            }
+        }
+    }
+
+    fn load_view(&mut self, view: &View) {
+        self.free &= !(1 << RAX);
+        self.load_word(RAX, view.first);
+        if let Some((join, word)) = view.second {
+            self.load_word(RDX, word);
+            let op = if join == Join::And { Alu::And } else { Alu::Or };
+            self.hot.alu(op, 64, RAX, Rm::R(RDX));
+        }
+        if view.shift != 0 {
+            self.hot.shift_i(Shift::Shr, 64, RAX, view.shift);
+        }
+    }
+
+    fn check_unchanged(&mut self, op: CsrOp, view: &View, value: N) {
+        self.difference(op, value);
+        if view.writable == u64::MAX {
+            self.hot.test(64, RDX, RDX);
+        } else {
+            self.hot.mov_i(RCX, view.writable as i64);
+            self.hot.test(64, RDX, RCX);
+        }
+        self.detour_if(Cc::NE);
+    }
+
+    fn show_view<'a>(&mut self) -> Node<'a> {
+        self.free = ALL_FREE & !(1 << RAX);
+        Node::Kept(self.keep(Kept::Rm(Rm::R(RAX))))
+    }
+
+    fn load_fields(&mut self, offset: usize) {
+        self.free &= !(1 << RAX);
+        self.hot.mov(64, RAX, privileged(offset));
+    }
+
+    fn change_fields(&mut self, op: CsrOp, fields: &Fields, virt: bool, value: N) {
+        self.difference(op, value);
+        self.hot.alu_i(Alu::And, 32, Rm::R(RDX), fields.word.mask as i32);
+        self.hot.test_i(RDX, fields.consequences as i32);
+        self.detour_if(Cc::NE);
+        self.hot.alu_mr(Alu::Xor, 64, privileged(fields.word.offset), RDX);
+        if fields.fp != 0 {
+            self.hot.test_i(RDX, fields.fp as i32);
+            let same = self.hot.jcc_fix(Cc::E);
+            self.note_fp(virt);
+            self.hot.bind_here(same);
+        }
+    }
+
+    fn show_fields<'a>(&mut self, fields: &Fields) -> Node<'a> {
         // adding the lower bit of FS carries out of it where both bits are set
         const FS_LOW: i32 = 1 << status::FS.trailing_zeros();
         const CARRY: i32 = 1 << (status::FS.trailing_zeros() + 2);

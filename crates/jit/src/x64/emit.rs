@@ -8,8 +8,9 @@ use semantics::Width;
 
 use super::asm::{Alu, Asm, Cc, Fix, RAX, RCX, RDX, Reg, Rm};
 use super::state::{self, BUDGET, home, jump, x_slot};
-use super::stubs::{Stubs, System};
+use super::stubs::Stubs;
 use crate::expr::{Held, N, Node, Op, Rel};
+use crate::host::{Blocks, Exit, Link, Made, Places, Registers, SecondHalf};
 
 /// A value that lasts to the end of the instruction.
 #[derive(Clone, Copy, Debug)]
@@ -28,67 +29,6 @@ pub(super) type Fixes = smallvec::SmallVec<[Fix; 2]>;
 /// Size of a detour: a call and a jump.
 pub const DETOUR_BYTES: usize = 10;
 
-/// A jump whose target is known when it is first taken.
-#[derive(Clone, Copy, Debug)]
-pub struct Link {
-    /// The site that is given to the helper.
-    pub site: u32,
-    /// Address of the code behind the displacement that is to be changed; 0 where there are several such jumps.
-    pub patch: u64,
-}
-
-/// How a block goes on.
-#[derive(Clone, Copy, Debug)]
-pub enum Exit {
-    /// At an address within the page, known to have code.
-    Code(u64),
-    /// At an address within the page.
-    Near {
-        /// The site of the link.
-        site: u32,
-    },
-    /// At an address elsewhere.
-    Far {
-        /// The address.
-        pc: u64,
-    },
-    /// Where [`Emitter::keep_target`] said.
-    Kept,
-    /// Where the instruction that ends the block, at `pc`, leads.
-    System {
-        /// What it is.
-        system: System,
-        /// Its address.
-        pc: u64,
-        /// Its bits.
-        raw: u32,
-    },
-}
-
-/// Where the code of a run of blocks goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Places {
-    /// Its hot code.
-    pub hot: u64,
-    /// Its cold code.
-    pub cold: u64,
-    /// Its detours.
-    pub detours: u64,
-}
-
-/// What came of a run of blocks, in memory that can be used again.
-#[derive(Default)]
-pub struct Made {
-    /// Hot code.
-    pub hot: Vec<u8>,
-    /// Cold code.
-    pub cold: Vec<u8>,
-    /// Detours.
-    pub detours: Vec<u8>,
-    /// Links that can be patched.
-    pub links: Vec<Link>,
-}
-
 /// A mark to come back to.
 pub struct Mark {
     hot: usize,
@@ -98,7 +38,7 @@ pub struct Mark {
 /// Scratch registers, as a set.
 pub(super) const ALL_FREE: u8 = 0b111;
 
-/// Bytes of the code that a block begins with: see [`Emitter::open_block`].
+/// Bytes of the code that a block begins with: see [`Blocks::open_block`].
 const BLOCK_HEAD: usize = 10;
 
 /// Generates code for a run of blocks.
@@ -154,29 +94,6 @@ impl Emitter {
         }
     }
 
-    /// Where the next byte of hot code goes.
-    pub fn here(&self) -> u64 {
-        self.hot.here()
-    }
-
-    /// The entry of a block at `pc`, whose number of instructions is told to [`Emitter::close_block`].
-    pub fn open_block(&mut self, pc: u64) {
-        self.entry = self.hot.code.len();
-        self.repeated = None;
-        self.stop = self.cold.here();
-        self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
-        // it does not overflow, so that less and negative are the same; hosts execute a subtraction and this jump as one
-        self.hot.jcc(Cc::L, self.stop);
-        debug_assert_eq!(self.hot.code.len(), self.entry + BLOCK_HEAD, "what follows is told by its place");
-        // the stubs find count and pc behind the call
-        let (stub, pc_bytes) =
-            if i32::try_from(pc as i64).is_ok() { (self.stubs.stop, 4) } else { (self.stubs.stop_far, 8) };
-        self.cold.call(stub);
-        self.stop_count = self.cold.code.len();
-        self.cold.code.push(0);
-        self.cold.code.extend_from_slice(&pc.to_le_bytes()[..pc_bytes]);
-    }
-
     /// Notes that what was checked since `from` holds for the rest of the block, and if that is all that was emitted for it, for
     /// its repetitions.
     pub(super) fn checked_since(&mut self, from: usize) {
@@ -185,102 +102,10 @@ impl Emitter {
         }
     }
 
-    /// Repeats the open block where the condition holds, behind what was checked. Answers whether there is such a place; `to`
-    /// is the block that is wanted.
-    pub fn repeat(&mut self, condition: N, to: u64) -> bool {
-        let Some(repeated) = self.repeated.filter(|_| to == self.hot.base + self.entry as u64) else { return false };
-        let mut ends = Fixes::new();
-        self.jump_if(condition, false, &mut ends);
-        self.repeated = Some(Repeated { counts: Some(self.hot.code.len()), ..repeated });
-        self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
-        self.hot.jcc(Cc::L.not(), self.hot.base + repeated.behind as u64);
-        self.hot.jmp(self.stop);
-        ends.iter().for_each(|&fix| self.hot.bind_here(fix));
-        self.free = ALL_FREE;
-        true
-    }
-
     /// All there is to do at `pc` is to interpret one instruction, fetched anew.
-    pub fn single(&mut self, pc: u64) {
+    pub(super) fn single(&mut self, pc: u64) {
         self.hot.mov_i(RAX, pc as i64);
         self.hot.jmp(self.stubs.single);
-    }
-
-    /// Ends a block of `count` instructions.
-    pub fn close_block(&mut self, count: u8, exit: Exit) {
-        self.count(count);
-        self.go(exit);
-    }
-
-    /// Goes on at `exit`.
-    pub fn go(&mut self, exit: Exit) {
-        match exit {
-            Exit::Code(to) => {
-                if to != self.hot.here() {
-                    self.hot.jmp(to);
-                }
-            }
-            Exit::Near { site } => {
-                let fix = self.hot.jmp_fix();
-                self.link(site, &[fix]);
-            }
-            Exit::Far { pc } => go_far(&mut self.hot, &self.stubs, pc),
-            Exit::Kept => self.go_kept(),
-            Exit::System { system, pc, raw } => {
-                self.hot.mov_i(RAX, pc as i64);
-                self.hot.mov_i(RCX, raw.into());
-                self.hot.jmp(self.stubs.system[system as usize]);
-            }
-        }
-        self.free = ALL_FREE;
-    }
-
-    /// Ends a block of `count` instructions whose code falls through to what is emitted next.
-    pub fn count(&mut self, count: u8) {
-        debug_assert!(count < 128, "the count is a signed byte");
-        // 49 83 /5 ib: the immediate is the fourth byte
-        for counts in [Some(self.entry), self.repeated.and_then(|r| r.counts)].into_iter().flatten() {
-            self.hot.code[counts + 3] = count;
-        }
-        self.cold.code[self.stop_count] = count;
-    }
-
-    /// Starts an instruction.
-    pub fn mark(&mut self) -> Mark {
-        self.free = ALL_FREE;
-        self.overflow = false;
-        self.kept.clear();
-        self.detours.clear();
-        Mark { hot: self.hot.code.len(), detours: self.detour.code.len() }
-    }
-
-    /// Takes back what was emitted since the mark.
-    pub fn rewind(&mut self, mark: &Mark) {
-        self.hot.code.truncate(mark.hot);
-        self.repeated = self.repeated.filter(|repeated| repeated.behind <= mark.hot);
-        self.free = ALL_FREE;
-        self.detour.code.truncate(mark.detours);
-        self.detours.clear();
-    }
-
-    /// Ends an instruction: where it asked for a detour, one runs it through the interpreter and comes back here. Answers
-    /// whether it did. Where registers did not suffice, everything is void: `None`.
-    pub fn end_instruction(&mut self) -> Option<bool> {
-        if self.overflow {
-            return None;
-        }
-        let any = !self.detours.is_empty();
-        if any {
-            self.detour();
-        }
-        Some(any)
-    }
-
-    /// Runs the instruction through the interpreter.
-    pub fn interpret(&mut self) {
-        let fix = self.hot.jmp_fix();
-        self.detours.push(fix);
-        self.detour();
     }
 
     /// Lets the instruction take its detour where the condition holds.
@@ -297,25 +122,9 @@ impl Emitter {
         self.detour.jmp(self.hot.here());
     }
 
-    /// Lets a branch go to `exit` where the condition holds.
-    pub fn branch(&mut self, condition: N, exit: Exit) {
-        let mut fixes = Fixes::new();
-        self.jump_if(condition, true, &mut fixes);
-        match exit {
-            Exit::Code(to) => fixes.iter().for_each(|&fix| self.hot.bind(fix, to)),
-            Exit::Near { site } => self.link(site, &fixes),
-            Exit::Far { pc } => {
-                self.go_cold(&fixes);
-                go_far(&mut self.cold, &self.stubs, pc);
-            }
-            Exit::Kept | Exit::System { .. } => debug_assert!(false, "targets of branches are constants"),
-        }
-        self.free = ALL_FREE;
-    }
-
     fn link(&mut self, site: u32, from: &[Fix]) {
         if let [fix] = *from {
-            self.links.push(Link { site, patch: self.hot.base + fix.0 as u64 });
+            self.links.push(Link { site, patch: self.hot.base + fix.0 as u64 - 4 });
         }
         self.go_cold(from);
         self.cold.mov_i(RCX, site.into());
@@ -338,48 +147,6 @@ impl Emitter {
         self.hot.alu(Alu::Cmp, 64, RAX, Rm::S(RDX, RCX, jump::LEFT, jump::VA));
         self.hot.jcc(Cc::NE, self.stubs.find);
         self.hot.jmp_rm(Rm::S(RDX, RCX, jump::LEFT, jump::TARGET));
-    }
-
-    /// Computes where a jump goes; [`Exit::Kept`] goes there.
-    pub fn keep_target(&mut self, target: N) {
-        self.free &= !1;
-        self.into(RAX, target, 64);
-        self.free &= !1;
-    }
-
-    /// Writes an integer register.
-    pub fn set_x(&mut self, x: u8, value: N) {
-        let slot = match home(x) {
-            Some(d) => return self.into(d, value, 64),
-            None => x_slot(x),
-        };
-        match *value {
-            Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(8, slot, c as i32),
-            Node::Bin(Op::Add, &Node::X(y), &Node::Const(c)) if y == x && i32::try_from(c).is_ok() => {
-                self.hot.alu_i(Alu::Add, 64, slot, c as i32);
-            }
-            _ => {
-                let s = self.reg(value);
-                self.hot.store(8, slot, s);
-            }
-        }
-    }
-
-    /// Writes an integer register unless the condition holds; then `count` instructions are not counted.
-    pub fn set_x_unless(&mut self, x: u8, condition: N, value: N, count: usize) {
-        let old = home(x).map_or(x_slot(x), Rm::R);
-        let new = self.scratch();
-        self.into(new, value, 64);
-        let cc = self.carry_flags(condition);
-        // moves leave the flags as they are
-        match old {
-            Rm::R(d) => self.hot.cmov(cc.not(), d, Rm::R(new)),
-            slot => {
-                self.hot.cmov(cc, new, slot);
-                self.hot.store(8, slot, new);
-            }
-        }
-        self.uncount(cc, count);
     }
 
     /// Compares, with the answer in the carry flag where that costs nothing.
@@ -417,14 +184,179 @@ impl Emitter {
         self.kept.get(usize::from(held)).copied().unwrap_or(Kept::Rm(Rm::R(RDX)))
     }
 
-    /// All of it.
-    pub fn finish(self) -> Made {
-        Made { hot: self.hot.code, cold: self.cold.code, detours: self.detour.code, links: self.links }
-    }
-
     /// Memory of a width as the back end kept it.
     pub(super) fn memory(&mut self, at: Rm) -> Held {
         self.keep(Kept::Rm(at))
+    }
+}
+
+impl Blocks for Emitter {
+    type Mark = Mark;
+
+    fn here(&self) -> u64 {
+        self.hot.here()
+    }
+
+    fn open_block(&mut self, pc: u64) {
+        self.entry = self.hot.code.len();
+        self.repeated = None;
+        self.stop = self.cold.here();
+        self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
+        // it does not overflow, so that less and negative are the same; hosts execute a subtraction and this jump as one
+        self.hot.jcc(Cc::L, self.stop);
+        debug_assert_eq!(self.hot.code.len(), self.entry + BLOCK_HEAD, "what follows is told by its place");
+        // the stubs find count and pc behind the call
+        let (stub, pc_bytes) =
+            if i32::try_from(pc as i64).is_ok() { (self.stubs.stop, 4) } else { (self.stubs.stop_far, 8) };
+        self.cold.call(stub);
+        self.stop_count = self.cold.code.len();
+        self.cold.code.push(0);
+        self.cold.code.extend_from_slice(&pc.to_le_bytes()[..pc_bytes]);
+    }
+
+    fn crossing(&mut self, pc: u64, half: &SecondHalf) -> u64 {
+        self.cross(pc, half)
+    }
+
+    fn count(&mut self, count: u8) {
+        debug_assert!(count < 128, "the count is a signed byte");
+        // 49 83 /5 ib: the immediate is the fourth byte
+        for counts in [Some(self.entry), self.repeated.and_then(|r| r.counts)].into_iter().flatten() {
+            self.hot.code[counts + 3] = count;
+        }
+        self.cold.code[self.stop_count] = count;
+    }
+
+    fn go(&mut self, exit: Exit) {
+        match exit {
+            Exit::Code(to) => {
+                if to != self.hot.here() {
+                    self.hot.jmp(to);
+                }
+            }
+            Exit::Near { site } => {
+                let fix = self.hot.jmp_fix();
+                self.link(site, &[fix]);
+            }
+            Exit::Far { pc } => go_far(&mut self.hot, &self.stubs, pc),
+            Exit::Kept => self.go_kept(),
+            Exit::System { system, pc, raw } => {
+                self.hot.mov_i(RAX, pc as i64);
+                self.hot.mov_i(RCX, raw.into());
+                self.hot.jmp(self.stubs.system[system as usize]);
+            }
+        }
+        self.free = ALL_FREE;
+    }
+
+    fn branch(&mut self, condition: N, exit: Exit) {
+        let mut fixes = Fixes::new();
+        self.jump_if(condition, true, &mut fixes);
+        match exit {
+            Exit::Code(to) => fixes.iter().for_each(|&fix| self.hot.bind(fix, to)),
+            Exit::Near { site } => self.link(site, &fixes),
+            Exit::Far { pc } => {
+                self.go_cold(&fixes);
+                go_far(&mut self.cold, &self.stubs, pc);
+            }
+            Exit::Kept | Exit::System { .. } => debug_assert!(false, "targets of branches are constants"),
+        }
+        self.free = ALL_FREE;
+    }
+
+    fn repeat(&mut self, condition: N, to: u64) -> bool {
+        let Some(repeated) = self.repeated.filter(|_| to == self.hot.base + self.entry as u64) else { return false };
+        let mut ends = Fixes::new();
+        self.jump_if(condition, false, &mut ends);
+        self.repeated = Some(Repeated { counts: Some(self.hot.code.len()), ..repeated });
+        self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
+        self.hot.jcc(Cc::L.not(), self.hot.base + repeated.behind as u64);
+        self.hot.jmp(self.stop);
+        ends.iter().for_each(|&fix| self.hot.bind_here(fix));
+        self.free = ALL_FREE;
+        true
+    }
+
+    fn keep_target(&mut self, target: N) {
+        self.free &= !1;
+        self.into(RAX, target, 64);
+        self.free &= !1;
+    }
+
+    fn mark(&mut self) -> Mark {
+        self.free = ALL_FREE;
+        self.overflow = false;
+        self.kept.clear();
+        self.detours.clear();
+        Mark { hot: self.hot.code.len(), detours: self.detour.code.len() }
+    }
+
+    fn rewind(&mut self, mark: &Mark) {
+        self.hot.code.truncate(mark.hot);
+        self.repeated = self.repeated.filter(|repeated| repeated.behind <= mark.hot);
+        self.free = ALL_FREE;
+        self.detour.code.truncate(mark.detours);
+        self.detours.clear();
+    }
+
+    fn end_instruction(&mut self) -> Option<bool> {
+        if self.overflow {
+            return None;
+        }
+        let any = !self.detours.is_empty();
+        if any {
+            self.detour();
+        }
+        Some(any)
+    }
+
+    fn interpret(&mut self) {
+        let fix = self.hot.jmp_fix();
+        self.detours.push(fix);
+        self.detour();
+    }
+
+    fn finish(self) -> Made {
+        Made { hot: self.hot.code, cold: self.cold.code, detours: self.detour.code, links: self.links }
+    }
+}
+
+impl Registers for Emitter {
+    fn set_x(&mut self, x: u8, value: N) {
+        let slot = match home(x) {
+            Some(d) => return self.into(d, value, 64),
+            None => x_slot(x),
+        };
+        match *value {
+            Node::Const(c) if i32::try_from(c).is_ok() => self.hot.store_i(8, slot, c as i32),
+            Node::Bin(Op::Add, &Node::X(y), &Node::Const(c)) if y == x && i32::try_from(c).is_ok() => {
+                self.hot.alu_i(Alu::Add, 64, slot, c as i32);
+            }
+            _ => {
+                let s = self.reg(value);
+                self.hot.store(8, slot, s);
+            }
+        }
+    }
+
+    fn set_x_unless(&mut self, x: u8, condition: N, value: N, count: usize) {
+        let old = home(x).map_or(x_slot(x), Rm::R);
+        let new = self.scratch();
+        self.into(new, value, 64);
+        let cc = self.carry_flags(condition);
+        // moves leave the flags as they are
+        match old {
+            Rm::R(d) => self.hot.cmov(cc.not(), d, Rm::R(new)),
+            slot => {
+                self.hot.cmov(cc, new, slot);
+                self.hot.store(8, slot, new);
+            }
+        }
+        self.uncount(cc, count);
+    }
+
+    fn set_f(&mut self, f: u8, value: N) {
+        self.put_f(f, value);
     }
 }
 

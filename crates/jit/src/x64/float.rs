@@ -12,11 +12,14 @@
 //! the interpreter: values and flags are its own then.
 
 use fp::{Fmt, Op as FpOp};
+use privileged::csr::FloatPart;
+use semantics::CsrOp;
 
 use super::asm::{Alu, Cc, Form, RAX, Reg, Rm, Scalar, sse};
 use super::emit::{Emitter, Kept};
 use super::state::{FP_READY, f_home, f_slot, f_slot_high, f_slot_upper_word};
 use crate::expr::{N, Node, Op, Rel};
+use crate::host::Floats;
 
 /// Bits of a scalar.
 pub(super) fn bits(fmt: Scalar) -> u32 {
@@ -89,16 +92,8 @@ fn boxed(e: N, bits: u32) -> Option<u8> {
 }
 
 impl Emitter {
-    /// Lets the instruction run through the interpreter, as `site` says, unless generated floating point may run.
-    pub fn check_fp(&mut self) {
-        let from = self.hot.code.len();
-        self.hot.cmp_byte(FP_READY, 0);
-        self.detour_if(Cc::E);
-        self.checked_since(from);
-    }
-
     /// Writes a floating-point register: memory, and the SSE register that holds a copy.
-    pub fn set_f(&mut self, f: u8, value: N) {
+    pub(super) fn put_f(&mut self, f: u8, value: N) {
         let home = f_home(f);
         let x = home.unwrap_or(0);
         if self.put_in_sse(x, value) {
@@ -228,45 +223,6 @@ impl Emitter {
                 self.hot.fused(fmt, Form::F231, negate, sum, a, b);
                 self.copy_sse(x, sum);
             }
-        }
-    }
-
-    /// Arithmetic as `fp::evaluate` does it. `None`: not this way.
-    pub fn fp<'a>(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [N; 3]) -> Option<Node<'a>> {
-        let (result, fmt) = (fmt, scalar(fmt));
-        let nearest = matches!(rm, rm::NEAREST | rm::DYNAMIC);
-        let [a, b, c] = operands;
-        match op {
-            FpOp::Add if nearest => self.arithmetic(sse::ADD, result, a, b),
-            FpOp::Sub if nearest => self.arithmetic(sse::SUB, result, a, b),
-            FpOp::Mul if nearest => self.arithmetic(sse::MUL, result, a, b),
-            FpOp::Div if nearest => self.arithmetic(sse::DIV, result, a, b),
-            FpOp::Sqrt if nearest => {
-                let a = self.scalar_operand(0, fmt, a)?;
-                Some(self.due(result, Arithmetic::One(sse::SQRT, a)))
-            }
-            FpOp::Fma if nearest && result != Fmt::H => self.multiply_add(result, a, b, c),
-            FpOp::Min | FpOp::Max => self.extreme(op == FpOp::Min, result, a, b),
-            FpOp::Eq => self.equal(fmt, a, b),
-            FpOp::Lt => self.ordered(Cc::A, false, fmt, a, b),
-            FpOp::Le => self.ordered(Cc::AE, false, fmt, a, b),
-            FpOp::LtQ => self.ordered(Cc::A, true, fmt, a, b),
-            FpOp::LeQ => self.ordered(Cc::AE, true, fmt, a, b),
-            FpOp::ToFmt(to) if nearest => self.convert_format(fmt, to, a),
-            FpOp::FromI32 if nearest => self.convert_integer(result, 32, a),
-            FpOp::FromU32 if nearest => self.convert_integer(result, 64, &Node::Zext(32, a)),
-            FpOp::FromI64 if nearest => self.convert_integer(result, 64, a),
-            FpOp::FromU64 if nearest => {
-                let r = self.reg(a);
-                self.hot.test(64, r, r);
-                self.detour_if(Cc::S);
-                self.convert_integer(result, 64, a)
-            }
-            FpOp::ToU32 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 32, a),
-            FpOp::ToU64 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 63, a),
-            FpOp::ToI32 => self.integer_of(fmt, 32, rm, a),
-            FpOp::ToI64 => self.integer_of(fmt, 64, rm, a),
-            _ => None,
         }
     }
 
@@ -464,5 +420,56 @@ impl Emitter {
             self.hot.extend(true, 32, RAX, Rm::R(RAX));
         }
         Some(Node::Kept(self.keep(Kept::Rm(Rm::R(RAX)))))
+    }
+}
+
+impl Floats for Emitter {
+    fn check_fp(&mut self) {
+        let from = self.hot.code.len();
+        self.hot.cmp_byte(FP_READY, 0);
+        self.detour_if(Cc::E);
+        self.checked_since(from);
+    }
+
+    fn fp<'a>(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [N; 3]) -> Option<Node<'a>> {
+        let (result, fmt) = (fmt, scalar(fmt));
+        let nearest = matches!(rm, rm::NEAREST | rm::DYNAMIC);
+        let [a, b, c] = operands;
+        match op {
+            FpOp::Add if nearest => self.arithmetic(sse::ADD, result, a, b),
+            FpOp::Sub if nearest => self.arithmetic(sse::SUB, result, a, b),
+            FpOp::Mul if nearest => self.arithmetic(sse::MUL, result, a, b),
+            FpOp::Div if nearest => self.arithmetic(sse::DIV, result, a, b),
+            FpOp::Sqrt if nearest => {
+                let a = self.scalar_operand(0, fmt, a)?;
+                Some(self.due(result, Arithmetic::One(sse::SQRT, a)))
+            }
+            FpOp::Fma if nearest && result != Fmt::H => self.multiply_add(result, a, b, c),
+            FpOp::Min | FpOp::Max => self.extreme(op == FpOp::Min, result, a, b),
+            FpOp::Eq => self.equal(fmt, a, b),
+            FpOp::Lt => self.ordered(Cc::A, false, fmt, a, b),
+            FpOp::Le => self.ordered(Cc::AE, false, fmt, a, b),
+            FpOp::LtQ => self.ordered(Cc::A, true, fmt, a, b),
+            FpOp::LeQ => self.ordered(Cc::AE, true, fmt, a, b),
+            FpOp::ToFmt(to) if nearest => self.convert_format(fmt, to, a),
+            FpOp::FromI32 if nearest => self.convert_integer(result, 32, a),
+            FpOp::FromU32 if nearest => self.convert_integer(result, 64, &Node::Zext(32, a)),
+            FpOp::FromI64 if nearest => self.convert_integer(result, 64, a),
+            FpOp::FromU64 if nearest => {
+                let r = self.reg(a);
+                self.hot.test(64, r, r);
+                self.detour_if(Cc::S);
+                self.convert_integer(result, 64, a)
+            }
+            FpOp::ToU32 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 32, a),
+            FpOp::ToU64 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 63, a),
+            FpOp::ToI32 => self.integer_of(fmt, 32, rm, a),
+            FpOp::ToI64 => self.integer_of(fmt, 64, rm, a),
+            _ => None,
+        }
+    }
+
+    fn float_csr<'a>(&mut self, op: CsrOp, part: FloatPart, value: N) -> Node<'a> {
+        self.access_float_csr(op, part, value)
     }
 }

@@ -29,9 +29,8 @@ const FFLAGS: Rm = privileged(offset_of!(State, fflags));
 const BELOW: Rm = Rm::M(RSP, -8);
 
 impl Emitter {
-    /// Accesses one of them; answers what it was. Where it gets another rounding mode, or flags have been raised, the
-    /// instruction runs through the interpreter.
-    pub fn float_csr<'a>(&mut self, op: CsrOp, part: FloatPart, value: N) -> Node<'a> {
+    /// [`crate::host::Floats::float_csr`].
+    pub(super) fn access_float_csr<'a>(&mut self, op: CsrOp, part: FloatPart, value: N) -> Node<'a> {
         self.free &= !(1 << RAX);
         self.hot.cmp_byte(FP_READY, 0);
         let not_ready = self.hot.jcc_fix(Cc::E);

@@ -11,6 +11,7 @@ use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm, Scalar, sse};
 use super::emit::{Emitter, plain};
 use super::state::{CBO_ZERO_READY, TABLE, data};
 use crate::expr::{N, Node};
+use crate::host::Loads;
 
 /// What an access does, and what it asks of its address.
 #[derive(Clone, Copy)]
@@ -55,31 +56,17 @@ impl Emitter {
         self.detour_if(Cc::NE);
         self.hot.mov(64, RCX, Rm::X(TABLE, RCX, data::ADDEND));
     }
+}
 
-    /// Reads memory. `None`: not this way.
-    pub fn load<'a>(&mut self, width: Width, aligned: bool, address: N) -> Option<Node<'a>> {
+impl Loads for Emitter {
+    fn load<'a>(&mut self, width: Width, aligned: bool, address: N) -> Option<Node<'a>> {
         let bytes = plain(width)?;
         let a = self.probe(Access { write: false, aligned, bytes }, address);
         let held = self.memory(Rm::X(a, RCX, 0));
         Some(Node::Mem(width, held))
     }
 
-    /// Zeroes the cache block of an address, where the mode may.
-    pub fn zero_block(&mut self, block: u64, address: N) {
-        self.hot.cmp_byte(CBO_ZERO_READY, 0);
-        self.detour_if(Cc::E);
-        self.free &= !(1 << RAX);
-        self.into(RAX, address, 64);
-        self.hot.alu_i(Alu::And, 64, Rm::R(RAX), -(block as i32));
-        self.probe_register(Access { write: true, aligned: true, bytes: 1 }, RAX);
-        self.hot.zero_sse(0);
-        for at in (0..block as i32).step_by(16) {
-            self.hot.store_vector(Rm::X(RAX, RCX, at), 0);
-        }
-    }
-
-    /// Writes memory. `None`: not this way.
-    pub fn store(&mut self, width: Width, aligned: bool, address: N, value: N) -> Option<()> {
+    fn store(&mut self, width: Width, aligned: bool, address: N, value: N) -> Option<()> {
         let bytes = plain(width)?;
         let a = self.probe(Access { write: true, aligned, bytes }, address);
         let to = Rm::X(a, RCX, 0);
@@ -96,5 +83,18 @@ impl Emitter {
             }
         }
         Some(())
+    }
+
+    fn zero_block(&mut self, block: u64, address: N) {
+        self.hot.cmp_byte(CBO_ZERO_READY, 0);
+        self.detour_if(Cc::E);
+        self.free &= !(1 << RAX);
+        self.into(RAX, address, 64);
+        self.hot.alu_i(Alu::And, 64, Rm::R(RAX), -(block as i32));
+        self.probe_register(Access { write: true, aligned: true, bytes: 1 }, RAX);
+        self.hot.zero_sse(0);
+        for at in (0..block as i32).step_by(16) {
+            self.hot.store_vector(Rm::X(RAX, RCX, at), 0);
+        }
     }
 }

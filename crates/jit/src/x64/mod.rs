@@ -1,9 +1,8 @@
 //! The back end for x86-64: registers, tiles, and the code between blocks.
 //!
-//! Everything that knows the host's instruction set is in this folder. What a back end offers to the rest of the crate is
-//! what is public here: [`Emitter`], which makes the code of blocks ([`Made`], in [`Places`]) from trees and says how a block
-//! goes on ([`Exit`]); [`Stubs`], the code between blocks, which calls [`Helpers`]; [`check_host`]; and [`take_flags`],
-//! [`drop_flags`], [`keep_flags`] and [`interrupted_at`], which look at the machine itself.
+//! Everything that knows the host's instruction set is in this folder; what it offers to the rest of the crate is
+//! [`Host`], a [`Backend`], and where a signal interrupted the thread. Its [`Emitter`] is here by subjects, as
+//! [`crate::host::Emitter`] is.
 //!
 //! Registers: rbp points into the hart ([`hart::engine::Core`]) so that all integer registers are in reach of a byte;
 //! the guest registers of `HOME` live in host registers; r12 is the active data table, r15 what is left of the
@@ -12,6 +11,7 @@
 
 mod asm;
 mod atomic;
+mod calls;
 mod crossing;
 mod csr;
 mod emit;
@@ -23,29 +23,77 @@ mod state;
 mod stubs;
 mod tiles;
 
-pub use crossing::SecondHalf;
-pub use emit::{DETOUR_BYTES, Emitter, Exit, Made, Places};
-pub use flags::{drop_flags, keep_flags, take_flags};
-pub use state::BIAS;
-pub use stubs::{Enter, Helpers, Stubs, System};
+use crate::host::{Backend, MAX_INSNS, Made, Places, Runtime};
+use emit::{DETOUR_BYTES, Emitter};
+use stubs::{Helpers, Stubs};
 
-/// What generated code needs of the host.
-///
-/// # Errors
-/// The features that are missing.
-pub fn check_host() -> Result<(), String> {
-    let features = [
-        ("avx", is_x86_feature_detected!("avx")),
-        ("bmi1", is_x86_feature_detected!("bmi1")),
-        ("bmi2", is_x86_feature_detected!("bmi2")),
-        ("f16c", is_x86_feature_detected!("f16c")),
-        ("fma", is_x86_feature_detected!("fma")),
-        ("lzcnt", is_x86_feature_detected!("lzcnt")),
-        ("pclmulqdq", is_x86_feature_detected!("pclmulqdq")),
-        ("popcnt", is_x86_feature_detected!("popcnt")),
-    ];
-    let missing: Vec<&str> = features.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
-    if missing.is_empty() { Ok(()) } else { Err(missing.join(", ")) }
+/// x86-64.
+pub struct Host;
+
+/// Jumps reach 2 GiB; a rest of that is left for the code that is being made.
+const REACH: usize = (2 << 30) - (64 << 10);
+const _: () = assert!(MAX_INSNS < 128, "the count of a block is a signed byte");
+
+impl Backend for Host {
+    type Emitter = Emitter;
+    type Stubs = Stubs;
+
+    const DETOUR_BYTES: usize = DETOUR_BYTES;
+    const REACH: usize = REACH;
+    const ROOM: usize = 64 << 10;
+    const SMALL_ROOM: usize = 8 << 10;
+
+    fn check_host() -> Result<(), String> {
+        let features = [
+            ("avx", is_x86_feature_detected!("avx")),
+            ("bmi1", is_x86_feature_detected!("bmi1")),
+            ("bmi2", is_x86_feature_detected!("bmi2")),
+            ("f16c", is_x86_feature_detected!("f16c")),
+            ("fma", is_x86_feature_detected!("fma")),
+            ("lzcnt", is_x86_feature_detected!("lzcnt")),
+            ("pclmulqdq", is_x86_feature_detected!("pclmulqdq")),
+            ("popcnt", is_x86_feature_detected!("popcnt")),
+        ];
+        let missing: Vec<&str> = features.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
+        if missing.is_empty() { Ok(()) } else { Err(missing.join(", ")) }
+    }
+
+    fn stubs<R: Runtime>(places: &Places) -> (Stubs, Made) {
+        Stubs::generate(places, &Helpers::of::<R>())
+    }
+
+    fn emitter(places: Places, stubs: Stubs, used: Made) -> Emitter {
+        Emitter::new(places, stubs, used)
+    }
+
+    #[inline]
+    fn enter<R: Runtime>(stubs: &Stubs, runtime: &mut R, code: u64) {
+        calls::enter(stubs, runtime, code);
+    }
+
+    /// They are a displacement, which counts from behind it.
+    fn retarget(at: u64, to: u64) -> [u8; 4] {
+        (to.wrapping_sub(at + 4) as i32).to_le_bytes()
+    }
+
+    /// Nothing: the host keeps its caches of instructions coherent with memory.
+    #[inline]
+    fn written(_: &Stubs, _: u64, _: &[u8]) {}
+
+    #[inline]
+    fn take_flags() -> fp::Flags {
+        flags::take_flags()
+    }
+
+    #[inline]
+    fn drop_flags() {
+        flags::drop_flags();
+    }
+
+    #[inline]
+    fn keep_flags(run: impl FnOnce()) {
+        flags::keep_flags(run);
+    }
 }
 
 /// Where a signal interrupted the thread.

@@ -3,33 +3,26 @@
 //! It is generated once, at the start of the cache, and never moves.
 
 use super::asm::{Alu, Asm, Cc, RAX, RBP, RCX, RDX, RSP, Rm, Scalar, sse};
-use super::emit::{Made, Places};
 use super::state::{self, BUDGET, F_MAPPED, MAPPED, TABLE, jump};
+use crate::host::{Made, Places};
 
-/// An instruction that traps, or returns from a trap: its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the manual's")]
-pub enum System {
-    Ecall,
-    Ebreak,
-    Sret,
-    Mret,
-}
+/// A function that generated code calls, with the context that [`Enter`] was given.
+pub type Helper = unsafe extern "C" fn(*mut (), u64) -> u64;
 
-/// Functions of the translator that generated code calls. All take the context that [`Enter`] was given.
+/// What generated code calls: a [`crate::host::Runtime`].
 #[derive(Clone, Copy, Debug)]
 pub struct Helpers {
     /// (context, offset in the detours): runs an instruction through the interpreter, that of the detour which the offset
     /// is in. 0: goes on behind; 1: leaves; else: code to go to.
-    pub interpret: unsafe extern "C" fn(*mut (), u64) -> u64,
+    pub interpret: Helper,
     /// (context, 0): finds code for the hart's pc. 1: leaves; else: code to go to.
-    pub find: unsafe extern "C" fn(*mut (), u64) -> u64,
+    pub find: Helper,
     /// (context, 0): executes the instruction at the hart's pc through the interpreter, fetched anew. As `find`.
-    pub single: unsafe extern "C" fn(*mut (), u64) -> u64,
-    /// By [`System`], (context, bits): executes the instruction at the hart's pc, whose bits these are. As `find`.
-    pub system: [unsafe extern "C" fn(*mut (), u64) -> u64; 4],
+    pub single: Helper,
+    /// By [`crate::host::System`], (context, bits): executes the instruction at the hart's pc, whose bits these are. As `find`.
+    pub system: [Helper; 4],
     /// (context, site): finds code for a jump within a page and lets it go there. As `find`.
-    pub link: unsafe extern "C" fn(*mut (), u64) -> u64,
+    pub link: Helper,
 }
 
 /// Enters generated code: (context, rbp, code).
@@ -176,7 +169,7 @@ fn go_beside(asm: &mut Asm) {
 }
 
 /// Calls a helper with the context, which is `depth` bytes up the stack, and the number or the bits in ecx.
-fn call(asm: &mut Asm, helper: unsafe extern "C" fn(*mut (), u64) -> u64, depth: i32) {
+fn call(asm: &mut Asm, helper: Helper, depth: i32) {
     asm.mov(64, RDI, Rm::M(RSP, depth));
     asm.mov(32, RSI, Rm::R(RCX));
     asm.mov_i(RAX, helper as usize as i64);

@@ -1,10 +1,12 @@
 //! What generated code may do with a register by itself: where it lies in [`State`], and when an access is the
 //! interpreter's.
 
+use core::mem::offset_of;
+
 use arch::Mode;
 
 use super::{check, gate, reached, table};
-use crate::Config;
+use crate::{Config, State};
 
 /// Bits of a word of [`State`](crate::State).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +99,24 @@ pub fn in_place(config: &Config, mode: Mode, address: u16) -> Option<InPlace> {
     table::in_place(config, mode, reached(mode, address))
 }
 
+/// The word at an offset: a row's, or one that something shows part of. `None`: no [`Word`] has this offset.
+pub fn word_at(state: &mut State, offset: usize) -> Option<&mut u64> {
+    macro_rules! shown_in_part {
+        ($($field:ident),*) => {
+            match offset {
+                $(o if o == offset_of!(State, $field) => Some(&mut state.$field),)*
+                o if o == offset_of!(State, hstateen) => state.hstateen.first_mut(),
+                _ => table::word_at(state, offset),
+            }
+        };
+    }
+    shown_in_part!(mstatus, vsstatus, hstatus, senvcfg, henvcfg, mideleg, mip, hvip, satp, vsatp, hgatp)
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
 
-    use core::mem::offset_of;
     use std::vec::Vec;
 
     use arch::csr::{self as c, envcfg, ip, stateen, status};
@@ -109,23 +124,14 @@ mod tests {
     use super::*;
     use crate::csr::testing::{aia_hart, hart};
     use crate::csr::{is_gated, is_open, read, write};
-    use crate::{Denied, Effects, State};
+    use crate::{Denied, Effects};
+
+    /// [`word_at`] of an offset that some [`Word`] has.
+    fn at(state: &mut State, offset: usize) -> &mut u64 {
+        word_at(state, offset).expect("the word is a row's, or a row shows part of it")
+    }
 
     const MODES: [Mode; 5] = [Mode::M, Mode::HS, Mode::U, Mode::VS, Mode::VU];
-
-    /// The word at an offset: a row's, or one that something shows part of.
-    fn at(state: &mut State, offset: usize) -> &mut u64 {
-        macro_rules! shown_in_part {
-            ($($field:ident),*) => {
-                match offset {
-                    $(o if o == offset_of!(State, $field) => &mut state.$field,)*
-                    o if o == offset_of!(State, hstateen) => &mut state.hstateen[0],
-                    _ => table::word_at(state, offset).expect("a row has the word"),
-                }
-            };
-        }
-        shown_in_part!(mstatus, vsstatus, hstatus, senvcfg, henvcfg, mideleg, mip, hvip, satp, vsatp, hgatp)
-    }
 
     /// All registers that generated code may access in some mode, with and without AIA, each in a state in which it is open.
     fn offered() -> Vec<(Config, Mode, u16, InPlace, State)> {

@@ -74,7 +74,6 @@ macro_rules! in_place {
 }
 
 /// Answers with a value that is a word, if it lies at the offset.
-#[cfg(test)]
 macro_rules! found_at {
     ($state:ident $offset:ident {word $($field:ident).+, $($rest:tt)*}) => {
         if $offset == offset_of!(State, $($field).+) {
@@ -122,7 +121,6 @@ macro_rules! registers {
         }
 
         /// The word of some row that lies at an offset.
-        #[cfg(test)]
         pub fn word_at($state: &mut State, offset: usize) -> Option<&mut u64> {
             $(found_at!($state offset $register);)*
             None

@@ -1,0 +1,470 @@
+//! The emitter: trees in postfix order.
+
+use fp::{Fmt, Op as FpOp, Rounding};
+use privileged::csr::{Fields, FloatPart, Join, View, Word};
+use semantics::{AmoOp, CsrOp, Width};
+
+use arch::csr::status;
+
+use super::step::{
+    AMOS, BINARY, CSR_OPS, FLOATS, FORMATS, Kind, PARTS, RELATIONS, STEP_BYTES, SYSTEMS, Step, TARGET_AT, UNARY,
+    WIDTHS, index,
+};
+use crate::expr::{Held, N, Node, Op, Rel};
+use crate::host::{
+    Atomics, Blocks, Csrs, Exit, Fence, Floats, Link, Loads, Made, Ordering, Places, Registers, SecondHalf,
+};
+
+/// Code in the making.
+pub struct Emitter {
+    places: Places,
+    made: Made,
+    /// Offset of the open block's entry.
+    entry: usize,
+    /// Places of the current instruction that something is kept in.
+    kept: Held,
+    /// What was loaded of a CSR.
+    loaded: Held,
+    /// Whether the current instruction may take its detour.
+    detours: bool,
+}
+
+/// A place to come back to.
+pub struct Mark {
+    hot: usize,
+    detours: usize,
+}
+
+impl Emitter {
+    pub fn new(places: Places, mut made: Made) -> Emitter {
+        made.hot.clear();
+        made.cold.clear();
+        made.detours.clear();
+        made.links.clear();
+        Emitter { places, made, entry: 0, kept: 0, loaded: 0, detours: false }
+    }
+
+    fn step(&mut self, step: Step) {
+        self.made.hot.extend_from_slice(&step.encode());
+    }
+
+    /// A step of a kind that says everything.
+    fn of(&mut self, kind: Kind) {
+        self.step(Step::of(kind));
+    }
+
+    /// A step with a small number.
+    fn with(&mut self, kind: Kind, a: u8) {
+        self.step(Step { a, ..Step::of(kind) });
+    }
+
+    /// A step with a number.
+    fn wide(&mut self, kind: Kind, wide: u64) {
+        self.step(Step { wide, ..Step::of(kind) });
+    }
+
+    fn constant(&mut self, value: u64) {
+        self.wide(Kind::Const, value);
+    }
+
+    fn binary(&mut self, op: Op) {
+        self.with(Kind::Binary, index(&BINARY, op));
+    }
+
+    /// A step that goes somewhere.
+    fn going(&mut self, kind: Kind, to: u64) {
+        let displacement = to.wrapping_sub(self.here()) as u32;
+        self.wide(kind, displacement.into());
+    }
+
+    fn cold_here(&self) -> u64 {
+        self.places.cold + self.made.cold.len() as u64
+    }
+
+    fn detour_here(&self) -> u64 {
+        self.places.detours + self.made.detours.len() as u64
+    }
+
+    /// Pushes the value of a tree.
+    fn tree(&mut self, tree: N) {
+        match *tree {
+            Node::Const(c) => self.constant(c as u64),
+            Node::X(x) => self.with(Kind::X, x),
+            Node::F(f) => self.with(Kind::F, f),
+            Node::Mem(_, held) | Node::Kept(held) => self.with(Kind::Held, held),
+            Node::Sext(bits, a) => self.tree_and(a, Kind::Sext, bits as u8),
+            Node::Zext(bits, a) => self.tree_and(a, Kind::Zext, bits as u8),
+            Node::Un(op, a) => self.tree_and(a, Kind::Unary, index(&UNARY, op)),
+            Node::Bin(op, a, b) => self.trees(a, b, Kind::Binary, index(&BINARY, op)),
+            Node::Cmp(rel, a, b) => self.trees(a, b, Kind::Compare, index(&RELATIONS, rel)),
+            Node::Both(a, b) => self.trees(a, b, Kind::Binary, index(&BINARY, Op::And)),
+            Node::Either(a, b) => self.trees(a, b, Kind::Binary, index(&BINARY, Op::Or)),
+            Node::Select(condition, yes, no) => {
+                [condition, yes, no].iter().for_each(|tree| self.tree(tree));
+                self.of(Kind::Select);
+            }
+        }
+    }
+
+    fn tree_and(&mut self, tree: N, kind: Kind, a: u8) {
+        self.tree(tree);
+        self.with(kind, a);
+    }
+
+    fn trees(&mut self, one: N, other: N, kind: Kind, a: u8) {
+        self.tree(one);
+        self.tree_and(other, kind, a);
+    }
+
+    /// A new place.
+    fn place(&mut self) -> Held {
+        self.kept += 1;
+        self.kept - 1
+    }
+
+    /// Keeps the top.
+    fn keep(&mut self) -> Held {
+        let place = self.place();
+        self.with(Kind::Keep, place);
+        place
+    }
+
+    /// A step whose result goes to a new place.
+    fn result<'a>(&mut self, step: Step) -> Node<'a> {
+        let c = self.place();
+        self.step(Step { c, ..step });
+        Node::Kept(c)
+    }
+
+    /// What comes next may take the instruction's detour.
+    fn may_detour(&mut self) {
+        if !self.detours {
+            self.detours = true;
+            self.going(Kind::Detour, self.detour_here());
+        }
+    }
+
+    fn check(&mut self, kind: Kind, a: u8) {
+        self.may_detour();
+        self.with(kind, a);
+    }
+
+    /// The step of an access to memory, at addresses and with operands that are pushed.
+    fn access(&mut self, kind: Kind, width: Width, operands: &[N]) -> Option<Step> {
+        let a = WIDTHS.contains(&width).then(|| index(&WIDTHS, width))?;
+        self.may_detour();
+        operands.iter().for_each(|operand| self.tree(operand));
+        Some(Step { a, ..Step::of(kind) })
+    }
+
+    fn word(&mut self, word: Word) {
+        self.wide(Kind::Word, word.offset as u64);
+        self.constant(word.mask);
+        self.binary(Op::And);
+    }
+
+    /// Pushes what an access changes of what was loaded.
+    fn difference(&mut self, op: CsrOp, value: N) {
+        self.tree(value);
+        if op == CsrOp::Set {
+            // what is not there yet
+            self.with(Kind::Held, self.loaded);
+            self.with(Kind::Unary, 0);
+            return self.binary(Op::And);
+        }
+        self.with(Kind::Held, self.loaded);
+        self.binary(if op == CsrOp::Clear { Op::And } else { Op::Xor });
+    }
+
+    fn link(&mut self, site: u32) {
+        let step = Step { wide: site.into(), ..Step::of(Kind::Link) };
+        self.made.cold.extend_from_slice(&step.encode());
+    }
+}
+
+impl Blocks for Emitter {
+    type Mark = Mark;
+
+    fn here(&self) -> u64 {
+        self.places.hot + self.made.hot.len() as u64
+    }
+
+    fn open_block(&mut self, pc: u64) {
+        self.entry = self.made.hot.len();
+        self.wide(Kind::Open, pc);
+    }
+
+    fn crossing(&mut self, pc: u64, half: &SecondHalf) -> u64 {
+        let entry = self.here();
+        let [a, b] = half.bits.to_le_bytes();
+        self.constant(half.page);
+        self.step(Step { a, b, wide: pc, ..Step::of(Kind::Cross) });
+        entry
+    }
+
+    fn count(&mut self, count: u8) {
+        self.made.hot[self.entry + 1] = count;
+    }
+
+    fn go(&mut self, exit: Exit) {
+        match exit {
+            Exit::Code(to) => self.going(Kind::Go, to),
+            Exit::Near { site } => {
+                self.made.links.push(Link { site, patch: self.here() + TARGET_AT });
+                self.going(Kind::Go, self.cold_here());
+                self.link(site);
+            }
+            Exit::Far { pc } => self.wide(Kind::GoFar, pc),
+            Exit::Kept => self.of(Kind::GoKept),
+            Exit::System { system, pc, raw } => {
+                self.constant(raw.into());
+                self.step(Step { a: index(&SYSTEMS, system), wide: pc, ..Step::of(Kind::System) });
+            }
+        }
+    }
+
+    fn branch(&mut self, condition: N, exit: Exit) {
+        self.tree(condition);
+        match exit {
+            Exit::Code(to) => self.going(Kind::GoIf, to),
+            Exit::Near { site } => {
+                self.made.links.push(Link { site, patch: self.here() + TARGET_AT });
+                self.going(Kind::GoIf, self.cold_here());
+                self.link(site);
+            }
+            Exit::Far { pc } => {
+                self.going(Kind::GoIf, self.cold_here());
+                self.made.cold.extend_from_slice(&Step { wide: pc, ..Step::of(Kind::GoFar) }.encode());
+            }
+            Exit::Kept | Exit::System { .. } => unreachable!("targets of branches are constants"),
+        }
+    }
+
+    fn repeat(&mut self, _: N, _: u64) -> bool {
+        false
+    }
+
+    fn keep_target(&mut self, target: N) {
+        self.tree(target);
+        self.of(Kind::KeepTarget);
+    }
+
+    fn mark(&mut self) -> Mark {
+        (self.kept, self.detours) = (0, false);
+        Mark { hot: self.made.hot.len(), detours: self.made.detours.len() }
+    }
+
+    fn rewind(&mut self, mark: &Mark) {
+        self.made.hot.truncate(mark.hot);
+        self.made.detours.truncate(mark.detours);
+        self.detours = false;
+    }
+
+    fn end_instruction(&mut self) -> Option<bool> {
+        if self.detours {
+            let back = Step { wide: self.here(), ..Step::of(Kind::Interpret) };
+            self.made.detours.extend_from_slice(&back.encode());
+        }
+        Some(std::mem::take(&mut self.detours))
+    }
+
+    fn interpret(&mut self) {
+        self.going(Kind::Go, self.detour_here());
+        self.detours = true;
+        self.end_instruction();
+    }
+
+    fn finish(self) -> Made {
+        self.made
+    }
+}
+
+impl Registers for Emitter {
+    fn set_x(&mut self, x: u8, value: N) {
+        self.tree_and(value, Kind::SetX, x);
+    }
+
+    fn set_x_unless(&mut self, x: u8, condition: N, value: N, count: usize) {
+        self.tree(condition);
+        self.tree(value);
+        self.step(Step { a: x, b: count as u8, ..Step::of(Kind::SetXUnless) });
+    }
+
+    fn set_f(&mut self, f: u8, value: N) {
+        self.tree_and(value, Kind::SetF, f);
+    }
+}
+
+/// Every misaligned access is the interpreter's.
+impl Loads for Emitter {
+    fn load<'a>(&mut self, width: Width, _: bool, address: N) -> Option<Node<'a>> {
+        let step = self.access(Kind::Load, width, &[address])?;
+        Some(self.result(step))
+    }
+
+    fn store(&mut self, width: Width, _: bool, address: N, value: N) -> Option<()> {
+        let step = self.access(Kind::Store, width, &[address, value])?;
+        self.step(step);
+        Some(())
+    }
+
+    fn zero_block(&mut self, block: u64, address: N) {
+        self.may_detour();
+        self.tree(address);
+        self.wide(Kind::Zero, block);
+    }
+}
+
+/// All of them have every order.
+impl Atomics for Emitter {
+    fn amo<'a>(&mut self, width: Width, op: AmoOp, _: Ordering, address: N, value: N) -> Option<Node<'a>> {
+        let step = self.access(Kind::Amo, width, &[address, value])?;
+        Some(self.result(Step { b: index(&AMOS, op), ..step }))
+    }
+
+    fn compare_and_swap<'a>(
+        &mut self,
+        width: Width,
+        _: Ordering,
+        address: N,
+        expected: N,
+        desired: N,
+    ) -> Option<Node<'a>> {
+        let step = self.access(Kind::Cas, width, &[address, expected, desired])?;
+        Some(self.result(step))
+    }
+
+    fn reserve<'a>(&mut self, width: Width, _: Ordering, address: N) -> Option<Node<'a>> {
+        let step = self.access(Kind::Reserve, width, &[address])?;
+        Some(self.result(step))
+    }
+
+    fn conditional<'a>(&mut self, width: Width, _: Ordering, address: N, value: N) -> Option<Node<'a>> {
+        let step = self.access(Kind::Conditional, width, &[address, value])?;
+        Some(self.result(step))
+    }
+
+    fn fence(&mut self, _: Fence) {
+        self.of(Kind::Fence);
+    }
+}
+
+impl Floats for Emitter {
+    fn check_fp(&mut self) {
+        self.check(Kind::CheckFp, 0);
+    }
+
+    fn fp<'a>(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [N; 3]) -> Option<Node<'a>> {
+        // the others are illegal
+        Rounding::from_rm(rm).filter(|_| rm != Rounding::DYN).or((rm == Rounding::DYN).then_some(Rounding::Rne))?;
+        operands.iter().for_each(|operand| self.tree(operand));
+        let step = Step { a: index(&FORMATS, fmt), b: rm, wide: index(&FLOATS, op).into(), ..Step::of(Kind::Float) };
+        Some(self.result(step))
+    }
+
+    fn float_csr<'a>(&mut self, op: CsrOp, part: FloatPart, value: N) -> Node<'a> {
+        self.may_detour();
+        self.tree(value);
+        self.result(Step { a: index(&CSR_OPS, op), b: index(&PARTS, part), ..Step::of(Kind::FloatCsr) })
+    }
+}
+
+impl Csrs for Emitter {
+    fn check_mode(&mut self, code: u8) {
+        self.check(Kind::CheckMode, code);
+    }
+
+    fn check_open(&mut self) {
+        self.check(Kind::CheckOpen, 0);
+    }
+
+    fn check_no_interrupt_waits(&mut self) {
+        self.check(Kind::CheckNoInterrupt, 0);
+    }
+
+    fn read_word<'a>(&mut self, offset: usize) -> Node<'a> {
+        self.wide(Kind::Word, offset as u64);
+        Node::Kept(self.keep())
+    }
+
+    fn write_word(&mut self, offset: usize, value: N) {
+        self.tree(value);
+        self.wide(Kind::SetWord, offset as u64);
+    }
+
+    fn load_view(&mut self, view: &View) {
+        self.word(view.first);
+        if let Some((join, word)) = view.second {
+            self.word(word);
+            self.binary(if join == Join::And { Op::And } else { Op::Or });
+        }
+        self.constant(view.shift.into());
+        self.binary(Op::Shr);
+        self.loaded = self.keep();
+    }
+
+    fn check_unchanged(&mut self, op: CsrOp, view: &View, value: N) {
+        self.may_detour();
+        self.difference(op, value);
+        self.constant(view.writable);
+        self.binary(Op::And);
+        self.of(Kind::DetourIf);
+    }
+
+    fn show_view<'a>(&mut self) -> Node<'a> {
+        Node::Kept(self.loaded)
+    }
+
+    fn load_fields(&mut self, offset: usize) {
+        self.wide(Kind::Word, offset as u64);
+        self.loaded = self.keep();
+    }
+
+    fn change_fields(&mut self, op: CsrOp, fields: &Fields, _: bool, value: N) {
+        self.may_detour();
+        self.difference(op, value);
+        self.constant(fields.word.mask);
+        self.binary(Op::And);
+        let changes = self.keep();
+        self.with(Kind::Held, changes);
+        self.constant(fields.consequences);
+        self.binary(Op::And);
+        self.of(Kind::DetourIf);
+        self.with(Kind::Held, self.loaded);
+        self.with(Kind::Held, changes);
+        self.binary(Op::Xor);
+        self.wide(Kind::SetWord, fields.word.offset as u64);
+        if fields.fp != 0 {
+            self.of(Kind::NoteFp);
+        }
+    }
+
+    fn show_fields<'a>(&mut self, fields: &Fields) -> Node<'a> {
+        self.with(Kind::Held, self.loaded);
+        self.constant(fields.word.mask);
+        self.binary(Op::And);
+        self.constant(fields.shown);
+        self.binary(Op::Or);
+        if fields.has_sd {
+            self.sd();
+            self.binary(Op::Or);
+        }
+        Node::Kept(self.keep())
+    }
+}
+
+impl Emitter {
+    /// Pushes SD as what was loaded shows it: where FS is Dirty.
+    fn sd(&mut self) {
+        self.with(Kind::Held, self.loaded);
+        self.constant(status::FS);
+        self.binary(Op::And);
+        self.constant(status::FS);
+        self.with(Kind::Compare, index(&RELATIONS, Rel::Eq));
+        self.constant(status::SD);
+        self.constant(0);
+        self.of(Kind::Select);
+    }
+}
+
+const _: () = assert!(STEP_BYTES == TARGET_AT as usize + 8);

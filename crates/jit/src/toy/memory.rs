@@ -1,0 +1,79 @@
+//! Steps that access memory: where the data table has the page and the address is aligned. All else is the
+//! interpreter's.
+
+use hart::engine::Core;
+use semantics::Width;
+
+use super::machine::{Machine, Next};
+use super::step::{AMOS, Kind, Step, WIDTHS};
+
+impl Machine {
+    /// An access; what it reads is kept.
+    pub fn access(&mut self, step: Step, core: &mut Core) -> Next {
+        let width = WIDTHS[usize::from(step.a)];
+        let read = match step.kind {
+            Kind::Store => return Next::or_detour(self.store(width, core).is_some()),
+            Kind::Zero => return Next::or_detour(self.zero(step.wide, core).is_some()),
+            Kind::Load => self.load(width, core),
+            Kind::Amo => self.amo(step, width, core),
+            Kind::Cas => self.cas(width, core),
+            Kind::Reserve => self.reserve(width, core),
+            _ => self.conditional(width, core),
+        };
+        if let Some(value) = read {
+            self.kept[usize::from(step.c)] = value;
+        }
+        Next::or_detour(read.is_some())
+    }
+
+    fn load(&mut self, width: Width, core: &Core) -> Option<u64> {
+        let offset = core.readable(self.pop(), width.bytes())?;
+        match width {
+            Width::B1 => core.ram.load_u8(offset).map(u64::from),
+            Width::B2 => core.ram.load_u16(offset).map(u64::from),
+            Width::B4 => core.ram.load_u32(offset).map(u64::from),
+            _ => core.ram.load_u64(offset),
+        }
+    }
+
+    fn store(&mut self, width: Width, core: &Core) -> Option<()> {
+        let (value, address) = (self.pop(), self.pop());
+        let offset = core.writable(address, width.bytes())?;
+        match width {
+            Width::B1 => core.ram.store_u8(offset, value as u8),
+            Width::B2 => core.ram.store_u16(offset, value as u16),
+            Width::B4 => core.ram.store_u32(offset, value as u32),
+            _ => core.ram.store_u64(offset, value),
+        }
+    }
+
+    fn zero(&mut self, block: u64, core: &mut Core) -> Option<u64> {
+        let address = self.pop() & !(block - 1);
+        core.writable(address, 1).filter(|_| core.generated.cbo_zero_ready)?;
+        core.zero_block(address).ok()
+    }
+
+    fn amo(&mut self, step: Step, width: Width, core: &mut Core) -> Option<u64> {
+        let (operand, address) = (self.pop(), self.pop());
+        core.writable(address, width.bytes())?;
+        core.amo_at(width, AMOS[usize::from(step.b)], address, operand).ok()
+    }
+
+    fn cas(&mut self, width: Width, core: &mut Core) -> Option<u64> {
+        let [desired, expected, address] = [self.pop(), self.pop(), self.pop()];
+        core.writable(address, width.bytes())?;
+        core.cas_at(width, address, [expected, 0], [desired, 0]).ok().map(|[old, _]| old)
+    }
+
+    fn reserve(&mut self, width: Width, core: &mut Core) -> Option<u64> {
+        let address = self.pop();
+        core.readable(address, width.bytes())?;
+        core.reserve_at(width, address).ok()
+    }
+
+    fn conditional(&mut self, width: Width, core: &mut Core) -> Option<u64> {
+        let (value, address) = (self.pop(), self.pop());
+        core.writable(address, width.bytes())?;
+        core.conditional_at(width, address, value).ok().map(|written| u64::from(!written))
+    }
+}
