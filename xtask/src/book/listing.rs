@@ -9,7 +9,7 @@ use anyhow::{bail, ensure};
 pub const LANGUAGE: &str = "console";
 
 /// Commands that boot Linux.
-const BOOTING: [&str; 3] = ["vhart linux", "vhart exec", "vhart hypervisor"];
+const BOOTING: [&str; 4] = ["vhart linux", "vhart exec", "vhart hypervisor", "vhart bench"];
 
 /// Commands and what they print.
 #[derive(Debug, PartialEq)]
