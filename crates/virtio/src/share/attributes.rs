@@ -118,9 +118,9 @@ impl Server {
             set_size(&fid.node, open, wanted.size)?;
         }
         if wanted.has(valid::UID | valid::GID) {
-            let user = wanted.has(valid::UID).then(|| Uid::from_raw(self.owners.user.meant(wanted.uid)));
-            let group = wanted.has(valid::GID).then(|| Gid::from_raw(self.owners.group.meant(wanted.gid)));
-            chownat(&fid.node, "", user, group, AtFlags::EMPTY_PATH)?;
+            let user = wanted.has(valid::UID).then(|| self.owners.user.meant(wanted.uid)).transpose()?;
+            let group = wanted.has(valid::GID).then(|| self.owners.group.meant(wanted.gid)).transpose()?;
+            chownat(&fid.node, "", user.map(Uid::from_raw), group.map(Gid::from_raw), AtFlags::EMPTY_PATH)?;
         }
         if wanted.has(valid::MODE) {
             let mode = kept_mode(wanted.mode, fid.node.metadata()?.is_dir());

@@ -78,10 +78,11 @@ impl Server {
     /// The fid of a directory becomes that of a file in it, open.
     pub(super) fn lcreate(&mut self, fields: &mut Fields, reply: &mut Reply) -> Answer<()> {
         let (number, name, flags, mode) = (fields.u32()?, name(fields.string()?)?, fields.u32()?, fields.u32()?);
+        let group = fields.u32()?;
         self.writable()?;
         let fid = self.fid(number)?;
         let Open::No = fid.open else { return Err(Errno::BUSY) };
-        let directory = fid.node.clone();
+        let (directory, user) = (fid.node.clone(), fid.user);
         directory.keeps_files()?;
         let permit = Permit::take()?;
         let create = host_flags(flags)? | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -89,13 +90,14 @@ impl Server {
         let fid = match openat(&directory, name, create, Mode::from_raw_mode(mode & 0o777)) {
             Ok(file) => {
                 let file = File::from(file);
+                self.owners.give(&file, [user, group])?;
                 set_new_mode(&file, mode)?;
                 let node = directory.adopt(file.try_clone().map_err(errno)?, name, permit);
-                Fid { node, open: Open::File(file, Permit::take()?) }
+                Fid { node, user, open: Open::File(file, Permit::take()?) }
             }
             Err(Errno::EXIST) if flags & flags::EXCL == 0 => {
                 let node = directory.walk(name.as_bytes())?;
-                Fid { open: open(&node, flags)?, node }
+                Fid { open: open(&node, flags)?, node, user }
             }
             Err(errno) => return Err(errno),
         };

@@ -31,22 +31,25 @@ impl Server {
 
     pub(super) fn mkdir(&mut self, fields: &mut Fields, reply: &mut Reply) -> Answer<()> {
         let (number, name, mode) = (fields.u32()?, name(fields.string()?)?, fields.u32()?);
+        let group = fields.u32()?;
         let directory = self.changing(number)?;
         mkdirat(&directory, name, Mode::from_raw_mode(mode & 0o777))?;
-        self.made(&directory, name, Some(kept_mode(mode, true)), reply)
+        self.made((number, group), name, Some(kept_mode(mode, true)), reply)
     }
 
     /// What a link says is the guest's affair: nobody here follows it.
     pub(super) fn symlink(&mut self, fields: &mut Fields, reply: &mut Reply) -> Answer<()> {
         let (number, name, target) = (fields.u32()?, name(fields.string()?)?, fields.string()?);
+        let group = fields.u32()?;
         let directory = self.changing(number)?;
         symlinkat(OsStr::from_bytes(target), &directory, name)?;
-        self.made(&directory, name, None, reply)
+        self.made((number, group), name, None, reply)
     }
 
     /// FIFOs and sockets are names to meet at; devices would be the host's.
     pub(super) fn mknod(&mut self, fields: &mut Fields, reply: &mut Reply) -> Answer<()> {
         let (number, name, mode) = (fields.u32()?, name(fields.string()?)?, fields.u32()?);
+        let (_major, _minor, group) = (fields.u32()?, fields.u32()?, fields.u32()?);
         let kind = FileType::from_raw_mode(mode);
         let directory = self.changing(number)?;
         match kind {
@@ -54,7 +57,7 @@ impl Server {
             _ => return Err(Errno::PERM),
         }
         mknodat(&directory, name, kind, Mode::from_raw_mode(mode & 0o777), 0)?;
-        self.made(&directory, name, Some(kept_mode(mode, false)), reply)
+        self.made((number, group), name, Some(kept_mode(mode, false)), reply)
     }
 
     pub(super) fn link(&mut self, fields: &mut Fields) -> Answer<()> {
@@ -108,10 +111,12 @@ impl Server {
         Ok(node)
     }
 
-    /// Answers what was made, with the permissions that it is to have: the client has its own umask, and this process's is
-    /// not to come on top.
-    fn made(&self, directory: &Arc<Node>, name: &OsStr, mode: Option<u32>, reply: &mut Reply) -> Answer<()> {
-        let node = directory.walk(name.as_bytes())?;
+    /// Answers what was made in the directory `number`, of the group and with the permissions that it is to have: the client
+    /// has its own umask, and this process's is not to come on top.
+    fn made(&self, (number, group): (u32, u32), name: &OsStr, mode: Option<u32>, reply: &mut Reply) -> Answer<()> {
+        let directory = self.fid(number)?;
+        let node = directory.node.walk(name.as_bytes())?;
+        self.owners.give(&node, [directory.user, group])?;
         let is = node.metadata()?.mode() & 0o7777;
         if let Some(mode) = mode.filter(|mode| *mode != is) {
             chmodat(CWD, node.path(), Mode::from_raw_mode(mode), AtFlags::empty())?;

@@ -32,6 +32,8 @@ const VERSION: &[u8] = b"9P2000.L";
 #[derive(Debug)]
 pub(super) struct Fid {
     pub node: Arc<Node>,
+    /// The guest's user who has it: files that are made through it are that user's.
+    pub user: u32,
     pub open: Open,
 }
 
@@ -51,8 +53,8 @@ pub(super) enum Open {
 }
 
 impl Fid {
-    fn of(node: Arc<Node>) -> Fid {
-        Fid { node, open: Open::No }
+    fn of(node: Arc<Node>, user: u32) -> Fid {
+        Fid { node, user, open: Open::No }
     }
 }
 
@@ -168,10 +170,11 @@ impl Server {
 
     /// Whoever it is, and whatever tree they name, gets the shared directory.
     fn attach(&mut self, fields: &mut Fields, reply: &mut Reply) -> Answer<()> {
-        let number = fields.u32()?;
+        let (number, _authenticated, _name, _tree) = (fields.u32()?, fields.u32()?, fields.string()?, fields.string()?);
+        let user = fields.u32()?;
         let root = self.root.clone();
         let qid = root.qid(self.device)?;
-        self.name(number, Fid::of(root))?;
+        self.name(number, Fid::of(root, user))?;
         reply.qid(qid);
         Ok(())
     }
@@ -182,7 +185,8 @@ impl Server {
         if count > MOST_NAMES {
             return Err(Errno::INVAL);
         }
-        let mut node = self.fid(number)?.node.clone();
+        let Fid { node, user, .. } = self.fid(number)?;
+        let (mut node, user) = (node.clone(), *user);
         let mut qids = Vec::new();
         for _ in 0..count {
             let name = fields.string()?;
@@ -196,7 +200,7 @@ impl Server {
             }
         }
         if qids.len() == usize::from(count) {
-            self.arrive(number, new, Fid::of(node))?;
+            self.arrive(number, new, Fid::of(node, user))?;
         }
         reply.u16(qids.len() as u16);
         qids.into_iter().for_each(|qid| reply.qid(qid));

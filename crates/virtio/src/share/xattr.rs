@@ -69,7 +69,8 @@ impl Server {
     /// A fid for an attribute's value, or with an empty name for the list of names.
     pub(super) fn xattrwalk(&mut self, fields: &mut Fields, reply: &mut Reply) -> Answer<()> {
         let (number, new, name) = (fields.u32()?, fields.u32()?, fields.string()?);
-        let (node, _counted) = (self.node(number)?, self.attribute()?);
+        let Fid { node, user, .. } = self.fid(number)?;
+        let (node, user, _counted) = (node.clone(), *user, self.attribute()?);
         let bytes = match name {
             b"" => list(&node)?,
             _ if !name.starts_with(USERS) => return Err(Errno::OPNOTSUPP),
@@ -81,7 +82,7 @@ impl Server {
             }
         };
         reply.u64(bytes.len() as u64);
-        self.name(new, Fid { node, open: Open::Attribute(Value { bytes, _counted }) })
+        self.name(new, Fid { node, user, open: Open::Attribute(Value { bytes, _counted }) })
     }
 
     pub(super) fn xattrcreate(&mut self, fields: &mut Fields) -> Answer<()> {

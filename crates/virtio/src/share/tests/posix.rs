@@ -53,10 +53,33 @@ fn files_of_the_user_are_the_guests_roots() {
     client.create("file", 1).unwrap();
     let [mode, owner, group] = client.attributes(1).unwrap();
     assert_eq!((mode, owner, group), (0o100644, 0, 0));
-    // Root gives it to root: it stays whose it is.
+    // Root gives it to root: it stays whose it is. To nobody's number it is not given.
     client.set(1, 2 | 4, 0, 0, 0).unwrap();
+    assert_eq!(client.set(1, 2, 0, !0, 0), Err(libc::EINVAL));
+    assert_eq!(client.set(1, 4, 0, !0, 0), Err(libc::EINVAL));
     let is = fs::metadata(client.path("file")).unwrap();
     assert_eq!((is.uid(), is.gid()), (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
+}
+
+#[test]
+fn what_a_guests_user_makes_is_that_users_where_we_are_root() {
+    let mut client = Client::new();
+    client.ask(kind::ATTACH, body().u32(50).u32(!0).name("user").name("").u32(1000)).unwrap();
+    client.ask(kind::WALK, body().u32(50).u32(51).u16(0)).unwrap();
+    client.ask(kind::LCREATE, body().u32(51).name("file").u32(0o2).u32(0o100640).u32(1001)).unwrap();
+    client.ask(kind::MKDIR, body().u32(50).name("directory").u32(0o41770).u32(1001)).unwrap();
+    client.ask(kind::SYMLINK, body().u32(50).name("link").name("file").u32(1001)).unwrap();
+    client.ask(kind::MKNOD, body().u32(50).name("fifo").u32(0o010640).u32(0).u32(0).u32(1001)).unwrap();
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let expected = if own.0 == 0 { (1000, 1001) } else { own };
+    for (name, mode) in [("file", 0o640), ("directory", 0o1770), ("link", 0o777), ("fifo", 0o640)] {
+        let is = fs::symlink_metadata(client.path(name)).unwrap();
+        assert_eq!(((is.uid(), is.gid()), is.mode() & 0o7777), (expected, mode), "{name}");
+    }
+    // Of a client that says no number it is root's.
+    client.create("another", 1).unwrap();
+    let is = fs::metadata(client.path("another")).unwrap();
+    assert_eq!((is.uid(), is.gid()), own);
 }
 
 #[test]
