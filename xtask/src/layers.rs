@@ -10,7 +10,7 @@ use serde_json::Value;
 const LAYERS: &[(&str, &[&str])] = &[
     ("L0 vocabulary", &["vhart-arch", "vhart-sbi", "vhart-events"]),
     ("L1 rules", &["vhart-fp", "vhart-semantics", "vhart-privileged"]),
-    ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-vcpu", "vhart-cores", "vhart-workloads"]),
+    ("L1 substrate", &["vhart-memory", "vhart-bus", "vhart-cores", "vhart-vcpu", "vhart-workloads"]),
     (
         "L2 engines and devices",
         &["vhart-explain", "vhart-symbols", "vhart-hart", "vhart-jit", "vhart-kvm", "vhart-devices", "vhart-virtio"],

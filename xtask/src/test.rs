@@ -130,6 +130,10 @@ pub const VHART: &str = "target/release/vhart";
 fn hypervisor(path: &str) -> anyhow::Result<Option<String>> {
     const CHECK: [&str; 8] = ["run", "--release", "--quiet", "--", "hypervisor", "--check", "--vcpus", "2"];
     cargo("hypervisor --check, two guests with two harts each", &CHECK, &[("PATH", path)])?;
+    for aia in ["aplic-imsic", "aplic"] {
+        let what = format!("the same with {aia}, for the machine and its guests");
+        cargo(&what, &[&CHECK[..], &["--aia", aia]].concat(), &[("PATH", path)])?;
+    }
     checks(path)
 }
 
@@ -146,6 +150,19 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
     let build = ["build", "--quiet", "--profile", "vmm", "-p", "vhart-checks", "--features", "image", "--target", BARE];
     cargo("the guest kernel that checks", &build, &[])?;
     let kernel = format!("target/{BARE}/vmm/checks");
+    // Messages, with twice as many virtual harts as harts: each has a file of its hart's, or two share one, or all are in software.
+    const IMSICS: [&[&str]; 4] = [
+        &["--aia", "aplic-imsic"],
+        &["--aia", "aplic-imsic", "--aia-guests", "1"],
+        &["--aia", "aplic-imsic", "--aia-guests", "0"],
+        &["--aia", "aplic", "--guest-aia", "aplic-imsic"],
+    ];
+    for options in IMSICS {
+        let run = ["run", "--release", "--quiet", "--", "hypervisor", "--guests", "1", "--vcpus", "4"];
+        let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel];
+        let what = format!("the same on the hypervisor, {}", options.join(" "));
+        cargo(&what, &[&run[..], &files, options].concat(), &[("PATH", path)])?;
+    }
     for vcpus in ["1", "2"] {
         let run = ["run", "--release", "--quiet", "--", "hypervisor", "--guests", "1", "--vcpus", vcpus];
         let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel];

@@ -38,3 +38,20 @@ pub const TARGET: Range<u64> = 0x3004..0x4000;
 pub const IDC: u64 = 0x4000;
 /// Bytes of one of them.
 pub const IDC_BYTES: u64 = 32;
+/// `idelivery`, within a structure
+pub const IDELIVERY: u64 = 0x00;
+/// `iforce`
+pub const IFORCE: u64 = 0x04;
+/// `ithreshold`
+pub const ITHRESHOLD: u64 = 0x08;
+/// `topi`
+pub const TOPI: u64 = 0x18;
+/// `claimi`
+pub const CLAIMI: u64 = 0x1c;
+
+/// `domaincfg.IE`: the domain's interrupts are enabled.
+pub const IE: u32 = 1 << 8;
+/// `domaincfg.DM`: they go out as messages.
+pub const DM: u32 = 1 << 2;
+/// Lowest bit of Hart Index in `target` and `genmsi`.
+pub const HART_INDEX_SHIFT: u32 = 18;

@@ -8,6 +8,8 @@
 
 extern crate alloc;
 
+pub mod aplic;
+pub mod imsic;
 pub mod plic;
 pub mod sources;
 pub mod uart16550;

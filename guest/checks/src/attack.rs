@@ -52,6 +52,7 @@ pub fn run() {
         ("timers", timers),
         ("interrupts", interrupts),
         ("registers", all_registers),
+        ("messages", messages),
         ("console", console),
         ("devices", devices),
     ] {
@@ -138,6 +139,19 @@ fn all_registers(random: &mut Random) {
         }
     }
     write::<{ registers::SCOUNTEREN }>(0);
+}
+
+/// Interrupt files, by their CSRs and their pages, and an APLIC: any register, any value.
+fn messages(random: &mut Random) {
+    for _ in 0..ROUNDS {
+        cause_of(|| write::<{ registers::SISELECT }>(random.next() >> (random.next() % 64)));
+        cause_of(|| write::<{ registers::SISELECT }>(random.next() % 0x200));
+        cause_of(|| write::<{ registers::SIREG }>(random.next()));
+        cause_of(|| write::<{ registers::STOPEI }>(random.next()));
+        store(0x2800_0000 + random.next() % 0x4_2000, random.next() as u32 % 0x400);
+        store(0xd00_0000 + random.next() % 0x4000 / 4 * 4, random.next() as u32 >> (random.next() % 32));
+    }
+    clear::<{ registers::SIE }>(ip::SEIP);
 }
 
 fn console(random: &mut Random) {

@@ -24,4 +24,6 @@ mod machine;
 #[cfg(feature = "image")]
 mod memory;
 #[cfg(feature = "image")]
+mod messages;
+#[cfg(feature = "image")]
 mod standard;

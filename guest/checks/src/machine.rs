@@ -10,7 +10,7 @@ use arch::csr::{self as registers, ip, xcause};
 use arch::insn::fetch_len;
 use sbi::system::reset_reason;
 
-use crate::{attack, call, check, exceptions, harts, interrupts, memory, standard};
+use crate::{attack, call, check, exceptions, harts, interrupts, memory, messages, standard};
 
 /// Harts that there are stacks for.
 pub const MOST_HARTS: usize = 8;
@@ -49,6 +49,14 @@ pub fn read<const CSR: u16>() -> u64 {
 pub fn write<const CSR: u16>(value: u64) {
     // SAFETY: the kernel runs without translation, and its own handler stands at `stvec`.
     unsafe { asm!("csrw {}, {}", const CSR, in(reg) value, options(nostack)) };
+}
+
+/// Writes a register; answers what it held before.
+pub fn swap<const CSR: u16>(value: u64) -> u64 {
+    let before: u64;
+    // SAFETY: as for `write`.
+    unsafe { asm!("csrrw {}, {}, {}", out(reg) before, const CSR, in(reg) value, options(nostack)) };
+    before
 }
 
 /// Sets bits of a register.
@@ -120,6 +128,7 @@ fn interrupted(bit: u64) {
             call::set_timer(u64::MAX);
             TIMER.fetch_add(1, Ordering::SeqCst);
         }
+        _ if messages::WANTED.load(Ordering::SeqCst) => messages::taken(),
         _ => {
             EXTERNAL.fetch_add(1, Ordering::SeqCst);
             clear::<{ registers::SIE }>(ip::SEIP);
@@ -146,6 +155,7 @@ extern "C" fn first(hart: u64, tree: u64) -> ! {
     interrupts::check(hart);
     memory::check();
     harts::check(hart, tree);
+    messages::check(hart, tree);
     check::told();
     exceptions::last();
     standard::last();
@@ -154,7 +164,10 @@ extern "C" fn first(hart: u64, tree: u64) -> ! {
 
 #[unsafe(no_mangle)]
 extern "C" fn other(hart: u64) -> ! {
-    harts::other(hart)
+    match messages::WANTED.load(Ordering::SeqCst) {
+        true => messages::other(hart),
+        false => harts::other(hart),
+    }
 }
 
 /// There is no heap; a crate whose constants are used here could want one.

@@ -6,66 +6,22 @@
 //! Lock order: a device's lock, then the APLIC's own, then those behind the [`MsiSink`]: messages must not lead back to the
 //! APLIC, so that the sink has interrupt files alone. The harts' pins are lock-free.
 
-mod addresses;
-pub mod core;
-mod registers;
-mod source;
 #[cfg(feature = "state")]
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use addresses::{Addresses, Layout};
-pub use registers::region_bytes;
+pub use cores::aplic as core;
+pub use cores::aplic::{Addresses, Delivery, Domain, Layout, Message, region_bytes};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arch::{Interrupt, Phys};
 use bus::{Device, InterruptController, IrqSink, MsiSink};
 use vcpu::HartPins;
 use vm_fdt::{Error, FdtWriter};
 
 use self::core::{Core, Shape};
 use crate::{DtNode, Part, Place, access, dt, node_name};
-
-/// An interrupt domain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Domain {
-    /// The root, whose interrupts are M-mode's.
-    Machine,
-    /// Its child, whose interrupts are S-mode's.
-    Supervisor,
-}
-
-impl Domain {
-    const ALL: [Domain; 2] = [Domain::Machine, Domain::Supervisor];
-
-    /// The interrupt of a hart that the domain drives.
-    pub fn interrupt(self) -> Interrupt {
-        match self {
-            Domain::Machine => Interrupt::MachineExternal,
-            Domain::Supervisor => Interrupt::SupervisorExternal,
-        }
-    }
-}
-
-/// How interrupts get from a domain to its harts: `domaincfg.DM`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// By wire, in the order of priorities.
-    Direct,
-    /// By messages to the harts' IMSICs.
-    Messages,
-}
-
-/// A message-signalled interrupt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Where it is written to.
-    pub address: Phys,
-    /// What is written: the interrupt's identity there.
-    pub data: u32,
-}
 
 /// Who hears of interrupts.
 #[derive(Clone)]

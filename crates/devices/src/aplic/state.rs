@@ -17,8 +17,11 @@ impl Plain for AplicRegisters {
     /// Pins have a state of their own, which is loaded as well.
     fn load(&mut self, (core, driven): Self::State) -> Result<(), Unfit> {
         let mut state = self.aplic.lock();
-        check(driven.len() == state.driven.len(), "the interrupt controller has other harts")?;
-        state.core.restore(core)?;
+        check(
+            state.core.fits(&core) && driven.len() == state.driven.len(),
+            "the interrupt controller has other harts",
+        )?;
+        state.core.restore(core);
         state.driven = driven;
         Ok(())
     }

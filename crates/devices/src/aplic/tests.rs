@@ -4,6 +4,7 @@
 
 use std::sync::Mutex;
 
+use arch::{Interrupt, Phys};
 use bus::Unmapped;
 
 use super::core::{Core, Shape};

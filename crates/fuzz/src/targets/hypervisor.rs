@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use arbitrary::{Result, Unstructured};
+use cores::imsic::InterruptFile;
 use hypervisor::control::manifest::Manifest;
 use hypervisor::control::manifest::Sharing;
 use hypervisor::control::screen::Screen;
@@ -11,7 +12,9 @@ use hypervisor::devices::tree::Told;
 use hypervisor::devices::virtio::MOST;
 use hypervisor::devices::virtio::registers::{Registers, VERSION_1};
 use hypervisor::devices::virtio::ring::{Layout, Ring};
-use hypervisor::devices::{self, MEMORY_BASE, PLIC, Region, UART, VIRTIO};
+use hypervisor::devices::{self, APLIC, IMSIC, MEMORY_BASE, PLIC, Region, UART, VIRTIO};
+use hypervisor::interrupts::controller::Aia;
+use hypervisor::interrupts::software::{self, CsrAccess};
 use hypervisor::memory::access::Access;
 use hypervisor::start::tree::Board;
 
@@ -39,6 +42,8 @@ fn seeds() -> Vec<Vec<u8>> {
         bootargs: "console=ttyS0",
         initrd: Some(0x8200_0000..0x8210_0000),
         virtio: 2,
+        aia: Aia::AplicImsic,
+        identities: 255,
         rng_seed: Some([7; 32]),
     };
     let manifest =
@@ -55,6 +60,7 @@ fn run(input: &[u8]) {
     }
     with(input, accesses);
     with(input, lines);
+    with(input, files);
     with(input, queues);
 }
 
@@ -125,15 +131,34 @@ fn queue(layout: Layout, memory: &Pages) {
     ring.wants_interrupt(memory);
 }
 
+/// A guest at the CSRs of an interrupt file in software: what is pending was sent, or written there.
+fn files(u: &mut Unstructured) -> Result<()> {
+    let mut file = InterruptFile::new(u.arbitrary()?);
+    while !u.is_empty() {
+        if u.arbitrary()? {
+            file.arrive(software::identity_at(u.int_in_range(0..=8)?, u.arbitrary()?).unwrap_or(0));
+        }
+        let csr = *u.choose(&[arch::csr::SIREG, arch::csr::STOPEI, arch::csr::SISELECT])?;
+        let access = CsrAccess { csr, rd: 0, write: u.arbitrary()? };
+        let selected = u64::from(u.arbitrary::<u16>()?) & 0x1ff;
+        let (top, has_file): (u64, bool) = (file.top(), u.arbitrary()?);
+        let value = software::access(access, selected, has_file.then_some(&mut file));
+        assert!(csr != arch::csr::STOPEI || value == has_file.then_some(top));
+        assert!(file.top() >> 16 <= file.identities().into());
+    }
+    Ok(())
+}
+
 /// A guest at its devices, somebody at the console.
 fn lines(u: &mut Unstructured) -> Result<()> {
-    let mut line = Line::new(2);
+    let aia = Aia::WORDS[u.choose_index(Aia::WORDS.len())?].1;
+    let mut line = Line::new(2, aia);
     let mut screen =
         Screen::new(if u.arbitrary()? { Sharing::Keys } else { Sharing::Lines }, vec!["a".into(), "b".into()]);
     while !u.is_empty() {
-        let region: Region = *u.choose(&[PLIC, UART, VIRTIO])?;
+        let region: Region = *u.choose(&[PLIC, APLIC, IMSIC, UART, VIRTIO])?;
         let at = arch::GuestPhys(region.base.0 + u.arbitrary::<u64>()? % region.len_bytes);
-        let place = devices::find(at).expect("it is in a region");
+        let Some(place) = devices::find(at, aia) else { continue };
         match u.arbitrary::<u8>()? % 5 {
             4 => line.set_level(u.arbitrary()?, u.arbitrary()?),
             0 => drop(line.read(place)),
@@ -147,6 +172,8 @@ fn lines(u: &mut Unstructured) -> Result<()> {
             }
         }
         let _ = (line.notifies(0), line.notifies(1));
+        // A message goes to a virtual hart that there is, and all are taken at once.
+        assert!(line.take_messages().iter().all(|(vcpu, _)| *vcpu < 2) && line.take_messages().is_empty());
     }
     Ok(())
 }

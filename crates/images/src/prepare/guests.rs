@@ -34,6 +34,8 @@ pub struct Guests {
     pub disks: u32,
     /// The first has the machine's network card.
     pub net: bool,
+    /// Their interrupt controllers, by the manifest's word; none: a PLIC.
+    pub aia: Option<&'static str>,
 }
 
 /// A guest that is not like the others.
@@ -204,6 +206,9 @@ fn begun(name: String, request: &Request, guests: &Guests, devices: &[&str], una
         let list: String = devices.iter().map(|kind| format!("{kind}\0")).collect();
         node.add_property(DeviceTreeProperty::new_unchecked("devices", list.as_bytes()));
     }
+    if let Some(aia) = guests.aia {
+        text(&mut node, "aia", aia);
+    }
     if unattended {
         node.add_property(DeviceTreeProperty::new_unchecked("once", &[][..] as &[u8]));
     }
@@ -236,7 +241,7 @@ mod tests {
             ..Request::new(Cache::at(place.path().join("cache")))
         };
         let other = Other { kernel: file("mine"), append: "quiet".into() };
-        let guests = Guests { count: 2, vcpus: 3, other: Some(other), disks: 2, net: true };
+        let guests = Guests { count: 2, vcpus: 3, other: Some(other), disks: 2, net: true, aia: Some("aplic") };
         let prepared = prepare_guests(&request, &guests, &()).unwrap();
         assert_eq!(prepare_guests(&request, &guests, &()).unwrap(), prepared);
         let flattened = fs::read(prepared.manifest).unwrap();
@@ -244,6 +249,7 @@ mod tests {
         let property = |path: &str, name: &str| tree.find_node(path).unwrap().property(name).unwrap().value().to_vec();
         assert_eq!(property("/images/initrd", "data"), b"initrd");
         assert_eq!(property("/guests/guest2", "vcpus"), [0, 0, 0, 3]);
+        assert_eq!(property("/guests/guest1", "aia"), b"aplic\0");
         assert_eq!(property("/guests/guest1", "devices"), b"block\0net\0");
         assert_eq!(property("/guests/guest2", "devices"), b"block\0");
         assert_eq!(

@@ -52,6 +52,12 @@ fn guest_files(text: &str) -> Result<u8, String> {
 }
 
 impl AiaOptions {
+    /// What the user asked for.
+    #[cfg(feature = "linux")]
+    pub fn kind(self) -> Kind {
+        self.aia.unwrap_or(Kind::None)
+    }
+
     /// The interrupt controllers of a machine of this instruction set.
     pub fn of(self, isa: Isa) -> board::Aia {
         let default = if isa.has(Extension::H) { GUEST_FILES } else { 0 };

@@ -6,7 +6,7 @@ use clap::Args;
 use images::Firmware;
 use images::vmm::Choice;
 
-use crate::cli::{Disk, MachineOptions, Net, disk, net, value};
+use crate::cli::{AiaKind, Disk, MachineOptions, Net, disk, net, value};
 use crate::linux::{PackageOptions, Print, firmware, guest_memory};
 
 const SOFTWARE: &str = "Software";
@@ -56,6 +56,10 @@ pub struct Options {
     /// Memory of each guest, for example 512M or 1G; a number alone is in MiB
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = guest_memory, help_heading = GUESTS)]
     pub guest_memory: u64,
+
+    /// Interrupt controllers of the guests, as --aia has them for the machine [default: the machine's]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = GUESTS)]
+    pub guest_aia: Option<AiaKind>,
 
     /// Kernel of your own for the guests, in place of Debian's
     #[arg(long, value_name = "FILE", help_heading = GUESTS)]
@@ -138,7 +142,15 @@ impl Options {
                 "a guest's memory is given in pieces of 2 MiB: --guest-memory with an even number of MiB".into()
             );
         }
+        if self.guest_aia() == AiaKind::AplicImsic && self.machine.aia.kind() == AiaKind::None {
+            return Err("guests have IMSICs where the machine's harts have Ssaia: --guest-aia aplic-imsic needs --aia aplic-imsic, or --aia aplic".into());
+        }
         self.machine.check()
+    }
+
+    /// The interrupt controllers of the guests.
+    pub fn guest_aia(&self) -> AiaKind {
+        self.guest_aia.unwrap_or(self.machine.aia.kind())
     }
 }
 
@@ -155,6 +167,14 @@ mod tests {
     fn two_guests_on_two_harts_are_the_default() {
         assert_eq!(problem(""), None);
         assert_eq!(problem("--guests 4 --vcpus 2 --harts 2 -m 2G"), None);
+    }
+
+    #[test]
+    fn guests_have_the_machines_interrupt_controllers_unless_it_is_said() {
+        assert_eq!(problem("--aia aplic-imsic --guest-aia none"), None);
+        assert_eq!(problem("--aia aplic --guest-aia aplic-imsic"), None);
+        assert_eq!(problem("--guest-aia aplic"), None);
+        assert!(problem("--guest-aia aplic-imsic").unwrap().contains("needs --aia aplic-imsic"));
     }
 
     #[test]

@@ -19,8 +19,10 @@ use crate::devices::line::Line;
 use crate::devices::tree::Told;
 use crate::devices::virtio::Kind;
 use crate::devices::virtio::device::Virtio;
-use crate::devices::{FIRST_VIRTIO_INTERRUPT, MEMORY_BASE, Place};
-use crate::interrupts::{self, machine};
+use crate::devices::{self, FIRST_VIRTIO_INTERRUPT, MEMORY_BASE, Place};
+use crate::interrupts::controller::Aia;
+use crate::interrupts::software::identity_at;
+use crate::interrupts::{self, files, machine};
 use crate::memory::frames::PIECE_BYTES;
 use crate::memory::guest::{GuestMemory, NoMemory, vmids};
 use crate::memory::{self, own, physical};
@@ -101,6 +103,8 @@ pub enum Lack {
     Kernel(String),
     /// The machine has no device of that kind, or no more, or none whose interrupts could be taken.
     Device(String, &'static str),
+    /// The harts cannot be told that a guest has an IMSIC.
+    Aia(String),
 }
 
 impl fmt::Display for Lack {
@@ -111,7 +115,16 @@ impl fmt::Display for Lack {
             Lack::Room(name) => write!(f, "there is too little memory for the kernel and the initrd of guest {name}"),
             Lack::Kernel(name) => write!(f, "the kernel of guest {name} is no flat image of a riscv64 kernel"),
             Lack::Device(name, kind) => {
-                write!(f, "there is no {kind} device left for guest {name}: virtio-mmio, version 2, behind a PLIC")
+                write!(
+                    f,
+                    "there is no {kind} device left for guest {name}: virtio-mmio, version 2, with an interrupt that a hart takes"
+                )
+            }
+            Lack::Aia(name) => {
+                write!(
+                    f,
+                    "guest {name} wants aia \"aplic-imsic\", for which the harts lack Ssaia (QEMU: -machine virt,aia=aplic-imsic)"
+                )
             }
         }
     }
@@ -146,6 +159,9 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
     let mut guests = Vec::new();
     let mut slots = hart::board().virtio.clone();
     for (index, wanted) in manifest.guests.into_iter().enumerate() {
+        if wanted.aia == Aia::AplicImsic && !hart::board().has("ssaia") {
+            return Err(Lack::Aia(wanted.name));
+        }
         let memory =
             GuestMemory::new(MEMORY_BASE, wanted.memory_bytes).ok_or_else(|| Lack::Room(wanted.name.clone()))?;
         let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu)).collect();
@@ -158,7 +174,7 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
             vmid: (index as u64 + 1) % vmids(),
             memory: Mutex::new(memory),
             memory_bytes: wanted.memory_bytes,
-            line: Mutex::new(Line::new(wanted.vcpus)),
+            line: Mutex::new(Line::new(wanted.vcpus, wanted.aia)),
             virtio,
             vcpus,
             wanted,
@@ -235,7 +251,8 @@ impl Guest {
 
     fn told_of(&self, initrd: Option<core::ops::Range<u64>>) -> Vec<u8> {
         let board = hart::board();
-        let extensions = board.extensions.iter().map(String::as_str).filter(|name| offer::offers(name)).collect();
+        let offered = |name: &&str| offer::offers(name, self.aia());
+        let extensions = board.extensions.iter().map(String::as_str).filter(offered).collect();
         Told {
             vcpus: self.vcpus.len(),
             memory_bytes: self.memory_bytes,
@@ -245,9 +262,22 @@ impl Guest {
             bootargs: &self.wanted.bootargs,
             initrd,
             virtio: self.virtio.len(),
+            aia: self.aia(),
+            identities: files::identities(),
             rng_seed: seed::of(&board.rng_seed, BEGUN.fetch_add(1, Ordering::Relaxed)),
         }
         .flatten()
+    }
+
+    /// Its interrupt controllers.
+    pub fn aia(&self) -> Aia {
+        self.wanted.aia
+    }
+
+    /// The register of a device at an address; none where there is no device.
+    pub fn find(&self, at: GuestPhys) -> Option<Place> {
+        let has = |place: &Place| !matches!(place, Place::File(vcpu, _) if *vcpu >= self.vcpus.len());
+        devices::find(at, self.aia()).filter(has)
     }
 
     /// What goes into `hgatp` while it runs.
@@ -299,8 +329,8 @@ impl Guest {
     /// The byte of a 32-bit register that an access begins with.
     fn within(place: Place) -> u64 {
         match place {
-            Place::Plic(offset) => offset & 3,
-            Place::Uart(_) | Place::Virtio(..) => 0,
+            Place::Controller(offset) => offset & 3,
+            Place::File(..) | Place::Uart(_) | Place::Virtio(..) => 0,
         }
     }
 
@@ -309,10 +339,14 @@ impl Guest {
         if let Place::Virtio(slot, offset) = place {
             return self.with_virtio(slot, |device| device.write(offset, len_bytes, value, &self.memory));
         }
+        if let Place::File(vcpu, offset) = place {
+            let identity = Some(value as u32).filter(|_| len_bytes == 4).and_then(|value| identity_at(offset, value));
+            return identity.iter().for_each(|&identity| files::send(&self.vcpus[vcpu], identity));
+        }
         let mut line = self.devices();
         match place {
             // "The memory-mapped control registers are 32 bits wide".
-            Place::Plic(offset) if !offset.is_multiple_of(4) || len_bytes < 4 => {}
+            Place::Controller(offset) if !offset.is_multiple_of(4) || len_bytes < 4 => {}
             _ => line.write(place, value),
         }
         interrupts::drive(&mut line, &self.vcpus);
@@ -399,7 +433,8 @@ pub fn stopped(vcpu: &'static Vcpu) {
     guest.virtio.iter().for_each(|plugged| plugged.device.lock().reset());
     guest.memory.lock().clear();
     hart::harts().iter().for_each(|hart| hart.last_of_guest[guest.number].store(NOBODY, Ordering::SeqCst));
-    *guest.devices() = Line::new(guest.vcpus.len());
+    *guest.devices() = Line::new(guest.vcpus.len(), guest.aia());
+    guest.vcpus.iter().for_each(|vcpu| vcpu.file.lock().reset());
     console::say(format_args!("vhart hypervisor: guest {} {}", guest.name, guest.told()));
     let ending = match guest.ending.load(Ordering::SeqCst) {
         again if again == Ending::Again as u8 => match guest.begin() {

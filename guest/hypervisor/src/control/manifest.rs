@@ -11,6 +11,7 @@
 //!         first { vcpus = <1>; memory-mib = <256>; kernel = "linux"; initrd = "disk"; bootargs = "console=ttyS0"; };
 //!         second { memory-mib = <64>; kernel = "linux"; once; }; // a reset ends it
 //!         third { memory-mib = <64>; kernel = "linux"; devices = "block", "net"; }; // of the machine's
+//!         fourth { memory-mib = <64>; kernel = "linux"; aia = "aplic-imsic"; };   // or "aplic", or "none": a PLIC
 //!     };
 //! };
 //! ```
@@ -24,6 +25,7 @@ use dtoolkit::{Node, Property};
 
 use crate::devices::VIRTIO_SLOTS;
 use crate::devices::virtio::{KINDS, Kind};
+use crate::interrupts::controller::Aia;
 
 /// Virtual harts that a guest may have: a hart list's mask names 64.
 pub const MOST_VCPUS: u32 = 64;
@@ -67,6 +69,8 @@ pub struct Wanted<'a> {
     pub once: bool,
     /// Devices of the machine's that are its own.
     pub devices: Vec<Kind>,
+    /// Its interrupt controllers.
+    pub aia: Aia,
 }
 
 /// Why a manifest is none.
@@ -127,7 +131,7 @@ impl<'a> Manifest<'a> {
 }
 
 fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
-    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once", "devices"])?;
+    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once", "devices", "aia"])?;
     let name = node.name().to_string();
     let wrong = |property| Wrong::Value(name.clone(), property);
     let number = |property: &str| node.property(property).map(|value| value.value_as::<u32>().unwrap_or(0));
@@ -149,6 +153,7 @@ fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
         bootargs: text(node, "bootargs").unwrap_or_default(),
         once: node.property("once").is_some(),
         devices: devices(node, &name)?,
+        aia: text(node, "aia").map_or(Some(Aia::default()), |word| Aia::named(&word)).ok_or_else(|| wrong("aia"))?,
         name,
     })
 }
@@ -221,7 +226,7 @@ mod tests {
         assert_eq!(manifest.console, Sharing::Lines);
         let guest = &manifest.guests[0];
         assert_eq!((guest.name.as_str(), guest.vcpus, guest.memory_bytes), ("first", 2, 256 << 20));
-        assert!(guest.devices.is_empty());
+        assert!(guest.devices.is_empty() && guest.aia == Aia::None);
         assert_eq!((guest.kernel, guest.initrd, guest.bootargs.as_str()), (&b"MZ..."[..], None, "quiet"));
     }
 
@@ -230,6 +235,7 @@ mod tests {
         assert_eq!(wrong(&[]), "first in the manifest has no kernel that can be");
         let kernel: (&str, &[u8]) = ("kernel", b"linux\0");
         assert_eq!(wrong(&[kernel, ("vcpus", &[0, 0, 0, 65])]), "first in the manifest has no vcpus that can be");
+        assert_eq!(wrong(&[kernel, ("aia", b"plic\0")]), "first in the manifest has no aia that can be");
         assert_eq!(wrong(&[kernel, ("colour", b"red\0")]), "first in the manifest has 'colour', which means nothing");
         assert_eq!(
             wrong(&[kernel, ("devices", b"net\0gpu\0")]),

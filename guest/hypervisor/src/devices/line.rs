@@ -1,23 +1,24 @@
 //! The serial line of a guest with its interrupt controller: together, for each access may change what pends.
 //!
-//! National Semiconductor PC16550D; RISC-V Platform-Level Interrupt Controller Specification 1.0.0.
+//! National Semiconductor PC16550D.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use cores::{plic, uart16550};
+use cores::uart16550;
 
-use super::{Place, SOURCES, UART_INTERRUPT};
+use super::{Place, UART_INTERRUPT};
+use crate::interrupts::controller::{Aia, Controller};
 
 /// Bytes of input that wait for a guest that reads none.
 const BACKLOG_BYTES: usize = 4096;
 /// Bytes of output that are kept back until a line is whole.
 const KEPT_BYTES: usize = 256;
 
-/// The devices of one guest. A context of the controller is a virtual hart's external interrupt.
+/// The devices of one guest.
 #[derive(Debug)]
 pub struct Line {
-    plic: plic::Core,
+    controller: Controller,
     uart: uart16550::Core,
     shown: uart16550::Interrupt,
     typed: VecDeque<u8>,
@@ -29,9 +30,9 @@ pub struct Line {
 
 impl Line {
     /// For a guest with so many virtual harts.
-    pub fn new(vcpus: usize) -> Line {
+    pub fn new(vcpus: usize, aia: Aia) -> Line {
         Line {
-            plic: plic::Core::new(SOURCES, vcpus),
+            controller: Controller::new(aia, vcpus),
             uart: uart16550::Core::default(),
             shown: uart16550::Interrupt::None,
             typed: VecDeque::new(),
@@ -44,39 +45,39 @@ impl Line {
     pub fn read(&mut self, place: Place) -> u64 {
         match place {
             // A claim is a read.
-            Place::Plic(offset) => {
+            Place::Controller(offset) => {
                 self.changed = true;
-                self.plic.read(offset & !3).into()
+                self.controller.read(offset & !3).into()
             }
             Place::Uart(offset) => {
                 let byte = self.uart.read(offset);
                 self.settle();
                 byte.into()
             }
-            Place::Virtio(..) => 0,
+            Place::File(..) | Place::Virtio(..) => 0,
         }
     }
 
     /// Writes a register.
     pub fn write(&mut self, place: Place, value: u64) {
         match place {
-            Place::Plic(offset) => {
+            Place::Controller(offset) => {
                 self.changed = true;
-                self.plic.write(offset & !3, value as u32);
+                self.controller.write(offset & !3, value as u32);
             }
             Place::Uart(offset) => {
                 let byte = self.uart.write(offset, value as u8);
                 self.sent.extend(byte);
                 self.settle();
             }
-            Place::Virtio(..) => {}
+            Place::File(..) | Place::Virtio(..) => {}
         }
     }
 
     /// The interrupt of a device that is elsewhere is on, or off.
     pub fn set_level(&mut self, source: u32, level: bool) {
         self.changed = true;
-        self.plic.set_level(source, level);
+        self.controller.set_level(source, level);
     }
 
     /// Takes what somebody typed; what there is no room for is lost.
@@ -93,7 +94,12 @@ impl Line {
 
     /// Whether a virtual hart is notified of an interrupt.
     pub fn notifies(&self, vcpu: usize) -> bool {
-        self.plic.notifies(vcpu)
+        self.controller.notifies(vcpu)
+    }
+
+    /// Messages that are to be sent, as [`Controller::take_messages`] tells them.
+    pub fn take_messages(&mut self) -> Vec<(usize, u32)> {
+        self.controller.take_messages()
     }
 
     /// Whether whom it notifies may have changed since the last call.
@@ -122,9 +128,9 @@ impl Line {
         let shown = self.uart.interrupt();
         if shown != core::mem::replace(&mut self.shown, shown) {
             self.changed = true;
-            self.plic.set_level(UART_INTERRUPT, shown == uart16550::Interrupt::Level);
+            self.controller.set_level(UART_INTERRUPT, shown == uart16550::Interrupt::Level);
             if let uart16550::Interrupt::Emptied(_) = shown {
-                self.plic.pulse(UART_INTERRUPT);
+                self.controller.pulse(UART_INTERRUPT);
             }
         }
     }
@@ -139,9 +145,9 @@ mod tests {
 
     /// A line whose interrupt is enabled for the second of two virtual harts.
     fn line() -> Line {
-        let mut line = Line::new(2);
-        line.write(Place::Plic(4 * u64::from(UART_INTERRUPT)), 1);
-        line.write(Place::Plic(0x2080), 1 << UART_INTERRUPT);
+        let mut line = Line::new(2, Aia::None);
+        line.write(Place::Controller(4 * u64::from(UART_INTERRUPT)), 1);
+        line.write(Place::Controller(0x2080), 1 << UART_INTERRUPT);
         line
     }
 
@@ -152,9 +158,9 @@ mod tests {
         line.type_in(b"x");
         assert!(line.notifies(1) && !line.notifies(0));
         // claim, read, complete
-        assert_eq!(line.read(Place::Plic(0x20_1004)), u64::from(UART_INTERRUPT));
+        assert_eq!(line.read(Place::Controller(0x20_1004)), u64::from(UART_INTERRUPT));
         assert_eq!(line.read(DATA), u64::from(b'x'));
-        line.write(Place::Plic(0x20_1004), UART_INTERRUPT.into());
+        line.write(Place::Controller(0x20_1004), UART_INTERRUPT.into());
         assert!(!line.notifies(1));
     }
 
@@ -163,8 +169,8 @@ mod tests {
         let mut line = line();
         line.write(IER, 2);
         for _ in 0..3 {
-            assert_eq!(line.read(Place::Plic(0x20_1004)), u64::from(UART_INTERRUPT));
-            line.write(Place::Plic(0x20_1004), UART_INTERRUPT.into());
+            assert_eq!(line.read(Place::Controller(0x20_1004)), u64::from(UART_INTERRUPT));
+            line.write(Place::Controller(0x20_1004), UART_INTERRUPT.into());
             assert!(!line.notifies(1));
             line.write(DATA, b'a'.into());
         }

@@ -1,7 +1,7 @@
 //! A guest's device tree.
 //!
-//! Devicetree Specification v0.4; Linux, Documentation/devicetree/bindings/riscv/cpus.yaml and
-//! interrupt-controller/sifive,plic-1.0.0.yaml.
+//! Devicetree Specification v0.4; Linux, Documentation/devicetree/bindings/riscv/cpus.yaml, and of interrupt-controller
+//! sifive,plic-1.0.0.yaml, riscv,aplic.yaml and riscv,imsics.yaml.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -9,17 +9,22 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use arch::GuestPhys;
+use arch::addr::PAGE_BYTES;
 use dtoolkit::ToPropertyValue;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 
 use super::{
-    FIRST_VIRTIO_INTERRUPT, MEMORY_BASE, PLIC, Region, SOURCES, UART, UART_INTERRUPT, VIRTIO, VIRTIO_BYTES,
-    VIRTIO_SLOTS,
+    APLIC, FIRST_VIRTIO_INTERRUPT, IMSIC, MEMORY_BASE, PLIC, Region, SOURCES, UART, UART_INTERRUPT, VIRTIO,
+    VIRTIO_BYTES, VIRTIO_SLOTS,
 };
+use crate::interrupts::controller::Aia;
 
-/// Phandles: one for the interrupt controller, then one for each virtual hart's own.
-const PLIC_PHANDLE: u32 = 1;
-const FIRST_HART_PHANDLE: u32 = 2;
+/// Phandles: the interrupt controller of wires, the IMSICs, then one for each virtual hart's own.
+const CONTROLLER_PHANDLE: u32 = 1;
+const IMSIC_PHANDLE: u32 = 2;
+const FIRST_HART_PHANDLE: u32 = 3;
+/// How an APLIC's source interrupts: "IRQ_TYPE_LEVEL_HIGH" of Linux, include/dt-bindings/interrupt-controller/irq.h.
+const LEVEL_HIGH: u32 = 4;
 
 /// The UART's input clock, in Hz: drivers want one, and the line has none.
 const CLOCK_HZ: u32 = 3_686_400;
@@ -43,6 +48,10 @@ pub struct Told<'a> {
     pub initrd: Option<Range<u64>>,
     /// Virtio devices.
     pub virtio: usize,
+    /// Interrupt controllers.
+    pub aia: Aia,
+    /// The highest identity of an interrupt file.
+    pub identities: u16,
     /// Random bytes to begin with.
     pub rng_seed: Option<[u8; 32]>,
 }
@@ -125,44 +134,83 @@ impl Told<'_> {
         add(&mut node, "#size-cells", 2u32);
         add(&mut node, "compatible", "simple-bus");
         add(&mut node, "ranges", &[][..] as &[u32]);
-        node.add_child(self.plic());
-        node.add_child(uart());
-        (0..self.virtio.min(VIRTIO_SLOTS as usize)).for_each(|slot| node.add_child(virtio(slot as u32)));
+        node.add_child(if self.aia == Aia::None { self.plic() } else { self.aplic() });
+        if self.aia == Aia::AplicImsic {
+            node.add_child(self.imsics());
+        }
+        node.add_child(self.uart());
+        (0..self.virtio.min(VIRTIO_SLOTS as usize)).for_each(|slot| node.add_child(self.virtio(slot as u32)));
         node
     }
 
     fn plic(&self) -> DeviceTreeNode {
-        let mut node = controller(&name("plic", PLIC), "sifive,plic-1.0.0", PLIC_PHANDLE);
+        let mut node = controller(&name("plic", PLIC), "sifive,plic-1.0.0", CONTROLLER_PHANDLE);
         add(&mut node, "compatible", &["sifive,plic-1.0.0", "riscv,plic0"][..]);
         add(&mut node, "reg", &reg(PLIC)[..]);
         add(&mut node, "#address-cells", 0u32);
         add(&mut node, "riscv,ndev", SOURCES);
-        let external = u32::from(arch::Interrupt::SupervisorExternal.code());
-        let targets: Vec<u32> = (0..self.vcpus as u32).flat_map(|hart| [FIRST_HART_PHANDLE + hart, external]).collect();
-        add(&mut node, "interrupts-extended", &targets[..]);
+        self.drives_harts(&mut node);
         node
     }
-}
 
-fn uart() -> DeviceTreeNode {
-    let mut node = DeviceTreeNode::new_unchecked(name("serial", UART));
-    add(&mut node, "compatible", "ns16550a");
-    add(&mut node, "reg", &reg(UART)[..]);
-    add(&mut node, "clock-frequency", CLOCK_HZ);
-    add(&mut node, "interrupts", UART_INTERRUPT);
-    add(&mut node, "interrupt-parent", PLIC_PHANDLE);
-    node
-}
+    fn aplic(&self) -> DeviceTreeNode {
+        let mut node = controller(&name("interrupt-controller", APLIC), "riscv,aplic", CONTROLLER_PHANDLE);
+        add(&mut node, "reg", &reg(APLIC)[..]);
+        add(&mut node, "#interrupt-cells", 2u32);
+        add(&mut node, "#address-cells", 0u32);
+        add(&mut node, "riscv,num-sources", SOURCES);
+        match self.aia {
+            Aia::AplicImsic => add(&mut node, "msi-parent", IMSIC_PHANDLE),
+            Aia::Aplic | Aia::None => self.drives_harts(&mut node),
+        }
+        node
+    }
 
-fn virtio(slot: u32) -> DeviceTreeNode {
-    let base = GuestPhys(VIRTIO.base.0 + VIRTIO_BYTES * u64::from(slot));
-    let region = Region { base, len_bytes: VIRTIO_BYTES };
-    let mut node = DeviceTreeNode::new_unchecked(name("virtio_mmio", region));
-    add(&mut node, "compatible", "virtio,mmio");
-    add(&mut node, "reg", &reg(region)[..]);
-    add(&mut node, "interrupts", FIRST_VIRTIO_INTERRUPT + slot);
-    add(&mut node, "interrupt-parent", PLIC_PHANDLE);
-    node
+    fn imsics(&self) -> DeviceTreeNode {
+        let region = Region { len_bytes: self.vcpus as u64 * PAGE_BYTES, ..IMSIC };
+        let mut node = controller(&name("interrupt-controller", region), "riscv,imsics", IMSIC_PHANDLE);
+        add(&mut node, "reg", &reg(region)[..]);
+        add(&mut node, "#interrupt-cells", 0u32);
+        add(&mut node, "msi-controller", &[][..] as &[u32]);
+        add(&mut node, "#msi-cells", 0u32);
+        add(&mut node, "riscv,num-ids", u32::from(self.identities));
+        self.drives_harts(&mut node);
+        node
+    }
+
+    /// All virtual harts' external interrupts come from there.
+    fn drives_harts(&self, node: &mut DeviceTreeNode) {
+        let external = u32::from(arch::Interrupt::SupervisorExternal.code());
+        let targets: Vec<u32> = (0..self.vcpus as u32).flat_map(|hart| [FIRST_HART_PHANDLE + hart, external]).collect();
+        add(node, "interrupts-extended", &targets[..]);
+    }
+
+    fn interrupt(&self, node: &mut DeviceTreeNode, source: u32) {
+        match self.aia {
+            Aia::None => add(node, "interrupts", source),
+            Aia::Aplic | Aia::AplicImsic => add(node, "interrupts", &[source, LEVEL_HIGH][..]),
+        }
+        add(node, "interrupt-parent", CONTROLLER_PHANDLE);
+    }
+
+    fn uart(&self) -> DeviceTreeNode {
+        let mut node = DeviceTreeNode::new_unchecked(name("serial", UART));
+        add(&mut node, "compatible", "ns16550a");
+        add(&mut node, "reg", &reg(UART)[..]);
+        add(&mut node, "clock-frequency", CLOCK_HZ);
+        self.interrupt(&mut node, UART_INTERRUPT);
+        node
+    }
+
+    fn virtio(&self, slot: u32) -> DeviceTreeNode {
+        let base = GuestPhys(VIRTIO.base.0 + VIRTIO_BYTES * u64::from(slot));
+        let region = Region { base, len_bytes: VIRTIO_BYTES };
+        let mut node = DeviceTreeNode::new_unchecked(name("virtio_mmio", region));
+        add(&mut node, "compatible", "virtio,mmio");
+        add(&mut node, "reg", &reg(region)[..]);
+        self.interrupt(&mut node, FIRST_VIRTIO_INTERRUPT + slot);
+        node
+    }
 }
 
 fn controller(name: &str, compatible: &str, phandle: u32) -> DeviceTreeNode {
@@ -193,6 +241,8 @@ fn reg(region: Region) -> [u32; 4] {
 mod tests {
     use super::*;
     use crate::start::tree::Board;
+    use arch::Phys;
+    use cores::aplic::Delivery;
 
     fn told() -> Told<'static> {
         Told {
@@ -204,6 +254,8 @@ mod tests {
             bootargs: "console=ttyS0",
             initrd: Some(0x8200_0000..0x8210_0000),
             virtio: 2,
+            aia: Aia::None,
+            identities: 255,
             rng_seed: Some([7; 32]),
         }
     }
@@ -215,10 +267,24 @@ mod tests {
         assert_eq!(board.memory[0], 0x8000_0000..0x8400_0000);
         assert_eq!(board.initrd, Some(0x8200_0000..0x8210_0000));
         assert_eq!(board.rng_seed, [7; 32]);
-        assert_eq!(board.plic.as_ref().unwrap().contexts, [Some(0), Some(1)]);
+        assert_eq!(board.controllers.plic.as_ref().unwrap().contexts, [Some(0), Some(1)]);
         let slots: Vec<(u64, u32)> = board.virtio.iter().map(|slot| (slot.base, slot.source)).collect();
         assert_eq!(slots, [(0x1000_2000, 2), (0x1000_1000, 1)]);
         assert!(board.has("sstc"));
+    }
+
+    #[test]
+    fn interrupt_controllers_are_told_as_the_machines_are() {
+        let board = |aia| Board::read(&Told { aia, ..told() }.flatten()).unwrap();
+        let harts = [Some(0), Some(1)];
+        let controllers = board(Aia::Aplic).controllers;
+        let aplic = controllers.aplic.unwrap();
+        assert_eq!((aplic.delivery, aplic.harts.as_slice(), controllers.plic), (Delivery::Direct, &harts[..], None));
+        let board = board(Aia::AplicImsic);
+        assert_eq!(board.controllers.aplic.unwrap().delivery, Delivery::Messages);
+        let imsics = board.controllers.imsics.unwrap();
+        assert_eq!((imsics.identities, imsics.page(1, 0)), (255, Some(Phys(0x2800_1000))));
+        assert_eq!(board.virtio.iter().map(|slot| slot.source).collect::<Vec<u32>>(), [2, 1]);
     }
 
     #[test]

@@ -176,6 +176,19 @@ impl GuestMemory {
     }
     // ANCHOR_END: give
 
+    /// Lets the guest reach a page of the machine's registers itself, at an address where it has no memory.
+    ///
+    /// # Errors
+    /// There is no memory for a table.
+    pub fn map_register_page(&mut self, at: GuestPhys, to: Phys) -> Result<(), NotMapped> {
+        self.table.as_mut().ok_or(NotMapped)?.map(at.0, to, 0, Rights::GuestRegister, &mut Physical)
+    }
+
+    /// Takes it away; harts remember it, until they are told to forget.
+    pub fn unmap_register_page(&mut self, at: GuestPhys) {
+        self.table.iter_mut().for_each(|table| table.unmap(at.0, &mut Physical));
+    }
+
     /// Copies `bytes` to the guest's memory.
     ///
     /// # Errors

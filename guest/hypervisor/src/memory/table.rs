@@ -30,6 +30,8 @@ pub enum Rights {
     ReadWrite,
     /// A guest's memory. "all memory accesses [...] are considered to be user-level accesses".
     Guest,
+    /// A register of the machine's that a guest reaches itself.
+    GuestRegister,
     /// A guest's memory that it may not write to: what a dirty log waits for.
     GuestReadOnly,
 }
@@ -43,6 +45,7 @@ impl Rights {
             Rights::Read => V | R | G | A,
             Rights::ReadWrite => V | R | W | G | A | D,
             Rights::Guest => V | R | W | X | U | A | D,
+            Rights::GuestRegister => V | R | W | U | A | D,
             Rights::GuestReadOnly => V | R | X | U | A,
         }
     }

@@ -113,7 +113,7 @@ fn fence(function: Rfence, vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
 // ANCHOR: left
 /// Waits until `target` has seen what was wanted of it, or executes nothing: this hart executes no guest meanwhile, so that two
 /// that wait for each other both go on.
-fn left(target: &Vcpu, what: u32) {
+pub fn left(target: &Vcpu, what: u32) {
     let executes = || {
         let hart = target.last_hart.load(Ordering::SeqCst);
         hart::harts().get(hart).is_some_and(|hart| {

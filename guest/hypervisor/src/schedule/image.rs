@@ -8,8 +8,7 @@ use spin::Mutex;
 
 use super::queue::{Place, Queue};
 use crate::control::{console, guests};
-use crate::interrupts::machine;
-use crate::sbi::firmware;
+use crate::interrupts::{files, machine};
 use crate::start::csr;
 use crate::start::hart::{self, Hart};
 use crate::timers::{self, NEVER};
@@ -52,7 +51,6 @@ pub fn run() -> ! {
         let next = QUEUE.lock().next(hart::this().index).inspect(|one| put(one.0, Place::Running));
         match next {
             Some(One(vcpu)) => {
-                arm();
                 let next = vcpu::run(vcpu);
                 put_aside(vcpu, next);
             }
@@ -72,7 +70,7 @@ fn put_aside(vcpu: &'static Vcpu, next: Next) {
     let mut queue = QUEUE.lock();
     match next {
         Next::Resume | Next::Yield => make_ready(vcpu, &mut queue),
-        Next::Wait(_) if vcpu.wanted.load(Ordering::SeqCst) != 0 => make_ready(vcpu, &mut queue),
+        Next::Wait(_) if vcpu.wanted.load(Ordering::SeqCst) & !wanted::FENCES != 0 => make_ready(vcpu, &mut queue),
         Next::Wait(deadline) => {
             put(vcpu, Place::Waiting);
             queue.wait(One(vcpu), deadline);
@@ -96,8 +94,21 @@ fn make_ready(vcpu: &'static Vcpu, queue: &mut Queue<One>) {
 
 fn kick(hart: &Hart) {
     if hart.index != hart::this().index {
-        firmware::interrupt(hart.id);
+        machine::kick(hart);
     }
+}
+
+/// Tells a virtual hart to do something before it executes on. If it runs, it leaves its guest; if it waits, it is not woken.
+pub fn tell(vcpu: &'static Vcpu, what: u32) {
+    vcpu.wanted.fetch_or(what, Ordering::SeqCst);
+    if Place::of(vcpu.place.load(Ordering::SeqCst)) == Place::Running {
+        kick_out(vcpu);
+    }
+}
+
+fn kick_out(vcpu: &Vcpu) {
+    let hart = vcpu.last_hart.load(Ordering::SeqCst);
+    hart::harts().get(hart).into_iter().filter(|hart| hart.in_guest.load(Ordering::SeqCst)).for_each(kick);
 }
 
 /// Wants something of a virtual hart: it is woken if it waits, and leaves its guest if it runs.
@@ -115,8 +126,7 @@ pub fn want(vcpu: &'static Vcpu, what: u32) {
         }
         Place::Running => {
             drop(queue);
-            let hart = vcpu.last_hart.load(Ordering::SeqCst);
-            hart::harts().get(hart).into_iter().filter(|hart| hart.in_guest.load(Ordering::SeqCst)).for_each(kick);
+            kick_out(vcpu);
         }
         Place::Ready | Place::Off => {}
     }
@@ -137,13 +147,21 @@ pub fn is_off(vcpu: &Vcpu) -> bool {
 pub fn tick() -> Next {
     expire();
     let contended = QUEUE.lock().is_contended();
-    arm();
+    begin_slice();
     if contended { Next::Yield } else { Next::Resume }
+}
+
+/// The time slice of whoever runs begins now. Others that interrupt it do not make it longer.
+pub fn begin_slice() {
+    let end = if is_crowded() { timers::now() + timers::milliseconds(SLICE_MS) } else { NEVER };
+    hart::this().slice_end.store(end, Ordering::Relaxed);
+    arm();
 }
 
 /// Another hart wants something: what, the next entry looks for.
 pub fn kicked() -> Next {
     csr::clear::<{ registers::SIP }>(ip::SSIP);
+    files::serve(hart::this());
     arm();
     Next::Resume
 }
@@ -166,10 +184,7 @@ fn expire() {
 /// deadline of the one that runs.
 pub fn arm() {
     let look = if hart::this().index == 0 { LOOK.load(Ordering::Relaxed) } else { NEVER };
-    let slice = match is_crowded() {
-        true => timers::now() + timers::milliseconds(SLICE_MS),
-        false => NEVER,
-    };
+    let slice = hart::this().slice_end.load(Ordering::Relaxed);
     let waiting = QUEUE.lock().first_deadline().unwrap_or(NEVER);
     timers::arm(look.min(slice).min(waiting).min(own_deadline()));
 }
@@ -184,11 +199,14 @@ fn own_deadline() -> u64 {
 
 /// Nobody is ready: waits for an interrupt.
 fn idle() {
+    hart::this().slice_end.store(NEVER, Ordering::Relaxed);
     arm();
     csr::wait();
     csr::clear::<{ registers::SIP }>(ip::SSIP);
     if csr::read::<{ registers::SIP }>() & machine::enabled() != 0 {
         machine::take();
     }
+    files::signalled(hart::this());
+    files::serve(hart::this());
     expire();
 }

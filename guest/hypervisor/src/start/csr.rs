@@ -38,6 +38,16 @@ pub fn clear<const CSR: u16>(bits: u64) {
     unsafe { asm!("csrc {}, {}", const CSR, in(reg) bits, options(nostack)) };
 }
 
+/// Writes a register, and answers what it held before, in one step.
+#[inline(always)]
+pub fn swap<const CSR: u16>(value: u64) -> u64 {
+    const { assert!(CSR != arch::csr::SATP) };
+    let before: u64;
+    // SAFETY: as for `write`.
+    unsafe { asm!("csrrw {}, {}, {}", out(reg) before, const CSR, in(reg) value, options(nostack)) };
+    before
+}
+
 /// What a register holds after `value` was written to it; then what it held before is back.
 pub fn probe<const CSR: u16>(value: u64) -> u64 {
     let before = read::<CSR>();
@@ -45,6 +55,12 @@ pub fn probe<const CSR: u16>(value: u64) -> u64 {
     let legal = read::<CSR>();
     write::<CSR>(before);
     legal
+}
+
+/// What this hart has read and written before, of memory and of devices, comes before what it does next.
+pub fn order() {
+    // SAFETY: a fence changes no memory.
+    unsafe { asm!("fence iorw, iorw", options(nostack)) };
 }
 
 /// Waits until an interrupt that `sie` enables pends. It is not taken: `sstatus.SIE` is zero.

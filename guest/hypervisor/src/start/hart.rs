@@ -4,22 +4,24 @@
 
 use core::arch::asm;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use arch::Phys;
 use arch::csr::{self as registers, atp};
-use spin::Once;
+use spin::{Mutex, Once};
 
 use super::entry::{self, Given};
 use super::tree::Board;
 use super::{csr, heap, panic};
 use crate::control::{console, guests};
+use crate::interrupts::{files, machine};
 use crate::memory::{self, own};
 use crate::sbi::firmware;
 use crate::schedule;
+use crate::timers::NEVER;
 use crate::vcpu::Vcpu;
 
 /// Pages of a hart's stack.
@@ -39,7 +41,18 @@ pub struct Hart {
     pub last_of_guest: Vec<AtomicUsize>,
     /// Whether it executes a guest's instructions.
     pub in_guest: AtomicBool,
+    /// When the time slice of whoever it runs ends.
+    pub slice_end: AtomicU64,
+    /// Who has its interrupt files that are for guests, by their numbers. Only the hart itself changes these.
+    pub files: Mutex<[Option<&'static Vcpu>; FILES]>,
+    /// The one that is taken from its owner next, where all are somebody's.
+    pub next_file: AtomicUsize,
+    /// Another hart wants one of them back.
+    pub asked: AtomicBool,
 }
+
+/// Interrupt files for guests, as far as `hgeie` names them: "GEILEN is at most 63".
+const FILES: usize = 64;
 
 /// No virtual hart's number.
 pub const NOBODY: usize = usize::MAX;
@@ -122,9 +135,14 @@ extern "C" fn on_its_own_stack() -> ! {
         float_owner: AtomicUsize::new(NOBODY),
         last_of_guest: manifest.guests.iter().map(|_| AtomicUsize::new(NOBODY)).collect(),
         in_guest: AtomicBool::new(false),
+        slice_end: AtomicU64::new(NEVER),
+        files: Mutex::new([None; FILES]),
+        next_file: AtomicUsize::new(0),
+        asked: AtomicBool::new(false),
     };
     HARTS.call_once(|| core::iter::once(first).chain(ids).enumerate().map(make).collect());
     become_hart(0);
+    machine::init();
     set_up();
     console::say(format_args!("vhart hypervisor: {}", Told));
     guests::make(manifest).unwrap_or_else(|why| panic::die(format_args!("{why}")));
@@ -139,7 +157,11 @@ impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let memory = memory::free_bytes() >> 20;
         write!(f, "{} harts, {memory} MiB for guests, G-stage {:?}x4", harts().len(), memory::guest::scheme())?;
-        write!(f, ", {}", if board().has("sstc") { "Sstc" } else { "timers by SBI" })
+        write!(f, ", {}", if board().has("sstc") { "Sstc" } else { "timers by SBI" })?;
+        match machine::for_guests() {
+            Some((count, _)) => write!(f, ", IMSICs with {count} files for guests"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -162,6 +184,8 @@ pub fn other(index: usize) -> ! {
 fn set_up() {
     crate::vcpu::environment::set_up();
     csr::write::<{ registers::SIE }>(0);
+    machine::set_up();
+    files::set_up();
     csr::write::<{ registers::HGATP }>(atp::BARE);
 }
 

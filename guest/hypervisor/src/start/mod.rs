@@ -5,6 +5,7 @@
 
 #[cfg(feature = "image")]
 mod bytes;
+pub mod controllers;
 #[cfg(feature = "image")]
 pub mod csr;
 #[cfg(feature = "image")]

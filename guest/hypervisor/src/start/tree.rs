@@ -10,6 +10,8 @@ use core::ops::Range;
 use dtoolkit::fdt::{Fdt, FdtNode};
 use dtoolkit::{Node, Property, ToCellInt};
 
+use super::controllers::Controllers;
+
 /// The machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Board {
@@ -29,19 +31,10 @@ pub struct Board {
     pub initrd: Option<Range<u64>>,
     /// Random bytes, for whoever needs some before there is another source.
     pub rng_seed: Vec<u8>,
-    /// The interrupt controller, if it is a PLIC.
-    pub plic: Option<Plic>,
+    /// Interrupt controllers.
+    pub controllers: Controllers,
     /// Places of virtio devices, from the highest address down: on the `virt` board the first of the command line comes first.
     pub virtio: Vec<Slot>,
-}
-
-/// The machine's interrupt controller.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plic {
-    /// Its first register.
-    pub base: u64,
-    /// Whose external interrupt in S-mode each context is, by the hart's id.
-    pub contexts: Vec<Option<u64>>,
 }
 
 /// Where a virtio device may be.
@@ -95,7 +88,7 @@ impl Board {
             reserved: reserved(tree),
             initrd: initrd(tree),
             rng_seed: rng_seed(tree),
-            plic: plic(tree, &harts),
+            controllers: Controllers::read(tree.root(), &harts),
             virtio: virtio(tree),
         };
         match () {
@@ -146,12 +139,12 @@ fn number(node: FdtNode<'_>, name: &str) -> Option<u64> {
 }
 
 /// Address and size of the first pair in `reg`.
-fn first_reg(node: FdtNode<'_>) -> Option<(u64, u64)> {
+pub(super) fn first_reg(node: FdtNode<'_>) -> Option<(u64, u64)> {
     let reg = node.reg().ok()??.next()?;
     Some((reg.address.to_int().ok()?, reg.size.to_int().unwrap_or(0)))
 }
 
-fn regs(node: FdtNode<'_>) -> Vec<Range<u64>> {
+pub(super) fn regs(node: FdtNode<'_>) -> Vec<Range<u64>> {
     let range = |reg: dtoolkit::standard::Reg<'_>| {
         let (base, len): (u64, u64) = (reg.address.to_int().ok()?, reg.size.to_int().ok()?);
         Some(base..base.checked_add(len)?)
@@ -174,36 +167,21 @@ fn initrd(tree: Fdt<'_>) -> Option<Range<u64>> {
 }
 
 /// The node and all below it, of which `find` finds something.
-fn below<'a, T>(node: FdtNode<'a>, find: &dyn Fn(FdtNode<'a>) -> Option<T>) -> Vec<T> {
+pub(super) fn below<'a, T>(node: FdtNode<'a>, find: &dyn Fn(FdtNode<'a>) -> Option<T>) -> Vec<T> {
     let mut found: Vec<T> = find(node).into_iter().collect();
     node.children().for_each(|child| found.extend(below(child, find)));
     found
 }
 
-fn is_compatible(node: FdtNode<'_>, with: &str) -> bool {
+pub(super) fn is_compatible(node: FdtNode<'_>, with: &str) -> bool {
     let list = node.property("compatible").map(|property| property.value().to_vec());
     list.is_some_and(|list| list.split(|&byte| byte == 0).any(|name| name == with.as_bytes()))
 }
 
 /// All cells of a property.
-fn cells_of(node: FdtNode<'_>, name: &str) -> Vec<u32> {
+pub(super) fn cells_of(node: FdtNode<'_>, name: &str) -> Vec<u32> {
     let value = node.property(name).map(|property| property.value().to_vec()).unwrap_or_default();
     value.chunks_exact(4).map(|cell| cell.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))).collect()
-}
-
-/// Devicetree binding interrupt-controller/sifive,plic-1.0.0.yaml: "interrupts-extended" names the harts' controllers by their phandles.
-fn plic(tree: Fdt<'_>, harts: &[FdtNode<'_>]) -> Option<Plic> {
-    let is_plic = |node| ["sifive,plic-1.0.0", "riscv,plic0"].into_iter().any(|name| is_compatible(node, name));
-    let node = below(tree.root(), &|node| is_plic(node).then_some(node)).into_iter().next()?;
-    let hart_of = |phandle: u32| {
-        let has =
-            |hart: &&FdtNode<'_>| hart.children().any(|child| cells_of(child, "phandle").first() == Some(&phandle));
-        harts.iter().find(has).and_then(|&hart| first_reg(hart)).map(|(id, _)| id)
-    };
-    let external = u32::from(arch::Interrupt::SupervisorExternal.code());
-    let targets = cells_of(node, "interrupts-extended");
-    let context = |pair: &[u32]| hart_of(pair[0]).filter(|_| pair[1] == external);
-    Some(Plic { base: first_reg(node)?.0, contexts: targets.chunks_exact(2).map(context).collect() })
 }
 
 fn virtio(tree: Fdt<'_>) -> Vec<Slot> {
@@ -224,6 +202,7 @@ fn rng_seed(tree: Fdt<'_>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::start::controllers::Plic;
     use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 
     fn node(name: &str, properties: &[(&str, &[u8])]) -> DeviceTreeNode {
@@ -285,7 +264,8 @@ mod tests {
         assert_eq!(board.reserved[0], 0x8000_0000..0x8004_0000);
         assert_eq!(board.initrd, Some(0x8200_0000..0x8280_0000));
         assert_eq!(board.rng_seed, [7; 32]);
-        assert_eq!(board.plic, Some(Plic { base: 0xc00_0000, contexts: vec![None, Some(3)] }));
+        let plic = Some(Plic { base: 0xc00_0000, contexts: vec![None, Some(3)] });
+        assert_eq!(board.controllers, Controllers { plic, aplic: None, imsics: None });
         let slots: Vec<(u64, u32)> = board.virtio.iter().map(|slot| (slot.base, slot.source)).collect();
         assert_eq!(slots, [(0x1000_2000, 2), (0x1000_1000, 1)]);
         assert!(board.has("sstc") && !board.has("v"));

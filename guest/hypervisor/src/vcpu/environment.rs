@@ -6,6 +6,9 @@
 use arch::csr::{counteren, envcfg, ip, stateen};
 use arch::{Exception, csr as registers};
 
+use spin::Once;
+
+use crate::interrupts::controller::Aia;
 use crate::start::{csr, hart};
 
 // ANCHOR: delegated
@@ -42,10 +45,37 @@ pub fn set_up() {
         // Where only Svadu is named, a guest expects A and D to be set for it.
         | if board.has("svade") { 0 } else { if_has("svadu", envcfg::ADUE) };
     csr::write::<{ registers::HENVCFG }>(environment);
-    if board.has("smstateen") || board.has("ssstateen") {
-        // `senvcfg` is a guest's own; `sstateen0` is not offered.
-        csr::write::<{ registers::HSTATEEN0 }>(stateen::ENVCFG);
-    }
     csr::write::<{ registers::HVIP }>(0);
     csr::write::<{ registers::HGEIE }>(0);
+    if board.has("ssaia") {
+        // No interrupt but those of `hvip` and `hgeip`, all with their default priorities.
+        csr::write::<{ registers::HVIEN }>(0);
+        csr::write::<{ registers::HVICTL }>(0);
+        csr::write::<{ registers::HVIPRIO1 }>(0);
+        csr::write::<{ registers::HVIPRIO2 }>(0);
+    }
+}
+
+/// Sets what differs: whether the guest that is to run has an IMSIC, and what it has selected with `siselect`.
+pub fn enable(aia: Aia, selected: u64) {
+    let board = hart::board();
+    if has_indirect() {
+        csr::write::<{ registers::VSISELECT }>(selected);
+    }
+    if board.has("smstateen") || board.has("ssstateen") {
+        let imsic = stateen::AIA | stateen::IMSIC | stateen::CSRIND;
+        // `senvcfg` is a guest's own; `sstateen0` is not offered.
+        csr::write::<{ registers::HSTATEEN0 }>(stateen::ENVCFG | if aia == Aia::AplicImsic { imsic } else { 0 });
+    }
+}
+
+/// What it has selected.
+pub fn selected() -> u64 {
+    if has_indirect() { csr::read::<{ registers::VSISELECT }>() } else { 0 }
+}
+
+/// Whether there are registers that are reached indirectly.
+fn has_indirect() -> bool {
+    static HAS: Once<bool> = Once::new();
+    *HAS.call_once(|| ["ssaia", "sscsrind"].iter().any(|name| hart::board().has(name)))
 }

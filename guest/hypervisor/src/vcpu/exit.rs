@@ -12,10 +12,10 @@ use super::switch::{Registers, fetch};
 use super::{Context, Next, Reason, Vcpu};
 use crate::control::console;
 use crate::control::guests::Ending;
-use crate::devices;
+use crate::interrupts::files;
 use crate::memory::access::{Access, Kind};
 use crate::memory::guest::NoMemory;
-use crate::start::csr;
+use crate::start::{csr, hart};
 use crate::{interrupts, sbi, schedule, timers};
 
 /// Answers one exit.
@@ -38,8 +38,13 @@ fn interrupt(interrupt: Option<Interrupt>, vcpu: &Vcpu) -> Next {
             schedule::kicked()
         }
         Some(Interrupt::SupervisorExternal) => {
-            vcpu.count(Reason::Machine);
-            interrupts::machine::take();
+            let called = interrupts::machine::take();
+            vcpu.count(if called { Reason::Kick } else { Reason::Machine });
+            if called { schedule::kicked() } else { Next::Resume }
+        }
+        Some(Interrupt::SupervisorGuestExternal) => {
+            vcpu.count(Reason::Kick);
+            interrupts::files::signalled(hart::this());
             Next::Resume
         }
         other => panic!("an interrupt that nobody has enabled: {other:?}"),
@@ -127,7 +132,7 @@ fn crashed(why: &str, vcpu: &Vcpu, context: &Context) -> Next {
 // ANCHOR: device
 /// An access to a device; none where there is no device, or it is none that a device answers.
 fn device(way: Way, at: GuestPhys, htinst: u64, vcpu: &'static Vcpu, context: &mut Context) -> Option<Next> {
-    let place = devices::find(at)?;
+    let place = vcpu.guest().find(at)?;
     let registers = &mut context.registers;
     let access = Access::of_htinst(htinst).or_else(|| of_instruction(registers))?;
     match access.kind {
@@ -165,6 +170,11 @@ fn virtual_instruction(vcpu: &Vcpu, context: &mut Context) -> Next {
         Some(Insn::Wfi(_)) => wait(vcpu),
         // Somebody else has to write to memory: perhaps who stands in the queue.
         Some(Insn::WrsNto(_)) => Next::Yield,
+        Some(insn) if files::emulate(&insn, vcpu, context).is_some() => {
+            vcpu.count(Reason::File);
+            context.registers.sepc = context.registers.sepc.wrapping_add(4);
+            return Next::Resume;
+        }
         _ => return hand_back(Exception::IllegalInstruction, word, vcpu, context),
     };
     vcpu.count(Reason::Wait);

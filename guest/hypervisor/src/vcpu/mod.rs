@@ -31,6 +31,7 @@ mod image {
 
     use super::switch::{Float, Registers, VsLevel};
     use crate::control::guests::{self, Guest};
+    use crate::interrupts::files::VirtualFile;
     use crate::start::hart::NOBODY;
     use crate::timers::NEVER;
 
@@ -48,6 +49,10 @@ mod image {
         pub const BEGIN: u32 = 1 << 4;
         /// Stop: the guest ends.
         pub const END: u32 = 1 << 5;
+        /// Forget the G-stage.
+        pub const FENCE_GUEST: u32 = 1 << 6;
+        /// What has to be forgotten: no reason to wake whoever waits.
+        pub const FENCES: u32 = FENCE | FENCE_I | FENCE_GUEST;
     }
 
     /// Where a virtual hart begins.
@@ -71,6 +76,8 @@ mod image {
         pub wanted: AtomicU32,
         /// The guest's interrupt controller notifies it.
         pub external: core::sync::atomic::AtomicBool,
+        /// Its interrupt file, where its guest has an IMSIC.
+        pub file: Mutex<VirtualFile>,
         /// Where it is in the schedule; changed under the schedule's lock.
         pub place: AtomicU8,
         /// What the guest's SBI says of it.
@@ -98,6 +105,8 @@ mod image {
         pub float: Float,
         /// With Sstc: the guest's deadline, in its own time.
         pub deadline: u64,
+        /// Where there are registers that are reached indirectly: `siselect`.
+        pub selected: u64,
     }
 
     macro_rules! reasons {
@@ -124,6 +133,8 @@ mod image {
         Device "device accesses"
         /// WFI.
         Wait "waits"
+        /// An access to an interrupt file in software.
+        File "interrupt file accesses"
         /// The hypervisor's timer.
         Timer "timer interrupts"
         /// An interrupt from another hart.
@@ -143,6 +154,7 @@ mod image {
                 number,
                 wanted: AtomicU32::new(0),
                 external: false.into(),
+                file: Mutex::default(),
                 place: AtomicU8::new(0),
                 state: AtomicU8::new(HartState::Stopped as u8),
                 begin: Mutex::new(None),

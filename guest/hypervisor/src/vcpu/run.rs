@@ -9,9 +9,10 @@ use core::sync::atomic::{Ordering, fence};
 use arch::csr::{self as registers, counteren, hstatus, ip, status};
 use sbi::HartState;
 
-use super::exit;
 use super::switch::{Float, Registers, VsLevel};
 use super::{Begin, Context, Vcpu, wanted};
+use super::{environment, exit};
+use crate::interrupts::{self, files};
 use crate::memory::guest::{fence_all, fence_guest_virtual, fence_instructions};
 use crate::schedule;
 use crate::start::csr;
@@ -39,6 +40,8 @@ pub fn run(vcpu: &'static Vcpu) -> Next {
     let mut context = vcpu.context.lock();
     hart.runs(Some(vcpu));
     load(hart, vcpu, &mut context);
+    // Not before: to get a file may take longer than a slice, and whoever waits for one would never get on.
+    schedule::begin_slice();
     let next = loop {
         match ready(hart, vcpu, &mut context) {
             Next::Resume => {}
@@ -52,6 +55,11 @@ pub fn run(vcpu: &'static Vcpu) -> Next {
         }
     };
     save(&mut context);
+    match next {
+        Next::Wait(_) => files::wait(&context),
+        Next::Stop | Next::End => files::leave(hart, vcpu),
+        Next::Resume | Next::Yield => {}
+    }
     hart.runs(None);
     next
 }
@@ -94,6 +102,9 @@ fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
     if asked & wanted::FENCE != 0 {
         fence_guest_virtual();
     }
+    if asked & wanted::FENCE_GUEST != 0 {
+        fence_all();
+    }
     if asked & wanted::FENCE_I != 0 {
         fence_instructions();
     }
@@ -103,7 +114,7 @@ fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
     }
     // ANCHOR: external
     if asked & wanted::EXTERNAL != 0 {
-        match vcpu.external.load(Ordering::SeqCst) {
+        match interrupts::signals(vcpu) {
             true => csr::set::<{ registers::HVIP }>(ip::VSEIP),
             false => csr::clear::<{ registers::HVIP }>(ip::VSEIP),
         }
@@ -113,12 +124,14 @@ fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
 
 /// "Hart Start": S-mode, `satp` and `sstatus.SIE` zero, `a0` the hart's id, `a1` what was given.
 fn reset(vcpu: &Vcpu, begin: Begin, context: &mut Context) {
+    // Its interrupt file it has already.
+    let file = context.registers.hstatus & hstatus::VGEIN;
     context.registers = Registers::default();
     context.registers.sepc = begin.at.0;
     context.registers.sstatus = status::SPP | status::SPIE | INITIAL_FS;
     // Who waits gives the hart away, where somebody could want it; else WFI is the hart's own.
     let waits_trap = if schedule::is_crowded() { hstatus::VTW } else { 0 };
-    context.registers.hstatus = hstatus::SPV | hstatus::SPVP | hstatus::VSXL_64 | waits_trap;
+    context.registers.hstatus = file | hstatus::SPV | hstatus::SPVP | hstatus::VSXL_64 | waits_trap;
     context.registers.set(sbi::register::A0, vcpu.index as u64);
     context.registers.set(sbi::register::A1, begin.opaque);
     // Nobody promises that programs may read the time from the start, but Linux without a PMU leaves it to whoever was there before.
@@ -138,7 +151,7 @@ const INITIAL_FS: u64 = 1 << status::FS.trailing_zeros();
 /// FS = Clean.
 const CLEAN_FS: u64 = 2 << status::FS.trailing_zeros();
 
-fn load(hart: &Hart, vcpu: &Vcpu, context: &mut Context) {
+fn load(hart: &Hart, vcpu: &'static Vcpu, context: &mut Context) {
     let guest = vcpu.guest();
     csr::write::<{ registers::HGATP }>(guest.hgatp());
     let last_here = hart.last_of_guest[vcpu.guest].swap(vcpu.number, Ordering::Relaxed);
@@ -151,6 +164,8 @@ fn load(hart: &Hart, vcpu: &Vcpu, context: &mut Context) {
     }
     csr::write::<{ registers::HTIMEDELTA }>(guest.htimedelta());
     context.vs.restore();
+    environment::enable(guest.aia(), context.selected);
+    files::enter(hart, vcpu, context);
     load_deadline(context);
     // Who ran elsewhere meanwhile may have other values than those that it left here.
     if moved || hart.float_owner.load(Ordering::Relaxed) != vcpu.number {
@@ -170,6 +185,7 @@ fn load_deadline(context: &Context) {
 // ANCHOR: save
 fn save(context: &mut Context) {
     context.vs.save();
+    context.selected = environment::selected();
     if timers::has_sstc() {
         context.deadline = csr::read::<{ registers::VSTIMECMP }>();
         // What is aside must not interrupt who runs.

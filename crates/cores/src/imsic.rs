@@ -4,6 +4,9 @@
 //! interrupt CSRs" and "Interrupt delivery and handling". It knows no lock, bus, wire or hart. Not there: delivery from a PLIC
 //! or APLIC past the file (`eidelivery` 0x40000000), which is optional.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use arch::csr::{iselect, topei};
 
 /// Identities that an interrupt file has at most: "one less than a multiple of 64, and [...] a maximum of 2047".

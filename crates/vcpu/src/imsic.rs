@@ -4,13 +4,11 @@
 //! they signal is a level there, MEIP, SEIP or a line of `hgeip`. A file's lock is held while its level is driven, so that
 //! levels arrive in order. Lock order: a device's lock, then a file's, then that of [`HartPins::kick`].
 
-mod file;
-
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arch::Interrupt;
 
-pub use file::{FileRegister, InterruptFile, MAX_IDENTITIES};
+pub use cores::imsic::{FileRegister, InterruptFile, MAX_IDENTITIES};
 pub use privileged::FileId;
 
 use crate::HartPins;

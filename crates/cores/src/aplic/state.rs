@@ -1,12 +1,13 @@
 //! What an APLIC's registers are saved as, and which states they can come to.
 
-use bus::state::{Unfit, check};
-use cores::sources::Sources;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
-use super::super::addresses::Addresses;
-use super::super::source::Mode;
+use super::addresses::Addresses;
+use super::source::Mode;
 use super::{Control, Core};
+use crate::sources::Sources;
 
 /// The registers. Messages are sent before anybody can ask for these.
 #[derive(Deserialize, Serialize)]
@@ -38,12 +39,8 @@ impl Core {
         }
     }
 
-    /// Makes them what they were.
-    ///
-    /// # Errors
-    /// Those were of another APLIC.
-    pub fn restore(&mut self, saved: Saved) -> Result<(), Unfit> {
-        check(self.takes(&saved), "the interrupt controller has other sources or harts")?;
+    /// Makes them what they were. They [fit](Core::fits).
+    pub fn restore(&mut self, saved: Saved) {
         let Saved { wires, delegated, pending, enabled, modes, targets, machine, supervisor, addresses } = saved;
         let (shape, messages) = (self.shape, Vec::new());
         let core = Core {
@@ -60,10 +57,10 @@ impl Core {
             messages,
         };
         *self = core;
-        Ok(())
     }
 
-    fn takes(&self, saved: &Saved) -> bool {
+    /// Whether these are registers of an APLIC that was made like this.
+    pub fn fits(&self, saved: &Saved) -> bool {
         let existing =
             |k: usize| (0..32).filter(|bit| self.is_source(k as u32 * 32 + bit)).fold(0, |word, bit| word | 1 << bit);
         let sets = [&saved.wires, &saved.delegated, &saved.pending, &saved.enabled];

@@ -2,11 +2,11 @@
 //!
 //! AIA 1.0, "Memory-mapped control region for an interrupt domain" and "Interrupt delivery control (IDC) structure".
 
-use std::ops::Range;
+use core::ops::Range;
 
 use arch::aplic::{
-    CLRIE, CLRIENUM, CLRIPNUM, DOMAINCFG, GENMSI, IDC, IDC_BYTES, IN_CLRIP, MSIADDRCFG, SETIE, SETIENUM, SETIP,
-    SETIPNUM, SETIPNUM_BE, SETIPNUM_LE, SOURCECFG, TARGET,
+    CLAIMI, CLRIE, CLRIENUM, CLRIPNUM, DOMAINCFG, GENMSI, IDC, IDC_BYTES, IDELIVERY, IFORCE, IN_CLRIP, ITHRESHOLD,
+    MSIADDRCFG, SETIE, SETIENUM, SETIP, SETIPNUM, SETIPNUM_BE, SETIPNUM_LE, SOURCECFG, TARGET, TOPI,
 };
 
 /// Most sources that an APLIC has ("Interrupt sources and identities").
@@ -91,11 +91,11 @@ impl Reg {
 impl Idc {
     fn at(offset: u64) -> Option<Idc> {
         Some(match offset {
-            0x00 => Idc::Delivery,
-            0x04 => Idc::Force,
-            0x08 => Idc::Threshold,
-            0x18 => Idc::Top,
-            0x1c => Idc::Claim,
+            IDELIVERY => Idc::Delivery,
+            IFORCE => Idc::Force,
+            ITHRESHOLD => Idc::Threshold,
+            TOPI => Idc::Top,
+            CLAIMI => Idc::Claim,
             _ => return None,
         })
     }

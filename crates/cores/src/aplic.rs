@@ -6,31 +6,77 @@
 //! the byte order is little-endian (BE is read-only zero). DM is read-only too: whether harts have IMSICs is the machine's
 //! ([`Delivery`]).
 
+mod addresses;
+mod registers;
+mod source;
 #[cfg(feature = "state")]
 mod state;
 
+pub use addresses::{Addresses, Layout};
+pub use registers::region_bytes;
+pub use source::Mode;
 #[cfg(feature = "state")]
-pub(super) use state::Saved;
+pub use state::Saved;
 
-use super::addresses::Addresses;
-use super::registers::{Idc, MAX_SOURCES, Reg};
-use super::source::Mode;
-use super::{Delivery, Domain, Message};
-use cores::sources::{Sources, of_word};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use arch::aplic::{DM, HART_INDEX_SHIFT, IE};
+use arch::{Interrupt, Phys};
+
+use crate::sources::{Sources, of_word};
+use registers::{Idc, MAX_SOURCES, Reg};
 
 /// `domaincfg`: what reads so in any domain.
 const DOMAINCFG_ONES: u32 = 0x80 << 24;
-const IE: u32 = 1 << 8;
-const DM: u32 = 1 << 2;
 /// `sourcecfg.D`.
 const D: u32 = 1 << 10;
 /// `target` and `genmsi`.
-const HART_SHIFT: u32 = 18;
-const HART_INDEX: u32 = 0x3fff << HART_SHIFT;
+const HART_INDEX: u32 = 0x3fff << HART_INDEX_SHIFT;
 const GUEST_SHIFT: u32 = 12;
 const GUEST_INDEX: u32 = 0x3f << GUEST_SHIFT;
 const EIID: u32 = 0x7ff;
 const IPRIO: u32 = 0xff;
+
+/// An interrupt domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// The root, whose interrupts are M-mode's.
+    Machine,
+    /// Its child, whose interrupts are S-mode's.
+    Supervisor,
+}
+
+impl Domain {
+    /// Both.
+    pub const ALL: [Domain; 2] = [Domain::Machine, Domain::Supervisor];
+
+    /// The interrupt of a hart that the domain drives.
+    pub fn interrupt(self) -> Interrupt {
+        match self {
+            Domain::Machine => Interrupt::MachineExternal,
+            Domain::Supervisor => Interrupt::SupervisorExternal,
+        }
+    }
+}
+
+/// How interrupts get from a domain to its harts: `domaincfg.DM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// By wire, in the order of priorities.
+    Direct,
+    /// By messages to the harts' IMSICs.
+    Messages,
+}
+
+/// A message-signalled interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Where it is written to.
+    pub address: Phys,
+    /// What is written: the interrupt's identity there.
+    pub data: u32,
+}
 
 /// What an APLIC is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +154,7 @@ impl Core {
 
     /// Back to the state after reset; the levels of the wires stay.
     pub fn reset(&mut self) {
-        *self = Core { wires: std::mem::take(&mut self.wires), ..Core::new(self.shape) };
+        *self = Core { wires: core::mem::take(&mut self.wires), ..Core::new(self.shape) };
     }
 
     /// Where messages go: for a machine whose M-mode software is not a program.
@@ -196,7 +242,7 @@ impl Core {
 
     /// The messages that are to be sent, in this order.
     pub fn take_messages(&mut self) -> Vec<Message> {
-        std::mem::take(&mut self.messages)
+        core::mem::take(&mut self.messages)
     }
 
     fn control(&self, domain: Domain) -> &Control {
@@ -284,7 +330,7 @@ impl Core {
     /// "Whenever interrupt source i is inactive in an interrupt domain, the corresponding interrupt-pending and
     /// interrupt-enable bits within the domain are read-only zeros, and register `target[i]` is also read-only zero."
     fn set_mode(&mut self, source: u32, mode: Mode) {
-        let before = std::mem::replace(&mut self.modes[source as usize], mode);
+        let before = core::mem::replace(&mut self.modes[source as usize], mode);
         if mode == Mode::Inactive {
             self.pending.put(source, false);
             self.enabled.put(source, false);
@@ -366,7 +412,7 @@ impl Core {
 
     fn send(&mut self, domain: Domain, target: u32) {
         let guest = (target & GUEST_INDEX) >> GUEST_SHIFT;
-        let address = self.addresses.address(domain, target >> HART_SHIFT, guest);
+        let address = self.addresses.address(domain, target >> HART_INDEX_SHIFT, guest);
         self.messages.push(Message { address, data: target & EIID });
     }
 
@@ -415,7 +461,7 @@ impl Core {
     fn top(&self, domain: Domain, hart: usize) -> u32 {
         let threshold = self.control(domain).harts.get(hart).map_or(0, |state| state.threshold);
         let target = |source: u32| self.targets[source as usize];
-        let here = |&source: &u32| (target(source) >> HART_SHIFT) as usize == hart;
+        let here = |&source: &u32| (target(source) >> HART_INDEX_SHIFT) as usize == hart;
         let passes = |&(priority, _): &(u32, u32)| threshold == 0 || priority < threshold;
         let best = self.ready(domain).filter(here).map(|source| (target(source) & IPRIO, source)).filter(passes).min();
         best.map_or(0, |(priority, source)| source << 16 | priority)
