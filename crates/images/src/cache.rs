@@ -1,19 +1,21 @@
 //! The cache: everything fetched and built, in one directory of the user's.
 //!
 //! Nothing in it is ever half there: files and directories are made under `tmp/` and renamed into place. Whoever adds to
-//! it holds its lock; whoever finds what it needs reads without. What a killed run left under `tmp/` goes with the next
-//! lock.
+//! a part of it holds that part's lock (`lock`); whoever finds what it needs reads without. What a killed run left under `tmp/` goes with
+//! the next lock.
+
+mod lock;
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::debian;
 use crate::error::{Error, OnFile, Result};
-use crate::progress::Progress;
+pub use lock::Lock;
 
 /// The directory of the parts of Debian. The number changes when what is kept of a package changes, so that older caches
 /// are not taken for whole.
@@ -36,12 +38,6 @@ const KEPT_WHEN_PRUNED: [(&str, usize); 9] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     root: PathBuf,
-}
-
-/// Proof that this process alone adds to the cache; given up when dropped or when the process ends, however it ends.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
 }
 
 /// One thing in the cache, for `vhart images list`.
@@ -90,33 +86,6 @@ impl Cache {
         self.root.join(name)
     }
 
-    /// Waits until no other process adds to the cache, then removes what killed ones left half done.
-    ///
-    /// # Errors
-    /// Where the cache cannot be made or written.
-    pub fn lock(&self, progress: &dyn Progress) -> Result<Lock> {
-        fs::create_dir_all(&self.root).on_file("make directory", &self.root)?;
-        let path = self.path("lock");
-        let file = File::options().create(true).append(true).open(&path).on_file("write", &path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                progress.note("waiting for another vhart that is filling the cache");
-                file.lock().on_file("lock", &path)?;
-            }
-            Err(TryLockError::Error(why)) => return Err(Error::file("lock", &path, why)),
-        }
-        remove(&self.path("tmp"))?;
-        Ok(Lock { _file: file })
-    }
-
-    /// An empty directory under `tmp/` that goes when it is dropped.
-    pub(crate) fn scratch(&self, _lock: &Lock) -> Result<tempfile::TempDir> {
-        let tmp = self.path("tmp");
-        fs::create_dir_all(&tmp).on_file("make directory", &tmp)?;
-        tempfile::tempdir_in(&tmp).on_file("make a directory in", &tmp)
-    }
-
     /// Puts a file or directory made in a scratch directory at `name`, in one step, in place of what was there.
     pub(crate) fn publish(&self, made: &Path, name: impl AsRef<Path>, _lock: &Lock) -> Result<PathBuf> {
         let place = self.path(name);
@@ -150,7 +119,7 @@ impl Cache {
         let mut entries = Vec::new();
         for kind in children(&self.root)? {
             let name = kind.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
-            if name == "lock" || name == "tmp" {
+            if [lock::WHOLE, lock::PARTS, lock::SCRATCH].contains(&&*name) {
                 continue;
             }
             let things = if kind.is_dir() { children(&kind)? } else { vec![kind] };
@@ -199,13 +168,13 @@ impl Cache {
         Ok(before.saturating_sub(len_bytes(&self.root)?))
     }
 
-    /// Removes everything but the lock; returns how many bytes that were.
+    /// Removes everything but the lock of the whole; returns how many bytes that were.
     ///
     /// # Errors
     /// Where something cannot be removed; what could be is gone.
     pub fn clean(&self, _lock: &Lock) -> Result<u64> {
         let mut sum = 0;
-        for child in children(&self.root)?.iter().filter(|child| child.file_name() != Some(OsStr::new("lock"))) {
+        for child in children(&self.root)?.iter().filter(|child| child.file_name() != Some(OsStr::new(lock::WHOLE))) {
             sum += len_bytes(child)?;
             remove(child)?;
         }
@@ -278,7 +247,7 @@ mod tests {
     #[test]
     fn pruning_leaves_what_is_in_use() {
         let (_directory, cache) = cache();
-        let lock = cache.lock(&()).unwrap();
+        let lock = cache.lock_all(&()).unwrap();
         for name in [
             "boot/old",
             "downloads/x.part",
@@ -307,7 +276,7 @@ mod tests {
     #[test]
     fn one_thing_is_removed_by_its_name() {
         let (_directory, cache) = cache();
-        let lock = cache.lock(&()).unwrap();
+        let lock = cache.lock_all(&()).unwrap();
         fs::create_dir_all(cache.path("boot")).unwrap();
         fs::write(cache.path("boot/a"), "abc").unwrap();
         assert_eq!(cache.remove("boot/a", &lock).unwrap(), 3);
@@ -328,7 +297,7 @@ mod tests {
     #[test]
     fn published_directory_replaces_the_old_one_whole() {
         let (_keep, cache) = cache();
-        let lock = cache.lock(&()).unwrap();
+        let lock = cache.lock_all(&()).unwrap();
         for name in ["old", "new"] {
             let scratch = cache.scratch(&lock).unwrap();
             let made = scratch.path().join("made");
@@ -341,30 +310,9 @@ mod tests {
     }
 
     #[test]
-    fn lock_removes_what_a_killed_run_left() {
-        let (_keep, cache) = cache();
-        fs::create_dir_all(cache.path("tmp/abc")).unwrap();
-        fs::write(cache.path("tmp/abc/half.deb"), "half").unwrap();
-        let _lock = cache.lock(&()).unwrap();
-        assert!(!cache.path("tmp").exists());
-    }
-
-    #[test]
-    fn second_lock_waits_for_the_first() {
-        let (_keep, cache) = cache();
-        let first = cache.lock(&()).unwrap();
-        let other = cache.clone();
-        let waiter = std::thread::spawn(move || other.lock(&()).map(|_| SystemTime::now()).unwrap());
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        let released = SystemTime::now();
-        drop(first);
-        assert!(waiter.join().unwrap() >= released);
-    }
-
-    #[test]
     fn pruning_keeps_what_was_used_last() {
         let (_keep, cache) = cache();
-        let lock = cache.lock(&()).unwrap();
+        let lock = cache.lock_all(&()).unwrap();
         for (name, seconds) in [("a", 1), ("b", 2), ("c", 3)] {
             fs::create_dir_all(cache.path("boot").join(name)).unwrap();
             let directory = File::open(cache.path("boot").join(name)).unwrap();
@@ -378,7 +326,7 @@ mod tests {
     #[test]
     fn list_and_clean_agree_on_what_is_there() {
         let (_keep, cache) = cache();
-        let lock = cache.lock(&()).unwrap();
+        let lock = cache.lock_all(&()).unwrap();
         fs::create_dir_all(cache.path("boot/one")).unwrap();
         fs::write(cache.path("boot/one/initrd.cpio"), [0; 100]).unwrap();
         let listed = cache.list().unwrap();

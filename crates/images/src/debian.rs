@@ -121,19 +121,27 @@ pub struct Sources<'a> {
 /// What an archive or network may be short of, or [`Error::Making`]. What was downloaded stays for the next time.
 pub fn debian_disk(sources: &Sources<'_>, prepared: &Prepared, boot: Boot<'_>) -> Result<PathBuf> {
     let Sources { apt, cache, progress } = *sources;
-    let name = name(apt);
-    let path = cache.path(&name);
-    if path.is_file() && apt.freshness == Freshness::Cached {
-        cache.used(&path);
+    if let Some(path) = cached_debian_disk(apt, cache) {
         return Ok(path);
     }
-    let lock = cache.lock(progress)?;
-    if path.is_file() && apt.freshness == Freshness::Cached {
+    let lock = cache.lock(SYSTEMS, "a Debian system", progress)?;
+    if let Some(path) = cached_debian_disk(apt, cache) {
         // Another process has made it while this one waited.
         return Ok(path);
     }
+    let name = name(apt);
     let archive = Archive::open(apt, cache, progress)?;
     Maker { sources, archive: &archive, lock: &lock }.make(prepared, &name, boot)
+}
+
+/// The same, if it is in the cache and nothing newer is asked for.
+pub fn cached_debian_disk(apt: &Apt, cache: &Cache) -> Option<PathBuf> {
+    let path = cache.path(name(apt));
+    let there = path.is_file() && apt.freshness == Freshness::Cached;
+    there.then(|| {
+        cache.used(&path);
+        path
+    })
 }
 
 /// The name within the cache of the disk of this suite and mirror.
@@ -151,7 +159,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn make(&self, prepared: &Prepared, name: &str, boot: Boot<'_>) -> Result<PathBuf> {
-        let index = self.archive.index(Architecture::Riscv64, self.lock)?;
+        let index = self.archive.index(Architecture::Riscv64)?;
         let packages = self.packages(&index)?;
         self.check_room(&packages)?;
         let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
@@ -163,7 +171,7 @@ impl Maker<'_> {
         self.boot(&making, packages.len(), boot)?;
         self.sources.cache.prune(SYSTEMS, KEPT, self.lock)?;
         let path = self.sources.cache.publish(&made, name, self.lock)?;
-        self.archive.forget(&paths);
+        self.archive.forget(&paths, self.lock);
         Ok(path)
     }
 
@@ -183,7 +191,7 @@ impl Maker<'_> {
     /// Refuses to go on where there is no room for the packages, for them unpacked, and for the disk that has them.
     fn check_room(&self, packages: &[Package]) -> Result<()> {
         let unpacked: u64 = packages.iter().map(|package| package.installed_bytes).sum();
-        self.archive.check_room(packages)?;
+        self.archive.check_room(packages, self.lock)?;
         room::check(self.sources.cache.root(), 2 * unpacked + RECORDS_BYTES)
     }
 
@@ -346,7 +354,7 @@ mod tests {
         assert!(why.contains("was not made (hart 0 cannot go on): run this again") && why.ends_with("read 8"), "{why}");
         let cache = place.cache();
         assert!(!cache.path(SYSTEMS).exists());
-        assert_eq!(fs::read_dir(cache.path("tmp")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(cache.path("tmp/test")).unwrap().count(), 0);
         let before = asked(&place);
         assert_eq!(before, ALSO.len());
         let whole = |making: &Making, line: &mut dyn FnMut(&str)| {
@@ -357,7 +365,7 @@ mod tests {
         };
         assert_eq!(fs::read(make(&place, &whole).unwrap()).unwrap(), b"whole");
         assert_eq!(asked(&place), before);
-        assert!(!cache.path("downloads").exists());
+        assert!(!cache.path("downloads/test").exists());
     }
 
     #[test]

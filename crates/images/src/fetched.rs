@@ -58,7 +58,7 @@ impl<'a> Store<'a> {
     /// Fetches all packages first: a download is worth most where others go on beside it.
     fn fetch_from_archive(&self, parts: &[Part], apt: &Apt, lock: &Lock) -> Result<()> {
         let archive = Archive::open(apt, self.cache, self.progress)?;
-        let index = archive.index(ARCHITECTURE, lock)?;
+        let index = archive.index(ARCHITECTURE)?;
         let mut missing = Vec::new();
         for &part in parts {
             let packages = index.with_parts(part.package()).map_err(|name| archive.lacks(&name, ARCHITECTURE))?;
@@ -76,14 +76,14 @@ impl<'a> Store<'a> {
     fn fetch_parts(&self, archive: &Archive<'_>, parts: &[(Part, String, Vec<Listed>)], lock: &Lock) -> Result<()> {
         let packages: Vec<Listed> = parts.iter().flat_map(|(_, _, packages)| packages.clone()).collect();
         let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
-        archive.check_room(&packages)?;
+        archive.check_room(&packages, lock)?;
         let names: Vec<&str> = parts.iter().map(|(_, name, _)| name.as_str()).collect();
         let what = format!("downloading {} ({} MB)", names.join(", "), len_bytes.div_ceil(1_000_000));
         let mut paths = archive.fetch(&what, &packages, lock)?;
         for (part, name, packages) in parts {
             let rest = paths.split_off(packages.len());
             self.keep(*part, name, &paths, Path::new(archive.mirror()), lock)?;
-            archive.forget(&paths);
+            archive.forget(&paths, lock);
             paths = rest;
         }
         Ok(())
@@ -177,7 +177,7 @@ mod tests {
         let packages = Packages::Directory(debs);
         let store = Store::new(&cache, &packages, &());
         assert_eq!(store.cached(Part::Busybox), None);
-        store.fetch(&[Part::Busybox], &cache.lock(&()).unwrap()).unwrap();
+        store.fetch(&[Part::Busybox], &cache.lock("packages", "packages", &()).unwrap()).unwrap();
         let directory = store.cached(Part::Busybox).unwrap();
         assert_eq!(fs::read(directory.join(BUSYBOX)).unwrap(), b"box");
     }
@@ -192,7 +192,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let cache = Cache::at(place.path());
         let packages = Packages::Apt(Apt { mirror: Some("http://127.0.0.1:1/".to_owned()), ..Apt::default() });
-        Store::new(&cache, &packages, &()).fetch(&[], &cache.lock(&()).unwrap()).unwrap();
+        Store::new(&cache, &packages, &()).fetch(&[], &cache.lock("packages", "packages", &()).unwrap()).unwrap();
     }
 
     #[test]
@@ -200,7 +200,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let cache = Cache::at(place.path());
         let packages = Packages::Directory(place.path().join("none"));
-        let why = Store::new(&cache, &packages, &()).fetch(&[Part::Linux], &cache.lock(&()).unwrap()).unwrap_err();
+        let why = Store::new(&cache, &packages, &())
+            .fetch(&[Part::Linux], &cache.lock("packages", "packages", &()).unwrap())
+            .unwrap_err();
         assert!(why.to_string().ends_with("none"), "{why}");
     }
 }

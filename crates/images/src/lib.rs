@@ -33,19 +33,22 @@ pub mod qemu;
 mod request;
 mod room;
 mod rootfs;
+pub mod tied;
 mod tools;
 mod tree;
 pub mod vmm;
 
 pub use archive::web;
 pub use cache::{Cache, Entry, Lock};
-pub use debian::{Boot, DISK_BYTES, Making, OwnDisk, Sources, debian_disk, with_debian};
+pub use debian::{Boot, DISK_BYTES, Making, OwnDisk, Sources, cached_debian_disk, debian_disk, with_debian};
 pub use error::{Error, Result};
 pub use phase::{FAILED, Logins, Nonce, Phase, Watch};
-pub use prepare::{Guests, Other, PreparedGuests, check, fetch, prepare, prepare_guests};
+pub use prepare::{
+    Guests, Other, PreparedGuests, are_cached, cached_opensbi, check, fetch, opensbi, prepare, prepare_guests,
+};
 pub use progress::Progress;
 pub use request::{
     Apt, Architecture, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request, Rootfs,
 };
-pub use rootfs::debian_root;
+pub use rootfs::{cached_debian_root, debian_root};
 pub use tools::{Selection, Tools};

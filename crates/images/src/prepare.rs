@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::cache::{Cache, Lock};
+use crate::cache::{Cache, Lock, PACKAGES};
 use crate::disk;
 use crate::error::{Error, OnFile, Result};
 use crate::fetched::Store;
@@ -94,6 +94,33 @@ pub fn fetch(request: &mut Request, progress: &dyn Progress) -> Result<()> {
     Ok(())
 }
 
+/// Debian's OpenSBI alone, fetched if it is not in the cache.
+///
+/// # Errors
+/// As for [`prepare`].
+pub fn opensbi(cache: &Cache, packages: &Packages, progress: &dyn Progress) -> Result<PathBuf> {
+    let own = Some(PathBuf::new());
+    let request = Request {
+        packages: packages.clone(),
+        firmware: Firmware::OpenSbi,
+        kernel: own.clone(),
+        initrd: own,
+        ..Request::new(cache.clone())
+    };
+    Parts::of(&request, progress)?.firmware(&request).ok_or_else(|| missing(cache, "OpenSBI"))
+}
+
+/// The same, if it is in the cache.
+pub fn cached_opensbi(cache: &Cache, packages: &Packages) -> Option<PathBuf> {
+    Store::new(cache, packages, &()).current(Part::OpenSbi).map(|directory| directory.join(part::OPENSBI))
+}
+
+/// Whether all that `request` needs of Debian is in the cache.
+pub fn are_cached(request: &Request) -> bool {
+    let store = Store::new(&request.cache, &request.packages, &());
+    wanted(request).into_iter().all(|part| store.cached(part).is_some())
+}
+
 /// Leaves out the self-tests of the kernel's cryptography; `init/run-guest.sh` hands it on.
 const NO_SELF_TESTS: &str = "cryptomgr.notests";
 
@@ -128,7 +155,7 @@ impl Parts {
             wanted.iter().copied().filter(|&part| store.cached(part).is_none()).collect()
         };
         if !missing(&store).is_empty() {
-            let lock = request.cache.lock(progress)?;
+            let lock = request.cache.lock(PACKAGES, "kernels and busybox", progress)?;
             // Another process may have fetched them while this one waited.
             store.fetch(&missing(&store), &lock)?;
         }
@@ -180,7 +207,7 @@ fn shared_disk(cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    let lock = cache.lock(progress)?;
+    let lock = cache.lock("disk", "a disk", progress)?;
     let scratch = cache.scratch(&lock)?;
     let made = scratch.path().join("disk.img");
     disk::write(&made)?;
@@ -197,7 +224,11 @@ fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progre
         request.cache.used(&path);
         return Ok(path);
     }
-    let lock = request.cache.lock(progress)?;
+    let lock = request.cache.lock(BUILT, "the initramfs", progress)?;
+    if path.is_file() {
+        // Another process has built it while this one waited.
+        return Ok(path);
+    }
     let contents = Contents {
         // The guest's VMM unpacks nothing.
         kernel: board::loader::unpacked(kernel, request.guest.memory_mib << 20)?,

@@ -56,26 +56,42 @@ const DIRECTORIES: [&str; 8] = ["proc", "sys", "dev", "run", "tmp", "root", "boo
 /// # Errors
 /// What an archive or network may be short of.
 pub fn debian_root(apt: &Apt, cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
-    let key = hex_sha256(&[&FORMAT.to_le_bytes(), apt.suite.as_bytes(), archive::mirror(apt).as_bytes()]);
-    let name = format!("{ROOTS}/debian-{}-{}.cpio", apt.suite.replace('/', "-"), &key[..12]);
-    let path = cache.path(&name);
-    if path.is_file() && apt.freshness == Freshness::Cached {
-        cache.used(&path);
+    if let Some(path) = cached_debian_root(apt, cache) {
         return Ok(path);
     }
-    let lock = cache.lock(progress)?;
-    make(apt, cache, progress, &name, &lock)
+    let lock = cache.lock(ROOTS, "a Debian root", progress)?;
+    match cached_debian_root(apt, cache) {
+        // Another process has made it while this one waited.
+        Some(path) => Ok(path),
+        None => make(apt, cache, progress, &name(apt), &lock),
+    }
+}
+
+/// The same, if it is in the cache and nothing newer is asked for.
+pub fn cached_debian_root(apt: &Apt, cache: &Cache) -> Option<PathBuf> {
+    let path = cache.path(name(apt));
+    let there = path.is_file() && apt.freshness == Freshness::Cached;
+    there.then(|| {
+        cache.used(&path);
+        path
+    })
+}
+
+/// The name within the cache of the root of this suite and mirror.
+fn name(apt: &Apt) -> String {
+    let key = hex_sha256(&[&FORMAT.to_le_bytes(), apt.suite.as_bytes(), archive::mirror(apt).as_bytes()]);
+    format!("{ROOTS}/debian-{}-{}.cpio", apt.suite.replace('/', "-"), &key[..12])
 }
 
 fn make(apt: &Apt, cache: &Cache, progress: &dyn Progress, name: &str, lock: &Lock) -> Result<PathBuf> {
     let archive = Archive::open(apt, cache, progress)?;
-    let index = archive.index(Architecture::Riscv64, lock)?;
+    let index = archive.index(Architecture::Riscv64)?;
     let required = index.required();
     // One that is required and named here, too, would come twice.
     let names: BTreeSet<&str> = required.iter().map(String::as_str).chain(ALSO).collect();
     let names: Vec<&str> = names.into_iter().collect();
     let packages = index.with_needed(&names, &[]).map_err(|name| archive.lacks(&name, Architecture::Riscv64))?;
-    archive.check_room(&packages)?;
+    archive.check_room(&packages, lock)?;
     let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
     let what = format!("downloading a Debian root ({} MB)", len_bytes.div_ceil(1_000_000));
     let paths = archive.fetch(&what, &packages, lock)?;
@@ -90,7 +106,7 @@ fn make(apt: &Apt, cache: &Cache, progress: &dyn Progress, name: &str, lock: &Lo
     })?;
     cache.prune(ROOTS, KEPT, lock)?;
     let path = cache.publish(&made, name, lock)?;
-    archive.forget(&paths);
+    archive.forget(&paths, lock);
     Ok(path)
 }
 

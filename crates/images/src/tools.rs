@@ -54,16 +54,7 @@ impl Tools {
     /// # Errors
     /// What an archive or network may be short of; [`Error::NoDebian`] where Debian's programs do not run.
     pub fn get(selection: &Selection<'_>, apt: &Apt, cache: &Cache, progress: &dyn Progress) -> Result<Tools> {
-        let recipe = Recipe::of(selection, apt);
-        if let Some(tools) = recipe.cached(cache) {
-            return Ok(tools);
-        }
-        let lock = cache.lock(progress)?;
-        // Another process may have fetched them while this one waited.
-        match recipe.cached(cache) {
-            Some(tools) => Ok(tools),
-            None => recipe.make(apt, cache, progress, &lock),
-        }
+        Recipe::of(selection, apt).get(apt, cache, progress)
     }
 
     /// The programs of `selection`, if they are in the cache.
@@ -97,7 +88,7 @@ impl Tools {
 }
 
 /// Finds packages in an archive.
-pub(crate) type Choose<'a> = Box<dyn Fn(&Archive<'_>, &Lock) -> Result<Vec<Package>> + 'a>;
+pub(crate) type Choose<'a> = Box<dyn Fn(&Archive<'_>) -> Result<Vec<Package>> + 'a>;
 
 /// How a tree is made.
 pub(crate) struct Recipe<'a> {
@@ -118,7 +109,7 @@ impl<'a> Recipe<'a> {
         Recipe {
             name: selection.name,
             key: format!("{} {mirror} {selection:?}", apt.suite),
-            choose: Box::new(move |archive, lock| choose(&selection, archive, lock)),
+            choose: Box::new(move |archive| choose(&selection, archive)),
             keep: |_| true,
         }
     }
@@ -140,13 +131,27 @@ impl<'a> Recipe<'a> {
         there.then_some(Tools { directory })
     }
 
+    /// The tree, fetched and unpacked now if the cache lacks it.
+    pub(crate) fn get(&self, apt: &Apt, cache: &Cache, progress: &dyn Progress) -> Result<Tools> {
+        if let Some(tools) = self.cached(cache) {
+            return Ok(tools);
+        }
+        let lock =
+            cache.lock(&format!("{PLACE}-{}", self.name), &format!("the packages of {}", self.name), progress)?;
+        // Another process may have fetched them while this one waited.
+        match self.cached(cache) {
+            Some(tools) => Ok(tools),
+            None => self.make(apt, cache, progress, &lock),
+        }
+    }
+
     /// Fetches and unpacks.
-    pub(crate) fn make(&self, apt: &Apt, cache: &Cache, progress: &dyn Progress, lock: &Lock) -> Result<Tools> {
+    fn make(&self, apt: &Apt, cache: &Cache, progress: &dyn Progress, lock: &Lock) -> Result<Tools> {
         let machine = native(self.name)?;
         let archive = Archive::open(apt, cache, progress)?;
-        let packages = (self.choose)(&archive, lock)?;
+        let packages = (self.choose)(&archive)?;
         let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
-        archive.check_room(&packages)?;
+        archive.check_room(&packages, lock)?;
         let what = format!("downloading {} ({} MB)", self.name, len_bytes.div_ceil(1_000_000));
         let paths = archive.fetch(&what, &packages, lock)?;
         let scratch = cache.scratch(lock)?;
@@ -162,7 +167,7 @@ impl<'a> Recipe<'a> {
         lines.sort();
         fs::write(&list, lines.concat()).on_file("write", &list)?;
         let directory = cache.publish(&root, &place, lock)?;
-        archive.forget(&paths);
+        archive.forget(&paths, lock);
         Ok(Tools { directory })
     }
 
@@ -191,14 +196,14 @@ pub(crate) fn native(what: &str) -> Result<Architecture> {
     Architecture::of_this_machine().ok_or_else(|| Error::NoDebian { what: what.to_owned() })
 }
 
-fn choose(selection: &Selection<'_>, archive: &Archive<'_>, lock: &Lock) -> Result<Vec<Package>> {
+fn choose(selection: &Selection<'_>, archive: &Archive<'_>) -> Result<Vec<Package>> {
     let machine = native(selection.name)?;
     let without = [selection.without, &NOT_INSTALLED].concat();
-    let index = archive.index(machine, lock)?;
+    let index = archive.index(machine)?;
     let needed = index.with_needed(selection.packages, &without);
     let mut packages = needed.map_err(|name| archive.lacks(&name, machine))?;
     if !selection.riscv64.is_empty() {
-        let index = archive.index(Architecture::Riscv64, lock)?;
+        let index = archive.index(Architecture::Riscv64)?;
         for name in selection.riscv64 {
             packages.push(index.find(name).ok_or_else(|| archive.lacks(name, Architecture::Riscv64))?);
         }

@@ -64,6 +64,13 @@ pub struct Means<'a> {
     pub progress: &'a dyn Progress,
 }
 
+impl Means<'_> {
+    /// The lock of what is wanted.
+    fn lock(&self) -> Result<Lock> {
+        self.cache.lock(self.product.directory(), self.product.name(), self.progress)
+    }
+}
+
 /// The program that `choice` names, in the cache.
 ///
 /// # Errors
@@ -95,7 +102,7 @@ fn ready(means: Means<'_>) -> Result<PathBuf> {
         means.cache.used(&path);
         return Ok(path);
     }
-    let lock = means.cache.lock(means.progress)?;
+    let lock = means.lock()?;
     keep(product, &Built { program: ready::program(product)?, record }, means.cache, &lock)
 }
 
@@ -105,12 +112,12 @@ fn built(workspace: &Path, means: Means<'_>) -> Result<PathBuf> {
     if let Some(path) = kept(means.product, workspace, means.cache)? {
         return Ok(path);
     }
-    let lock = means.cache.lock(means.progress)?;
+    let lock = means.lock()?;
     // Another process may have built it while this one waited.
     if let Some(path) = kept(means.product, workspace, means.cache)? {
         return Ok(path);
     }
-    let made = compile(&sources, means, &lock).map_err(|why| no_room(why, means.cache))?;
+    let made = compile(&sources, means).map_err(|why| no_room(why, means.cache))?;
     keep(means.product, &made, means.cache, &lock)
 }
 
@@ -128,7 +135,7 @@ fn kept(product: Product, workspace: &Path, cache: &Cache) -> Result<Option<Path
     Ok(None)
 }
 
-fn compile(sources: &Sources, means: Means<'_>, lock: &Lock) -> Result<Built> {
+fn compile(sources: &Sources, means: Means<'_>) -> Result<Built> {
     let Means { product, cache, apt, progress, .. } = means;
     if let Some(root) = debian::Root::cached(cache, apt) {
         return root.build(product, sources, debian::directory(product), progress);
@@ -139,12 +146,7 @@ fn compile(sources: &Sources, means: Means<'_>, lock: &Lock) -> Result<Built> {
             built => return built,
         }
     }
-    debian::Root::fetch(means, &sources.rust_version()?, lock)?.build(
-        product,
-        sources,
-        debian::directory(product),
-        progress,
-    )
+    debian::Root::fetch(means, &sources.rust_version()?)?.build(product, sources, debian::directory(product), progress)
 }
 
 /// A program made anew, to be carried along.
@@ -169,9 +171,8 @@ impl Maker {
         if let Some(root) = debian::Root::cached(means.cache, means.apt) {
             return Ok(Maker(root));
         }
-        let lock = means.cache.lock(means.progress)?;
         let sources = Sources::find(means.workspace.ok_or(Error::NoWorkspace { option: means.product.option() })?)?;
-        debian::Root::fetch(means, &sources.rust_version()?, &lock).map(Maker)
+        debian::Root::fetch(means, &sources.rust_version()?).map(Maker)
     }
 
     /// The same, without the network where `offline`.
@@ -254,6 +255,10 @@ mod tests {
         Built { program, record }
     }
 
+    fn lock(cache: &Cache) -> Lock {
+        cache.lock(Product::Vmm.directory(), Product::Vmm.name(), &()).unwrap()
+    }
+
     /// Another process: it holds the lock until somebody waits for it, and has built the VMM then.
     struct Builder<'a> {
         lock: RefCell<Option<Lock>>,
@@ -263,14 +268,13 @@ mod tests {
 
     impl Progress for Builder<'_> {
         fn begin(&self, what: &str) {
-            panic!("{what}");
-        }
-        fn fraction(&self, _done: f64) {}
-        fn end(&self) {}
-        fn note(&self, _text: &str) {
+            assert!(what.starts_with("waiting for process "), "{what}");
             keep(Product::Vmm, &fitting(self.workspace), self.cache, self.lock.borrow().as_ref().unwrap()).unwrap();
             self.lock.take();
         }
+        fn fraction(&self, _done: f64) {}
+        fn end(&self) {}
+        fn note(&self, _text: &str) {}
     }
 
     fn means<'a>(workspace: Option<&'a Path>, cache: &'a Cache, apt: &'a Apt, progress: &'a dyn Progress) -> Means<'a> {
@@ -281,8 +285,7 @@ mod tests {
     fn what_another_process_has_built_meanwhile_is_taken() {
         let (sources, place) = (sources::tests::workspace(), tempfile::tempdir().unwrap());
         let cache = Cache::at(place.path());
-        let builder =
-            Builder { lock: RefCell::new(Some(cache.lock(&()).unwrap())), cache: &cache, workspace: sources.path() };
+        let builder = Builder { lock: RefCell::new(Some(lock(&cache))), cache: &cache, workspace: sources.path() };
         let path = get(&Choice::Built, means(Some(sources.path()), &cache, &Apt::default(), &builder)).unwrap();
         assert_eq!(fs::read(path).unwrap(), b"vmm");
     }
@@ -291,7 +294,7 @@ mod tests {
     fn what_was_built_is_found_as_long_as_its_sources_stay() {
         let (sources, place) = (sources::tests::workspace(), tempfile::tempdir().unwrap());
         let cache = Cache::at(place.path());
-        let path = keep(Product::Vmm, &fitting(sources.path()), &cache, &cache.lock(&()).unwrap()).unwrap();
+        let path = keep(Product::Vmm, &fitting(sources.path()), &cache, &lock(&cache)).unwrap();
         assert_eq!(kept(Product::Vmm, sources.path(), &cache).unwrap(), Some(path));
         fs::write(sources.path().join("crates/a/src/lib.rs"), "changed").unwrap();
         assert_eq!(kept(Product::Vmm, sources.path(), &cache).unwrap(), None);

@@ -57,7 +57,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     match &options.remove {
         Some(names) if names.is_empty() => remove_all(&cache, options.yes),
         Some(names) => remove(&cache, names),
-        None if options.prune => freed(&cache, cache.prune_unused(&cache.lock(&Bars::new())?)?),
+        None if options.prune => freed(&cache, cache.prune_unused(&cache.lock_all(&Bars::new())?)?),
         None => list(&cache),
     }
 }
@@ -67,11 +67,11 @@ fn remove_all(cache: &Cache, sure: bool) -> Result<ExitCode> {
     if !sure && !confirmed(&format!("remove everything ({}) from {}?", size(sum), cache.root().display()))? {
         bail!("nothing was removed: --yes removes everything without asking, --remove NAME one thing");
     }
-    freed(cache, cache.clean(&cache.lock(&Bars::new())?)?)
+    freed(cache, cache.clean(&cache.lock_all(&Bars::new())?)?)
 }
 
 fn remove(cache: &Cache, names: &[String]) -> Result<ExitCode> {
-    let lock = cache.lock(&Bars::new())?;
+    let lock = cache.lock_all(&Bars::new())?;
     let sums = names.iter().map(|name| cache.remove(name, &lock)).collect::<images::Result<Vec<u64>>>()?;
     freed(cache, sums.iter().sum())
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use images::tied;
 use serde_json::Value;
 
 /// Letters of a revision in a file's name.
@@ -76,9 +77,9 @@ impl Places {
 
 fn build(workspace: &Path, target: &Path) -> anyhow::Result<PathBuf> {
     eprintln!("building vhart in {} ...", workspace.display());
-    let mut command = Command::new("cargo");
+    let mut command = tied::command("cargo");
     command.args(["build", "--release", "--quiet", "--package", "vhart", "--target-dir"]).arg(target);
-    if !command.current_dir(workspace).status().context("cannot run cargo")?.success() {
+    if !tied::status(command.current_dir(workspace)).context("cannot run cargo")?.success() {
         bail!("vhart does not build in {}", workspace.display());
     }
     Ok(target.join("release/vhart"))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
+use images::tied;
 use serde_json::Value;
 
 /// Brings its own C library, which finds names without files of the system's: what runs everywhere.
@@ -30,16 +31,16 @@ pub fn build(workspace: &Path, target: &Path) -> anyhow::Result<Built> {
          Fedora's Rust has it as a package, rust-std-static-{TARGET}"
     );
     eprintln!("building vhart for {TARGET}");
-    let mut command = Command::new("cargo");
+    let mut command = tied::command("cargo");
     command.args(["build", "--locked", "--package", "vhart", "--profile", PROFILE, "--target", TARGET]);
     command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(target);
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags(workspace, target)?);
-    let mut child = command.current_dir(workspace).stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
+    let mut cargo = tied::start(command.current_dir(workspace).stdout(Stdio::piped())).context("cannot run cargo")?;
     let mut crates = BTreeMap::new();
-    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+    for line in cargo.child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
         crates.extend(others_crate(&line?));
     }
-    if !child.wait()?.success() {
+    if !cargo.wait()?.success() {
         bail!("the static program does not build");
     }
     Ok(Built { program: target.join(TARGET).join(PROFILE).join("vhart"), crates })

@@ -10,6 +10,9 @@ use super::*;
 use repository::{Repository, SUITE};
 use server::{Reply, Request, Server};
 
+/// Where what the tests fetch is on its way.
+const DOWNLOADS: &str = "downloads/test";
+
 /// Everything that a test needs: a repository, its server, a cache.
 pub(crate) struct Place {
     directory: tempfile::TempDir,
@@ -19,7 +22,7 @@ pub(crate) struct Place {
 impl Place {
     /// Hands the archive on, whatever proxies this computer has.
     pub(crate) fn open<T>(&self, apt: &Apt, cache: &Cache, take: impl FnOnce(&Archive<'_>, &Lock) -> T) -> T {
-        let lock = cache.lock(&()).unwrap();
+        let lock = cache.lock("test", "packages", &()).unwrap();
         let archive = Archive::open_by(Settings::default(), apt, cache, &()).unwrap();
         take(&archive, &lock)
     }
@@ -57,9 +60,9 @@ impl Place {
 
     fn fetch_by(&self, settings: Settings, request: &Apt, name: &str, progress: &dyn Progress) -> Result<Vec<u8>> {
         let cache = self.cache();
-        let lock = cache.lock(progress)?;
+        let lock = cache.lock("test", "packages", progress)?;
         let archive = Archive::open_by(settings, request, &cache, progress)?;
-        let index = archive.index(Architecture::Riscv64, &lock)?;
+        let index = archive.index(Architecture::Riscv64)?;
         let package = index.find(name).ok_or_else(|| archive.lacks(name, Architecture::Riscv64))?;
         let paths = archive.fetch("downloading", &[package], &lock)?;
         Ok(fs::read(&paths[0]).unwrap())
@@ -299,14 +302,15 @@ fn what_an_earlier_run_left_needs_no_room() {
     let place = Place::honest(repository());
     let (cache, request) = (place.cache(), place.request());
     let archive = Archive::open_by(Settings::default(), &request, &cache, &()).unwrap();
-    let index = archive.index(Architecture::Riscv64, &cache.lock(&()).unwrap()).unwrap();
+    let lock = cache.lock("test", "packages", &()).unwrap();
+    let index = archive.index(Architecture::Riscv64).unwrap();
     let package = Package { installed_bytes: u64::MAX / 2, ..index.find("big").unwrap() };
-    let why = archive.check_room(std::slice::from_ref(&package)).unwrap_err();
+    let why = archive.check_room(std::slice::from_ref(&package), &lock).unwrap_err();
     let Error::Room { needed_bytes: before, .. } = why else { panic!("{why}") };
     let part = cache.path(DOWNLOADS).join(&package.sum.sha256).with_extension("part");
     fs::create_dir_all(part.parent().unwrap()).unwrap();
     fs::write(&part, vec![0; 1_000_000]).unwrap();
-    let why = archive.check_room(&[package]).unwrap_err();
+    let why = archive.check_room(&[package], &lock).unwrap_err();
     assert!(matches!(why, Error::Room { needed_bytes, .. } if needed_bytes == before - 1_000_000), "{why}");
 }
 

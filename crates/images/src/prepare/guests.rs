@@ -117,7 +117,7 @@ fn write(
     name: &str,
     progress: &dyn Progress,
 ) -> Result<PathBuf> {
-    let lock = request.cache.lock(progress)?;
+    let lock = request.cache.lock(BUILT, "the guests' images", progress)?;
     let unpacked = |kernel: &Path| board::loader::unpacked(kernel, request.guest.memory_mib << 20);
     let mut images = vec![("kernel", unpacked(kernel)?), ("initrd", initrd(request, parts)?)];
     if let Some(other) = &guests.other {

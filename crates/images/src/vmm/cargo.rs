@@ -14,6 +14,7 @@ use super::sources;
 use crate::error::{Error, LAST_LINES, OnFile, Result};
 use crate::hash::hex_sha256;
 use crate::progress::{Progress, step};
+use crate::tied;
 
 /// The profile of the VMM in the workspace's manifest.
 const PROFILE: &str = "vmm";
@@ -175,7 +176,7 @@ pub(super) fn home() -> Option<PathBuf> {
     named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
 }
 
-/// Runs a tool to its end and hands on each line that it prints.
+/// Runs a tool, a [`tied::command`], to its end and hands on each line that it prints.
 ///
 /// # Errors
 /// [`Error::Tool`] with its last words, where it cannot be run or fails.
@@ -185,17 +186,17 @@ fn lines(what: &str, command: &mut Command, mut each: impl FnMut(&str)) -> Resul
     let io = |why: std::io::Error| failed(format!("{name}: {why}"));
     let mut errors = tempfile::tempfile().map_err(io)?;
     let stderr = errors.try_clone().map_err(io)?;
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().map_err(io)?;
-    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+    let mut tied = tied::start(command.stdout(Stdio::piped()).stderr(stderr)).map_err(io)?;
+    for line in tied.child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
         each(&line.map_err(io)?);
     }
-    match child.wait().map_err(io)?.success() {
+    match tied.wait().map_err(io)?.success() {
         true => Ok(()),
         false => Err(failed(last_words(&mut errors))),
     }
 }
 
-/// Runs a tool to its end, silently.
+/// Runs a tool, a [`tied::command`], to its end, silently.
 ///
 /// # Errors
 /// [`Error::Tool`] with its last words, where it cannot be run or fails.
@@ -204,8 +205,7 @@ pub(super) fn run(what: &str, command: &mut Command) -> Result<()> {
     let io = |why: std::io::Error| failed(format!("{}: {why}", command_name(command)));
     let mut errors = tempfile::tempfile().map_err(io)?;
     let stderr = errors.try_clone().map_err(io)?;
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).status();
-    match status {
+    match tied::status(command.stdout(Stdio::null()).stderr(stderr)) {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(failed(last_words(&mut errors))),
         Err(why) => Err(failed(format!("{}: {why}", command_name(command)))),
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn failure_repeats_the_tools_last_words() {
         let why =
-            run("trying", Command::new("sh").args(["-c", "echo first >&2; echo no room >&2; exit 3"])).unwrap_err();
+            run("trying", tied::command("sh").args(["-c", "echo first >&2; echo no room >&2; exit 3"])).unwrap_err();
         assert_eq!(why.to_string(), "trying failed:\nfirst\nno room");
     }
 
@@ -279,15 +279,15 @@ mod tests {
     #[test]
     fn lines_are_handed_on_and_failures_told() {
         let mut seen = Vec::new();
-        lines("trying", Command::new("printf").arg("a\nb\n"), |line| seen.push(line.to_owned())).unwrap();
+        lines("trying", tied::command("printf").arg("a\nb\n"), |line| seen.push(line.to_owned())).unwrap();
         assert_eq!(seen, ["a", "b"]);
-        let why = lines("trying", Command::new("sh").args(["-c", "echo bad >&2; exit 1"]), |_| ()).unwrap_err();
+        let why = lines("trying", tied::command("sh").args(["-c", "echo bad >&2; exit 1"]), |_| ()).unwrap_err();
         assert_eq!(why.to_string(), "trying failed:\nbad");
     }
 
     #[test]
     fn missing_tool_is_named() {
-        let why = run("trying", &mut Command::new("vhart-no-such-tool")).unwrap_err();
+        let why = run("trying", &mut tied::command("vhart-no-such-tool")).unwrap_err();
         assert!(why.to_string().contains("vhart-no-such-tool"), "{why}");
     }
 

@@ -13,11 +13,12 @@ use super::cargo::{self, Built};
 use super::product::Product;
 use super::{Means, sources::Sources};
 use crate::archive::{self, Archive, Index, Package};
-use crate::cache::{Cache, Lock};
+use crate::cache::Cache;
 use crate::error::{Error, OnFile, Result};
 use crate::progress::{Progress, step};
 use crate::request::{Apt, Architecture};
 use crate::room;
+use crate::tied;
 use crate::tools::{self, Recipe, Tools};
 use crate::tree::{self, quoted};
 
@@ -76,12 +77,12 @@ impl Root {
     ///
     /// # Errors
     /// Where the packages cannot be had.
-    pub(super) fn fetch(means: Means<'_>, needed: &str, lock: &Lock) -> Result<Root> {
+    pub(super) fn fetch(means: Means<'_>, needed: &str) -> Result<Root> {
         let Means { cache, apt, progress, .. } = means;
         tools::native("Rust compiler")?;
         room::check(cache.root(), ROOM_BYTES)?;
-        let apt = if is_new_enough(means, needed, lock)? { apt.clone() } else { newer(apt) };
-        Root::of(recipe(&apt).make(&apt, cache, progress, lock)?, cache)
+        let apt = if is_new_enough(means, needed)? { apt.clone() } else { newer(apt) };
+        Root::of(recipe(&apt).get(&apt, cache, progress)?, cache)
     }
 
     /// Builds `product` with the root's tools, in the directory of that name.
@@ -154,7 +155,7 @@ impl Root {
 
     /// A program of the root's, at work in `directory`.
     fn command(&self, program: &str, directory: &Path) -> Command {
-        let mut command = self.tools.command(program);
+        let mut command = tied::command(self.tools.program(program));
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &self.builds);
         command.envs(cargo::home().map(|home| ("CARGO_HOME", home)));
         command.env("CARGO_NET_OFFLINE", "true").env("RUSTC_WRAPPER", "");
@@ -182,8 +183,14 @@ impl Root {
         let root = quoted(&self.tools.directory().to_string_lossy());
         let (c, gcc) = self.library_directories(machine)?;
         let text = format!("#!/bin/sh\nlld={lld}\nroot={root}\nc=$root/{c}\ngcc=$root/{gcc}\n{script}");
-        fs::write(&path, text).on_file("write", &path)?;
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).on_file("write", &path)?;
+        if fs::read_to_string(&path).is_ok_and(|there| there == text) {
+            return Ok(path);
+        }
+        // Another process may start it while this one writes.
+        let made = tempfile::NamedTempFile::new_in(&directory).on_file("make a file in", &directory)?.into_temp_path();
+        fs::write(&made, text).on_file("write", &made)?;
+        fs::set_permissions(&made, Permissions::from_mode(0o755)).on_file("write", &made)?;
+        made.persist(&path).map_err(|why| why.error).on_file("write", &path)?;
         Ok(path)
     }
 
@@ -225,13 +232,13 @@ fn recipe(apt: &Apt) -> Recipe<'static> {
 }
 
 /// Whether the suite has a compiler of version `needed` or later.
-fn is_new_enough(means: Means<'_>, needed: &str, lock: &Lock) -> Result<bool> {
+fn is_new_enough(means: Means<'_>, needed: &str) -> Result<bool> {
     let Means { cache, apt, progress, .. } = means;
     if apt.suite == NEWER {
         return Ok(true);
     }
     let archive = Archive::open(apt, cache, progress)?;
-    let index = archive.index(tools::native("Rust compiler")?, lock)?;
+    let index = archive.index(tools::native("Rust compiler")?)?;
     Ok(index.find("rustc").is_some_and(|package| version(&package.version) >= version(needed)))
 }
 
@@ -241,9 +248,9 @@ fn version(text: &str) -> Vec<u32> {
     upstream.split('.').map_while(|number| number.parse().ok()).collect()
 }
 
-fn choose(archive: &Archive<'_>, lock: &Lock) -> Result<Vec<Package>> {
+fn choose(archive: &Archive<'_>) -> Result<Vec<Package>> {
     let machine = tools::native("Rust compiler")?;
-    let index = archive.index(machine, lock)?;
+    let index = archive.index(machine)?;
     let lacks = |machine| move |name: String| archive.lacks(&name, machine);
     let compiler = index.with_needed(&["rustc", "cargo"], &WITHOUT).map_err(lacks(machine))?;
     // The lld that shares its library with the compiler.
@@ -253,7 +260,7 @@ fn choose(archive: &Archive<'_>, lock: &Lock) -> Result<Vec<Package>> {
     let mut packages = index.with_needed(&["rustc", "cargo", &lld], &WITHOUT).map_err(lacks(machine))?;
     let libraries = ["libc6-dev", &gcc];
     packages.extend(found(&index, &libraries).map_err(lacks(machine))?);
-    let index = archive.index(Architecture::Riscv64, lock)?;
+    let index = archive.index(Architecture::Riscv64)?;
     let gcc = newest_gcc(&index).ok_or_else(|| archive.lacks("libgcc-dev", Architecture::Riscv64))?;
     let libraries = ["libstd-rust-dev", "libc6-dev", &gcc];
     packages.extend(found(&index, &libraries).map_err(lacks(Architecture::Riscv64))?);
@@ -305,7 +312,7 @@ fn children(directory: &Path) -> Result<Vec<String>> {
 fn collect(sources: &Sources) -> Result<()> {
     let what = "collecting crates for the riscv64 build";
     let cargo = |more: &[&str]| {
-        let mut command = Command::new("cargo");
+        let mut command = tied::command("cargo");
         command.args(["fetch", "--locked", "--target", TARGET]).args(more);
         cargo::run(what, command.current_dir(sources.workspace()))
     };

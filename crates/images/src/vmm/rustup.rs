@@ -11,6 +11,7 @@ use super::sources::Sources;
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::progress::{Progress, step};
+use crate::tied;
 
 /// The target of a product: the hypervisor's has no system below it.
 fn target(product: Product) -> &'static str {
@@ -39,23 +40,26 @@ pub(super) fn has_target(product: Product, sources: &Sources, progress: &dyn Pro
     let target = target(product);
     installed(target, sources.workspace())
         || step(progress, "asking rustup for its riscv64 target", || {
-            let add = ["target", "add", target];
-            quietly("rustup", sources.workspace()).args(add).status().is_ok_and(|status| status.success())
-                && installed(target, sources.workspace())
+            let mut rustup = quietly(tied::command("rustup"), sources.workspace());
+            let status = tied::status(rustup.args(["target", "add", target]));
+            status.is_ok_and(|status| status.success()) && installed(target, sources.workspace())
         })
 }
 
 /// Whether rustc has a standard library for the target.
 fn installed(target: &str, workspace: &Path) -> bool {
-    let output = quietly("rustc", workspace).stdout(Stdio::piped()).args(["--print", "sysroot"]).output();
+    let output = quietly(Command::new("rustc"), workspace)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .args(["--print", "sysroot"])
+        .output();
     let Ok(output) = output else { return false };
     let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     sysroot.join("lib/rustlib").join(target).join("lib").is_dir()
 }
 
-fn quietly(program: &str, directory: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(directory).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+fn quietly(mut command: Command, directory: &Path) -> Command {
+    command.current_dir(directory).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -65,7 +69,7 @@ pub(super) fn build(product: Product, sources: &Sources, cache: &Cache, progress
     let job = cargo::Job {
         product,
         command: &|program| {
-            let mut command = Command::new(program);
+            let mut command = tied::command(program);
             command.current_dir(workspace);
             command
         },
