@@ -25,12 +25,27 @@ const DEBIAN: &str = include_str!("init/debian.sh");
 const DEBIAN_CHECK: &str = include_str!("init/debian-check.sh");
 const MAKE_DISK: &str = include_str!("init/make-disk.sh");
 const CONFIGURE: &str = include_str!("init/configure.sh");
+const WINDOW: &str = include_str!("init/window.sh");
 
 /// Every script: a change in one makes another initramfs.
-pub(crate) const SCRIPTS: [&str; 13] =
-    [COMMON, OPTIONS, PROFILE, LEASE, HOST, GUEST, RUN_GUEST, EXEC, SAY, DEBIAN, DEBIAN_CHECK, MAKE_DISK, CONFIGURE];
+pub(crate) const SCRIPTS: [&str; 14] = [
+    COMMON,
+    OPTIONS,
+    PROFILE,
+    LEASE,
+    HOST,
+    GUEST,
+    RUN_GUEST,
+    EXEC,
+    SAY,
+    DEBIAN,
+    DEBIAN_CHECK,
+    MAKE_DISK,
+    CONFIGURE,
+    WINDOW,
+];
 /// Those that both have in `etc/vhart`, with their modes.
-const SHARED: [(&str, &str, u32); 10] = [
+const SHARED: [(&str, &str, u32); 11] = [
     ("common.sh", COMMON, READABLE),
     ("options.sh", OPTIONS, READABLE),
     ("say.sh", SAY, READABLE),
@@ -41,6 +56,7 @@ const SHARED: [(&str, &str, u32); 10] = [
     ("debian-check.sh", DEBIAN_CHECK, READABLE),
     ("make-disk.sh", MAKE_DISK, EXECUTABLE),
     ("configure.sh", CONFIGURE, READABLE),
+    ("window.sh", WINDOW, EXECUTABLE),
 ];
 
 /// The page that the host serves and the guest fetches.

@@ -23,11 +23,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use arch::isa::{Extension, Isa};
+use board::map::VIRTIO_SLOTS;
 
 use self::images::Images;
 
-use crate::cli::{IsaOption, RunOptions};
+use crate::cli::{IsaOption, Port, RunOptions, Serial};
 use crate::ending::Stopper;
+use crate::serial::window;
 
 /// Runs the subcommand.
 ///
@@ -46,7 +48,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         None if options.is_unattended() && options.machine.dump_dtb.is_none() => {
             check::run(options, &images, &stopper, port)
         }
-        None => crate::run::run_until(&with_window_size(images.run_options(options)), &stopper, port),
+        None => crate::run::run_until(&with_window(images.run_options(options)), &stopper, port),
     }
 }
 
@@ -63,13 +65,19 @@ fn lacking(isa: Option<Isa>) -> Vec<&'static str> {
     isa.into_iter().flat_map(missing).map(|(_, sentence)| sentence).collect()
 }
 
-/// Tells the host's init how large the terminal's window is: a serial port has no way to. A machine that is to do the same
-/// in every run is not told.
-fn with_window_size(mut run: RunOptions) -> RunOptions {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok();
-    let size = size.filter(|size| size.ws_row != 0 && size.ws_col != 0 && run.machine.deterministic.is_none());
+/// The name of the port at which host and guest hear how large the window is; `init/window.sh` looks for it.
+const WINDOW: &str = "vhart.window";
+
+/// Tells the host's init how large the terminal's window is, and a port of it when that changes: a serial port has no way to.
+/// A machine that is to do the same in every run is not told, and one that is saved or loaded has no port for it.
+fn with_window(mut run: RunOptions) -> RunOptions {
+    let size = window::size().filter(|_| run.machine.deterministic.is_none());
     if let (Some(size), Some(append)) = (size, &mut run.append) {
         append.push_str(&format!(" vhart.size={}x{}", size.ws_row, size.ws_col));
+        let devices = run.disks.len() + usize::from(run.net.is_some()) + run.shares.len();
+        if devices < VIRTIO_SLOTS && !run.snapshots.is_wanted() {
+            run.ports.push(Port { name: Some(WINDOW.to_owned()), number: None, slot: None, to: Serial::Window });
+        }
     }
     run
 }

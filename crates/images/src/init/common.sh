@@ -54,6 +54,11 @@ mount_shares() {
     done
 }
 
+# Has the console follow the size of the window that shows it, where somebody told of one.
+follow_window() {
+    if told vhart.size=; then /etc/vhart/window.sh 2>/dev/null & fi
+}
+
 # A shell on the console, with job control.
 shell() {
     ENV=/etc/vhart/profile.sh PROMPT="$1" setsid cttyhack sh
@@ -69,7 +74,7 @@ else
     # They disturb whoever types. Whoever pastes much waits until it is read.
     echo 4 >/proc/sys/kernel/printk
     stty crtscts
-    # The window that shows the console, as it was at power on, where somebody told.
+    # The window that shows the console, as it was at power on, where somebody told; follow_window does the rest.
     size=$(option vhart.size)
     if [ -n "$size" ]; then stty rows "${size%x*}" cols "${size#*x}"; fi
 fi

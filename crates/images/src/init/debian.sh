@@ -20,7 +20,7 @@ enter_debian() {
     mkdir -p /debian/run/systemd/system.conf.d
     printf '[Manager]\nDefaultDeviceTimeoutSec=15min\nDefaultTimeoutStartSec=15min\n' \
         >/debian/run/systemd/system.conf.d/vhart.conf
-    if unattended; then check_debian "$1"; fi
+    if unattended; then check_debian "$1"; elif told vhart.size=; then follow_window_in_debian; fi
     echo /sbin/modprobe >/proc/sys/kernel/modprobe
     for share in /mnt/*; do
         if [ -d "$share" ]; then mkdir -p "/debian$share" && mount -o move "$share" "/debian$share"; fi
@@ -45,4 +45,18 @@ StandardError=tty
 TTYPath=/dev/console
 UNIT
     ln -s ../vhart-check.service $units/multi-user.target.wants/
+}
+
+# Has systemd start what lets the console follow the size of the window that shows it.
+follow_window_in_debian() {
+    units=/debian/run/systemd/system
+    mkdir -p $units/multi-user.target.wants
+    cat >$units/vhart-window.service <<UNIT
+[Unit]
+Description=The size of the window that shows the console
+[Service]
+ExecStart=/bin/sh /run/vhart/etc/vhart/window.sh
+StandardError=null
+UNIT
+    ln -s ../vhart-window.service $units/multi-user.target.wants/
 }

@@ -67,6 +67,7 @@ elif unattended; then
     check_network
     say "$GUEST_NETWORK"
 else
+    follow_window
     if told vhart.net || ! told vhart.bare; then network & fi
     echo "This is the guest, Linux $(uname -r) in $(option vhart.in KVM). 'exit' powers it off."
     shell guest

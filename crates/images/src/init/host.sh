@@ -58,6 +58,7 @@ if unattended; then
     if exits_wanted; then tell_exits; fi
     say "$GUEST_OFF"
 else
+    follow_window
     network
     if [ -e /bin/vhart ] && [ -e /dev/kvm ]; then
         guest || echo "The guest ended with status $?."

@@ -23,7 +23,10 @@ elif unattended; then
 else
     size=$(stty size 2>/dev/null)
     case $size in
-    [1-9]*\ [1-9]*) append="$append vhart.size=${size% *}x${size#* }" ;;
+    [1-9]*\ [1-9]*)
+        append="$append vhart.size=${size% *}x${size#* }"
+        set -- --port name=vhart.window,to=window "$@"
+        ;;
     esac
 fi
 if told vhart.test_shares; then append="$append vhart.test_shares"; fi

@@ -21,6 +21,9 @@ pub struct Port {
     pub to: Serial,
 }
 
+/// Where a port leads to that tells the window's size.
+pub const WINDOW: &str = "window";
+
 const HOW: &str = "write name=NAME,to=WHERE, or console=on,to=WHERE; [,nr=N] before to= chooses the port's number";
 
 /// Reads `name=NAME[,nr=N],to=WHERE` or `console=on[,nr=N],to=WHERE`; WHERE is as for `--serial`.
@@ -39,7 +42,11 @@ pub fn parse(text: &str) -> Result<Port, String> {
         return Err(HOW.to_owned());
     }
     let number = number.map(|number| port_number(number, console)).transpose()?;
-    Ok(Port { name, number, slot, to: serial::parse(to)? })
+    let to = match to {
+        WINDOW if !console => Serial::Window,
+        _ => serial::parse(to)?,
+    };
+    Ok(Port { name, number, slot, to })
 }
 
 fn port_number(number: u64, console: bool) -> Result<u32, String> {
@@ -78,9 +85,16 @@ mod tests {
         let port = |name: Option<&str>, number, to| Ok(Port { name: name.map(str::to_owned), number, slot: None, to });
         assert_eq!(parse("name=a.b,to=null"), port(Some("a.b"), None, Serial::Null));
         assert_eq!(parse("console=on,nr=0,to=file:a,b"), port(None, Some(0), Serial::File("a,b".into())));
-        for text in
-            ["", "to=null", "name=a", "name=a,console=on,to=null", "name=a,nr=0,to=null", "name=a,nr=31,to=null"]
-        {
+        assert_eq!(parse("name=w,to=window"), port(Some("w"), None, Serial::Window));
+        for text in [
+            "",
+            "console=on,to=window",
+            "to=null",
+            "name=a",
+            "name=a,console=on,to=null",
+            "name=a,nr=0,to=null",
+            "name=a,nr=31,to=null",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -77,8 +77,9 @@ pub struct RunOptions {
 
     /// A port of a virtio console: `name=NAME,to=WHERE` or `console=on,to=WHERE`; may be repeated
     ///
-    /// In Linux a port with a name is a device /dev/vport0pN that programs open, a console is hvc0. WHERE is as for --serial.
-    /// With nr=N before to= it has that number.
+    /// In Linux a port with a name is a device /dev/vport0pN that programs open, a console is hvc0. WHERE is as for --serial, or
+    /// window: who reads the port gets a line with the rows and columns of the window at standard output, and another each
+    /// time that they change. With nr=N before to= it has that number.
     #[arg(long = "port", value_name = "PORT", value_parser = port::parse, help_heading = DEVICES)]
     pub ports: Vec<Port>,
 

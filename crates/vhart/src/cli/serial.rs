@@ -20,6 +20,8 @@ pub enum Serial {
     Pty,
     /// A socket.
     Socket(Socket),
+    /// Input alone: the size of the window at standard output. A port may lead there, no serial port.
+    Window,
 }
 
 /// A socket that a console leads to.

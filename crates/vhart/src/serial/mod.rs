@@ -6,6 +6,7 @@ mod peer;
 #[path = "peer_missing.rs"]
 mod peer;
 mod pipe;
+pub mod window;
 
 use std::fs::File;
 
@@ -26,6 +27,7 @@ enum Input {
     Nowhere,
     Peer(Peer),
     Pipe(Pipe),
+    Window,
 }
 
 /// Opens the far end: where output goes, and who types.
@@ -36,6 +38,7 @@ pub fn open(to: &Serial) -> Result<(ConsoleOut, Typist)> {
     let (output, input): (ConsoleOut, Input) = match to {
         Serial::Stdio => (standard_output(), Input::Terminal),
         Serial::Null => (Box::new(|_| ()), Input::Nowhere),
+        Serial::Window => (Box::new(|_| ()), Input::Window),
         Serial::File(path) => {
             let file =
                 File::create(path).with_context(|| format!("cannot write the console to '{}'", path.display()))?;
@@ -70,6 +73,7 @@ impl Typist {
             Input::Terminal => return terminal::attach(taker, stopper.on_quit(), keys).map(Some),
             Input::Peer(peer) => peer.type_into(taker)?,
             Input::Pipe(pipe) => pipe.type_into(taker)?,
+            Input::Window => window::type_into(taker)?,
             Input::Nowhere => {}
         }
         terminal::watch_signals(stopper.on_quit()).map(|()| None)
