@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use images::{Apt, Cache, Selection, Tools};
+use images::{Apt, Cache, Packages, Selection, Tools};
 
 use crate::oracle;
 use crate::steps::Steps;
@@ -21,12 +21,51 @@ const PACKAGES: Selection<'static> = Selection {
     without: &[],
 };
 
+/// The cross compiler, and what comes with it.
+const COMPILER: [&str; 2] = ["riscv64-linux-gnu-gcc", "riscv64-linux-gnu-objcopy"];
+
+/// Where these come from. What is compiled for the bare machine needs no library of C's.
+const COMPILER_PACKAGES: Selection<'static> = Selection {
+    name: "gcc",
+    packages: &["gcc-riscv64-linux-gnu"],
+    riscv64: &[],
+    without: &["libc6-dev-riscv64-cross"],
+};
+
+/// What compiles programs that no crate brings.
+pub struct Cross {
+    /// The C compiler.
+    pub gcc: PathBuf,
+    /// The program that makes flat images.
+    pub objcopy: PathBuf,
+}
+
+/// The cross compiler: the system's, else out of Debian's packages.
+///
+/// # Errors
+/// The packages cannot be had.
+pub fn cross() -> anyhow::Result<Cross> {
+    let [gcc, objcopy] = match COMPILER.map(on_path) {
+        [Some(gcc), Some(objcopy)] => [gcc, objcopy],
+        _ => {
+            let cache = Cache::of_user()?;
+            let tools = Tools::get(&COMPILER_PACKAGES, &Apt::default(), &cache, &Steps);
+            let tools =
+                tools.with_context(|| format!("no {}: install it (Debian: gcc-riscv64-linux-gnu)", COMPILER[0]))?;
+            COMPILER.map(|name| tools.program(name))
+        }
+    };
+    Ok(Cross { gcc, objcopy })
+}
+
 /// What the tests get.
 pub struct Outfit {
     /// Where programs are looked for.
     pub path: OsString,
     /// The oracle.
     pub spike: Option<PathBuf>,
+    /// The firmware that every board has.
+    pub opensbi: Option<PathBuf>,
     /// Whether the cross tools are there.
     pub cross: bool,
 }
@@ -45,8 +84,16 @@ pub fn outfit(offline: bool) -> anyhow::Result<Outfit> {
             )?),
             (there, _) => there,
         };
+    let packages = Packages::Apt(Apt::default());
+    let opensbi = match offline {
+        true => images::cached_opensbi(&cache, &packages),
+        false => Some(
+            images::opensbi(&cache, &packages, &Steps)
+                .context("no OpenSBI to run tests on: --offline leaves out what needs it")?,
+        ),
+    };
     // Spike runs dtc.
-    Ok(Outfit { spike: spike.filter(|_| outfit.cross), ..outfit })
+    Ok(Outfit { spike: spike.filter(|_| outfit.cross), opensbi, ..outfit })
 }
 
 /// The same but Spike.
@@ -62,7 +109,7 @@ pub fn without_oracle(offline: bool) -> anyhow::Result<Outfit> {
         (false, true) => Tools::cached(&PACKAGES, &Apt::default(), &cache),
         (false, false) => Some(fetch(&cache).with_context(lacks)?),
     };
-    Ok(Outfit { path: path(tools.as_ref())?, spike: None, cross: missing.is_empty() || tools.is_some() })
+    Ok(Outfit { path: path(tools.as_ref())?, spike: None, opensbi: None, cross: missing.is_empty() || tools.is_some() })
 }
 
 fn fetch(cache: &Cache) -> anyhow::Result<Tools> {

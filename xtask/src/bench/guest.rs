@@ -1,4 +1,4 @@
-//! Compiles the guest programs with Debian's cross compiler.
+//! Compiles the guest programs with Debian's cross compiler: the system's, or out of its packages (`tools::cross`).
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,10 +9,7 @@ use std::time::SystemTime;
 use anyhow::{Context, bail};
 
 use super::objects;
-
-const COMPILER: &str = "riscv64-linux-gnu-gcc";
-const OBJCOPY: &str = "riscv64-linux-gnu-objcopy";
-const PACKAGE: &str = "gcc-riscv64-linux-gnu";
+use crate::tools::Cross;
 
 /// Programs that compute, by the names of their sources.
 const COMPUTE: [&str; 6] = ["sort", "list", "calls", "bytecode", "matmul", "pages"];
@@ -61,10 +58,10 @@ pub struct Programs {
 /// Compiles every program from the sources in `guest` into `into`, unless it is there already.
 ///
 /// # Errors
-/// The compiler is missing, or refuses a program.
-pub fn build(guest: &Path, into: &Path) -> anyhow::Result<Programs> {
+/// The compiler does not run, or refuses a program.
+pub fn build(guest: &Path, into: &Path, cross: &Cross) -> anyhow::Result<Programs> {
     fs::create_dir_all(into).with_context(|| format!("cannot make '{}'", into.display()))?;
-    let compiler = Compiler { guest, into };
+    let compiler = Compiler { guest, into, cross };
     let source = into.join("objects.c");
     write_changed(&source, &objects::source())?;
     let written = COMPUTE.map(|name| (name, guest.join(format!("compute/{name}.c"))));
@@ -81,6 +78,7 @@ pub fn build(guest: &Path, into: &Path) -> anyhow::Result<Programs> {
 struct Compiler<'a> {
     guest: &'a Path,
     into: &'a Path,
+    cross: &'a Cross,
 }
 
 impl Compiler<'_> {
@@ -111,16 +109,17 @@ impl Compiler<'_> {
     /// What is in memory once `elf` is loaded.
     fn flat(&self, elf: &Path) -> anyhow::Result<PathBuf> {
         let file = elf.with_extension("bin");
-        let status = Command::new(OBJCOPY).args(["-O", "binary"]).args([elf, &file]).status();
-        if !status.with_context(|| format!("cannot run {OBJCOPY} (it comes with {PACKAGE})"))?.success() {
-            bail!("{OBJCOPY} refuses '{}'", elf.display());
+        let objcopy = self.cross.objcopy.display();
+        let status = Command::new(&self.cross.objcopy).args(["-O", "binary"]).args([elf, &file]).status();
+        if !status.with_context(|| format!("cannot run {objcopy}"))?.success() {
+            bail!("{objcopy} refuses '{}'", elf.display());
         }
         Ok(file)
     }
 
     fn compile(&self, name: &str, sources: &[PathBuf], flags: &[OsString]) -> anyhow::Result<PathBuf> {
         let file = self.into.join(name);
-        let mut command = Command::new(COMPILER);
+        let mut command = Command::new(&self.cross.gcc);
         command.args(FLAGS).args(flags);
         command.arg("-o").arg(&file).args(sources);
         let record = self.into.join(format!("{name}.command"));
@@ -129,9 +128,9 @@ impl Compiler<'_> {
             return Ok(file);
         }
         eprintln!("compiling {name} ...");
-        let status = command.status().with_context(|| format!("cannot run {COMPILER} (Debian: apt install {PACKAGE})"));
-        if !status?.success() {
-            bail!("{COMPILER} refuses the program {name}");
+        let gcc = self.cross.gcc.display();
+        if !command.status().with_context(|| format!("cannot run {gcc}"))?.success() {
+            bail!("{gcc} refuses the program {name}");
         }
         write_changed(&record, &line)?;
         Ok(file)

@@ -30,6 +30,8 @@ use job::{Figures, Job};
 use results::Results;
 use subject::{Emulator, Subject};
 
+use crate::tools;
+
 /// The document with the tables.
 const DOCUMENT: &str = "docs/benchmarks.md";
 
@@ -91,7 +93,7 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
 /// Something is missing, or a job failed; the others are run and shown all the same.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let places = Places::find()?;
-    let programs = guest::build(&places.workspace.join("guest"), &places.bench())?;
+    let programs = guest::build(&places.workspace.join("guest"), &places.bench(), &tools::cross()?)?;
     if options.build_only {
         println!("{}", places.bench().display());
         return Ok(());
