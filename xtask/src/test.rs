@@ -2,12 +2,13 @@
 
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 
 use crate::book;
 use crate::debugger;
 use crate::deny;
+use crate::there;
 use crate::tools::{self, Outfit};
 
 /// What to leave out.
@@ -39,9 +40,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let linux = !options.no_boot && !options.offline;
     left_out.extend(book::run_listings(&outfit, &book::Wanted { update: false, linux, vhart: None, pages: &[] })?);
     left_out.extend(debugger::left_out());
-    match options.no_boot {
-        true => left_out.push("the boots of host and guest Linux (--no-boot)".to_owned()),
-        false => left_out.extend(boots(&outfit)?),
+    match (options.no_boot, there::lacks_kernel(options.offline)?) {
+        (true, _) => left_out.push("the boots of host and guest Linux (--no-boot)".to_owned()),
+        (false, true) => {
+            left_out.push("the boots of host and guest Linux (no kernel or busybox in the cache)".to_owned())
+        }
+        (false, false) => left_out.extend(boots(&outfit, options.offline)?),
     }
     println!("{}", closing(&left_out));
     Ok(())
@@ -59,28 +63,6 @@ fn closing(left_out: &[String]) -> String {
 const VMM_CLIPPY: [&str; 10] =
     ["clippy", "--package", "vhart", "--no-default-features", "--features", "watch", "--quiet", "--", "-D", "warnings"];
 
-/// Tests of vhart's that assemble programs.
-const ASSEMBLING: [&str; 18] = [
-    "--test",
-    "console",
-    "--test",
-    "files",
-    "--test",
-    "firmware",
-    "--test",
-    "gdb",
-    "--test",
-    "machine",
-    "--test",
-    "qemu",
-    "--test",
-    "snapshots",
-    "--test",
-    "stat",
-    "--test",
-    "trace",
-];
-
 /// The tests of all crates; answers what was left out, for want of which program.
 fn tests(outfit: &Outfit) -> anyhow::Result<Vec<String>> {
     let mut left_out = Vec::new();
@@ -96,27 +78,42 @@ fn tests(outfit: &Outfit) -> anyhow::Result<Vec<String>> {
         }
     }
     if outfit.cross {
+        match outfit
+            .opensbi
+            .as_ref()
+            .map(|path| path.to_str().context("the path of OpenSBI is not UTF-8"))
+            .transpose()?
+        {
+            Some(opensbi) => env.push(("VHART_OPENSBI", opensbi)),
+            None => left_out.push("counters through OpenSBI (no OpenSBI)".to_owned()),
+        }
         cargo("test", &["test", "--workspace", "--release"], &env)?;
         return Ok(left_out);
     }
     env.push(("VHART_NO_BINUTILS", "1"));
-    let count = count_tests(&["-p", "vhart"], &ASSEMBLING)?;
-    left_out.push(format!("{count} tests of vhart's that assemble programs (no riscv64-linux-gnu-as)"));
+    let of_vhart = count_tests("vhart", "*")? - count_tests("vhart", USAGE)?;
+    let of_aia = count_tests("vhart-conformance", "aia")?;
+    left_out.push(format!("{of_vhart} tests of vhart's that assemble programs (no riscv64-linux-gnu-as)"));
+    left_out.push(format!("{of_aia} tests of the programs about AIA (no riscv64-linux-gnu-as)"));
     left_out.push("the instruction table against binutils (no riscv64-linux-gnu-objdump)".to_owned());
     cargo("test", &["test", "--workspace", "--exclude", "vhart", "--release"], &env)?;
-    cargo("test, vhart", &["test", "-p", "vhart", "--release", "--bins", "--test", "usage"], &env)?;
+    cargo("test, vhart", &["test", "-p", "vhart", "--release", "--bins", "--test", USAGE], &env)?;
     Ok(left_out)
 }
 
-/// How many tests there are in those.
-fn count_tests(package: &[&str], which: &[&str]) -> anyhow::Result<usize> {
+/// The one of vhart's tests that assembles nothing.
+const USAGE: &str = "usage";
+
+/// How many tests a package has in its files of tests by that name.
+fn count_tests(package: &str, which: &str) -> anyhow::Result<usize> {
     let mut command = Command::new("cargo");
-    command
-        .args(["test", "--release", "--quiet"])
-        .args(package)
-        .args(which)
-        .args(["--", "--list", "--format", "terse"]);
-    let output = command.output().context("cannot run cargo")?;
+    command.args(["test", "--release", "--quiet", "-p", package, "--test", which]);
+    let output = command.args(["--", "--list", "--format", "terse"]).output().context("cannot run cargo")?;
+    ensure!(
+        output.status.success(),
+        "the tests of {package} cannot be listed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.ends_with(": test")).count())
 }
 
@@ -185,20 +182,26 @@ fn attack(kernel: &str, path: &str) -> anyhow::Result<()> {
 }
 
 /// Boots of all kinds; answers what was left out.
-fn boots(outfit: &Outfit) -> anyhow::Result<Option<String>> {
+fn boots(outfit: &Outfit, offline: bool) -> anyhow::Result<Vec<String>> {
     let path = outfit.path.to_str().context("PATH is not UTF-8")?;
     let boot = |what: &str, options: &[&str]| cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)]);
-    let left_out = hypervisor(path)?;
+    let mut left_out: Vec<String> = hypervisor(path)?.into_iter().collect();
     boot("linux --check", &[])?;
     boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, APLIC and IMSICs, two harts", &["--aia", "aplic-imsic", "--harts", "2"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
-    boot("linux --check, Debian with systemd in both, two harts", &["--rootfs", "debian", "--harts", "2"])?;
+    match there::lacks_system(offline)? {
+        true => left_out.push("the boot of a Debian with systemd (no Debian system in the cache)".to_owned()),
+        false => {
+            boot("linux --check, Debian with systemd in both, two harts", &["--rootfs", "debian", "--harts", "2"])?
+        }
+    }
     crate::shares::boot(&CHECK)?;
     let start_kernel = crate::exits::compare()?;
-    crate::exec::check()?;
+    left_out.extend(crate::exec::check(there::lacks_root(offline)?)?);
     crate::kallsyms::compare()?;
     crate::measured::check()?;
+    crate::window::check()?;
     if debugger::has_gdb() {
         debugger::boot(&CHECK, start_kernel)?;
     }

@@ -1,4 +1,5 @@
-//! What a guest asks of the built-in firmware: the machine's end, sleep, and interrupts between harts.
+//! What a guest asks of the built-in firmware: the machine's end, sleep, and interrupts between harts; and counters, of OpenSBI as well,
+//! where `VHART_OPENSBI` names its `fw_dynamic.bin` (`cargo xtask test` sets it).
 
 mod common;
 
@@ -45,6 +46,31 @@ fn a_suspended_hart_sleeps_until_its_timer() {
     for words in [&["run"][..], &["run", "--harts", "2"], &["run", "--deterministic"], &["run", "--engine", "interp"]] {
         assert_eq!(say_of(words, &file, &["--timeout", "60s"]).status, Some(0), "{words:?}");
     }
+}
+
+/// Counts by either engine, with these options before the program.
+fn counts(options: &[&str]) {
+    let programs = Programs::new();
+    let file = programs.assemble("pmu_any", &[], KERNEL);
+    for engine in ["interp", "jit"] {
+        let words = [&["run", "--timeout", "60s", "--engine", engine], options, &["--kernel"]].concat();
+        let said = say_of(&words, &file, &[]);
+        assert_eq!(said.status, Some(0), "{engine}: a case's number; {}", said.err);
+    }
+}
+
+#[test]
+fn counters_count_by_the_built_in_firmware() {
+    counts(&[]);
+}
+
+#[test]
+fn counters_count_by_opensbi() {
+    let Some(firmware) = std::env::var_os("VHART_OPENSBI") else {
+        println!("SKIPPED: VHART_OPENSBI names no fw_dynamic.bin");
+        return;
+    };
+    counts(&["--firmware", firmware.to_str().unwrap()]);
 }
 
 /// Processes that only compute; ended when dropped.
