@@ -83,10 +83,10 @@ fn check(options: &Options, means: Means<'_>) -> anyhow::Result<Option<String>> 
     println!("vmm: {program_file} is of these sources");
     let maker = match Maker::get_where_possible(means, options.offline) {
         Ok(maker) => maker,
-        Err(why) => return Ok(not_compared(&format!("its tool chain cannot be had ({why})"))),
+        Err(why) => return Ok(not_compared(means.product, &format!("its tool chain cannot be had ({why})"))),
     };
     if maker.toolchain(means.product)? != record.toolchain {
-        return Ok(not_compared("the tool chain that can be had is another than the one that made it"));
+        return Ok(not_compared(means.product, "the tool chain that can be had is another than the one that made it"));
     }
     let made = make(options, &maker, means)?;
     ensure!(
@@ -98,9 +98,9 @@ fn check(options: &Options, means: Means<'_>) -> anyhow::Result<Option<String>> 
     Ok(None)
 }
 
-fn not_compared(why: &str) -> Option<String> {
+fn not_compared(product: Product, why: &str) -> Option<String> {
     println!("vmm: not made again and compared: {why}");
-    Some(format!("making VMM or hypervisor again: {why}"))
+    Some(format!("making {} again: {why}", product.name()))
 }
 
 fn make(options: &Options, maker: &Maker, means: Means<'_>) -> anyhow::Result<Made> {
