@@ -13,6 +13,7 @@ mod extension;
 mod hart;
 mod hart_list;
 pub mod pmu;
+pub mod sta;
 pub mod system;
 
 pub use call::{Answer, Call, Error, SbiRet, register};

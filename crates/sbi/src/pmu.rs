@@ -2,6 +2,10 @@
 //!
 //! SBI 3.0, "Performance Monitoring Unit Extension (EID #0x504D55 "PMU")".
 
+mod counters;
+
+pub use counters::Counters;
+
 /// "PMU Event Type": bits 19:16 of `event_idx`.
 pub mod event_type {
     /// "Hardware general events".

@@ -35,6 +35,53 @@ other_start:                    # a1: its stack's end
     csrw stvec, t0
     call other
 
+# A call that puts the hart to sleep, and has it begin elsewhere: a0 is the type, a1 the function, a2 the extension. Answers the call's error, or what
+# was found behind the sleep: 1 where a0 is zero, else 2.
+    .globl sleep_call
+sleep_call:
+    addi sp, sp, -112
+    sd ra, 0(sp)
+    sd s0, 8(sp)
+    sd s1, 16(sp)
+    sd s2, 24(sp)
+    sd s3, 32(sp)
+    sd s4, 40(sp)
+    sd s5, 48(sp)
+    sd s6, 56(sp)
+    sd s7, 64(sp)
+    sd s8, 72(sp)
+    sd s9, 80(sp)
+    sd s10, 88(sp)
+    sd s11, 96(sp)
+    mv a6, a1
+    mv a7, a2
+    la a1, awake
+    mv a2, sp
+    ecall
+    j 1f
+    .balign 4
+awake:
+    mv sp, a1
+    la t0, trap
+    csrw stvec, t0
+    snez a0, a0
+    addi a0, a0, 1
+1:  ld ra, 0(sp)
+    ld s0, 8(sp)
+    ld s1, 16(sp)
+    ld s2, 24(sp)
+    ld s3, 32(sp)
+    ld s4, 40(sp)
+    ld s5, 48(sp)
+    ld s6, 56(sp)
+    ld s7, 64(sp)
+    ld s8, 72(sp)
+    ld s9, 80(sp)
+    ld s10, 88(sp)
+    ld s11, 96(sp)
+    addi sp, sp, 112
+    ret
+
     .balign 4
 trap:
     addi sp, sp, -128

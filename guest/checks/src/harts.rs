@@ -73,6 +73,7 @@ fn run(others: u64, round: u32) {
     }
     interrupt(others);
     fence(others);
+    crate::extensions::beside_others(others);
     ORDER.store(STOP, Ordering::SeqCst);
     for hart in 1..=others {
         that(until(|| status_of(hart) == HartState::Stopped as u64), format_args!("hart {hart} stops"));

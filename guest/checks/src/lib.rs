@@ -16,6 +16,8 @@ mod check;
 #[cfg(feature = "image")]
 mod exceptions;
 #[cfg(feature = "image")]
+mod extensions;
+#[cfg(feature = "image")]
 mod harts;
 #[cfg(feature = "image")]
 mod interrupts;

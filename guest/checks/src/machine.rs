@@ -10,7 +10,7 @@ use arch::csr::{self as registers, ip, xcause};
 use arch::insn::fetch_len;
 use sbi::system::reset_reason;
 
-use crate::{attack, call, check, exceptions, harts, interrupts, memory, messages, standard};
+use crate::{attack, call, check, exceptions, extensions, harts, interrupts, memory, messages, standard};
 
 /// Harts that there are stacks for.
 pub const MOST_HARTS: usize = 8;
@@ -26,6 +26,16 @@ unsafe extern "C" {
 /// Where a hart that is started begins, and what it is given: its stack.
 pub fn start_of(hart: usize) -> (u64, u64) {
     (other_start as *const () as u64, &raw const stacks as u64 + (STACK_BYTES * (hart + 1)) as u64)
+}
+
+/// Puts the hart to sleep by a call; answers its error, or 1 once it is awake, with `a0` zero.
+pub fn sleep(kind: u32, function: impl Into<sbi::Function>) -> i64 {
+    unsafe extern "C" {
+        fn sleep_call(kind: u64, fid: u64, eid: u64) -> i64;
+    }
+    let (eid, fid) = function.into().ids();
+    // SAFETY: what a call must keep is on the stack meanwhile.
+    unsafe { sleep_call(kind.into(), fid, eid.into()) }
 }
 
 /// How often some bytes are in the device tree at `tree`, wherever.
@@ -156,6 +166,7 @@ extern "C" fn first(hart: u64, tree: u64) -> ! {
     memory::check();
     harts::check(hart, tree);
     messages::check(hart, tree);
+    extensions::check(tree);
     check::told();
     exceptions::last();
     standard::last();

@@ -16,9 +16,11 @@ use hypervisor::devices::{self, APLIC, IMSIC, MEMORY_BASE, PLIC, Region, UART, V
 use hypervisor::interrupts::controller::Aia;
 use hypervisor::interrupts::software::{self, CsrAccess};
 use hypervisor::memory::access::Access;
+use hypervisor::sbi::fences::{Fences, Range};
 use hypervisor::start::tree::Board;
 
 use sbi::Memory;
+use sbi::pmu::Counters;
 
 use super::{Target, with};
 
@@ -62,6 +64,7 @@ fn run(input: &[u8]) {
     with(input, lines);
     with(input, files);
     with(input, queues);
+    with(input, counters);
 }
 
 /// Whatever an access is said to be, it is of a register's width.
@@ -146,6 +149,22 @@ fn files(u: &mut Unstructured) -> Result<()> {
         assert!(csr != arch::csr::STOPEI || value == has_file.then_some(top));
         assert!(file.top() >> 16 <= file.identities().into());
     }
+    Ok(())
+}
+
+/// A guest that calls for counters and fences with any numbers: none of it is answered for others, nor lasts for ever.
+fn counters(u: &mut Unstructured) -> Result<()> {
+    let (memory, mut counters) = (Pages(RefCell::new(vec![0; 0x1000])), Counters::default());
+    let mut fences = Fences::default();
+    while !u.is_empty() {
+        let (args, shown): ([u64; 6], u64) = (u.arbitrary()?, u.arbitrary()?);
+        let _ = counters.answer(*u.choose(sbi::function::Pmu::ALL)?, &args, &memory, &|_| shown);
+        counters.leave(&|_| shown);
+        counters.enter(&|_| args[5]);
+        fences.add(Range::new(args[0], args[1], Some(args[2])));
+        assert!(Range::new(args[0], args[1], None).pages.is_none_or(|(_, count)| count <= 64));
+    }
+    assert!(fences.take().is_none_or(|ranges| ranges.count() <= 8));
     Ok(())
 }
 

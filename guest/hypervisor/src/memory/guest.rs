@@ -10,7 +10,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::arch::asm;
-use core::ops::Range;
+use core::ops;
 
 use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 use arch::csr::{self as registers, atp};
@@ -22,6 +22,7 @@ use super::frames::PIECE_BYTES;
 use super::image::FREE;
 use super::physical::{self, Physical};
 use super::table::{NotMapped, Rights, Stage, Table};
+use crate::sbi::fences::Range;
 use crate::start::csr;
 
 /// What is zeroed and mapped at a touch.
@@ -213,7 +214,7 @@ impl GuestMemory {
         &mut self,
         at: GuestPhys,
         len: usize,
-        mut each: impl FnMut(Phys, Range<usize>),
+        mut each: impl FnMut(Phys, ops::Range<usize>),
     ) -> Result<(), NoMemory> {
         if !self.contains(at, len as u64) {
             return Err(NoMemory::Outside);
@@ -289,6 +290,32 @@ pub fn fence_all() {
 pub fn fence_guest_virtual() {
     // SAFETY: a fence changes no memory.
     unsafe { asm!(".option push", ".option arch, +h", "hfence.vvma", ".option pop", options(nostack)) };
+}
+
+/// Forgets what is named of that, as an SFENCE.VMA of the guest's own would. "`hfence.vvma` executes as `sfence.vma` with VS-level".
+pub fn fence_guest_range(range: Range) {
+    let (first, count) = match (range.pages, range.asid) {
+        (Some(pages), _) => pages,
+        (None, None) => return fence_guest_virtual(),
+        (None, Some(asid)) => {
+            // SAFETY: a fence changes no memory.
+            unsafe {
+                asm!(".option push", ".option arch, +h", "hfence.vvma zero, {}", ".option pop", in(reg) asid, options(nostack))
+            };
+            return;
+        }
+    };
+    for at in (0..count).map(|page| first + page * PAGE_BYTES) {
+        // SAFETY: the same.
+        match range.asid {
+            Some(asid) => unsafe {
+                asm!(".option push", ".option arch, +h", "hfence.vvma {}, {}", ".option pop", in(reg) at, in(reg) asid, options(nostack))
+            },
+            None => unsafe {
+                asm!(".option push", ".option arch, +h", "hfence.vvma {}, zero", ".option pop", in(reg) at, options(nostack))
+            },
+        }
+    }
 }
 
 /// Sees what other harts have written before what they ask for: instructions too.

@@ -6,17 +6,20 @@ use core::sync::atomic::Ordering;
 
 use arch::GuestPhys;
 use arch::csr::{self as registers, ip};
-use sbi::function::{Base, Hsm, Ipi, Rfence, Srst, Time};
-use sbi::system::{reset_reason, reset_type};
-use sbi::{Answer, Call, Error, Extension, Function, HartState, SbiRet, hart_list, register, suspend_type};
+use sbi::function::{Base, Hsm, Ipi, Rfence, Srst, Sta, Susp, Time};
+use sbi::pmu::{Counters, FirmwareEvent};
+use sbi::system::{reset_reason, reset_type, sleep_type};
+use sbi::{Answer, Call, Error, Extension, Function, HartState, SbiRet, function, hart_list, register, suspend_type};
 
-use super::firmware;
+use super::fences::Range;
+use super::{firmware, steal};
 use crate::control::guests::Ending;
 use crate::memory::guest::Shared;
 use crate::schedule;
 use crate::start::{csr, hart};
 use crate::timers;
-use crate::vcpu::{Begin, Context, Next, Vcpu, wanted};
+use crate::vcpu::environment;
+use crate::vcpu::{Asleep, Begin, Context, Next, Vcpu, wanted};
 
 /// Version 3.0: major number from bit 24 on.
 const SPECIFICATION: u64 = 3 << 24;
@@ -31,10 +34,13 @@ pub fn answer(vcpu: &'static Vcpu, context: &mut Context) -> Next {
     let mut next = Next::Resume;
     let answer = match call.function() {
         Some(Function::Base(function)) => base(function, &call.args),
-        Some(Function::Time(Time::SetTimer)) => set_timer(call.args[0], vcpu),
-        Some(Function::Ipi(Ipi::SendIpi)) => interrupt(vcpu, &call.args),
-        Some(Function::Rfence(function)) => fence(function, vcpu, &call.args),
-        Some(Function::Hsm(function)) => hsm(function, vcpu, &call.args, &mut next),
+        Some(Function::Time(Time::SetTimer)) => set_timer(call.args[0], vcpu, context),
+        Some(Function::Ipi(Ipi::SendIpi)) => interrupt(vcpu, &call.args, context),
+        Some(Function::Rfence(function)) => fence(function, vcpu, &call.args, context),
+        Some(Function::Hsm(function)) => hsm(function, vcpu, &call.args, context, &mut next),
+        Some(Function::Susp(Susp::SystemSuspend)) => system_suspend(vcpu, &call.args, context, &mut next),
+        Some(Function::Sta(Sta::SetShmem)) => steal::set_shmem(vcpu, &call.args, context),
+        Some(Function::Pmu(function)) => pmu(function, vcpu, &call.args, context),
         Some(Function::Srst(Srst::SystemReset)) => reset(vcpu, &call.args),
         Some(Function::Dbcn(function)) => {
             let guest = vcpu.guest();
@@ -64,14 +70,15 @@ fn base(function: Base, args: &[u64; 6]) -> Answer {
 fn exists(eid: u32) -> bool {
     use Extension::*;
     match Extension::numbered(eid) {
-        Some(Base | Time | Ipi | Rfence | Hsm | Srst | Dbcn) => true,
-        Some(Legacy | Pmu | Susp | Cppc | Nacl | Sta | Sse | Fwft | Dbtr | Mpxy) | None => false,
+        Some(Base | Time | Ipi | Rfence | Hsm | Srst | Dbcn | Pmu | Susp | Sta) => true,
+        Some(Legacy | Cppc | Nacl | Sse | Fwft | Dbtr | Mpxy) | None => false,
     }
 }
 
 // ANCHOR: set_timer
 /// "Timer Extension": "must clear the pending timer interrupt bit as well".
-fn set_timer(deadline: u64, vcpu: &Vcpu) -> Answer {
+fn set_timer(deadline: u64, vcpu: &Vcpu, context: &mut Context) -> Answer {
+    context.pmu.note(FirmwareEvent::SetTimer);
     match timers::has_sstc() {
         true => csr::write::<{ registers::VSTIMECMP }>(deadline),
         false => {
@@ -84,17 +91,20 @@ fn set_timer(deadline: u64, vcpu: &Vcpu) -> Answer {
 }
 // ANCHOR_END: set_timer
 
-fn interrupt(vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
+fn interrupt(vcpu: &Vcpu, args: &[u64; 6], context: &mut Context) -> Answer {
+    context.pmu.note(FirmwareEvent::IpiSent);
     let vcpus = &vcpu.guest().vcpus;
     hart_list(args[0], args[1], vcpus.len())?.for_each(|target| schedule::want(&vcpus[target], wanted::SOFTWARE));
     Ok(0)
 }
 
 /// "RFENCE Extension": done when the call returns. A virtual hart that does not execute does it before it does again.
-fn fence(function: Rfence, vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
-    let what = match function {
-        Rfence::RemoteFenceI => wanted::FENCE_I,
-        Rfence::RemoteSfenceVma | Rfence::RemoteSfenceVmaAsid => wanted::FENCE,
+fn fence(function: Rfence, vcpu: &Vcpu, args: &[u64; 6], context: &mut Context) -> Answer {
+    let [mask, base, start, len, asid, _] = *args;
+    let (what, sent, asid) = match function {
+        Rfence::RemoteFenceI => (wanted::FENCE_I, FirmwareEvent::FenceISent, None),
+        Rfence::RemoteSfenceVma => (wanted::FENCE, FirmwareEvent::SfenceVmaSent, None),
+        Rfence::RemoteSfenceVmaAsid => (wanted::FENCE, FirmwareEvent::SfenceVmaAsidSent, Some(asid)),
         // Guests have no H.
         Rfence::RemoteHfenceGvmaVmid
         | Rfence::RemoteHfenceGvma
@@ -103,9 +113,15 @@ fn fence(function: Rfence, vcpu: &Vcpu, args: &[u64; 6]) -> Answer {
             return Err(Error::NotSupported);
         }
     };
+    context.pmu.note(sent);
     let vcpus = &vcpu.guest().vcpus;
-    let targets = || hart_list(args[0], args[1], vcpus.len()).map(|list| list.map(|target| &vcpus[target]));
-    targets()?.for_each(|target| schedule::want(target, what));
+    let targets = || hart_list(mask, base, vcpus.len()).map(|list| list.map(|target| &vcpus[target]));
+    for target in targets()? {
+        if what == wanted::FENCE {
+            target.fences.lock().add(Range::new(start, len, asid));
+        }
+        schedule::want(target, what);
+    }
     targets()?.for_each(|target| left(target, what));
     Ok(0)
 }
@@ -126,7 +142,7 @@ pub fn left(target: &Vcpu, what: u32) {
 }
 // ANCHOR_END: left
 
-fn hsm(function: Hsm, vcpu: &'static Vcpu, args: &[u64; 6], next: &mut Next) -> Answer {
+fn hsm(function: Hsm, vcpu: &'static Vcpu, args: &[u64; 6], context: &mut Context, next: &mut Next) -> Answer {
     let target = |id: u64| vcpu.guest().vcpus.get(usize::try_from(id).unwrap_or(usize::MAX)).ok_or(Error::InvalidParam);
     match function {
         Hsm::HartStart => start(target(args[0])?, args[1], args[2]),
@@ -135,7 +151,7 @@ fn hsm(function: Hsm, vcpu: &'static Vcpu, args: &[u64; 6], next: &mut Next) -> 
             Ok(0)
         }
         Hsm::HartGetStatus => target(args[0]).map(|target| target.state.load(Ordering::SeqCst).into()),
-        Hsm::HartSuspend => suspend(args[0] as u32, vcpu, next),
+        Hsm::HartSuspend => suspend(vcpu, args, context, next),
     }
 }
 
@@ -143,29 +159,71 @@ fn start(target: &'static Vcpu, address: u64, opaque: u64) -> Answer {
     if target.guest().is_ending() {
         return Err(Error::Failed);
     }
-    if !target.guest().memory.lock().contains(GuestPhys(address), 2) {
-        return Err(Error::InvalidAddress);
-    }
+    let begin = begin(target, address, opaque)?;
     let (stopped, pending) = (HartState::Stopped as u8, HartState::StartPending as u8);
     if target.state.compare_exchange(stopped, pending, Ordering::SeqCst, Ordering::SeqCst).is_err() {
         return Err(Error::AlreadyAvailable);
     }
-    *target.begin.lock() = Some(Begin { at: GuestPhys(address), opaque });
+    *target.begin.lock() = Some(begin);
     schedule::begin(target);
     Ok(0)
 }
 
-/// "Function: Hart suspend": the default retentive suspend is WFI by another name; of the others there are none.
-fn suspend(kind: u32, vcpu: &Vcpu, next: &mut Next) -> Answer {
-    match kind {
-        suspend_type::RETENTIVE => {
-            *next = crate::vcpu::wait(vcpu);
-            Ok(0)
-        }
-        suspend_type::NON_RETENTIVE => Err(Error::NotSupported),
+/// A place where the guest has memory.
+fn begin(vcpu: &Vcpu, address: u64, opaque: u64) -> Result<Begin, Error> {
+    let exists = vcpu.guest().memory.lock().contains(GuestPhys(address), 2);
+    exists.then_some(Begin { at: GuestPhys(address), opaque }).ok_or(Error::InvalidAddress)
+}
+
+/// "Function: Hart suspend".
+fn suspend(vcpu: &Vcpu, args: &[u64; 6], context: &mut Context, next: &mut Next) -> Answer {
+    let asleep = match args[0] as u32 {
+        suspend_type::RETENTIVE => Asleep::Retentive,
+        suspend_type::NON_RETENTIVE => Asleep::NonRetentive(begin(vcpu, args[1], args[2])?),
         // "reserved or is platform-specific and unimplemented".
-        _ => Err(Error::InvalidParam),
+        _ => return Err(Error::InvalidParam),
+    };
+    fall_asleep(vcpu, asleep, context, next)
+}
+
+/// "System Suspend Extension": to the guest's memory, which stays as it is; what wakes it is what wakes its last hart.
+fn system_suspend(vcpu: &'static Vcpu, args: &[u64; 6], context: &mut Context, next: &mut Next) -> Answer {
+    if args[0] as u32 != sleep_type::SUSPEND_TO_RAM {
+        return Err(Error::InvalidParam);
     }
+    let begin = begin(vcpu, args[1], args[2])?;
+    let mut others = vcpu.guest().vcpus.iter().filter(|other| !core::ptr::eq(*other, vcpu));
+    // "all but the calling hart be in the HSM STOPPED state".
+    if !others.all(|other| other.is_in(HartState::Stopped)) {
+        return Err(Error::Denied);
+    }
+    fall_asleep(vcpu, Asleep::NonRetentive(begin), context, next)
+}
+
+fn fall_asleep(vcpu: &Vcpu, asleep: Asleep, context: &mut Context, next: &mut Next) -> Answer {
+    context.asleep = Some(asleep);
+    vcpu.becomes(HartState::Suspended);
+    *next = crate::vcpu::wait(vcpu);
+    Ok(0)
+}
+
+fn pmu(function: function::Pmu, vcpu: &Vcpu, args: &[u64; 6], context: &mut Context) -> Answer {
+    let answer = context.pmu.answer(function, args, &Shared(&vcpu.guest().memory), &counter);
+    allow_counters(&context.pmu);
+    answer
+}
+
+/// What the hart's own counter shows.
+pub fn counter(csr: u16) -> u64 {
+    match csr {
+        registers::INSTRET => csr::read::<{ registers::INSTRET }>(),
+        _ => csr::read::<{ registers::CYCLE }>(),
+    }
+}
+
+/// Lets the guest read the hart's own counters, but for those that are its own.
+pub fn allow_counters(pmu: &Counters) {
+    csr::write::<{ registers::HCOUNTEREN }>(environment::COUNTERS & !pmu.own());
 }
 
 /// Reset reasons from here on are an implementation's or a platform's own.

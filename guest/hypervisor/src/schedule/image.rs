@@ -86,6 +86,7 @@ fn put_aside(vcpu: &'static Vcpu, next: Next) {
 // ANCHOR_END: put_aside
 
 fn make_ready(vcpu: &'static Vcpu, queue: &mut Queue<One>) {
+    vcpu.times.ready(timers::now());
     put(vcpu, Place::Ready);
     if let Some(idle) = queue.make_ready(One(vcpu)) {
         kick(&hart::harts()[idle]);

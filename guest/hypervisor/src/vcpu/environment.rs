@@ -28,6 +28,10 @@ const DELEGATED: [Exception; 9] = [
 ];
 // ANCHOR_END: delegated
 
+/// Time, and the two counters that count for whoever runs, until a guest has them count for itself (`sbi::pmu`). Programmable ones would tell of
+/// other guests.
+pub const COUNTERS: u64 = counteren::CY | counteren::TM | counteren::IR;
+
 /// Sets what is the same for every guest, on the hart that executes this.
 pub fn set_up() {
     let board = hart::board();
@@ -35,8 +39,6 @@ pub fn set_up() {
     csr::write::<{ registers::HEDELEG }>(DELEGATED.iter().fold(0, |bits, &exception| bits | 1 << exception as u8));
     // VS-level interrupts are the guest's; those of the hypervisor's own come while the guest runs, and leave it.
     csr::write::<{ registers::HIDELEG }>(ip::VIRTUAL);
-    // Time, and the two counters that count for whoever runs. Programmable ones would tell of other guests.
-    csr::write::<{ registers::HCOUNTEREN }>(counteren::CY | counteren::TM | counteren::IR);
     let environment = if_has("sstc", envcfg::STCE)
         | if_has("svpbmt", envcfg::PBMTE)
         | if_has("zicboz", envcfg::CBZE)

@@ -165,8 +165,15 @@ fn virtual_instruction(vcpu: &Vcpu, context: &mut Context) -> Next {
         0 => word_at(context.registers.sepc),
         told => told,
     };
-    let instruction = decode(word as u32, &Isa::ALL).filter(|_| context.registers.sstatus & status::SPP != 0);
-    let next = match instruction {
+    let supervisor = context.registers.sstatus & status::SPP != 0;
+    let instruction = decode(word as u32, &Isa::ALL);
+    if let Some((rd, value)) = instruction.and_then(|instruction| own_counter(instruction, supervisor, context)) {
+        context.registers.set(rd, value);
+        context.registers.sepc = context.registers.sepc.wrapping_add(4);
+        vcpu.count(Reason::Counter);
+        return Next::Resume;
+    }
+    let next = match instruction.filter(|_| supervisor) {
         Some(Insn::Wfi(_)) => wait(vcpu),
         // Somebody else has to write to memory: perhaps who stands in the queue.
         Some(Insn::WrsNto(_)) => Next::Yield,
@@ -180,6 +187,14 @@ fn virtual_instruction(vcpu: &Vcpu, context: &mut Context) -> Next {
     vcpu.count(Reason::Wait);
     context.registers.sepc = context.registers.sepc.wrapping_add(4);
     next
+}
+
+/// A read of a counter that is the guest's own (`sbi::pmu`), where its `scounteren` lets this mode: the register, and what goes there.
+fn own_counter(instruction: Insn, supervisor: bool, context: &Context) -> Option<(u8, u64)> {
+    let Insn::Csrrs(read) = instruction else { return None };
+    let value = context.pmu.shown(read.csr, &sbi::guest::counter).filter(|_| read.rs1 == 0)?;
+    let enabled = csr::read::<{ registers::SCOUNTEREN }>() >> (read.csr - registers::CYCLE) & 1 != 0;
+    (supervisor || enabled).then_some((read.rd, value))
 }
 
 /// The instruction of 32 bits that the guest executes; zero, which is none, where it cannot be read.

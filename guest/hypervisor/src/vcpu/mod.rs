@@ -1,7 +1,7 @@
 //! Part 2: a virtual hart.
 //!
 //! How it is entered and left (`switch`), what it finds of the machine (`environment`, `offer`), what it is left for (`exit`), and what
-//! happens between two exits (`run`).
+//! happens between two exits (`run`), and where its time goes (`times`).
 
 #[cfg(feature = "image")]
 pub mod environment;
@@ -12,6 +12,7 @@ pub mod offer;
 mod run;
 #[cfg(feature = "image")]
 pub mod switch;
+pub mod times;
 
 #[cfg(feature = "image")]
 pub use exit::wait;
@@ -27,11 +28,15 @@ mod image {
 
     use arch::GuestPhys;
     use sbi::HartState;
+    use sbi::pmu::Counters;
     use spin::Mutex;
 
     use super::switch::{Float, Registers, VsLevel};
+    use super::times::Times;
     use crate::control::guests::{self, Guest};
     use crate::interrupts::files::VirtualFile;
+    use crate::sbi::fences::Fences;
+    use crate::sbi::steal::Told;
     use crate::start::hart::NOBODY;
     use crate::timers::NEVER;
 
@@ -64,6 +69,15 @@ mod image {
         pub opaque: u64,
     }
 
+    /// How a virtual hart goes on that has been put to sleep.
+    #[derive(Clone, Copy, Debug)]
+    pub enum Asleep {
+        /// Where it was.
+        Retentive,
+        /// Elsewhere, with nothing of what it had in registers.
+        NonRetentive(Begin),
+    }
+
     /// A virtual hart.
     pub struct Vcpu {
         /// Its guest's number, and its own among the guest's.
@@ -92,6 +106,10 @@ mod image {
         pub context: Mutex<Context>,
         /// What it was left for, by reason.
         pub exits: [AtomicU64; Reason::COUNT],
+        /// What others want it to forget.
+        pub fences: Mutex<Fences>,
+        /// Its times.
+        pub times: Times,
     }
 
     /// What a virtual hart has while it does not run.
@@ -107,6 +125,12 @@ mod image {
         pub deadline: u64,
         /// Where there are registers that are reached indirectly: `siselect`.
         pub selected: u64,
+        /// It has been put to sleep, and goes on thus once an interrupt pends that it has enabled.
+        pub asleep: Option<Asleep>,
+        /// Where it is told of time that was stolen.
+        pub stolen: Option<Told>,
+        /// Its performance counters.
+        pub pmu: Counters,
     }
 
     macro_rules! reasons {
@@ -135,6 +159,8 @@ mod image {
         Wait "waits"
         /// An access to an interrupt file in software.
         File "interrupt file accesses"
+        /// A counter that is the guest's own.
+        Counter "reads of counters"
         /// The hypervisor's timer.
         Timer "timer interrupts"
         /// An interrupt from another hart.
@@ -162,6 +188,8 @@ mod image {
                 timer: AtomicU64::new(NEVER),
                 context: Mutex::new(Context { deadline: NEVER, ..Context::default() }),
                 exits: [const { AtomicU64::new(0) }; Reason::COUNT],
+                fences: Mutex::new(Fences::default()),
+                times: Times::default(),
             }
         }
 

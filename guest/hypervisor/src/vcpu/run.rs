@@ -8,12 +8,15 @@ use core::sync::atomic::{Ordering, fence};
 
 use arch::csr::{self as registers, counteren, hstatus, ip, status};
 use sbi::HartState;
+use sbi::pmu::{Counters, FirmwareEvent};
 
 use super::switch::{Float, Registers, VsLevel};
-use super::{Begin, Context, Vcpu, wanted};
+use super::{Asleep, Begin, Context, Vcpu, wanted};
 use super::{environment, exit};
 use crate::interrupts::{self, files};
-use crate::memory::guest::{fence_all, fence_guest_virtual, fence_instructions};
+use crate::memory::guest::{fence_all, fence_guest_range, fence_guest_virtual, fence_instructions};
+use crate::sbi::guest::{allow_counters, counter};
+use crate::sbi::steal;
 use crate::schedule;
 use crate::start::csr;
 use crate::start::hart::{self, Hart};
@@ -39,7 +42,9 @@ pub fn run(vcpu: &'static Vcpu) -> Next {
     let hart = hart::this();
     let mut context = vcpu.context.lock();
     hart.runs(Some(vcpu));
+    vcpu.times.runs(timers::now());
     load(hart, vcpu, &mut context);
+    steal::tell(vcpu, &mut context);
     // Not before: to get a file may take longer than a slice, and whoever waits for one would never get on.
     schedule::begin_slice();
     let next = loop {
@@ -60,6 +65,7 @@ pub fn run(vcpu: &'static Vcpu) -> Next {
         Next::Stop | Next::End => files::leave(hart, vcpu),
         Next::Resume | Next::Yield => {}
     }
+    vcpu.times.is_aside(timers::now());
     hart.runs(None);
     next
 }
@@ -74,7 +80,7 @@ fn ready(hart: &Hart, vcpu: &Vcpu, context: &mut Context) -> Next {
         // Either this sees what somebody wants, or that one sees that this is on its way.
         fence(Ordering::SeqCst);
         if vcpu.wanted.load(Ordering::Acquire) == 0 {
-            return Next::Resume;
+            return context.asleep.map_or(Next::Resume, |asleep| wake(asleep, hart, vcpu, context));
         }
         hart.in_guest.store(false, Ordering::Release);
         let asked = vcpu.wanted.swap(0, Ordering::SeqCst);
@@ -93,6 +99,23 @@ fn expire(vcpu: &Vcpu) {
     }
 }
 
+/// It goes on if something pends, else it sleeps on. What pends, and its deadline, it has still.
+fn wake(asleep: Asleep, hart: &Hart, vcpu: &Vcpu, context: &mut Context) -> Next {
+    // With its interrupt file, where it has one: that decides what pends.
+    csr::write::<{ registers::HSTATUS }>(context.registers.hstatus);
+    let next = exit::wait(vcpu);
+    if next != Next::Resume {
+        hart.in_guest.store(false, Ordering::Release);
+        return next;
+    }
+    context.asleep = None;
+    if let Asleep::NonRetentive(begin) = asleep {
+        start_at(vcpu, begin, csr::read::<{ registers::HVIP }>(), context);
+    }
+    vcpu.becomes(HartState::Started);
+    Next::Resume
+}
+
 fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
     if asked & wanted::BEGIN != 0
         && let Some(begin) = vcpu.begin.lock().take()
@@ -100,17 +123,23 @@ fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
         reset(vcpu, begin, context);
     }
     if asked & wanted::FENCE != 0 {
-        fence_guest_virtual();
+        let ranges = vcpu.fences.lock().take();
+        match ranges {
+            Some(ranges) => ranges.for_each(fence_guest_range),
+            None => fence_guest_virtual(),
+        }
     }
     if asked & wanted::FENCE_GUEST != 0 {
         fence_all();
     }
     if asked & wanted::FENCE_I != 0 {
         fence_instructions();
+        context.pmu.note(FirmwareEvent::FenceIReceived);
     }
     // What was meant for it before it began is not for it.
     if asked & (wanted::SOFTWARE | wanted::BEGIN) == wanted::SOFTWARE {
         csr::set::<{ registers::HVIP }>(ip::VSSIP);
+        context.pmu.note(FirmwareEvent::IpiReceived);
     }
     // ANCHOR: external
     if asked & wanted::EXTERNAL != 0 {
@@ -122,8 +151,19 @@ fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
     // ANCHOR_END: external
 }
 
-/// "Hart Start": S-mode, `satp` and `sstatus.SIE` zero, `a0` the hart's id, `a1` what was given.
+/// A virtual hart begins with nothing of what it had.
 fn reset(vcpu: &Vcpu, begin: Begin, context: &mut Context) {
+    start_at(vcpu, begin, 0, context);
+    (context.asleep, context.stolen, context.pmu) = (None, None, Counters::default());
+    allow_counters(&context.pmu);
+    context.deadline = NEVER;
+    vcpu.timer.store(NEVER, Ordering::Relaxed);
+    load_deadline(context);
+    vcpu.becomes(HartState::Started);
+}
+
+/// "Hart Start": S-mode, `satp` and `sstatus.SIE` zero, `a0` the hart's id, `a1` what was given.
+fn start_at(vcpu: &Vcpu, begin: Begin, hvip: u64, context: &mut Context) {
     // Its interrupt file it has already.
     let file = context.registers.hstatus & hstatus::VGEIN;
     context.registers = Registers::default();
@@ -136,14 +176,10 @@ fn reset(vcpu: &Vcpu, begin: Begin, context: &mut Context) {
     context.registers.set(sbi::register::A1, begin.opaque);
     // Nobody promises that programs may read the time from the start, but Linux without a PMU leaves it to whoever was there before.
     let scounteren = counteren::CY | counteren::TM | counteren::IR;
-    context.vs = VsLevel { vsstatus: status::UXL_64, scounteren, ..VsLevel::default() };
+    context.vs = VsLevel { vsstatus: status::UXL_64, scounteren, hvip, ..VsLevel::default() };
     context.vs.restore();
     context.float = Float::default();
     context.float.restore();
-    context.deadline = NEVER;
-    vcpu.timer.store(NEVER, Ordering::Relaxed);
-    load_deadline(context);
-    vcpu.becomes(HartState::Started);
 }
 
 /// FS = Initial: the guest decides in its own `sstatus`; here it only shows whether registers have been written.
@@ -167,6 +203,8 @@ fn load(hart: &Hart, vcpu: &'static Vcpu, context: &mut Context) {
     environment::enable(guest.aia(), context.selected);
     files::enter(hart, vcpu, context);
     load_deadline(context);
+    context.pmu.enter(&counter);
+    allow_counters(&context.pmu);
     // Who ran elsewhere meanwhile may have other values than those that it left here.
     if moved || hart.float_owner.load(Ordering::Relaxed) != vcpu.number {
         context.float.restore();
@@ -186,6 +224,7 @@ fn load_deadline(context: &Context) {
 fn save(context: &mut Context) {
     context.vs.save();
     context.selected = environment::selected();
+    context.pmu.leave(&counter);
     if timers::has_sstc() {
         context.deadline = csr::read::<{ registers::VSTIMECMP }>();
         // What is aside must not interrupt who runs.
