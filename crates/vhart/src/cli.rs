@@ -131,6 +131,9 @@ pub enum Command {
     /// Measure the same work on this computer, in the host Linux, and in its guest
     #[cfg(feature = "linux")]
     Bench(crate::bench::Options),
+    /// Run 'vhart bench' for every combination of options that a file lists, here or on a cluster
+    #[cfg(feature = "linux")]
+    Sweep(crate::sweep::Options),
     /// Do work for 'vhart bench' on this computer
     #[cfg(feature = "linux")]
     #[command(hide = true)]

@@ -26,7 +26,7 @@ pub fn say(text: impl Display) {
 }
 
 /// The error and its causes, without the numbers that the standard library puts behind the system's words.
-fn sentence(error: &anyhow::Error) -> String {
+pub fn sentence(error: &anyhow::Error) -> String {
     let parts: Vec<String> = error.chain().map(|cause| without_number(&cause.to_string())).collect();
     parts.join(": ")
 }
@@ -69,6 +69,21 @@ pub fn write_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
     file.write_all(data).inspect_err(|_| discard(&file, path)).with_context(failed)
 }
 
+/// Writes `data` in place of what a file has: while there is no room for the new, or when this process is killed, the old is there.
+///
+/// # Errors
+/// One that names both and says why.
+#[cfg(feature = "linux")]
+pub fn replace_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
+    if path.metadata().is_ok_and(|there| !there.is_file()) || path.as_os_str() == STANDARD_OUTPUT {
+        return write_file(what, path, data);
+    }
+    let mut new = path.to_owned().into_os_string();
+    new.push(".part");
+    write_file(what, new.as_ref(), data)?;
+    std::fs::rename(&new, path).with_context(|| format!("cannot write {what} '{}'", path.display()))
+}
+
 /// Sees to it that the file that the user named for `what` can be written, long before it is.
 ///
 /// # Errors
@@ -104,6 +119,21 @@ mod tests {
     fn a_missing_directory_is_one_sentence() {
         let error = write_file("report", Path::new("/nowhere/report"), &[]).unwrap_err();
         assert_eq!(sentence(&error), "cannot write report '/nowhere/report': No such file or directory");
+    }
+
+    #[test]
+    #[cfg(feature = "linux")]
+    fn what_was_there_stays_until_the_new_is_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("results");
+        replace_file("results", &file, b"old").unwrap();
+        replace_file("results", &file, b"new").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        // nothing can be written beside it
+        std::fs::create_dir(directory.path().join("results.part")).unwrap();
+        replace_file("results", &file, b"newest").unwrap_err();
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        replace_file("results", Path::new("/dev/full"), b"x").unwrap_err();
     }
 
     #[test]

@@ -71,6 +71,8 @@ mod standstill;
 #[cfg(feature = "watch")]
 mod stat;
 mod stats;
+#[cfg(feature = "linux")]
+mod sweep;
 mod terminal;
 #[cfg(feature = "machine")]
 mod trace;
@@ -100,6 +102,8 @@ fn main() -> ExitCode {
         Command::Agent => agent::run(),
         #[cfg(feature = "linux")]
         Command::Bench(options) => bench::run(&options),
+        #[cfg(feature = "linux")]
+        Command::Sweep(options) => sweep::run(&options),
         #[cfg(feature = "linux")]
         Command::Workload { words } => Ok(bench::workload(&words)),
         #[cfg(feature = "linux")]

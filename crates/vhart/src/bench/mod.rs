@@ -7,13 +7,13 @@
 mod attribution;
 mod compare;
 mod environment;
-mod model;
-mod numbers;
+pub mod model;
+pub mod numbers;
 mod options;
 mod progress;
 mod report;
 mod runner;
-mod summary;
+pub mod summary;
 mod table;
 
 use std::ffi::OsString;
@@ -153,7 +153,7 @@ fn measure(options: &Options, mut results: Results, program: &std::path::Path) -
         meter.end_run(place, &run);
         results.runs.push(run);
         if let Some(file) = &options.json {
-            errors::write_file("results", file, results.text()?.as_bytes())?;
+            errors::replace_file("results", file, results.text()?.as_bytes())?;
         }
     }
     meter.end();

@@ -194,6 +194,12 @@ impl Results {
         runs.flat_map(|run| &run.outcomes).filter(move |outcome| outcome.workload == workload)
     }
 
+    /// Whether all runs that were asked for are there.
+    pub fn is_whole(&self) -> bool {
+        let rounds = self.settings.rounds;
+        self.settings.places.iter().all(|place| (0..rounds).all(|round| self.has(place, round)))
+    }
+
     /// Whether this run was done.
     pub fn has(&self, place: &str, round: u32) -> bool {
         self.runs.iter().any(|run| run.place == place && run.round == round)
