@@ -150,7 +150,7 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
     // Messages, with twice as many virtual harts as harts: each has a file of its hart's, or two share one, or all are in software.
     const IMSICS: [&[&str]; 4] = [
         &["--aia", "aplic-imsic"],
-        &["--aia", "aplic-imsic", "--aia-guests", "1"],
+        &["--aia", "aplic-imsic", "--aia-guests", "1", "--deterministic"],
         &["--aia", "aplic-imsic", "--aia-guests", "0"],
         &["--aia", "aplic", "--guest-aia", "aplic-imsic"],
     ];

@@ -48,7 +48,11 @@ pub fn is_crowded() -> bool {
 pub fn run() -> ! {
     csr::set::<{ registers::SIE }>(ip::SSIP | ip::STIP | machine::enabled());
     loop {
-        let next = QUEUE.lock().next(hart::this().index).inspect(|one| put(one.0, Place::Running));
+        let hart = hart::this().index;
+        let next = QUEUE
+            .lock()
+            .next(hart, |one| one.0.last_hart.load(Ordering::Relaxed) == hart)
+            .inspect(|one| put(one.0, Place::Running));
         match next {
             Some(One(vcpu)) => {
                 let next = vcpu::run(vcpu);
@@ -88,7 +92,7 @@ fn put_aside(vcpu: &'static Vcpu, next: Next) {
 fn make_ready(vcpu: &'static Vcpu, queue: &mut Queue<One>) {
     vcpu.times.ready(timers::now());
     put(vcpu, Place::Ready);
-    if let Some(idle) = queue.make_ready(One(vcpu)) {
+    if let Some(idle) = queue.make_ready(One(vcpu), vcpu.last_hart.load(Ordering::Relaxed)) {
         kick(&hart::harts()[idle]);
     }
 }

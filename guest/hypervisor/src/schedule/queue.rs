@@ -29,10 +29,14 @@ impl Place {
     }
 }
 
+/// How often whoever comes first lets others go before it.
+const PASSED_OVER: u32 = 4;
+
 /// The queue and the list. `V` stands for a virtual hart.
 #[derive(Debug)]
 pub struct Queue<V> {
-    ready: VecDeque<V>,
+    /// Each with how often others were taken before it, out of their turn.
+    ready: VecDeque<(V, u32)>,
     waiting: Vec<(V, u64)>,
     /// A bit for each hart that has nothing to do.
     idle: u64,
@@ -44,22 +48,29 @@ impl<V: Copy + PartialEq> Queue<V> {
         Queue { ready: VecDeque::new(), waiting: Vec::new(), idle: 0 }
     }
 
-    /// Puts one at the end of the queue; answers a hart that could take it, which counts as busy from now on.
-    pub fn make_ready(&mut self, one: V) -> Option<usize> {
-        self.ready.push_back(one);
-        let hart = (self.idle != 0).then(|| self.idle.trailing_zeros() as usize)?;
+    /// Puts one at the end of the queue; answers a hart that could take it, which counts as busy from now on: `home`, if that is idle.
+    pub fn make_ready(&mut self, one: V, home: usize) -> Option<usize> {
+        self.ready.push_back((one, 0));
+        let at_home = home < u64::BITS as usize && self.idle >> home & 1 != 0;
+        let hart = (self.idle != 0).then(|| if at_home { home } else { self.idle.trailing_zeros() as usize })?;
         self.idle &= !(1 << hart);
         Some(hart)
     }
 
-    /// The next for `hart`, which is idle if there is none.
-    pub fn next(&mut self, hart: usize) -> Option<V> {
-        let next = self.ready.pop_front();
-        match next {
-            Some(_) => self.idle &= !(1 << hart),
-            None => self.idle |= 1 << hart,
+    /// The next for `hart`, which is idle if there is none: the first that is at home there, for to move costs time; but whoever comes first
+    /// is not passed over more than [`PASSED_OVER`] times.
+    pub fn next(&mut self, hart: usize, is_at_home: impl Fn(&V) -> bool) -> Option<V> {
+        let Some((_, passed)) = self.ready.front() else {
+            self.idle |= 1 << hart;
+            return None;
+        };
+        self.idle &= !(1 << hart);
+        let at_home = self.ready.iter().position(|(one, _)| is_at_home(one)).filter(|_| *passed < PASSED_OVER);
+        let index = at_home.unwrap_or(0);
+        if let Some((_, passed)) = self.ready.front_mut().filter(|_| index != 0) {
+            *passed += 1;
         }
-        next
+        self.ready.remove(index).map(|(one, _)| one)
     }
 
     /// Whether somebody stands in the queue.
@@ -102,16 +113,30 @@ mod tests {
     #[test]
     fn who_came_first_runs_first() {
         let mut queue = Queue::new();
-        assert_eq!(queue.make_ready('a'), None);
-        assert_eq!(queue.make_ready('b'), None);
-        assert_eq!((queue.next(0), queue.next(1), queue.next(0)), (Some('a'), Some('b'), None));
+        assert_eq!(queue.make_ready('a', 9), None);
+        assert_eq!(queue.make_ready('b', 9), None);
+        let mut next = |hart| queue.next(hart, |_| false);
+        assert_eq!((next(0), next(1), next(0)), (Some('a'), Some('b'), None));
     }
 
     #[test]
     fn an_idle_hart_is_told_once() {
         let mut queue = Queue::new();
-        assert_eq!((queue.next(2), queue.next(0)), (None, None));
-        assert_eq!((queue.make_ready('a'), queue.make_ready('b'), queue.make_ready('c')), (Some(0), Some(2), None));
+        assert_eq!([2, 0, 3].map(|hart| queue.next(hart, |_| true)), [None; 3]);
+        assert_eq!((queue.make_ready('a', 2), queue.make_ready('b', 2)), (Some(2), Some(0)));
+        assert_eq!((queue.make_ready('c', usize::MAX), queue.make_ready('d', 2)), (Some(3), None));
+    }
+
+    #[test]
+    fn who_is_at_home_goes_first_but_not_for_ever() {
+        let mut queue = Queue::new();
+        queue.make_ready('s', 0);
+        for round in 0..=PASSED_OVER {
+            queue.make_ready('h', 0);
+            let next = queue.next(0, |one| *one == 'h');
+            assert_eq!(next, Some(if round < PASSED_OVER { 'h' } else { 's' }));
+        }
+        assert_eq!(queue.next(0, |_| false), Some('h'));
     }
 
     #[test]
