@@ -1,5 +1,7 @@
 //! GDB at the machine of `linux --check`: it stops in the guest's kernel, inside KVM, and lets everything go on.
 
+pub mod guest;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -83,7 +85,7 @@ pub fn boot(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
 /// What is left out where there is no GDB, or no LLDB.
 pub fn left_out() -> Vec<String> {
     let without = |program, what: &str| on_path(program).is_none().then(|| format!("{what} (no {program})"));
-    without(GDB, "three tests with GDB").into_iter().chain(without("lldb", "a test with LLDB")).collect()
+    without(GDB, "four tests with GDB").into_iter().chain(without("lldb", "a test with LLDB")).collect()
 }
 
 /// Whether the system has it.

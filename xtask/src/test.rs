@@ -204,6 +204,7 @@ fn boots(outfit: &Outfit, offline: bool) -> anyhow::Result<Vec<String>> {
     crate::window::check()?;
     if debugger::has_gdb() {
         debugger::boot(&CHECK, start_kernel)?;
+        debugger::guest::boot()?;
     }
     const HARTS: [&str; 4] = ["--harts", "2", "--guest-harts", "2"];
     boot_alike("two harts that take turns, twice", [&HARTS, &HARTS])?;

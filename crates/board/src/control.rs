@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
 use vcpu::debug::{Halt, Points};
-use vcpu::{Clock, FullHart, HartPins, Reg};
+use vcpu::{Clock, HartPins, Reg};
+
+use crate::held::Held;
 
 /// What a hart does when the machine goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +39,7 @@ impl Action {
     }
 
     /// Whether all steps are done.
-    pub(crate) fn ends(&self, hart: &mut dyn FullHart) -> bool {
+    pub(crate) fn ends(&self, hart: &mut Held) -> bool {
         match self {
             Action::StepOutOf(range) => !range.contains(&hart.reg(Reg::Pc)) || is_at_break(hart),
             _ => true,
@@ -45,7 +47,7 @@ impl Action {
     }
 }
 
-fn is_at_break(hart: &mut dyn FullHart) -> bool {
+fn is_at_break(hart: &mut Held) -> bool {
     hart.debuggee().is_some_and(|hart| hart.is_at_break())
 }
 
@@ -62,7 +64,7 @@ pub enum Why {
 
 impl Why {
     /// What ends steps.
-    pub(crate) fn of_steps(hart: &mut dyn FullHart) -> Why {
+    pub(crate) fn of_steps(hart: &mut Held) -> Why {
         if is_at_break(hart) { Why::Met(Halt::Break) } else { Why::Stepped }
     }
 }
@@ -85,7 +87,7 @@ pub enum News {
 pub type Listener = Box<dyn Fn(News) + Send + Sync>;
 
 /// What is done to a hart.
-type Act = Box<dyn FnOnce(&mut dyn FullHart) + Send>;
+type Act = Box<dyn FnOnce(&mut Held) + Send>;
 
 /// A hart as the debugger sees it.
 #[derive(Default)]
@@ -224,11 +226,7 @@ impl Control {
     }
 
     /// Does something to a hart, and waits until it is done. `None`: they do not all stand.
-    pub fn with<T: Send + 'static>(
-        &self,
-        hart: usize,
-        act: impl FnOnce(&mut dyn FullHart) -> T + Send + 'static,
-    ) -> Option<T> {
+    pub fn with<T: Send + 'static>(&self, hart: usize, act: impl FnOnce(&mut Held) -> T + Send + 'static) -> Option<T> {
         let (done, answer) = channel();
         {
             let mut state = self.lock();
@@ -268,7 +266,7 @@ impl Control {
     }
 
     /// Holds harts that stand, whose numbers begin with `first`, until each has something to do or the run is over.
-    pub(crate) fn hold(&self, first: usize, harts: &mut [&mut dyn FullHart], over: &dyn Fn() -> bool) {
+    pub(crate) fn hold(&self, first: usize, harts: &mut [Held], over: &dyn Fn() -> bool) {
         self.sit(first, harts.len());
         while !over() {
             let Some((number, act)) = self.next_act(first, harts.len()) else {
@@ -279,7 +277,7 @@ impl Control {
                 continue;
             };
             if let Some(hart) = harts.get_mut(number - first) {
-                act(*hart);
+                act(hart);
             }
         }
         self.rise(first, harts);
@@ -318,7 +316,7 @@ impl Control {
         !state.told && (first..first + count).any(|number| !self.wants(number))
     }
 
-    fn rise(&self, first: usize, harts: &mut [&mut dyn FullHart]) {
+    fn rise(&self, first: usize, harts: &mut [Held]) {
         let mut state = self.lock();
         let points = state.points.clone();
         for (seat, hart) in state.seats.iter_mut().skip(first).zip(harts) {
@@ -332,7 +330,7 @@ impl Control {
     }
 
     /// What a hart is to do first that was held.
-    pub(crate) fn order(&self, number: usize, hart: &mut dyn FullHart) -> Order {
+    pub(crate) fn order(&self, number: usize, hart: &mut Held) -> Order {
         let Some((action, is_told, owed)) = self.lock().take_action(number) else { return Order::Go };
         if let Some(halt) = owed {
             self.want(number, Why::Met(halt));

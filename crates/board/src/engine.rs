@@ -10,6 +10,7 @@ use bus::Bus;
 use events::Sink;
 use memory::Ram;
 pub use vcpu::Cpu;
+use vcpu::debug::{Break, Debuggee, Points};
 use vcpu::{Clock, FullHart, HartPins, Snapshot, Vcpu};
 
 use crate::console::Terminal;
@@ -68,6 +69,20 @@ pub trait GuestHart: Vcpu {
     }
     /// Lets `sink` watch what this process sees of it.
     fn watch(&mut self, _sink: Box<dyn Sink>) {}
+    /// The hart, for a debugger. `None`: it has nothing for one.
+    fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {
+        None
+    }
+    /// What was written to memory is what the hart executes next.
+    fn fence_instructions(&mut self) {}
+    /// A debugger has all harts stand.
+    fn all_stand(&mut self) {}
+    /// All go on, until they meet one of its points.
+    fn all_go(&mut self, _points: &Points) {}
+    /// Whether harts can stop there.
+    fn takes(&self, _point: &Break) -> bool {
+        false
+    }
     /// Makes the hart what it was before it ran: the first of a machine goes on then, the others wait to be started.
     /// Answers whether its host can do that.
     fn reset(&mut self) -> bool {

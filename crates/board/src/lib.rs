@@ -16,6 +16,7 @@ mod given;
 #[path = "given_missing.rs"]
 mod given;
 mod guests;
+mod held;
 mod hosted;
 mod htif;
 mod lines;
@@ -43,6 +44,7 @@ pub use console::{Keyboard, Terminal};
 pub use control::Control;
 pub use engine::{Cpu, Doorbell, Engine, GuestHart, HartSet, Harts, InterruptPlaces, Modes, Parts};
 pub use error::Error;
+pub use held::Held;
 pub use hosted::{HostAplic, HostInterrupts};
 pub use machine::{Ending, Machine};
 pub use sampling::Sampling;

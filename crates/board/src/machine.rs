@@ -17,7 +17,7 @@ use crate::console::{Keyboard, Terminal};
 use crate::control::Control;
 use crate::engine::{Cpu, Engine, GuestHart, HartSet, InterruptPlaces, Modes, Parts};
 use crate::error::Error;
-use crate::guests;
+use crate::guests::Guests;
 use crate::hosted::HostInterrupts;
 use crate::htif::Htif;
 use crate::map;
@@ -197,7 +197,7 @@ impl Machine {
                 Executors::Full { harts, firmware }
             }
         };
-        let debugged = config.debugging != Debugging::Off && matches!(executors, Executors::Full { .. });
+        let debugged = config.debugging != Debugging::Off;
         let stopped = config.debugging == Debugging::Waiting;
         let control = debugged.then(|| Arc::new(Control::new(pins.clone(), clock.clone(), stopped)));
         let mut machine = Machine {
@@ -238,7 +238,7 @@ impl Machine {
         self.stopper.clone()
     }
 
-    /// A debugger's hold on the machine, if one may come. None where the harts are the host's.
+    /// A debugger's hold on the machine, if one may come.
     pub fn control(&self) -> Option<Arc<Control>> {
         self.control.clone()
     }
@@ -360,9 +360,8 @@ impl Machine {
         match (&mut self.executors, self.limits.time) {
             (Executors::Guest(harts), _) => {
                 let watched = Watched { watchers: &self.watchers, ram: &self.ram, bus: &self.bus };
-                let life = |run: &Run, number, hart: &mut Box<dyn GuestHart>| {
-                    guests::live(run, number, hart.as_mut(), &watched);
-                };
+                let guests = Guests { watched, control: self.control.as_deref() };
+                let life = |run: &Run, number, hart: &mut Box<dyn GuestHart>| guests.live(run, number, hart.as_mut());
                 Run::of(&self.wiring, &self.stopper, harts, life)
             }
             (Executors::Full { .. }, TimeSource::Wall) => self.run_in_parallel(),

@@ -17,6 +17,7 @@ use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::console::{Terminal, at_once};
 use crate::control::{Action, Control, Order, Why};
+use crate::held::Held;
 use crate::htif::Htif;
 use crate::machine::Ending;
 use crate::patience::Patience;
@@ -166,9 +167,9 @@ impl Parallel<'_> {
         while !self.mail.leave(own.number) {
             self.mail.serve(own.number, own.hart);
         }
-        control.hold(own.number, &mut [own.hart], &|| run.over());
+        control.hold(own.number, &mut [Held::Full(own.hart)], &|| run.over());
         let state = self.state(own.number);
-        match control.order(own.number, own.hart) {
+        match control.order(own.number, &mut Held::Full(own.hart)) {
             Order::Pass if state == State::Started => self.step(run, own, false),
             Order::Step(action) => self.steps(run, own, control, &action),
             Order::Go | Order::Pass | Order::Stand => state,
@@ -190,11 +191,11 @@ impl Parallel<'_> {
         let mut state = self.state(own.number);
         while state == State::Started {
             state = self.step(run, own, action.lets_interrupts());
-            if run.over() || control.wants(own.number) || action.ends(own.hart) {
+            if run.over() || control.wants(own.number) || action.ends(&mut Held::Full(own.hart)) {
                 break;
             }
         }
-        control.want(own.number, Why::of_steps(own.hart));
+        control.want(own.number, Why::of_steps(&mut Held::Full(own.hart)));
         control.call(own.number);
         state
     }

@@ -16,6 +16,7 @@ use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::console::Terminal;
 use crate::control::{Action, Control, Order, Why};
+use crate::held::Held;
 use crate::htif::Htif;
 use crate::machine::Ending;
 use crate::show::Watched;
@@ -198,7 +199,7 @@ impl Turns<'_> {
     fn execute(&mut self, number: usize, left: u64) -> Exit {
         let hart = self.harts[number].as_mut();
         let Some(control) = self.control else { return hart.run(left) };
-        match control.order(number, hart) {
+        match control.order(number, &mut Held::Full(hart)) {
             Order::Go => {
                 let exit = hart.run(left);
                 report(number, hart, control);
@@ -224,7 +225,7 @@ impl Turns<'_> {
     fn stand(&mut self) -> bool {
         let Some(control) = self.control.filter(|control| control.wants_all()) else { return false };
         let (stopper, power) = (self.stopper, &self.wiring.power);
-        let mut harts: Vec<&mut dyn FullHart> = self.harts.iter_mut().map(|hart| &mut **hart as _).collect();
+        let mut harts: Vec<Held> = self.harts.iter_mut().map(|hart| Held::Full(hart.as_mut())).collect();
         control.hold(0, &mut harts, &|| stopper.ending().is_some() || power.event().is_some());
         true
     }
@@ -295,8 +296,8 @@ fn step(number: usize, hart: &mut dyn FullHart, control: &Control, interrupts: b
 fn steps(number: usize, hart: &mut dyn FullHart, control: &Control, action: &Action) -> Exit {
     loop {
         let exit = step(number, hart, control, action.lets_interrupts());
-        if exit != Exit::Debug || control.wants(number) || action.ends(hart) {
-            control.want(number, Why::of_steps(hart));
+        if exit != Exit::Debug || control.wants(number) || action.ends(&mut Held::Full(hart)) {
+            control.want(number, Why::of_steps(&mut Held::Full(hart)));
             return exit;
         }
     }

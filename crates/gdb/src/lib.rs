@@ -6,6 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "explain")]
+mod explaining;
+#[cfg(not(feature = "explain"))]
+#[path = "explaining_missing.rs"]
+mod explaining;
 mod monitor;
 mod packets;
 mod points;
@@ -20,11 +25,10 @@ pub use session::{Outcome, Session};
 use std::sync::Arc;
 
 use arch::Phys;
-use board::MachineStopper;
 use board::control::{Action, Control};
+use board::{Held, MachineStopper};
 use bus::Bus;
 use memory::Ram;
-use vcpu::FullHart;
 use vcpu::debug::Points;
 
 /// A machine as a debugger needs it.
@@ -32,11 +36,7 @@ pub trait Debugged: 'static {
     /// How many harts it has.
     fn harts(&self) -> usize;
     /// Does something to a hart, which stands. `None`: there is no such hart, or no machine any more.
-    fn with<T: Send + 'static>(
-        &self,
-        hart: usize,
-        act: impl FnOnce(&mut dyn FullHart) -> T + Send + 'static,
-    ) -> Option<T>;
+    fn with<T: Send + 'static>(&self, hart: usize, act: impl FnOnce(&mut Held) -> T + Send + 'static) -> Option<T>;
     /// Its memory.
     fn ram(&self) -> &Ram;
     /// Reads what else may be read without changing it. False: there is no such thing.
@@ -82,11 +82,7 @@ impl Debugged for Machine {
     fn harts(&self) -> usize {
         self.control.harts()
     }
-    fn with<T: Send + 'static>(
-        &self,
-        hart: usize,
-        act: impl FnOnce(&mut dyn FullHart) -> T + Send + 'static,
-    ) -> Option<T> {
+    fn with<T: Send + 'static>(&self, hart: usize, act: impl FnOnce(&mut Held) -> T + Send + 'static) -> Option<T> {
         self.control.with(hart, act)
     }
     fn ram(&self) -> &Ram {

@@ -3,14 +3,12 @@
 use std::fmt::Write as _;
 
 use arch::csr;
-use explain::{Question, Scene, Style};
-use symbols::{Seen, Symbols};
-use vcpu::FullHart;
+use board::Held;
 use vcpu::debug::{Break, Lost, Only, Space, Touch, Watch};
 
 use crate::registers::csrs;
 use crate::target::{Stub, event_in_words};
-use crate::{Debugged, points};
+use crate::{Debugged, explaining, points};
 
 const HELP: &str = "\
 harts                    every hart: where it is, and in which world
@@ -40,22 +38,25 @@ pub fn answer<M: Debugged>(stub: &mut Stub<M>, line: &str) -> String {
         ["world"] => world(stub),
         ["translate", address] => translate(stub, address, None),
         ["translate", address, mode] => translate(stub, address, Some(mode)),
-        ["explain"] => why(stub, "fault"),
-        ["explain", question] => why(stub, question),
+        ["explain"] => explaining::why(stub, "fault"),
+        ["explain", question] => explaining::why(stub, question),
         ["csr"] => all_csrs(stub),
         ["events"] => Ok(events(stub, EVENTS)),
         ["events", count] => points::number(count).map(|count| events(stub, count as usize)),
         ["stat"] => Ok(stub.machine.witness().statistics() + "\n"),
         ["csr", name] => one_csr(stub, name),
-        ["break", rest @ ..] => room(stub).and_then(|()| points::breakpoint(rest)).map(|point| {
+        ["break", rest @ ..] => room(stub).and_then(|()| points::breakpoint(rest)).and_then(|point| {
+            if !stub.takes_break(point) {
+                return Err(NO_BREAK.into());
+            }
             stub.own.breaks.push(point);
-            list(stub)
+            Ok(list(stub))
         }),
-        ["watch", rest @ ..] => room(stub).and_then(|()| points::watchpoint(rest)).map(|point| {
+        ["watch", rest @ ..] => all(stub).and_then(|()| points::watchpoint(rest)).map(|point| {
             stub.own.watches.push(point);
             list(stub)
         }),
-        ["stop-on", rest @ ..] => room(stub).and_then(|()| points::event(rest)).map(|event| {
+        ["stop-on", rest @ ..] => all(stub).and_then(|()| points::event(rest)).map(|event| {
             stub.own.events.push(event);
             list(stub)
         }),
@@ -70,10 +71,19 @@ pub fn answer<M: Debugged>(stub: &mut Stub<M>, line: &str) -> String {
     answered.unwrap_or_else(|why| format!("{why}\n"))
 }
 
-const NO_HART: &str = "the machine has ended";
+/// Why there is nothing to say.
+pub const NO_HART: &str = "the machine has ended";
 
 fn room<M: Debugged>(stub: &Stub<M>) -> Result<(), String> {
     if stub.has_room() { Ok(()) } else { Err("there are too many points: 'monitor delete' forgets them".into()) }
+}
+
+/// Why there is no such breakpoint in a guest of KVM's.
+const NO_BREAK: &str =
+    "KVM stops a guest at addresses that there is memory at now, whatever mode and address space it is in";
+
+fn all<M: Debugged>(stub: &Stub<M>) -> Result<(), String> {
+    if stub.takes_all() { room(stub) } else { Err("KVM stops a guest for breakpoints only".into()) }
 }
 
 /// How many events are shown where nobody says.
@@ -98,7 +108,7 @@ fn harts<M: Debugged>(stub: &Stub<M>) -> String {
 
 fn world<M: Debugged>(stub: &Stub<M>) -> Result<String, String> {
     let registers = [("satp", csr::SATP), ("vsatp", csr::VSATP), ("hgatp", csr::HGATP)];
-    let read = move |hart: &mut dyn FullHart| registers.map(|(_, address)| hart.debuggee()?.peek_csr(address));
+    let read = move |hart: &mut Held| registers.map(|(_, address)| hart.debuggee()?.peek_csr(address));
     let values = stub.on(stub.current, read).ok_or(NO_HART)?;
     let mut text = format!("{}\n", stub.hart_in_words(stub.current));
     for ((name, _), value) in registers.iter().zip(values) {
@@ -121,7 +131,7 @@ fn line(address: u16, name: &str, value: u64) -> String {
 }
 
 fn all_csrs<M: Debugged>(stub: &Stub<M>) -> Result<String, String> {
-    let read = |hart: &mut dyn FullHart| {
+    let read = |hart: &mut Held| {
         let Some(hart) = hart.debuggee() else { return String::new() };
         let show = |(address, name): (u16, String)| hart.peek_csr(address).map(|value| line(address, &name, value));
         csrs(&*hart).filter_map(show).collect()
@@ -132,7 +142,7 @@ fn all_csrs<M: Debugged>(stub: &Stub<M>) -> Result<String, String> {
 fn translate<M: Debugged>(stub: &Stub<M>, address: &str, mode: Option<&str>) -> Result<String, String> {
     let address = points::number(address)?;
     let mode = mode.map(points::mode).transpose()?;
-    let find = move |hart: &mut dyn FullHart| {
+    let find = move |hart: &mut Held| {
         let hart = hart.debuggee()?;
         let mode = mode.unwrap_or_else(|| hart.world().mode);
         Some((mode, hart.locate(mode, address)))
@@ -157,23 +167,6 @@ fn translate<M: Debugged>(stub: &Stub<M>, address: &str, mode: Option<&str>) -> 
     let there = if is_ram { Some("RAM".into()) } else { stub.machine.bus().name_at(found.phys) };
     let there = there.unwrap_or_else(|| "nothing there".into());
     Ok(format!("{start}{guest} -> physical {:#x} ({}): {there}\n", found.phys.0, page(bits)))
-}
-
-/// What `--explain` says, of the current hart unless the question names another.
-fn why<M: Debugged>(stub: &Stub<M>, question: &str) -> Result<String, String> {
-    let question: Question = question.parse().map_err(|wrong: explain::Wrong| wrong.to_string())?;
-    let hart = question.hart.unwrap_or(stub.current);
-    if hart >= stub.machine.harts() {
-        return Err(format!("there is no hart {hart}"));
-    }
-    let snapshot = stub.on(hart, |hart| hart.snapshot()).flatten().ok_or(NO_HART)?;
-    let (ram, bus) = (stub.machine.ram(), stub.machine.bus());
-    let (mut symbols, standing) = (Symbols::default(), snapshot.standing(ram));
-    symbols.learn(&standing);
-    let names = Seen { symbols: &symbols, hart: &standing, pc: snapshot.pc };
-    let scene = Scene { hart: &snapshot, ram, bus, names: Some(&names) };
-    let told = explain::explain(&scene, question.about).ok_or_else(|| format!("hart {hart} has had no such fault"))?;
-    Ok(explain::text(&told, Style { colour: false }))
 }
 
 /// The points of `monitor`'s own, numbered.

@@ -8,9 +8,10 @@ use std::num::NonZeroUsize;
 
 use arch::insn::{F_NAMES, X_NAMES};
 use arch::{Mode, csr};
+use board::Held;
 use gdbstub::arch::{Arch, RegId, Registers};
+use vcpu::Reg;
 use vcpu::debug::Debuggee;
-use vcpu::{FullHart, Reg};
 
 /// Number of pc.
 const PC: usize = 32;
@@ -95,7 +96,7 @@ impl RegId for Register {
 
 impl Register {
     /// Reads it. `None`: the hart has none.
-    pub fn read(self, hart: &mut dyn FullHart) -> Option<u64> {
+    pub fn read(self, hart: &mut Held) -> Option<u64> {
         match self {
             Register::X(n) => Some(hart.reg(Reg::X(n))),
             Register::Pc => Some(hart.reg(Reg::Pc)),
@@ -106,7 +107,7 @@ impl Register {
     }
 
     /// Writes it. False: the hart has none, or it is read-only.
-    pub fn write(self, hart: &mut dyn FullHart, value: u64) -> bool {
+    pub fn write(self, hart: &mut Held, value: u64) -> bool {
         match self {
             Register::X(n) => hart.set_reg(Reg::X(n), value),
             Register::Pc => hart.set_reg(Reg::Pc, value),

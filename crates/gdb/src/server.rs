@@ -245,6 +245,7 @@ impl Talk {
     fn leave(&mut self) {
         if let Some(client) = self.client.take() {
             let _ = client.socket.shutdown(Shutdown::Both);
+            self.machine.with(0, |hart| hart.all_go(&Arc::default()));
             self.machine.witness.attend(false);
             self.machine.control.detach();
         }

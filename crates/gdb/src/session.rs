@@ -231,6 +231,7 @@ impl<M: Debugged> Session<M> {
             self.output.extend(framed(format!("O{}", hex(format!("hart {hart}: {text}\n").as_bytes())).as_bytes()));
         }
         self.stub.current = hart;
+        self.stub.on(hart, |hart| hart.all_stand());
         let reason = self.reason(hart, why);
         self.report(reason)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arch::Phys;
 use arch::addr::PAGE_BYTES;
+use board::Held;
 use board::control::Action;
 use gdbstub::common::{Signal, Tid};
 use gdbstub::target::ext::base::BaseOps;
@@ -24,8 +25,8 @@ use gdbstub::target::ext::target_description_xml_override::{
 };
 use gdbstub::target::ext::thread_extra_info::{ThreadExtraInfo, ThreadExtraInfoOps};
 use gdbstub::target::{Target, TargetError, TargetResult};
+use vcpu::Reg;
 use vcpu::debug::{Break, Event, Only, Points, Space, Touch, Watch, World};
-use vcpu::{Fence, FullHart, Reg};
 
 use crate::registers::{BYTES, Integers, Register, Rv64, description};
 use crate::{Debugged, monitor};
@@ -66,7 +67,10 @@ pub struct Stub<M> {
 impl<M: Debugged> Stub<M> {
     /// Of a machine that stands.
     pub fn new(machine: M) -> Stub<M> {
-        let description = machine.with(0, |hart| hart.debuggee().map(|hart| description(hart)));
+        let description = machine.with(0, |hart| {
+            hart.all_stand();
+            hart.debuggee().map(|hart| description(hart))
+        });
         let (soft, hard, watches) = (Vec::new(), Vec::new(), Vec::new());
         Stub {
             machine,
@@ -84,11 +88,7 @@ impl<M: Debugged> Stub<M> {
     }
 
     /// Does something to a hart.
-    pub fn on<T: Send + 'static>(
-        &self,
-        hart: usize,
-        act: impl FnOnce(&mut dyn FullHart) -> T + Send + 'static,
-    ) -> Option<T> {
+    pub fn on<T: Send + 'static>(&self, hart: usize, act: impl FnOnce(&mut Held) -> T + Send + 'static) -> Option<T> {
         self.machine.with(hart, act)
     }
 
@@ -106,9 +106,8 @@ impl<M: Debugged> Stub<M> {
 
     /// All that makes harts stop.
     fn points(&self) -> Arc<Points> {
-        let plain = |&address: &u64| Break { space: Space::Virtual, address, only: Only::default() };
         let mut points = self.own.clone();
-        points.breaks.extend(self.soft.iter().chain(&self.hard).map(plain));
+        points.breaks.extend(self.soft.iter().chain(&self.hard).copied().map(plain));
         points.watches.extend(&self.watches);
         Arc::new(points)
     }
@@ -120,12 +119,28 @@ impl<M: Debugged> Stub<M> {
         own + self.soft.len() + self.hard.len() + self.watches.len() < MOST_POINTS
     }
 
+    /// Whether harts can stop there.
+    fn takes(&self, address: u64) -> bool {
+        let point = plain(address);
+        self.has_room() && address & 1 == 0 && self.on(self.current, move |hart| hart.takes(&point)).unwrap_or(false)
+    }
+
+    /// Whether harts stop for all that there is to stop for.
+    pub fn takes_all(&self) -> bool {
+        self.on(self.current, |hart| hart.takes_all()).unwrap_or(false)
+    }
+
+    /// Whether harts can stop at this breakpoint of `monitor`'s.
+    pub fn takes_break(&self, point: Break) -> bool {
+        self.on(self.current, move |hart| hart.takes(&point)).unwrap_or(false)
+    }
+
     /// The machine's address of one of the current hart's.
     pub fn locate(&self, hart: usize, address: u64) -> Option<Phys> {
         if self.physical {
             return Some(Phys(address));
         }
-        let find = move |hart: &mut dyn FullHart| {
+        let find = move |hart: &mut Held| {
             let hart = hart.debuggee()?;
             hart.locate(hart.world().mode, address).ok()
         };
@@ -161,8 +176,7 @@ impl<M: Debugged> Stub<M> {
         }
     }
 
-    fn add(list: &mut Vec<u64>, address: u64, has_room: bool) -> bool {
-        let fits = has_room && address & 1 == 0;
+    fn add(list: &mut Vec<u64>, address: u64, fits: bool) -> bool {
         if fits && !list.contains(&address) {
             list.push(address);
         }
@@ -174,6 +188,11 @@ impl<M: Debugged> Stub<M> {
         list.retain(|known| *known != address);
         list.len() != before
     }
+}
+
+/// A breakpoint of the protocol's.
+fn plain(address: u64) -> Break {
+    Break { space: Space::Virtual, address, only: Only::default() }
 }
 
 /// The hart of a thread.
@@ -221,17 +240,15 @@ impl<M: Debugged> Target for Stub<M> {
 
 impl<M: Debugged> MultiThreadBase for Stub<M> {
     fn read_registers(&mut self, regs: &mut Integers, tid: Tid) -> TargetResult<(), Self> {
-        let read = |hart: &mut dyn FullHart| Integers {
-            x: std::array::from_fn(|n| hart.reg(Reg::X(n as u8))),
-            pc: hart.reg(Reg::Pc),
-        };
+        let read =
+            |hart: &mut Held| Integers { x: std::array::from_fn(|n| hart.reg(Reg::X(n as u8))), pc: hart.reg(Reg::Pc) };
         *regs = self.on(hart_of(tid), read).ok_or(TargetError::Errno(INVALID))?;
         Ok(())
     }
 
     fn write_registers(&mut self, regs: &Integers, tid: Tid) -> TargetResult<(), Self> {
         let regs = regs.clone();
-        let write = move |hart: &mut dyn FullHart| {
+        let write = move |hart: &mut Held| {
             regs.x.iter().zip(0..).for_each(|(value, n)| hart.set_reg(Reg::X(n), *value));
             hart.set_reg(Reg::Pc, regs.pc);
         };
@@ -258,7 +275,7 @@ impl<M: Debugged> MultiThreadBase for Stub<M> {
             there(phys, &part).and_then(|offset| ram.write_bytes(offset, &data[part])).is_some()
         });
         for hart in 0..self.machine.harts() {
-            self.on(hart, |hart| hart.fence(Fence::Instructions));
+            self.on(hart, |hart| hart.fence_instructions());
         }
         Ok(())
     }
@@ -299,7 +316,10 @@ impl<M: Debugged> MultiThreadResume for Stub<M> {
         let otherwise = if self.others_stay { Action::Stay } else { Action::Continue };
         let actions = std::mem::take(&mut self.actions).into_iter();
         let actions: Vec<Action> = actions.map(|action| action.unwrap_or_else(|| otherwise.clone())).collect();
-        self.machine.resume(&actions, &self.points());
+        let points = self.points();
+        let placed = points.clone();
+        self.on(self.current, move |hart| hart.all_go(&placed));
+        self.machine.resume(&actions, &points);
         Ok(())
     }
 
@@ -361,8 +381,8 @@ impl<M: Debugged> Breakpoints for Stub<M> {
 
 impl<M: Debugged> SwBreakpoint for Stub<M> {
     fn add_sw_breakpoint(&mut self, address: u64, _kind: usize) -> TargetResult<bool, Self> {
-        let room = self.has_room();
-        Ok(Self::add(&mut self.soft, address, room))
+        let fits = self.takes(address);
+        Ok(Self::add(&mut self.soft, address, fits))
     }
     fn remove_sw_breakpoint(&mut self, address: u64, _kind: usize) -> TargetResult<bool, Self> {
         Ok(Self::remove(&mut self.soft, address))
@@ -371,8 +391,8 @@ impl<M: Debugged> SwBreakpoint for Stub<M> {
 
 impl<M: Debugged> HwBreakpoint for Stub<M> {
     fn add_hw_breakpoint(&mut self, address: u64, _kind: usize) -> TargetResult<bool, Self> {
-        let room = self.has_room();
-        Ok(Self::add(&mut self.hard, address, room))
+        let fits = self.takes(address);
+        Ok(Self::add(&mut self.hard, address, fits))
     }
     fn remove_hw_breakpoint(&mut self, address: u64, _kind: usize) -> TargetResult<bool, Self> {
         Ok(Self::remove(&mut self.hard, address))
@@ -391,7 +411,7 @@ fn watch(address: u64, len: u64, kind: WatchKind) -> Watch {
 
 impl<M: Debugged> HwWatchpoint for Stub<M> {
     fn add_hw_watchpoint(&mut self, address: u64, len: u64, kind: WatchKind) -> TargetResult<bool, Self> {
-        let fits = self.has_room() && (1..=PAGE_BYTES).contains(&len);
+        let fits = self.has_room() && self.takes_all() && (1..=PAGE_BYTES).contains(&len);
         if fits {
             self.watches.push(watch(address, len, kind));
         }

@@ -9,8 +9,7 @@
 //!
 //! Writes that only notify a device can be passed on without an exit ([`Vm::pass_on`]). A vCPU that stands shows its state
 //! ([`KvmVcpu::snapshot`]) and can be put back to what it was before it ran.
-//!
-//! Left out: the dirty log.
+//! Which pages the guest wrote to is told ([`Vm::written`]).
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
@@ -24,9 +23,13 @@ mod forwarded;
 mod imp;
 mod info;
 mod names;
+#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
+mod next;
 mod options;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod registers;
+#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
+mod spots;
 
 pub use aia::{AiaMode, AiaPlan};
 pub use error::Error;

@@ -31,11 +31,14 @@ pub struct Options {
     pub aia: bool,
     /// Whether the kernel passes on writes that only notify devices.
     pub ioeventfd: bool,
+    /// Whether a debugger may come.
+    pub debugged: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { extensions: Extensions::Host(Vec::new()), sbi: Vec::new(), aia: false, ioeventfd: true }
+        let extensions = Extensions::Host(Vec::new());
+        Options { extensions, sbi: Vec::new(), aia: false, ioeventfd: true, debugged: false }
     }
 }
 

@@ -75,6 +75,10 @@ pub(crate) mod timer {
     pub const ON: u64 = 1;
 }
 
+/// `fcsr`, of 32 bits.
+#[cfg_attr(not(all(target_arch = "riscv64", target_os = "linux")), allow(dead_code, reason = "read from a vCPU only"))]
+pub(crate) const FCSR: Register = Register { group: Group::FpD, subgroup: 0, index: 32, size_bits: 2 };
+
 /// General CSRs, in the order of `struct kvm_riscv_csr`.
 pub(crate) const CSRS: [u16; 11] = [
     csr::SSTATUS,

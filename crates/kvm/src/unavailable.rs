@@ -8,6 +8,7 @@ use bus::{Bus, InterruptController, IrqSink, MsiSink, Unmapped};
 use events::Sink;
 use memory::Ram;
 use sbi::Console;
+use vcpu::debug::{Break, Debuggee, Points};
 use vcpu::{Clock, Cpu, Exit, HartPins, Reg, Snapshot, Vcpu};
 
 use crate::{AiaInfo, AiaPlan, Error, Info, Options};
@@ -66,7 +67,7 @@ impl InterruptController for Aia {
 }
 
 /// A virtual machine on `/dev/kvm`. None exists on this target.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Vm(Infallible);
 
 impl Vm {
@@ -83,6 +84,22 @@ impl Vm {
     /// # Errors
     /// None: there is no machine to ask.
     pub fn pass_on(&self, _writes: &[(Phys, u32)]) -> Result<(), Error> {
+        match self.0 {}
+    }
+
+    /// Has the kernel log which pages the guest writes to.
+    ///
+    /// # Errors
+    /// None: there is no machine to ask.
+    pub fn log_writes(&self, _on: bool) -> Result<(), Error> {
+        match self.0 {}
+    }
+
+    /// The pages of memory that the guest wrote to since it was asked last.
+    ///
+    /// # Errors
+    /// None: there is no machine to ask.
+    pub fn written(&self) -> Result<Vec<u64>, Error> {
         match self.0 {}
     }
 
@@ -141,6 +158,31 @@ impl KvmVcpu {
     /// # Errors
     /// None: there is no hart to ask.
     pub fn rewrite(&mut self) -> Result<usize, Error> {
+        match self.0 {}
+    }
+
+    /// The hart, for a debugger.
+    pub fn debuggee(&mut self) -> &mut dyn Debuggee {
+        match self.0 {}
+    }
+
+    /// What was written to memory is what the guest executes next.
+    pub fn fence_instructions(&self) {
+        match self.0 {}
+    }
+
+    /// All harts stand.
+    pub fn all_stand(&mut self) {
+        match self.0 {}
+    }
+
+    /// All harts go on.
+    pub fn all_go(&mut self, _points: &Points) {
+        match self.0 {}
+    }
+
+    /// Whether harts can stop there.
+    pub fn takes(&self, _point: &Break) -> bool {
         match self.0 {}
     }
 

@@ -12,7 +12,7 @@ mod explain;
 #[cfg(not(feature = "machine"))]
 #[path = "cli/explain_missing.rs"]
 mod explain;
-#[cfg(feature = "machine")]
+#[cfg(feature = "watch")]
 mod gdb;
 mod host_isa;
 mod kvm;

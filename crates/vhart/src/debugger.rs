@@ -1,18 +1,24 @@
 //! `--gdb`: the port that debuggers come to.
 
+#[cfg(feature = "machine")]
+mod words;
+#[cfg(not(feature = "machine"))]
+#[path = "debugger/words_missing.rs"]
+mod words;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use board::{Debugging, Machine};
 use gdb::{Listening, Server};
-use symbols::Symbols;
-use trace::{Printer, Recent};
+use trace::Recent;
 
 use crate::cli::MachineOptions;
 use crate::errors;
 use crate::stat::Stat;
-use crate::watchers::{self, Watchers};
+use crate::watchers::Watchers;
+use words::Words;
 
 /// The port, before there is a machine.
 pub struct Port(Option<Taken>);
@@ -82,14 +88,13 @@ fn tell_where(at: SocketAddr, waits: bool) {
 struct Witness {
     stat: Stat,
     recent: Recent,
-    printer: Printer,
+    words: Words,
 }
 
 impl Witness {
     fn of(machine: &Machine, watchers: &Watchers) -> Witness {
         let recent = watchers.recent.clone().unwrap_or_default();
-        let printer = Printer::new(Symbols::default(), watchers::devices(machine));
-        Witness { stat: watchers.stat.clone(), recent, printer }
+        Witness { stat: watchers.stat.clone(), recent, words: Words::of(machine) }
     }
 }
 
@@ -98,7 +103,7 @@ impl gdb::Witness for Witness {
         self.recent.keep(is_there);
     }
     fn events(&self, hart: usize, most: usize) -> Vec<String> {
-        self.recent.last(hart, most).iter().map(|(stamp, event)| self.printer.line(stamp, event)).collect()
+        self.recent.last(hart, most).iter().map(|(stamp, event)| self.words.line(stamp, event)).collect()
     }
     fn statistics(&self) -> String {
         self.stat.look("monitor stat")

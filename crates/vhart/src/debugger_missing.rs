@@ -1,4 +1,4 @@
-//! A build without harts of its own has nothing to debug.
+//! A build that watches nothing has no debuggers either.
 
 use anyhow::Result;
 use board::{Debugging, Machine};
@@ -19,7 +19,6 @@ pub fn debugging(_: &MachineOptions) -> Debugging {
 }
 
 /// Nobody comes.
-#[cfg(feature = "watch")]
 pub fn may_come(_: &MachineOptions) -> bool {
     false
 }

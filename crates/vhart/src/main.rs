@@ -12,9 +12,9 @@ mod chains;
 mod cli;
 #[cfg(feature = "machine")]
 mod commit_log;
-#[cfg(feature = "machine")]
+#[cfg(feature = "watch")]
 mod debugger;
-#[cfg(not(feature = "machine"))]
+#[cfg(not(feature = "watch"))]
 #[path = "debugger_missing.rs"]
 mod debugger;
 mod devices;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
 use arch::{Isa, Phys};
+use board::Held;
 use board::control::{Action, Why};
 use bus::Bus;
 use gdb::{Debugged, Outcome, Session, Witness};
@@ -111,12 +112,8 @@ impl Debugged for Machine {
     fn harts(&self) -> usize {
         HARTS
     }
-    fn with<T: Send + 'static>(
-        &self,
-        hart: usize,
-        act: impl FnOnce(&mut dyn FullHart) -> T + Send + 'static,
-    ) -> Option<T> {
-        self.0.harts.get(hart).map(|hart| act(&mut *hart.borrow_mut()))
+    fn with<T: Send + 'static>(&self, hart: usize, act: impl FnOnce(&mut Held) -> T + Send + 'static) -> Option<T> {
+        self.0.harts.get(hart).map(|hart| act(&mut Held::Full(&mut *hart.borrow_mut())))
     }
     fn ram(&self) -> &Ram {
         &self.0.ram

@@ -228,3 +228,122 @@ pub const SLEEP: &[u32] = &[
 ];
 /// What a guest that slept is given.
 pub const SLEEP_OPAQUE: u64 = 0x53;
+
+/// Counts to 3 in a loop at [`LOOP_AT`], meets an `ebreak` of its own, behind which it is at [`LOOP_END_AT`], writes how far it counted to 0x10 and
+/// the cause of the trap to 0x18.
+#[rustfmt::skip]
+pub const LOOP: &[u32] = &[
+    0x100004b7, // lui s1,0x10000
+    0x00000297, // auipc t0,0x0
+    0x02c28293, // addi t0,t0,44
+    0x10529073, // csrrw zero,stvec,t0
+    0x00000913, // addi s2,zero,0
+    0x00300993, // addi s3,zero,3
+    0x00190913, // addi s2,s2,1
+    0xff391ee3, // bne s2,s3,18
+    0x00100073, // ebreak
+    0x0124b823, // sd s2,16(s1)
+    0x0144bc23, // sd s4,24(s1)
+    0x0180006f, // jal zero,44
+    0x14202a73, // csrrs s4,scause,zero
+    0x14102373, // csrrs t1,sepc,zero
+    0x00430313, // addi t1,t1,4
+    0x14131073, // csrrw zero,sepc,t1
+    0x10200073, // sret
+];
+/// Where it counts, and where it is when it has counted.
+pub const LOOP_AT: u64 = 0x18;
+pub const LOOP_END_AT: u64 = 0x24;
+
+/// Asks for steal time where it cannot be (across the grain, beyond memory, with a flag) and writes the answers to 0x10, 0x18 and 0x20; then where it can, with the answer to 0x28. Writes 'g' to 0 and looks at it until there is something at [`STEAL_ENDS_AT`]; then writes whether
+/// it ever saw an odd sequence number to 0x30, how often the time was less than before to 0x38, the time to 0x40, the number to 0x48.
+#[rustfmt::skip]
+pub const STEAL: &[u32] = &[
+    0x00000417, // auipc s0,0x0
+    0x100004b7, // lui s1,0x10000
+    0x005358b7, // lui a7,0x535
+    0x4418889b, // addiw a7,a7,1089
+    0xfff00293, // addi t0,zero,-1
+    0x40543423, // sd t0,1032(s0)
+    0x40840513, // addi a0,s0,1032
+    0x00000593, // addi a1,zero,0
+    0x00000613, // addi a2,zero,0
+    0x00000813, // addi a6,zero,0
+    0x00000073, // ecall
+    0x00a4b823, // sd a0,16(s1)
+    0x40040513, // addi a0,s0,1024
+    0x00100593, // addi a1,zero,1
+    0x00000613, // addi a2,zero,0
+    0x00000813, // addi a6,zero,0
+    0x00000073, // ecall
+    0x00a4bc23, // sd a0,24(s1)
+    0x40040513, // addi a0,s0,1024
+    0x00000593, // addi a1,zero,0
+    0x00100613, // addi a2,zero,1
+    0x00000813, // addi a6,zero,0
+    0x00000073, // ecall
+    0x02a4b023, // sd a0,32(s1)
+    0x40040513, // addi a0,s0,1024
+    0x00000593, // addi a1,zero,0
+    0x00000613, // addi a2,zero,0
+    0x00000813, // addi a6,zero,0
+    0x00000073, // ecall
+    0x02a4b423, // sd a0,40(s1)
+    0x06700293, // addi t0,zero,103
+    0x00548023, // sb t0,0(s1)
+    0x00000913, // addi s2,zero,0
+    0x00000993, // addi s3,zero,0
+    0x00000a13, // addi s4,zero,0
+    0x40046283, // lwu t0,1024(s0)
+    0x0220000f, // fence r,r
+    0x40843303, // ld t1,1032(s0)
+    0x0220000f, // fence r,r
+    0x40046383, // lwu t2,1024(s0)
+    0xfe7296e3, // bne t0,t2,8c
+    0x00596933, // or s2,s2,t0
+    0x01333e33, // sltu t3,t1,s3
+    0x01ca0a33, // add s4,s4,t3
+    0x00030993, // addi s3,t1,0
+    0x60043283, // ld t0,1536(s0)
+    0xfc028ae3, // beq t0,zero,8c
+    0x00197913, // andi s2,s2,1
+    0x0324b823, // sd s2,48(s1)
+    0x0344bc23, // sd s4,56(s1)
+    0x0534b023, // sd s3,64(s1)
+    0x0474b423, // sd t2,72(s1)
+];
+/// Where the guest is told to end.
+pub const STEAL_ENDS_AT: u64 = 0x600;
+
+/// Writes 'r' to 0, waits for a word at 8 and clears it; writes to [`PAGES`]'s first two pages, then 'd' to 0; waits again, writes to the first and the
+/// last, then 'e'; waits again.
+#[rustfmt::skip]
+pub const WRITES: &[u32] = &[
+    0x00010417, // auipc s0,0x10
+    0x100004b7, // lui s1,0x10000
+    0x000023b7, // lui t2,0x2
+    0x00005e37, // lui t3,0x5
+    0x008383b3, // add t2,t2,s0
+    0x008e0e33, // add t3,t3,s0
+    0x07200293, // addi t0,zero,114
+    0x00548023, // sb t0,0(s1)
+    0x0084a303, // lw t1,8(s1)
+    0xfe030ee3, // beq t1,zero,20
+    0x0004a423, // sw zero,8(s1)
+    0x00643023, // sd t1,0(s0)
+    0x0063b023, // sd t1,0(t2)
+    0x06400293, // addi t0,zero,100
+    0x00548023, // sb t0,0(s1)
+    0x0084a303, // lw t1,8(s1)
+    0xfe030ee3, // beq t1,zero,3c
+    0x0004a423, // sw zero,8(s1)
+    0x00643023, // sd t1,0(s0)
+    0x006e3023, // sd t1,0(t3)
+    0x06500293, // addi t0,zero,101
+    0x00548023, // sb t0,0(s1)
+    0x0084a303, // lw t1,8(s1)
+    0xfe030ee3, // beq t1,zero,58
+    0x0004a423, // sw zero,8(s1)
+];
+/// The pages that [`WRITES`] writes to.
+pub const PAGES: [u64; 3] = [0x10, 0x12, 0x15];

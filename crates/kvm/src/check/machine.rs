@@ -1,6 +1,6 @@
 //! A machine of a check: RAM, one device, and vCPUs.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,7 +144,7 @@ impl Machine {
     /// Runs all harts until the first powers off, and `helper` beside them.
     pub fn run_beside(&mut self, helper: impl FnOnce(&Registers) -> Outcome + Send) -> Outcome {
         let (device, pins, begin) = (self.device.clone(), self.pins.clone(), Instant::now());
-        let over = &std::sync::atomic::AtomicBool::new(false);
+        let over = &AtomicBool::new(false);
         let late = || begin.elapsed() > PATIENCE;
         let live = |hart: &mut KvmVcpu| {
             while !over.load(Ordering::Acquire) {
@@ -185,6 +185,24 @@ impl Machine {
             let _ = watch.join();
             joined(helper)?;
             ended.into_iter().collect()
+        })
+    }
+
+    /// Runs the first hart, until it wants something.
+    pub fn run_one(&mut self) -> Result<Exit, Failure> {
+        let (pins, done) = (self.pins[0].clone(), AtomicBool::new(false));
+        let begin = Instant::now();
+        let late = || begin.elapsed() > PATIENCE;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) && !late() {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                pins.kick();
+            });
+            let exit = std::iter::repeat_with(|| self.harts[0].run(0)).find(|exit| *exit != Exit::Quantum || late());
+            done.store(true, Ordering::Release);
+            exit.filter(|exit| *exit != Exit::Quantum).ok_or_else(|| "the guest does not come back".into())
         })
     }
 

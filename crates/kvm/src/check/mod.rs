@@ -2,9 +2,12 @@
 //!
 //! `vhart kvm-check` runs them on any riscv64 Linux host. What the host has not is skipped, with the reason.
 
+mod debugger;
 mod guests;
+mod log;
 mod machine;
 mod sleep;
+mod steal;
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -36,7 +39,7 @@ type Checked = Result<Verdict, Failure>;
 /// A check and its name.
 type Check = (&'static str, fn() -> Checked);
 
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 13] = [
     ("ways out", ways_out),
     ("registers", registers),
     ("state", state),
@@ -44,6 +47,9 @@ const CHECKS: [Check; 10] = [
     ("second hart", second_hart),
     ("forwarded calls", forwarded),
     ("sleep", sleep::wakes),
+    ("debugger", debugger::stops),
+    ("steal time", steal::grows),
+    ("dirty log", log::tells),
     ("notices", notices),
     ("AIA, emulated", || messages(AiaMode::Emul)),
     ("AIA, the processor's files", || messages(AiaMode::Hwaccel)),

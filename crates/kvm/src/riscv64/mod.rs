@@ -1,6 +1,7 @@
 //! The engine on riscv64 Linux.
 
 mod aia;
+mod debug;
 mod describe;
 mod doorbells;
 mod kick;
@@ -11,6 +12,7 @@ mod regs;
 mod resume;
 mod state;
 mod sys;
+mod turns;
 mod vcpu;
 mod vm;
 mod watch;

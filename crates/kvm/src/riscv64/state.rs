@@ -56,7 +56,7 @@ fn put(state: &mut State, address: u16, value: u64) {
 }
 
 /// The extensions that this program has a name for, and the paging that the guest may choose.
-fn isa(cpu: &Cpu) -> Isa {
+pub fn isa(cpu: &Cpu) -> Isa {
     let known = Extension::ALL.iter().filter(|known| cpu.extensions.contains(&known.name()));
     let isa = known.fold(Isa::BASE, |isa, known| isa.with(*known));
     match cpu.paging {

@@ -3,7 +3,10 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use kvm_bindings::{KVMIO, kvm_device_attr, kvm_run, kvm_userspace_memory_region};
+use kvm_bindings::{
+    KVM_GUESTDBG_ENABLE, KVM_MEM_LOG_DIRTY_PAGES, KVMIO, kvm_device_attr, kvm_guest_debug, kvm_run,
+    kvm_userspace_memory_region,
+};
 use kvm_ioctls::{DeviceFd, VcpuFd, VmFd};
 use libc::c_int;
 use memory::Ram;
@@ -12,6 +15,7 @@ use vmm_sys_util::ioctl::{ioctl_with_mut_ptr, ioctl_with_ref};
 use vmm_sys_util::{ioctl_iow_nr, ioctl_iowr_nr};
 
 ioctl_iow_nr!(KVM_INTERRUPT, KVMIO, 0x86, u32);
+ioctl_iow_nr!(KVM_SET_GUEST_DEBUG, KVMIO, 0x9b, kvm_guest_debug);
 ioctl_iowr_nr!(KVM_GET_REG_LIST, KVMIO, 0xb0, u64);
 
 /// `KVM_INTERRUPT_SET` and `KVM_INTERRUPT_UNSET` of `asm/kvm.h`.
@@ -21,11 +25,14 @@ const INTERRUPT_UNSET: u32 = -2i32 as u32;
 /// Registers of which a list has room at once; the next kernel's may have more, and is asked again.
 const REGISTERS: usize = 512;
 
-/// Gives `ram` to the guest, at its own address.
-pub fn map_ram(vm: &VmFd, ram: &Ram) -> io::Result<()> {
+/// The slot of guest memory.
+pub const RAM_SLOT: u32 = 0;
+
+/// Gives `ram` to the guest, at its own address. Once more, with another answer to whether writes are logged, changes that.
+pub fn map_ram(vm: &VmFd, ram: &Ram, logged: bool) -> io::Result<()> {
     let region = kvm_userspace_memory_region {
-        slot: 0,
-        flags: 0,
+        slot: RAM_SLOT,
+        flags: if logged { KVM_MEM_LOG_DIRTY_PAGES } else { 0 },
         guest_phys_addr: ram.base().0,
         memory_size: ram.len_bytes(),
         userspace_addr: ram.host_base() as u64,
@@ -70,6 +77,15 @@ pub fn interrupt(vcpu: &OwnedFd, level: bool) -> io::Result<()> {
     // SAFETY: KVM_INTERRUPT reads a `struct kvm_interrupt`, which is one u32, and writes nothing.
     // JUSTIFICATION: kvm-ioctls has no such call.
     check(unsafe { ioctl_with_ref(vcpu, KVM_INTERRUPT(), &request) })
+}
+
+/// Has a vCPU's `ebreak`s come back to this process, or go to the guest's handler.
+pub fn set_guest_debug(vcpu: &VcpuFd, on: bool) -> io::Result<()> {
+    let control = if on { KVM_GUESTDBG_ENABLE } else { 0 };
+    let request = kvm_guest_debug { control, ..kvm_guest_debug::default() };
+    // SAFETY: the kernel reads a `struct kvm_guest_debug` and writes nothing.
+    // JUSTIFICATION: kvm-ioctls has this call for other architectures only.
+    check(unsafe { ioctl_with_ref(vcpu, KVM_SET_GUEST_DEBUG(), &request) })
 }
 
 /// Lets `signal` interrupt what only a signal ends, such as `KVM_RUN`, and do nothing else: other calls go on.

@@ -17,6 +17,7 @@ use sbi::system::reset_reason::NO_REASON;
 use sbi::{Call, Console, Function, SbiRet};
 use vcpu::{Clock, Cpu, Exit, HartPins, Reg, Reset, Snapshot, SystemEvent, Vcpu};
 
+use super::debug::Own;
 use super::kick::{self, Runner, Wire};
 use super::regs::{self, Whole};
 use super::resume::Resume;
@@ -32,9 +33,9 @@ const SLEEP: Duration = Duration::from_millis(10);
 
 /// One hart of a [`super::Vm`].
 pub struct KvmVcpu {
-    fd: VcpuFd,
+    pub(super) fd: VcpuFd,
     pins: Arc<HartPins>,
-    runner: Arc<Runner>,
+    pub(super) runner: Arc<Runner>,
     sbi: Sbi,
     /// The thread whose signals are set up for this hart.
     prepared: Option<ThreadId>,
@@ -44,7 +45,7 @@ pub struct KvmVcpu {
     suspended: Option<u64>,
     /// It comes back from that.
     resume: Option<Resume>,
-    machine: Arc<Shared>,
+    pub(super) machine: Arc<Shared>,
     number: u32,
     /// Extensions that it has and that nobody is told of.
     untold: Vec<&'static str>,
@@ -52,6 +53,8 @@ pub struct KvmVcpu {
     fresh: Option<Whole>,
     /// Whoever watches.
     watch: Option<Watch>,
+    /// A debugger's part.
+    pub(super) debug: Own,
 }
 
 impl KvmVcpu {
@@ -65,6 +68,8 @@ impl KvmVcpu {
         let wire = kick::connect(&pins, &runner, second);
         let sbi = Sbi::new(machine.ram.clone());
         let fresh = Whole::of(&fd).ok();
+        machine.turns.add(runner.clone());
+        let debug = Own::new(describe::describe(&fd, &untold).ok().as_ref(), hart);
         Ok(KvmVcpu {
             fd,
             pins,
@@ -80,6 +85,7 @@ impl KvmVcpu {
             untold,
             fresh,
             watch: None,
+            debug,
         })
     }
 
@@ -134,7 +140,7 @@ impl KvmVcpu {
     }
 
     /// Signals are a thread's own: whoever runs the hart prepares once.
-    fn prepare_thread(&mut self) -> Result<(), Error> {
+    pub(super) fn prepare_thread(&mut self) -> Result<(), Error> {
         let this = thread::current().id();
         if self.prepared != Some(this) {
             kick::prepare_thread()?;
@@ -145,7 +151,7 @@ impl KvmVcpu {
     }
 
     /// Runs the guest until its next exit; `Some` ends [`Vcpu::run`].
-    fn step(&mut self) -> Option<Exit> {
+    pub(super) fn once(&mut self) -> Option<Exit> {
         if let Some(watch) = &mut self.watch {
             watch.entry();
         }
@@ -170,6 +176,7 @@ impl KvmVcpu {
                 self.tell_exit(KVM_EXIT_SYSTEM_EVENT);
                 return Some(Exit::System(event));
             }
+            Ok(VcpuExit::Debug(_)) => return self.meets_break(),
             Ok(VcpuExit::Intr) => return Some(self.interrupted()),
             Ok(VcpuExit::FailEntry(..)) if self.machine.options.aia => {
                 let reason =
@@ -250,7 +257,12 @@ impl KvmVcpu {
         Exit::Quantum
     }
 
-    fn halt(&mut self, reason: String) -> Exit {
+    /// Whether its system sleeps.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.suspended.is_some()
+    }
+
+    pub(super) fn halt(&mut self, reason: String) -> Exit {
         self.halt_reason = Some(reason);
         Exit::Halted
     }
@@ -269,12 +281,15 @@ impl Vcpu for KvmVcpu {
         if let Some(at) = self.suspended.take() {
             self.resume = Some(Resume::begin(at, self.runner.clone()));
         }
+        let machine = self.machine.clone();
+        // in this order: who is to be alone kicks whoever has joined
         let _running = self.runner.enter();
+        let _turn = machine.turns.join();
         if self.pins.take_attention() {
             return Exit::Quantum;
         }
         loop {
-            let exit = self.step();
+            let exit = self.once();
             self.see_resumed();
             if let Some(exit) = exit {
                 return exit;

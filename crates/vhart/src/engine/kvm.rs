@@ -6,6 +6,7 @@ use std::sync::Arc;
 use board::{Engine, GuestHart, HartSet, Harts, HostAplic, HostInterrupts, InterruptPlaces, Modes, Parts};
 use events::Sink;
 use kvm::{Aia, AiaMode, AiaPlan, KvmVcpu, Options, Vm};
+use vcpu::debug::{Break, Debuggee, Points};
 use vcpu::{Clock, Exit, HartPins, Reg, Snapshot, Vcpu};
 
 use crate::cli::{Irqchip, MachineOptions};
@@ -33,6 +34,7 @@ impl Kvm {
             wanted.sbi.clone_from(&host.sbi);
             wanted.ioeventfd = host.ioeventfd.unwrap_or(wanted.ioeventfd);
         }
+        wanted.debugged = crate::debugger::may_come(options);
         let host = options.kvm.clone().unwrap_or_default();
         Kvm { options: wanted, irqchip: host.irqchip, mode: host.aia, irqfd: host.irqfd.unwrap_or(false), aia: None }
     }
@@ -127,6 +129,21 @@ impl GuestHart for KvmHart {
     }
     fn reset(&mut self) -> bool {
         self.hart.reset()
+    }
+    fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {
+        Some(self.hart.debuggee())
+    }
+    fn fence_instructions(&mut self) {
+        self.hart.fence_instructions();
+    }
+    fn all_stand(&mut self) {
+        self.hart.all_stand();
+    }
+    fn all_go(&mut self, points: &Points) {
+        self.hart.all_go(points);
+    }
+    fn takes(&self, point: &Break) -> bool {
+        self.hart.takes(point)
     }
 }
 
