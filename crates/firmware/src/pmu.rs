@@ -93,7 +93,7 @@ impl Pmu {
             NumCounters => Ok(COUNTERS as u64),
             CounterGetInfo => self.info(a0),
             CounterConfigMatching => self.configure(self.set(a0, a1)?, a2, Wanted::parse(a3, a4)?, hart),
-            CounterStart => self.start(self.set(a0, a1)?, a2, a3, hart, ram),
+            CounterStart => self.start(self.set(meant(a0, a2), a1)?, a2, a3, hart, ram),
             CounterStop => self.stop(self.set(a0, a1)?, a2, hart, ram),
             CounterFwRead => self.software.read(self.index(a0)?).ok_or(Error::InvalidParam),
             CounterFwReadHi => self.software.read(self.index(a0)?).map(|_| 0).ok_or(Error::InvalidParam),
@@ -271,6 +271,16 @@ impl Pmu {
         self.snapshot = if (low, high) == (u64::MAX, u64::MAX) { None } else { Some(Snapshot::new(low, high, ram)?) };
         Ok(0)
     }
+}
+
+/// The base that Linux names where it starts its counters from a snapshot after an overflow (`pmu_sbi_start_ovf_ctrs_snapshot`, seen in
+/// 6.12.107 and in the mainline of 2026): the index at which its loop over the 64 counters of a word has ended, times 64, in place of the
+/// word's number, 0. Were it refused, as it is no base, the counters would stand still, and `perf record` have next to no samples.
+const LINUX_BASE: u64 = 64 * 64;
+
+/// The base that is meant.
+fn meant(base: u64, flags: u64) -> u64 {
+    if base == LINUX_BASE && flags == start_flag::INIT_SNAPSHOT { 0 } else { base }
 }
 
 /// Whether a counter can count this.

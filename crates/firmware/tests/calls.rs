@@ -483,6 +483,14 @@ fn snapshots_are_saved_and_taken_back() {
     bench.ram.store_u64(0x2000 + 8, 1234).unwrap();
     assert_eq!(bench.call(Pmu::CounterStart, &[3, 1, 2, 0]).0, 0);
     assert_eq!(csr_of(&bench, csr::MHPMCOUNTER3), 1234);
+    // Linux means 0 by this base, after an overflow
+    assert_eq!(bench.call(Pmu::CounterStop, &[0, 1 << 3, 2]).0, 0);
+    bench.ram.store_u64(0x2000 + 8 + 8 * 3, 5678).unwrap();
+    assert_eq!(bench.call(Pmu::CounterStart, &[64 * 64, 1 << 3, 2, 0]).0, 0);
+    assert_eq!(csr_of(&bench, csr::MHPMCOUNTER3), 5678);
+    assert_eq!(bench.call(Pmu::CounterStop, &[3, 1, 0]).0, 0);
+    assert_eq!(bench.call(Pmu::CounterStart, &[64 * 64, 1 << 3, 0, 0]).0, INVALID_PARAM);
+    assert_eq!(bench.call(Pmu::CounterStart, &[3, 1, 0, 0]).0, 0);
     assert_eq!(bench.call(Pmu::SnapshotSetShmem, &[u64::MAX, u64::MAX, 0]).0, 0);
     assert_eq!(bench.call(Pmu::CounterStop, &[3, 1, 2]).0, Error::NoShmem as i64);
 }
