@@ -15,6 +15,12 @@ use rustix::termios::{Winsize, tcsetwinsize};
 /// How long a boot, or an answer of a shell's, may take on a busy computer.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// How long the first may take, for which a VMM may have to be built.
+const WITH_BUILD: Duration = Duration::from_secs(1200);
+
+/// How much of what was shown a complaint has.
+const TAIL: usize = 1000;
+
 /// How long a shell has to hear of another size.
 const AFTER: Duration = Duration::from_secs(60);
 
@@ -25,7 +31,7 @@ const AFTER: Duration = Duration::from_secs(60);
 pub fn check() -> anyhow::Result<()> {
     eprintln!("== linux, the window's size");
     let mut window = Window::open((33, 101))?;
-    window.wait_for("guest:/# ", PATIENCE)?;
+    window.wait_for("guest:/# ", WITH_BUILD)?;
     window.has_size("33 101", "guest:/# ")?;
     window.resize((40, 120))?;
     window.has_size("40 120", "guest:/# ")?;
@@ -94,10 +100,16 @@ impl Window {
             }
             match self.shown.recv_timeout(patience.saturating_sub(start.elapsed())) {
                 Ok(bytes) => self.text.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(RecvTimeoutError::Timeout) => bail!("'{text}' is not shown, but {:?}", self.text),
-                Err(RecvTimeoutError::Disconnected) => bail!("vhart ended: {}", self.text),
+                Err(RecvTimeoutError::Timeout) => bail!("'{text}' is not shown, but {:?}", self.tail()),
+                Err(RecvTimeoutError::Disconnected) => bail!("vhart ended: {}", self.tail()),
             }
         }
+    }
+
+    /// The end of what was shown.
+    fn tail(&self) -> String {
+        let skipped = self.text.chars().count().saturating_sub(TAIL);
+        self.text.chars().skip(skipped).collect()
     }
 
     /// Asks the shell again and again, as the size is on its way.
@@ -105,7 +117,7 @@ impl Window {
         let start = Instant::now();
         loop {
             self.type_in("stty size\n")?;
-            self.wait_for("stty size\r\n", PATIENCE)?;
+            self.wait_for("stty size", PATIENCE)?;
             let said = self.wait_for(prompt, PATIENCE)?;
             if said.trim() == size {
                 return Ok(());

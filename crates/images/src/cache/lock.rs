@@ -41,7 +41,7 @@ impl Cache {
     pub fn lock(&self, part: &str, what: &str, progress: &dyn Progress) -> Result<Lock> {
         let whole = self.lock_file(Path::new(WHOLE))?;
         locked(&whole, File::try_lock_shared, File::lock_shared, progress, |_| {
-            "waiting for another vhart that is emptying the cache".to_owned()
+            "waiting for another vhart that has the whole cache to itself".to_owned()
         })?;
         let mut own = self.lock_file(&Path::new(PARTS).join(part))?;
         locked(&own, File::try_lock, File::lock, progress, |file| match holder(file) {
@@ -180,7 +180,7 @@ mod tests {
         let one = cache.lock("rust", "the tool chain", &()).unwrap();
         assert!(told(&cache, one, |cache, steps| cache.lock_all(steps)).ends_with("is filling the cache"));
         let all = cache.lock_all(&()).unwrap();
-        assert!(told(&cache, all, |cache, steps| cache.lock("rust", "x", steps)).ends_with("is emptying the cache"));
+        assert!(told(&cache, all, |cache, steps| cache.lock("rust", "x", steps)).ends_with("whole cache to itself"));
     }
 
     #[test]
