@@ -121,7 +121,8 @@ fn entry(rng: &mut Rng, world: &World, number: u64) -> Vec<u8> {
 }
 
 fn machine<B: Backend>(rng: &mut Rng, source: &Source) -> (Pair<B>, World) {
-    let config = Config { misaligned: !rng.one_in(4), ..Config::new(source.isa(), 0) };
+    let guest_external_interrupts = rng.pick(&[0, 5, 63]);
+    let config = Config { misaligned: !rng.one_in(4), guest_external_interrupts, ..Config::new(source.isa(), 0) };
     // sometimes the least there can be, so that it is filled often
     let pair = Pair::on_with(config, rng.one_in(4).then_some(0));
     let mut tables = layout::Tables::new(&pair);
@@ -148,7 +149,11 @@ fn prepare<B: Backend>(mut pair: Pair<B>, rng: &mut Rng, world: &World, second: 
     let (delegated, update, trapped) = (bits(rng.one_in(4), rng.bits() & 0xb35d), rng.one_in(2), rng.bits());
     let stvec = CODE + (rng.below(CODE_PAGES * 4096) & !3);
     let open = rng.one_in(2);
+    let (lines, asserted) = (bits(rng.one_in(2), rng.bits()), bits(rng.one_in(2), rng.bits()));
     pair.both(|hart| {
+        let pins = &hart.core.pins;
+        let raise = || (1..64).for_each(|line| pins.set_guest_external(line, lines >> line & 1 != 0));
+        pins.looking_behind(raise);
         hart.core.f.copy_from_slice(&floats);
         hart.core.pc = HANDLER;
         let state = hart.state_mut();
@@ -168,7 +173,8 @@ fn prepare<B: Backend>(mut pair: Pair<B>, rng: &mut Rng, world: &World, second: 
         state.menvcfg = features & trapped | bits(update, envcfg::ADUE) | bits(open, envcfg::STCE);
         state.henvcfg = features & (trapped >> 8) | bits(update, envcfg::ADUE);
         state.senvcfg = features & (trapped >> 16);
-        state.mstateen[0] = bits(open, stateen::SE | stateen::ENVCFG);
+        state.mstateen[0] = bits(open, stateen::SE | stateen::ENVCFG | stateen::AIA | stateen::CSRIND);
+        (state.hvien, state.vsie) = (asserted & csr::ip::LCOFIP, asserted >> 8 & csr::ip::LCOFIP);
         state.mie = trapped >> 24 & 0x8;
         (state.stimecmp, state.vstimecmp) = (u64::MAX, u64::MAX);
     });

@@ -400,6 +400,12 @@ impl Csrs for Emitter {
         }
         self.constant(view.shift.into());
         self.binary(Op::Shr);
+        if let Some([one, other]) = view.besides {
+            self.wide(Kind::Word, one as u64);
+            self.wide(Kind::Word, other as u64);
+            self.binary(Op::And);
+            self.binary(Op::Or);
+        }
         self.loaded = self.keep();
     }
 

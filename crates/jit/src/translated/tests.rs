@@ -1,10 +1,11 @@
-//! The quantum's end in front of a block: the hart stands there, wherever it is. And the host's floating point, which is not
-//! the guest's.
+//! The quantum's end in front of a block: the hart stands there, wherever it is. The host's floating point, which is not
+//! the guest's. And what hypervisors access at every exit of a guest.
 
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};
 
-use arch::insn::{Bare, Csr, I, Rm, S};
+use arch::csr::hstatus;
+use arch::insn::{Bare, Csr, I, J, Rm, S};
 use arch::{Insn, Phys, csr};
 use bus::Bus;
 use events::{Event, Kinds, Look, Sink, Stamp};
@@ -114,4 +115,55 @@ fn what_a_listener_computes_raises_nothing_in_the_guest() {
     let mut hart = dividing(&[]);
     hart.watch(Some(Box::new(Divides)));
     only_inexact(hart);
+}
+
+/// Guest interrupt files of the hart below.
+const LINES: u8 = 5;
+
+/// A hypervisor with guest files that swaps `hstatus` and a0, and reads `vsie` to a1, over and over. Answers how often it was
+/// interpreted in some hundred rounds.
+fn csr_calls(swapped: u64, prepare: impl FnOnce(&mut JitHart)) -> (u64, JitHart) {
+    let swap = Insn::Csrrw(Csr { rd: A0, rs1: A0, csr: csr::HSTATUS });
+    let read = Insn::Csrrs(Csr { rd: A1, rs1: 0, csr: csr::VSIE });
+    let mut hart = in_front_of(BASE, &[swap, read, Insn::Jal(J { rd: 0, imm: -8 })], Bus::default());
+    hart.hart_mut().core.config.guest_external_interrupts = LINES;
+    hart.enter_supervisor(BASE);
+    hart.hart_mut().core.x[usize::from(A0)] = swapped;
+    prepare(&mut hart);
+    hart.run(1000);
+    (hart.counters().calls.csr, hart)
+}
+
+fn vgein(number: u8) -> u64 {
+    u64::from(number) << hstatus::VGEIN_SHIFT
+}
+
+#[test]
+fn another_guest_file_is_chosen_in_generated_code() {
+    let (calls, hart) = csr_calls(vgein(3) | hstatus::SPVP, |_| {});
+    assert_eq!(calls, 0);
+    let core = &hart.hart().core;
+    let swapped = [core.state.hstatus, core.x[usize::from(A0)] & !hstatus::VSXL_64];
+    assert!(swapped.contains(&(vgein(3) | hstatus::SPVP)) && swapped.contains(&0), "{swapped:x?}");
+}
+
+#[test]
+fn where_it_may_matter_which_guest_file_is_chosen_the_interpreter_looks() {
+    let (calls, _) = csr_calls(vgein(3), |hart| hart.pins().set_guest_external(3, true));
+    assert!(calls > 100, "a line is high: {calls}");
+    let (calls, hart) = csr_calls(vgein(LINES + 1), |_| {});
+    let core = &hart.hart().core;
+    assert_eq!(calls, 1, "there is no such line, and what comes back from there chooses none");
+    assert_eq!((core.state.hstatus | core.x[usize::from(A0)]) & hstatus::VGEIN, 0);
+}
+
+#[test]
+fn the_enables_of_what_a_hypervisor_asserts_are_seen_in_generated_code() {
+    let (calls, hart) = csr_calls(0, |hart| {
+        let state = hart.hart_mut().state_mut();
+        (state.hvien, state.vsie) = (csr::ip::LCOFIP | 1 << 40, csr::ip::LCOFIP | 1 << 41);
+        (state.mie, state.hideleg) = (csr::ip::VSTIP | csr::ip::VSEIP | csr::ip::MTIP, csr::ip::VSTIP);
+    });
+    // AIA 1.0, "Virtual interrupts for VS level": vsie has the bits that hvien has, and those that hideleg delegates
+    assert_eq!((calls, hart.hart().core.x[usize::from(A1)]), (0, csr::ip::LCOFIP | csr::ip::STIP));
 }

@@ -7,7 +7,7 @@ use std::mem::offset_of;
 
 use arch::csr::status;
 use privileged::State;
-use privileged::csr::{Fields, Join, View, Word};
+use privileged::csr::{Choice, Fields, Join, View, Word};
 use semantics::CsrOp;
 
 use super::asm::{Alu, Cc, RAX, RCX, RDX, Reg, Rm, Shift};
@@ -33,6 +33,33 @@ impl Emitter {
             CsrOp::Clear => self.hot.alu(Alu::And, 64, RDX, Rm::R(RAX)),
             _ => self.hot.alu(Alu::Xor, 64, RDX, Rm::R(RAX)),
         }
+    }
+
+    /// Lets the instruction run through the interpreter where what changes of the register in rax, in rdx, has consequences.
+    fn check_consequences(&mut self, fields: &Fields) {
+        let always = fields.consequences & !fields.choice.map_or(0, |choice| choice.mask);
+        if always != 0 {
+            self.hot.test_i(RDX, always as i32);
+            self.detour_if(Cc::NE);
+        }
+        if let Some(choice) = fields.choice {
+            self.hot.test_i(RDX, choice.mask as i32);
+            let same = self.hot.jcc_fix(Cc::E);
+            self.check_choice(&choice);
+            self.hot.bind_here(same);
+        }
+    }
+
+    /// The same where another wire is chosen: only while none is high and nothing waits, and only one that there is.
+    fn check_choice(&mut self, choice: &Choice) {
+        self.hot.alu_i(Alu::Cmp, 64, privileged(choice.wires), 0);
+        self.detour_if(Cc::NE);
+        self.check_no_interrupt_waits();
+        self.hot.mov(32, RCX, Rm::R(RAX));
+        self.hot.alu(Alu::Xor, 32, RCX, Rm::R(RDX));
+        self.hot.alu_i(Alu::And, 32, Rm::R(RCX), choice.mask as i32);
+        self.hot.alu_i(Alu::Cmp, 32, Rm::R(RCX), choice.most as i32);
+        self.detour_if(Cc::A);
     }
 
     /// Notes whether floating point may run as generated, after FS has changed, as `note_mode` does: [`State::fp_dirty`], and
@@ -98,6 +125,11 @@ impl Csrs for Emitter {
         if view.shift != 0 {
             self.hot.shift_i(Shift::Shr, 64, RAX, view.shift);
         }
+        if let Some([one, other]) = view.besides {
+            self.hot.mov(64, RDX, privileged(one));
+            self.hot.alu(Alu::And, 64, RDX, privileged(other));
+            self.hot.alu(Alu::Or, 64, RAX, Rm::R(RDX));
+        }
     }
 
     fn check_unchanged(&mut self, op: CsrOp, view: &View, value: N) {
@@ -124,8 +156,7 @@ impl Csrs for Emitter {
     fn change_fields(&mut self, op: CsrOp, fields: &Fields, virt: bool, value: N) {
         self.difference(op, value);
         self.hot.alu_i(Alu::And, 32, Rm::R(RDX), fields.word.mask as i32);
-        self.hot.test_i(RDX, fields.consequences as i32);
-        self.detour_if(Cc::NE);
+        self.check_consequences(fields);
         self.hot.alu_mr(Alu::Xor, 64, privileged(fields.word.offset), RDX);
         if fields.fp != 0 {
             self.hot.test_i(RDX, fields.fp as i32);

@@ -69,6 +69,7 @@ pub fn number(address: u16) -> usize {
 /// Those that control state which this hart does not have are zero, C among them: there is no custom state. That leaves
 /// none for `sstateen`. (In Spike, C and CSRIND can be written, and AIA cannot.) AIA 1.0, "Access control by the state-enable
 /// CSRs": "The IMSIC bit is implemented in `mstateen0` only if the hart has an IMSIC."
+#[inline]
 pub fn enables(config: &Config, index: usize) -> u64 {
     match index {
         0 => stateen::SE | stateen::ENVCFG | enables_of_aia(config),
@@ -76,6 +77,7 @@ pub fn enables(config: &Config, index: usize) -> u64 {
     }
 }
 
+#[inline]
 fn enables_of_aia(config: &Config) -> u64 {
     let has_window = config.has(Extension::Ssaia) || config.has(Extension::Sscsrind);
     let window = if has_window { stateen::CSRIND } else { 0 };
@@ -84,6 +86,7 @@ fn enables_of_aia(config: &Config) -> u64 {
 }
 
 /// `mstateen[index]`; where only the supervisor's half of the extension exists, it withholds nothing.
+#[inline]
 pub fn mstateen(state: &State, config: &Config, index: usize) -> u64 {
     if config.has(Extension::Smstateen) { state.mstateen[index] } else { enables(config, index) }
 }
@@ -121,13 +124,21 @@ pub fn sstateen_in_place(address: u16) -> Option<InPlace> {
 /// A mode that may access it does not go by it; but CBIE has a value that becomes another.
 pub fn senvcfg_in_place(config: &Config) -> InPlace {
     let word = Word { offset: offset_of!(State, senvcfg), mask: user_fields(config) };
-    InPlace::Fields(Fields { word, consequences: envcfg::CBIE, fp: 0, shown: 0, has_sd: false, has_sie: false })
+    InPlace::Fields(Fields {
+        word,
+        consequences: envcfg::CBIE,
+        choice: None,
+        fp: 0,
+        shown: 0,
+        has_sd: false,
+        has_sie: false,
+    })
 }
 
 /// A word that does not show as it is.
 const fn compared(offset: usize, writable: u64) -> InPlace {
     let first = Word { offset, mask: !0 };
-    InPlace::View(View { first, second: None, shift: 0, writable, readable: false })
+    InPlace::View(View { first, second: None, shift: 0, besides: None, writable, readable: false })
 }
 
 #[cfg(test)]

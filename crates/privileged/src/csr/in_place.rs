@@ -36,10 +36,24 @@ pub struct View {
     pub second: Option<(Join, Word)>,
     /// How far they are shifted right to be shown.
     pub shift: u8,
+    /// Two words of [`State`] whose common bits show besides, in their places.
+    pub besides: Option<[usize; 2]>,
     /// Bits that a write may change.
     pub writable: u64,
     /// Whether this is what a read shows: if not, it serves to compare with what is written.
     pub readable: bool,
+}
+
+/// A field that chooses one of several wires. While none of them is high, and no interrupt waits, nothing follows from
+/// another choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Its bits.
+    pub mask: u64,
+    /// The greatest that it takes, in its place; a greater one is left to [`super::write`].
+    pub most: u64,
+    /// Offset of the word that has the wires' levels.
+    pub wires: usize,
 }
 
 /// Fields in one word, with some of which more changes.
@@ -49,6 +63,8 @@ pub struct Fields {
     pub word: Word,
     /// Bits whose change has consequences, so that it must be written by [`super::write`].
     pub consequences: u64,
+    /// A field among them that has some only where a wire is high.
+    pub choice: Option<Choice>,
     /// Bits whose change matters to whoever executes floating-point instructions, and to nobody else.
     pub fp: u64,
     /// Bits that show as ones in any case.
@@ -89,7 +105,7 @@ pub enum InPlace {
 /// A word as it is, whose bits `writable` the interpreter writes where a write changes them.
 pub const fn unless_changed(offset: usize, writable: u64) -> InPlace {
     let first = Word { offset, mask: u64::MAX };
-    InPlace::View(View { first, second: None, shift: 0, writable, readable: true })
+    InPlace::View(View { first, second: None, shift: 0, besides: None, writable, readable: true })
 }
 
 /// What code generated for `mode` may do with the CSR that an access to `address` reaches. `None`: nothing, or
@@ -110,7 +126,7 @@ pub fn word_at(state: &mut State, offset: usize) -> Option<&mut u64> {
             }
         };
     }
-    shown_in_part!(mstatus, vsstatus, hstatus, senvcfg, henvcfg, mideleg, mip, hvip, satp, vsatp, hgatp)
+    shown_in_part!(mstatus, vsstatus, hstatus, senvcfg, henvcfg, mideleg, mip, hvip, vsie, hgeip, satp, vsatp, hgatp)
 }
 
 #[cfg(test)]
@@ -124,7 +140,7 @@ mod tests {
     use super::*;
     use crate::csr::testing::{aia_hart, hart};
     use crate::csr::{is_gated, is_open, read, write};
-    use crate::{Denied, Effects};
+    use crate::{Denied, Effects, has_wakeup, pending};
 
     /// [`word_at`] of an offset that some [`Word`] has.
     fn at(state: &mut State, offset: usize) -> &mut u64 {
@@ -200,13 +216,15 @@ mod tests {
             Some((Join::And, w)) => first & word(w),
             Some((Join::Or, w)) => first | word(w),
         };
-        joined >> view.shift
+        let common = view.besides.map_or(0, |[a, b]| *at(state, a) & *at(state, b));
+        joined >> view.shift | common
     }
 
     /// A state that differs from reset in all that views look at.
     fn busy(state: &mut State) {
         (state.mie, state.mip, state.hvip) = (0x1666, ip::VSSIP | ip::SSIP, ip::VSTIP);
         (state.mideleg, state.hideleg) = (ip::SSIP | ip::STIP, ip::VSTIP | ip::VSSIP);
+        (state.hvien, state.vsie) = (ip::LCOFIP | 1 << 16, ip::LCOFIP | 1 << 17);
         (state.htimedelta, state.stimecmp, state.vstimecmp) = (5, 1 << 40, 1 << 41);
         (state.satp, state.vsatp, state.hgatp) = (8 << 60 | 1 << 44 | 77, 9 << 60 | 78, 8 << 60 | 80);
         (state.henvcfg, state.hstateen[0]) = (envcfg::CBZE | envcfg::STCE, 1 << 63);
@@ -256,6 +274,34 @@ mod tests {
         }
         // with and without AIA: sstatus in three modes; vsstatus, hstatus and senvcfg in two
         assert_eq!(found, 2 * 9);
+    }
+
+    #[test]
+    fn while_no_wire_is_high_it_does_not_matter_which_is_chosen() {
+        let mut found = 0;
+        for (config, mode, address, place, mut state) in offered() {
+            let InPlace::Fields(Fields { choice: Some(choice), .. }) = place else { continue };
+            found += 1;
+            // what is pending and not enabled does not wait
+            (state.hvip, state.mip) = (ip::VSTIP, ip::SSIP);
+            *at(&mut state, choice.wires) = 0;
+            let unit = choice.mask & choice.mask.wrapping_neg();
+            for chosen in (0..=choice.most).step_by(unit as usize) {
+                let before = pending(&state, &config);
+                let effects = write(&mut state, &config, address, chosen).unwrap();
+                assert!([Effects::NONE, Effects::INTERRUPTS].contains(&effects), "{chosen:#x}: {effects:?}");
+                assert_eq!(state.hstatus & choice.mask, chosen, "{address:#x} in {mode:?}");
+                assert_eq!(pending(&state, &config), before, "{address:#x} in {mode:?}");
+                assert!(!has_wakeup(&state, &config));
+            }
+            let refused = choice.most + unit;
+            if refused <= choice.mask {
+                write(&mut state, &config, address, refused).unwrap();
+                assert_ne!(state.hstatus & choice.mask, refused, "there is no such wire");
+            }
+        }
+        // hstatus in HS- and M-mode, with and without AIA
+        assert_eq!(found, 4);
     }
 
     #[test]

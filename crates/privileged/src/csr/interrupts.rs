@@ -181,29 +181,26 @@ const fn whole(offset: usize) -> Word {
 }
 
 /// The bits of `mie` that a register has delegated, shifted right.
-const fn delegated(by: usize, shift: u32) -> InPlace {
+const fn delegated(by: usize, shift: u32, besides: Option<[usize; 2]>) -> InPlace {
     let second = Some((Join::And, whole(by)));
-    InPlace::View(View {
-        first: whole(offset_of!(State, mie)),
-        second,
-        shift: shift as u8,
-        writable: !0,
-        readable: true,
-    })
+    let first = whole(offset_of!(State, mie));
+    InPlace::View(View { first, second, shift: shift as u8, besides, writable: !0, readable: true })
 }
 
 /// Where a level above can assert interrupts, there are enables besides those of `mie`.
 pub fn sie_in_place(config: &Config) -> Option<InPlace> {
-    (!config.has(Extension::Ssaia)).then_some(delegated(offset_of!(State, mideleg), 0))
+    (!config.has(Extension::Ssaia)).then_some(delegated(offset_of!(State, mideleg), 0, None))
 }
 
-pub fn vsie_in_place(config: &Config) -> Option<InPlace> {
-    (!config.has(Extension::Ssaia)).then_some(delegated(offset_of!(State, hideleg), VIRTUAL_SHIFT))
-}
+/// The enables besides are those of what HS-mode asserts. KVM looks at every exit of a guest.
+pub const VSIE_IN_PLACE: InPlace = {
+    let asserted = [offset_of!(State, vsie), offset_of!(State, hvien)];
+    delegated(offset_of!(State, hideleg), VIRTUAL_SHIFT, Some(asserted))
+};
 
 pub const HIE_IN_PLACE: InPlace = {
     let first = Word { offset: offset_of!(State, mie), mask: ip::HYPERVISOR };
-    InPlace::View(View { first, second: None, shift: 0, writable: ip::HYPERVISOR, readable: true })
+    InPlace::View(View { first, second: None, shift: 0, besides: None, writable: ip::HYPERVISOR, readable: true })
 };
 
 pub fn hvip_in_place(config: &Config) -> InPlace {
@@ -213,6 +210,7 @@ pub fn hvip_in_place(config: &Config) -> InPlace {
         first: whole(offset_of!(State, hvip)),
         second,
         shift: 0,
+        besides: None,
         writable: ip::VSSIP | injectable(config),
         readable: true,
     })

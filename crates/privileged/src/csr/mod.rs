@@ -23,7 +23,7 @@ pub(crate) mod testing;
 mod traps;
 
 pub use gate::is_open;
-pub use in_place::{Fields, FloatPart, InPlace, Join, View, Word, in_place, word_at};
+pub use in_place::{Choice, Fields, FloatPart, InPlace, Join, View, Word, in_place, word_at};
 pub use indirect::file_access;
 pub use inputs::Inputs;
 pub use table::inputs;

@@ -9,7 +9,7 @@ use core::mem::offset_of;
 use arch::csr::{hstatus as h, status};
 use arch::{Extension, Mode};
 
-use super::in_place::{Fields, InPlace, Word};
+use super::in_place::{Choice, Fields, InPlace, Word};
 use super::replace;
 use crate::{Config, Effects, State};
 
@@ -87,6 +87,7 @@ fn own_in_place(config: &Config, offset: usize) -> Fields {
     Fields {
         word: Word { offset, mask: supervisor_fields(config) },
         consequences: status::SUM | status::MXR,
+        choice: None,
         fp: status::FS,
         shown: status::UXL_64,
         has_sd: true,
@@ -105,14 +106,19 @@ pub fn vsstatus_in_place(config: &Config, mode: Mode) -> InPlace {
     InPlace::Fields(if mode.virt { own } else { Fields { consequences, fp: 0, has_sie: false, ..own } })
 }
 
-pub const HSTATUS_IN_PLACE: InPlace = InPlace::Fields(Fields {
-    word: Word { offset: offset_of!(State, hstatus), mask: HYPERVISOR | h::VGEIN },
-    consequences: h::VGEIN,
-    fp: 0,
-    shown: h::VSXL_64,
-    has_sd: false,
-    has_sie: false,
-});
+/// VGEIN chooses among the lines of `hgeip`. A hypervisor with AIA changes it at every entry and exit of a guest.
+pub const fn hstatus_in_place(config: &Config) -> InPlace {
+    let most = (config.guest_external_interrupts as u64) << h::VGEIN_SHIFT;
+    InPlace::Fields(Fields {
+        word: Word { offset: offset_of!(State, hstatus), mask: HYPERVISOR | h::VGEIN },
+        consequences: h::VGEIN,
+        choice: Some(Choice { mask: h::VGEIN, most, wires: offset_of!(State, hgeip) }),
+        fp: 0,
+        shown: h::VSXL_64,
+        has_sd: false,
+        has_sie: false,
+    })
+}
 
 #[cfg(test)]
 mod tests {

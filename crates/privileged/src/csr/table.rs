@@ -230,7 +230,7 @@ registers! { (state, config, mode, address, value)
         base,
         {read status::vsstatus(state), write status::write_vsstatus(state, config, value);
          in_place status::vsstatus_in_place(config, mode)};
-    c::VSIE => base, {read int::vsie(state), write int::write_vsie(state, value); in_place int::vsie_in_place(config)};
+    c::VSIE => base, {read int::vsie(state), write int::write_vsie(state, value); in_place int::VSIE_IN_PLACE};
     c::VSIP => base, {read int::vsip(state, config), write int::write_vsip(state, value)}, inputs: TIME;
     c::VSTIMECMP => timer, {word vstimecmp, !0, TIMER; unless_changed}, inputs: TIME;
     c::VSISELECT => select, {word vsiselect, !0; in_place};
@@ -249,7 +249,7 @@ registers! { (state, config, mode, address, value)
     c::HSTATUS =>
         base,
         {read status::hstatus(state), write status::write_hstatus(state, config, value);
-         in_place status::HSTATUS_IN_PLACE};
+         in_place status::hstatus_in_place(config)};
     c::HEDELEG => base, {word hedeleg, traps::HEDELEG; in_place};
     c::HIDELEG => base, {word hideleg, int::HIDELEG, INTERRUPTS; unless_changed};
     c::HIE => base, {read int::hie(state), write int::write_hie(state, value); in_place int::HIE_IN_PLACE};
