@@ -1,65 +1,123 @@
-//! How a hart's thread waits: while waits are short it looks on, as a thread that the host puts to sleep is late.
+//! How a hart's thread waits: while waits are short, or messages come steadily, it looks on, as a thread that the host puts to sleep is
+//! late.
 //!
 //! Waking a sleeping thread takes tens of microseconds, on a virtual machine's processors most of all; a device that answers at once, or a
 //! hart that is sent a message and answers, takes less. So a wait that follows a short one begins with looking, as KVM's
-//! halt polling does; one that turns out to be long ends that, until a short one comes. Only where the host has a processor for
-//! each hart, and has several, is anybody waited for like that.
+//! halt polling does; one that turns out to be long ends that, until a short one comes. A hart that others send messages to
+//! every millisecond or two looks on for all of the time between, once that has gone on for a while. Only where the host has a
+//! processor for each hart, and has several, is anybody waited for like that; and whoever is put aside while it looks for messages
+//! takes that for a sign that others want the processor.
 
 use std::hint;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long is looked on at most.
+/// How long is looked on at most behind a short wait.
 const LOOKS: Duration = Duration::from_micros(50);
 /// A wait up to this was short. It has the thread's waking in it, if it slept.
 const SHORT: Duration = Duration::from_micros(150);
+/// How long is looked on at most where messages come steadily.
+const STEADY_LOOKS: Duration = Duration::from_micros(2500);
+/// They do once so many waits, each shorter than that, have ended with one.
+const STEADY: u32 = 8;
 /// Looks between two looks at the clock.
 const LOOKS_AT_ONCE: u32 = 16;
+/// Whoever has not looked at the clock for so long was put aside: the host had others execute.
+const ASIDE: Duration = Duration::from_micros(200);
+/// For how long nobody looks for messages then.
+const OTHERS: Duration = Duration::from_secs(1);
 
 /// What a hart's thread has learnt of its waits.
 pub struct Patience {
     /// Whether the host has room for it.
     may: bool,
+    /// Whether there is somebody who sends messages.
+    has_others: bool,
     last_was_short: bool,
+    /// Waits in a row that a kick has ended in time, up to [`STEADY`].
+    kicked: u32,
+    /// Until when the processor is others'.
+    leaves_until: Option<Instant>,
+}
+
+/// How looking has ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Looked {
+    /// The wait is over, after so long or a moment more.
+    Over(Duration),
+    /// In vain.
+    Enough,
+    /// Others executed meanwhile.
+    Aside,
 }
 
 impl Patience {
     /// Of a hart of so many.
     pub fn of(harts: usize) -> Patience {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        Patience { may: processors > 1 && harts <= processors, last_was_short: false }
+        let may = processors > 1 && harts <= processors;
+        Patience { may, has_others: harts > 1, last_was_short: false, kicked: 0, leaves_until: None }
     }
 
     /// Waits for as long as `left`, without end if there is none, or until the thread is unparked, which may be known before by
     /// `is_over`. It may come back earlier.
     pub fn wait(&mut self, left: Option<Duration>, is_over: &dyn Fn() -> bool) {
         let begin = Instant::now();
-        if self.may && self.last_was_short && looked(begin, left, is_over) {
-            return;
+        let most = self.most(begin);
+        let looked = if most.is_zero() { Looked::Enough } else { look(begin, most, left, is_over) };
+        match looked {
+            Looked::Over(waited) => return self.learn(waited, is_over()),
+            Looked::Aside if most > LOOKS => self.leaves_until = Some(Instant::now() + OTHERS),
+            Looked::Aside | Looked::Enough => {}
         }
         match left {
             Some(left) => thread::park_timeout(left.saturating_sub(begin.elapsed())),
             None => thread::park(),
         }
-        self.last_was_short = begin.elapsed() <= SHORT;
+        self.learn(begin.elapsed(), is_over());
+    }
+
+    /// How long is looked on at most in a wait that begins now.
+    fn most(&mut self, now: Instant) -> Duration {
+        self.leaves_until = self.leaves_until.filter(|&until| now < until);
+        match () {
+            () if !self.may => Duration::ZERO,
+            () if self.has_others && self.kicked == STEADY && self.leaves_until.is_none() => STEADY_LOOKS,
+            () if self.last_was_short => LOOKS,
+            () => Duration::ZERO,
+        }
+    }
+
+    /// Notes how long a wait was, and whether a kick has ended it. Where a timer did, soon enough, messages may come as before.
+    fn learn(&mut self, waited: Duration, kicked: bool) {
+        self.last_was_short = waited <= SHORT;
+        self.kicked = match kicked {
+            _ if waited > STEADY_LOOKS => 0,
+            true => (self.kicked + 1).min(STEADY),
+            false => self.kicked,
+        };
     }
 }
 
-/// Looks on for a while. Whether the wait is over.
-fn looked(begin: Instant, left: Option<Duration>, is_over: &dyn Fn() -> bool) -> bool {
+/// Looks on, for `most` or until the timer.
+fn look(begin: Instant, most: Duration, left: Option<Duration>, is_over: &dyn Fn() -> bool) -> Looked {
+    let mut waited = Duration::ZERO;
     loop {
         for _ in 0..LOOKS_AT_ONCE {
             if is_over() {
-                return true;
+                return Looked::Over(waited);
             }
             hint::spin_loop();
         }
-        let waited = begin.elapsed();
+        let before = std::mem::replace(&mut waited, begin.elapsed());
         if left.is_some_and(|left| waited >= left) {
-            return true;
+            return Looked::Over(waited);
         }
-        if waited >= LOOKS {
-            return false;
+        if waited >= before + ASIDE {
+            return Looked::Aside;
+        }
+        if waited >= most {
+            return Looked::Enough;
         }
     }
 }
@@ -70,6 +128,9 @@ mod tests {
 
     use super::*;
 
+    const PATIENT: Patience =
+        Patience { may: true, has_others: true, last_was_short: false, kicked: 0, leaves_until: None };
+
     /// Waits for `left`, and says how often was looked meanwhile.
     fn looks(patience: &mut Patience, left: Duration) -> u32 {
         let looks = Cell::new(0);
@@ -77,12 +138,13 @@ mod tests {
             looks.set(looks.get() + 1);
             false
         });
-        looks.get()
+        // the last look is at what ended the wait
+        looks.get() - 1
     }
 
     #[test]
     fn only_a_wait_after_a_short_one_begins_with_looking() {
-        let mut patience = Patience { may: true, last_was_short: false };
+        let mut patience = PATIENT;
         assert_eq!(looks(&mut patience, Duration::from_millis(1)), 0);
         patience.last_was_short = true;
         assert!(looks(&mut patience, Duration::from_millis(1)) > 0);
@@ -91,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_seen_is_not_slept_for() {
-        let mut patience = Patience { may: true, last_was_short: true };
+        let mut patience = Patience { last_was_short: true, ..PATIENT };
         // without end, were it not seen
         patience.wait(None, &|| true);
         assert!(patience.last_was_short);
@@ -100,7 +162,42 @@ mod tests {
     #[test]
     fn a_host_without_room_is_slept_on() {
         let mut patience = Patience::of(usize::MAX);
-        patience.last_was_short = true;
+        (patience.last_was_short, patience.kicked) = (true, STEADY);
         assert_eq!(looks(&mut patience, Duration::from_millis(1)), 0);
+    }
+
+    /// What is looked for after waits that ended like that.
+    fn most_after(mut patience: Patience, waits: &[(Duration, bool)]) -> Duration {
+        waits.iter().for_each(|&(waited, kicked)| patience.learn(waited, kicked));
+        patience.most(Instant::now())
+    }
+
+    #[test]
+    fn steady_messages_are_looked_for_and_a_long_silence_ends_that() {
+        let message = (Duration::from_micros(2000), true);
+        let (tick, silence) = ((Duration::from_micros(2000), false), (Duration::from_millis(3), true));
+        assert_eq!(most_after(PATIENT, &[message; 7]), Duration::ZERO, "not for long enough");
+        assert_eq!(most_after(PATIENT, &[message; 8]), STEADY_LOOKS);
+        assert_eq!(most_after(PATIENT, &[&[message; 8][..], &[tick]].concat()), STEADY_LOOKS);
+        assert_eq!(most_after(PATIENT, &[&[message; 8][..], &[silence]].concat()), Duration::ZERO);
+        assert_eq!(most_after(PATIENT, &[tick; 20]), Duration::ZERO, "nobody sends any");
+        let alone = Patience { has_others: false, ..PATIENT };
+        assert_eq!(most_after(alone, &[message; 8]), Duration::ZERO, "there is nobody else");
+    }
+
+    #[test]
+    fn whoever_is_put_aside_leaves_the_processor_to_others() {
+        let mut patience = Patience { kicked: STEADY, ..PATIENT };
+        let first = Cell::new(true);
+        patience.wait(Some(Duration::from_millis(50)), &|| {
+            if first.replace(false) {
+                thread::sleep(ASIDE);
+            }
+            false
+        });
+        // however long the host took to wake it
+        (patience.kicked, patience.last_was_short) = (STEADY, false);
+        assert_eq!(patience.most(Instant::now()), Duration::ZERO);
+        assert_eq!(patience.most(Instant::now() + OTHERS), STEADY_LOOKS);
     }
 }
