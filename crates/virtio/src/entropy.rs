@@ -8,7 +8,10 @@ use crate::ring::{Broken, Request, Ring};
 use crate::transport::VirtioDevice;
 
 /// Most random bytes for one request; the device may fill less than the driver offers.
-const MOST_BYTES: u64 = 4096;
+const MOST_BYTES: usize = 4096;
+/// So many are asked for at a time, a multiple of the generator's words: most requests are for a few.
+const PART_BYTES: usize = 256;
+const _: () = assert!(MOST_BYTES.is_multiple_of(PART_BYTES) && PART_BYTES.is_multiple_of(8));
 
 /// A source of random numbers: the host's, or for machines that do the same again and again, a generator.
 pub struct Entropy(Option<fastrand::Rng>);
@@ -19,15 +22,21 @@ impl Entropy {
         Entropy(seed.map(fastrand::Rng::with_seed))
     }
 
+    /// Fills what the request has room for. Answers with how many bytes.
     fn fill(&mut self, ring: &Ring, request: &mut Request) -> Result<u32, Broken> {
-        let mut random = vec![0; request.writable.len().min(MOST_BYTES) as usize];
-        match &mut self.0 {
-            Some(generator) => generator.fill(&mut random),
-            None if getrandom::fill(&mut random).is_ok() => {}
-            // The host has none: the driver gets none.
-            None => return Ok(0),
+        let (mut random, mut left, mut written) = ([0; PART_BYTES], MOST_BYTES, 0);
+        while left > 0 && !request.writable.is_empty() {
+            let part = &mut random[..request.writable.len().min(PART_BYTES as u64) as usize];
+            match &mut self.0 {
+                Some(generator) => generator.fill(part),
+                None if getrandom::fill(part).is_ok() => {}
+                // The host has no more: the driver gets no more.
+                None => break,
+            }
+            written += request.writable.write(&ring.memory(), part)?;
+            left -= part.len();
         }
-        Ok(request.writable.write(&ring.memory(), &random)? as u32)
+        Ok(written as u32)
     }
 }
 
