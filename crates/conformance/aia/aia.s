@@ -17,6 +17,7 @@ _start: csrr t0, mhartid
         .include "supervisor.inc"
         .include "virtual.inc"
         .include "guest.inc"
+        .include "aplic.inc"
         j end
 park:   wfi
         j park
