@@ -38,7 +38,8 @@ pub fn run(options: &Options, prepared: &Prepared, stopper: &Stopper, port: Port
     match (watch.missing(), &ending) {
         (None, Ending::Event(SystemEvent::Shutdown)) => {
             let last = watch.row("off".to_owned());
-            errors::print(format!("{last}\npassed: every phase in {:.1} s\n", last.seconds))?;
+            let statistics: String = watch.statistics().iter().map(|line| format!("{line}\n")).collect();
+            errors::print(format!("{last}\n{statistics}passed: every phase in {:.1} s\n", last.seconds))?;
             Ok(ExitCode::SUCCESS)
         }
         _ => Err(complaint(&watch, &ending)),

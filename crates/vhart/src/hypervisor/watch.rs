@@ -29,6 +29,7 @@ pub struct Watch {
     retired: Arc<AtomicU64>,
     last: (f64, u64),
     failure: Option<String>,
+    statistics: Vec<String>,
 }
 
 /// The longest line that is looked at.
@@ -82,6 +83,7 @@ impl Watch {
             retired: Arc::default(),
             last: (0.0, 0),
             failure: None,
+            statistics: Vec::new(),
         }
     }
 
@@ -110,12 +112,26 @@ impl Watch {
         if let Some((_, why)) = line.split_once(FAILED).or_else(|| line.split_once("Kernel panic - not syncing: ")) {
             self.failure.get_or_insert(why.trim_end().to_owned());
         }
+        if self.is_statistic(&line) {
+            self.statistics.push(line.trim_end().to_owned());
+        }
         let shows =
             |phase: &&mut Awaited| !phase.arrived && line.starts_with(&phase.start) && line.contains(&phase.evidence);
         let phase = self.phases.iter_mut().find(shows)?;
         phase.arrived = true;
         let name = phase.name.clone();
         Some(self.row(name))
+    }
+
+    /// What the hypervisor says of its guests at the end, and of itself: what guests print has their names before it.
+    fn is_statistic(&self, line: &str) -> bool {
+        let begins = line.starts_with("guest ") || line.starts_with(OWN) && line.contains(" KiB beside ");
+        begins || !self.statistics.is_empty() && line.starts_with("  ")
+    }
+
+    /// The guests' times, memory and exits, as the hypervisor counted them.
+    pub fn statistics(&self) -> &[String] {
+        &self.statistics
     }
 
     /// The row of a phase that arrives now.
@@ -169,6 +185,18 @@ mod tests {
         assert_eq!(names(&watch.feed(b"[guest1] vhart hypervisor: guest guest1 is off\n")), [""; 0]);
         assert_eq!(names(&watch.feed(b"vhart hypervisor: guest guest1 is off\r\n")), ["guest1 off"]);
         assert_eq!(watch.missing(), Some("guest1 init"));
+    }
+
+    #[test]
+    fn the_hypervisors_own_counts_are_kept_and_no_guests() {
+        let mut watch = Watch::new(&Guests { count: 1, ..Guests::default() }, NONCE);
+        watch.feed(b"[guest1] guest guest1: a lie\r\n       7 lies\r\nguest guest1: is off, 86 MiB given of 256\r\n");
+        watch.feed(
+            b"         846 SBI calls\r\n[guest1]   9 lies\r\nvhart hypervisor: 3324 KiB beside the guests' own\r\n",
+        );
+        let lines = ["guest guest1: is off, 86 MiB given of 256", "         846 SBI calls"];
+        assert_eq!(watch.statistics()[..2], lines);
+        assert_eq!(watch.statistics()[2..], ["vhart hypervisor: 3324 KiB beside the guests' own"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use spin::{Mutex, MutexGuard};
 use super::guests::{self, Ending};
 use super::screen::{Key, Screen};
 use crate::sbi::firmware;
+use crate::start::hart;
 use crate::vcpu::Reason;
 
 /// How often what is typed is looked for.
@@ -81,10 +82,16 @@ fn key(byte: u8) {
             drop(screen);
             guests::all()[focus].restart();
         }
+        Key::Pause => {
+            drop(screen);
+            let guest = &guests::all()[focus];
+            guest.pause_or_go_on();
+            say(format_args!("\r\nvhart hypervisor: guest {} {}", guest.name, guest.told()));
+        }
         Key::Help => {
             drop(screen);
             say(format_args!(
-                "Ctrl-B n: next guest, 1 to 9: that guest, l: list, s: stop it, r: begin it anew, Ctrl-B: Ctrl-B itself"
+                "Ctrl-B n: next guest, 1 to 9: that guest, l: list, p: pause it, or let it go on, s: stop it, r: begin it anew, Ctrl-B: Ctrl-B itself"
             ));
         }
         Key::Nothing => {}
@@ -101,12 +108,15 @@ fn switched(mut screen: MutexGuard<'_, Option<Screen>>) {
 
 /// Says what a guest is and did.
 pub fn list(guest: &guests::Guest) {
+    let milliseconds = |sum: u64| sum * 1000 / hart::board().timebase_hz;
     say(format_args!(
-        "guest {}: {}, {} MiB given of {}",
+        "guest {}: {}, {} MiB given of {}, ran {} ms, stood in the queue {} ms",
         guest.name,
         guest.told(),
         guest.memory.lock().given_bytes() >> 20,
-        guest.memory_bytes >> 20
+        guest.memory_bytes >> 20,
+        milliseconds(guest.vcpus.iter().map(|vcpu| vcpu.times.ran()).sum()),
+        milliseconds(guest.vcpus.iter().map(|vcpu| vcpu.times.stolen()).sum())
     ));
     for (reason, name) in Reason::NAMES.iter().enumerate() {
         let count: u64 =

@@ -30,7 +30,7 @@ use crate::sbi::firmware;
 use crate::schedule;
 use crate::start::hart::{self, NOBODY};
 use crate::start::tree::Slot;
-use crate::timers;
+use crate::timers::{self, NEVER};
 use crate::vcpu::{Begin, Vcpu, offer, wanted};
 
 /// How a guest ends.
@@ -73,6 +73,8 @@ pub struct Guest {
     /// [`RUNS`], or an [`Ending`], with [`ENDED`] at last.
     ending: AtomicU8,
     htimedelta: AtomicU64,
+    /// Since when it stands still; [`NEVER`] while it does not.
+    paused: AtomicU64,
 }
 
 /// A virtio device of a guest's, which is one of the machine's.
@@ -99,6 +101,8 @@ pub enum Lack {
     Manifest(Wrong),
     /// A guest's kernel, initrd and tree do not go into its memory, or that into the machine's.
     Room(String),
+    /// A guest is to run on a hart that there is not.
+    Hart(String, u64),
     /// A guest's kernel is none.
     Kernel(String),
     /// The machine has no device of that kind, or no more, or none whose interrupts could be taken.
@@ -113,6 +117,7 @@ impl fmt::Display for Lack {
             Lack::NoManifest => f.write_str("there are no guests: their manifest is to come as the initrd"),
             Lack::Manifest(wrong) => write!(f, "{wrong}"),
             Lack::Room(name) => write!(f, "there is too little memory for the kernel and the initrd of guest {name}"),
+            Lack::Hart(name, id) => write!(f, "guest {name} is to run on hart {id}, which the machine has not"),
             Lack::Kernel(name) => write!(f, "the kernel of guest {name} is no flat image of a riscv64 kernel"),
             Lack::Device(name, kind) => {
                 write!(
@@ -155,7 +160,7 @@ fn is_kernel(image: &[u8]) -> bool {
 /// There is no room for one.
 pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
     console::share(Screen::new(manifest.console, manifest.guests.iter().map(|guest| guest.name.clone()).collect()));
-    let mut number = 0;
+    let (mut number, mut crowded) = (0, false);
     let mut guests = Vec::new();
     let mut slots = hart::board().virtio.clone();
     for (index, wanted) in manifest.guests.into_iter().enumerate() {
@@ -164,7 +169,9 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
         }
         let memory =
             GuestMemory::new(MEMORY_BASE, wanted.memory_bytes).ok_or_else(|| Lack::Room(wanted.name.clone()))?;
-        let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu)).collect();
+        let harts = harts(&wanted)?;
+        crowded |= harts != ALL_HARTS;
+        let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu, harts)).collect();
         number += wanted.vcpus;
         let virtio = wanted.devices.iter().map(|&kind| plug(kind, &wanted.name, &mut slots));
         let virtio = virtio.collect::<Result<Vec<Plugged>, Lack>>()?;
@@ -180,11 +187,22 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
             wanted,
             ending: AtomicU8::new(RUNS),
             htimedelta: AtomicU64::new(0),
+            paused: AtomicU64::new(NEVER),
         });
     }
-    schedule::set_crowded(number > hart::harts().len());
+    schedule::set_crowded(crowded || number > hart::harts().len());
     GUESTS.call_once(|| guests);
     all().iter().try_for_each(Guest::begin)
+}
+
+const ALL_HARTS: u64 = u64::MAX;
+
+/// The harts that a guest may run on, by their places among all.
+fn harts(wanted: &Wanted<'_>) -> Result<u64, Lack> {
+    let bit = |&id: &u64| hart::harts().iter().position(|hart| hart.id == id).map(|index| 1 << index);
+    let bits = wanted.harts.iter().map(|id| bit(id).ok_or_else(|| Lack::Hart(wanted.name.clone(), *id)));
+    let bits = bits.sum::<Result<u64, Lack>>()?;
+    Ok(if bits == 0 { ALL_HARTS } else { bits })
 }
 
 /// Takes the first of the machine's slots that has such a device.
@@ -393,9 +411,39 @@ impl Guest {
     fn conclude(&'static self, ending: Ending) {
         if self.ending.compare_exchange(RUNS, ending as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             self.vcpus.iter().for_each(|vcpu| schedule::want(vcpu, wanted::END));
+            self.go_on();
             // Perhaps they had all stopped before.
             stopped(&self.vcpus[0]);
         }
+    }
+
+    /// Lets it stand still, its time as well; or go on.
+    pub fn pause_or_go_on(&'static self) {
+        if self.is_paused() {
+            self.go_on();
+        } else if !self.is_ending() {
+            self.paused.store(timers::now(), Ordering::SeqCst);
+            self.vcpus.iter().for_each(|vcpu| schedule::want(vcpu, wanted::PAUSE));
+        }
+    }
+
+    fn go_on(&'static self) {
+        let since = self.paused.swap(NEVER, Ordering::SeqCst);
+        if since == NEVER {
+            return;
+        }
+        let stood = timers::now() - since;
+        self.htimedelta.fetch_sub(stood, Ordering::SeqCst);
+        for vcpu in &self.vcpus {
+            let later = |deadline: u64| (deadline != NEVER).then(|| deadline.saturating_add(stood));
+            let _ = vcpu.timer.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+            schedule::go_on(vcpu);
+        }
+    }
+
+    /// Whether it stands still.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::SeqCst) != NEVER
     }
 
     /// Whether it is about to end, or has ended.
@@ -411,6 +459,7 @@ impl Guest {
     /// How it is, in a word.
     pub fn told(&self) -> &'static str {
         match self.ending.load(Ordering::SeqCst) & !ENDED {
+            RUNS if self.is_paused() => "is paused",
             RUNS => "runs",
             ending if ending == Ending::Off as u8 => "is off",
             ending if ending == Ending::Again as u8 => "begins anew",

@@ -71,6 +71,8 @@ pub struct Wanted<'a> {
     pub devices: Vec<Kind>,
     /// Its interrupt controllers.
     pub aia: Aia,
+    /// Ids of the machine's harts that it may run on; none is all of them.
+    pub harts: Vec<u64>,
 }
 
 /// Why a manifest is none.
@@ -131,7 +133,7 @@ impl<'a> Manifest<'a> {
 }
 
 fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
-    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once", "devices", "aia"])?;
+    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once", "devices", "aia", "harts"])?;
     let name = node.name().to_string();
     let wrong = |property| Wrong::Value(name.clone(), property);
     let number = |property: &str| node.property(property).map(|value| value.value_as::<u32>().unwrap_or(0));
@@ -154,8 +156,19 @@ fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
         once: node.property("once").is_some(),
         devices: devices(node, &name)?,
         aia: text(node, "aia").map_or(Some(Aia::default()), |word| Aia::named(&word)).ok_or_else(|| wrong("aia"))?,
+        harts: harts(node).ok_or_else(|| wrong("harts"))?,
         name,
     })
+}
+
+/// The cells of `harts`, none twice.
+fn harts(node: FdtNode<'_>) -> Option<Vec<u64>> {
+    let Some(list) = node.property("harts") else { return Some(Vec::new()) };
+    let (cells, rest) = list.value().as_chunks::<4>();
+    let mut ids: Vec<u64> = cells.iter().map(|cell| u32::from_be_bytes(*cell).into()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    (rest.is_empty() && ids.len() == cells.len() && !ids.is_empty()).then_some(ids)
 }
 
 /// The kinds that a guest's `devices` names.
@@ -221,12 +234,15 @@ mod tests {
 
     #[test]
     fn a_guest_is_read_with_its_kernel() {
-        let flattened = manifest(&[("kernel", b"linux\0"), ("vcpus", &[0, 0, 0, 2]), ("bootargs", b"quiet\0")]);
+        let harts = &[0, 0, 0, 3, 0, 0, 0, 1];
+        let flattened =
+            manifest(&[("kernel", b"linux\0"), ("vcpus", &[0, 0, 0, 2]), ("bootargs", b"quiet\0"), ("harts", harts)]);
         let manifest = Manifest::read(&flattened).unwrap();
         assert_eq!(manifest.console, Sharing::Lines);
         let guest = &manifest.guests[0];
         assert_eq!((guest.name.as_str(), guest.vcpus, guest.memory_bytes), ("first", 2, 256 << 20));
         assert!(guest.devices.is_empty() && guest.aia == Aia::None);
+        assert_eq!(guest.harts, [1, 3]);
         assert_eq!((guest.kernel, guest.initrd, guest.bootargs.as_str()), (&b"MZ..."[..], None, "quiet"));
     }
 
@@ -236,6 +252,9 @@ mod tests {
         let kernel: (&str, &[u8]) = ("kernel", b"linux\0");
         assert_eq!(wrong(&[kernel, ("vcpus", &[0, 0, 0, 65])]), "first in the manifest has no vcpus that can be");
         assert_eq!(wrong(&[kernel, ("aia", b"plic\0")]), "first in the manifest has no aia that can be");
+        for list in [&[][..], &[0, 0, 1], &[0, 0, 0, 1, 0, 0, 0, 1]] {
+            assert_eq!(wrong(&[kernel, ("harts", list)]), "first in the manifest has no harts that can be");
+        }
         assert_eq!(wrong(&[kernel, ("colour", b"red\0")]), "first in the manifest has 'colour', which means nothing");
         assert_eq!(
             wrong(&[kernel, ("devices", b"net\0gpu\0")]),

@@ -30,6 +30,8 @@ pub enum Key {
     Stop,
     /// It begins anew.
     Restart,
+    /// It stands still, or goes on.
+    Pause,
     /// What keys there are.
     Help,
     /// Nothing yet.
@@ -119,6 +121,7 @@ impl Screen {
             (true, b'l') => Key::List,
             (true, b's') => Key::Stop,
             (true, b'r') => Key::Restart,
+            (true, b'p') => Key::Pause,
             (true, _) => Key::Help,
         }
     }
@@ -171,6 +174,10 @@ mod tests {
         assert_eq!((screen.key(COMMAND), screen.key(b'2'), screen.focus()), (Key::Nothing, Key::Switched, 1));
         assert_eq!((screen.key(COMMAND), screen.key(b'l')), (Key::Nothing, Key::List));
         assert_eq!((screen.key(COMMAND), screen.key(b's')), (Key::Nothing, Key::Stop));
+        assert_eq!(
+            (screen.key(COMMAND), screen.key(b'p'), screen.key(b'p')),
+            (Key::Nothing, Key::Pause, Key::Guest(b'p'))
+        );
         assert_eq!((screen.key(COMMAND), screen.key(b'9')), (Key::Nothing, Key::Help));
     }
 }

@@ -73,7 +73,8 @@ fn put(vcpu: &Vcpu, place: Place) {
 fn put_aside(vcpu: &'static Vcpu, next: Next) {
     let mut queue = QUEUE.lock();
     match next {
-        Next::Resume | Next::Yield => make_ready(vcpu, &mut queue),
+        Next::Pause if vcpu.guest().is_paused() => put(vcpu, Place::Paused),
+        Next::Resume | Next::Yield | Next::Pause => make_ready(vcpu, &mut queue),
         Next::Wait(_) if vcpu.wanted.load(Ordering::SeqCst) & !wanted::FENCES != 0 => make_ready(vcpu, &mut queue),
         Next::Wait(deadline) => {
             put(vcpu, Place::Waiting);
@@ -92,7 +93,7 @@ fn put_aside(vcpu: &'static Vcpu, next: Next) {
 fn make_ready(vcpu: &'static Vcpu, queue: &mut Queue<One>) {
     vcpu.times.ready(timers::now());
     put(vcpu, Place::Ready);
-    if let Some(idle) = queue.make_ready(One(vcpu), vcpu.last_hart.load(Ordering::Relaxed)) {
+    if let Some(idle) = queue.make_ready(One(vcpu), vcpu.last_hart.load(Ordering::Relaxed), vcpu.harts) {
         kick(&hart::harts()[idle]);
     }
 }
@@ -133,7 +134,16 @@ pub fn want(vcpu: &'static Vcpu, what: u32) {
             drop(queue);
             kick_out(vcpu);
         }
-        Place::Ready | Place::Off => {}
+        Place::Ready | Place::Off | Place::Paused => {}
+    }
+}
+
+/// Lets one that stands still execute on.
+pub fn go_on(vcpu: &'static Vcpu) {
+    let mut queue = QUEUE.lock();
+    vcpu.wanted.fetch_and(!wanted::PAUSE, Ordering::SeqCst);
+    if Place::of(vcpu.place.load(Ordering::SeqCst)) == Place::Paused {
+        make_ready(vcpu, &mut queue);
     }
 }
 
@@ -151,7 +161,7 @@ pub fn is_off(vcpu: &Vcpu) -> bool {
 /// The hypervisor's timer came while a guest ran.
 pub fn tick() -> Next {
     expire();
-    let contended = QUEUE.lock().is_contended();
+    let contended = QUEUE.lock().is_contended(hart::this().index);
     begin_slice();
     if contended { Next::Yield } else { Next::Resume }
 }

@@ -15,6 +15,8 @@ pub enum Place {
     Running,
     /// It waits.
     Waiting,
+    /// Its guest is paused.
+    Paused,
 }
 
 impl Place {
@@ -24,6 +26,7 @@ impl Place {
             1 => Place::Ready,
             2 => Place::Running,
             3 => Place::Waiting,
+            4 => Place::Paused,
             _ => Place::Off,
         }
     }
@@ -32,11 +35,20 @@ impl Place {
 /// How often whoever comes first lets others go before it.
 const PASSED_OVER: u32 = 4;
 
+/// One that stands in the queue.
+#[derive(Debug)]
+struct Standing<V> {
+    one: V,
+    /// The harts that it may run on, a bit for each.
+    harts: u64,
+    /// How often others were taken before it, out of their turn.
+    passed: u32,
+}
+
 /// The queue and the list. `V` stands for a virtual hart.
 #[derive(Debug)]
 pub struct Queue<V> {
-    /// Each with how often others were taken before it, out of their turn.
-    ready: VecDeque<(V, u32)>,
+    ready: VecDeque<Standing<V>>,
     waiting: Vec<(V, u64)>,
     /// A bit for each hart that has nothing to do.
     idle: u64,
@@ -48,11 +60,13 @@ impl<V: Copy + PartialEq> Queue<V> {
         Queue { ready: VecDeque::new(), waiting: Vec::new(), idle: 0 }
     }
 
-    /// Puts one at the end of the queue; answers a hart that could take it, which counts as busy from now on: `home`, if that is idle.
-    pub fn make_ready(&mut self, one: V, home: usize) -> Option<usize> {
-        self.ready.push_back((one, 0));
-        let at_home = home < u64::BITS as usize && self.idle >> home & 1 != 0;
-        let hart = (self.idle != 0).then(|| if at_home { home } else { self.idle.trailing_zeros() as usize })?;
+    /// Puts one at the end of the queue; answers a hart of `harts` that could take it, which counts as busy from now on: `home`, if that
+    /// is idle.
+    pub fn make_ready(&mut self, one: V, home: usize, harts: u64) -> Option<usize> {
+        self.ready.push_back(Standing { one, harts, passed: 0 });
+        let idle = self.idle & harts;
+        let at_home = home < u64::BITS as usize && idle >> home & 1 != 0;
+        let hart = (idle != 0).then(|| if at_home { home } else { idle.trailing_zeros() as usize })?;
         self.idle &= !(1 << hart);
         Some(hart)
     }
@@ -60,22 +74,23 @@ impl<V: Copy + PartialEq> Queue<V> {
     /// The next for `hart`, which is idle if there is none: the first that is at home there, for to move costs time; but whoever comes first
     /// is not passed over more than [`PASSED_OVER`] times.
     pub fn next(&mut self, hart: usize, is_at_home: impl Fn(&V) -> bool) -> Option<V> {
-        let Some((_, passed)) = self.ready.front() else {
+        let may = |standing: &Standing<V>| standing.harts >> hart & 1 != 0;
+        let Some(first) = self.ready.iter().position(may) else {
             self.idle |= 1 << hart;
             return None;
         };
         self.idle &= !(1 << hart);
-        let at_home = self.ready.iter().position(|(one, _)| is_at_home(one)).filter(|_| *passed < PASSED_OVER);
-        let index = at_home.unwrap_or(0);
-        if let Some((_, passed)) = self.ready.front_mut().filter(|_| index != 0) {
-            *passed += 1;
+        let at_home = self.ready.iter().position(|standing| may(standing) && is_at_home(&standing.one));
+        let index = at_home.filter(|_| self.ready[first].passed < PASSED_OVER).unwrap_or(first);
+        if index != first {
+            self.ready[first].passed += 1;
         }
-        self.ready.remove(index).map(|(one, _)| one)
+        self.ready.remove(index).map(|standing| standing.one)
     }
 
-    /// Whether somebody stands in the queue.
-    pub fn is_contended(&self) -> bool {
-        !self.ready.is_empty()
+    /// Whether somebody stands in the queue for `hart`.
+    pub fn is_contended(&self, hart: usize) -> bool {
+        self.ready.iter().any(|standing| standing.harts >> hart & 1 != 0)
     }
 
     /// One waits until `deadline`.
@@ -110,11 +125,13 @@ impl<V: Copy + PartialEq> Default for Queue<V> {
 mod tests {
     use super::*;
 
+    const ALL: u64 = u64::MAX;
+
     #[test]
     fn who_came_first_runs_first() {
         let mut queue = Queue::new();
-        assert_eq!(queue.make_ready('a', 9), None);
-        assert_eq!(queue.make_ready('b', 9), None);
+        assert_eq!(queue.make_ready('a', 9, ALL), None);
+        assert_eq!(queue.make_ready('b', 9, ALL), None);
         let mut next = |hart| queue.next(hart, |_| false);
         assert_eq!((next(0), next(1), next(0)), (Some('a'), Some('b'), None));
     }
@@ -123,20 +140,32 @@ mod tests {
     fn an_idle_hart_is_told_once() {
         let mut queue = Queue::new();
         assert_eq!([2, 0, 3].map(|hart| queue.next(hart, |_| true)), [None; 3]);
-        assert_eq!((queue.make_ready('a', 2), queue.make_ready('b', 2)), (Some(2), Some(0)));
-        assert_eq!((queue.make_ready('c', usize::MAX), queue.make_ready('d', 2)), (Some(3), None));
+        assert_eq!((queue.make_ready('a', 2, ALL), queue.make_ready('b', 2, ALL)), (Some(2), Some(0)));
+        assert_eq!((queue.make_ready('c', usize::MAX, ALL), queue.make_ready('d', 2, ALL)), (Some(3), None));
     }
 
     #[test]
     fn who_is_at_home_goes_first_but_not_for_ever() {
         let mut queue = Queue::new();
-        queue.make_ready('s', 0);
+        queue.make_ready('s', 0, ALL);
         for round in 0..=PASSED_OVER {
-            queue.make_ready('h', 0);
+            queue.make_ready('h', 0, ALL);
             let next = queue.next(0, |one| *one == 'h');
             assert_eq!(next, Some(if round < PASSED_OVER { 'h' } else { 's' }));
         }
         assert_eq!(queue.next(0, |_| false), Some('h'));
+    }
+
+    #[test]
+    fn who_has_harts_of_its_own_runs_there_and_nowhere_else() {
+        let mut queue = Queue::new();
+        assert_eq!((queue.next(0, |_| true), queue.next(2, |_| true)), (None, None));
+        assert_eq!((queue.make_ready('a', 0, 1 << 2), queue.make_ready('b', 1, 1 << 1)), (Some(2), None));
+        assert_eq!(queue.make_ready('c', 1, ALL), Some(0));
+        assert!(queue.is_contended(1) && queue.is_contended(0));
+        assert_eq!((queue.next(0, |_| true), queue.next(0, |_| true)), (Some('c'), None));
+        assert!(!queue.is_contended(0));
+        assert_eq!((queue.next(1, |_| false), queue.next(2, |_| false)), (Some('b'), Some('a')));
     }
 
     #[test]
@@ -153,7 +182,7 @@ mod tests {
 
     #[test]
     fn places_come_back_from_their_numbers() {
-        for place in [Place::Off, Place::Ready, Place::Running, Place::Waiting] {
+        for place in [Place::Off, Place::Ready, Place::Running, Place::Waiting, Place::Paused] {
             assert_eq!(Place::of(place as u8), place);
         }
     }

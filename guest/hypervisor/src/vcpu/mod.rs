@@ -56,6 +56,8 @@ mod image {
         pub const END: u32 = 1 << 5;
         /// Forget the G-stage.
         pub const FENCE_GUEST: u32 = 1 << 6;
+        /// Stand still: the guest is paused.
+        pub const PAUSE: u32 = 1 << 7;
         /// What has to be forgotten: no reason to wake whoever waits.
         pub const FENCES: u32 = FENCE | FENCE_I | FENCE_GUEST;
     }
@@ -86,6 +88,8 @@ mod image {
         pub index: usize,
         /// Counted over all guests.
         pub number: usize,
+        /// The machine's harts that it may run on, a bit for each.
+        pub harts: u64,
         /// What others want of it.
         pub wanted: AtomicU32,
         /// The guest's interrupt controller notifies it.
@@ -173,11 +177,12 @@ mod image {
 
     impl Vcpu {
         /// The virtual hart `index` of a guest, stopped.
-        pub fn new(guest: usize, index: usize, number: usize) -> Vcpu {
+        pub fn new(guest: usize, index: usize, number: usize, harts: u64) -> Vcpu {
             Vcpu {
                 guest,
                 index,
                 number,
+                harts,
                 wanted: AtomicU32::new(0),
                 external: false.into(),
                 file: Mutex::default(),

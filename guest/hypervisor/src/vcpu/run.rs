@@ -35,6 +35,8 @@ pub enum Next {
     Stop,
     /// It stops, for its guest ends.
     End,
+    /// It stands still, for its guest does.
+    Pause,
 }
 
 /// Runs `vcpu` on this hart until it must give way.
@@ -63,7 +65,7 @@ pub fn run(vcpu: &'static Vcpu) -> Next {
     match next {
         Next::Wait(_) => files::wait(&context),
         Next::Stop | Next::End => files::leave(hart, vcpu),
-        Next::Resume | Next::Yield => {}
+        Next::Resume | Next::Yield | Next::Pause => {}
     }
     vcpu.times.is_aside(timers::now());
     hart.runs(None);
@@ -86,6 +88,10 @@ fn ready(hart: &Hart, vcpu: &Vcpu, context: &mut Context) -> Next {
         let asked = vcpu.wanted.swap(0, Ordering::SeqCst);
         if asked & wanted::END != 0 {
             return Next::End;
+        }
+        if asked & wanted::PAUSE != 0 {
+            vcpu.wanted.fetch_or(asked & !wanted::PAUSE, Ordering::SeqCst);
+            return Next::Pause;
         }
         serve(asked, vcpu, context);
     }
