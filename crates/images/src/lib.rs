@@ -37,6 +37,7 @@ pub mod tied;
 mod tools;
 mod tree;
 pub mod vmm;
+pub mod work;
 
 pub use archive::web;
 pub use cache::{Cache, Entry, Lock};

@@ -203,11 +203,13 @@ fn notes(old: &Results, new: &Results) -> Vec<String> {
     let (before, now) = (&old.environment, &new.environment);
     let differs = |what: &str, one: &str, other: &str| (one != other).then(|| format!("{what}: {one}, now {other}"));
     let options = [&old.settings, &new.settings].map(|settings| settings.options.join(" "));
+    let peer = |of: &super::model::Environment| of.peer.clone().unwrap_or_else(|| "none".to_owned());
     let notes = [
         differs("processor", &before.processor, &now.processor),
         differs("system", &before.system, &now.system),
         differs("vhart", &before.vhart, &now.vhart),
         differs("options", &options[0], &options[1]),
+        differs("other emulator", &peer(before), &peer(now)),
         (before.workloads_sha256 != now.workloads_sha256).then(|| "the riscv64 programs differ".to_owned()),
     ];
     notes.into_iter().flatten().collect()

@@ -27,6 +27,7 @@ pub fn now(program: &Path) -> Result<Environment> {
         load: read("/proc/loadavg").split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default(),
         began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         workloads_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        peer: None,
     })
 }
 

@@ -10,6 +10,7 @@ mod environment;
 pub mod model;
 pub mod numbers;
 mod options;
+mod peers;
 mod progress;
 mod report;
 mod runner;
@@ -17,7 +18,7 @@ pub mod summary;
 mod table;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,7 @@ use crate::{errors, terminal};
 use model::{Results, Settings};
 pub use options::Options;
 use options::{Place, Whose};
+use peers::Peers;
 use progress::Meter;
 use runner::Runner;
 
@@ -54,13 +56,24 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     options.json.iter().try_for_each(|file| errors::check_file("results", file))?;
     options.report.iter().try_for_each(|directory| report::prepare(directory))?;
     let program = program(options)?;
-    let environment = environment::now(&program)?;
-    let results = begin(options, Results::new(environment, settings(options)))?;
-    let results = measure(options, results, &program)?;
+    let (found, missing) = peers::find(&options.against);
+    missing.iter().for_each(errors::tell);
+    let places: Vec<Place> =
+        options.places().into_iter().chain(found.iter().flat_map(|peer| options.places_of(peer.kind))).collect();
+    let settings = settings(options, &places);
+    let peers = peers(options, &found, &settings, &program)?;
+    let mut environment = environment::now(&program)?;
+    let versions: Vec<&str> = found.iter().map(|peer| peer.version.as_str()).collect();
+    environment.peer = (!versions.is_empty()).then(|| versions.join(", "));
+    let results = begin(options, Results::new(environment, settings))?;
+    let results = measure(options, results, &places, &program, peers)?;
     options.report.iter().try_for_each(|directory| report::write(&results, directory))?;
     let summary = summary::Summaries::of(&results);
     errors::print(table::text(&results, &summary))?;
-    Ok(if summary.is_well() { ExitCode::SUCCESS } else { ExitCode::from(WORSE) })
+    let allowed = found.iter().filter(|peer| options.only_allows(peer.kind));
+    let allowed: Vec<&str> = allowed.flat_map(|peer| options.places_of(peer.kind)).map(Place::name).collect();
+    let is_well = missing.is_empty() && summary.failures().all(|(_, place, _)| allowed.contains(&place));
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(WORSE) })
 }
 
 /// `vhart workload`: workloads on this computer itself.
@@ -68,7 +81,7 @@ pub fn workload(words: &[String]) -> ExitCode {
     workloads::command(words.iter().cloned())
 }
 
-fn compare_files(options: &Options, old: &std::path::Path, new: &std::path::Path) -> Result<ExitCode> {
+fn compare_files(options: &Options, old: &Path, new: &Path) -> Result<ExitCode> {
     let comparison = compare::Comparison::of(&Results::read(old)?, &Results::read(new)?, options.threshold / 100.0)?;
     errors::print(comparison.text())?;
     if let Some(directory) = &options.report {
@@ -78,10 +91,10 @@ fn compare_files(options: &Options, old: &std::path::Path, new: &std::path::Path
     Ok(if comparison.is_worse() { ExitCode::from(WORSE) } else { ExitCode::SUCCESS })
 }
 
-fn settings(options: &Options) -> Settings {
+fn settings(options: &Options, places: &[Place]) -> Settings {
     Settings {
         workloads: options.wanted().iter().map(|workload| workload.name.to_owned()).collect(),
-        places: options.places().iter().map(|place| place.name().to_owned()).collect(),
+        places: places.iter().map(|place| place.name().to_owned()).collect(),
         rounds: options.rounds(),
         part: if options.quick { QUICK } else { 1 },
         counts: options.counts,
@@ -127,8 +140,21 @@ fn program(options: &Options) -> Result<PathBuf> {
     vmm::get(choice, means).context("no workloads for riscv64")
 }
 
+/// Other emulators with what they boot, if there are some.
+fn peers(options: &Options, found: &[peers::Found], settings: &Settings, program: &Path) -> Result<Option<Peers>> {
+    let orders = ["--part".to_owned(), settings.part.to_string()].into_iter().chain(settings.workloads.clone());
+    let orders: Vec<String> = orders.collect();
+    (!found.is_empty()).then(|| Peers::of(found, &options.machine, program, &orders)).transpose()
+}
+
 /// Runs all rounds that are left, and writes what there is after each.
-fn measure(options: &Options, mut results: Results, program: &std::path::Path) -> Result<Results> {
+fn measure(
+    options: &Options,
+    mut results: Results,
+    places: &[Place],
+    program: &Path,
+    peers: Option<Peers>,
+) -> Result<Results> {
     let ended = Arc::new(AtomicBool::new(false));
     let end = ended.clone();
     terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)))?;
@@ -139,18 +165,25 @@ fn measure(options: &Options, mut results: Results, program: &std::path::Path) -
         options: options.machine.iter().map(OsString::from).collect(),
         plant: options.plant,
         timeout: options.timeout,
+        peers,
         ended: ended.clone(),
     };
-    let left: Vec<(u32, Place)> = turns(&options.places(), results.settings.rounds)
-        .filter(|(round, place)| !results.has(place.name(), *round))
-        .collect();
+    let left: Vec<(u32, Place)> =
+        turns(places, results.settings.rounds).filter(|(round, place)| !results.has(place.name(), *round)).collect();
     let mut meter = Meter::new(&left, results.settings.workloads.len(), results.settings.rounds);
+    let mut given_up: Vec<Place> = Vec::new();
     for (round, place) in left {
+        if given_up.contains(&place) {
+            meter.skip();
+            continue;
+        }
         let run = runner.run(place, round, &mut meter);
         if ended.load(Ordering::Relaxed) {
             break;
         }
         meter.end_run(place, &run);
+        // what hung or died once is not waited for again
+        given_up.extend(run.failed.is_some().then_some(place));
         results.runs.push(run);
         if let Some(file) = &options.json {
             errors::replace_file("results", file, results.text()?.as_bytes())?;

@@ -41,6 +41,8 @@ pub struct Environment {
     pub began: u64,
     /// SHA-256 of the riscv64 program.
     pub workloads_sha256: String,
+    /// The other emulator.
+    pub peer: Option<String>,
 }
 
 /// What results must have in common to be compared or gone on with.

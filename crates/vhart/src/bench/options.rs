@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use images::vmm::Choice;
+use images::work::Level;
 
+use super::peers::Kind;
 use crate::linux::PackageOptions;
 
 const WHAT: &str = "What is measured";
@@ -16,6 +18,7 @@ Examples:
   vhart bench sort syscall --places host,guest    two of them, without this computer itself
   vhart bench --json new.json --report out        results for programs, and a page for people
   vhart bench --compare old.json new.json         what changed beyond noise; exit status 1 where something got slower
+  vhart bench --quick --against qemu              the same on QEMU, beside
   vhart bench --counts sort -- --isa rv64gch      exact counts, on another machine
 
 What follows '--' are more options of 'vhart exec'. docs/bench.md explains the figures.";
@@ -29,6 +32,18 @@ pub enum Place {
     Host,
     /// In a guest Linux that KVM runs in that host
     Guest,
+    /// In the same host, on QEMU
+    #[value(skip)]
+    QemuHost,
+    /// In its guest, on QEMU
+    #[value(skip)]
+    QemuGuest,
+    /// In the same host, on Spike
+    #[value(skip)]
+    SpikeHost,
+    /// In its guest, on Spike
+    #[value(skip)]
+    SpikeGuest,
 }
 
 impl Place {
@@ -38,7 +53,40 @@ impl Place {
             Place::Native => "native",
             Place::Host => "host",
             Place::Guest => "guest",
+            Place::QemuHost => "qemu-host",
+            Place::QemuGuest => "qemu-guest",
+            Place::SpikeHost => "spike-host",
+            Place::SpikeGuest => "spike-guest",
         }
+    }
+
+    /// What another emulator has of it.
+    fn level(self) -> Option<Level> {
+        match self {
+            Place::Host => Some(Level::Host),
+            Place::Guest => Some(Level::Guest),
+            _ => None,
+        }
+    }
+}
+
+/// Which other emulators are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// Those on PATH.
+    Any,
+    /// This one, on PATH.
+    Named(Kind),
+    /// The one at this path.
+    At(PathBuf),
+}
+
+fn against(text: &str) -> Result<Against, String> {
+    match Kind::ALL.iter().find(|kind| kind.name() == text) {
+        _ if text == "any" => Ok(Against::Any),
+        Some(kind) => Ok(Against::Named(*kind)),
+        None if text.contains('/') => Ok(Against::At(text.into())),
+        None => Err("write qemu, spike, any, or a path with a '/' in it".into()),
     }
 }
 
@@ -61,6 +109,13 @@ pub struct Options {
     /// Places, which take turns
     #[arg(long, value_enum, value_delimiter = ',', default_value = "native,host,guest", help_heading = WHAT)]
     pub places: Vec<Place>,
+
+    /// Other emulators beside it, in host and guest as --places has them: on PATH, at a path, or any that is on PATH
+    ///
+    /// One that is missing or does not come to its end is named and left out; the exit status is 1 then, but not for 'any'.
+    #[arg(long, value_name = "qemu|spike|PATH|any", value_parser = against, value_delimiter = ',', conflicts_with = "counts")]
+    #[arg(help_heading = WHAT)]
+    pub against: Vec<Against>,
 
     /// Rounds; four are the fewest of which --compare can say anything [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = WHAT)]
@@ -99,7 +154,7 @@ pub struct Options {
     #[arg(long, requires = "json", help_heading = RESULTS)]
     pub resume: bool,
 
-    /// Write a page for people, index.html, and results.csv and results.json into a directory
+    /// Write a page for people, index.html, and results.csv, results.md and results.json into a directory
     #[arg(long, value_name = "DIR", help_heading = RESULTS)]
     pub report: Option<PathBuf>,
 
@@ -166,6 +221,20 @@ impl Options {
         places
     }
 
+    /// Places of this emulator: those beside a place that was asked for.
+    pub fn places_of(&self, peer: Kind) -> Vec<Place> {
+        self.places().into_iter().filter_map(|place| Some(peer.place(place.level()?))).collect()
+    }
+
+    /// Whether the user did no more than allow this emulator.
+    pub fn only_allows(&self, peer: Kind) -> bool {
+        !self.against.iter().any(|against| match against {
+            Against::Any => false,
+            Against::Named(kind) => *kind == peer,
+            Against::At(_) => true,
+        })
+    }
+
     /// Rounds of each place.
     pub fn rounds(&self) -> u32 {
         match (self.counts, self.quick) {
@@ -176,6 +245,9 @@ impl Options {
 
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
+        if !self.against.is_empty() && self.places().iter().all(|place| place.level().is_none()) {
+            return Err("--against runs in host and guest: add one of them to --places".into());
+        }
         if self.counts && self.places().is_empty() {
             return Err("--counts counts what vhart's machine executes: add host or guest to --places".into());
         }
@@ -210,6 +282,22 @@ mod tests {
     }
 
     #[test]
+    fn another_emulator_is_beside_each_place_that_it_has() {
+        let of = |line: &str, peer| {
+            parse(line).unwrap().places_of(peer).iter().map(|place| place.name()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("--against qemu", Kind::Qemu), ["qemu-host", "qemu-guest"]);
+        assert_eq!(of("--against ./q --places native,guest", Kind::Spike), ["spike-guest"]);
+    }
+
+    #[test]
+    fn an_emulator_that_was_named_must_be_there_and_any_must_not() {
+        let options = parse("--against any,qemu").unwrap();
+        assert_eq!(options.against, [Against::Any, Against::Named(Kind::Qemu)]);
+        assert!(options.only_allows(Kind::Spike) && !options.only_allows(Kind::Qemu));
+    }
+
+    #[test]
     fn wrong_usage_is_refused() {
         for line in [
             "nosuch",
@@ -220,6 +308,9 @@ mod tests {
             "--counts --rounds 3",
             "--counts --places native",
             "--threshold x",
+            "--against qemu --counts",
+            "--against bochs",
+            "--against qemu --places native",
             "--compare a b sort",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

@@ -73,6 +73,13 @@ impl Meter {
         }
     }
 
+    /// A run is left out.
+    pub fn skip(&mut self) {
+        if !self.left.is_empty() {
+            self.left.remove(0);
+        }
+    }
+
     /// All have.
     pub fn end(&self) {
         self.bar.finish_and_clear();

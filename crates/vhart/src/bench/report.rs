@@ -1,5 +1,6 @@
 //! `--report`: a page for people that needs no other file, and tables for programs.
 
+mod markdown;
 mod page;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ pub fn prepare(directory: &Path) -> Result<()> {
     errors::check_file("report", &directory.join("index.html"))
 }
 
-/// Writes the page, and the results as CSV and JSON.
+/// Writes the page, and the results as CSV, Markdown and JSON.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -29,6 +30,7 @@ pub fn write(results: &Results, directory: &Path) -> Result<()> {
     let files = [
         ("index.html", page::text(results, &summaries)),
         ("results.csv", csv(results, &summaries)),
+        ("results.md", markdown::text(results, &summaries)),
         ("results.json", results.text()?),
     ];
     files.iter().try_for_each(|(name, text)| errors::write_file("report", &directory.join(name), text.as_bytes()))

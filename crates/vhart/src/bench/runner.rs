@@ -10,10 +10,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use images::work;
 use serde_json::Value;
 
 use super::model::{Counts, Outcome, Run, Settings};
 use super::options::Place;
+use super::peers::{Kind, Peers, Since};
 use super::progress::Meter;
 
 /// How often a wish to end is looked for.
@@ -37,6 +39,8 @@ pub struct Runner {
     pub plant: u64,
     /// How long a run may take.
     pub timeout: Duration,
+    /// Other emulators.
+    pub peers: Option<Peers>,
     /// Whether the user wants an end.
     pub ended: Arc<AtomicBool>,
 }
@@ -59,8 +63,10 @@ impl Runner {
 
     fn attempt(&self, place: Place, heard: &mut Heard, meter: &mut Meter) -> Result<()> {
         let mut command = self.command(place);
+        let peer = self.peers.as_ref().and_then(|peers| peers.kind(place));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start another vhart")?;
+        heard.watched = peer.map(|kind| (kind, child.id()));
         let lines = lines(child.stdout.take().context("no standard output")?);
         let errors = lines_of_errors(&mut child)?;
         let in_time = self.listen(&lines, heard, meter);
@@ -68,23 +74,32 @@ impl Runner {
             // It may have ended in this moment.
             let _ = child.kill();
         }
+        if heard.over {
+            // Spike does not end where its machine is off.
+            let _ = child.kill();
+        }
         let status = child.wait().context("cannot wait for another vhart")?;
         let said = errors.join().unwrap_or_default();
-        anyhow::ensure!(in_time, "took longer than --timeout");
+        anyhow::ensure!(in_time, "took longer than --timeout: {}", last_words(&heard.rest));
         // a workload that fails its check says so itself
         let may_be_1 = heard.outcomes.iter().any(|outcome| outcome.failed.is_some());
-        let well = status.success() || may_be_1 && status.code() == Some(1);
+        let well = status.success() || heard.over || may_be_1 && status.code() == Some(1);
         anyhow::ensure!(well, "ended with {status}: {}", last_words(&said));
+        let all = heard.outcomes.len() >= self.settings.workloads.len();
+        anyhow::ensure!(all, "ended before all workloads had run: {}", last_words(&heard.rest));
         Ok(())
     }
 
     /// What runs them there.
     fn command(&self, place: Place) -> Command {
+        if let Some(command) = self.peers.as_ref().and_then(|peers| peers.command(place)) {
+            return command;
+        }
         let mut command = Command::new(&self.program);
         let part = self.settings.part.to_string();
         match place {
             Place::Native => command.arg("workload").args(["--part", &part, "--before", "workload"]),
-            Place::Host | Place::Guest => {
+            _ => {
                 command.args(["exec", "--stat=-", "--level", place.name(), "--timeout"]);
                 command.arg(format!("{}s", self.timeout.as_secs()));
                 if self.settings.counts {
@@ -104,6 +119,12 @@ impl Runner {
         let mut told = None;
         loop {
             match lines.recv_timeout(LOOK) {
+                Ok(line) if line.trim_end() == work::OVER => {
+                    heard.over = heard.watched.is_some_and(|(kind, _)| !kind.ends());
+                    if heard.over {
+                        return true;
+                    }
+                }
                 Ok(line) => heard.take(&line, meter),
                 Err(RecvTimeoutError::Disconnected) => return true,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -160,6 +181,12 @@ struct Heard {
     running: Option<(String, u64)>,
     /// What follows: statistics.
     rest: String,
+    /// The process whose work is asked for, where no machine tells.
+    watched: Option<(Kind, u32)>,
+    /// Whether all was said, and the process is to be ended.
+    over: bool,
+    /// Since the workload began.
+    since: Option<Since>,
 }
 
 impl Heard {
@@ -174,11 +201,16 @@ impl Heard {
             Some(iterations) => {
                 meter.begin_workload(&said.workload);
                 self.running = Some((said.workload, iterations));
+                self.since = self.watched.and_then(|(_, process)| Since::now(process));
             }
             None => {
                 meter.end_workload();
                 let iterations = self.running.take().map_or(0, |(_, iterations)| iterations);
-                self.outcomes.push(Outcome { iterations, ..said.outcome });
+                let mut outcome = Outcome { iterations, ..said.outcome };
+                if let Some((kind, _)) = self.watched {
+                    tell_by_process(&mut outcome, kind, self.since.take());
+                }
+                self.outcomes.push(outcome);
             }
         }
     }
@@ -208,6 +240,21 @@ impl Heard {
             }
         }
         outcomes
+    }
+}
+
+/// The processor time of an emulator that counts none.
+fn tell_by_process(outcome: &mut Outcome, kind: Kind, since: Option<Since>) {
+    outcome.processor = None;
+    match kind.keeps_time() {
+        // of the time that the workload saw, the part in which the emulator worked
+        true => {
+            let share = since.and_then(|since| since.share());
+            outcome.processor = outcome.seconds.zip(share).map(|(seconds, share)| seconds * share);
+        }
+        // what the workload saw is no time of this computer's
+        false if outcome.seconds.take().is_some() => outcome.processor = since.and_then(|since| since.worked()),
+        false => {}
     }
 }
 

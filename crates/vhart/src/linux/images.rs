@@ -61,6 +61,12 @@ impl Images {
 
     /// Prints QEMU's command line for the same images.
     pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
+        errors::print(qemu::shell_line(&self.qemu_words(options)) + "\n")?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// QEMU's command line for the same images, by words.
+    pub fn qemu_words(&self, options: &Options) -> Vec<String> {
         let asked = &options.machine;
         let machine = qemu::Machine {
             board: asked.aia.board(asked.own_isa()),
@@ -69,8 +75,7 @@ impl Images {
             shares: shares(options),
             devices: Vec::new(),
         };
-        errors::print(qemu::shell_line(&qemu::command(&self.prepared, &machine)) + "\n")?;
-        Ok(ExitCode::SUCCESS)
+        qemu::command(&self.prepared, &machine)
     }
 
     /// What `vhart run` would have to be told to boot them.
@@ -94,6 +99,11 @@ impl Images {
             no_reboot: true,
             ..cli::RunOptions::of(machine.clone())
         }
+    }
+
+    /// The files.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// The kernel's release, where it is Debian's.

@@ -270,6 +270,7 @@ fn environment(results: &Results) -> String {
         ("began", date(of.began)),
         ("vhart", of.vhart.clone()),
         ("riscv64 program", of.workloads_sha256.clone()),
+        ("beside", of.peer.clone().unwrap_or_else(|| "no other emulator".to_owned())),
     ];
     let rows: String = rows
         .iter()
