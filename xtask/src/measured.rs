@@ -25,6 +25,7 @@ pub fn check() -> anyhow::Result<()> {
     }
     reasons(&one)?;
     planted(&one, &count(&place.path().join("planted.json"), &["--plant", "10000"])?)?;
+    small_pages(&place.path().join("pages.json"))?;
     let compared = vhart()?.args(["bench", "--compare"]).args(&files).args(["--threshold", "0"]).status();
     ensure!(compared.context("cannot run vhart")?.success(), "bench: --compare finds a difference where there is none");
     Ok(())
@@ -67,6 +68,36 @@ fn planted(without: &Value, with: &Value) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// A guest without large pages walks for each of its pages: as if its program had asked for small ones. No instruction tells of it.
+fn small_pages(file: &Path) -> anyhow::Result<()> {
+    const CHASES: [&str; 2] = ["chase-4k", "chase-2m"];
+    let mut command = vhart()?;
+    command.args(["bench", "--counts", "--quick", "--plant-small-pages", "--json"]).arg(file).args(CHASES);
+    let output = command.output().context("cannot run vhart")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "bench --plant-small-pages ended with {}", output.status);
+    let told = said.lines().skip_while(|line| !line.starts_with("more than in the host"));
+    let line = told.skip(1).find(|line| line.starts_with("chase-2m ")).context("bench tells no loss of chase-2m")?;
+    let number = |at| line.split_whitespace().nth(at).and_then(|word| word.parse::<i64>().ok()).unwrap_or_default();
+    let results: Value = serde_json::from_str(&std::fs::read_to_string(file)?).context("no results")?;
+    let [small, large] = CHASES.map(|name| steps(&results, name));
+    // more than nine in ten of the steps that the chase through small pages takes, and next to no instructions
+    ensure!(
+        large * 10 > small * 9,
+        "bench: {large} steps of walks in small pages that were planted, and {small} in others"
+    );
+    let iterations_steps = i64::try_from(small).unwrap_or(i64::MAX) / 2;
+    ensure!(number(2) > iterations_steps && number(3) < number(2) / 10, "bench: the loss is not told as walks: {line}");
+    Ok(())
+}
+
+/// Steps of page walks that a workload's guest took.
+fn steps(results: &Value, workload: &str) -> u64 {
+    let guest = rows(&results["runs"]).filter(|run| run["place"] == "guest");
+    let outcomes = guest.flat_map(|run| rows(&run["outcomes"])).filter(|outcome| outcome["workload"] == workload);
+    outcomes.flat_map(|outcome| rows(&outcome["counts"]["walks"])).filter_map(|walks| walks["reads"].as_u64()).sum()
 }
 
 /// Memory that nobody has touched is given to a guest page by page, each with an exit; what a program computes has none to speak of.

@@ -9,6 +9,9 @@ use std::path::Path;
 use crate::cpio::Archive;
 use crate::error::{OnFile, Result};
 
+/// The word with which the program is told that there is a network.
+pub const NETWORK: &str = "--network";
+
 /// Where the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -32,19 +35,48 @@ const BEGIN: &str =
 const LEAD_ON: &str = "[ -e /dev/kvm ] || modprobe kvm || { echo 'the host cannot load KVM'; over; }\n\
                        cat /bench/guest.cpio >>/boot/guest.cpio\nguest || echo \"the guest ended with status $?\"\nover\n";
 
-/// Writes the initramfs at `initrd` to `to`, with another init: it runs `program` with these words, which are letters, digits and dashes.
+/// A kernel that measures how long it takes to leave its world and come back: `guest/switches`, as a flat image.
+pub const SWITCHES: &[u8] = include_bytes!("../../../guest/switches/ready/switches.bin");
+
+/// The line behind all of its operations but one, which QEMU's firmware ends a guest for.
+pub const SWITCHES_DONE: &str = "switches: done";
+
+/// The host's init where that kernel is the guest's.
+const AS_GUEST: &str = "[ -e /dev/kvm ] || modprobe kvm || { echo 'the host cannot load KVM'; over; }\nguest || echo \"the guest ended with status $?\"\nover\n";
+
+/// Writes the initramfs at `initrd` to `to`, with another init and another kernel for the guest: [`SWITCHES`].
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn with_switches(initrd: &Path, to: &Path) -> Result<()> {
+    let overlay = || -> io::Result<Vec<u8>> {
+        let mut host = Archive::new(Vec::new());
+        host.file("init", EXECUTABLE, format!("{BEGIN}{AS_GUEST}").as_bytes())?;
+        host.file("boot/vmlinuz", 0o644, SWITCHES)?;
+        host.finish()
+    };
+    append(initrd, &overlay().on_file("write", to)?, to)
+}
+
+/// Linux unpacks archives one after the other.
+fn append(initrd: &Path, archive: &[u8], to: &Path) -> Result<()> {
+    let mut content = fs::read(initrd).on_file("read", initrd)?;
+    content.resize(content.len().next_multiple_of(4), 0);
+    content.extend(archive);
+    fs::write(to, content).on_file("write", to)
+}
+
+/// Writes the initramfs at `initrd` to `to`, with another init: it runs `program` with these words, which are letters, digits, dashes and slashes.
 ///
 /// # Errors
 /// A file cannot be read or written.
 pub fn with_work(initrd: &Path, program: &[u8], words: &[String], level: Level, to: &Path) -> Result<()> {
-    let mut content = fs::read(initrd).on_file("read", initrd)?;
-    content.resize(content.len().next_multiple_of(4), 0);
-    content.extend(overlay(program, words, level).on_file("write", to)?);
-    fs::write(to, content).on_file("write", to)
+    append(initrd, &overlay(program, words, level).on_file("write", to)?, to)
 }
 
 fn overlay(program: &[u8], words: &[String], level: Level) -> io::Result<Vec<u8>> {
-    let run = format!("{BEGIN}/{PROGRAM} {} || echo \"it ended with status $?\"\nover\n", words.join(" "));
+    let network = if words.iter().any(|word| word == NETWORK) { "network\n" } else { "" };
+    let run = format!("{BEGIN}{network}/{PROGRAM} {} || echo \"it ended with status $?\"\nover\n", words.join(" "));
     let works = |init: &str| -> io::Result<Archive<Vec<u8>>> {
         let mut archive = Archive::new(Vec::new());
         archive.file("init", EXECUTABLE, init.as_bytes())?;
@@ -75,7 +107,21 @@ mod tests {
         let (host, guest) = (text(Level::Host), text(Level::Guest));
         assert!(BEGIN.contains(OVER), "{BEGIN}");
         assert!(host.contains("/bench/program --part 4") && !host.contains("guest.cpio"));
+        assert!(!host.contains("network\n"));
         assert!(guest.contains("cat /bench/guest.cpio") && guest.contains("/bench/program --part 4"));
+    }
+
+    /// Linux, Documentation/arch/riscv/boot-image-header.rst: the second magic number.
+    #[test]
+    fn the_other_kernel_is_a_kernel_and_lies_where_the_guests_does() {
+        assert_eq!(SWITCHES[56..60], *b"RSC\x05");
+        let place = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| place.path().join(name));
+        fs::write(&from, b"").unwrap();
+        with_switches(&from, &to).unwrap();
+        let content = fs::read(&to).unwrap();
+        let has = |wanted: &[u8]| content.windows(wanted.len()).any(|bytes| bytes == wanted);
+        assert!(has(b"boot/vmlinuz") && has(SWITCHES) && has(SWITCHES_DONE.as_bytes()));
     }
 
     #[test]

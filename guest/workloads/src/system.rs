@@ -1,7 +1,11 @@
 //! What `std` has no word for: memory with rights, processes without programs, processor time, marks.
 
-use std::io::{Error, Write as _};
-use std::os::fd::AsRawFd as _;
+use std::fs::File;
+use std::io::Error;
+use std::net::UdpSocket;
+use std::os::fd::{AsRawFd as _, FromRawFd as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Bytes of a page.
@@ -90,11 +94,22 @@ impl Mapping {
 
     /// An error unless what was touched, all of it, is in pages of 2 MiB.
     pub fn are_huge(&self) -> Result<(), String> {
+        // a loss that is planted is to be measured
+        if ONLY_SMALL.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let (huge, all) = (in_huge_pages()? >> 20, self.len >> 20);
         match huge >= all {
             true => Ok(()),
             false => Err(format!("pages of 2 MiB for {huge} MiB of {all}: see {HUGE_ENABLED}")),
         }
+    }
+
+    /// The same by bytes.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        let words = self.words();
+        // SAFETY: they are the words' bytes, which may be anything, for as long as the words are borrowed.
+        unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) }
     }
 
     /// Takes the right to write, or gives it back.
@@ -165,18 +180,78 @@ fn usage(whose: libc::c_int) -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
-/// Sends so many spaces to the serial port, and waits until they are out.
-pub fn send(count: u64) -> Result<(), String> {
-    const PORT: &str = "/dev/ttyS0";
-    if count == 0 {
-        return Ok(());
-    }
-    let said = |why: Error| format!("{PORT}: {why}");
-    let mut port = std::fs::File::options().write(true).open(PORT).map_err(said)?;
-    port.write_all(&vec![b' '; count as usize]).map_err(said)?;
+/// Waits until all that was written to a terminal is out.
+pub fn drain(port: &File) -> Result<(), String> {
     // SAFETY: the descriptor is open.
     let done = unsafe { libc::tcdrain(port.as_raw_fd()) };
     if done == 0 { Ok(()) } else { Err(failed("tcdrain")) }
+}
+
+/// Whether it has no large pages.
+static ONLY_SMALL: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process has no large pages, whatever it asks for.
+pub fn only_small_pages() -> Result<(), String> {
+    ONLY_SMALL.store(true, Ordering::Relaxed);
+    // SAFETY: it changes nothing but how the kernel places memory that comes later.
+    let done = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
+    if done == 0 { Ok(()) } else { Err(failed("prctl")) }
+}
+
+/// Processors that this process may use, by their numbers.
+pub fn processors() -> Vec<usize> {
+    let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
+    // SAFETY: `set` is as large as is said, and zeros are a set.
+    let set = unsafe {
+        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), set.as_mut_ptr());
+        set.assume_init()
+    };
+    // SAFETY: the numbers are below the set's size.
+    (0..libc::CPU_SETSIZE as usize).filter(|number| unsafe { libc::CPU_ISSET(*number, &set) }).collect()
+}
+
+/// Keeps the calling thread on a processor.
+pub fn stay_on(processor: usize) -> Result<(), String> {
+    let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
+    // SAFETY: zeros are a set, the number is one that `processors` gave, and the set is as large as is said.
+    let done = unsafe {
+        libc::CPU_SET(processor, &mut *set.as_mut_ptr());
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set.as_ptr())
+    };
+    if done == 0 { Ok(()) } else { Err(failed("sched_setaffinity")) }
+}
+
+/// `membarrier`'s command, which the C library has no name for.
+fn membarrier(command: libc::c_int) -> Result<(), String> {
+    // SAFETY: it has the effect of a fence.
+    let done = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
+    if done == 0 { Ok(()) } else { Err(failed("membarrier")) }
+}
+
+/// Has the kernel prepare [`interrupt_others`].
+pub fn may_interrupt_others() -> Result<(), String> {
+    membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+}
+
+/// Interrupts each processor that runs a thread of this process, and waits until it was.
+pub fn interrupt_others() -> Result<(), String> {
+    membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
+}
+
+/// A file past the kernel's cache.
+pub fn open_direct(path: &str) -> std::io::Result<File> {
+    File::options().read(true).write(true).custom_flags(libc::O_DIRECT).open(path)
+}
+
+/// A socket for echo requests.
+pub fn ping_socket() -> std::io::Result<UdpSocket> {
+    // SAFETY: it makes a descriptor, of which nobody knows yet.
+    let descriptor = unsafe { libc::socket(libc::AF_INET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::IPPROTO_ICMP) };
+    if descriptor < 0 {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: it is open and nobody else's. What a `UdpSocket` does with it, sending to an address and receiving, a raw socket can.
+    Ok(unsafe { UdpSocket::from_raw_fd(descriptor) })
 }
 
 /// What a mark says.

@@ -87,6 +87,15 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
+/// Compiles the program of world switches, as a flat image.
+///
+/// # Errors
+/// The compiler is missing, or refuses a program.
+pub fn flat_switches(cross: &tools::Cross) -> anyhow::Result<PathBuf> {
+    let places = Places::find()?;
+    Ok(guest::build(&places.workspace.join("guest"), &places.bench(), cross)?.flat_switches)
+}
+
 /// Measures, and shows the figures.
 ///
 /// # Errors

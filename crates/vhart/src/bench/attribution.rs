@@ -8,6 +8,7 @@
 use std::fmt;
 
 use super::model::Counts;
+use super::options::Place;
 use super::summary::{Cell, Row, Summaries};
 
 /// Exits apart by reason; more reasons than these are one part.
@@ -38,6 +39,8 @@ impl fmt::Display for Part {
 pub struct Cost {
     /// Parts of the instructions.
     pub parts: Vec<Part>,
+    /// Steps of page walks that the guest's accesses took more: no instructions, and exact as well.
+    pub steps: i64,
     /// Parts of the time, in seconds: of all of the guest's, not only of what it took more.
     pub time: Vec<Part>,
     /// Parts of what the guest took longer than the host, in seconds.
@@ -60,11 +63,22 @@ impl Cost {
     }
 }
 
+/// Places whose loss against the host is looked into.
+const GUESTS: [Place; 2] = [Place::Guest, Place::Hypervisor];
+
+/// All workloads that were counted in the host and in a guest: the workload, the guest's place, and what it costs more.
+pub fn all(summaries: &Summaries) -> Vec<(&Row, &'static str, Cost)> {
+    let of_row =
+        |row| GUESTS.into_iter().filter_map(move |place| Some((row, place.name(), of(row, place, summaries)?)));
+    summaries.rows.iter().flat_map(of_row).collect()
+}
+
 /// Of a workload that was counted in both.
-pub fn of(row: &Row, all: &Summaries) -> Option<Cost> {
-    let (host, guest) = (Timed::of(row.cell("host")?)?, Timed::of(row.cell("guest")?)?);
+fn of(row: &Row, place: Place, all: &Summaries) -> Option<Cost> {
+    let (host, guest) = (Timed::of(row.cell(Place::Host.name())?)?, Timed::of(row.cell(place.name())?)?);
     let parts = instructions(host.counts, guest.counts);
-    Some(Cost { parts, time: time(&guest), loss: loss(&host, &guest, step(all)) })
+    let steps = guest.counts.steps() as i64 - host.counts.steps() as i64;
+    Some(Cost { parts, steps, time: time(&guest), loss: loss(&host, &guest, step(all)) })
 }
 
 /// What was counted, and the time that it took.
@@ -120,9 +134,8 @@ fn time(guest: &Timed) -> Vec<Part> {
 /// By why the guest took longer, in seconds.
 fn loss(host: &Timed, guest: &Timed, step: Option<f64>) -> Vec<Part> {
     let mut parts: Vec<Part> = by_reason(guest.counts, |exit| guest.seconds(exit.time_us));
-    let steps = |counts: &Counts| (counts.walks[0].reads + counts.walks[1].reads) as f64;
     if let Some(step) = step {
-        let more = steps(guest.counts) - steps(host.counts);
+        let more = guest.counts.steps() as f64 - host.counts.steps() as f64;
         parts.push(Part { name: "walk steps".into(), count: Some(more.max(0.0) as u64), amount: more * step });
     }
     let explained: f64 = parts.iter().map(|part| part.amount).sum();
@@ -206,7 +219,7 @@ mod tests {
     fn the_largest_parts_come_first_and_none_is_lost() {
         let part = |name: &str, amount| Part { name: name.into(), count: None, amount };
         let parts = vec![part("a", 1.0), part("b", -50.0), part("c", 20.0), part("d", 2.0)];
-        let cost = Cost { parts, time: Vec::new(), loss: Vec::new() };
+        let cost = Cost { parts, steps: 0, time: Vec::new(), loss: Vec::new() };
         let said: Vec<String> = cost.largest(2).iter().map(Part::to_string).collect();
         assert_eq!(said, ["b -50", "c +20", "others +3"]);
     }

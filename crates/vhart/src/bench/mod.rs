@@ -5,8 +5,12 @@
 //! the marks.
 
 mod attribution;
+mod board;
 mod compare;
+mod disk;
 mod environment;
+mod heard;
+mod kernel;
 pub mod model;
 pub mod numbers;
 mod options;
@@ -25,13 +29,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use images::vmm::{self, Choice, Product};
+use images::work;
+use workloads::Need;
 
 use crate::linux::Bars;
 use crate::{errors, terminal};
 use model::{Results, Settings};
 pub use options::Options;
 use options::{Place, Whose};
-use peers::Peers;
+use peers::{Peers, Work};
 use progress::Meter;
 use runner::Runner;
 
@@ -59,14 +65,49 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let (found, missing) = peers::find(&options.against);
     missing.iter().for_each(errors::tell);
     let places: Vec<Place> =
-        options.places().into_iter().chain(found.iter().flat_map(|peer| options.places_of(peer.kind))).collect();
+        own_places(options).chain(found.iter().flat_map(|peer| options.places_of(peer.kind))).collect();
     let settings = settings(options, &places);
-    let peers = peers(options, &found, &settings, &program)?;
+    let disk = options.need(Need::Disk).then(disk::make).transpose()?;
+    let disk = disk.as_ref().map(tempfile::NamedTempFile::path);
+    let orders = orders(options, &settings);
+    let kernel =
+        tempfile::Builder::new().prefix("vhart-bench-").suffix(".bin").tempfile().context("no room for files")?;
+    std::fs::write(kernel.path(), work::SWITCHES).context("no room for files")?;
+    let is_booted = |place: &Place| match place {
+        Place::Native | Place::Host | Place::Board | Place::Bare => false,
+        // with Linux as its kernel, `vhart exec` boots it
+        Place::Guest => options.need(Need::Kernel),
+        _ => true,
+    };
+    let peers = match places.iter().any(is_booted) {
+        false => None,
+        true => {
+            let orders = orders.iter().cloned().chain(settings.of_kernels_and_programs().1).collect();
+            let work = Work { options: &options.machine, disk, program: &program, orders };
+            Some(Peers::of(&found, &work)?)
+        }
+    };
     let mut environment = environment::now(&program)?;
     let versions: Vec<&str> = found.iter().map(|peer| peer.version.as_str()).collect();
     environment.peer = (!versions.is_empty()).then(|| versions.join(", "));
     let results = begin(options, Results::new(environment, settings))?;
-    let results = measure(options, results, &places, &program, peers)?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let runner = Runner {
+        program: std::env::current_exe().context("cannot tell where this program is")?,
+        workloads: program,
+        settings: results.settings.clone(),
+        options: options.machine.iter().map(OsString::from).collect(),
+        orders,
+        small_pages: options.plant_small_pages,
+        disk: disk.map(Path::to_owned),
+        network: options.need(Need::Network) && !options.counts,
+        timeout: options.timeout,
+        peers,
+        at: options.at.clone(),
+        kernel: kernel.path().to_owned(),
+        ended,
+    };
+    let results = measure(options, results, &places, &runner)?;
     options.report.iter().try_for_each(|directory| report::write(&results, directory))?;
     let summary = summary::Summaries::of(&results);
     errors::print(table::text(&results, &summary))?;
@@ -78,6 +119,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 /// `vhart workload`: workloads on this computer itself.
 pub fn workload(words: &[String]) -> ExitCode {
+    if let Some(words) = board::of_a_line(words) {
+        return board::over_a_line(words);
+    }
     workloads::command(words.iter().cloned())
 }
 
@@ -140,34 +184,27 @@ fn program(options: &Options) -> Result<PathBuf> {
     vmm::get(choice, means).context("no workloads for riscv64")
 }
 
-/// Other emulators with what they boot, if there are some.
-fn peers(options: &Options, found: &[peers::Found], settings: &Settings, program: &Path) -> Result<Option<Peers>> {
-    let orders = ["--part".to_owned(), settings.part.to_string()].into_iter().chain(settings.workloads.clone());
-    let orders: Vec<String> = orders.collect();
-    (!found.is_empty()).then(|| Peers::of(found, &options.machine, program, &orders)).transpose()
+/// Places that are no other emulator's.
+fn own_places(options: &Options) -> impl Iterator<Item = Place> {
+    options.places().into_iter().chain(options.at.is_some().then_some(Place::Board))
+}
+
+/// What the riscv64 program is told, but for the workloads. The first disk is the one made here.
+fn orders(options: &Options, settings: &Settings) -> Vec<String> {
+    let mut orders =
+        vec!["--mark".to_owned(), events::MARK.to_string(), "--part".to_owned(), settings.part.to_string()];
+    orders.extend(["--plant".to_owned(), options.plant.to_string(), "--serial".to_owned()]);
+    if options.need(Need::Disk) {
+        orders.extend(["--disk", "/dev/vda"].map(str::to_owned));
+    }
+    orders.extend((options.need(Need::Network) && !options.counts).then(|| work::NETWORK.to_owned()));
+    orders
 }
 
 /// Runs all rounds that are left, and writes what there is after each.
-fn measure(
-    options: &Options,
-    mut results: Results,
-    places: &[Place],
-    program: &Path,
-    peers: Option<Peers>,
-) -> Result<Results> {
-    let ended = Arc::new(AtomicBool::new(false));
-    let end = ended.clone();
+fn measure(options: &Options, mut results: Results, places: &[Place], runner: &Runner) -> Result<Results> {
+    let (ended, end) = (&runner.ended, runner.ended.clone());
     terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)))?;
-    let runner = Runner {
-        program: std::env::current_exe().context("cannot tell where this program is")?,
-        workloads: program.to_owned(),
-        settings: results.settings.clone(),
-        options: options.machine.iter().map(OsString::from).collect(),
-        plant: options.plant,
-        timeout: options.timeout,
-        peers,
-        ended: ended.clone(),
-    };
     let left: Vec<(u32, Place)> =
         turns(places, results.settings.rounds).filter(|(round, place)| !results.has(place.name(), *round)).collect();
     let mut meter = Meter::new(&left, results.settings.workloads.len(), results.settings.rounds);

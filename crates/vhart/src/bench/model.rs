@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::kernel;
+
 /// What the file says it is.
 const FORMAT: &str = "vhart bench";
 /// Number of the schema. It grows where something changes its meaning or goes away.
@@ -62,6 +64,13 @@ pub struct Settings {
     pub options: Vec<String>,
 }
 
+impl Settings {
+    /// The workloads that a kernel measures, and those that are programs.
+    pub fn of_kernels_and_programs(&self) -> (Vec<String>, Vec<String>) {
+        self.workloads.iter().cloned().partition(|name| kernel::has(name))
+    }
+}
+
 /// The workloads once, in one place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -86,6 +95,9 @@ pub struct Outcome {
     pub iterations: u64,
     /// Why there are no times.
     pub failed: Option<String>,
+    /// What the place has not that it needs.
+    #[serde(default)]
+    pub absent: Option<String>,
     /// By the clock on the wall, as the workload saw it.
     pub seconds: Option<f64>,
     /// Processor time of this computer.
@@ -241,6 +253,16 @@ impl Counts {
     pub fn of_worlds(&self, modes: &[&str]) -> (u64, f64) {
         let worlds = self.worlds.iter().filter(|world| modes.contains(&world.mode.as_str()));
         worlds.fold((0, 0.0), |(instructions, time), world| (instructions + world.instructions, time + world.time_us))
+    }
+
+    /// Steps of page walks: entries that were read.
+    pub fn steps(&self) -> u64 {
+        self.walks.iter().map(|walks| walks.reads).sum()
+    }
+
+    /// Accesses of which no table of translations knew: each was walked for.
+    pub fn tlb_misses(&self) -> u64 {
+        self.walks.iter().map(|walks| walks.count).sum()
     }
 
     /// How many exits there were.

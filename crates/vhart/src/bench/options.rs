@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use images::vmm::Choice;
 use images::work::Level;
+use workloads::Need;
 
+use super::board::{self, At};
 use super::peers::Kind;
 use crate::linux::PackageOptions;
 
@@ -32,6 +34,13 @@ pub enum Place {
     Host,
     /// In a guest Linux that KVM runs in that host
     Guest,
+    /// In a guest Linux of vhart's own hypervisor
+    Hypervisor,
+    /// On vhart's machine without a Linux: what a kernel measures, group virtualization
+    Bare,
+    /// On a board of your own
+    #[value(skip)]
+    Board,
     /// In the same host, on QEMU
     #[value(skip)]
     QemuHost,
@@ -53,6 +62,9 @@ impl Place {
             Place::Native => "native",
             Place::Host => "host",
             Place::Guest => "guest",
+            Place::Hypervisor => "hypervisor",
+            Place::Bare => "bare",
+            Place::Board => "board",
             Place::QemuHost => "qemu-host",
             Place::QemuGuest => "qemu-guest",
             Place::SpikeHost => "spike-host",
@@ -117,6 +129,10 @@ pub struct Options {
     #[arg(help_heading = WHAT)]
     pub against: Vec<Against>,
 
+    /// A board with a Linux on it beside it: what ssh calls it, or a serial port where somebody has logged in, such as /dev/ttyUSB0
+    #[arg(long, value_name = "HOST|PORT", value_parser = board::at, conflicts_with = "counts", help_heading = WHAT)]
+    pub at: Option<At>,
+
     /// Rounds; four are the fewest of which --compare can say anything [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = WHAT)]
     pub rounds: Option<u32>,
@@ -128,6 +144,10 @@ pub struct Options {
     /// Characters sent to the serial port beside each workload's work: a loss whose reason is known, for tests
     #[arg(long, value_name = "N", default_value_t = 0, hide = true)]
     pub plant: u64,
+
+    /// The guest's memory in pages of 4 KiB, whatever a workload asks for: another such loss
+    #[arg(long, hide = true)]
+    pub plant_small_pages: bool,
 
     /// How long a run may take
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = crate::cli::value::duration)]
@@ -207,6 +227,11 @@ impl Options {
                 || self.names.iter().any(|name| name == workload.name || name == workload.group.name())
         };
         workloads::ALL.iter().filter(is_named).collect()
+    }
+
+    /// Whether a workload that was asked for needs something.
+    pub fn need(&self, need: Need) -> bool {
+        self.wanted().iter().any(|workload| workload.needs == Some(need))
     }
 
     /// The places asked for, each once.
@@ -310,6 +335,8 @@ mod tests {
             "--threshold x",
             "--against qemu --counts",
             "--against bochs",
+            "--at=-x",
+            "--at board --counts",
             "--against qemu --places native",
             "--compare a b sort",
         ] {

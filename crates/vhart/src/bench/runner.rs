@@ -1,8 +1,8 @@
 //! One run of one place: a process, what it prints, and what its machine counted.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use images::work;
-use serde_json::Value;
 
-use super::model::{Counts, Outcome, Run, Settings};
+use super::board::{self, At};
+use super::heard::{Heard, absent};
+use super::model::{Outcome, Run, Settings};
 use super::options::Place;
-use super::peers::{Kind, Peers, Since};
+use super::peers::Peers;
 use super::progress::Meter;
 
 /// How often a wish to end is looked for.
@@ -35,12 +36,22 @@ pub struct Runner {
     pub settings: Settings,
     /// More options of `vhart exec`.
     pub options: Vec<OsString>,
-    /// Characters to the serial port beside each workload.
-    pub plant: u64,
+    /// What the riscv64 program is told, but for the workloads.
+    pub orders: Vec<String>,
+    /// The guest has small pages alone.
+    pub small_pages: bool,
+    /// The disk that workloads may write to.
+    pub disk: Option<PathBuf>,
+    /// Whether machines have a network card.
+    pub network: bool,
     /// How long a run may take.
     pub timeout: Duration,
     /// Other emulators.
     pub peers: Option<Peers>,
+    /// The program that is a kernel.
+    pub kernel: PathBuf,
+    /// Where the board is.
+    pub at: Option<At>,
     /// Whether the user wants an end.
     pub ended: Arc<AtomicBool>,
 }
@@ -50,9 +61,18 @@ impl Runner {
     pub fn run(&self, place: Place, round: u32, meter: &mut Meter) -> Run {
         let start = Instant::now();
         meter.begin_run(place, round);
-        let mut heard = Heard::default();
-        let failed = self.attempt(place, &mut heard, meter).err().map(|why| format!("{why:#}"));
-        let mut outcomes = heard.outcomes(failed.as_deref(), &self.settings.workloads);
+        let (kernels, programs) = self.settings.of_kernels_and_programs();
+        let (mut outcomes, mut failed) = match place {
+            Place::Bare => (absent(&programs, "it has no Linux"), None),
+            _ => self.part(self.command(place), place, &programs, meter),
+        };
+        let (of_kernel, why) = match self.kernel_command(place) {
+            Some(_) if self.settings.counts => (absent(&kernels, "it is measured in time alone"), None),
+            Some(command) => self.part(Ok(command), place, &kernels, meter),
+            None => (absent(&kernels, "no other kernel can be put there"), None),
+        };
+        outcomes.extend(of_kernel);
+        failed = failed.or(why);
         if self.settings.counts {
             // what is not the same each time
             outcomes.iter_mut().for_each(|outcome| outcome.processor = None);
@@ -61,10 +81,33 @@ impl Runner {
         Run { place, round, seconds: start.elapsed().as_secs_f64(), failed, outcomes }
     }
 
-    fn attempt(&self, place: Place, heard: &mut Heard, meter: &mut Meter) -> Result<()> {
-        let mut command = self.command(place);
+    /// Runs one process, whose work these are. Answers what came of it, and why it did not come to its end.
+    fn part(
+        &self,
+        command: Result<Command>,
+        place: Place,
+        wanted: &[String],
+        meter: &mut Meter,
+    ) -> (Vec<Outcome>, Option<String>) {
+        if wanted.is_empty() {
+            return (Vec::new(), None);
+        }
+        let mut heard = Heard::default();
+        let failed = command.and_then(|command| self.attempt(command, place, wanted, &mut heard, meter));
+        let failed = failed.err().map(|why| format!("{why:#}"));
+        (heard.outcomes(failed.as_deref(), wanted), failed)
+    }
+
+    fn attempt(
+        &self,
+        mut command: Command,
+        place: Place,
+        wanted: &[String],
+        heard: &mut Heard,
+        meter: &mut Meter,
+    ) -> Result<()> {
         let peer = self.peers.as_ref().and_then(|peers| peers.kind(place));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start another vhart")?;
         heard.watched = peer.map(|kind| (kind, child.id()));
         let lines = lines(child.stdout.take().context("no standard output")?);
@@ -85,31 +128,119 @@ impl Runner {
         let may_be_1 = heard.outcomes.iter().any(|outcome| outcome.failed.is_some());
         let well = status.success() || heard.over || may_be_1 && status.code() == Some(1);
         anyhow::ensure!(well, "ended with {status}: {}", last_words(&said));
-        let all = heard.outcomes.len() >= self.settings.workloads.len();
+        let all = heard.kernel_is_done || heard.outcomes.len() >= wanted.len();
         anyhow::ensure!(all, "ended before all workloads had run: {}", last_words(&heard.rest));
         Ok(())
     }
 
     /// What runs them there.
-    fn command(&self, place: Place) -> Command {
-        if let Some(command) = self.peers.as_ref().and_then(|peers| peers.command(place)) {
-            return command;
+    fn command(&self, place: Place) -> Result<Command> {
+        if let (Place::Board, Some(at)) = (place, &self.at) {
+            return board::command(at, &self.program, &self.workloads, &self.of_board());
         }
+        let mut command = match &self.peers {
+            Some(peers) if place == Place::Hypervisor => self.hypervisor("vhart.exec=bench loglevel=1", peers.initrd()),
+            Some(peers) if peers.kind(place).is_some() => peers.command(place).context("there is no such emulator")?,
+            _ => self.own(place),
+        };
+        command.stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// What runs the program that is a kernel there, where there is a place for it.
+    fn kernel_command(&self, place: Place) -> Option<Command> {
+        let mut command = match place {
+            Place::Bare | Place::Host => self.machine_with(&self.kernel),
+            Place::Guest => {
+                let (kernel, initrd, append) = self.peers.as_ref()?.host_of_kernel();
+                let mut command = self.machine_with(kernel);
+                command.arg("--initrd").arg(initrd).args(["--append", append]);
+                command.args((!self.has_option("--memory")).then_some("--memory=1G"));
+                command
+            }
+            Place::Hypervisor => {
+                let mut command = self.hypervisor("", &self.kernel);
+                command.arg("--guest-kernel").arg(&self.kernel);
+                command
+            }
+            _ => self.peers.as_ref()?.kernel_command(place, &self.kernel)?,
+        };
+        command.stdin(Stdio::null());
+        Some(command)
+    }
+
+    fn has_option(&self, name: &str) -> bool {
+        self.options.iter().any(|option| option == name)
+    }
+
+    /// A machine with that kernel.
+    fn machine_with(&self, kernel: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["run", "--no-reboot", "--kernel"]).arg(kernel);
+        command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs())).args(self.machine_options());
+        command
+    }
+
+    /// The user's options but for those that are of a guest of KVM alone.
+    fn machine_options(&self) -> Vec<&OsString> {
+        let mut is_value = false;
+        let mut keep = |option: &&OsString| {
+            let is_of_guest = option.as_encoded_bytes().starts_with(b"--guest-");
+            let keeps = !is_of_guest && !is_value;
+            is_value = is_of_guest && !option.as_encoded_bytes().contains(&b'=');
+            keeps
+        };
+        self.options.iter().filter(|option| keep(option)).collect()
+    }
+
+    /// What runs programs of Linux's in places that vhart has.
+    fn own(&self, place: Place) -> Command {
         let mut command = Command::new(&self.program);
         let part = self.settings.part.to_string();
         match place {
-            Place::Native => command.arg("workload").args(["--part", &part, "--before", "workload"]),
+            Place::Native => {
+                command.arg("workload").args(["--part", &part, "--before", "workload"]);
+                command.args(self.disk.iter().flat_map(|disk| [OsStr::new("--disk"), disk.as_os_str()]));
+            }
             _ => {
-                command.args(["exec", "--stat=-", "--level", place.name(), "--timeout"]);
-                command.arg(format!("{}s", self.timeout.as_secs()));
-                if self.settings.counts {
-                    command.arg("--deterministic");
-                }
-                command.args(&self.options).arg("--").arg(&self.workloads);
-                command.args(["--mark", &events::MARK.to_string(), "--part", &part, "--plant", &self.plant.to_string()])
+                command.args(["exec", "--stat=-", "--level", place.name()]);
+                self.machine(&mut command, "--disk", "--net");
+                command.args(&self.options);
+                command.arg("--").arg(&self.workloads).args(&self.orders);
+                command.args((self.small_pages && place == Place::Guest).then_some("--small-pages"));
             }
         };
-        command.args(&self.settings.workloads);
+        command.args(self.settings.of_kernels_and_programs().1);
+        command
+    }
+
+    /// What all machines of vhart's have in common; options name a disk and a network card there.
+    fn machine(&self, command: &mut Command, disk: &str, net: &str) {
+        command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs()));
+        command.args(self.settings.counts.then_some("--deterministic"));
+        if let Some(file) = &self.disk {
+            command.arg(disk).arg(disk_value(file));
+        }
+        if self.network && !self.has_option("--net") {
+            command.args([net, "user"]);
+        }
+    }
+
+    /// What the program is told on a board, whose disks and serial ports are somebody's.
+    fn of_board(&self) -> Vec<String> {
+        let part = ["--part".to_owned(), self.settings.part.to_string()];
+        part.into_iter().chain(self.settings.of_kernels_and_programs().1).collect()
+    }
+
+    /// A guest of vhart's hypervisor on one hart, whose init runs the work.
+    fn hypervisor(&self, append: &str, initrd: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        // kernel messages would break lines in two
+        command.args(["hypervisor", "--stat=-", "--guests", "1", "--append", append]);
+        command.arg("--guest-initrd").arg(initrd);
+        command.args((!self.has_option("--harts")).then_some("--harts=1"));
+        self.machine(&mut command, "--guest-disk", "--guest-net");
+        command.args(self.machine_options());
         command
     }
 
@@ -139,6 +270,14 @@ impl Runner {
             }
         }
     }
+}
+
+/// A disk's file, for an option of vhart's.
+fn disk_value(file: &Path) -> OsString {
+    let mut value = OsString::from("file=");
+    // a comma would begin the next property
+    value.push(file.to_string_lossy().replace(',', ",,"));
+    value
 }
 
 /// Reads lines on a thread of its own.
@@ -173,158 +312,9 @@ fn last_words(said: &str) -> String {
     words[start..].to_owned()
 }
 
-/// What a run has printed.
-#[derive(Default)]
-struct Heard {
-    outcomes: Vec<Outcome>,
-    /// The workload that runs, and its iterations.
-    running: Option<(String, u64)>,
-    /// What follows: statistics.
-    rest: String,
-    /// The process whose work is asked for, where no machine tells.
-    watched: Option<(Kind, u32)>,
-    /// Whether all was said, and the process is to be ended.
-    over: bool,
-    /// Since the workload began.
-    since: Option<Since>,
-}
-
-impl Heard {
-    fn take(&mut self, line: &str, meter: &mut Meter) {
-        let line = line.trim_end_matches('\r');
-        let Some(said) = Said::of(line) else {
-            self.rest += line;
-            self.rest.push('\n');
-            return;
-        };
-        match said.iterations {
-            Some(iterations) => {
-                meter.begin_workload(&said.workload);
-                self.running = Some((said.workload, iterations));
-                self.since = self.watched.and_then(|(_, process)| Since::now(process));
-            }
-            None => {
-                meter.end_workload();
-                let iterations = self.running.take().map_or(0, |(_, iterations)| iterations);
-                let mut outcome = Outcome { iterations, ..said.outcome };
-                if let Some((kind, _)) = self.watched {
-                    tell_by_process(&mut outcome, kind, self.since.take());
-                }
-                self.outcomes.push(outcome);
-            }
-        }
-    }
-
-    /// All outcomes, with what was counted; `failed` is why the run did not come to its end.
-    fn outcomes(self, failed: Option<&str>, wanted: &[String]) -> Vec<Outcome> {
-        let mut outcomes = self.outcomes;
-        if let Some(failed) = failed {
-            let running = self.running.as_ref().map(|(name, _)| name);
-            let open = wanted.iter().filter(|name| outcomes.iter().all(|outcome| outcome.workload != **name));
-            let why = |name: &String| match running == Some(name) {
-                true => format!("the run ended while it ran: {failed}"),
-                false => format!("the run ended before it: {failed}"),
-            };
-            let lost: Vec<Outcome> = open
-                .map(|name| Outcome { workload: name.clone(), failed: Some(why(name)), ..Outcome::default() })
-                .collect();
-            outcomes.extend(lost);
-        }
-        let statistics: Value =
-            self.rest.find('{').and_then(|at| serde_json::from_str(&self.rest[at..]).ok()).unwrap_or_default();
-        for window in statistics["windows"].as_array().into_iter().flatten() {
-            let outcome = outcomes.iter_mut().find(|outcome| window["mark"] == *outcome.workload);
-            if let Some(outcome) = outcome.filter(|outcome| outcome.failed.is_none()) {
-                outcome.counts = Some(Counts::of_window(window));
-                outcome.processor = window["processor_us"].as_f64().map(|us| us / 1e6);
-            }
-        }
-        outcomes
-    }
-}
-
-/// The processor time of an emulator that counts none.
-fn tell_by_process(outcome: &mut Outcome, kind: Kind, since: Option<Since>) {
-    outcome.processor = None;
-    match kind.keeps_time() {
-        // of the time that the workload saw, the part in which the emulator worked
-        true => {
-            let share = since.and_then(|since| since.share());
-            outcome.processor = outcome.seconds.zip(share).map(|(seconds, share)| seconds * share);
-        }
-        // what the workload saw is no time of this computer's
-        false if outcome.seconds.take().is_some() => outcome.processor = since.and_then(|since| since.worked()),
-        false => {}
-    }
-}
-
-/// A line of a workload's.
-struct Said {
-    workload: String,
-    /// It begins.
-    iterations: Option<u64>,
-    outcome: Outcome,
-}
-
-impl Said {
-    fn of(line: &str) -> Option<Said> {
-        let value: Value = line.starts_with("{\"workload\"").then(|| serde_json::from_str(line).ok())??;
-        let text = |name: &str| value[name].as_str().map(str::to_owned);
-        let workload = text("workload")?;
-        let outcome = Outcome {
-            workload: workload.clone(),
-            failed: text("failed"),
-            seconds: value["seconds"].as_f64(),
-            processor: value["processor"].as_f64(),
-            check: text("check"),
-            ..Outcome::default()
-        };
-        Some(Said { workload, iterations: value["iterations"].as_u64(), outcome })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn heard(lines: &[&str]) -> Heard {
-        let (mut heard, mut meter) = (Heard::default(), Meter::new(&[], 1, 1));
-        lines.iter().for_each(|line| heard.take(line, &mut meter));
-        heard
-    }
-
-    const BEGINS: &str = r#"{"workload":"sort","iterations":20}"#;
-
-    #[test]
-    fn counts_go_to_the_workload_that_was_marked() {
-        let heard = heard(&[
-            BEGINS,
-            r#"{"workload":"sort","seconds":0.5,"processor":0.0,"check":"5f"}"#,
-            "{",
-            r#"  "windows": [{"mark": "sort", "processor_us": 250000.0, "walks": [], "counts": {"instructions": 7}}]"#,
-            "}",
-        ]);
-        let outcomes = heard.outcomes(None, &["sort".into()]);
-        let outcome = &outcomes[0];
-        assert_eq!((outcome.iterations, outcome.seconds, outcome.processor), (20, Some(0.5), Some(0.25)));
-        assert_eq!(outcome.counts.as_ref().unwrap().instructions, 7);
-    }
-
-    #[test]
-    fn what_did_not_come_to_its_end_has_no_time() {
-        let heard = heard(&[BEGINS, "the kernel panics"]);
-        let outcomes = heard.outcomes(Some("exit status: 123"), &["sort".into(), "list".into()]);
-        let why: Vec<_> = outcomes.iter().map(|outcome| outcome.failed.clone().unwrap()).collect();
-        assert_eq!(why, ["the run ended while it ran: exit status: 123", "the run ended before it: exit status: 123"]);
-        assert!(outcomes.iter().all(|outcome| outcome.seconds.is_none()));
-    }
-
-    #[test]
-    fn a_failed_check_is_no_time() {
-        let heard = heard(&[BEGINS, r#"{"workload":"sort","failed":"sum of the numbers: 1, not 2"}"#]);
-        let outcomes = heard.outcomes(None, &["sort".into()]);
-        assert_eq!(outcomes[0].failed.as_deref(), Some("sum of the numbers: 1, not 2"));
-    }
 
     #[test]
     fn last_words_are_a_line() {

@@ -29,6 +29,8 @@ pub struct Cell {
     pub place: String,
     /// Why there is no time.
     pub failed: Option<String>,
+    /// What the place has not that it needs.
+    pub absent: Option<String>,
     /// Seconds, by round; none of deterministic runs, whose times mean nothing.
     pub times: Vec<(u32, f64)>,
     /// What the machine counted, by round.
@@ -46,6 +48,13 @@ impl Summaries {
     pub fn failures(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.rows.iter().flat_map(|row| {
             row.cells.iter().filter_map(|cell| Some((row.name.as_str(), cell.place.as_str(), cell.failed.as_deref()?)))
+        })
+    }
+
+    /// Workload, place and what is missing there, of those that a place cannot run.
+    pub fn absences(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.rows.iter().flat_map(|row| {
+            row.cells.iter().filter_map(|cell| Some((row.name.as_str(), cell.place.as_str(), cell.absent.as_deref()?)))
         })
     }
 
@@ -93,7 +102,7 @@ impl Cell {
         let runs = results.runs.iter().filter(|run| run.place == place);
         let outcomes: Vec<(u32, &Outcome)> = runs
             .flat_map(|run| run.outcomes.iter().map(|outcome| (run.round, outcome)))
-            .filter(|(_, outcome)| outcome.workload == name && outcome.failed.is_none())
+            .filter(|(_, outcome)| outcome.workload == name && outcome.failed.is_none() && outcome.absent.is_none())
             .collect();
         let time = |(round, outcome): &(u32, &Outcome)| Some((*round, time(outcome, clock)?));
         let times = match &failed {
@@ -101,7 +110,8 @@ impl Cell {
             _ => Vec::new(),
         };
         let counts = outcomes.iter().filter_map(|(_, outcome)| outcome.counts.clone()).collect();
-        Cell { place: place.to_owned(), failed, times, counts }
+        let absent = results.outcomes(name, place).find_map(|outcome| outcome.absent.clone());
+        Cell { place: place.to_owned(), failed, absent, times, counts }
     }
 
     /// Median and spread of the times.
@@ -136,8 +146,9 @@ fn failure(results: &Results, name: &str, place: &str) -> Option<String> {
     let all =
         || results.settings.places.iter().flat_map(|place| results.outcomes(name, place).map(move |of| (place, of)));
     let differs = || {
-        let own = results.outcomes(name, place).filter(|outcome| outcome.failed.is_none()).collect::<Vec<_>>();
-        let (reference, right) = all().find(|(_, outcome)| outcome.failed.is_none())?;
+        let has = |outcome: &Outcome| outcome.failed.is_none() && outcome.absent.is_none();
+        let own = results.outcomes(name, place).filter(|outcome| has(outcome)).collect::<Vec<_>>();
+        let (reference, right) = all().find(|(_, outcome)| has(outcome))?;
         let wrong =
             own.iter().find(|outcome| outcome.check != right.check && outcome.iterations == right.iterations)?;
         let number = |outcome: &Outcome| outcome.check.clone().unwrap_or_default();
@@ -151,6 +162,7 @@ pub fn pairs(places: &[String]) -> Vec<(&'static str, &'static str)> {
     let [native, host, guest] = [Place::Native, Place::Host, Place::Guest].map(Place::name);
     let [qemu_host, qemu_guest] = [Place::QemuHost, Place::QemuGuest].map(Place::name);
     let [spike_host, spike_guest] = [Place::SpikeHost, Place::SpikeGuest].map(Place::name);
+    let hypervisor = Place::Hypervisor.name();
     let has = |name: &str| places.iter().any(|place| place == name);
     let of_peers = [
         (qemu_host, host),
@@ -160,7 +172,18 @@ pub fn pairs(places: &[String]) -> Vec<(&'static str, &'static str)> {
         (spike_guest, guest),
         (spike_guest, spike_host),
     ];
-    let pairs = [(host, native), (guest, host)].into_iter().chain(of_peers);
+    let board = Place::Board.name();
+    let bare = Place::Bare.name();
+    let own = [
+        (host, native),
+        (guest, host),
+        (hypervisor, host),
+        (hypervisor, guest),
+        (host, board),
+        (guest, bare),
+        (hypervisor, bare),
+    ];
+    let pairs = own.into_iter().chain(of_peers);
     pairs.filter(|(one, other)| has(one) && has(other)).collect()
 }
 
@@ -177,6 +200,17 @@ mod tests {
         assert_eq!((ratio.median, ratio.most, ratio.count), (2.0, 3.0, 3));
         assert!((summaries.mean_ratio("guest", "host").unwrap() - 2.0).abs() < 1e-12);
         assert_eq!(summaries.failures().count(), 0);
+    }
+
+    #[test]
+    fn what_a_place_cannot_run_is_no_failure() {
+        let mut results = results(&[("sort", "host", &[1.0]), ("sort", "guest", &[2.0])]);
+        let outcome = &mut results.runs[1].outcomes[0];
+        (outcome.absent, outcome.check) = (Some("it has no disk".into()), None);
+        let summaries = Summaries::of(&results);
+        assert_eq!(summaries.failures().count(), 0);
+        assert_eq!(summaries.absences().collect::<Vec<_>>(), [("sort", "guest", "it has no disk")]);
+        assert!(summaries.rows[0].cell("guest").unwrap().time().is_none());
     }
 
     #[test]

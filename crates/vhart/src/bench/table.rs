@@ -39,6 +39,7 @@ pub fn text(results: &Results, summaries: &Summaries) -> String {
     counts(&mut text, results, summaries);
     costs(&mut text, summaries);
     failures(&mut text, summaries);
+    absences(&mut text, summaries);
     text
 }
 
@@ -47,7 +48,8 @@ pub fn time(seconds: f64) -> String {
     match seconds {
         s if s >= 1.0 => format!("{s:.3} s"),
         s if s >= 1e-3 => format!("{:.2} ms", s * 1e3),
-        s => format!("{:.2} us", s * 1e6),
+        s if s >= 1e-6 => format!("{:.2} us", s * 1e6),
+        s => format!("{:.1} ns", s * 1e9),
     }
 }
 
@@ -56,10 +58,19 @@ fn spread(summary: &Summary) -> String {
     format!("{} ±{:<2.0}%", time(summary.median), summary.spread() * 100.0)
 }
 
+fn name((one, by): &(&str, &str)) -> String {
+    format!("{one}/{by}")
+}
+
+/// Of a ratio's column.
+fn width(pair: &(&str, &str)) -> usize {
+    (name(pair).len() + 2).max(14)
+}
+
 fn times(text: &mut String, results: &Results, summaries: &Summaries) {
     let (places, pairs) = (&results.settings.places, pairs(&results.settings.places));
     let columns: String = places.iter().map(|place| format!("{place:>18}")).collect();
-    let ratios: String = pairs.iter().map(|(one, by)| format!("{:>14}", format!("{one}/{by}"))).collect();
+    let ratios: String = pairs.iter().map(|pair| format!("{:>1$}", name(pair), width(pair))).collect();
     line(text, format_args!("{:16}{columns}{ratios}", "time"));
     for group in Group::ALL.into_iter().map(Some).chain([None]) {
         for row in summaries.of_group(group) {
@@ -69,16 +80,16 @@ fn times(text: &mut String, results: &Results, summaries: &Summaries) {
                 None => "-".to_owned(),
             };
             let cells: String = places.iter().map(|place| format!("{:>18}", cell(place))).collect();
-            let ratio = |(one, by): &(&str, &str)| {
-                let ratio = row.ratio(one, by).map_or("-".to_owned(), |ratio| format!("{:.2}", ratio.median));
-                format!("{ratio:>14}")
+            let ratio = |pair: &(&str, &str)| {
+                let ratio = row.ratio(pair.0, pair.1).map_or("-".to_owned(), |ratio| format!("{:.2}", ratio.median));
+                format!("{ratio:>0$}", width(pair))
             };
             line(text, format_args!("{:16}{cells}{}", row.name, pairs.iter().map(ratio).collect::<String>()));
         }
     }
-    let mean = |(one, by): &(&str, &str)| {
-        let mean = summaries.mean_ratio(one, by).map_or("-".to_owned(), |mean| format!("{mean:.2}"));
-        format!("{mean:>14}")
+    let mean = |pair: &(&str, &str)| {
+        let mean = summaries.mean_ratio(pair.0, pair.1).map_or("-".to_owned(), |mean| format!("{mean:.2}"));
+        format!("{mean:>0$}", width(pair))
     };
     let blank = " ".repeat(18 * places.len());
     line(text, format_args!("{:16}{blank}{}", "geometric mean", pairs.iter().map(mean).collect::<String>()));
@@ -88,10 +99,11 @@ fn times(text: &mut String, results: &Results, summaries: &Summaries) {
 type Count = fn(&Counts) -> f64;
 
 /// What is counted of each place: a heading and the count.
-pub const COUNTED: [(&str, Count); 3] = [
+pub const COUNTED: [(&str, Count); 4] = [
     ("instructions", |counts| counts.instructions as f64),
     ("exits", |counts| counts.exit_count() as f64),
-    ("walk steps", |counts| (counts.walks[0].reads + counts.walks[1].reads) as f64),
+    ("TLB misses", |counts| counts.tlb_misses() as f64),
+    ("walk steps", |counts| counts.steps() as f64),
 ];
 
 fn counts(text: &mut String, results: &Results, summaries: &Summaries) {
@@ -122,20 +134,39 @@ fn has_counts(row: &Row, place: &str) -> bool {
 
 /// What a guest's time goes to, of the workloads that it takes more than the host's.
 fn costs(text: &mut String, summaries: &Summaries) {
-    let costs: Vec<_> = summaries.rows.iter().filter_map(|row| Some((row, attribution::of(row, summaries)?))).collect();
+    let costs = attribution::all(summaries);
     if costs.is_empty() {
         return;
     }
-    line(text, format_args!("\nwhat the guest executes more than the host, in instructions"));
-    for (row, cost) in costs {
+    line(text, format_args!("\nmore than in the host: steps of walks, and instructions with what they are of"));
+    for (row, place, cost) in costs {
         let parts: Vec<String> = cost.largest(PARTS).iter().map(ToString::to_string).collect();
-        line(text, format_args!("{:16}{:>+14} {}", row.name, cost.more(), parts.join(", ")));
+        let (steps, more) = (cost.steps, cost.more());
+        line(text, format_args!("{:16}{place:11}{steps:>+14}{more:>+14} {}", row.name, parts.join(", ")));
     }
 }
 
 fn failures(text: &mut String, summaries: &Summaries) {
     for (workload, place, why) in summaries.failures() {
         line(text, format_args!("failed: {workload} in {place}: {why}"));
+    }
+}
+
+/// Place, what is missing there, and the workloads that cannot run for it.
+pub fn by_absence(summaries: &Summaries) -> Vec<(&str, &str, Vec<&str>)> {
+    let mut named: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for (workload, place, why) in summaries.absences() {
+        match named.iter_mut().find(|(of, same, _)| (*of, *same) == (place, why)) {
+            Some((.., workloads)) => workloads.push(workload),
+            None => named.push((place, why, vec![workload])),
+        }
+    }
+    named
+}
+
+fn absences(text: &mut String, summaries: &Summaries) {
+    for (place, why, workloads) in by_absence(summaries) {
+        line(text, format_args!("not in {place}: {}: {why}", workloads.join(", ")));
     }
 }
 
@@ -162,7 +193,7 @@ mod tests {
 
     #[test]
     fn times_have_their_units() {
-        assert_eq!([2.5, 0.0125, 3e-6].map(time), ["2.500 s", "12.50 ms", "3.00 us"]);
+        assert_eq!([2.5, 0.0125, 3e-6, 2.5e-8].map(time), ["2.500 s", "12.50 ms", "3.00 us", "25.0 ns"]);
     }
 
     #[test]

@@ -88,9 +88,12 @@ impl Found {
     /// It cannot be run, or is none that is known.
     fn at(program: &Path) -> Result<Found> {
         let name = program.display();
-        let output = Command::new(program).arg("--version").output().with_context(|| format!("cannot run '{name}'"))?;
-        // Spike says what it is where it is asked for something that it does not know.
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        let say = |word: &str| -> Result<String> {
+            let output = Command::new(program).arg(word).output().with_context(|| format!("cannot run '{name}'"))?;
+            Ok([output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat())
+        };
+        // Spike does not know the first.
+        let said = say("--version")? + &say("--help")?;
         match known(&said) {
             Some((kind, version)) => Ok(Found { kind, version, program: program.to_owned() }),
             None => bail!("'{name}' is neither QEMU nor Spike, which --against knows"),
@@ -121,7 +124,9 @@ pub fn find(named: &[Against]) -> (Vec<Found>, Vec<String>) {
             Against::Any => Kind::ALL.iter().flat_map(|kind| Found::at(Path::new(kind.program()))).for_each(&mut add),
             Against::Named(kind) => match Found::at(Path::new(kind.program())) {
                 Ok(peer) => add(peer),
-                Err(_) => missing.push(format!("{} is not on PATH: it is left out", kind.program())),
+                Err(why) => {
+                    missing.push(format!("{} on PATH: {}: it is left out", kind.program(), errors::sentence(&why)))
+                }
             },
             Against::At(path) => match Found::at(path) {
                 Ok(peer) => add(peer),
@@ -135,15 +140,33 @@ pub fn find(named: &[Against]) -> (Vec<Found>, Vec<String>) {
 /// Emulators with what they boot.
 pub struct Peers {
     boots: Vec<(Place, Boot)>,
+    initrd: PathBuf,
+    kernel: PathBuf,
+    append: String,
     /// Where the initramfs lie; it goes with this.
     _directory: tempfile::TempDir,
 }
+
+/// The host's initramfs with another kernel for its guest.
+const WITH_KERNEL: &str = "kernel.cpio";
 
 /// A command line.
 struct Boot {
     kind: Kind,
     program: PathBuf,
     words: Vec<OsString>,
+}
+
+/// What is to be run.
+pub struct Work<'a> {
+    /// Options of `vhart linux`.
+    pub options: &'a [String],
+    /// The disk that workloads may write to.
+    pub disk: Option<&'a Path>,
+    /// The program.
+    pub program: &'a Path,
+    /// Its words.
+    pub orders: Vec<String>,
 }
 
 /// What all of them boot.
@@ -155,13 +178,13 @@ struct Software {
 }
 
 impl Peers {
-    /// Of these emulators; `options` are of `vhart linux`, `program` is the work and `orders` its words.
+    /// Of these emulators. Without any there are the initramfs, for vhart's own hypervisor.
     ///
     /// # Errors
     /// What they boot cannot be had.
-    pub fn of(found: &[Found], options: &[String], program: &Path, orders: &[String]) -> Result<Peers> {
+    pub fn of(found: &[Found], work: &Work) -> Result<Peers> {
         let directory = tempfile::Builder::new().prefix("vhart-bench-").tempdir().context("no room for files")?;
-        let software = Software::of(found, options, program, orders, directory.path())?;
+        let software = Software::of(found, work, directory.path())?;
         let mut boots = Vec::new();
         for peer in found {
             for (level, initrd) in [Level::Host, Level::Guest].into_iter().zip(&software.initrd) {
@@ -173,7 +196,41 @@ impl Peers {
                 boots.push((peer.kind.place(level), boot));
             }
         }
-        Ok(Peers { boots, _directory: directory })
+        let (kernel, append) = (software.images.prepared().kernel.clone(), software.images.prepared().append.clone());
+        let [initrd, _] = software.initrd;
+        Ok(Peers { boots, initrd, kernel, append, _directory: directory })
+    }
+
+    /// What runs the program that is a kernel there: `file` on the machine itself, or in the guest's place.
+    pub fn kernel_command(&self, place: Place, file: &Path) -> Option<Command> {
+        let boot = self.boot(place).filter(|boot| boot.kind == Kind::Qemu)?;
+        let mut words = boot.words.clone();
+        let mut set = |option: &str, value: &Path| {
+            let at = words.iter().position(|word| word == option)?;
+            *words.get_mut(at + 1)? = value.into();
+            Some(())
+        };
+        match place {
+            Place::QemuHost => set("-kernel", file)?,
+            _ => set("-initrd", &self.with_kernel())?,
+        }
+        let mut command = Command::new(&boot.program);
+        command.args(words);
+        Some(command)
+    }
+
+    /// The host, in which that program is the guest's kernel: kernel, initramfs, and the kernel's command line.
+    pub fn host_of_kernel(&self) -> (&Path, PathBuf, &str) {
+        (&self.kernel, self.with_kernel(), &self.append)
+    }
+
+    fn with_kernel(&self) -> PathBuf {
+        self.initrd.with_file_name(WITH_KERNEL)
+    }
+
+    /// An initramfs whose init runs the work, where it is booted.
+    pub fn initrd(&self) -> &Path {
+        &self.initrd
     }
 
     fn boot(&self, place: Place) -> Option<&Boot> {
@@ -195,27 +252,23 @@ impl Peers {
 }
 
 impl Software {
-    fn of(
-        found: &[Found],
-        options: &[String],
-        program: &Path,
-        orders: &[String],
-        directory: &Path,
-    ) -> Result<Software> {
+    fn of(found: &[Found], work: &Work, directory: &Path) -> Result<Software> {
         // Spike has no firmware of its own
         let firmware = found.iter().any(|peer| peer.kind == Kind::Spike).then_some(["--firmware", "opensbi"]);
         let line = ["vhart", "linux", "--check"].into_iter().chain(firmware.into_iter().flatten());
-        let words = line.map(OsString::from).chain(options.iter().map(OsString::from));
+        let disk = work.disk.iter().flat_map(|disk| [OsString::from("--disk"), disk.as_os_str().to_owned()]);
+        let words = line.map(OsString::from).chain(disk).chain(work.options.iter().map(OsString::from));
         let (cli, _) = Cli::read(words)
             .map_err(|why| anyhow::anyhow!("{}", why.to_string().lines().next().unwrap_or_default().to_owned()))
             .context("options behind '--' are for vhart linux, too, with --against")?;
         let cli::Command::Linux(options) = cli.command else { bail!("vhart linux is another command") };
         let images = Images::prepare(&options, &Bars::new())?;
-        let program = fs::read(program).with_context(|| format!("cannot read '{}'", program.display()))?;
+        let program = fs::read(work.program).with_context(|| format!("cannot read '{}'", work.program.display()))?;
         let initrd = ["host.cpio", "guest.cpio"].map(|name| directory.join(name));
         for (level, file) in [Level::Host, Level::Guest].into_iter().zip(&initrd) {
-            work::with_work(&images.prepared().initrd, &program, orders, level, file)?;
+            work::with_work(&images.prepared().initrd, &program, &work.orders, level, file)?;
         }
+        work::with_switches(&images.prepared().initrd, &directory.join(WITH_KERNEL))?;
         Ok(Software { images, options, initrd })
     }
 }

@@ -1,11 +1,14 @@
 //! The page: tables, bars with their spread, what the guest's time goes to, where it was measured, and how to do it again.
 //! It loads nothing and runs nothing.
 
+use clap::ValueEnum as _;
 use workloads::{Clock, Group};
 
 use super::super::attribution::{self, Part};
 use super::super::model::Results;
 use super::super::numbers::Summary;
+use super::super::options::Place;
+use super::super::peers::Kind;
 use super::super::summary::{Row, Summaries, pairs};
 use super::super::table::{self, COUNTED};
 
@@ -28,6 +31,7 @@ pub fn text(results: &Results, summaries: &Summaries) -> String {
         escape(&results.environment.vhart),
     );
     body += &failures(summaries);
+    body += &absences(summaries);
     if !settings.counts {
         body += &overview(results, summaries);
         body += &times(results, summaries);
@@ -60,6 +64,20 @@ fn failures(summaries: &Summaries) -> String {
     }
 }
 
+fn absences(summaries: &Summaries) -> String {
+    let named = table::by_absence(summaries);
+    let item = |(place, why, workloads): &(&str, &str, Vec<&str>)| {
+        format!("<li>{} in {}: {}</li>\n", escape(&workloads.join(", ")), escape(place), escape(why))
+    };
+    match named.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<details><summary>Not everywhere</summary>\n<ul>\n{}</ul></details>\n",
+            named.iter().map(item).collect::<String>()
+        ),
+    }
+}
+
 fn overview(results: &Results, summaries: &Summaries) -> String {
     let cards: String = pairs(&results.settings.places)
         .into_iter()
@@ -77,10 +95,12 @@ fn times(results: &Results, summaries: &Summaries) -> String {
     let (places, pairs) = (&results.settings.places, pairs(&results.settings.places));
     let heads: String = (0..).zip(places).map(|(at, place)| format!("<th>{}{}</th>", key(at), escape(place))).collect();
     let ratios: String = pairs.iter().map(|(one, by)| format!("<th>{one} / {by}</th>")).collect();
+    let keys: String =
+        (0..).zip(places).map(|(at, place)| format!("<span>{}{}</span> ", key(at), escape(place))).collect();
     let mut text = format!(
         "<section><h2>Times</h2>\n<p>Medians, with half of the distance from the least to the most; bars end at the median, and whiskers \
-         are least and most. Processor time of this computer; of timers, the clock on the wall. Ratios are of the same round.</p>\n\
-         <div class=\"wide\"><table>\n<thead><tr><th>workload</th><th class=\"bars\"></th>{heads}{ratios}</tr></thead>\n"
+         are least and most. Processor time of this computer; of what waits, the clock on the wall; of world switches, one of them. Ratios are of the same round.</p>\n\
+         <p class=\"keys\">{keys}</p>\n<div class=\"wide\"><table>\n<thead><tr><th>workload</th><th class=\"bars\"></th>{heads}{ratios}</tr></thead>\n"
     );
     for group in Group::ALL {
         let rows: String = summaries.of_group(Some(group)).map(|row| time_row(row, places, &pairs)).collect();
@@ -154,7 +174,7 @@ fn bars(row: &Row, places: &[String]) -> String {
 
 /// What the guest's time went to, and what it executes more.
 fn costs(summaries: &Summaries, counts_alone: bool) -> String {
-    let costs: Vec<_> = summaries.rows.iter().filter_map(|row| Some((row, attribution::of(row, summaries)?))).collect();
+    let costs = attribution::all(summaries);
     if costs.is_empty() {
         return String::new();
     }
@@ -162,10 +182,10 @@ fn costs(summaries: &Summaries, counts_alone: bool) -> String {
     if !counts_alone {
         text += "<p>All of the machine's time between a workload's marks in the guest: the program and the guest's kernel themselves, and \
                  exits by reason, from the exit until the guest goes on. The parts add up to the whole.</p>\n<div class=\"wide\"><table class=\"stacks\">\n";
-        for (row, cost) in &costs {
+        for (row, place, cost) in &costs {
             text += &format!(
                 "<tr><th>{}</th><td>{}</td><td><small>{}</small></td></tr>\n",
-                escape(&row.name),
+                named(row, place),
                 stack(&cost.time),
                 legend(&cost.time, table::time),
             );
@@ -174,13 +194,14 @@ fn costs(summaries: &Summaries, counts_alone: bool) -> String {
                  measurement, where both were run; what no part explains is called unexplained, and noise is in it.</p>\n";
         text += &loss_table(&costs);
     }
-    text += "<h3>More instructions than in the host</h3>\n<p>Exact: each instruction between the marks is in one part.</p>\n\
-             <div class=\"wide\"><table><thead><tr><th>workload</th><th>more</th><th>parts</th></tr></thead>\n";
-    for (row, cost) in &costs {
+    text += "<h3>More than in the host</h3>\n<p>Exact: steps of page walks, and instructions, each of which between the marks is in one part.</p>\n\
+             <div class=\"wide\"><table><thead><tr><th>workload</th><th>walk steps</th><th>instructions</th><th class=\"words\">parts</th></tr></thead>\n";
+    for (row, place, cost) in &costs {
         let parts: Vec<String> = cost.parts.iter().map(|part| escape(&part.to_string())).collect();
         text += &format!(
-            "<tr><th>{}</th><td>{:+}</td><td class=\"words\"><small>{}</small></td></tr>\n",
-            escape(&row.name),
+            "<tr><th>{}</th><td>{:+}</td><td>{:+}</td><td class=\"words\"><small>{}</small></td></tr>\n",
+            named(row, place),
+            cost.steps,
             cost.more(),
             parts.join("; ")
         );
@@ -188,22 +209,30 @@ fn costs(summaries: &Summaries, counts_alone: bool) -> String {
     text + "</table></div></section>\n"
 }
 
-fn loss_table(costs: &[(&Row, attribution::Cost)]) -> String {
+/// A workload, with its place where it is not the guest of KVM.
+fn named(row: &Row, place: &str) -> String {
+    match place == Place::Guest.name() {
+        true => escape(&row.name),
+        false => format!("{} <small>({place})</small>", escape(&row.name)),
+    }
+}
+
+fn loss_table(costs: &[(&Row, &str, attribution::Cost)]) -> String {
     let rows: String = costs
         .iter()
-        .map(|(row, cost)| {
+        .map(|(row, place, cost)| {
             let whole: f64 = cost.loss.iter().map(|part| part.amount).sum();
             let signed = |amount: f64| format!("{}{}", if amount < 0.0 { "−" } else { "+" }, table::time(amount.abs()));
             format!(
                 "<tr><th>{}</th><td>{}</td><td class=\"words\"><small>{}</small></td></tr>\n",
-                escape(&row.name),
+                named(row, place),
                 signed(whole),
                 legend(&cost.loss, signed)
             )
         })
         .collect();
     format!(
-        "<div class=\"wide\"><table><thead><tr><th>workload</th><th>longer</th><th>parts</th></tr></thead>\n{rows}</table></div>\n"
+        "<div class=\"wide\"><table><thead><tr><th>workload</th><th>longer</th><th class=\"words\">parts</th></tr></thead>\n{rows}</table></div>\n"
     )
 }
 
@@ -285,7 +314,15 @@ fn again(results: &Results) -> String {
     if workloads::ALL.len() != settings.workloads.len() {
         line += &format!(" {}", settings.workloads.join(" "));
     }
-    line += &format!(" --places {}", settings.places.join(","));
+    let (own, others): (Vec<&String>, Vec<&String>) =
+        settings.places.iter().partition(|place| Place::from_str(place, false).is_ok());
+    line += &format!(" --places {}", own.into_iter().cloned().collect::<Vec<_>>().join(","));
+    for kind in Kind::ALL.iter().filter(|kind| others.iter().any(|place| place.starts_with(kind.name()))) {
+        line += &format!(" --against {}", kind.name());
+    }
+    if others.iter().any(|place| *place == Place::Board.name()) {
+        line += " --at BOARD";
+    }
     line += &match (settings.counts, settings.part) {
         (true, 1) => " --counts".to_owned(),
         (true, _) => " --counts --quick".to_owned(),
