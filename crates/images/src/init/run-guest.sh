@@ -8,11 +8,11 @@ if [ -d /run/vhart ]; then place=/run/vhart; else place=; fi
 # The SBI console takes whole lines; the serial port, which takes over later, costs an exit for each character.
 append="console=ttyS0 earlycon=sbi loglevel=6 panic=-1"
 if told vhart.exec=; then
-    # The ports of this machine's console lead on into the guest's.
+    # The ports of this machine's console lead on into the guest's. The first number is its device's, which disks and cards move.
     append="$append rdinit=/etc/vhart/exec.sh vhart.exec=here"
     if told vhart.net; then append="$append vhart.net"; fi
     if told vhart.cores; then append="$append vhart.cores"; fi
-    for port in /sys/class/virtio-ports/vport0p*; do
+    for port in /sys/class/virtio-ports/vport*p*; do
         read -r name <"$port/name"
         set -- "$@" --port "name=$name,nr=${port##*p},to=pipe:/dev/${port##*/}"
     done
