@@ -75,7 +75,7 @@ mod tests {
         write(&results, &directory).unwrap();
         assert_eq!(Results::read(&directory.join("results.json")).unwrap(), results);
         let csv = std::fs::read_to_string(directory.join("results.csv")).unwrap();
-        assert_eq!(csv.lines().nth(1), Some("sort,integer,host,3,2,1,3,,,,\"\""));
+        assert_eq!(csv.lines().nth(1), Some("sort,integer,host,3,2,1,3,,,,,\"\""));
         assert!(std::fs::read_to_string(directory.join("index.html")).unwrap().starts_with("<!DOCTYPE html>"));
     }
 

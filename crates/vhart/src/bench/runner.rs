@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use clap::CommandFactory as _;
 use images::work;
 
 use super::board::{self, At};
@@ -18,6 +19,7 @@ use super::model::{Outcome, Run, Settings};
 use super::options::Place;
 use super::peers::Peers;
 use super::progress::Meter;
+use crate::cli::Cli;
 
 /// How often a wish to end is looked for.
 const LOOK: Duration = Duration::from_millis(100);
@@ -25,6 +27,9 @@ const LOOK: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(20);
 /// How much of standard error says why.
 const LAST_WORDS: usize = 400;
+
+/// Options that mean the Linux of `vhart exec`, which is not what other subcommands boot.
+const OF_LINUX: [&str; 5] = ["kernel", "initrd", "append", "disk", "net"];
 
 /// What runs workloads.
 pub struct Runner {
@@ -177,18 +182,30 @@ impl Runner {
     fn machine_with(&self, kernel: &Path) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["run", "--no-reboot", "--kernel"]).arg(kernel);
-        command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs())).args(self.machine_options());
+        command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs())).args(self.options_for("run"));
         command
     }
 
-    /// The user's options but for those that are of a guest of KVM alone.
-    fn machine_options(&self) -> Vec<&OsString> {
-        let mut is_value = false;
+    /// The user's options, which are of `vhart exec`, as far as another subcommand has them, too.
+    fn options_for(&self, subcommand: &str) -> Vec<&OsString> {
+        let cli = Cli::command();
+        let known = |long: &str| {
+            let of = cli.find_subcommand(subcommand);
+            let mut names =
+                of.into_iter().flat_map(|of| of.get_arguments()).filter_map(|of| of.get_long_and_visible_aliases());
+            names.any(|names| names.contains(&long))
+        };
+        let mut kept = true;
         let mut keep = |option: &&OsString| {
-            let is_of_guest = option.as_encoded_bytes().starts_with(b"--guest-");
-            let keeps = !is_of_guest && !is_value;
-            is_value = is_of_guest && !option.as_encoded_bytes().contains(&b'=');
-            keeps
+            let text = option.to_str().unwrap_or_default();
+            // what begins without dashes is the value of what stood before; short options are all of the machine's
+            if let Some(name) = text.strip_prefix("--") {
+                let long = name.split('=').next().unwrap_or_default();
+                kept = known(long) && !OF_LINUX.contains(&long);
+            } else if text.starts_with('-') {
+                kept = true;
+            }
+            kept
         };
         self.options.iter().filter(|option| keep(option)).collect()
     }
@@ -240,7 +257,7 @@ impl Runner {
         command.arg("--guest-initrd").arg(initrd);
         command.args((!self.has_option("--harts")).then_some("--harts=1"));
         self.machine(&mut command, "--guest-disk", "--guest-net");
-        command.args(self.machine_options());
+        command.args(self.options_for("hypervisor"));
         command
     }
 
