@@ -70,6 +70,10 @@ const CASES: &[Case] = &[
         )
     },
     Case {
+        options: &["--level", "guest", "--net", "user"],
+        ..case("a guest with a network card", &[b"sh", b"-c", b"ls /sys/class/net | grep eth"], 0, b"eth0\n")
+    },
+    Case {
         options: &[ROOTFS, "debian"],
         ..case(
             "a Debian root",

@@ -44,6 +44,11 @@ impl Summaries {
         Summaries { rows: names.iter().map(|name| Row::of(results, name)).collect() }
     }
 
+    /// Whether no workload failed anywhere.
+    pub fn is_well(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
     /// Workload, place and reason of those that failed.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.rows.iter().flat_map(|row| {
