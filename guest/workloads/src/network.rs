@@ -2,6 +2,7 @@
 //!
 //! Requests are RFC 792's, "Echo or Echo Reply Message".
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,16 +21,19 @@ const SMALL: usize = 56;
 const LARGE: usize = 1400;
 /// Requests on their way at a time.
 const WINDOW: u64 = 16;
-/// After which an answer is lost.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// After which an answer is lost, and asked for again: a network may lose some.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many may be.
+const LOST: usize = 8;
 const IDENTIFIER: u16 = 0x7668;
 
 /// Waits for each answer before it asks again.
 pub fn latency(iterations: u64) -> Result<u64, Why> {
     let gateway = Gateway::find(SMALL)?;
+    let mut lost = 0;
     for number in 0..iterations {
         gateway.ask(number)?;
-        expect("the number of an answer", gateway.answer()?, number & 0xffff)?;
+        expect("the number of an answer", gateway.answer(number, &mut lost)?, number & 0xffff)?;
     }
     Ok(iterations)
 }
@@ -38,8 +42,9 @@ pub fn latency(iterations: u64) -> Result<u64, Why> {
 pub fn throughput(iterations: u64) -> Result<u64, Why> {
     let gateway = Gateway::find(LARGE)?;
     (0..iterations.min(WINDOW)).try_for_each(|number| gateway.ask(number))?;
+    let mut lost = 0;
     for number in 0..iterations {
-        gateway.answer()?;
+        gateway.answer(number, &mut lost)?;
         if number + WINDOW < iterations {
             gateway.ask(number + WINDOW)?;
         }
@@ -71,13 +76,21 @@ impl Gateway {
         self.socket.send_to(&request, self.address).map(drop).map_err(|why| format!("a request: {why}"))
     }
 
-    /// The number of the next answer.
-    fn answer(&self) -> Result<u64, String> {
+    /// The number of the next answer. What is lost is asked for again, with this number.
+    fn answer(&self, again: u64, lost: &mut usize) -> Result<u64, String> {
         let mut packet = [0; 2048];
         loop {
-            let length = self.socket.recv(&mut packet).map_err(|why| format!("an answer: {why}"))?;
-            if let Some(number) = answer(&packet[..length], self.length) {
-                return Ok(number.into());
+            match self.socket.recv(&mut packet) {
+                Ok(length) => {
+                    if let Some(number) = answer(&packet[..length], self.length) {
+                        return Ok(number.into());
+                    }
+                }
+                Err(why) if why.kind() == ErrorKind::WouldBlock && *lost < LOST => {
+                    *lost += 1;
+                    self.ask(again)?;
+                }
+                Err(why) => return Err(format!("an answer, with {lost} lost before: {why}")),
             }
         }
     }

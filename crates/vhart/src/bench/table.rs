@@ -116,14 +116,20 @@ fn counts(text: &mut String, results: &Results, summaries: &Summaries) {
     if places.is_empty() {
         return;
     }
-    let columns = places.iter().flat_map(|place| COUNTED.map(|(name, _)| format!("{:>20}", format!("{place} {name}"))));
+    let head = |place: &str, name: &str| format!("{place} {name}");
+    let width = |place: &str, name: &str| (head(place, name).len() + 2).max(20);
+    let columns = places
+        .iter()
+        .flat_map(|place| COUNTED.map(|(name, _)| format!("{:>1$}", head(place, name), width(place, name))));
     line(text, format_args!("\n{:16}{}", "counts", columns.collect::<String>()));
     for row in summaries.rows.iter().filter(|row| places.iter().any(|place| has_counts(row, place))) {
         let count = |place: &String, of: Count| {
             let count = row.cell(place).and_then(|cell| cell.count(of));
             count.map_or("-".to_owned(), |count| format!("{:.0}", count.median))
         };
-        let cells = places.iter().flat_map(|place| COUNTED.map(|(_, of)| format!("{:>20}", count(place, of))));
+        let cells = places
+            .iter()
+            .flat_map(|place| COUNTED.map(|(name, of)| format!("{:>1$}", count(place, of), width(place, name))));
         line(text, format_args!("{:16}{}", row.name, cells.collect::<String>()));
     }
 }
