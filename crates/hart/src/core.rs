@@ -11,9 +11,10 @@ use privileged::{Config, FileAccess, PagePermits, State};
 use vcpu::debug::Halt;
 use vcpu::{Clock, Exit, FileId, FileRegister, HartPins, Pace};
 
-use crate::contexts::{self, Contexts, Fence, Key};
+use crate::contexts::Contexts;
 use crate::debug::Debug;
 use crate::faults::Faults;
+use crate::fence::{self, Fence, Key};
 use crate::guest_stage::GuestPages;
 use crate::loops::Loops;
 use crate::roots::Roots;
@@ -333,7 +334,7 @@ impl Core {
 
     /// VMID in `hgatp`.
     pub fn vmid(&self) -> u64 {
-        contexts::vmid(self.state.hgatp >> atp::ID_SHIFT)
+        fence::vmid(self.state.hgatp >> atp::ID_SHIFT)
     }
 
     /// Brings the privileged state's inputs up to date: time, wires, edges.

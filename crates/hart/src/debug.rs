@@ -15,9 +15,10 @@ use vcpu::Exit;
 use vcpu::debug::{Break, Debuggee, Event, Found, Halt, Lost, Only, Points, Space, Touch, Watch, World};
 
 use crate::access::By;
-use crate::contexts::{self, Fence};
 use crate::core::{Core, look_at_file};
-use crate::hart::{Ended, Hart};
+use crate::fence::{self, Fence};
+use crate::hart::Hart;
+use crate::instruction::Ended;
 
 /// What a hart with points knows of them.
 pub struct Debug {
@@ -157,7 +158,7 @@ impl Core {
 
     fn world_of(&self, mode: Mode) -> World {
         let satp = if mode.virt { self.state.vsatp } else { self.state.satp };
-        let asid = contexts::asid(satp >> atp::ID_SHIFT) as u16;
+        let asid = fence::asid(satp >> atp::ID_SHIFT) as u16;
         World { mode, asid, vmid: mode.virt.then(|| self.vmid() as u16) }
     }
 

@@ -9,7 +9,7 @@ use privileged::Request;
 
 use crate::blocks::decode;
 use crate::core::Core;
-use crate::hart::At;
+use crate::instruction::At;
 use crate::tlb::Cut;
 
 impl Core {

@@ -11,8 +11,8 @@ use privileged::Effects;
 use vcpu::debug::Debuggee;
 use vcpu::{Fence, FenceRange, FullHart, Pace, Snapshot, Wakeup};
 
-use crate::contexts;
 use crate::core::{Core, instruction_address};
+use crate::fence;
 use crate::hart::Hart;
 
 /// More pages than this are not dropped one by one.
@@ -190,23 +190,23 @@ impl Core {
     fn fence_outside(&mut self, fence: Fence) {
         match fence {
             Fence::Instructions => {}
-            Fence::Everything => self.forget(&contexts::Fence::All),
+            Fence::Everything => self.forget(&fence::Fence::All),
             Fence::GuestPhysical { range, vmid } => {
                 let vmid = vmid.map(u64::from);
-                self.forget_range(range, |gpa| contexts::Fence::GuestPhysical { gpa, vmid });
+                self.forget_range(range, |gpa| fence::Fence::GuestPhysical { gpa, vmid });
             }
             Fence::Supervisor { range, asid } => {
                 let asid = asid.map(u64::from);
-                self.forget_range(range, |va| contexts::Fence::Supervisor { va, asid });
+                self.forget_range(range, |va| fence::Fence::Supervisor { va, asid });
             }
             Fence::GuestVirtual { range, asid, vmid } => {
                 let (asid, vmid) = (asid.map(u64::from), vmid.into());
-                self.forget_range(range, |va| contexts::Fence::Guest { va, asid, vmid });
+                self.forget_range(range, |va| fence::Fence::Guest { va, asid, vmid });
             }
         }
     }
 
-    fn forget_range(&mut self, range: FenceRange, fence: impl Fn(Option<u64>) -> contexts::Fence) {
+    fn forget_range(&mut self, range: FenceRange, fence: impl Fn(Option<u64>) -> fence::Fence) {
         const PAGE: u64 = arch::addr::PAGE_BYTES;
         match range {
             FenceRange::Part { start, len } if len.div_ceil(PAGE) < MANY_PAGES => {

@@ -9,7 +9,7 @@ use arch::csr::atp;
 use arch::pte::Pte;
 use privileged::GuestLeaf;
 
-use crate::contexts::{Fence, vmid};
+use crate::fence::{Fence, vmid};
 use crate::tlb::GuestPhysical;
 
 /// Entries, a power of two.

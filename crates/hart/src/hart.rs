@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arch::{Insn, Mode, Trap};
+use arch::{Mode, Trap};
 use bus::Bus;
 use events::{Event, Kind};
 use memory::Ram;
@@ -12,6 +12,7 @@ use vcpu::{Clock, Exit, HartPins, Notice, Pace, Reg, Statistic, Vcpu};
 use crate::blocks::{Block, Blocks};
 use crate::core::{Core, NOT_RESERVED, Stop, instruction_address};
 use crate::exec::Run;
+use crate::instruction::{At, Ended};
 use crate::record::Record;
 
 /// What a hart is made of.
@@ -74,30 +75,6 @@ const ALERT: u32 = 16;
 /// Ticks that WFI waits where nothing would be taken behind it: a millisecond. Ten times as often cost a tenth of a core.
 const NAP: u64 = vcpu::TIMEBASE_HZ / 1000;
 
-/// How a block or an instruction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// All of it retired.
-    Retired,
-    /// It took this trap.
-    Trapped(Cause),
-    /// It was not executed: [`Core::exit`] says why.
-    Stopped,
-}
-
-/// An instruction in its place, as far as traps need it.
-#[derive(Clone, Copy, Debug)]
-pub struct At {
-    /// What it does.
-    pub insn: Insn,
-    /// Its address.
-    pub pc: u64,
-    /// Its bits as fetched.
-    pub raw: u32,
-    /// Their number in bytes.
-    pub len: u8,
-}
-
 impl Hart {
     /// A hart after reset, in M-mode at address 0.
     pub fn new(parts: HartParts) -> Hart {
@@ -113,7 +90,7 @@ impl Hart {
 
     /// The privileged state, to be changed by tests and debuggers. Cached consequences are dropped.
     pub fn state_mut(&mut self) -> &mut State {
-        self.core.forget(&crate::contexts::Fence::All);
+        self.core.forget(&crate::fence::Fence::All);
         self.core.look = true;
         &mut self.core.state
     }
@@ -313,7 +290,7 @@ impl Hart {
     fn find(&mut self) -> Option<u32> {
         if self.blocks.is_full() {
             self.blocks.clear();
-            self.core.code.fence(&crate::contexts::Fence::All);
+            self.core.code.fence(&crate::fence::Fence::All);
         }
         let offset = self.core.fetch_offset()?;
         if self.core.leaves_out(self.core.pc, offset) {

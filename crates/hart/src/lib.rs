@@ -18,12 +18,15 @@ mod debug;
 mod events;
 mod exec;
 mod faults;
+mod fence;
 mod fetch;
 mod firmware;
 mod guest_stage;
 mod hart;
+mod instruction;
 mod loops;
 mod record;
+mod recorded;
 mod roots;
 mod second_level;
 #[cfg(feature = "state")]
@@ -33,7 +36,8 @@ mod tlb;
 mod watch;
 
 pub use hart::{Hart, HartParts, Step};
-pub use record::{Record, Recorded};
+pub use record::Record;
+pub use recorded::Recorded;
 pub use statistics::TranslationCounts;
 
 /// What another executor of the same hart works with: a translator, whose code knows where things lie, and which runs
@@ -41,10 +45,12 @@ pub use statistics::TranslationCounts;
 pub mod engine {
     pub use crate::atomic::{CACHE_BLOCK, reserved_width};
     pub use crate::blocks::{decode, raw_at};
-    pub use crate::contexts::{Contexts, Fence};
+    pub use crate::contexts::Contexts;
     pub use crate::core::{Core, Generated, NOT_RESERVED, RESERVED_WIDE, Stop};
     pub use crate::exec::Run;
-    pub use crate::hart::{At, Ended, POLL};
+    pub use crate::fence::Fence;
+    pub use crate::hart::POLL;
+    pub use crate::instruction::{At, Ended};
     pub use crate::tlb::{
         BESIDE, CodePage, DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable, jump_index,
     };

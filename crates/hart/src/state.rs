@@ -5,8 +5,8 @@ use bus::state::{Plain, Unfit, Unsaved, check};
 use privileged::State;
 use serde::{Deserialize, Serialize};
 
-use crate::contexts::Fence;
 use crate::core::{Core, NOT_RESERVED, RESERVED_WIDE};
+use crate::fence::Fence;
 use crate::hart::Hart;
 use crate::statistics::TranslationCounts;
 

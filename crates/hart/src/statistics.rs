@@ -2,8 +2,8 @@
 
 use vcpu::Statistic;
 
-use crate::contexts::Fence;
 use crate::core::Core;
+use crate::fence::Fence;
 
 /// What address translation had to do. Hits of a table are not counted: nothing is to slow them down.
 #[derive(Clone, Copy, Debug, Default)]

@@ -8,8 +8,8 @@ use events::{Event, Kind, Kinds, MARK, Mark, Outcome, SbiCall, Scope, Sink, Stam
 use privileged::{Access, Cause, Request, Translation};
 use vcpu::{ECALL_BYTES, Fence, FenceRange, Standing};
 
-use crate::contexts;
 use crate::core::Core;
+use crate::fence;
 
 /// CSR writes are looked at for these.
 const OF_CSRS: Kinds = Kinds::of(&[Kind::Csr, Kind::Inject, Kind::Timer]);
@@ -101,7 +101,7 @@ impl Core {
             instret: place.retired,
             mode,
             vmid: self.vmid() as u16,
-            asid: contexts::asid(satp >> atp::ID_SHIFT) as u16,
+            asid: fence::asid(satp >> atp::ID_SHIFT) as u16,
             pc: place.pc,
         };
         if let Some(mut sink) = self.watch.sink.take() {
@@ -227,13 +227,13 @@ impl Core {
     }
 
     /// Tells of a fence that the instruction at `place` is.
-    pub(crate) fn tell_fence(&mut self, place: Place, fence: &contexts::Fence) {
+    pub(crate) fn tell_fence(&mut self, place: Place, fence: &fence::Fence) {
         if self.tells(Kind::Fence) {
             let (scope, address, id) = match *fence {
-                contexts::Fence::Supervisor { va, asid } => (Scope::Supervisor, va, asid),
-                contexts::Fence::Guest { va, asid, .. } => (Scope::Guest, va, asid),
-                contexts::Fence::GuestPhysical { gpa, vmid } => (Scope::GuestPhysical, gpa, vmid),
-                contexts::Fence::All => return,
+                fence::Fence::Supervisor { va, asid } => (Scope::Supervisor, va, asid),
+                fence::Fence::Guest { va, asid, .. } => (Scope::Guest, va, asid),
+                fence::Fence::GuestPhysical { gpa, vmid } => (Scope::GuestPhysical, gpa, vmid),
+                fence::Fence::All => return,
             };
             let id = id.map(|id| id as u16);
             self.tell(place, &Event::Fence(events::Fence { scope, address, bytes: 0, id, remote: false }));
