@@ -4,7 +4,7 @@
 
 use super::asm::{Alu, Asm, Cc, RAX, RBP, RCX, RDX, RSP, Rm, Scalar, sse};
 use super::state::{self, BUDGET, F_MAPPED, MAPPED, TABLE, jump};
-use crate::host::{Made, Places};
+use crate::host::{GO_ON, LEAVE, Made, Places};
 
 /// A function that generated code calls, with the context that [`Enter`] was given.
 pub type Helper = unsafe extern "C" fn(*mut (), u64) -> u64;
@@ -68,91 +68,139 @@ impl Stubs {
     }
 
     fn emit(asm: &mut Asm, helpers: &Helpers, detours: u64) -> Stubs {
-        let mut stubs = Stubs { enter: asm.here(), ..Stubs::default() };
-        SAVED.iter().for_each(|&r| asm.push(r));
-        asm.alu_i(Alu::Sub, 64, Rm::R(RSP), FRAME);
-        asm.store(8, Rm::M(RSP, 0), RDI);
-        asm.mov(64, RBP, Rm::R(RSI));
-        asm.mov(64, RAX, Rm::R(RDX));
-        let go = asm.here();
-        reload(asm);
-        asm.jmp_rm(Rm::R(RAX));
-
-        let leave = asm.here();
-        asm.alu_i(Alu::Add, 64, Rm::R(RSP), FRAME);
-        SAVED.iter().rev().for_each(|&r| asm.pop(r));
-        asm.ret();
-
-        stubs.stop_far = asm.here();
-        asm.pop(RCX);
-        asm.mov(64, RAX, Rm::M(RCX, 1));
-        let stop = asm.here();
-        asm.extend(false, 8, RCX, Rm::M(RCX, 0));
-        asm.alu(Alu::Add, 64, BUDGET, Rm::R(RCX));
-        asm.store(8, state::PC, RAX);
-        spill(asm);
-        asm.jmp(leave);
-
-        stubs.stop = asm.here();
-        asm.pop(RCX);
-        asm.extend(true, 32, RAX, Rm::M(RCX, 1));
-        asm.jmp(stop);
-
-        let decide = |asm: &mut Asm| {
-            asm.alu_i(Alu::Cmp, 64, Rm::R(RAX), 1);
-            asm.jcc(Cc::E, leave);
-            asm.jmp(go);
-        };
-        stubs.find = asm.here();
-        go_beside(asm);
-        asm.store(8, state::PC, RAX);
-        spill(asm);
-        call(asm, helpers.find, 0);
-        decide(asm);
-
-        stubs.single = asm.here();
-        asm.store(8, state::PC, RAX);
-        spill(asm);
-        call(asm, helpers.single, 0);
-        decide(asm);
-
-        stubs.system = helpers.system.map(|helper| {
-            let stub = asm.here();
-            asm.store(8, state::PC, RAX);
-            spill(asm);
-            call(asm, helper, 0);
-            decide(asm);
-            stub
-        });
-
-        stubs.link = asm.here();
-        spill(asm);
-        call(asm, helpers.link, 0);
-        decide(asm);
-
-        stubs.interpret = asm.here();
-        // where the detour goes on says which it is
-        asm.mov(64, RCX, Rm::M(RSP, 0));
-        asm.mov_i(RDX, detours as i64);
-        asm.alu(Alu::Sub, 64, RCX, Rm::R(RDX));
-        spill(asm);
-        // the return address is above; it also keeps the stack from being aligned
-        asm.alu_i(Alu::Sub, 64, Rm::R(RSP), 8);
-        call(asm, helpers.interpret, 16);
-        asm.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
-        asm.test(64, RAX, RAX);
-        let elsewhere = asm.jcc_fix(Cc::NE);
-        reload(asm);
-        asm.ret();
-        asm.bind_here(elsewhere);
-        asm.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
-        decide(asm);
-
-        stubs.floats = asm.here();
-        reload_floats(asm);
-        asm.ret();
-        stubs
+        let enter = asm.here();
+        let go = way_in(asm);
+        let ends = Ends { go, leave: way_out(asm) };
+        let (stop_far, stop) = stops(asm, ends);
+        Stubs {
+            enter,
+            stop_far,
+            stop,
+            find: find(asm, helpers.find, ends),
+            single: at_pc(asm, helpers.single, ends),
+            system: helpers.system.map(|helper| at_pc(asm, helper, ends)),
+            link: link(asm, helpers.link, ends),
+            interpret: interpret(asm, helpers.interpret, detours, ends),
+            floats: floats(asm),
+        }
     }
+}
+
+/// Where stubs go on.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// At the code whose address is in rax, with all registers read anew.
+    go: u64,
+    /// Back at whoever entered.
+    leave: u64,
+}
+
+impl Ends {
+    /// Goes where a helper's answer says.
+    fn decide(self, asm: &mut Asm) {
+        asm.alu_i(Alu::Cmp, 64, Rm::R(RAX), LEAVE as i32);
+        asm.jcc(Cc::E, self.leave);
+        asm.jmp(self.go);
+    }
+}
+
+/// An [`Enter`]; answers [`Ends::go`].
+fn way_in(asm: &mut Asm) -> u64 {
+    SAVED.iter().for_each(|&r| asm.push(r));
+    asm.alu_i(Alu::Sub, 64, Rm::R(RSP), FRAME);
+    asm.store(8, Rm::M(RSP, 0), RDI);
+    asm.mov(64, RBP, Rm::R(RSI));
+    asm.mov(64, RAX, Rm::R(RDX));
+    let go = asm.here();
+    reload(asm);
+    asm.jmp_rm(Rm::R(RAX));
+    go
+}
+
+/// [`Ends::leave`].
+fn way_out(asm: &mut Asm) -> u64 {
+    let leave = asm.here();
+    asm.alu_i(Alu::Add, 64, Rm::R(RSP), FRAME);
+    SAVED.iter().rev().for_each(|&r| asm.pop(r));
+    asm.ret();
+    leave
+}
+
+/// [`Stubs::stop_far`] and [`Stubs::stop`].
+fn stops(asm: &mut Asm, ends: Ends) -> (u64, u64) {
+    let stop_far = asm.here();
+    asm.pop(RCX);
+    asm.mov(64, RAX, Rm::M(RCX, 1));
+    let at_pc = asm.here();
+    asm.extend(false, 8, RCX, Rm::M(RCX, 0));
+    asm.alu(Alu::Add, 64, BUDGET, Rm::R(RCX));
+    asm.store(8, state::PC, RAX);
+    spill(asm);
+    asm.jmp(ends.leave);
+
+    let stop = asm.here();
+    asm.pop(RCX);
+    asm.extend(true, 32, RAX, Rm::M(RCX, 1));
+    asm.jmp(at_pc);
+    (stop_far, stop)
+}
+
+/// [`Stubs::find`].
+fn find(asm: &mut Asm, helper: Helper, ends: Ends) -> u64 {
+    let stub = asm.here();
+    go_beside(asm);
+    at_pc(asm, helper, ends);
+    stub
+}
+
+/// [`Stubs::single`], and those of [`Stubs::system`]: a helper is called for the pc in rax.
+fn at_pc(asm: &mut Asm, helper: Helper, ends: Ends) -> u64 {
+    let stub = asm.here();
+    asm.store(8, state::PC, RAX);
+    spill(asm);
+    call(asm, helper, 0);
+    ends.decide(asm);
+    stub
+}
+
+/// [`Stubs::link`].
+fn link(asm: &mut Asm, helper: Helper, ends: Ends) -> u64 {
+    let stub = asm.here();
+    spill(asm);
+    call(asm, helper, 0);
+    ends.decide(asm);
+    stub
+}
+
+/// [`Stubs::interpret`], for detours that begin at `detours`.
+fn interpret(asm: &mut Asm, helper: Helper, detours: u64, ends: Ends) -> u64 {
+    let stub = asm.here();
+    // where the detour goes on says which it is
+    asm.mov(64, RCX, Rm::M(RSP, 0));
+    asm.mov_i(RDX, detours as i64);
+    asm.alu(Alu::Sub, 64, RCX, Rm::R(RDX));
+    spill(asm);
+    // the return address is above; it also keeps the stack from being aligned
+    asm.alu_i(Alu::Sub, 64, Rm::R(RSP), 8);
+    call(asm, helper, 16);
+    asm.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
+    const _: () = assert!(GO_ON == 0);
+    asm.test(64, RAX, RAX);
+    let elsewhere = asm.jcc_fix(Cc::NE);
+    reload(asm);
+    asm.ret();
+    asm.bind_here(elsewhere);
+    asm.alu_i(Alu::Add, 64, Rm::R(RSP), 8);
+    ends.decide(asm);
+    stub
+}
+
+/// [`Stubs::floats`].
+fn floats(asm: &mut Asm) -> u64 {
+    let stub = asm.here();
+    reload_floats(asm);
+    asm.ret();
+    stub
 }
 
 /// Goes to the address in rax, if the jump table has it beside its slot; else goes on behind.
