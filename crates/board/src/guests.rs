@@ -3,9 +3,9 @@
 use vcpu::Exit;
 
 use crate::control::{Action, Control, Order, Why};
+use crate::ending::Ending;
 use crate::engine::GuestHart;
 use crate::held::Held;
-use crate::machine::Ending;
 use crate::show::{Sight, Watched};
 use crate::threads::Run;
 

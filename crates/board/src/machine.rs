@@ -1,5 +1,6 @@
 //! A machine: built, run, and ended.
 
+mod made;
 #[cfg(feature = "state")]
 mod saved;
 
@@ -10,15 +11,15 @@ use std::time::Duration;
 use bus::Bus;
 use events::Event;
 use memory::Ram;
-use vcpu::{Clock, Fence, FullHart, HartPins, Pace, Reg, Snapshot, Statistic, SystemEvent};
+use vcpu::{Clock, Fence, FullHart, Reg, Snapshot, Statistic, SystemEvent};
 
-use crate::config::{Debugging, Firmware, MachineConfig, TimeSource, Whom};
+use crate::config::{MachineConfig, TimeSource};
 use crate::console::{Keyboard, Terminal};
 use crate::control::Control;
-use crate::engine::{Cpu, Engine, GuestHart, HartSet, InterruptPlaces, Modes, Parts};
+use crate::ending::Ending;
+use crate::engine::{Cpu, Engine, GuestHart};
 use crate::error::Error;
 use crate::guests::Guests;
-use crate::hosted::HostInterrupts;
 use crate::htif::Htif;
 use crate::map;
 use crate::parallel::Parallel;
@@ -27,39 +28,7 @@ use crate::software::{Hardware, Loaded, Software};
 use crate::stop::MachineStopper;
 use crate::threads::Run;
 use crate::turns::Turns;
-use crate::wiring::{Connected, Wiring};
-
-/// Why a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The guest asked for it.
-    Event(SystemEvent),
-    /// Somebody called [`MachineStopper::stop`].
-    Stopped,
-    /// Somebody called [`MachineStopper::pause`], or [`Machine::pause_at`] was reached. It can be run on, or saved.
-    Paused,
-    /// The time allowed is used up.
-    TimedOut,
-    /// The instructions allowed are used up.
-    OutOfInstructions,
-    /// A hart cannot go on.
-    Halted {
-        /// Which.
-        hart: usize,
-        /// Why, if its executor says so.
-        reason: Option<String>,
-    },
-    /// The program wrote this value to `tohost` (HTIF).
-    ToHost(u64),
-}
-
-impl Ending {
-    /// A hart with a firmware stops for good only where a trap finds nobody to handle it.
-    pub(crate) fn unhandled(number: usize, hart: &dyn FullHart) -> Ending {
-        let pc = hart.reg(Reg::Pc);
-        Ending::Halted { hart: number, reason: Some(format!("at {pc:#x} it took a trap that nothing handles")) }
-    }
-}
+use crate::wiring::Wiring;
 
 /// A machine, ready to run.
 pub struct Machine {
@@ -120,112 +89,6 @@ impl Machine {
     /// What the user asked for is impossible, a file cannot be loaded, or the host lacks something.
     pub fn new(config: MachineConfig, engine: &mut dyn Engine) -> Result<Machine, Error> {
         Machine::make(config, engine, Begins::AtReset)
-    }
-
-    fn make(config: MachineConfig, engine: &mut dyn Engine, begins: Begins) -> Result<Machine, Error> {
-        config.check()?;
-        let modes = engine.modes();
-        if modes == Modes::SupervisorOnly && config.firmware != Firmware::Builtin {
-            return Err(Error::NoMachineMode);
-        }
-        let host = host_interrupts(&config, engine)?;
-        let software = Software::of(&config);
-        let limits = Limits {
-            time: config.time,
-            timeout: config.timeout,
-            instructions: config.max_instructions.unwrap_or(u64::MAX),
-            pause_at: u64::MAX,
-            no_reboot: config.no_reboot,
-        };
-        let (isa, ram) = (config.aia.isa(config.isa), Ram::new(map::DRAM_BASE, config.memory_bytes)?);
-        let clock = Arc::new(match config.time {
-            TimeSource::Wall => Clock::wall(),
-            TimeSource::Instructions { .. } => Clock::virtual_time(),
-        });
-        let hart_pins = |_| config.aia.imsic().map_or_else(HartPins::new, HartPins::with_imsic);
-        let pins: Vec<Arc<HartPins>> = (0..config.harts).map(hart_pins).collect();
-        let wiring = Wiring::new(Connected {
-            modes,
-            aia: config.aia,
-            host,
-            ram: ram.clone(),
-            clock: clock.clone(),
-            pins: pins.clone(),
-            console: config.console,
-            plugs: config.plugs,
-            interface: config.interface,
-            seeded: config.seed.is_some(),
-            watching: config.watching.as_ref().map(|watching| watching(Whom::Devices)),
-        })?;
-        let bus: Arc<Bus> = Arc::new(wiring.bus()?);
-        let terminal = Arc::new(Mutex::new(Terminal::new(wiring.uart())));
-        let parts = Parts {
-            isa,
-            ram: ram.clone(),
-            bus: bus.clone(),
-            clock: clock.clone(),
-            pins: pins.clone(),
-            terminal,
-            doorbells: wiring.doorbells(),
-        };
-        let made = engine.harts(parts).map_err(Error::Engine)?;
-        let loaded = match begins {
-            Begins::AtReset => {
-                software.load(&Hardware { ram: &ram, wiring: &wiring, cpu: &made.cpu, harts: pins.len() })?
-            }
-            Begins::Elsewhere => Loaded::elsewhere(),
-        };
-        let executors = match made.harts {
-            HartSet::Guest(mut harts) => {
-                if let Some(watching) = config.watching {
-                    harts.iter_mut().enumerate().for_each(|(hart, it)| it.watch(watching(Whom::Hart(hart))));
-                }
-                Executors::Guest(harts)
-            }
-            HartSet::Full(mut harts) => {
-                let pace = if config.seed.is_some() { Pace::Instruction } else { Pace::Block };
-                harts.iter_mut().for_each(|hart| hart.set_pace(pace));
-                if let Some(watching) = config.watching {
-                    harts
-                        .iter_mut()
-                        .enumerate()
-                        .for_each(|(number, hart)| hart.watch(Some(watching(Whom::Hart(number)))));
-                }
-                let console = Box::new(Terminal::new(wiring.uart()));
-                let make = || firmware::Firmware::new(pins.clone(), isa, ram.clone(), wiring.power.clone(), console);
-                let firmware = (*software.firmware() == Firmware::Builtin).then(make);
-                Executors::Full { harts, firmware }
-            }
-        };
-        let debugged = config.debugging != Debugging::Off;
-        let stopped = config.debugging == Debugging::Waiting;
-        let control = debugged.then(|| Arc::new(Control::new(pins.clone(), clock.clone(), stopped)));
-        let mut machine = Machine {
-            ram,
-            clock,
-            wiring,
-            executors,
-            cpu: made.cpu,
-            bus,
-            software,
-            loaded,
-            stopper: MachineStopper::new(pins.clone()),
-            watchers: Watchers {
-                tell: config.tell,
-                show: config.show,
-                asker: Asker::new(pins),
-                sampling: config.sampling,
-                answered: 0,
-            },
-            retired: Arc::default(),
-            limits,
-            control,
-            uncounted: 0,
-        };
-        if begins == Begins::AtReset {
-            machine.enter();
-        }
-        Ok(machine)
     }
 
     /// Types into the machine's serial port.
@@ -471,15 +334,6 @@ impl Machine {
             harts.iter_mut().for_each(|hart| hart.fence(Fence::Instructions));
         }
     }
-}
-
-/// The interrupt files of harts that the host executes, where they are to have some.
-fn host_interrupts(config: &MachineConfig, engine: &mut dyn Engine) -> Result<Option<HostInterrupts>, Error> {
-    if engine.modes() != Modes::SupervisorOnly || config.aia.imsic().is_none() {
-        return Ok(None);
-    }
-    let places = InterruptPlaces { sources: map::APLIC_SOURCES, aplic: map::APLIC_S.base, files: map::IMSIC_S_BASE };
-    engine.interrupts(places).map_err(Error::Engine)?.map_or(Err(Error::NoAiaForGuests), |host| Ok(Some(host)))
 }
 
 /// The first hart's registers, as the kernel's boot protocol wants them (Linux, Documentation/arch/riscv/boot.rst).

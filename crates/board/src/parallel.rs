@@ -17,9 +17,9 @@ use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::console::{Terminal, at_once};
 use crate::control::{Action, Control, Order, Why};
+use crate::ending::Ending;
 use crate::held::Held;
 use crate::htif::Htif;
-use crate::machine::Ending;
 use crate::patience::Patience;
 use crate::show::Watched;
 use crate::threads::Run;

@@ -78,11 +78,6 @@ impl Software {
         }
     }
 
-    /// Who answers SBI calls.
-    pub fn firmware(&self) -> &Firmware {
-        &self.firmware
-    }
-
     /// Puts everything into memory.
     pub fn load(&self, hardware: &Hardware) -> Result<Loaded, Error> {
         let ram = hardware.ram;

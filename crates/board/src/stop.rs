@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use vcpu::HartPins;
 
+use crate::ending::Ending;
 use crate::error::Error;
-use crate::machine::Ending;
 
 const NOTHING: u8 = 0;
 const STOP: u8 = 1;

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 use std::thread;
 
+use crate::ending::Ending;
 use crate::error::Error;
-use crate::machine::Ending;
 use crate::stop::MachineStopper;
 use crate::wiring::Wiring;
 

@@ -16,9 +16,9 @@ use vcpu::{Clock, Exit, FullHart, Wakeup};
 
 use crate::console::Terminal;
 use crate::control::{Action, Control, Order, Why};
+use crate::ending::Ending;
 use crate::held::Held;
 use crate::htif::Htif;
-use crate::machine::Ending;
 use crate::show::Watched;
 use crate::stop::MachineStopper;
 use crate::wiring::Wiring;
