@@ -36,11 +36,16 @@ impl CsrAccess {
 
 /// What an access reads, after it has done to `file` what it does; `selected` is the guest's `siselect`. None: there is no such register.
 ///
-/// Priorities of major interrupts cannot be configured: "the priority number bytes in the emulated `iprio` array can be read-only zeros".
+/// Registers that are reserved are zero whoever has the file: "reads [...] return zero, and writes [...] are ignored", which QEMU's guest interrupt
+/// files do not know. Priorities of major interrupts cannot be configured: "the priority number bytes in the emulated `iprio` array can be read-only zeros".
 pub fn access(access: CsrAccess, selected: u64, file: Option<&mut InterruptFile>) -> Option<u64> {
     let is_priority = access.csr == registers::SIREG && iselect::PRIORITIES.contains(&selected);
     if is_priority {
         return selected.is_multiple_of(2).then_some(0);
+    }
+    let register = FileRegister::selected(selected);
+    if access.csr == registers::SIREG && register == Some(FileRegister::Reserved) {
+        return Some(0);
     }
     let file = file?;
     match access.csr {
@@ -50,7 +55,7 @@ pub fn access(access: CsrAccess, selected: u64, file: Option<&mut InterruptFile>
             Some(top)
         }
         registers::SIREG => {
-            let register = FileRegister::selected(selected)?;
+            let register = register?;
             let before = file.read(register);
             access.write.iter().for_each(|&(clear, set)| file.change(register, clear, set));
             Some(before)
@@ -131,6 +136,6 @@ mod tests {
         );
         // where the file is a hart's, the hart answers for it
         assert_eq!(access(of(0x1515_2073), 0x70, None), None);
-        assert_eq!(access(of(0x1515_2073), 0x32, None), Some(0));
+        assert_eq!([0x32, 0x71, 0x7f].map(|selected| access(of(0x1515_2073), selected, None)), [Some(0); 3]);
     }
 }
