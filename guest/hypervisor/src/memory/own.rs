@@ -15,13 +15,15 @@ use spin::{Mutex, Once};
 use super::frames::PIECE_BYTES;
 use super::image::FREE;
 use super::physical::Physical;
-use super::table::{Rights, Stage, Table};
+use super::table::{Rights, Stage, Table, leaf_bytes};
 use crate::start::{entry, hart};
 
 static TABLE: Once<Mutex<Table>> = Once::new();
 
-/// The level of a leaf that maps a piece.
+/// The level of a leaf that maps a piece, and of one that maps 1 GiB.
 const PIECE_LEVEL: u32 = 1;
+const LARGE_LEVEL: u32 = 2;
+const LARGE_BYTES: u64 = leaf_bytes(LARGE_LEVEL);
 
 /// All of the image.
 pub fn image() -> Range<u64> {
@@ -29,24 +31,33 @@ pub fn image() -> Range<u64> {
     image.text.start..image.data.end
 }
 
-/// Makes the tables: RAM in large pages, the image in small ones.
+/// Makes the tables: RAM in pages of 1 GiB where the image is not, and of 2 MiB around it, the image in small ones.
 pub fn init() {
     let mut table = Table::new(Scheme::Sv39, Stage::Own, &mut Physical).expect("a page for the root");
     let image = image();
     let around = image.start / PIECE_BYTES * PIECE_BYTES..image.end.next_multiple_of(PIECE_BYTES);
     for memory in &hart::board().memory {
-        let first = memory.start / PIECE_BYTES * PIECE_BYTES;
-        for base in (first..memory.end).step_by(PIECE_BYTES as usize) {
-            match around.contains(&base) {
-                true => in_pages(&mut table, base),
-                false => map(&mut table, base, PIECE_LEVEL, Rights::ReadWrite),
-            }
+        let mut base = memory.start / PIECE_BYTES * PIECE_BYTES;
+        while base < memory.end {
+            let end = base + LARGE_BYTES;
+            let is_large = base.is_multiple_of(LARGE_BYTES) && end <= memory.end;
+            base += match () {
+                () if around.contains(&base) => in_pages(&mut table, base),
+                () if is_large && (end <= around.start || around.end <= base) => map(&mut table, base, LARGE_LEVEL),
+                () => map(&mut table, base, PIECE_LEVEL),
+            };
         }
     }
     TABLE.call_once(|| Mutex::new(table));
 }
 
-fn map(table: &mut Table, base: u64, level: u32, rights: Rights) {
+/// Maps data where they are, by one leaf; answers how much that is.
+fn map(table: &mut Table, base: u64, level: u32) -> u64 {
+    map_as(table, base, level, Rights::ReadWrite);
+    leaf_bytes(level)
+}
+
+fn map_as(table: &mut Table, base: u64, level: u32, rights: Rights) {
     table.map(base, Phys(base), level, rights, &mut Physical).expect("memory for the hypervisor's own tables");
 }
 
@@ -55,7 +66,7 @@ pub fn map_device(registers: Range<u64>) {
     let mut table = table().lock();
     for base in (registers.start / PIECE_BYTES * PIECE_BYTES..registers.end).step_by(PIECE_BYTES as usize) {
         if table.lookup(base, &Physical).is_none() {
-            map(&mut table, base, PIECE_LEVEL, Rights::ReadWrite);
+            map(&mut table, base, PIECE_LEVEL);
             forget(base);
         }
     }
@@ -63,14 +74,15 @@ pub fn map_device(registers: Range<u64>) {
 
 // ANCHOR: rights
 /// The piece at `base`, which has some of the image in it.
-fn in_pages(table: &mut Table, base: u64) {
+fn in_pages(table: &mut Table, base: u64) -> u64 {
     let image = entry::image();
     let rights = |page: u64| match page {
         page if image.text.contains(&page) => Rights::Execute,
         page if image.rodata.contains(&page) => Rights::Read,
         _ => Rights::ReadWrite,
     };
-    (base..base + PIECE_BYTES).step_by(PAGE_BYTES as usize).for_each(|page| map(table, page, 0, rights(page)));
+    (base..base + PIECE_BYTES).step_by(PAGE_BYTES as usize).for_each(|page| map_as(table, page, 0, rights(page)));
+    PIECE_BYTES
 }
 // ANCHOR_END: rights
 
