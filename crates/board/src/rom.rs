@@ -19,6 +19,11 @@ const BOOT_HART: u64 = 0;
 /// and the info follow it.
 const CODE: [u32; 6] = [0x0000_0297, 0x0282_8613, 0xf140_2573, 0x0202_b583, 0x0182_b283, 0x0002_8067];
 
+/// `struct fw_dynamic_info`: what firmware starts in S-mode, at this address.
+pub fn dynamic_info(next: u64) -> [u64; 6] {
+    [INFO_MAGIC, INFO_VERSION, next, NEXT_MODE_S, 0, BOOT_HART]
+}
+
 /// Where harts go from reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Boot {
@@ -32,9 +37,9 @@ pub struct Boot {
 
 impl Boot {
     fn bytes(&self) -> Vec<u8> {
-        let data = [self.start, self.tree, INFO_MAGIC, INFO_VERSION, self.next, NEXT_MODE_S, 0, BOOT_HART];
+        let data = [self.start, self.tree].into_iter().chain(dynamic_info(self.next));
         let code = CODE.iter().flat_map(|word| word.to_le_bytes());
-        code.chain(data.iter().flat_map(|word| word.to_le_bytes())).collect()
+        code.chain(data.flat_map(u64::to_le_bytes)).collect()
     }
 }
 

@@ -134,7 +134,8 @@ fn counts(text: &mut String, results: &Results, summaries: &Summaries) {
     }
 }
 
-fn has_counts(row: &Row, place: &str) -> bool {
+/// Whether the machine counted the workload there.
+pub fn has_counts(row: &Row, place: &str) -> bool {
     row.cell(place).is_some_and(|cell| !cell.counts.is_empty())
 }
 

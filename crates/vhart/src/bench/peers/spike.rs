@@ -22,13 +22,8 @@ const KERNEL: u64 = FIRMWARE + (2 << 20);
 /// Where the instructions before the firmware are: behind it, below the kernel.
 const BEFORE: u64 = KERNEL - 0x1000;
 
-/// `struct fw_dynamic_info`: its mark, "OSBI", its version, and that the next stage is of S-mode.
-const INFO_MAGIC: u64 = 0x4942_534f;
-const INFO_VERSION: u64 = 2;
-const INFO_NEXT_IN_S: u64 = 1;
-
 /// Bytes to which parts of the file are aligned.
-const ALIGN: usize = 8;
+const WORD: usize = size_of::<u64>();
 
 /// With `a0` the hart and `a1` the device tree: copies the tree to 0x8800_0000, points `a1` there and `a2` at what follows, and jumps to the firmware.
 /// The last three bytes of the tree's size, which is in big-endian order, stand at 5.
@@ -88,7 +83,7 @@ pub fn words(software: &Software, initrd: &Path, directory: &Path) -> Result<Vec
 
 /// The firmware, with what goes before it, as an ELF file.
 fn program(firmware: &[u8]) -> Vec<u8> {
-    let words = [INFO_MAGIC, INFO_VERSION, KERNEL, INFO_NEXT_IN_S, 0, 0];
+    let words = board::rom::dynamic_info(KERNEL);
     let code = COPY_TREE.iter().flat_map(|(word, _)| word.to_le_bytes());
     let before: Vec<u8> = code.chain(words.iter().flat_map(|word| word.to_le_bytes())).collect();
     elf_file(&[(FIRMWARE, firmware), (BEFORE, &before)], BEFORE)
@@ -100,7 +95,7 @@ fn elf_file(parts: &[(u64, &[u8])], entry: u64) -> Vec<u8> {
     let first = size_of::<FileHeader64<LittleEndian>>() + parts.len() * size_of::<ProgramHeader64<LittleEndian>>();
     let (mut headers, mut content) = (Vec::new(), Vec::new());
     for (address, bytes) in parts {
-        content.resize(content.len().next_multiple_of(ALIGN), 0);
+        content.resize(content.len().next_multiple_of(WORD), 0);
         headers.extend_from_slice(bytes_of(&ProgramHeader64 {
             p_type: U32::new(little, elf::PT_LOAD),
             p_flags: U32::new(little, elf::PF_R | elf::PF_W | elf::PF_X),
@@ -109,11 +104,11 @@ fn elf_file(parts: &[(u64, &[u8])], entry: u64) -> Vec<u8> {
             p_paddr: U64::new(little, *address),
             p_filesz: U64::new(little, bytes.len() as u64),
             p_memsz: U64::new(little, bytes.len() as u64),
-            p_align: U64::new(little, ALIGN as u64),
+            p_align: U64::new(little, WORD as u64),
         }));
         content.extend_from_slice(bytes);
     }
-    content.resize(content.len().next_multiple_of(ALIGN), 0);
+    content.resize(content.len().next_multiple_of(WORD), 0);
     let sections = first + content.len();
     content.resize(content.len() + size_of::<SectionHeader64<LittleEndian>>(), 0);
     content.extend_from_slice(bytes_of(&names_section(sections + 2 * size_of::<SectionHeader64<LittleEndian>>())));

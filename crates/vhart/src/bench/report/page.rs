@@ -10,7 +10,7 @@ use super::super::numbers::Summary;
 use super::super::options::Place;
 use super::super::peers::Kind;
 use super::super::summary::{Row, Summaries, pairs};
-use super::super::table::{self, COUNTED};
+use super::super::table::{self, COUNTED, has_counts};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -266,8 +266,7 @@ fn stack(parts: &[Part]) -> String {
 }
 
 fn counts(results: &Results, summaries: &Summaries) -> String {
-    let counted =
-        |place: &&String| summaries.rows.iter().any(|row| row.cell(place).is_some_and(|cell| !cell.counts.is_empty()));
+    let counted = |place: &&String| summaries.rows.iter().any(|row| has_counts(row, place));
     let places: Vec<&String> = results.settings.places.iter().filter(counted).collect();
     if places.is_empty() {
         return String::new();
@@ -285,7 +284,12 @@ fn counts(results: &Results, summaries: &Summaries) -> String {
     format!(
         "<section><h2>Counts</h2>\n<p>Between the marks, in all worlds; medians of the rounds. A walk step is a page-table entry that was read.</p>\n\
          <div class=\"wide\"><table>\n<thead><tr><th>workload</th>{heads}</tr></thead>\n{}</table></div></section>\n",
-        summaries.rows.iter().map(row).collect::<String>()
+        summaries
+            .rows
+            .iter()
+            .filter(|of| places.iter().any(|place| has_counts(of, place)))
+            .map(row)
+            .collect::<String>()
     )
 }
 
