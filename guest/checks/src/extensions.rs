@@ -145,7 +145,8 @@ fn pmu() {
         same(call(Pmu::CounterStart, [counter, 1, 0, 0, 0]).error, INVALID, "the start of one that there is not");
         same(call(Pmu::CounterStop, [counter, 1, 0, 0, 0]).error, INVALID, "the end of one that there is not");
     }
-    same(call(Pmu::CounterConfigMatching, [0, all, 0, 1 << 20, 0]).error, INVALID, "an event that there is not");
+    let event = call(Pmu::CounterConfigMatching, [0, all, 0, 1 << 20, 0]).error;
+    that([INVALID, NOT_SUPPORTED].contains(&event), format_args!("an event that there is not: {event}"));
     cycles(all);
     firmware_events(all);
 }
