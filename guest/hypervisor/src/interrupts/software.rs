@@ -36,8 +36,7 @@ impl CsrAccess {
 
 /// What an access reads, after it has done to `file` what it does; `selected` is the guest's `siselect`. None: there is no such register.
 ///
-/// Registers that are reserved are zero whoever has the file: "reads [...] return zero, and writes [...] are ignored", which QEMU's guest interrupt
-/// files do not know. Priorities of major interrupts cannot be configured: "the priority number bytes in the emulated `iprio` array can be read-only zeros".
+/// Registers that are reserved are zero whoever has the file: "reads [...] return zero, and writes [...] are ignored". Priorities of major interrupts cannot be configured: "the priority number bytes in the emulated `iprio` array can be read-only zeros".
 pub fn access(access: CsrAccess, selected: u64, file: Option<&mut InterruptFile>) -> Option<u64> {
     let is_priority = access.csr == registers::SIREG && iselect::PRIORITIES.contains(&selected);
     if is_priority {
