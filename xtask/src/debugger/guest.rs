@@ -1,6 +1,6 @@
 //! GDB at a guest's own harts: at the VMM's port, in the host, which a port of this computer leads to.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
@@ -12,6 +12,9 @@ use super::GDB;
 const NAMES: [&str; 3] = ["start_kernel", "kernel_init", "vfs_read"];
 /// What functions begin with that the kernel may trace: room for a call, which it writes over as it boots.
 const ROOM: u64 = 8;
+
+/// What the guest's shell says when it reads. What is typed before nobody hears.
+const PROMPT: &[u8] = b"guest:/# ";
 
 /// What runs in the host: the kernel's addresses, which are the guest's as well, and the guest.
 const HOST: &str = "grep -wE 'NAMES' /proc/kallsyms; exec vhart run --engine kvm --no-reboot --harts 2 \
@@ -78,13 +81,10 @@ fn start(port: u16) -> anyhow::Result<Child> {
     let (port, host) = (format!("{port}:1234"), HOST.replace("NAMES", &NAMES.join("|")));
     vhart.args(["exec", "--harts", "2", "--timeout", "5m", "--forward", &port, "--", "sh", "-c", &host]);
     vhart.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut machine = vhart.spawn().context("cannot run vhart")?;
-    // for the guest's shell, once it is there
-    machine.stdin.take().context("there is a pipe")?.write_all(b"exit\n").context("vhart reads nothing")?;
-    Ok(machine)
+    vhart.spawn().context("cannot run vhart")
 }
 
-/// Reads where the kernel has what is asked for. All else that the guest says is read by a thread.
+/// Reads where the kernel has what is asked for. All else that the guest says is read by a thread, which has its shell end it.
 fn addresses(machine: &mut Child) -> anyhow::Result<[u64; 3]> {
     let mut out = BufReader::new(machine.stdout.take().context("there is a pipe")?);
     let mut found = [None; NAMES.len()];
@@ -98,7 +98,15 @@ fn addresses(machine: &mut Child) -> anyhow::Result<[u64; 3]> {
             found[place] = u64::from_str_radix(address, 16).ok();
         }
     }
-    std::thread::spawn(move || out.read_to_end(&mut Vec::new()));
+    let mut to = machine.stdin.take().context("there is a pipe")?;
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        while out.read_until(b' ', &mut said).is_ok_and(|count| count != 0) {
+            if said.ends_with(PROMPT) {
+                let _ = to.write_all(b"exit\n");
+            }
+        }
+    });
     Ok(found.map(Option::unwrap_or_default))
 }
 
