@@ -1,4 +1,9 @@
-//! The layer check: dependencies between the workspace's crates point only up ARCHITECTURE.md's list.
+//! The layer check: dependencies between the workspace's crates point only up ARCHITECTURE.md's list, files of a crate use each
+//! other in no circle, and files and functions are short.
+
+mod files;
+mod sizes;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -27,8 +32,33 @@ fn rank(name: &str) -> Option<usize> {
     LAYERS.iter().flat_map(|(_, crates)| crates.iter()).position(|c| *c == name)
 }
 
-/// Checks every dependency between members of the workspace, dev-dependencies left out.
+/// Checks crates, files and functions.
 pub fn check() -> anyhow::Result<()> {
+    check_crates()?;
+    check_files()
+}
+
+/// Checks the files of all crates, and their functions.
+fn check_files() -> anyhow::Result<()> {
+    let workspace = crate::vmm::workspace()?;
+    let (mut wrong, mut functions) = (Vec::new(), Vec::new());
+    for folder in sources::crates(&workspace)? {
+        let sources = sources::of_crate(&workspace, &folder)?;
+        wrong.extend(files::check(&sources));
+        wrong.extend(sources.iter().filter_map(sizes::check_file));
+        functions.extend(sources.iter().flat_map(sizes::functions));
+    }
+    let summary = sizes::summary(&functions);
+    wrong.extend(sizes::check(functions));
+    if !wrong.is_empty() {
+        bail!("files and functions ({summary}):\n  {}", wrong.join("\n  "));
+    }
+    println!("layers: no circle of files; {summary}");
+    Ok(())
+}
+
+/// Checks every dependency between members of the workspace, dev-dependencies left out.
+fn check_crates() -> anyhow::Result<()> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .output()

@@ -52,7 +52,8 @@ enum Chore {
     Kallsyms,
     /// Boot host and guest, and compare the exits that --stat counts with those of KVM's own tracepoint.
     KvmExits,
-    /// Check that crates depend only on layers above them in ARCHITECTURE.md, and that no number is typed twice.
+    /// Check that crates depend only on layers above them in ARCHITECTURE.md, that files of a crate use each other in no circle, that files
+    /// and functions are short, and that no number is typed twice.
     Layers,
     /// Make the program of world switches that vhart carries along anew.
     Switches,
