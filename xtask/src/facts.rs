@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 /// Constants that have name and value in common by chance, or that stand for another thing.
-const BY_CHANCE: [(&str, &str); 16] = [
+const BY_CHANCE: [(&str, &str); 17] = [
     ("EXECUTABLE", "a file's mode, in an initramfs and on the benchmark's host"),
     ("FORMAT", "versions of different trees in the cache"),
     ("GENERAL", "general events, and KVM's general CSRs"),
@@ -28,6 +28,7 @@ const BY_CHANCE: [(&str, &str); 16] = [
     ("PIECE_BYTES", "pieces of a file and of a disk request"),
     ("READABLE", "a file's mode, as EXECUTABLE"),
     ("RECEIVE", "VIRTIO's sections on console and network number their queues each"),
+    ("ROOM", "of code that is made, and of what a port has to say"),
     ("SCHEMA", "versions of different reports"),
     ("TRANSMIT", "as RECEIVE"),
     ("VERSION", "of formats that have nothing to do with each other"),

@@ -118,12 +118,12 @@ struct Lookup<'a> {
 impl Lookup<'_> {
     /// The file that declares what an absolute path leads to.
     fn file(&self, path: &[String], depth: usize) -> Option<usize> {
-        const DEEPEST: usize = 8;
+        const MOST_HOPS: usize = 8;
         let len = (0..=path.len()).rev().find(|&len| self.files.contains_key(&path[..len]))?;
         let file = *self.files.get(&path[..len])?;
         let item = path.get(len).and_then(|name| self.shown[file].get(name));
         match item {
-            Some(elsewhere) if depth < DEEPEST => self.file(elsewhere, depth + 1),
+            Some(elsewhere) if depth < MOST_HOPS => self.file(elsewhere, depth + 1),
             _ => Some(file),
         }
     }

@@ -70,6 +70,9 @@ pub struct SecondHalf {
 }
 
 impl SecondHalf {
+    /// Where it is, from the instruction's address on.
+    pub const BEHIND: u64 = 2;
+
     /// What is at `va`, where a page begins. `None`: the context's jump table does not know the page.
     pub fn at(core: &Core, va: u64) -> Option<SecondHalf> {
         let page = core.code.active.page(va)?;

@@ -20,6 +20,9 @@ pub use emitter::{
 /// Longest block. What counts its instructions in generated code may be a signed byte.
 pub const MAX_INSNS: u8 = 64;
 
+/// The bits of `fflags`; in `fcsr` the rounding mode is above them.
+pub const FFLAGS: u64 = 0x1f;
+
 /// Code for a processor, and how it is run.
 pub trait Backend: Sized + Send + 'static {
     /// Makes the code of a run of blocks.

@@ -8,10 +8,8 @@ use semantics::{CsrOp, Word as _, X64};
 use super::Stubs;
 use super::step::{BINARY, CSR_OPS, FLOATS, FORMATS, Kind, PARTS, RELATIONS, STEP_BYTES, SYSTEMS, Step, UNARY};
 use crate::expr::{fold, fold_unary};
-use crate::host::{GO_ON, LEAVE, Runtime};
+use crate::host::{FFLAGS, GO_ON, LEAVE, Runtime, SecondHalf};
 
-/// The flags in `fcsr`; the rounding mode is above.
-const FLAGS: u64 = 0x1f;
 /// The bits of a rounding mode.
 const ROUNDING: u64 = 7;
 
@@ -192,9 +190,8 @@ impl Machine {
 
     /// Looks whether the second half of an instruction is what it was.
     fn cross(&mut self, step: Step, core: &mut Core) -> Next {
-        const HALF: u64 = 2;
         let (page, bits) = (self.pop(), u16::from_le_bytes([step.a, step.b]));
-        let same = core.code.active.page(step.wide.wrapping_add(HALF)) == Some(page);
+        let same = core.code.active.page(step.wide.wrapping_add(SecondHalf::BEHIND)) == Some(page);
         if same && core.ram.load_u16(page) == Some(bits) {
             return Next::Step;
         }
@@ -228,12 +225,12 @@ impl Machine {
         let (flags, rounding) = match part {
             FloatPart::Flags => (new, 0),
             FloatPart::Rounding => (core.state.fflags.into(), new),
-            FloatPart::Both => (new, new >> FLAGS.count_ones()),
+            FloatPart::Both => (new, new >> FFLAGS.count_ones()),
         };
         if rounding & ROUNDING != 0 {
             return Next::Detour;
         }
-        core.state.fflags = (flags & FLAGS) as u8;
+        core.state.fflags = (flags & FFLAGS) as u8;
         self.kept[usize::from(step.c)] = old;
         Next::Step
     }

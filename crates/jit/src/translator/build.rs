@@ -129,12 +129,11 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
 
     /// The instruction that the run begins with, if it goes on in the next page, and its second half.
     fn crossing(&self) -> Option<(At, SecondHalf)> {
-        const HALF: u64 = 2;
         let low = u32::from(self.core.ram.load_u16(self.offset)?);
-        if low & 3 != 3 || self.of_page() != HALF {
+        if low & 3 != 3 || self.of_page() != SecondHalf::BEHIND {
             return None;
         }
-        let second = SecondHalf::at(self.core, self.pc.wrapping_add(HALF))?;
+        let second = SecondHalf::at(self.core, self.pc.wrapping_add(SecondHalf::BEHIND))?;
         let (raw, len) = (u32::from(second.bits) << 16 | low, 4);
         let insn = decode(raw, len, &self.core.config.isa)?;
         Some((At { insn, pc: self.pc, raw, len }, second))

@@ -9,6 +9,9 @@ mod scalar;
 pub use jump::Fix;
 pub use scalar::{Form, Scalar, sse};
 
+/// The opcode map 0F 3A, by its number in a VEX prefix.
+const VEX_0F3A: u8 = 3;
+
 /// A general-purpose or SSE register by its number.
 pub type Reg = u8;
 
@@ -355,9 +358,8 @@ impl Asm {
 
     /// d = the low 32 bits of s, rotated right, flags kept (BMI2).
     pub fn rorx(&mut self, d: Reg, s: Reg, amount: u8) {
-        const MAP: u8 = 3;
         let inverted = (d >> 3 ^ 1) << 7 | 1 << 6 | (s >> 3 ^ 1) << 5;
-        self.code.extend_from_slice(&[0xc4, inverted | MAP, 15 << 3 | 3, 0xf0]);
+        self.code.extend_from_slice(&[0xc4, inverted | VEX_0F3A, 15 << 3 | 3, 0xf0]);
         self.modrm(d, R(s));
         self.byte(amount);
     }

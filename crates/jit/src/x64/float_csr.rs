@@ -23,7 +23,7 @@ const fn rounding(part: FloatPart) -> i32 {
 }
 
 /// The bits of `fflags`.
-const FLAGS: i32 = 0x1f;
+const FLAGS: i32 = crate::host::FFLAGS as i32;
 const FFLAGS: Rm = privileged(offset_of!(State, fflags));
 /// Memory below the stack that nobody uses before the next call.
 const BELOW: Rm = Rm::M(RSP, -8);

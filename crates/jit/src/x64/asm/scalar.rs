@@ -1,7 +1,7 @@
 //! Instructions on SSE registers: scalars of both precisions, halves of them, and vectors as far as they serve scalars.
 
 use super::Rm::R;
-use super::{Asm, Reg, Rm};
+use super::{Asm, Reg, Rm, VEX_0F3A};
 
 /// A scalar format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,9 +131,8 @@ impl Asm {
 
     /// x = the four single-precision numbers of s in half precision, rounded as MXCSR says, and above them zeroes (F16C).
     pub fn narrow_to_halves(&mut self, x: Reg, s: Reg) {
-        const MAP: u8 = 3;
         const AS_MXCSR_SAYS: u8 = 4;
-        self.vex_of(MAP, false, 1, 0x1d, s, 0, R(x));
+        self.vex_of(VEX_0F3A, false, 1, 0x1d, s, 0, R(x));
         self.byte(AS_MXCSR_SAYS);
     }
 
