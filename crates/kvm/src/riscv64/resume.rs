@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use vcpu::ECALL_BYTES;
+
 use super::kick::Runner;
 
 /// How often it is knocked. The way into the guest takes some microseconds.
@@ -40,9 +42,6 @@ impl Resume {
         pc.wrapping_sub(self.at) > ECALL_BYTES
     }
 }
-
-/// Length of the call's instruction.
-const ECALL_BYTES: u64 = 4;
 
 impl Drop for Resume {
     fn drop(&mut self) {
