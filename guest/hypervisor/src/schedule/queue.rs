@@ -72,7 +72,7 @@ impl<V: Copy + PartialEq> Queue<V> {
     }
 
     /// The next for `hart`, which is idle if there is none: the first that is at home there, for to move costs time; but whoever comes first
-    /// is not passed over more than [`PASSED_OVER`] times.
+    /// is not passed over more than four times (`PASSED_OVER`).
     pub fn next(&mut self, hart: usize, is_at_home: impl Fn(&V) -> bool) -> Option<V> {
         let may = |standing: &Standing<V>| standing.harts >> hart & 1 != 0;
         let Some(first) = self.ready.iter().position(may) else {
