@@ -21,6 +21,9 @@ const WITH_BUILD: Duration = Duration::from_secs(1200);
 /// How much of what was shown a complaint has.
 const TAIL: usize = 1000;
 
+/// How long a shell has for an answer before it is asked again.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// How long a shell has to hear of another size.
 const AFTER: Duration = Duration::from_secs(60);
 
@@ -112,17 +115,18 @@ impl Window {
         self.text.chars().skip(skipped).collect()
     }
 
-    /// Asks the shell again and again, as the size is on its way.
+    /// Asks the shell again and again: the size is on its way, and a shell does not hear what is typed while it gets ready.
     fn has_size(&mut self, size: &str, prompt: &str) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {
             self.type_in("stty size\n")?;
-            self.wait_for("stty size", PATIENCE)?;
-            let said = self.wait_for(prompt, PATIENCE)?;
-            if said.trim() == size {
-                return Ok(());
+            match self.wait_for(&format!("\n{size}\r"), ANSWER) {
+                Ok(_) => return self.wait_for(prompt, PATIENCE).map(drop),
+                Err(why) => {
+                    let is_there = self.vhart.try_wait()?.is_none() && start.elapsed() < AFTER;
+                    ensure!(is_there, "the window has {size}, and at '{prompt}': {why}");
+                }
             }
-            ensure!(start.elapsed() < AFTER, "the shell at '{prompt}' says {said:?}, and the window has {size}");
         }
     }
 }
