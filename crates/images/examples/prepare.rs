@@ -1,6 +1,6 @@
 //! Prepares images and prints the QEMU line that boots them: `prepare SUITE accept|refuse check|shell [VMM]`.
 
-use images::{Apt, Cache, Expired, Mode, Nonce, Packages, Progress, Request, prepare, qemu};
+use images::{Apt, Cache, Expired, Mode, Nonce, Packages, Progress, Request, prepare, qemu, shell};
 
 struct Stderr;
 
@@ -30,6 +30,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let machine =
         qemu::Machine { board: "virt".to_owned(), harts: 1, memory_mib: 1024, shares: Vec::new(), devices: Vec::new() };
     let words = qemu::command(&prepared, &machine);
-    println!("{}", qemu::shell_line(&words));
+    println!("{}", shell::line(&words));
     Ok(())
 }

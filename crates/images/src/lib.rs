@@ -33,6 +33,7 @@ pub mod qemu;
 mod request;
 mod room;
 mod rootfs;
+pub mod shell;
 pub mod tied;
 mod tools;
 mod tree;

@@ -109,20 +109,6 @@ pub fn hypervisor_command(hypervisor: &Path, guests: &PreparedGuests, machine: &
     words.concat().into_iter().map(str::to_owned).chain(machine.devices.iter().cloned()).collect()
 }
 
-/// The words as one line for a shell.
-pub fn shell_line(words: &[String]) -> String {
-    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
-}
-
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 fn text(path: &Path) -> String {
     path.display().to_string()
 }
@@ -130,6 +116,7 @@ fn text(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell;
 
     fn prepared(disk: Disk) -> Prepared {
         Prepared {
@@ -147,7 +134,7 @@ mod tests {
     fn shared_disk_is_a_snapshot_and_the_users_is_not() {
         let board = "virt,aia=aplic".to_owned();
         let machine = Machine { board, harts: 2, memory_mib: 1024, shares: Vec::new(), devices: Vec::new() };
-        let line = |disk| shell_line(&command(&prepared(disk), &machine));
+        let line = |disk| shell::line(command(&prepared(disk), &machine));
         assert!(line(Disk::Shared("/c/d.img".into())).starts_with("qemu-system-riscv64 -machine virt,aia=aplic -cpu "));
         assert!(line(Disk::Shared("/c/d.img".into())).contains("file=/c/d.img,format=raw,if=none,id=disk,snapshot=on"));
         assert!(
@@ -160,7 +147,7 @@ mod tests {
     fn line_can_be_pasted_into_a_shell() {
         let shares = vec![Share { directory: "/a,b".into(), readonly: true, tag: "src".to_owned() }];
         let machine = Machine { board: "virt".to_owned(), harts: 1, memory_mib: 512, shares, devices: Vec::new() };
-        let line = shell_line(&command(&prepared(Disk::Shared("/it's".into())), &machine));
+        let line = shell::line(command(&prepared(Disk::Shared("/it's".into())), &machine));
         assert!(line.ends_with(
             "-fsdev local,id=share0,path=/a,,b,security_model=none,readonly=on \
              -device virtio-9p-device,fsdev=share0,mount_tag=src"

@@ -16,6 +16,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use crate::deb::with_tree;
 use crate::error::{Error, OnFile, Result};
 use crate::request::Architecture;
+use crate::shell::quoted;
 
 /// Top directories that are links into `usr`.
 pub(crate) const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
@@ -256,11 +257,6 @@ fn library_directories(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(directories)
 }
 
-/// A word for the shell that means `text`.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,10 +289,5 @@ mod tests {
         fs::write(outside.path().join("secret"), "").unwrap();
         assert!(tree.hold(&place.path().join("usr/evil/secret")).is_err());
         assert!(tree.place(Path::new("usr/good/x")).is_ok());
-    }
-
-    #[test]
-    fn quotes_in_a_path_are_no_quotes_to_the_shell() {
-        assert_eq!(quoted("/it's"), "'/it'\\''s'");
     }
 }

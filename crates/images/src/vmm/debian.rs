@@ -18,9 +18,10 @@ use crate::error::{Error, OnFile, Result};
 use crate::progress::{Progress, step};
 use crate::request::{Apt, Architecture};
 use crate::room;
+use crate::shell::quoted;
 use crate::tied;
 use crate::tools::{self, Recipe, Tools};
-use crate::tree::{self, quoted};
+use crate::tree;
 
 /// What the tool chain and the build in it take.
 const ROOM_BYTES: u64 = 1_200_000_000;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use images::shell;
 
 use super::kernel_log::KernelLog;
 use super::options::Options;
@@ -112,23 +113,14 @@ pub fn write(options: &Options, verdict: &Verdict, heard: &Heard, took: Duration
 
 /// The program and its arguments, as a shell would take them.
 fn command_line(options: &Options) -> String {
-    let words = options.words.iter().map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>();
-    words.join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
+    shell::line(options.words.iter().map(|word| word.to_string_lossy()))
 }
 
 fn keep(directory: &Path, options: &Options, verdict: &Verdict, heard: &Heard) -> Result<()> {
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make '{}'", directory.display()))?;
-    let own: Vec<String> = std::env::args_os().map(|word| quoted(&word.to_string_lossy())).collect();
+    let own = shell::line(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
     let why = verdict.why.as_deref().unwrap_or("as the program said");
-    let run = format!("{}\nstatus {}: {why}\n", own.join(" "), verdict.status);
+    let run = format!("{own}\nstatus {}: {why}\n", verdict.status);
     let files = [
         ("run.txt", run.into_bytes()),
         ("dmesg.txt", heard.log.all()),
@@ -185,11 +177,6 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_as_a_shell_wants_it() {
-        assert_eq!(["ls", "a b", "it's", ""].map(quoted), ["ls", "'a b'", r"'it'\''s'", "''"]);
-    }
 
     #[test]
     fn a_cores_name_leads_nowhere_else() {

@@ -56,7 +56,7 @@ impl Prepared {
         let machine =
             qemu::Machine { board, harts: asked.harts, memory_mib, shares: Vec::new(), devices: devices(options) };
         let words = qemu::hypervisor_command(&self.hypervisor, &self.guests, &machine);
-        errors::print(qemu::shell_line(&words) + "\n")?;
+        errors::print(images::shell::line(&words) + "\n")?;
         Ok(ExitCode::SUCCESS)
     }
 

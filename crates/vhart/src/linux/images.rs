@@ -61,7 +61,7 @@ impl Images {
 
     /// Prints QEMU's command line for the same images.
     pub fn print_qemu(&self, options: &Options) -> Result<ExitCode> {
-        errors::print(qemu::shell_line(&self.qemu_words(options)) + "\n")?;
+        errors::print(images::shell::line(self.qemu_words(options)) + "\n")?;
         Ok(ExitCode::SUCCESS)
     }
 

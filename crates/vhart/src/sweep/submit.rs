@@ -53,20 +53,14 @@ fn hyperqueue(options: &Options, left: &[usize], task: &[OsString]) -> Vec<OsStr
 /// What `sbatch` is told.
 fn slurm(options: &Options, places: &Places, left: &[usize], task: &[OsString]) -> Vec<OsString> {
     let output = places.out().join("slurm-%A_%a.log");
-    let quoted: Vec<String> = task.iter().map(|word| quoted(&word.to_string_lossy())).collect();
     let words = [
         "--wait".to_owned(),
         "--job-name=vhart-sweep".to_owned(),
         format!("--array={}", ranges(left)),
         format!("--output={}", output.display()),
     ];
-    let wrap = format!("--wrap=exec {}", quoted.join(" "));
+    let wrap = format!("--wrap=exec {}", images::shell::line(task.iter().map(|word| word.to_string_lossy())));
     words.into_iter().chain(options.words.iter().cloned()).chain([wrap]).map(OsString::from).collect()
-}
-
-/// A word that a shell leaves as it is.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// Numbers as both schedulers write them: `0-3,7`.
@@ -90,10 +84,5 @@ mod tests {
     #[test]
     fn numbers_are_ranges() {
         assert_eq!(ranges(&[0, 1, 2, 5, 7, 8]), "0-2,5,7-8");
-    }
-
-    #[test]
-    fn a_shell_leaves_words_as_they_are() {
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
     }
 }
