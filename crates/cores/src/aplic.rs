@@ -15,8 +15,6 @@ mod state;
 pub use addresses::{Addresses, Layout};
 pub use registers::region_bytes;
 pub use source::Mode;
-#[cfg(feature = "state")]
-pub use state::Saved;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -109,10 +107,10 @@ struct Control {
     genmsi: u32,
 }
 
-/// The APLIC's state.
+/// What an APLIC's registers, and the wires to it, have come to.
 #[derive(Clone, Debug)]
-pub struct Core {
-    shape: Shape,
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub struct Registers {
     wires: Sources,
     delegated: Sources,
     pending: Sources,
@@ -122,6 +120,13 @@ pub struct Core {
     machine: Control,
     supervisor: Control,
     addresses: Addresses,
+}
+
+/// The APLIC's state.
+#[derive(Clone, Debug)]
+pub struct Core {
+    shape: Shape,
+    registers: Registers,
     messages: Vec<Message>,
 }
 
@@ -132,8 +137,7 @@ impl Core {
         let count = shape.sources as usize + 1;
         let none = Sources::below(count);
         let control = Control { enabled: false, harts: vec![Hart::default(); shape.harts], genmsi: 0 };
-        Core {
-            shape,
+        let registers = Registers {
             wires: none.clone(),
             delegated: none.clone(),
             pending: none.clone(),
@@ -143,8 +147,8 @@ impl Core {
             machine: control.clone(),
             supervisor: control,
             addresses: Addresses::default(),
-            messages: Vec::new(),
-        }
+        };
+        Core { shape, registers, messages: Vec::new() }
     }
 
     /// What it was made with.
@@ -154,12 +158,14 @@ impl Core {
 
     /// Back to the state after reset; the levels of the wires stay.
     pub fn reset(&mut self) {
-        *self = Core { wires: core::mem::take(&mut self.wires), ..Core::new(self.shape) };
+        let wires = core::mem::take(&mut self.registers.wires);
+        *self = Core::new(self.shape);
+        self.registers.wires = wires;
     }
 
     /// Where messages go: for a machine whose M-mode software is not a program.
     pub fn set_addresses(&mut self, addresses: Addresses) {
-        self.addresses = addresses;
+        self.registers.addresses = addresses;
     }
 
     /// Delegates all sources to the supervisor-level domain.
@@ -177,10 +183,10 @@ impl Core {
             return;
         }
         let before = self.rectified(source);
-        self.wires.put(source, level);
+        self.registers.wires.put(source, level);
         match (before, self.rectified(source)) {
-            (false, true) => self.pending.put(source, true),
-            (_, false) if self.mode(source).is_level() => self.pending.put(source, false),
+            (false, true) => self.registers.pending.put(source, true),
+            (_, false) if self.mode(source).is_level() => self.registers.pending.put(source, false),
             _ => {}
         }
         self.forward();
@@ -191,14 +197,14 @@ impl Core {
         let Some(reg) = Reg::at(offset) else { return 0 };
         match reg {
             Reg::DomainCfg => DOMAINCFG_ONES | self.delivery_bit() | if self.control(domain).enabled { IE } else { 0 },
-            Reg::SourceCfg(source) if domain == Domain::Machine && self.delegated.has(source) => D,
+            Reg::SourceCfg(source) if domain == Domain::Machine && self.registers.delegated.has(source) => D,
             Reg::SourceCfg(source) if self.appears(domain, source) => self.mode(source) as u32,
-            Reg::MsiAddrCfg(register) if self.has_addresses(domain) => self.addresses.read(register),
-            Reg::SetIp(k) => self.pending.word(k) & self.of_domain(domain, k),
+            Reg::MsiAddrCfg(register) if self.has_addresses(domain) => self.registers.addresses.read(register),
+            Reg::SetIp(k) => self.registers.pending.word(k) & self.of_domain(domain, k),
             Reg::InClrIp(k) => self.rectified_word(domain, k),
-            Reg::SetIe(k) => self.enabled.word(k) & self.of_domain(domain, k),
+            Reg::SetIe(k) => self.registers.enabled.word(k) & self.of_domain(domain, k),
             Reg::GenMsi => self.control(domain).genmsi,
-            Reg::Target(source) if self.is_active(domain, source) => self.targets[source as usize],
+            Reg::Target(source) if self.is_active(domain, source) => self.registers.targets[source as usize],
             Reg::Idc(hart, register) => self.read_idc(domain, hart, register),
             _ => 0,
         }
@@ -210,7 +216,7 @@ impl Core {
         match reg {
             Reg::DomainCfg => self.control_mut(domain).enabled = value & IE != 0,
             Reg::SourceCfg(source) => self.configure(domain, source, value),
-            Reg::MsiAddrCfg(register) if self.has_addresses(domain) => self.addresses.write(register, value),
+            Reg::MsiAddrCfg(register) if self.has_addresses(domain) => self.registers.addresses.write(register, value),
             Reg::SetIp(k) => of_word(k, value).for_each(|source| self.set_pending(domain, source)),
             Reg::SetIpNum => self.set_pending(domain, value),
             Reg::SetIpNumBe => self.set_pending(domain, value.swap_bytes()),
@@ -222,7 +228,7 @@ impl Core {
             Reg::ClrIeNum => self.enable(domain, value, false),
             Reg::GenMsi => self.send_extempore(domain, value),
             Reg::Target(source) if self.is_active(domain, source) => {
-                self.targets[source as usize] = self.legal_target(domain, value);
+                self.registers.targets[source as usize] = self.legal_target(domain, value);
             }
             Reg::Idc(hart, register) => self.write_idc(domain, hart, register, value),
             Reg::MsiAddrCfg(_) | Reg::Target(_) => {}
@@ -247,15 +253,15 @@ impl Core {
 
     fn control(&self, domain: Domain) -> &Control {
         match domain {
-            Domain::Machine => &self.machine,
-            Domain::Supervisor => &self.supervisor,
+            Domain::Machine => &self.registers.machine,
+            Domain::Supervisor => &self.registers.supervisor,
         }
     }
 
     fn control_mut(&mut self, domain: Domain) -> &mut Control {
         match domain {
-            Domain::Machine => &mut self.machine,
-            Domain::Supervisor => &mut self.supervisor,
+            Domain::Machine => &mut self.registers.machine,
+            Domain::Supervisor => &mut self.registers.supervisor,
         }
     }
 
@@ -276,29 +282,29 @@ impl Core {
     /// "For an interrupt domain below the root, interrupt sources not delegated down to that domain appear to the domain as
     /// being not implemented."
     fn appears(&self, domain: Domain, source: u32) -> bool {
-        self.is_source(source) && (domain == Domain::Machine || self.delegated.has(source))
+        self.is_source(source) && (domain == Domain::Machine || self.registers.delegated.has(source))
     }
 
     fn mode(&self, source: u32) -> Mode {
-        self.modes.get(source as usize).copied().unwrap_or(Mode::Inactive)
+        self.registers.modes.get(source as usize).copied().unwrap_or(Mode::Inactive)
     }
 
     /// Whether `source` is active in this domain.
     fn is_active(&self, domain: Domain, source: u32) -> bool {
-        self.mode(source) != Mode::Inactive && self.delegated.has(source) == (domain == Domain::Supervisor)
+        self.mode(source) != Mode::Inactive && self.registers.delegated.has(source) == (domain == Domain::Supervisor)
     }
 
     /// Those of sources 32 k to 32 k + 31 that can be active in this domain.
     fn of_domain(&self, domain: Domain, k: usize) -> u32 {
         match domain {
-            Domain::Machine => !self.delegated.word(k),
-            Domain::Supervisor => self.delegated.word(k),
+            Domain::Machine => !self.registers.delegated.word(k),
+            Domain::Supervisor => self.registers.delegated.word(k),
         }
     }
 
     /// "For a source that is inactive or Detached, the *rectified input value* is zero."
     fn rectified(&self, source: u32) -> bool {
-        self.mode(source).rectify(self.wires.has(source))
+        self.mode(source).rectify(self.registers.wires.has(source))
     }
 
     fn rectified_word(&self, domain: Domain, k: usize) -> u32 {
@@ -313,9 +319,9 @@ impl Core {
         }
         // the root has one child, so that there is one value for Child Index
         let delegates = domain == Domain::Machine && value & D != 0;
-        if domain == Domain::Machine && self.delegated.has(source) != delegates {
+        if domain == Domain::Machine && self.registers.delegated.has(source) != delegates {
             self.set_mode(source, Mode::Inactive);
-            self.delegated.put(source, delegates);
+            self.registers.delegated.put(source, delegates);
         }
         match value & D != 0 {
             // "If source i was not delegated to this domain and is then changed [...], `sourcecfg[i]` remains zero"
@@ -330,18 +336,18 @@ impl Core {
     /// "Whenever interrupt source i is inactive in an interrupt domain, the corresponding interrupt-pending and
     /// interrupt-enable bits within the domain are read-only zeros, and register `target[i]` is also read-only zero."
     fn set_mode(&mut self, source: u32, mode: Mode) {
-        let before = core::mem::replace(&mut self.modes[source as usize], mode);
+        let before = core::mem::replace(&mut self.registers.modes[source as usize], mode);
         if mode == Mode::Inactive {
-            self.pending.put(source, false);
-            self.enabled.put(source, false);
-            self.targets[source as usize] = 0;
+            self.registers.pending.put(source, false);
+            self.registers.enabled.put(source, false);
+            self.registers.targets[source as usize] = 0;
         } else if before == Mode::Inactive {
-            self.targets[source as usize] = self.legal_target(Domain::Machine, 0);
+            self.registers.targets[source as usize] = self.legal_target(Domain::Machine, 0);
         }
         // "Any write to a `sourcecfg` register might (or might not) cause the corresponding interrupt-pending bit to be set to
         // one if the rectified input value is high": here it does so for levels, of which none is to be lost.
         if mode.is_level() {
-            self.pending.put(source, self.rectified(source));
+            self.registers.pending.put(source, self.rectified(source));
         }
     }
 
@@ -349,7 +355,7 @@ impl Core {
     /// input value is high", where it is not set anyway (direct delivery mode).
     fn set_pending(&mut self, domain: Domain, source: u32) {
         if self.is_active(domain, source) && (!self.mode(source).is_level() || self.rectified(source)) {
-            self.pending.put(source, true);
+            self.registers.pending.put(source, true);
         }
     }
 
@@ -358,13 +364,13 @@ impl Core {
     fn clear_pending(&mut self, domain: Domain, source: u32) {
         let stays = self.shape.delivery == Delivery::Direct && self.mode(source).is_level();
         if self.is_active(domain, source) && !stays {
-            self.pending.put(source, false);
+            self.registers.pending.put(source, false);
         }
     }
 
     fn enable(&mut self, domain: Domain, source: u32, value: bool) {
         if self.is_active(domain, source) {
-            self.enabled.put(source, value);
+            self.registers.enabled.put(source, value);
         }
     }
 
@@ -387,8 +393,8 @@ impl Core {
 
     /// The pending and enabled sources that are active in this domain.
     fn ready(&self, domain: Domain) -> impl Iterator<Item = u32> + '_ {
-        let word = move |k| self.pending.word(k) & self.enabled.word(k) & self.of_domain(domain, k);
-        (0..self.pending.words()).flat_map(move |k| of_word(k, word(k)))
+        let word = move |k| self.registers.pending.word(k) & self.registers.enabled.word(k) & self.of_domain(domain, k);
+        (0..self.registers.pending.words()).flat_map(move |k| of_word(k, word(k)))
     }
 
     /// Sends what can be sent.
@@ -406,13 +412,13 @@ impl Core {
     }
 
     fn forward_one(&mut self, domain: Domain, source: u32) {
-        self.pending.put(source, false);
-        self.send(domain, self.targets[source as usize]);
+        self.registers.pending.put(source, false);
+        self.send(domain, self.registers.targets[source as usize]);
     }
 
     fn send(&mut self, domain: Domain, target: u32) {
         let guest = (target & GUEST_INDEX) >> GUEST_SHIFT;
-        let address = self.addresses.address(domain, target >> HART_INDEX_SHIFT, guest);
+        let address = self.registers.addresses.address(domain, target >> HART_INDEX_SHIFT, guest);
         self.messages.push(Message { address, data: target & EIID });
     }
 
@@ -460,7 +466,7 @@ impl Core {
     /// number, the source with the lowest identity number has the highest priority."
     fn top(&self, domain: Domain, hart: usize) -> u32 {
         let threshold = self.control(domain).harts.get(hart).map_or(0, |state| state.threshold);
-        let target = |source: u32| self.targets[source as usize];
+        let target = |source: u32| self.registers.targets[source as usize];
         let here = |&source: &u32| (target(source) >> HART_INDEX_SHIFT) as usize == hart;
         let passes = |&(priority, _): &(u32, u32)| threshold == 0 || priority < threshold;
         let best = self.ready(domain).filter(here).map(|source| (target(source) & IPRIO, source)).filter(passes).min();

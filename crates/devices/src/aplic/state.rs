@@ -3,11 +3,11 @@
 use bus::state::{Plain, Unfit, Unsaved, check};
 
 use super::AplicRegisters;
-use super::core::Saved;
+use super::core::Registers;
 
 impl Plain for AplicRegisters {
     /// The registers, and the levels last driven by hart and domain.
-    type State = (Saved, Vec<[bool; 2]>);
+    type State = (Registers, Vec<[bool; 2]>);
 
     fn save(&mut self) -> Result<Self::State, Unsaved> {
         let state = self.aplic.lock();
