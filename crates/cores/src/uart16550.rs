@@ -212,6 +212,26 @@ impl Core {
         }
     }
 
+    /// Lets what waits come in, as far as there is room, and has `drive` bring the interrupt output, where it shows something else than before,
+    /// to its wire: a level, and whether an edge comes with it. A line takes time, so that what the guest has emptied is seen empty before more
+    /// comes.
+    ///
+    /// The transmitter's interrupt goes out as an edge. As a level it comes for ever to a driver that never reads the IIR, and there are such
+    /// (xv6 of 2022): QEMU's PLIC asks nobody for a level after completion.
+    pub fn settle(&mut self, waiting: &mut VecDeque<u8>, shown: &mut Interrupt, mut drive: impl FnMut(bool, bool)) {
+        let mut show = |now: Interrupt| {
+            if now != core::mem::replace(shown, now) {
+                drive(now == Interrupt::Level, matches!(now, Interrupt::Emptied(_)));
+            }
+        };
+        show(self.interrupt());
+        while self.room() > 0 {
+            let Some(byte) = waiting.pop_front() else { break };
+            self.receive(byte);
+        }
+        show(self.interrupt());
+    }
+
     /// The interrupt output.
     pub fn interrupt(&self) -> Interrupt {
         match self.interrupt_id() {

@@ -68,31 +68,14 @@ impl Uart16550 {
         (register(core::LINE_STATUS) & core::lsr::DATA_READY != 0).then(|| register(core::DATA))
     }
 
-    /// Drives the interrupt line, moves waiting input into the receiver, and drives the line again: a line takes time, so that
-    /// what the guest has emptied is seen empty before more comes.
     fn settle(&mut self) {
-        self.show();
-        while self.core.room() > 0 {
-            let Some(byte) = self.backlog.pop_front() else { break };
-            self.core.receive(byte);
-        }
-        self.show();
-    }
-
-    fn show(&mut self) {
-        let shown = self.core.interrupt();
-        if shown != std::mem::replace(&mut self.shown, shown) {
-            self.drive(shown);
-        }
-    }
-
-    /// The transmitter's interrupt goes out as an edge. As a level it comes for ever to a driver that never reads the IIR,
-    /// and there are such (xv6 of 2022): QEMU's PLIC asks nobody for a level after completion.
-    fn drive(&self, shown: Interrupt) {
-        self.irq.set(shown == Interrupt::Level);
-        if let Interrupt::Emptied(_) = shown {
-            self.irq.pulse();
-        }
+        let irq = &self.irq;
+        self.core.settle(&mut self.backlog, &mut self.shown, |level, edge| {
+            irq.set(level);
+            if edge {
+                irq.pulse();
+            }
+        });
     }
 }
 

@@ -118,21 +118,15 @@ impl Line {
         core::mem::take(&mut self.sent)
     }
 
-    /// Moves what was typed into the receiver, and drives the interrupt: that of the empty transmitter goes out as an edge, as on vhart's
-    /// own board.
     fn settle(&mut self) {
-        while self.uart.room() > 0 {
-            let Some(byte) = self.typed.pop_front() else { break };
-            self.uart.receive(byte);
-        }
-        let shown = self.uart.interrupt();
-        if shown != core::mem::replace(&mut self.shown, shown) {
-            self.changed = true;
-            self.controller.set_level(UART_INTERRUPT, shown == uart16550::Interrupt::Level);
-            if let uart16550::Interrupt::Emptied(_) = shown {
-                self.controller.pulse(UART_INTERRUPT);
+        let Line { controller, uart, shown, typed, changed, .. } = self;
+        uart.settle(typed, shown, |level, edge| {
+            *changed = true;
+            controller.set_level(UART_INTERRUPT, level);
+            if edge {
+                controller.pulse(UART_INTERRUPT);
             }
-        }
+        });
     }
 }
 
@@ -162,6 +156,25 @@ mod tests {
         assert_eq!(line.read(DATA), u64::from(b'x'));
         line.write(Place::Controller(0x20_1004), UART_INTERRUPT.into());
         assert!(!line.notifies(1));
+    }
+
+    #[test]
+    fn a_level_falls_when_the_receiver_is_empty_before_more_comes() {
+        let mut line = Line::new(2, Aia::Aplic);
+        // the UART's source by rising edges, for the first hart, at priority 1: AIA 1.0, "Source configurations"
+        use arch::aplic::{DOMAINCFG, IDC, IDELIVERY, IE, SETIENUM, SOURCECFG, TARGET};
+        let behind = 4 * (u64::from(UART_INTERRUPT) - 1);
+        line.write(Place::Controller(SOURCECFG.start + behind), cores::aplic::Mode::Edge1 as u64);
+        line.write(Place::Controller(TARGET.start + behind), 1);
+        line.write(Place::Controller(SETIENUM), UART_INTERRUPT.into());
+        line.write(Place::Controller(DOMAINCFG), IE.into());
+        line.write(Place::Controller(IDC + IDELIVERY), 1);
+        line.write(IER, 1);
+        line.type_in(b"ab");
+        for byte in *b"ab" {
+            assert_eq!(line.read(Place::Controller(IDC + arch::aplic::CLAIMI)) >> 16, u64::from(UART_INTERRUPT));
+            assert_eq!(line.read(DATA), u64::from(byte));
+        }
     }
 
     #[test]
