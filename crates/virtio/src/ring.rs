@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bus::IrqLine;
+use cores::virtio_mmio::Layout;
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_ring::VRING_AVAIL_F_NO_INTERRUPT;
 use virtio_queue::{Queue, QueueOwnedT, QueueT};
@@ -25,16 +26,6 @@ use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the driver broke a virtqueue")]
 pub struct Broken;
-
-/// Where the driver wants a queue to be.
-#[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) struct Layout {
-    pub size: u32,
-    pub descriptors: u64,
-    pub driver: u64,
-    pub device: u64,
-}
 
 /// Most chains taken in one go.
 const CHAINS_AT_ONCE: u32 = 1024;

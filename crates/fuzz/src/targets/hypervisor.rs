@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use arbitrary::{Result, Unstructured};
 use cores::imsic::InterruptFile;
+use cores::virtio_mmio::Layout;
 use hypervisor::control::manifest::Manifest;
 use hypervisor::control::manifest::Sharing;
 use hypervisor::control::screen::Screen;
@@ -11,7 +12,7 @@ use hypervisor::devices::line::Line;
 use hypervisor::devices::tree::Told;
 use hypervisor::devices::virtio::MOST;
 use hypervisor::devices::virtio::registers::{Registers, VERSION_1};
-use hypervisor::devices::virtio::ring::{Layout, Ring};
+use hypervisor::devices::virtio::ring::Ring;
 use hypervisor::devices::{self, APLIC, IMSIC, MEMORY_BASE, PLIC, Region, UART, VIRTIO};
 use hypervisor::interrupts::controller::Aia;
 use hypervisor::interrupts::software::{self, CsrAccess};

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use virtio_queue::QueueT;
 use vm_memory::GuestAddress;
 
-use super::{Broken, Layout, Request, Ring, Segments, Told};
+use cores::virtio_mmio::Layout;
+
+use super::{Broken, Request, Ring, Segments, Told};
 
 /// A queue between two turns. Where its parts lie in memory, and how far both sides are.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]

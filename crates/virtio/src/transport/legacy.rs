@@ -3,7 +3,9 @@
 //! Models VIRTIO 1.2, "Legacy interface" of "Virtio Over MMIO" and of "Virtqueues": a queue is one piece of memory that
 //! begins with a page; its parts follow each other.
 
-use crate::ring::{Broken, Layout};
+use cores::virtio_mmio::Layout;
+
+use crate::ring::Broken;
 
 /// The registers of a queue that only legacy drivers use.
 #[derive(Clone, Copy, Debug, Default)]

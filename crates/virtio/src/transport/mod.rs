@@ -12,7 +12,7 @@ mod state;
 use std::sync::Arc;
 
 use bus::{Device, IrqLine, Stateful};
-use cores::virtio_mmio as offsets;
+use cores::virtio_mmio::{self as offsets, INTERRUPT_CONFIG, INTERRUPT_USED, Layout, half, set_half};
 use devices::{DtNode, Part, Place};
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_config::{
@@ -21,13 +21,10 @@ use virtio_bindings::bindings::virtio_config::{
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use vm_fdt::{Error, FdtWriter};
 
-use crate::ring::{Broken, Layout, Ring, Told};
+use crate::ring::{Broken, Ring, Told};
 
 pub use offsets::{INTERRUPT_ACK, QUEUE_NOTIFY};
 pub use slot::{EmptySlot, Interface, Slot};
-
-const INTERRUPT_USED: u32 = 1;
-const INTERRUPT_CONFIG: u32 = 2;
 
 /// What every device offers besides its own features.
 const COMMON_FEATURES: u64 = 1 << VIRTIO_RING_F_EVENT_IDX | 1 << VIRTIO_RING_F_INDIRECT_DESC;
@@ -253,7 +250,7 @@ impl<D: VirtioDevice> MmioTransport<D> {
             offsets::DRIVER_FEATURES_SEL => self.registers.driver_features_sel = value,
             offsets::DRIVER_FEATURES => self.write_driver_features(value),
             offsets::QUEUE_SEL => self.registers.queue_sel = value,
-            offsets::QUEUE_NUM => self.with_layout(|layout| layout.size = value),
+            offsets::QUEUE_NUM => self.with_layout(|layout| layout.write(offset, value)),
             offsets::QUEUE_NOTIFY => self.notify(value as usize),
             offsets::INTERRUPT_ACK => {
                 self.registers.interrupt_status &= !value;
@@ -304,13 +301,7 @@ impl<D: VirtioDevice> MmioTransport<D> {
     fn write_modern(&mut self, offset: u64, value: u32) {
         match offset {
             offsets::QUEUE_READY => self.write_queue_ready(value),
-            offsets::QUEUE_DESC_LOW => self.with_layout(|layout| set_half(&mut layout.descriptors, 0, value)),
-            offsets::QUEUE_DESC_HIGH => self.with_layout(|layout| set_half(&mut layout.descriptors, 1, value)),
-            offsets::QUEUE_DRIVER_LOW => self.with_layout(|layout| set_half(&mut layout.driver, 0, value)),
-            offsets::QUEUE_DRIVER_HIGH => self.with_layout(|layout| set_half(&mut layout.driver, 1, value)),
-            offsets::QUEUE_DEVICE_LOW => self.with_layout(|layout| set_half(&mut layout.device, 0, value)),
-            offsets::QUEUE_DEVICE_HIGH => self.with_layout(|layout| set_half(&mut layout.device, 1, value)),
-            _ => {}
+            _ => self.with_layout(|layout| layout.write(offset, value)),
         }
     }
 
@@ -374,23 +365,6 @@ impl<D: VirtioDevice> MmioTransport<D> {
             // Requests may have been there before DRIVER_OK.
             (0..self.rings.len()).for_each(|queue| self.notify(queue));
         }
-    }
-}
-
-/// The lower (`which` = 0) or upper (1) half of `value`; there are no others.
-fn half(value: u64, which: u32) -> u32 {
-    match which {
-        0 => value as u32,
-        1 => (value >> 32) as u32,
-        _ => 0,
-    }
-}
-
-fn set_half(value: &mut u64, which: u32, new: u32) {
-    match which {
-        0 => *value = *value & !0xffff_ffff | u64::from(new),
-        1 => *value = *value & 0xffff_ffff | u64::from(new) << 32,
-        _ => {}
     }
 }
 

@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 use arch::Phys;
-use cores::virtio_mmio as at;
+use cores::virtio_mmio::{self as at, INTERRUPT_CONFIG, INTERRUPT_USED};
 use spin::Mutex;
 use virtio_drivers::queue::VirtQueue;
 use virtio_drivers::transport::mmio::{MmioTransport, MmioVersion};
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 
 use super::frames::Frames;
-use super::registers::{CHANGED, Effect, Registers, USED};
+use super::registers::{Effect, Registers};
 use super::ring::{Broken, Chain, Ring};
 use super::{Kind, MOST, SEGMENTS};
 use crate::memory::guest::{GuestMemory, Shared};
@@ -177,7 +177,7 @@ impl Virtio {
     pub fn interrupted(&mut self, memory: &Mutex<GuestMemory>) {
         let told = self.machines.ack_interrupt();
         if told.contains(InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT) && self.registers.runs() {
-            self.registers.interrupt(CHANGED);
+            self.registers.interrupt(INTERRUPT_CONFIG);
         }
         if self.give_back(memory).is_err() {
             self.break_down();
@@ -189,7 +189,7 @@ impl Virtio {
         for index in 0..usize::from(MOST_QUEUES) {
             let Some(queue) = self.queues.get_mut(&index) else { continue };
             if queue.give_back(memory)? {
-                self.registers.interrupt(USED);
+                self.registers.interrupt(INTERRUPT_USED);
             }
             self.pump(index, memory)?;
         }

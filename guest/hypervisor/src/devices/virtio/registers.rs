@@ -5,15 +5,8 @@
 
 use alloc::vec::Vec;
 
-use cores::virtio_mmio as at;
+use cores::virtio_mmio::{self as at, INTERRUPT_CONFIG, Layout, half, set_half};
 use virtio_drivers::transport::DeviceStatus;
-
-use super::ring::Layout;
-
-/// "Used Buffer Notification", a bit of InterruptStatus.
-pub const USED: u32 = 1;
-/// "Configuration Change Notification".
-pub const CHANGED: u32 = 1 << 1;
 
 /// "VIRTIO_F_VERSION_1", without which there are no other drivers here.
 pub const VERSION_1: u64 = 1 << 32;
@@ -38,7 +31,7 @@ struct Queue {
 }
 
 /// The registers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Registers {
     kind: u32,
     features: u64,
@@ -61,12 +54,7 @@ impl Registers {
             features: features | VERSION_1,
             most,
             queues: alloc::vec![Queue::default(); queues],
-            features_sel: 0,
-            driver_features_sel: 0,
-            driver_features: 0,
-            queue_sel: 0,
-            status: 0,
-            interrupt: 0,
+            ..Registers::default()
         }
     }
 
@@ -93,7 +81,7 @@ impl Registers {
     /// The driver has done what makes no sense: until it resets the device nothing happens any more.
     pub fn break_down(&mut self) {
         self.status |= DeviceStatus::DEVICE_NEEDS_RESET.bits();
-        self.interrupt |= CHANGED;
+        self.interrupt |= INTERRUPT_CONFIG;
     }
 
     /// Whether the driver is ready, and has broken nothing.
@@ -113,7 +101,7 @@ impl Registers {
             at::VERSION => at::MODERN,
             at::DEVICE_ID => self.kind,
             at::VENDOR_ID => at::VENDOR,
-            at::DEVICE_FEATURES if self.features_sel < 2 => (self.features >> (32 * self.features_sel)) as u32,
+            at::DEVICE_FEATURES => half(self.features, self.features_sel),
             at::QUEUE_NUM_MAX => queue.map_or(0, |_| self.most),
             at::QUEUE_READY => queue.is_some_and(|queue| queue.ready).into(),
             at::INTERRUPT_STATUS => self.interrupt,
@@ -129,8 +117,8 @@ impl Registers {
         match offset {
             at::DEVICE_FEATURES_SEL => self.features_sel = value,
             at::DRIVER_FEATURES_SEL => self.driver_features_sel = value,
-            at::DRIVER_FEATURES if !self.has(DeviceStatus::FEATURES_OK) && self.driver_features_sel < 2 => {
-                set_half(&mut self.driver_features, self.driver_features_sel != 0, value);
+            at::DRIVER_FEATURES if !self.has(DeviceStatus::FEATURES_OK) => {
+                set_half(&mut self.driver_features, self.driver_features_sel, value);
             }
             at::QUEUE_SEL => self.queue_sel = value,
             at::QUEUE_NOTIFY if self.runs() => return Effect::Notify(value as usize),
@@ -145,20 +133,9 @@ impl Registers {
     fn write_queue(&mut self, offset: u64, value: u32) {
         let fixed = self.has(DeviceStatus::DRIVER_OK);
         let Some(queue) = self.queues.get_mut(self.queue_sel as usize).filter(|_| !fixed) else { return };
-        let layout = &mut queue.layout;
         match offset {
-            at::QUEUE_NUM => layout.size = value,
             at::QUEUE_READY => queue.ready = value & 1 != 0,
-            at::QUEUE_DESC_LOW | at::QUEUE_DESC_HIGH => {
-                set_half(&mut layout.descriptors, offset == at::QUEUE_DESC_HIGH, value);
-            }
-            at::QUEUE_DRIVER_LOW | at::QUEUE_DRIVER_HIGH => {
-                set_half(&mut layout.driver, offset == at::QUEUE_DRIVER_HIGH, value);
-            }
-            at::QUEUE_DEVICE_LOW | at::QUEUE_DEVICE_HIGH => {
-                set_half(&mut layout.device, offset == at::QUEUE_DEVICE_HIGH, value);
-            }
-            _ => {}
+            _ => queue.layout.write(offset, value),
         }
     }
 
@@ -178,13 +155,6 @@ impl Registers {
             false => Effect::Nothing,
         }
     }
-}
-
-fn set_half(whole: &mut u64, high: bool, half: u32) {
-    *whole = match high {
-        true => *whole & 0xffff_ffff | u64::from(half) << 32,
-        false => *whole & !0xffff_ffff | u64::from(half),
-    };
 }
 
 #[cfg(test)]

@@ -7,24 +7,12 @@ use alloc::vec::Vec;
 use core::sync::atomic::{Ordering, fence};
 
 use arch::GuestPhys;
+use cores::virtio_mmio::Layout;
 use sbi::Memory;
 
 /// The guest made a ring or a chain that makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
-
-/// Where a queue's parts are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
-    /// Descriptors.
-    pub size: u32,
-    /// "Descriptor Area".
-    pub descriptors: u64,
-    /// "Driver Area": the available ring.
-    pub driver: u64,
-    /// "Device Area": the used ring.
-    pub device: u64,
-}
 
 /// `struct virtq_desc`.
 const DESCRIPTOR_BYTES: u64 = 16;
