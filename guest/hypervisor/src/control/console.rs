@@ -4,11 +4,12 @@
 //! typed is looked for now and then.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use spin::{Mutex, MutexGuard};
+use spin::Mutex;
 
-use super::guests::{self, Ending};
+use super::guests::{self, Ending, Guest};
 use super::screen::{Key, Screen};
 use crate::sbi::firmware;
 use crate::start::hart;
@@ -53,61 +54,44 @@ pub fn output(guest: usize, bytes: &[u8]) {
 
 /// Looks at what was typed, and lets guests' half lines be shown.
 pub fn look() {
-    guests::all().iter().for_each(guests::Guest::show_rest);
+    guests::all().iter().for_each(Guest::show_rest);
     let mut bytes = [0; 64];
     let count = firmware::typed(&mut bytes);
     bytes[..count].iter().for_each(|&byte| key(byte));
 }
 
+/// Does what a key comes to, with the console free for what is said of it.
 fn key(byte: u8) {
-    let mut screen = SCREEN.lock();
-    let Some(state) = screen.as_mut() else { return };
-    let key = state.key(byte);
-    let focus = state.focus();
+    let Some((key, guest, missed)) = SCREEN.lock().as_mut().map(|screen| pressed(screen, byte)) else { return };
     match key {
-        Key::Guest(byte) => {
-            drop(screen);
-            guests::all()[focus].type_in(&[byte]);
+        Key::Guest(byte) => guest.type_in(&[byte]),
+        Key::Switched => {
+            say(format_args!("\r\nvhart hypervisor: this is guest {}", guest.name));
+            firmware::show(&missed);
         }
-        Key::Switched => switched(screen),
-        Key::List => {
-            drop(screen);
-            guests::all().iter().for_each(list);
-        }
-        Key::Stop => {
-            drop(screen);
-            guests::all()[focus].end(Ending::Stopped);
-        }
-        Key::Restart => {
-            drop(screen);
-            guests::all()[focus].restart();
-        }
+        Key::List => guests::all().iter().for_each(list),
+        Key::Stop => guest.end(Ending::Stopped),
+        Key::Restart => guest.restart(),
         Key::Pause => {
-            drop(screen);
-            let guest = &guests::all()[focus];
             guest.pause_or_go_on();
             say(format_args!("\r\nvhart hypervisor: guest {} {}", guest.name, guest.told()));
         }
-        Key::Help => {
-            drop(screen);
-            say(format_args!(
-                "Ctrl-B n: next guest, 1 to 9: that guest, l: list, p: pause it, or let it go on, s: stop it, r: begin it anew, Ctrl-B: Ctrl-B itself"
-            ));
-        }
+        Key::Help => say(format_args!(
+            "Ctrl-B n: next guest, 1 to 9: that guest, l: list, p: pause it, or let it go on, s: stop it, r: begin it anew, Ctrl-B: Ctrl-B itself"
+        )),
         Key::Nothing => {}
     }
 }
 
-fn switched(mut screen: MutexGuard<'_, Option<Screen>>) {
-    let Some(state) = screen.as_mut() else { return };
-    let (focus, missed) = (state.focus(), state.missed());
-    drop(screen);
-    say(format_args!("\r\nvhart hypervisor: this is guest {}", guests::all()[focus].name));
-    firmware::show(&missed);
+/// What a key comes to, who has the console now, and what that one has said before.
+fn pressed(screen: &mut Screen, byte: u8) -> (Key, &'static Guest, Vec<u8>) {
+    let key = screen.key(byte);
+    let missed = if key == Key::Switched { screen.missed() } else { Vec::new() };
+    (key, &guests::all()[screen.focus()], missed)
 }
 
 /// Says what a guest is and did.
-pub fn list(guest: &guests::Guest) {
+pub fn list(guest: &Guest) {
     let milliseconds = |sum: u64| sum * 1000 / hart::board().timebase_hz;
     say(format_args!(
         "guest {}: {}, {} MiB given of {}, ran {} ms, stood in the queue {} ms",

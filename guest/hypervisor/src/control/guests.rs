@@ -4,7 +4,6 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use arch::GuestPhys;
@@ -94,45 +93,31 @@ pub fn all() -> &'static [Guest] {
 }
 
 /// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
 pub enum Lack {
     /// There is no manifest.
+    #[error("there are no guests: their manifest is to come as the initrd")]
     NoManifest,
     /// It is wrong.
-    Manifest(Wrong),
+    #[error(transparent)]
+    Manifest(#[from] Wrong),
     /// A guest's kernel, initrd and tree do not go into its memory, or that into the machine's.
+    #[error("there is too little memory for the kernel and the initrd of guest {0}")]
     Room(String),
     /// A guest is to run on a hart that there is not.
+    #[error("guest {0} is to run on hart {1}, which the machine has not")]
     Hart(String, u64),
     /// A guest's kernel is none.
+    #[error("the kernel of guest {0} is no flat image of a riscv64 kernel")]
     Kernel(String),
     /// The machine has no device of that kind, or no more, or none whose interrupts could be taken.
+    #[error("there is no {1} device left for guest {0}: virtio-mmio, version 2, with an interrupt that a hart takes")]
     Device(String, &'static str),
     /// The harts cannot be told that a guest has an IMSIC.
+    #[error(
+        "guest {0} wants aia \"aplic-imsic\", for which the harts lack Ssaia (QEMU: -machine virt,aia=aplic-imsic)"
+    )]
     Aia(String),
-}
-
-impl fmt::Display for Lack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Lack::NoManifest => f.write_str("there are no guests: their manifest is to come as the initrd"),
-            Lack::Manifest(wrong) => write!(f, "{wrong}"),
-            Lack::Room(name) => write!(f, "there is too little memory for the kernel and the initrd of guest {name}"),
-            Lack::Hart(name, id) => write!(f, "guest {name} is to run on hart {id}, which the machine has not"),
-            Lack::Kernel(name) => write!(f, "the kernel of guest {name} is no flat image of a riscv64 kernel"),
-            Lack::Device(name, kind) => {
-                write!(
-                    f,
-                    "there is no {kind} device left for guest {name}: virtio-mmio, version 2, with an interrupt that a hart takes"
-                )
-            }
-            Lack::Aia(name) => {
-                write!(
-                    f,
-                    "guest {name} wants aia \"aplic-imsic\", for which the harts lack Ssaia (QEMU: -machine virt,aia=aplic-imsic)"
-                )
-            }
-        }
-    }
 }
 
 /// The manifest that the loader brought.
@@ -141,8 +126,7 @@ impl fmt::Display for Lack {
 /// There is none, or it is wrong.
 pub fn read() -> Result<Manifest<'static>, Lack> {
     let place = hart::board().initrd.clone().ok_or(Lack::NoManifest)?;
-    let manifest =
-        Manifest::read(physical::bytes(arch::Phys(place.start), place.end - place.start)).map_err(Lack::Manifest)?;
+    let manifest = Manifest::read(physical::bytes(arch::Phys(place.start), place.end - place.start))?;
     match manifest.guests.iter().find(|guest| !is_kernel(guest.kernel)) {
         Some(guest) => Err(Lack::Kernel(guest.name.clone())),
         None => Ok(manifest),
@@ -339,17 +323,11 @@ impl Guest {
             return self.with_virtio(slot, |device| device.read(offset, len_bytes));
         }
         let mut line = self.devices();
-        let value = line.read(place) >> (8 * (Self::within(place)));
+        // An access may begin with any byte of a register that is 32 bits wide.
+        let within = if let Place::Controller(offset) = place { offset % 4 } else { 0 };
+        let value = line.read(place) >> (8 * within);
         interrupts::drive(&mut line, &self.vcpus);
         value
-    }
-
-    /// The byte of a 32-bit register that an access begins with.
-    fn within(place: Place) -> u64 {
-        match place {
-            Place::Controller(offset) => offset & 3,
-            Place::File(..) | Place::Uart(_) | Place::Virtio(..) => 0,
-        }
     }
 
     /// Writes a register of a device.
@@ -529,11 +507,6 @@ impl sbi::Console for DebugConsole {
 
     fn read(&mut self, into: &mut [u8]) -> usize {
         let mut line = self.0.devices();
-        let mut count = 0;
-        while let Some(byte) = into.get_mut(count).and_then(|place| line.take_typed().map(|byte| (place, byte))) {
-            *byte.0 = byte.1;
-            count += 1;
-        }
-        count
+        into.iter_mut().map_while(|place| line.take_typed().map(|byte| *place = byte)).count()
     }
 }

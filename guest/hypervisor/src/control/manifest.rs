@@ -18,7 +18,6 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
 
 use dtoolkit::fdt::{Fdt, FdtNode};
 use dtoolkit::{Node, Property};
@@ -76,37 +75,26 @@ pub struct Wanted<'a> {
 }
 
 /// Why a manifest is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wrong {
     /// It is no device tree.
+    #[error("the initrd is no manifest of guests: {0}")]
     Tree(String),
     /// It has no guests.
+    #[error("the manifest has no guests (a node below /guests is one)")]
     Empty,
     /// A property of a guest is missing, or has a value that it cannot have.
+    #[error("{0} in the manifest has no {1} that can be")]
     Value(String, &'static str),
     /// A word that nobody knows.
+    #[error("{0} in the manifest has '{1}', which means nothing")]
     Unknown(String, String),
     /// An image that a guest names is not there.
+    #[error("guest {0} wants the image '{1}', which the manifest has not")]
     Image(String, String),
     /// A device of a kind that nobody knows.
+    #[error("guest {0} wants a device '{1}': there are {kinds}", kinds = KINDS.map(|kind| kind.name).join(", "))]
     Device(String, String),
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Wrong::Tree(why) => write!(f, "the initrd is no manifest of guests: {why}"),
-            Wrong::Empty => f.write_str("the manifest has no guests (a node below /guests is one)"),
-            Wrong::Value(node, name) => write!(f, "{node} in the manifest has no {name} that can be"),
-            Wrong::Unknown(node, name) => write!(f, "{node} in the manifest has '{name}', which means nothing"),
-            Wrong::Image(guest, name) => {
-                write!(f, "guest {guest} wants the image '{name}', which the manifest has not")
-            }
-            Wrong::Device(guest, name) => {
-                write!(f, "guest {guest} wants a device '{name}': there are {}", KINDS.map(|kind| kind.name).join(", "))
-            }
-        }
-    }
 }
 
 impl<'a> Manifest<'a> {

@@ -87,10 +87,8 @@ impl Told<'_> {
     }
 
     fn memory(&self) -> DeviceTreeNode {
-        let region = Region { base: MEMORY_BASE, len_bytes: self.memory_bytes };
-        let mut node = DeviceTreeNode::new_unchecked(name("memory", region));
+        let mut node = at("memory", Region { base: MEMORY_BASE, len_bytes: self.memory_bytes });
         add(&mut node, "device_type", "memory");
-        add(&mut node, "reg", &reg(region)[..]);
         node
     }
 
@@ -117,7 +115,8 @@ impl Told<'_> {
                 add(&mut node, property, self.cbo_block_bytes as u32);
             }
         }
-        node.add_child(controller("interrupt-controller", "riscv,cpu-intc", FIRST_HART_PHANDLE + hart));
+        let own = DeviceTreeNode::new_unchecked("interrupt-controller");
+        node.add_child(controller(own, "riscv,cpu-intc", FIRST_HART_PHANDLE + hart));
         node
     }
 
@@ -144,9 +143,8 @@ impl Told<'_> {
     }
 
     fn plic(&self) -> DeviceTreeNode {
-        let mut node = controller(&name("plic", PLIC), "sifive,plic-1.0.0", CONTROLLER_PHANDLE);
+        let mut node = controller(at("plic", PLIC), "sifive,plic-1.0.0", CONTROLLER_PHANDLE);
         add(&mut node, "compatible", &["sifive,plic-1.0.0", "riscv,plic0"][..]);
-        add(&mut node, "reg", &reg(PLIC)[..]);
         add(&mut node, "#address-cells", 0u32);
         add(&mut node, "riscv,ndev", SOURCES);
         self.drives_harts(&mut node);
@@ -154,8 +152,7 @@ impl Told<'_> {
     }
 
     fn aplic(&self) -> DeviceTreeNode {
-        let mut node = controller(&name("interrupt-controller", APLIC), "riscv,aplic", CONTROLLER_PHANDLE);
-        add(&mut node, "reg", &reg(APLIC)[..]);
+        let mut node = controller(at("interrupt-controller", APLIC), "riscv,aplic", CONTROLLER_PHANDLE);
         add(&mut node, "#interrupt-cells", 2u32);
         add(&mut node, "#address-cells", 0u32);
         add(&mut node, "riscv,num-sources", SOURCES);
@@ -168,8 +165,7 @@ impl Told<'_> {
 
     fn imsics(&self) -> DeviceTreeNode {
         let region = Region { len_bytes: self.vcpus as u64 * PAGE_BYTES, ..IMSIC };
-        let mut node = controller(&name("interrupt-controller", region), "riscv,imsics", IMSIC_PHANDLE);
-        add(&mut node, "reg", &reg(region)[..]);
+        let mut node = controller(at("interrupt-controller", region), "riscv,imsics", IMSIC_PHANDLE);
         add(&mut node, "#interrupt-cells", 0u32);
         add(&mut node, "msi-controller", &[][..] as &[u32]);
         add(&mut node, "#msi-cells", 0u32);
@@ -194,9 +190,8 @@ impl Told<'_> {
     }
 
     fn uart(&self) -> DeviceTreeNode {
-        let mut node = DeviceTreeNode::new_unchecked(name("serial", UART));
+        let mut node = at("serial", UART);
         add(&mut node, "compatible", "ns16550a");
-        add(&mut node, "reg", &reg(UART)[..]);
         add(&mut node, "clock-frequency", CLOCK_HZ);
         self.interrupt(&mut node, UART_INTERRUPT);
         node
@@ -204,17 +199,14 @@ impl Told<'_> {
 
     fn virtio(&self, slot: u32) -> DeviceTreeNode {
         let base = GuestPhys(VIRTIO.base.0 + VIRTIO_BYTES * u64::from(slot));
-        let region = Region { base, len_bytes: VIRTIO_BYTES };
-        let mut node = DeviceTreeNode::new_unchecked(name("virtio_mmio", region));
+        let mut node = at("virtio_mmio", Region { base, len_bytes: VIRTIO_BYTES });
         add(&mut node, "compatible", "virtio,mmio");
-        add(&mut node, "reg", &reg(region)[..]);
         self.interrupt(&mut node, FIRST_VIRTIO_INTERRUPT + slot);
         node
     }
 }
 
-fn controller(name: &str, compatible: &str, phandle: u32) -> DeviceTreeNode {
-    let mut node = DeviceTreeNode::new_unchecked(name);
+fn controller(mut node: DeviceTreeNode, compatible: &str, phandle: u32) -> DeviceTreeNode {
     add(&mut node, "compatible", compatible);
     add(&mut node, "interrupt-controller", &[][..] as &[u32]);
     add(&mut node, "#interrupt-cells", 1u32);
@@ -230,11 +222,11 @@ fn name(kind: &str, region: Region) -> String {
     format!("{kind}@{:x}", region.base.0)
 }
 
-/// Two cells of address and two of size.
-fn reg(region: Region) -> [u32; 4] {
-    let cells = |number: u64| [(number >> 32) as u32, number as u32];
-    let ([a, b], [c, d]) = (cells(region.base.0), cells(region.len_bytes));
-    [a, b, c, d]
+/// A node with registers or memory there: two cells of address and two of size.
+fn at(kind: &str, region: Region) -> DeviceTreeNode {
+    let mut node = DeviceTreeNode::new_unchecked(name(kind, region));
+    add(&mut node, "reg", [region.base.0, region.len_bytes].map(u64::to_be_bytes).concat());
+    node
 }
 
 #[cfg(test)]

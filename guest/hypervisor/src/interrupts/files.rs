@@ -6,6 +6,7 @@
 //! file": first nobody finds the file any more, then what is in it is taken. While a file is in software, messages to it are stores
 //! that trap, and where harts have no files for guests it stays there (`software`).
 
+use core::ops::RangeInclusive;
 use core::sync::atomic::Ordering;
 
 use arch::addr::PAGE_BYTES;
@@ -229,7 +230,7 @@ fn bring_out(hart: &Hart, number: u8) {
 // ANCHOR_END: bring_out
 
 /// The registers of the arrays: 64 identities each.
-fn words() -> impl Iterator<Item = u8> {
+fn words() -> RangeInclusive<u8> {
     0..=(identities() / 64) as u8
 }
 
@@ -248,23 +249,23 @@ fn with<T>(number: u8, what: impl FnOnce() -> T) -> T {
     result
 }
 
-fn at(register: u64) {
-    csr::write::<{ registers::VSISELECT }>(register);
+/// The registers of a file, with what selects each: its delivery first, then the arrays as far as there are identities.
+fn all_registers() -> impl DoubleEndedIterator<Item = (u64, FileRegister)> {
+    let exists = |register: &FileRegister| match register {
+        FileRegister::Delivery | FileRegister::Threshold => true,
+        FileRegister::Pending(word) | FileRegister::Enabled(word) => words().contains(word),
+        FileRegister::Reserved => false,
+    };
+    iselect::FILE.filter_map(move |by| Some((by, FileRegister::selected(by).filter(exists)?)))
 }
 
 /// Takes all that is in a file of this hart's out of it.
 fn take_out(number: u8) -> InterruptFile {
     let mut file = InterruptFile::new(identities());
-    let mut take = |select: u64, register: FileRegister| {
-        at(select);
-        file.change(register, 0, csr::swap::<{ registers::VSIREG }>(0));
-    };
     with(number, || {
-        take(iselect::EIDELIVERY, FileRegister::Delivery);
-        take(iselect::EITHRESHOLD, FileRegister::Threshold);
-        for word in words() {
-            take(iselect::EIP0 + 2 * u64::from(word), FileRegister::Pending(word));
-            take(iselect::EIE0 + 2 * u64::from(word), FileRegister::Enabled(word));
+        for (by, register) in all_registers() {
+            csr::write::<{ registers::VSISELECT }>(by);
+            file.change(register, 0, csr::swap::<{ registers::VSIREG }>(0));
         }
     });
     file
@@ -273,16 +274,13 @@ fn take_out(number: u8) -> InterruptFile {
 /// Puts `file` into one of this hart's, beside what has arrived there: "using instruction CSRS to write to the `eip` array".
 fn put_in(number: u8, file: &InterruptFile) {
     with(number, || {
-        for word in words() {
-            at(iselect::EIP0 + 2 * u64::from(word));
-            csr::set::<{ registers::VSIREG }>(file.read(FileRegister::Pending(word)));
-            at(iselect::EIE0 + 2 * u64::from(word));
-            csr::write::<{ registers::VSIREG }>(file.read(FileRegister::Enabled(word)));
+        for (by, register) in all_registers().rev() {
+            csr::write::<{ registers::VSISELECT }>(by);
+            match register {
+                FileRegister::Pending(_) => csr::set::<{ registers::VSIREG }>(file.read(register)),
+                _ => csr::write::<{ registers::VSIREG }>(file.read(register)),
+            }
         }
-        at(iselect::EITHRESHOLD);
-        csr::write::<{ registers::VSIREG }>(file.read(FileRegister::Threshold));
-        at(iselect::EIDELIVERY);
-        csr::write::<{ registers::VSIREG }>(file.read(FileRegister::Delivery));
     });
 }
 

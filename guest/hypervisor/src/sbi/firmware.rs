@@ -3,7 +3,6 @@
 //! SBI 3.0, "Binary Encoding".
 
 use core::arch::asm;
-use core::fmt;
 
 use arch::Phys;
 use sbi::function::{Base, Dbcn, Hsm, Ipi, Srst, Time};
@@ -11,14 +10,9 @@ use sbi::system::{reset_reason, reset_type};
 use sbi::{Error, Extension, Function, SbiRet};
 
 /// What the firmware lacks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the firmware is too old: its SBI has no {0}")]
 pub struct Lacks(&'static str);
-
-impl fmt::Display for Lacks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the firmware is too old: its SBI has no {}", self.0)
-    }
-}
 
 fn call(function: impl Into<Function>, args: [u64; 3]) -> Result<u64, Error> {
     let (eid, fid) = function.into().ids();

@@ -144,17 +144,15 @@ extern "C" fn on_its_own_stack() -> ! {
     become_hart(0);
     machine::init();
     set_up();
-    console::say(format_args!("vhart hypervisor: {}", Told));
+    console::say(format_args!("vhart hypervisor: {}", told_machine()));
     guests::make(manifest).unwrap_or_else(|why| panic::die(format_args!("{why}")));
     harts()[1..].iter().for_each(start);
     schedule::run()
 }
 
 /// What the machine is, in a line.
-struct Told;
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn told_machine() -> impl fmt::Display {
+    fmt::from_fn(|f| {
         let memory = memory::free_bytes() >> 20;
         write!(f, "{} harts, {memory} MiB for guests, G-stage {:?}x4", harts().len(), memory::guest::scheme())?;
         write!(f, ", {}", if board().has("sstc") { "Sstc" } else { "timers by SBI" })?;
@@ -162,7 +160,7 @@ impl fmt::Display for Told {
             Some((count, _)) => write!(f, ", IMSICs with {count} files for guests"),
             None => Ok(()),
         }
-    }
+    })
 }
 
 fn start(hart: &Hart) {

@@ -4,7 +4,6 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
 use core::ops::Range;
 
 use dtoolkit::fdt::{Fdt, FdtNode};
@@ -49,24 +48,17 @@ pub struct Slot {
 }
 
 /// Why there is no going on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lack {
     /// What should be the tree is none.
+    #[error("the firmware gave no device tree: {0}")]
     Tree(String),
     /// It does not tell what is named.
+    #[error("the device tree tells of no {0}")]
     Told(&'static str),
     /// The harts have no H.
+    #[error("the harts have no hypervisor extension (QEMU: -cpu rv64,h=true)")]
     Hypervisor,
-}
-
-impl fmt::Display for Lack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Lack::Tree(why) => write!(f, "the firmware gave no device tree: {why}"),
-            Lack::Told(what) => write!(f, "the device tree tells of no {what}"),
-            Lack::Hypervisor => f.write_str("the harts have no hypervisor extension (QEMU: -cpu rv64,h=true)"),
-        }
-    }
 }
 
 impl Board {
@@ -174,14 +166,12 @@ pub(super) fn below<'a, T>(node: FdtNode<'a>, find: &dyn Fn(FdtNode<'a>) -> Opti
 }
 
 pub(super) fn is_compatible(node: FdtNode<'_>, with: &str) -> bool {
-    let list = node.property("compatible").map(|property| property.value().to_vec());
-    list.is_some_and(|list| list.split(|&byte| byte == 0).any(|name| name == with.as_bytes()))
+    node.compatible().is_some_and(|mut list| list.any(|name| name == with))
 }
 
 /// All cells of a property.
 pub(super) fn cells_of(node: FdtNode<'_>, name: &str) -> Vec<u32> {
-    let value = node.property(name).map(|property| property.value().to_vec()).unwrap_or_default();
-    value.chunks_exact(4).map(|cell| cell.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))).collect()
+    node.property(name).and_then(|property| property.value_as().ok()).unwrap_or_default()
 }
 
 fn virtio(tree: Fdt<'_>) -> Vec<Slot> {

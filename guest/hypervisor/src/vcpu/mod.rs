@@ -81,6 +81,7 @@ mod image {
     }
 
     /// A virtual hart.
+    #[derive(Default)]
     pub struct Vcpu {
         /// Its guest's number, and its own among the guest's.
         pub guest: usize,
@@ -183,18 +184,11 @@ mod image {
                 index,
                 number,
                 harts,
-                wanted: AtomicU32::new(0),
-                external: false.into(),
-                file: Mutex::default(),
-                place: AtomicU8::new(0),
                 state: AtomicU8::new(HartState::Stopped as u8),
-                begin: Mutex::new(None),
                 last_hart: AtomicUsize::new(NOBODY),
                 timer: AtomicU64::new(NEVER),
                 context: Mutex::new(Context { deadline: NEVER, ..Context::default() }),
-                exits: [const { AtomicU64::new(0) }; Reason::COUNT],
-                fences: Mutex::new(Fences::default()),
-                times: Times::default(),
+                ..Vcpu::default()
             }
         }
 
