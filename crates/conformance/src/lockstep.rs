@@ -13,9 +13,9 @@ use hart::{Hart, HartParts, Record, Step};
 use memory::Ram;
 use vcpu::{Clock, FullHart, HartPins, Reg, Vcpu};
 
-use crate::argued;
 use crate::commit::{Commit, Store};
 use crate::elf::Image;
+use crate::known_differences;
 use crate::spike::{self, Spike};
 
 /// Where RAM is.
@@ -47,7 +47,7 @@ pub struct Agreement {
     /// Traps that the hart took.
     pub traps: BTreeMap<String, u64>,
     /// Differences that are argued in `differences.md`, by name.
-    pub argued: BTreeMap<&'static str, u64>,
+    pub known: BTreeMap<&'static str, u64>,
 }
 
 impl Agreement {
@@ -59,8 +59,8 @@ impl Agreement {
         for (name, count) in other.traps {
             *self.traps.entry(name).or_default() += count;
         }
-        for (name, count) in other.argued {
-            *self.argued.entry(name).or_default() += count;
+        for (name, count) in other.known {
+            *self.known.entry(name).or_default() += count;
         }
     }
 }
@@ -258,10 +258,10 @@ impl Pair {
         let ours = &self.ours.commit;
         let difference = self.difference();
         if let Some(what) = difference {
-            let found = argued::recognise(&self.theirs, ours, self.hart.state());
+            let found = known_differences::recognise(&self.theirs, ours, self.hart.state());
             let Some(found) = found else { return Err(what) };
             found.apply(&mut self.hart, &self.config);
-            *self.agreement.argued.entry(found.name).or_default() += 1;
+            *self.agreement.known.entry(found.name).or_default() += 1;
         }
         self.remember();
         Ok(())
@@ -277,7 +277,7 @@ impl Pair {
         let base = self.hart.reg(Reg::X((self.theirs.raw >> 15 & 31) as u8));
         if self.theirs.stores.is_empty() && self.reserved.is_some_and(|at| (at ^ base).is_multiple_of(PAGE_BYTES)) {
             self.hart.core.reservation = NOT_RESERVED;
-            *self.agreement.argued.entry("sc-fails-spuriously").or_default() += 1;
+            *self.agreement.known.entry("sc-fails-spuriously").or_default() += 1;
         }
         self.reserved = None;
     }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use conformance::lockstep::{Agreement, Error, compare};
 #[cfg(all(target_arch = "x86_64", unix))]
-use conformance::translated::{self, Addresses};
-use conformance::{own_jit, privileged, spike, stream};
+use conformance::lockstep_translated::{self, Addresses};
+use conformance::{privileged, self_modifying, spike, stream};
 
 /// Instructions of a random stream.
 const LENGTH: u64 = 60_000;
@@ -68,7 +68,7 @@ fn print(what: &str, agreement: &Agreement) {
     let Agreement { retired, stepped, endless, .. } = agreement;
     println!("{what}: {retired} instructions agree, {stepped} of them stepped; {endless} programs without end");
     println!("  traps: {:?}", agreement.traps);
-    println!("  argued differences: {:?}", agreement.argued);
+    println!("  argued differences: {:?}", agreement.known);
 }
 
 #[test]
@@ -111,8 +111,9 @@ fn translated_streams_agree() {
         return;
     }
     let programs = (10.0 * factor()).ceil() as u64;
-    let agreement =
-        compare_all(programs, |seed| translated::compare(&stream::program(seed, LENGTH), seed, Addresses::Physical));
+    let agreement = compare_all(programs, |seed| {
+        lockstep_translated::compare(&stream::program(seed, LENGTH), seed, Addresses::Physical)
+    });
     print("translated streams", &agreement);
     assert!(agreement.retired >= programs * LENGTH * 9 / 10, "{agreement:?}");
     assert!(agreement.stepped * 10 <= agreement.retired, "{agreement:?}");
@@ -126,7 +127,7 @@ fn translated_privileged_sequences_agree() {
     }
     let programs = (10.0 * factor()).ceil() as u64;
     let agreement = compare_all(programs, |seed| {
-        translated::compare(&privileged::program(seed, SEQUENCES), seed, Addresses::Virtual)
+        lockstep_translated::compare(&privileged::program(seed, SEQUENCES), seed, Addresses::Virtual)
     });
     print("translated privileged sequences", &agreement);
     assert!(agreement.endless * 10 <= programs, "{agreement:?}");
@@ -141,7 +142,7 @@ fn translated_privileged_sequences_with_aia_agree() {
     }
     let programs = (5.0 * factor()).ceil() as u64;
     let agreement = compare_all(programs, |seed| {
-        translated::compare(&privileged::aia_program(seed, SEQUENCES), seed, Addresses::Virtual)
+        lockstep_translated::compare(&privileged::aia_program(seed, SEQUENCES), seed, Addresses::Virtual)
     });
     print("translated privileged sequences with AIA", &agreement);
     assert!(agreement.endless * 5 <= programs, "{agreement:?}");
@@ -152,7 +153,7 @@ fn a_program_that_makes_its_own_code_agrees() {
     if !has_spike() {
         return;
     }
-    let image = own_jit::program(1000);
+    let image = self_modifying::program(1000);
     print("own code", &compare(&image).unwrap_or_else(|error| panic!("{error}")));
 }
 
@@ -162,7 +163,7 @@ fn a_program_that_makes_its_own_code_agrees_translated() {
     if !has_spike() {
         return;
     }
-    let image = own_jit::program(5000);
-    let agreement = translated::compare(&image, first_seed(), Addresses::Physical);
+    let image = self_modifying::program(5000);
+    let agreement = lockstep_translated::compare(&image, first_seed(), Addresses::Physical);
     print("own code, translated", &agreement.unwrap_or_else(|error| panic!("{error}")));
 }

@@ -16,9 +16,9 @@ use jit::{JitHart, JitParts};
 use memory::Ram;
 use vcpu::{Exit, FullHart, Reg, Vcpu};
 
-use crate::argued;
 use crate::commit::Commit;
 use crate::elf::Image;
+use crate::known_differences;
 use crate::lockstep::{self, Agreement, Error, RAM_BASE, RAM_BYTES, Seen, is_atomic};
 use crate::rng::Rng;
 use crate::spike::Spike;
@@ -142,7 +142,7 @@ impl Log {
         self.ahead.push_back(Ahead { commit, delicate });
     }
 
-    /// See `lockstep::Pair::lose_reservation`, and `argued`.
+    /// See `lockstep::Pair::lose_reservation`, and `known_differences`.
     fn delicate(&self, commit: &Commit) -> Option<Delicate> {
         let base = self.x[(commit.raw >> 15 & 31) as usize];
         if is_atomic(commit.raw, 0b00011)
@@ -152,7 +152,8 @@ impl Log {
             return Some(Delicate::Reservation);
         }
         let reads = commit.raw & 0x7f == 0x73 && commit.raw >> 20 == u32::from(csr::SCOUNTOVF);
-        let block = argued::may_be_block(commit, self.cause).is_some() || argued::reads_top(commit);
+        let block =
+            known_differences::may_be_block(commit, self.cause).is_some() || known_differences::reads_top(commit);
         (block || reads && commit.privilege == 3).then_some(Delicate::Read)
     }
 
@@ -331,15 +332,15 @@ impl Run {
         let (kind, theirs) = (*kind, commit.clone());
         if kind == Delicate::Reservation {
             self.hart.hart_mut().core.reservation = hart::engine::NOT_RESERVED;
-            *self.agreement.argued.entry(LOST_RESERVATION).or_default() += 1;
+            *self.agreement.known.entry(LOST_RESERVATION).or_default() += 1;
         }
         let mut ours = Seen::default();
         self.step(&mut ours)?;
         if ours.commit.x != theirs.x
-            && let Some(found) = argued::recognise(&theirs, &ours.commit, self.hart.hart().state())
+            && let Some(found) = known_differences::recognise(&theirs, &ours.commit, self.hart.hart().state())
         {
             found.apply(self.hart.hart_mut(), &self.config);
-            *self.agreement.argued.entry(found.name).or_default() += 1;
+            *self.agreement.known.entry(found.name).or_default() += 1;
         }
         self.consume(1);
         Ok(())

@@ -11,7 +11,7 @@ use crate::commit::Commit;
 
 /// A difference that is known, and how to make ours go on as theirs did.
 #[derive(Clone, Debug)]
-pub struct Argued {
+pub struct KnownDifference {
     /// Its heading in `differences.md`.
     pub name: &'static str,
     /// Integer registers to be changed.
@@ -20,7 +20,7 @@ pub struct Argued {
     pub csr: Option<(u16, u64)>,
 }
 
-impl Argued {
+impl KnownDifference {
     /// Makes ours go on as theirs did.
     pub fn apply(&self, hart: &mut Hart, config: &Config) {
         self.registers.iter().for_each(|&(register, value)| hart.set_reg(Reg::X(register), value));
@@ -32,7 +32,7 @@ impl Argued {
 }
 
 /// The argued difference that explains why an instruction did not do the same, if there is one.
-pub fn recognise(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argued> {
+pub fn recognise(theirs: &Commit, ours: &Commit, state: &State) -> Option<KnownDifference> {
     overflow_in_machine_mode(theirs, ours, state)
         .or_else(|| block_of_faulting_zero(theirs, ours, state))
         .or_else(|| top_without_hip(theirs, ours, state))
@@ -61,7 +61,7 @@ pub(crate) fn may_be_block(commit: &Commit, cause: u64) -> Option<u64> {
 }
 
 /// Spike tells the base of the block where a CBO.ZERO faults, not the address in its register.
-fn block_of_faulting_zero(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argued> {
+fn block_of_faulting_zero(theirs: &Commit, ours: &Commit, state: &State) -> Option<KnownDifference> {
     let same_place = (ours.pc, ours.raw, ours.privilege) == (theirs.pc, theirs.raw, theirs.privilege);
     let (&[(register, own)], address) = (&ours.x[..], accessed(theirs)?) else { return None };
     let cause = match address {
@@ -72,7 +72,7 @@ fn block_of_faulting_zero(theirs: &Commit, ours: &Commit, state: &State) -> Opti
     };
     let within = may_be_block(theirs, cause)?;
     let value = own & !within;
-    (same_place && theirs.csrs.is_empty() && theirs.x == [(register, value)]).then(|| Argued {
+    (same_place && theirs.csrs.is_empty() && theirs.x == [(register, value)]).then(|| KnownDifference {
         name: "cbo-zero-tval",
         registers: theirs.x.clone(),
         csr: Some((address, value)),
@@ -80,12 +80,12 @@ fn block_of_faulting_zero(theirs: &Commit, ours: &Commit, state: &State) -> Opti
 }
 
 /// Spike lets `mcounteren` hide bits of `scountovf` from M-mode too.
-fn overflow_in_machine_mode(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argued> {
+fn overflow_in_machine_mode(theirs: &Commit, ours: &Commit, state: &State) -> Option<KnownDifference> {
     let same_place = (ours.pc, ours.raw, ours.privilege) == (theirs.pc, theirs.raw, 3);
     let [(register, own)] = ours.x[..] else { return None };
     let is_read = theirs.raw & 0x7f == 0x73 && theirs.raw >> 20 == u32::from(arch::csr::SCOUNTOVF);
     let explained = theirs.x == [(register, own & state.mcounteren)];
-    (same_place && is_read && explained).then(|| Argued {
+    (same_place && is_read && explained).then(|| KnownDifference {
         name: "scountovf-in-machine-mode",
         registers: theirs.x.clone(),
         csr: None,
@@ -98,7 +98,7 @@ pub(crate) fn reads_top(commit: &Commit) -> bool {
 }
 
 /// Spike leaves out of `stopi` what `hip` and `hie` have.
-fn top_without_hip(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argued> {
+fn top_without_hip(theirs: &Commit, ours: &Commit, state: &State) -> Option<KnownDifference> {
     const IID_AND_PRIORITY_1: u64 = csr::topi::IID | 1;
     let same_place = (ours.pc, ours.raw, ours.privilege) == (theirs.pc, theirs.raw, theirs.privilege);
     let (&[(register, own)], &[(_, value)]) = (&ours.x[..], &theirs.x[..]) else { return None };
@@ -106,7 +106,7 @@ fn top_without_hip(theirs: &Commit, ours: &Commit, state: &State) -> Option<Argu
     // the lowest of all but counter overflow, which no other of S-mode's is behind
     let is_behind = value == 0 || value >> csr::topi::IID_SHIFT == u64::from(csr::ip::LCOFIP.trailing_zeros());
     let explained = reads_top(theirs) && !state.mode.virt && of_hip && is_behind && value & !IID_AND_PRIORITY_1 == 0;
-    (same_place && explained).then(|| Argued {
+    (same_place && explained).then(|| KnownDifference {
         name: "stopi-without-hip",
         registers: vec![(register, value)],
         csr: None,

@@ -1,7 +1,7 @@
 //! A program that makes its own code comes to the same sum on every engine, without an oracle beside it.
 
 use conformance::lockstep::{RAM_BASE, hart_with};
-use conformance::own_jit;
+use conformance::self_modifying;
 use vcpu::{Exit, Reg, Vcpu};
 
 const ROUNDS: u64 = 20_000;
@@ -11,18 +11,18 @@ const SUM: Reg = Reg::X(10);
 
 #[test]
 fn the_interpreters_blocks_see_new_code() {
-    let (mut hart, _) = hart_with(&own_jit::program(ROUNDS));
+    let (mut hart, _) = hart_with(&self_modifying::program(ROUNDS));
     assert_eq!(hart.run(INSTRUCTIONS), Exit::Quantum);
-    assert_eq!(hart.reg(SUM), own_jit::sum(ROUNDS));
+    assert_eq!(hart.reg(SUM), self_modifying::sum(ROUNDS));
 }
 
 #[cfg(all(target_arch = "x86_64", unix))]
 #[test]
 fn translated_blocks_see_new_code() {
-    use conformance::translated;
-    let mut hart = translated::hart_with(&own_jit::program(ROUNDS), None);
+    use conformance::lockstep_translated;
+    let mut hart = lockstep_translated::hart_with(&self_modifying::program(ROUNDS), None);
     assert_eq!(hart.run(INSTRUCTIONS), Exit::Quantum);
-    assert_eq!(hart.reg(SUM), own_jit::sum(ROUNDS));
+    assert_eq!(hart.reg(SUM), self_modifying::sum(ROUNDS));
     let counters = hart.counters();
     assert!(counters.changed_pages >= ROUNDS && hart.reg(Reg::Pc) > RAM_BASE, "{counters:?}");
 }
@@ -30,9 +30,9 @@ fn translated_blocks_see_new_code() {
 #[cfg(all(target_arch = "x86_64", unix))]
 #[test]
 fn translated_blocks_see_new_code_where_the_cache_is_small() {
-    use conformance::translated;
-    let mut hart = translated::hart_with(&own_jit::program(ROUNDS), Some(0));
+    use conformance::lockstep_translated;
+    let mut hart = lockstep_translated::hart_with(&self_modifying::program(ROUNDS), Some(0));
     assert_eq!(hart.run(INSTRUCTIONS), Exit::Quantum);
-    assert_eq!(hart.reg(SUM), own_jit::sum(ROUNDS));
+    assert_eq!(hart.reg(SUM), self_modifying::sum(ROUNDS));
     assert!(hart.counters().flushes > 10, "{:?}", hart.counters());
 }
