@@ -235,10 +235,10 @@ impl Machine {
     fn run_in_parallel(&mut self) -> Result<Ending, Error> {
         let (htif, terminal) = (self.htif(), Terminal::new(self.wiring.uart()));
         let Executors::Full { harts, firmware } = &mut self.executors else { return Ok(Ending::Stopped) };
-        let mail = firmware.as_ref().map(firmware::Firmware::mail).unwrap_or_default();
+        let requests = firmware.as_ref().map(firmware::Firmware::requests).unwrap_or_default();
         let parallel = Parallel {
             firmware: firmware.as_mut().map(Mutex::new),
-            mail: &mail,
+            requests: &requests,
             htif: htif.map(|htif| Mutex::new((htif, terminal.clone()))),
             terminal,
             ram: &self.ram,
@@ -263,11 +263,11 @@ impl Machine {
         let Executors::Full { harts, firmware } = &mut self.executors else { return Ending::Stopped };
         let this_thread = std::thread::current();
         harts.iter().for_each(|hart| hart.pins().runs_on(this_thread.clone()));
-        let mail = firmware.as_ref().map(firmware::Firmware::mail).unwrap_or_default();
+        let requests = firmware.as_ref().map(firmware::Firmware::requests).unwrap_or_default();
         let mut turns = Turns {
             harts,
             firmware: firmware.as_mut(),
-            mail: &mail,
+            requests: &requests,
             htif,
             terminal: &mut Terminal::new(self.wiring.uart()),
             ram: &self.ram,

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use events::Event;
-use firmware::{Firmware, Mail, State, Ticket};
+use firmware::{Awaited, Firmware, HartRequests, State};
 use memory::Ram;
 use sbi::Console;
 use vcpu::{Clock, Exit, FullHart, Wakeup};
@@ -38,7 +38,7 @@ const TIMER_SLACK: Option<NonZeroU64> = NonZeroU64::new(1_000);
 /// What the harts share while they run.
 pub struct Parallel<'a> {
     pub firmware: Option<Mutex<&'a mut Firmware>>,
-    pub mail: &'a Mail,
+    pub requests: &'a HartRequests,
     pub htif: Option<Mutex<(Htif, Terminal)>>,
     pub terminal: Terminal,
     pub ram: &'a Ram,
@@ -104,7 +104,7 @@ impl Parallel<'_> {
 
     /// Sleeps until an interrupt ends the hart's suspension, or something else is to be looked at. What the hart is in then.
     fn suspended(&self, own: &mut Own) -> State {
-        self.mail.serve(own.number, own.hart);
+        self.requests.serve(own.number, own.hart);
         match (own.hart.wakeup(), &self.firmware) {
             (Wakeup::Now, Some(firmware)) => {
                 firmware.lock().unwrap_or_else(PoisonError::into_inner).awakes(own.number);
@@ -128,7 +128,7 @@ impl Parallel<'_> {
 
     /// Runs a hart until it wants something. What it is in then.
     fn slice(&self, run: &Run, own: &mut Own) -> State {
-        self.mail.serve(own.number, own.hart);
+        self.requests.serve(own.number, own.hart);
         let slice = if self.htif.is_some() { SLICE_WITH_HTIF } else { SLICE };
         let before = (own.hart.instret(), own.hart.traps());
         let until_sample = self.watched.until_sample(own.number, own.hart);
@@ -164,8 +164,8 @@ impl Parallel<'_> {
 
     /// Stands still for the debugger, and does what it orders then. What the hart is in then.
     fn stand(&self, run: &Run, own: &mut Own, control: &Control) -> State {
-        while !self.mail.leave(own.number) {
-            self.mail.serve(own.number, own.hart);
+        while !self.requests.leave(own.number) {
+            self.requests.serve(own.number, own.hart);
         }
         control.hold(own.number, &mut [Held::Full(own.hart)], &|| run.over());
         let state = self.state(own.number);
@@ -178,7 +178,7 @@ impl Parallel<'_> {
 
     /// Executes one instruction. What the hart is in then.
     fn step(&self, run: &Run, own: &mut Own, interrupts: bool) -> State {
-        self.mail.serve(own.number, own.hart);
+        self.requests.serve(own.number, own.hart);
         let before = (own.hart.instret(), own.hart.traps());
         let exit = own.hart.debuggee().and_then(|hart| hart.step(interrupts));
         self.count(run, own, before);
@@ -236,12 +236,12 @@ impl Parallel<'_> {
             (to_do, firmware.state(own.number))
         };
         self.show(own, &to_do.shown);
-        for ticket in to_do.awaited {
-            self.wait(run, own, ticket);
+        for awaited in to_do.awaited {
+            self.wait(run, own, awaited);
         }
         if state == State::Stopped {
             // who asked for something before this hart stopped waits for it
-            self.mail.serve(own.number, own.hart);
+            self.requests.serve(own.number, own.hart);
             return self.state(own.number);
         }
         state
@@ -253,23 +253,23 @@ impl Parallel<'_> {
         if bytes.is_empty() {
             return;
         }
-        while !self.mail.leave(own.number) {
-            self.mail.serve(own.number, own.hart);
+        while !self.requests.leave(own.number) {
+            self.requests.serve(own.number, own.hart);
         }
         self.terminal.clone().write(bytes);
     }
 
     /// Waits until another hart has done what this one asked for.
-    fn wait(&self, run: &Run, own: &mut Own, ticket: Ticket) {
+    fn wait(&self, run: &Run, own: &mut Own, awaited: Awaited) {
         let mut spins = 0;
-        while !self.mail.is_done(ticket) && !run.over() {
+        while !self.requests.is_done(awaited) && !run.over() {
             // the other may wait for this one
-            self.mail.serve(own.number, own.hart);
+            self.requests.serve(own.number, own.hart);
             spins += 1;
             if spins < SPINS {
                 std::hint::spin_loop();
             } else {
-                self.mail.sleep_until_served(ticket, SLEEP);
+                self.requests.sleep_until_served(awaited, SLEEP);
             }
         }
     }
@@ -278,7 +278,7 @@ impl Parallel<'_> {
     fn rest(&self, own: &mut Own, timer: Option<Option<u64>>) {
         let kicked = timer.is_some() && own.hart.pins().take_attention();
         // A kick after this look ends the sleep.
-        if kicked || !self.mail.leave(own.number) {
+        if kicked || !self.requests.leave(own.number) {
             return;
         }
         let Some(timer) = timer else { return thread::park() };

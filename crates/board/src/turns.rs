@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use events::Event;
-use firmware::{Firmware, Mail, State};
+use firmware::{Firmware, HartRequests, State};
 use memory::Ram;
 use sbi::Console;
 use vcpu::{Clock, Exit, FullHart, Wakeup};
@@ -30,7 +30,7 @@ const SLICE: u64 = 10_000;
 pub struct Turns<'a> {
     pub harts: &'a mut [Box<dyn FullHart>],
     pub firmware: Option<&'a mut Firmware>,
-    pub mail: &'a Mail,
+    pub requests: &'a HartRequests,
     pub htif: Option<Htif>,
     pub terminal: &'a mut Terminal,
     pub ram: &'a Ram,
@@ -147,7 +147,7 @@ impl Turns<'_> {
             State::Stopped => return Some(None),
             State::Suspended => {}
         }
-        self.mail.serve(hart, self.harts[hart].as_mut());
+        self.requests.serve(hart, self.harts[hart].as_mut());
         match (self.harts[hart].wakeup(), &mut self.firmware) {
             (Wakeup::Until(timer), _) => return Some(timer),
             (Wakeup::Now, Some(firmware)) => {
@@ -172,7 +172,7 @@ impl Turns<'_> {
                 break;
             }
             let before = self.instret(hart);
-            self.mail.serve(hart, self.harts[hart].as_mut());
+            self.requests.serve(hart, self.harts[hart].as_mut());
             let called = match self.execute(hart, left) {
                 Exit::Quantum if !self.is_wanted() => break,
                 // the turn goes on where the debugger held it

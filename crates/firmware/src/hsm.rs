@@ -9,7 +9,7 @@ use sbi::function::Hsm;
 use sbi::{Answer, Error, HartState, suspend_type};
 use vcpu::FullHart;
 
-use crate::mail::{Mail, Request};
+use crate::requests::{HartRequests, Request};
 use crate::{A0, A1, Outcome, Resume};
 
 /// What a hart can be in, by the specification's numbers.
@@ -32,17 +32,17 @@ impl State {
     }
 }
 
-pub fn answer(function: Hsm, args: &[u64; 6], states: &mut [State], mail: &Mail, ram: &Ram) -> Outcome {
+pub fn answer(function: Hsm, args: &[u64; 6], states: &mut [State], requests: &HartRequests, ram: &Ram) -> Outcome {
     let [a0, a1, a2, ..] = *args;
     match function {
-        Hsm::HartStart => start(a0, a1, a2, states, mail, ram).into(),
+        Hsm::HartStart => start(a0, a1, a2, states, requests, ram).into(),
         Hsm::HartStop => Outcome::Stop,
         Hsm::HartGetStatus => status(a0, states).into(),
         Hsm::HartSuspend => suspend(a0 as u32, a1, a2, ram),
     }
 }
 
-fn start(hart: u64, address: u64, opaque: u64, states: &mut [State], mail: &Mail, ram: &Ram) -> Answer {
+fn start(hart: u64, address: u64, opaque: u64, states: &mut [State], requests: &HartRequests, ram: &Ram) -> Answer {
     let id = usize::try_from(hart).unwrap_or(usize::MAX);
     let state = states.get_mut(id).ok_or(Error::InvalidParam)?;
     if state.is_up() {
@@ -50,7 +50,7 @@ fn start(hart: u64, address: u64, opaque: u64, states: &mut [State], mail: &Mail
     }
     check_address(address, ram)?;
     *state = State::Started;
-    mail.post(id, Request::Start { address, opaque });
+    requests.post(id, Request::Start { address, opaque });
     Ok(0)
 }
 

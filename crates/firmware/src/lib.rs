@@ -10,17 +10,17 @@ mod base;
 mod console;
 mod hsm;
 mod legacy;
-mod mail;
 mod outcome;
 mod pmu;
+mod requests;
 mod rfence;
 #[cfg(feature = "state")]
 mod saved;
 mod system;
 
 pub use hsm::State;
-pub use mail::{Mail, Request, Ticket};
 pub use outcome::{Outcome, Resume};
+pub use requests::{Awaited, HartRequests, Request};
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(crate) const A1: Reg = Reg::X(register::A1);
 #[derive(Debug, Default)]
 pub struct ToDo {
     /// Requests to other harts that are to be waited for.
-    pub awaited: Vec<Ticket>,
+    pub awaited: Vec<Awaited>,
     /// Bytes to be shown on the console.
     pub shown: Vec<u8>,
 }
@@ -57,7 +57,7 @@ pub struct Firmware {
     states: Vec<State>,
     isa: Isa,
     pmus: Vec<Pmu>,
-    mail: Arc<Mail>,
+    requests: Arc<HartRequests>,
 }
 
 impl Firmware {
@@ -70,19 +70,19 @@ impl Firmware {
         console: Box<dyn Console>,
     ) -> Self {
         let (states, pmus) = (vec![State::Stopped; pins.len()], vec![Pmu::new(isa); pins.len()]);
-        Firmware { ram, power, console, isa, states, pmus, mail: Arc::new(Mail::new(pins)) }
+        Firmware { ram, power, console, isa, states, pmus, requests: Arc::new(HartRequests::new(pins)) }
     }
 
     /// What harts ask of each other. Whoever runs a hart serves its requests.
-    pub fn mail(&self) -> Arc<Mail> {
-        self.mail.clone()
+    pub fn requests(&self) -> Arc<HartRequests> {
+        self.requests.clone()
     }
 
     /// Starts the machine: hart 0 enters the kernel at `entry` with the device tree at `device_tree`, the others wait.
     pub fn boot(&mut self, first: &mut dyn FullHart, entry: u64, device_tree: u64) {
         self.states.fill(State::Stopped);
         self.pmus.fill(Pmu::new(self.isa));
-        self.mail.clear();
+        self.requests.clear();
         if let Some(state) = self.states.first_mut() {
             *state = State::Started;
             hsm::enter(first, 0, entry, device_tree);
@@ -156,7 +156,7 @@ impl Firmware {
             }
             Function::Ipi(Ipi::SendIpi) => self.send_ipi(caller, args).into(),
             Function::Rfence(function) => self.fence(function, args, (caller, hart), &mut to_do.awaited).into(),
-            Function::Hsm(function) => hsm::answer(function, args, &mut self.states, &self.mail, &self.ram),
+            Function::Hsm(function) => hsm::answer(function, args, &mut self.states, &self.requests, &self.ram),
             Function::Srst(Srst::SystemReset) => self.reset(args).into(),
             Function::Pmu(function) => self.pmus[caller].answer(function, args, hart, &self.ram).into(),
             Function::Dbcn(function) => {
@@ -170,10 +170,10 @@ impl Firmware {
     }
 
     fn send_ipi(&mut self, caller: usize, args: &[u64; 6]) -> Answer {
-        for id in hart_list(args[0], args[1], self.mail.harts())? {
+        for id in hart_list(args[0], args[1], self.requests.harts())? {
             if self.state(id).is_up() {
                 self.note(caller, id, FirmwareEvent::IpiSent, FirmwareEvent::IpiReceived);
-                self.mail.pins(id).into_iter().for_each(HartPins::pulse_ssip);
+                self.requests.pins(id).into_iter().for_each(HartPins::pulse_ssip);
             }
         }
         Ok(0)
@@ -184,10 +184,10 @@ impl Firmware {
         function: Rfence,
         args: &[u64; 6],
         (caller, hart): (usize, &mut dyn FullHart),
-        awaited: &mut Vec<Ticket>,
+        awaited: &mut Vec<Awaited>,
     ) -> Answer {
         let has_h = self.isa.has(arch::Extension::H);
-        let asked = rfence::answer(function, args, (caller, hart), &self.states, &self.mail, has_h, awaited)?;
+        let asked = rfence::answer(function, args, (caller, hart), &self.states, &self.requests, has_h, awaited)?;
         let (sent, received) = rfence::events(function);
         asked.into_iter().for_each(|id| self.note(caller, id, sent, received));
         Ok(0)

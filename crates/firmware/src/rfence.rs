@@ -9,7 +9,7 @@ use sbi::{Error, hart_list};
 use vcpu::{Fence, FenceRange, FullHart};
 
 use crate::hsm::State;
-use crate::mail::{Mail, Request, Ticket};
+use crate::requests::{Awaited, HartRequests, Request};
 
 /// Asks the others for the fence, and does the caller's. `awaited` gets what is to be waited for. Answers whom it asked.
 pub fn answer(
@@ -17,19 +17,19 @@ pub fn answer(
     args: &[u64; 6],
     (caller, hart): (usize, &mut dyn FullHart),
     states: &[State],
-    mail: &Mail,
+    requests: &HartRequests,
     has_h: bool,
-    awaited: &mut Vec<Ticket>,
+    awaited: &mut Vec<Awaited>,
 ) -> Result<Vec<usize>, Error> {
     let mut asked = Vec::new();
     let fence = fence(function, args, hart.vmid(), has_h)?;
-    for id in hart_list(args[0], args[1], mail.harts())? {
+    for id in hart_list(args[0], args[1], requests.harts())? {
         if id == caller {
             hart.fence(fence);
         } else if states.get(id).is_some_and(|state| state.is_up()) {
             // One that is stopped has no translation: it starts with none.
             asked.push(id);
-            awaited.extend(mail.post(id, Request::Fence(fence)));
+            awaited.extend(requests.post(id, Request::Fence(fence)));
         }
     }
     Ok(asked)

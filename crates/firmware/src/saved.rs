@@ -17,7 +17,7 @@ impl Plain for Firmware {
         let made = Pmu::new(self.isa);
         let fits = (states.len(), pmus.len()) == (self.states.len(), self.pmus.len());
         check(fits && pmus.iter().all(|pmu| pmu.fits(&made)), "the machine has other harts")?;
-        self.mail.clear();
+        self.requests.clear();
         (self.states, self.pmus) = (states, pmus);
         Ok(())
     }

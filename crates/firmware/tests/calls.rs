@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use arch::csr::{self, hpmevent};
 use arch::{Isa, Phys};
 use devices::PowerSwitch;
-use firmware::{Firmware, State, Ticket};
+use firmware::{Awaited, Firmware, State};
 use memory::Ram;
 use sbi::function::{Base, Dbcn, Hsm, Ipi, Legacy, Pmu, Rfence, Srst, Susp, Time};
 use sbi::{Console, Error, Extension, Function, register};
@@ -106,7 +106,7 @@ impl Console for FakeConsole {
 struct Bench {
     firmware: Firmware,
     /// What the last call has to wait for.
-    awaited: Vec<Ticket>,
+    awaited: Vec<Awaited>,
     /// What calls have shown.
     shown: Vec<u8>,
     harts: Vec<Box<dyn FullHart>>,
@@ -155,7 +155,7 @@ impl Bench {
 
     /// Lets a hart do what others asked of it, as before it executes.
     fn serve(&mut self, hart: usize) {
-        self.firmware.mail().serve(hart, self.harts[hart].as_mut());
+        self.firmware.requests().serve(hart, self.harts[hart].as_mut());
     }
 }
 
@@ -296,12 +296,12 @@ fn a_fence_of_another_hart_is_waited_for_until_it_is_done() {
     bench.call(Hsm::HartStart, &[1, RAM_BASE, 0]);
     bench.serve(1);
     assert_eq!(bench.call(Rfence::RemoteFenceI, &[0b111, 0]).0, 0);
-    let mail = bench.firmware.mail();
+    let requests = bench.firmware.requests();
     // the caller has done its own, and one that is stopped has none to do
     assert_eq!(bench.awaited.len(), 1);
-    assert!(!mail.is_done(bench.awaited[0]));
+    assert!(!requests.is_done(bench.awaited[0]));
     bench.serve(1);
-    assert!(mail.is_done(bench.awaited[0]));
+    assert!(requests.is_done(bench.awaited[0]));
     let fences = |hart: usize| bench.logs[hart].lock().unwrap().fences.len();
     assert_eq!([fences(0), fences(1), fences(2)], [1, 1, 0]);
 }
@@ -311,7 +311,7 @@ fn a_hart_that_sleeps_does_the_fence_when_it_goes_on() {
     let mut bench = Bench::new(2);
     bench.call(Hsm::HartStart, &[1, RAM_BASE, 0]);
     bench.serve(1);
-    assert!(bench.firmware.mail().leave(1));
+    assert!(bench.firmware.requests().leave(1));
     bench.call(Rfence::RemoteSfenceVma, &[0b10, 0]);
     assert!(bench.awaited.is_empty() && bench.logs[1].lock().unwrap().fences.is_empty());
     bench.serve(1);

@@ -20,7 +20,7 @@ const ARGUED: &[(&[&str], &str)] = &[
     ),
     (&["crates/board/src/loader/"], "a segment is of a file, and a file of segments"),
     (&["crates/board/src/snapshot/"], "memory is written to the file whose parts say where it is"),
-    (&["crates/firmware/src/hsm", "crates/firmware/src/mail"], "harts are started by what is asked of them"),
+    (&["crates/firmware/src/hsm", "crates/firmware/src/requests"], "harts are started by what is asked of them"),
     (&["crates/firmware/src/pmu/"], "software's counters count events, some of which are the firmware's own"),
     (&["crates/gdb/src/"], "the monitor's commands are the target's, which offers the monitor"),
     (HART, "each part of a hart has the methods of `Core` that serve it, and `Core` has the parts"),

@@ -63,8 +63,8 @@ impl Machine {
         let parts = parts.collect::<Result<_, Error>>()?;
         let Executors::Full { harts, firmware } = &mut self.executors else { return Err(Error::Engine) };
         // what one hart asked of another is done before either goes on
-        let mail = firmware.as_ref().map(firmware::Firmware::mail).unwrap_or_default();
-        harts.iter_mut().enumerate().for_each(|(number, hart)| mail.serve(number, hart.as_mut()));
+        let requests = firmware.as_ref().map(firmware::Firmware::requests).unwrap_or_default();
+        harts.iter_mut().enumerate().for_each(|(number, hart)| requests.serve(number, hart.as_mut()));
         let firmware = firmware.as_mut().map(|firmware| part("the firmware", firmware.state())).transpose()?;
         let harts = harts.iter_mut().map(|hart| part("a hart", hart.stateful().ok_or(Error::Engine)?.state()));
         Ok(Saved {

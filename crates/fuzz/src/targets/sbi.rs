@@ -116,9 +116,9 @@ impl Machine {
         let right = legacy || (LAST_ERROR..=0).contains(&error);
         let name = Function::numbered(eid, fid).map_or("no function", Function::name);
         assert!(!returned || right, "{eid:#x}, {fid} ({name}), {args:x?} is answered with {error}");
-        let mail = self.firmware.mail();
-        self.harts.iter_mut().enumerate().for_each(|(number, hart)| mail.serve(number, hart as &mut dyn FullHart));
-        assert!(awaited.iter().all(|&ticket| mail.is_done(ticket)), "somebody waits for ever");
+        let requests = self.firmware.requests();
+        self.harts.iter_mut().enumerate().for_each(|(number, hart)| requests.serve(number, hart as &mut dyn FullHart));
+        assert!(awaited.iter().all(|&awaited| requests.is_done(awaited)), "somebody waits for ever");
     }
 }
 

@@ -32,18 +32,18 @@ pub enum Request {
 
 /// A request that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub struct Awaited {
     hart: usize,
     number: u64,
 }
 
 /// The requests to all harts of a machine. By default there are none, as without a firmware outside the harts.
 #[derive(Default)]
-pub struct Mail {
-    boxes: Vec<Inbox>,
+pub struct HartRequests {
+    queues: Vec<RequestQueue>,
 }
 
-struct Inbox {
+struct RequestQueue {
     waiting: Mutex<Waiting>,
     /// Requests that were served.
     served: AtomicU64,
@@ -61,50 +61,51 @@ struct Waiting {
     away: bool,
 }
 
-impl Mail {
+impl HartRequests {
     /// No requests; all harts are away.
-    pub(crate) fn new(pins: Vec<Arc<HartPins>>) -> Mail {
+    pub(crate) fn new(pins: Vec<Arc<HartPins>>) -> HartRequests {
         let waiting = || Mutex::new(Waiting { away: true, ..Waiting::default() });
-        let inbox = |pins| Inbox { waiting: waiting(), served: AtomicU64::new(0), sleepers: Mutex::default(), pins };
-        Mail { boxes: pins.into_iter().map(inbox).collect() }
+        let queue =
+            |pins| RequestQueue { waiting: waiting(), served: AtomicU64::new(0), sleepers: Mutex::default(), pins };
+        HartRequests { queues: pins.into_iter().map(queue).collect() }
     }
 
     pub(crate) fn harts(&self) -> usize {
-        self.boxes.len()
+        self.queues.len()
     }
 
     pub(crate) fn pins(&self, hart: usize) -> Option<&HartPins> {
-        self.boxes.get(hart).map(|inbox| &*inbox.pins)
+        self.queues.get(hart).map(|queue| &*queue.pins)
     }
 
     /// Leaves a request. `None`: it is as good as served, as the hart is away.
-    pub(crate) fn post(&self, hart: usize, request: Request) -> Option<Ticket> {
-        let inbox = self.boxes.get(hart)?;
-        let mut waiting = inbox.lock();
+    pub(crate) fn post(&self, hart: usize, request: Request) -> Option<Awaited> {
+        let queue = self.queues.get(hart)?;
+        let mut waiting = queue.lock();
         waiting.push(request);
         let (number, away) = (waiting.posted, waiting.away);
         drop(waiting);
         // one that is away starts when it wakes up, but a fence alone is no reason to
         if !away || matches!(request, Request::Start { .. }) {
-            inbox.pins.kick();
+            queue.pins.kick();
         }
-        (!away).then_some(Ticket { hart, number })
+        (!away).then_some(Awaited { hart, number })
     }
 
     /// Forgets all requests; all harts are away.
     pub(crate) fn clear(&self) {
-        for inbox in &self.boxes {
-            let mut waiting = inbox.lock();
+        for queue in &self.queues {
+            let mut waiting = queue.lock();
             waiting.requests.clear();
             waiting.away = true;
-            inbox.served.store(waiting.posted, Ordering::Release);
+            queue.served.store(waiting.posted, Ordering::Release);
         }
     }
 
     /// Does what is asked of `hart`, which is about to execute. To be called before each [`vcpu::Vcpu::run`].
     pub fn serve(&self, number: usize, hart: &mut dyn FullHart) {
-        let Some(inbox) = self.boxes.get(number) else { return };
-        let (requests, posted) = inbox.lock().take();
+        let Some(queue) = self.queues.get(number) else { return };
+        let (requests, posted) = queue.lock().take();
         if requests.is_empty() {
             return;
         }
@@ -114,15 +115,15 @@ impl Mail {
                 Request::Start { address, opaque } => hsm::enter(hart, number as u64, address, opaque),
             }
         }
-        inbox.finish(posted);
+        queue.finish(posted);
     }
 
     /// Lets this thread sleep until the request is served, until it is unparked, or for `most`.
-    pub fn sleep_until_served(&self, ticket: Ticket, most: Duration) {
-        let Some(inbox) = self.boxes.get(ticket.hart) else { return };
-        inbox.sleepers().push(thread::current());
+    pub fn sleep_until_served(&self, awaited: Awaited, most: Duration) {
+        let Some(queue) = self.queues.get(awaited.hart) else { return };
+        queue.sleepers().push(thread::current());
         // whoever has served it since the last look found nobody asleep
-        if !self.is_done(ticket) {
+        if !self.is_done(awaited) {
             thread::park_timeout(most);
         }
     }
@@ -130,20 +131,20 @@ impl Mail {
     /// Says that `hart` executes nothing until it has served its requests. Answers false, and it is not so, where some
     /// wait already.
     pub fn leave(&self, hart: usize) -> bool {
-        let Some(inbox) = self.boxes.get(hart) else { return true };
-        let mut waiting = inbox.lock();
+        let Some(queue) = self.queues.get(hart) else { return true };
+        let mut waiting = queue.lock();
         waiting.away = waiting.requests.is_empty();
         waiting.away
     }
 
     /// Whether a request was served, or is as good as served.
-    pub fn is_done(&self, ticket: Ticket) -> bool {
-        let inbox = self.boxes.get(ticket.hart);
-        inbox.is_none_or(|inbox| inbox.served.load(Ordering::Acquire) >= ticket.number)
+    pub fn is_done(&self, awaited: Awaited) -> bool {
+        let queue = self.queues.get(awaited.hart);
+        queue.is_none_or(|queue| queue.served.load(Ordering::Acquire) >= awaited.number)
     }
 }
 
-impl Inbox {
+impl RequestQueue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,52 +182,52 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn mail() -> Mail {
-        let mail = Mail::new(vec![HartPins::new(), HartPins::new()]);
-        mail.boxes[1].lock().away = false;
-        mail
+    fn requests() -> HartRequests {
+        let requests = HartRequests::new(vec![HartPins::new(), HartPins::new()]);
+        requests.queues[1].lock().away = false;
+        requests
     }
 
     const FENCE: Request = Request::Fence(Fence::Instructions);
 
     #[test]
     fn nobody_waits_for_one_that_is_away() {
-        let mail = mail();
-        assert!(mail.post(0, FENCE).is_none() && mail.post(7, FENCE).is_none());
-        let ticket = mail.post(1, FENCE).unwrap();
-        assert!(!mail.is_done(ticket) && !mail.leave(1));
+        let requests = requests();
+        assert!(requests.post(0, FENCE).is_none() && requests.post(7, FENCE).is_none());
+        let awaited = requests.post(1, FENCE).unwrap();
+        assert!(!requests.is_done(awaited) && !requests.leave(1));
     }
 
     #[test]
     fn whoever_sleeps_until_a_request_is_served_is_woken() {
-        let mail = mail();
-        let ticket = mail.post(1, FENCE).unwrap();
+        let requests = requests();
+        let awaited = requests.post(1, FENCE).unwrap();
         let start = std::time::Instant::now();
         thread::scope(|scope| {
-            scope.spawn(|| mail.sleep_until_served(ticket, Duration::from_secs(60)));
-            while mail.boxes[1].sleepers().is_empty() {
+            scope.spawn(|| requests.sleep_until_served(awaited, Duration::from_secs(60)));
+            while requests.queues[1].sleepers().is_empty() {
                 thread::yield_now();
             }
-            mail.boxes[1].finish(ticket.number);
+            requests.queues[1].finish(awaited.number);
         });
         assert!(start.elapsed() < Duration::from_secs(30));
     }
 
     #[test]
     fn only_a_start_wakes_one_that_is_away() {
-        let mail = mail();
-        mail.post(0, FENCE);
-        assert!(!mail.boxes[0].pins.wanted());
-        mail.post(0, Request::Start { address: 0, opaque: 0 });
-        assert!(mail.boxes[0].pins.wanted());
+        let requests = requests();
+        requests.post(0, FENCE);
+        assert!(!requests.queues[0].pins.wanted());
+        requests.post(0, Request::Start { address: 0, opaque: 0 });
+        assert!(requests.queues[0].pins.wanted());
     }
 
     #[test]
     fn many_fences_wait_as_one_and_a_start_stays() {
-        let mail = mail();
-        mail.post(0, Request::Start { address: 1, opaque: 2 });
-        (0..1000).for_each(|_| _ = mail.post(0, FENCE));
-        let (requests, posted) = mail.boxes[0].lock().take();
+        let requests = requests();
+        requests.post(0, Request::Start { address: 1, opaque: 2 });
+        (0..1000).for_each(|_| _ = requests.post(0, FENCE));
+        let (requests, posted) = requests.queues[0].lock().take();
         assert!(requests.len() <= MANY && requests.contains(&Request::Fence(Fence::Everything)));
         assert_eq!((requests[0], posted), (Request::Start { address: 1, opaque: 2 }, 1001));
     }
