@@ -13,7 +13,7 @@ use vcpu::{HartPins, ImsicShape};
 use crate::config::Aia;
 use crate::engine::Modes;
 use crate::error::Error;
-use crate::hosted::{HostAplic, HostDomain, HostFiles, HostInterrupts};
+use crate::host_interrupts::{HostAplic, HostDomain, HostFiles, HostInterrupts};
 use crate::map::{self, Region};
 use crate::placed::{Placed, placed, shared};
 use crate::tree::Role;

@@ -1,6 +1,6 @@
 //! Why a run ended.
 
-use vcpu::{FullHart, Reg, SystemEvent};
+use vcpu::{EmulatedHart, Reg, SystemEvent};
 
 /// Why a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Ending {
 
 impl Ending {
     /// A hart with a firmware stops for good only where a trap finds nobody to handle it.
-    pub(crate) fn unhandled(number: usize, hart: &dyn FullHart) -> Ending {
+    pub(crate) fn unhandled(number: usize, hart: &dyn EmulatedHart) -> Ending {
         let pc = hart.reg(Reg::Pc);
         Ending::Halted { hart: number, reason: Some(format!("at {pc:#x} it took a trap that nothing handles")) }
     }

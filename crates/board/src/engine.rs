@@ -11,10 +11,10 @@ use events::Sink;
 use memory::Ram;
 pub use vcpu::Cpu;
 use vcpu::debug::{Break, Debuggee, Points};
-use vcpu::{Clock, FullHart, HartPins, Snapshot, Vcpu};
+use vcpu::{Clock, EmulatedHart, HartPins, Snapshot, Vcpu};
 
 use crate::console::Terminal;
-use crate::hosted::HostInterrupts;
+use crate::host_interrupts::HostInterrupts;
 
 /// What harts are made of.
 pub struct Parts {
@@ -54,13 +54,13 @@ pub struct Harts {
 /// Harts with M-mode, or harts whose host answers for M-mode.
 pub enum HartSet {
     /// The board gives them a firmware, and each a thread, or slices of one where time goes by instructions.
-    Full(Vec<Box<dyn FullHart>>),
+    Emulated(Vec<Box<dyn EmulatedHart>>),
     /// The board gives each a thread. Hart 0 starts; the host starts the others when the guest asks.
-    Guest(Vec<Box<dyn GuestHart>>),
+    Hosted(Vec<Box<dyn HostedHart>>),
 }
 
 /// A hart that runs until the machine's end, with SBI calls answered by its host.
-pub trait GuestHart: Vcpu {
+pub trait HostedHart: Vcpu {
     /// Why the hart cannot go on, after [`vcpu::Exit::Halted`].
     fn halt_reason(&self) -> Option<String>;
     /// What the hart is in, if its host can tell. It does not run meanwhile.

@@ -3,69 +3,69 @@
 use std::sync::Arc;
 
 use vcpu::debug::{Break, Debuggee, Points};
-use vcpu::{Fence, FullHart, Reg, Snapshot};
+use vcpu::{EmulatedHart, Fence, Reg, Snapshot};
 
-use crate::engine::GuestHart;
+use crate::engine::HostedHart;
 
 /// A hart that stands.
 pub enum Held<'h> {
     /// One with M-mode.
-    Full(&'h mut dyn FullHart),
+    Emulated(&'h mut dyn EmulatedHart),
     /// One whose host answers for M-mode.
-    Guest(&'h mut dyn GuestHart),
+    Hosted(&'h mut dyn HostedHart),
 }
 
 impl Held<'_> {
     /// Reads a register.
     pub fn reg(&self, reg: Reg) -> u64 {
         match self {
-            Held::Full(hart) => hart.reg(reg),
-            Held::Guest(hart) => hart.reg(reg),
+            Held::Emulated(hart) => hart.reg(reg),
+            Held::Hosted(hart) => hart.reg(reg),
         }
     }
 
     /// Writes a register.
     pub fn set_reg(&mut self, reg: Reg, value: u64) {
         match self {
-            Held::Full(hart) => hart.set_reg(reg, value),
-            Held::Guest(hart) => hart.set_reg(reg, value),
+            Held::Emulated(hart) => hart.set_reg(reg, value),
+            Held::Hosted(hart) => hart.set_reg(reg, value),
         }
     }
 
     /// What the hart is in, if its executor can tell.
     pub fn snapshot(&self) -> Option<Snapshot> {
         match self {
-            Held::Full(hart) => hart.snapshot(),
-            Held::Guest(hart) => hart.snapshot(),
+            Held::Emulated(hart) => hart.snapshot(),
+            Held::Hosted(hart) => hart.snapshot(),
         }
     }
 
     /// What a debugger may do to it. `None`: it has nothing for one.
     pub fn debuggee(&mut self) -> Option<&mut dyn Debuggee> {
         match self {
-            Held::Full(hart) => hart.debuggee(),
-            Held::Guest(hart) => hart.debuggee(),
+            Held::Emulated(hart) => hart.debuggee(),
+            Held::Hosted(hart) => hart.debuggee(),
         }
     }
 
     /// What was written to memory is what the hart executes next: FENCE.I.
     pub fn fence_instructions(&mut self) {
         match self {
-            Held::Full(hart) => hart.fence(Fence::Instructions),
-            Held::Guest(hart) => hart.fence_instructions(),
+            Held::Emulated(hart) => hart.fence(Fence::Instructions),
+            Held::Hosted(hart) => hart.fence_instructions(),
         }
     }
 
     /// All harts of its machine stand.
     pub fn all_stand(&mut self) {
-        if let Held::Guest(hart) = self {
+        if let Held::Hosted(hart) = self {
             hart.all_stand();
         }
     }
 
     /// All are about to go on, until they meet one of these points.
     pub fn all_go(&mut self, points: &Arc<Points>) {
-        if let Held::Guest(hart) = self {
+        if let Held::Hosted(hart) = self {
             hart.all_go(points);
         }
     }
@@ -73,13 +73,13 @@ impl Held<'_> {
     /// Whether the hart can stop there: where its host sees to that, a breakpoint needs memory at its address.
     pub fn takes(&self, point: &Break) -> bool {
         match self {
-            Held::Full(_) => true,
-            Held::Guest(hart) => hart.takes(point),
+            Held::Emulated(_) => true,
+            Held::Hosted(hart) => hart.takes(point),
         }
     }
 
     /// Whether it stops for watchpoints and events, and for breakpoints in some modes and address spaces only.
     pub fn takes_all(&self) -> bool {
-        matches!(self, Held::Full(_))
+        matches!(self, Held::Emulated(_))
     }
 }

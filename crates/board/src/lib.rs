@@ -16,9 +16,9 @@ mod given;
 #[cfg(not(feature = "formats"))]
 #[path = "given_missing.rs"]
 mod given;
-mod guests;
 mod held;
-mod hosted;
+mod host_interrupts;
+mod hosted_harts;
 mod htif;
 mod lines;
 pub mod loader;
@@ -29,6 +29,7 @@ mod patience;
 mod placed;
 mod pmu;
 pub mod rom;
+mod round_robin;
 mod sampling;
 mod show;
 #[cfg(feature = "state")]
@@ -37,17 +38,16 @@ mod software;
 mod stop;
 mod threads;
 pub mod tree;
-mod turns;
 mod wiring;
 
 pub use config::{Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching, Whom};
 pub use console::{Keyboard, Terminal};
 pub use control::Control;
 pub use ending::Ending;
-pub use engine::{Cpu, Doorbell, Engine, GuestHart, HartSet, Harts, InterruptPlaces, Modes, Parts};
+pub use engine::{Cpu, Doorbell, Engine, HartSet, Harts, HostedHart, InterruptPlaces, Modes, Parts};
 pub use error::Error;
 pub use held::Held;
-pub use hosted::{HostAplic, HostInterrupts};
+pub use host_interrupts::{HostAplic, HostInterrupts};
 pub use machine::Machine;
 pub use sampling::Sampling;
 pub use show::{Asker, Show, Sight};

@@ -11,23 +11,23 @@ use std::time::Duration;
 use bus::Bus;
 use events::Event;
 use memory::Ram;
-use vcpu::{Clock, Fence, FullHart, Reg, Snapshot, Statistic, SystemEvent};
+use vcpu::{Clock, EmulatedHart, Fence, Reg, Snapshot, Statistic, SystemEvent};
 
 use crate::config::{MachineConfig, TimeSource};
 use crate::console::{Keyboard, Terminal};
 use crate::control::Control;
 use crate::ending::Ending;
-use crate::engine::{Cpu, Engine, GuestHart};
+use crate::engine::{Cpu, Engine, HostedHart};
 use crate::error::Error;
-use crate::guests::Guests;
+use crate::hosted_harts::HostedHarts;
 use crate::htif::Htif;
 use crate::map;
 use crate::parallel::Parallel;
+use crate::round_robin::RoundRobin;
 use crate::show::{Asker, Sight, Watched, Watchers};
 use crate::software::{Hardware, Loaded, Software};
 use crate::stop::MachineStopper;
-use crate::threads::Run;
-use crate::turns::Turns;
+use crate::threads::ThreadedRun;
 use crate::wiring::Wiring;
 
 /// A machine, ready to run.
@@ -61,13 +61,13 @@ enum Begins {
 
 /// The harts, and who answers their SBI calls.
 enum Executors {
-    Full {
-        harts: Vec<Box<dyn FullHart>>,
+    Emulated {
+        harts: Vec<Box<dyn EmulatedHart>>,
         /// None where the firmware is a program in memory.
         firmware: Option<firmware::Firmware>,
     },
     /// The host answers.
-    Guest(Vec<Box<dyn GuestHart>>),
+    Hosted(Vec<Box<dyn HostedHart>>),
 }
 
 /// How a run goes on and ends.
@@ -134,7 +134,7 @@ impl Machine {
     /// Registers and privileged state of all harts, as text: the same for the same state. Empty where the host keeps them.
     pub fn state(&self) -> String {
         let mut text = String::new();
-        if let Executors::Full { harts, .. } = &self.executors {
+        if let Executors::Emulated { harts, .. } = &self.executors {
             harts.iter().for_each(|hart| hart.describe(&mut text));
         }
         text
@@ -143,8 +143,8 @@ impl Machine {
     /// Shows each hart in its turn, as far as its executor tells.
     pub fn show(&self, to: impl FnMut(Sight)) {
         let harts: Vec<Snapshot> = match &self.executors {
-            Executors::Full { harts, .. } => harts.iter().filter_map(|hart| hart.snapshot()).collect(),
-            Executors::Guest(harts) => harts.iter().filter_map(|hart| hart.snapshot()).collect(),
+            Executors::Emulated { harts, .. } => harts.iter().filter_map(|hart| hart.snapshot()).collect(),
+            Executors::Hosted(harts) => harts.iter().filter_map(|hart| hart.snapshot()).collect(),
         };
         harts.iter().map(|hart| Sight { hart, ram: &self.ram, bus: &self.bus }).for_each(to);
     }
@@ -152,8 +152,8 @@ impl Machine {
     /// What the executor of each hart did; `docs/statistics.md` explains the names.
     pub fn statistics(&self) -> Vec<Vec<Statistic>> {
         match &self.executors {
-            Executors::Full { harts, .. } => harts.iter().map(|hart| hart.statistics()).collect(),
-            Executors::Guest(harts) => harts.iter().map(|hart| hart.statistics()).collect(),
+            Executors::Emulated { harts, .. } => harts.iter().map(|hart| hart.statistics()).collect(),
+            Executors::Hosted(harts) => harts.iter().map(|hart| hart.statistics()).collect(),
         }
     }
 
@@ -199,7 +199,7 @@ impl Machine {
         if let Ok(Ending::Paused) = ending {
             return ending;
         }
-        if let Executors::Full { harts, .. } = &mut self.executors {
+        if let Executors::Emulated { harts, .. } = &mut self.executors {
             harts.iter_mut().for_each(|hart| hart.tell(&Event::End));
         }
         self.wiring.end();
@@ -221,20 +221,21 @@ impl Machine {
     /// Runs until the run or the power cycle ends.
     fn run_once(&mut self) -> Result<Ending, Error> {
         match (&mut self.executors, self.limits.time) {
-            (Executors::Guest(harts), _) => {
+            (Executors::Hosted(harts), _) => {
                 let watched = Watched { watchers: &self.watchers, ram: &self.ram, bus: &self.bus };
-                let guests = Guests { watched, control: self.control.as_deref() };
-                let life = |run: &Run, number, hart: &mut Box<dyn GuestHart>| guests.live(run, number, hart.as_mut());
-                Run::of(&self.wiring, &self.stopper, harts, life)
+                let guests = HostedHarts { watched, control: self.control.as_deref() };
+                let life =
+                    |run: &ThreadedRun, number, hart: &mut Box<dyn HostedHart>| guests.live(run, number, hart.as_mut());
+                ThreadedRun::of(&self.wiring, &self.stopper, harts, life)
             }
-            (Executors::Full { .. }, TimeSource::Wall) => self.run_in_parallel(),
-            (Executors::Full { .. }, TimeSource::Instructions { per_tick }) => Ok(self.run_in_turns(per_tick)),
+            (Executors::Emulated { .. }, TimeSource::Wall) => self.run_in_parallel(),
+            (Executors::Emulated { .. }, TimeSource::Instructions { per_tick }) => Ok(self.run_round_robin(per_tick)),
         }
     }
 
     fn run_in_parallel(&mut self) -> Result<Ending, Error> {
         let (htif, terminal) = (self.htif(), Terminal::new(self.wiring.uart()));
-        let Executors::Full { harts, firmware } = &mut self.executors else { return Ok(Ending::Stopped) };
+        let Executors::Emulated { harts, firmware } = &mut self.executors else { return Ok(Ending::Stopped) };
         let requests = firmware.as_ref().map(firmware::Firmware::requests).unwrap_or_default();
         let parallel = Parallel {
             firmware: firmware.as_mut().map(Mutex::new),
@@ -251,20 +252,21 @@ impl Machine {
             control: self.control.as_deref(),
             harts: harts.len(),
         };
-        let life = |run: &Run, number, hart: &mut Box<dyn FullHart>| parallel.live(run, number, hart.as_mut());
-        let ending = Run::of(&self.wiring, &self.stopper, harts, life)?;
+        let life =
+            |run: &ThreadedRun, number, hart: &mut Box<dyn EmulatedHart>| parallel.live(run, number, hart.as_mut());
+        let ending = ThreadedRun::of(&self.wiring, &self.stopper, harts, life)?;
         self.limits.instructions = parallel.left.into_inner();
         Ok(ending)
     }
 
-    fn run_in_turns(&mut self, per_tick: u64) -> Ending {
+    fn run_round_robin(&mut self, per_tick: u64) -> Ending {
         let htif = self.htif();
         let watched = Watched { watchers: &self.watchers, ram: &self.ram, bus: &self.bus };
-        let Executors::Full { harts, firmware } = &mut self.executors else { return Ending::Stopped };
+        let Executors::Emulated { harts, firmware } = &mut self.executors else { return Ending::Stopped };
         let this_thread = std::thread::current();
         harts.iter().for_each(|hart| hart.pins().runs_on(this_thread.clone()));
         let requests = firmware.as_ref().map(firmware::Firmware::requests).unwrap_or_default();
-        let mut turns = Turns {
+        let mut round_robin = RoundRobin {
             harts,
             firmware: firmware.as_mut(),
             requests: &requests,
@@ -284,7 +286,7 @@ impl Machine {
             allowed: &mut self.limits.instructions,
             control: self.control.as_deref(),
         };
-        turns.run()
+        round_robin.run()
     }
 
     fn htif(&self) -> Option<Htif> {
@@ -294,8 +296,8 @@ impl Machine {
     /// Whether harts of a host's are put back to reset now; others are as they enter their firmware.
     fn can_restart(&mut self) -> bool {
         match &mut self.executors {
-            Executors::Full { .. } => true,
-            Executors::Guest(harts) => harts.iter_mut().all(|hart| hart.reset()),
+            Executors::Emulated { .. } => true,
+            Executors::Hosted(harts) => harts.iter_mut().all(|hart| hart.reset()),
         }
     }
 
@@ -317,27 +319,27 @@ impl Machine {
         let boot = self.loaded.boot();
         self.wiring.rom.program(&boot);
         match &mut self.executors {
-            Executors::Full { harts, firmware: Some(firmware) } => {
+            Executors::Emulated { harts, firmware: Some(firmware) } => {
                 self.wiring.hand_over();
                 harts.iter_mut().take(1).for_each(|hart| firmware.boot(hart.as_mut(), boot.start, boot.tree));
             }
-            Executors::Full { harts, firmware: None } => {
+            Executors::Emulated { harts, firmware: None } => {
                 let start = |number| self.loaded.start_of(number).unwrap_or(map::ROM.base.0);
                 harts.iter_mut().enumerate().for_each(|(number, hart)| hart.reset_machine(start(number)));
             }
-            Executors::Guest(harts) => {
+            Executors::Hosted(harts) => {
                 self.wiring.hand_over();
                 harts.iter_mut().take(1).for_each(|hart| enter_guest(hart.as_mut(), &boot));
             }
         }
-        if let Executors::Full { harts, .. } = &mut self.executors {
+        if let Executors::Emulated { harts, .. } = &mut self.executors {
             harts.iter_mut().for_each(|hart| hart.fence(Fence::Instructions));
         }
     }
 }
 
 /// The first hart's registers, as the kernel's boot protocol wants them (Linux, Documentation/arch/riscv/boot.rst).
-fn enter_guest(hart: &mut dyn GuestHart, boot: &crate::rom::Boot) {
+fn enter_guest(hart: &mut dyn HostedHart, boot: &crate::rom::Boot) {
     hart.set_reg(Reg::Pc, boot.start);
     hart.set_reg(Reg::X(10), 0);
     hart.set_reg(Reg::X(11), boot.tree);

@@ -13,7 +13,7 @@ use events::Event;
 use firmware::{Awaited, Firmware, HartRequests, State};
 use memory::Ram;
 use sbi::Console;
-use vcpu::{Clock, Exit, FullHart, Wakeup};
+use vcpu::{Clock, EmulatedHart, Exit, Wakeup};
 
 use crate::console::{Terminal, at_once};
 use crate::control::{Action, Control, Order, Why};
@@ -22,7 +22,7 @@ use crate::held::Held;
 use crate::htif::Htif;
 use crate::patience::Patience;
 use crate::show::Watched;
-use crate::threads::Run;
+use crate::threads::ThreadedRun;
 
 /// Instructions of a hart between two looks at the ends of the run that nobody is kicked for: some ten milliseconds.
 const SLICE: u64 = 1 << 20;
@@ -61,7 +61,7 @@ pub struct Parallel<'a> {
 /// One hart's own.
 struct Own<'h> {
     number: usize,
-    hart: &'h mut dyn FullHart,
+    hart: &'h mut dyn EmulatedHart,
     left: u64,
     /// How often it was asked to be shown.
     asked: u64,
@@ -71,7 +71,7 @@ struct Own<'h> {
 
 impl Parallel<'_> {
     /// The life of one hart's thread.
-    pub fn live(&self, run: &Run, number: usize, hart: &mut dyn FullHart) {
+    pub fn live(&self, run: &ThreadedRun, number: usize, hart: &mut dyn EmulatedHart) {
         // Without it timers are late, no more.
         let _ = rustix::thread::set_current_timer_slack(TIMER_SLACK);
         hart.pins().runs_on(thread::current());
@@ -127,7 +127,7 @@ impl Parallel<'_> {
     }
 
     /// Runs a hart until it wants something. What it is in then.
-    fn slice(&self, run: &Run, own: &mut Own) -> State {
+    fn slice(&self, run: &ThreadedRun, own: &mut Own) -> State {
         self.requests.serve(own.number, own.hart);
         let slice = if self.htif.is_some() { SLICE_WITH_HTIF } else { SLICE };
         let before = (own.hart.instret(), own.hart.traps());
@@ -141,7 +141,7 @@ impl Parallel<'_> {
     }
 
     /// Does what the hart wants that came back like this. What it is in then.
-    fn follow(&self, run: &Run, own: &mut Own, exit: Exit) -> State {
+    fn follow(&self, run: &ThreadedRun, own: &mut Own, exit: Exit) -> State {
         match exit {
             Exit::Quantum => {}
             Exit::Idle { until } => self.rest(own, Some(until)),
@@ -163,13 +163,13 @@ impl Parallel<'_> {
     }
 
     /// Stands still for the debugger, and does what it orders then. What the hart is in then.
-    fn stand(&self, run: &Run, own: &mut Own, control: &Control) -> State {
+    fn stand(&self, run: &ThreadedRun, own: &mut Own, control: &Control) -> State {
         while !self.requests.leave(own.number) {
             self.requests.serve(own.number, own.hart);
         }
-        control.hold(own.number, &mut [Held::Full(own.hart)], &|| run.over());
+        control.hold(own.number, &mut [Held::Emulated(own.hart)], &|| run.over());
         let state = self.state(own.number);
-        match control.order(own.number, &mut Held::Full(own.hart)) {
+        match control.order(own.number, &mut Held::Emulated(own.hart)) {
             Order::Pass if state == State::Started => self.step(run, own, false),
             Order::Step(action) => self.steps(run, own, control, &action),
             Order::Go | Order::Pass | Order::Stand => state,
@@ -177,7 +177,7 @@ impl Parallel<'_> {
     }
 
     /// Executes one instruction. What the hart is in then.
-    fn step(&self, run: &Run, own: &mut Own, interrupts: bool) -> State {
+    fn step(&self, run: &ThreadedRun, own: &mut Own, interrupts: bool) -> State {
         self.requests.serve(own.number, own.hart);
         let before = (own.hart.instret(), own.hart.traps());
         let exit = own.hart.debuggee().and_then(|hart| hart.step(interrupts));
@@ -187,20 +187,20 @@ impl Parallel<'_> {
     }
 
     /// Executes step by step what the debugger wants, and tells it. What the hart is in then.
-    fn steps(&self, run: &Run, own: &mut Own, control: &Control, action: &Action) -> State {
+    fn steps(&self, run: &ThreadedRun, own: &mut Own, control: &Control, action: &Action) -> State {
         let mut state = self.state(own.number);
         while state == State::Started {
             state = self.step(run, own, action.lets_interrupts());
-            if run.over() || control.wants(own.number) || action.ends(&mut Held::Full(own.hart)) {
+            if run.over() || control.wants(own.number) || action.ends(&mut Held::Emulated(own.hart)) {
                 break;
             }
         }
-        control.want(own.number, Why::of_steps(&mut Held::Full(own.hart)));
+        control.want(own.number, Why::of_steps(&mut Held::Emulated(own.hart)));
         control.call(own.number);
         state
     }
 
-    fn count(&self, run: &Run, own: &mut Own, (before, traps): (Option<u64>, u64)) {
+    fn count(&self, run: &ThreadedRun, own: &mut Own, (before, traps): (Option<u64>, u64)) {
         let (Some(before), Some(now)) = (before, own.hart.instret()) else { return };
         let retired = now.wrapping_sub(before);
         if self.retired.fetch_add(retired, Ordering::Relaxed).saturating_add(retired) >= self.pause_at {
@@ -216,7 +216,7 @@ impl Parallel<'_> {
     }
 
     /// Looks at what a program asks for in memory, unless another hart does.
-    fn poll(&self, run: &Run) {
+    fn poll(&self, run: &ThreadedRun) {
         let Some(mut htif) = self.htif.as_ref().and_then(at_once) else { return };
         let (htif, terminal) = &mut *htif;
         if let Some(value) = htif.poll(self.ram, terminal) {
@@ -225,7 +225,7 @@ impl Parallel<'_> {
     }
 
     /// Answers the hart's SBI call. What the hart is in then.
-    fn answer(&self, run: &Run, own: &mut Own) -> State {
+    fn answer(&self, run: &ThreadedRun, own: &mut Own) -> State {
         let Some(firmware) = &self.firmware else {
             run.meet(Ending::unhandled(own.number, own.hart));
             return State::Started;
@@ -260,7 +260,7 @@ impl Parallel<'_> {
     }
 
     /// Waits until another hart has done what this one asked for.
-    fn wait(&self, run: &Run, own: &mut Own, awaited: Awaited) {
+    fn wait(&self, run: &ThreadedRun, own: &mut Own, awaited: Awaited) {
         let mut spins = 0;
         while !self.requests.is_done(awaited) && !run.over() {
             // the other may wait for this one

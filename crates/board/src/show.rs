@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bus::Bus;
 use memory::Ram;
-use vcpu::{FullHart, HartPins, Notice, Snapshot};
+use vcpu::{EmulatedHart, HartPins, Notice, Snapshot};
 
 use crate::config::Tell;
 use crate::sampling::Sampling;
@@ -73,7 +73,7 @@ impl Watched<'_> {
     }
 
     /// Tells what there is to be told of a hart, and shows it where its last fault explains that.
-    pub fn notice(&self, number: usize, hart: &mut dyn FullHart) {
+    pub fn notice(&self, number: usize, hart: &mut dyn EmulatedHart) {
         let Some(Notice { what, of_fault }) = hart.notice() else { return };
         (self.watchers.tell)(number, &what);
         if of_fault {
@@ -82,12 +82,12 @@ impl Watched<'_> {
     }
 
     /// Shows a hart.
-    pub fn show(&self, hart: &dyn FullHart) {
+    pub fn show(&self, hart: &dyn EmulatedHart) {
         self.show_to(&self.watchers.show, hart);
     }
 
     /// Takes a sample of a hart, if one is due.
-    pub fn sample(&self, number: usize, hart: &dyn FullHart) {
+    pub fn sample(&self, number: usize, hart: &dyn EmulatedHart) {
         let Some(sampling) = &self.watchers.sampling else { return };
         if hart.instret().is_some_and(|retired| sampling.is_due(number, retired)) {
             self.show_to(sampling.see(), hart);
@@ -95,12 +95,12 @@ impl Watched<'_> {
     }
 
     /// Instructions that a hart may retire until then.
-    pub fn until_sample(&self, number: usize, hart: &dyn FullHart) -> u64 {
+    pub fn until_sample(&self, number: usize, hart: &dyn EmulatedHart) -> u64 {
         let sampling = self.watchers.sampling.as_ref().zip(hart.instret());
         sampling.map_or(u64::MAX, |(sampling, retired)| sampling.left(number, retired))
     }
 
-    fn show_to(&self, show: &Show, hart: &dyn FullHart) {
+    fn show_to(&self, show: &Show, hart: &dyn EmulatedHart) {
         if let Some(hart) = hart.snapshot() {
             show(Sight { hart: &hart, ram: self.ram, bus: self.bus });
         }

@@ -9,7 +9,7 @@ use crate::stop::MachineStopper;
 use crate::wiring::Wiring;
 
 /// One run of such harts.
-pub struct Run<'a> {
+pub struct ThreadedRun<'a> {
     wiring: &'a Wiring,
     stopper: &'a MachineStopper,
     /// The first end that a hart met.
@@ -17,7 +17,7 @@ pub struct Run<'a> {
 }
 
 /// The end of a hart's life, of which the others learn; if it is a panic, it is theirs, too.
-struct Ends<'a>(&'a Run<'a>);
+struct Ends<'a>(&'a ThreadedRun<'a>);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
@@ -28,15 +28,15 @@ impl Drop for Ends<'_> {
     }
 }
 
-impl Run<'_> {
-    /// Lets each hart live its `life` on its own thread, which ends when [`Run::over`] says so.
+impl ThreadedRun<'_> {
+    /// Lets each hart live its `life` on its own thread, which ends when [`ThreadedRun::over`] says so.
     pub fn of<H: Send>(
         wiring: &Wiring,
         stopper: &MachineStopper,
         harts: &mut [H],
-        life: impl Fn(&Run, usize, &mut H) + Sync,
+        life: impl Fn(&ThreadedRun, usize, &mut H) + Sync,
     ) -> Result<Ending, Error> {
-        let run = Run { wiring, stopper, met: OnceLock::new() };
+        let run = ThreadedRun { wiring, stopper, met: OnceLock::new() };
         thread::scope(|scope| {
             for (number, hart) in harts.iter_mut().enumerate() {
                 let (run, life, name) = (&run, &life, format!("hart {number}"));

@@ -18,7 +18,7 @@ use crate::config::{Aia, Plug, SlotMaker};
 use crate::controllers::Controllers;
 use crate::engine::{Doorbell, Modes};
 use crate::error::Error;
-use crate::hosted::HostInterrupts;
+use crate::host_interrupts::HostInterrupts;
 use crate::lines::Lines;
 use crate::map;
 use crate::placed::{Placed, placed, shared};

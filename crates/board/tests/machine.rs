@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use arch::isa::Isa;
 use board::{
-    Cpu, Ending, Engine, Firmware, GuestHart, HartSet, Harts, Machine, MachineConfig, Modes, Parts, TimeSource,
+    Cpu, Ending, Engine, Firmware, HartSet, Harts, HostedHart, Machine, MachineConfig, Modes, Parts, TimeSource,
 };
 use bus::Bus;
-use vcpu::{Clock, Exit, Fence, FullHart, HartPins, Reg, Reset, SystemEvent, Vcpu, Wakeup};
+use vcpu::{Clock, EmulatedHart, Exit, Fence, HartPins, Reg, Reset, SystemEvent, Vcpu, Wakeup};
 
 const FINISHER: u64 = 0x10_0000;
 const UART: u64 = 0x1000_0000;
@@ -104,7 +104,7 @@ impl Fake {
     }
 }
 
-impl FullHart for Fake {
+impl EmulatedHart for Fake {
     fn reset_machine(&mut self, pc: u64) {
         self.pc = pc;
     }
@@ -133,7 +133,7 @@ impl FullHart for Fake {
     fn set_csr(&mut self, _: u16, _: u64) {}
 }
 
-impl GuestHart for Fake {
+impl HostedHart for Fake {
     fn halt_reason(&self) -> Option<String> {
         Some("the script says so".into())
     }
@@ -172,8 +172,8 @@ impl Engine for Fakes {
             instret: 0,
         });
         let harts = match self.modes {
-            Modes::All => HartSet::Full(fakes.map(|fake| Box::new(fake) as Box<dyn FullHart>).collect()),
-            Modes::SupervisorOnly => HartSet::Guest(fakes.map(|fake| Box::new(fake) as Box<dyn GuestHart>).collect()),
+            Modes::All => HartSet::Emulated(fakes.map(|fake| Box::new(fake) as Box<dyn EmulatedHart>).collect()),
+            Modes::SupervisorOnly => HartSet::Hosted(fakes.map(|fake| Box::new(fake) as Box<dyn HostedHart>).collect()),
         };
         Ok(Harts { harts, cpu: Cpu::of_isa(Isa::default()) })
     }

@@ -11,7 +11,7 @@ use bus::{Bus, Device};
 use hart::engine::NOT_RESERVED;
 use hart::{Hart, HartParts, Record, Step};
 use memory::Ram;
-use vcpu::{Clock, FullHart, HartPins, Reg, Vcpu};
+use vcpu::{Clock, EmulatedHart, HartPins, Reg, Vcpu};
 
 use crate::commit::{Commit, Store};
 use crate::elf::Image;

@@ -14,7 +14,7 @@ use arch::csr;
 use hart::Step;
 use jit::{JitHart, JitParts};
 use memory::Ram;
-use vcpu::{Exit, FullHart, Reg, Vcpu};
+use vcpu::{EmulatedHart, Exit, Reg, Vcpu};
 
 use crate::commit::Commit;
 use crate::elf::Image;

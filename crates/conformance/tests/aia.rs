@@ -14,7 +14,7 @@ use devices::{Clint, FileLevel, Finisher, ImsicPages, PowerSwitch, Uart16550};
 use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
-use vcpu::{Clock, Exit, FileId, FullHart, HartPins, ImsicShape, SystemEvent};
+use vcpu::{Clock, EmulatedHart, Exit, FileId, HartPins, ImsicShape, SystemEvent};
 
 /// What a board as QEMU's has, by their bases.
 const BASES: [u64; 6] = [0x1000_0000, 0x10_0000, 0x200_0000, 0xc00_0000, 0x2400_0000, 0x2800_0000];
@@ -58,14 +58,14 @@ fn assembled(name: &str) -> Vec<u8> {
 
 /// A machine with one hart in front of a program.
 struct Machine {
-    hart: Box<dyn FullHart>,
+    hart: Box<dyn EmulatedHart>,
     clock: Arc<Clock>,
     power: Arc<PowerSwitch>,
     said: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Machine {
-    fn new(program: &[u8], make: impl Fn(HartParts) -> Box<dyn FullHart>) -> Machine {
+    fn new(program: &[u8], make: impl Fn(HartParts) -> Box<dyn EmulatedHart>) -> Machine {
         let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
         ram.write_bytes(0, program).unwrap();
         let pins = HartPins::with_imsic(ImsicShape { identities: ImsicShape::IDENTITIES, guest_files: GUEST_FILES });
@@ -118,7 +118,7 @@ impl Machine {
 }
 
 /// What the program says where all is as it should be: how much it asked.
-fn all_is_well(make: impl Fn(HartParts) -> Box<dyn FullHart>) {
+fn all_is_well(make: impl Fn(HartParts) -> Box<dyn EmulatedHart>) {
     if is_left_out() {
         return;
     }
@@ -142,7 +142,7 @@ fn the_translator_s_hart_is_as_the_specification_says() {
 
 /// Two harts that move an interrupt file to and fro, by turns that a seed decides, with messages between them.
 struct Movers {
-    harts: Vec<Box<dyn FullHart>>,
+    harts: Vec<Box<dyn EmulatedHart>>,
     pins: Vec<Arc<HartPins>>,
     ram: Ram,
     sent: [u64; 256],
@@ -156,7 +156,7 @@ const MOVES: u64 = SHARED + 24;
 const CLAIMS: u64 = SHARED + 64;
 
 impl Movers {
-    fn new(make: impl Fn(HartParts) -> Box<dyn FullHart>) -> Movers {
+    fn new(make: impl Fn(HartParts) -> Box<dyn EmulatedHart>) -> Movers {
         let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
         ram.write_bytes(0, &assembled("move")).unwrap();
         let shape = ImsicShape { identities: ImsicShape::IDENTITIES, guest_files: GUEST_FILES };
@@ -216,7 +216,7 @@ impl Movers {
     }
 }
 
-fn no_message_is_lost(seeds: u64, make: impl Fn(HartParts) -> Box<dyn FullHart>) {
+fn no_message_is_lost(seeds: u64, make: impl Fn(HartParts) -> Box<dyn EmulatedHart>) {
     if is_left_out() {
         return;
     }

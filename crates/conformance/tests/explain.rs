@@ -12,7 +12,7 @@ use conformance::{pair, spike};
 use explain::{Chosen, Explanation, Scene, explain};
 use hart::{Hart, Step};
 use privileged::Cause;
-use vcpu::FullHart;
+use vcpu::EmulatedHart;
 
 const PAGE: u64 = 4096;
 /// Code of M-mode and HS-mode.

@@ -59,7 +59,7 @@ impl Engine for Interpreter {
             alone: true,
             crowded: false,
         });
-        Ok(Harts { harts: HartSet::Full(vec![Box::new(hart)]), cpu: Cpu::of_isa(parts.isa) })
+        Ok(Harts { harts: HartSet::Emulated(vec![Box::new(hart)]), cpu: Cpu::of_isa(parts.isa) })
     }
 }
 

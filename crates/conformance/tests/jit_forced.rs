@@ -329,8 +329,8 @@ fn a_jump_to_the_last_address_traps() {
 
 #[test]
 fn a_hart_that_begins_at_the_last_address_traps() {
-    use vcpu::{FullHart, Reg};
-    let begins: [fn(&mut dyn FullHart); 2] =
+    use vcpu::{EmulatedHart, Reg};
+    let begins: [fn(&mut dyn EmulatedHart); 2] =
         [|hart| hart.reset_machine(u64::MAX), |hart| hart.set_reg(Reg::Pc, u64::MAX)];
     for begin in begins {
         let mut pair = pair(None);

@@ -9,7 +9,7 @@ use conformance::rng::Rng;
 use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
-use vcpu::{Clock, FullHart, HartPins, Reg, Vcpu};
+use vcpu::{Clock, EmulatedHart, HartPins, Reg, Vcpu};
 
 const RAM_BASE: u64 = 0x8000_0000;
 const RAM_BYTES: u64 = 1 << 20;

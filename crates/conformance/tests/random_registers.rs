@@ -30,7 +30,7 @@ impl Engine for Harness {
     }
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
         *self.0.lock().unwrap() = Some(parts.bus);
-        Ok(Harts { harts: HartSet::Full(Vec::new()), cpu: Cpu::of_isa(parts.isa) })
+        Ok(Harts { harts: HartSet::Emulated(Vec::new()), cpu: Cpu::of_isa(parts.isa) })
     }
 }
 

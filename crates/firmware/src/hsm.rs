@@ -7,7 +7,7 @@
 use memory::Ram;
 use sbi::function::Hsm;
 use sbi::{Answer, Error, HartState, suspend_type};
-use vcpu::FullHart;
+use vcpu::EmulatedHart;
 
 use crate::requests::{HartRequests, Request};
 use crate::{A0, A1, Outcome, Resume};
@@ -55,7 +55,7 @@ fn start(hart: u64, address: u64, opaque: u64, states: &mut [State], requests: &
 }
 
 /// Enters S-mode as the table of registers in "Function: HART start" says.
-pub fn enter(target: &mut dyn FullHart, id: u64, address: u64, opaque: u64) {
+pub fn enter(target: &mut dyn EmulatedHart, id: u64, address: u64, opaque: u64) {
     target.enter_supervisor(address);
     target.set_reg(A0, id);
     target.set_reg(A1, opaque);
@@ -63,7 +63,7 @@ pub fn enter(target: &mut dyn FullHart, id: u64, address: u64, opaque: u64) {
 
 /// Continues as the same table in "Function: HART suspend" says. What it leaves undefined stays, so that the interrupt
 /// that woke the hart is still there.
-pub fn resume(target: &mut dyn FullHart, id: u64, address: u64, opaque: u64) {
+pub fn resume(target: &mut dyn EmulatedHart, id: u64, address: u64, opaque: u64) {
     target.resume_supervisor(address);
     target.set_reg(A0, id);
     target.set_reg(A1, opaque);

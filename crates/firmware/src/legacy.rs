@@ -4,7 +4,7 @@
 
 use sbi::function::Legacy;
 use sbi::{Error, console};
-use vcpu::{FullHart, SystemEvent};
+use vcpu::{EmulatedHart, SystemEvent};
 
 use crate::console::Deferred;
 use crate::{Firmware, Outcome};
@@ -20,7 +20,7 @@ impl Firmware {
         &mut self,
         function: Legacy,
         args: &[u64; 6],
-        (caller, hart): (usize, &mut dyn FullHart),
+        (caller, hart): (usize, &mut dyn EmulatedHart),
         shown: &mut Vec<u8>,
     ) -> Outcome {
         let mut console = Deferred { console: self.console.as_mut(), shown };

@@ -31,7 +31,7 @@ use memory::Ram;
 use sbi::function::{Ipi, Rfence, Srst, Susp, Time};
 use sbi::pmu::FirmwareEvent;
 use sbi::{Answer, Call, Console, Error, Function, SbiRet, hart_list, register};
-use vcpu::{FullHart, HartPins, Reg};
+use vcpu::{EmulatedHart, HartPins, Reg};
 
 use console::Deferred;
 use pmu::Pmu;
@@ -79,7 +79,7 @@ impl Firmware {
     }
 
     /// Starts the machine: hart 0 enters the kernel at `entry` with the device tree at `device_tree`, the others wait.
-    pub fn boot(&mut self, first: &mut dyn FullHart, entry: u64, device_tree: u64) {
+    pub fn boot(&mut self, first: &mut dyn EmulatedHart, entry: u64, device_tree: u64) {
         self.states.fill(State::Stopped);
         self.pmus.fill(Pmu::new(self.isa));
         self.requests.clear();
@@ -100,7 +100,7 @@ impl Firmware {
     }
 
     /// The hart's registers are ready for the moment when it wakes.
-    fn suspend(&mut self, number: usize, hart: &mut dyn FullHart, then: Option<Resume>) {
+    fn suspend(&mut self, number: usize, hart: &mut dyn EmulatedHart, then: Option<Resume>) {
         self.states[number] = State::Suspended;
         hart.tell(&Event::Hart(HartState::Suspended));
         match then {
@@ -120,7 +120,7 @@ impl Firmware {
     }
 
     /// Answers the call that `hart`, number `caller`, came back with ([`vcpu::Exit::Sbi`]).
-    pub fn answer(&mut self, caller: usize, hart: &mut dyn FullHart) -> ToDo {
+    pub fn answer(&mut self, caller: usize, hart: &mut dyn EmulatedHart) -> ToDo {
         let mut to_do = ToDo::default();
         if caller >= self.states.len() {
             return to_do;
@@ -144,7 +144,7 @@ impl Firmware {
     }
 
     /// What becomes of `call`; everything but the caller's registers is done.
-    fn outcome(&mut self, caller: usize, call: &Call, hart: &mut dyn FullHart, to_do: &mut ToDo) -> Outcome {
+    fn outcome(&mut self, caller: usize, call: &Call, hart: &mut dyn EmulatedHart, to_do: &mut ToDo) -> Outcome {
         let args = &call.args;
         let Some(function) = call.function() else { return Err(Error::NotSupported).into() };
         match function {
@@ -183,7 +183,7 @@ impl Firmware {
         &mut self,
         function: Rfence,
         args: &[u64; 6],
-        (caller, hart): (usize, &mut dyn FullHart),
+        (caller, hart): (usize, &mut dyn EmulatedHart),
         awaited: &mut Vec<Awaited>,
     ) -> Answer {
         let has_h = self.isa.has(arch::Extension::H);
@@ -201,7 +201,7 @@ impl Firmware {
         }
     }
 
-    fn set_timer(&mut self, caller: usize, deadline: u64, hart: &mut dyn FullHart) {
+    fn set_timer(&mut self, caller: usize, deadline: u64, hart: &mut dyn EmulatedHart) {
         self.pmus[caller].note(FirmwareEvent::SetTimer);
         hart.set_supervisor_timer(deadline);
     }
@@ -213,7 +213,7 @@ impl Firmware {
     }
 }
 
-fn go_on(hart: &mut dyn FullHart, a0: u64) {
+fn go_on(hart: &mut dyn EmulatedHart, a0: u64) {
     hart.set_reg(A0, a0);
     let value = hart.reg(A1);
     hart.tell(&Event::SbiReturn { error: a0, value });

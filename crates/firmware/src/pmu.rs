@@ -17,7 +17,7 @@ use memory::Ram;
 use sbi::function;
 use sbi::pmu::{FIRMWARE_COUNTER_INFO, FirmwareEvent, config_flag, counter_info, start_flag, stop_flag};
 use sbi::{Answer, Error};
-use vcpu::FullHart;
+use vcpu::EmulatedHart;
 
 use event::Wanted;
 use set::Set;
@@ -86,7 +86,13 @@ impl Pmu {
     }
 
     /// Answers a call.
-    pub fn answer(&mut self, function: function::Pmu, args: &[u64; 6], hart: &mut dyn FullHart, ram: &Ram) -> Answer {
+    pub fn answer(
+        &mut self,
+        function: function::Pmu,
+        args: &[u64; 6],
+        hart: &mut dyn EmulatedHart,
+        ram: &Ram,
+    ) -> Answer {
         use function::Pmu::*;
         let [a0, a1, a2, a3, a4, _] = *args;
         match function {
@@ -128,7 +134,7 @@ impl Pmu {
         (0..COUNTERS).any(|counter| self.exists(counter) && counts(counter, wanted))
     }
 
-    fn configure(&mut self, set: Set, flags: u64, wanted: Wanted, hart: &mut dyn FullHart) -> Answer {
+    fn configure(&mut self, set: Set, flags: u64, wanted: Wanted, hart: &mut dyn EmulatedHart) -> Answer {
         if flags & !config_flag::ALL != 0 {
             return Err(Error::InvalidParam);
         }
@@ -178,7 +184,7 @@ impl Pmu {
         filters.fold(hpmevent::OF, |bits, (_, inhibit)| bits | inhibit)
     }
 
-    fn start(&mut self, set: Set, flags: u64, initial: u64, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
+    fn start(&mut self, set: Set, flags: u64, initial: u64, hart: &mut dyn EmulatedHart, ram: &Ram) -> Answer {
         if flags & !(start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT) != 0
             || flags == start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT
         {
@@ -202,7 +208,7 @@ impl Pmu {
     }
 
     /// Stops all that run, whatever it answers.
-    fn stop(&mut self, set: Set, flags: u64, hart: &mut dyn FullHart, ram: &Ram) -> Answer {
+    fn stop(&mut self, set: Set, flags: u64, hart: &mut dyn EmulatedHart, ram: &Ram) -> Answer {
         if flags & !(stop_flag::RESET | stop_flag::TAKE_SNAPSHOT) != 0 {
             return Err(Error::InvalidParam);
         }
@@ -222,7 +228,7 @@ impl Pmu {
     }
 
     /// Lets a counter run. An overflow wants an interrupt from now on.
-    fn run(&mut self, counter: usize, hart: &mut dyn FullHart) {
+    fn run(&mut self, counter: usize, hart: &mut dyn EmulatedHart) {
         self.started |= 1 << counter;
         if counter >= FIRST_SOFTWARE {
             return self.software.run(counter - FIRST_SOFTWARE);
@@ -235,7 +241,7 @@ impl Pmu {
         hart.set_csr(csr::MCOUNTINHIBIT, inhibited & !(1 << counter));
     }
 
-    fn halt(&mut self, counter: usize, hart: &mut dyn FullHart) {
+    fn halt(&mut self, counter: usize, hart: &mut dyn EmulatedHart) {
         self.started &= !(1 << counter);
         self.free &= !(1 << counter);
         if counter >= FIRST_SOFTWARE {
@@ -245,21 +251,21 @@ impl Pmu {
         hart.set_csr(csr::MCOUNTINHIBIT, inhibited | 1 << counter);
     }
 
-    fn give_back(&mut self, counter: usize, hart: &mut dyn FullHart) {
+    fn give_back(&mut self, counter: usize, hart: &mut dyn EmulatedHart) {
         self.wanted[counter] = None;
         if (FIRST_PROGRAMMABLE..FIRST_SOFTWARE).contains(&counter) {
             hart.set_csr(event_csr(counter), 0);
         }
     }
 
-    fn write(&mut self, counter: usize, value: u64, hart: &mut dyn FullHart) {
+    fn write(&mut self, counter: usize, value: u64, hart: &mut dyn EmulatedHart) {
         match counter.checked_sub(FIRST_SOFTWARE) {
             Some(own) => self.software.write(own, value),
             None => hart.set_csr(csr::MCYCLE + counter as u16, value),
         }
     }
 
-    fn read(&self, counter: usize, hart: &mut dyn FullHart) -> u64 {
+    fn read(&self, counter: usize, hart: &mut dyn EmulatedHart) -> u64 {
         self.software.read(counter).unwrap_or_else(|| hart.csr(csr::MCYCLE + counter as u16))
     }
 
@@ -298,6 +304,6 @@ fn event_csr(counter: usize) -> u16 {
     csr::MHPMEVENT3 + (counter - FIRST_PROGRAMMABLE) as u16
 }
 
-fn has_overflowed(counter: usize, hart: &mut dyn FullHart) -> bool {
+fn has_overflowed(counter: usize, hart: &mut dyn EmulatedHart) -> bool {
     (FIRST_PROGRAMMABLE..FIRST_SOFTWARE).contains(&counter) && hart.csr(event_csr(counter)) & hpmevent::OF != 0
 }

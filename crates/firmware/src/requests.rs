@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use vcpu::{Fence, FullHart, HartPins};
+use vcpu::{EmulatedHart, Fence, HartPins};
 
 use crate::hsm;
 
@@ -103,7 +103,7 @@ impl HartRequests {
     }
 
     /// Does what is asked of `hart`, which is about to execute. To be called before each [`vcpu::Vcpu::run`].
-    pub fn serve(&self, number: usize, hart: &mut dyn FullHart) {
+    pub fn serve(&self, number: usize, hart: &mut dyn EmulatedHart) {
         let Some(queue) = self.queues.get(number) else { return };
         let (requests, posted) = queue.lock().take();
         if requests.is_empty() {

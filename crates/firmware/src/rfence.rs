@@ -6,7 +6,7 @@
 use sbi::function::Rfence;
 use sbi::pmu::FirmwareEvent;
 use sbi::{Error, hart_list};
-use vcpu::{Fence, FenceRange, FullHart};
+use vcpu::{EmulatedHart, Fence, FenceRange};
 
 use crate::hsm::State;
 use crate::requests::{Awaited, HartRequests, Request};
@@ -15,7 +15,7 @@ use crate::requests::{Awaited, HartRequests, Request};
 pub fn answer(
     function: Rfence,
     args: &[u64; 6],
-    (caller, hart): (usize, &mut dyn FullHart),
+    (caller, hart): (usize, &mut dyn EmulatedHart),
     states: &[State],
     requests: &HartRequests,
     has_h: bool,

@@ -10,7 +10,7 @@ use firmware::{Awaited, Firmware, State};
 use memory::Ram;
 use sbi::function::{Base, Dbcn, Hsm, Ipi, Legacy, Pmu, Rfence, Srst, Susp, Time};
 use sbi::{Console, Error, Extension, Function, register};
-use vcpu::{Exit, Fence, FenceRange, FullHart, HartPins, Reg, Reset, SystemEvent, Vcpu, Wakeup};
+use vcpu::{EmulatedHart, Exit, Fence, FenceRange, HartPins, Reg, Reset, SystemEvent, Vcpu, Wakeup};
 
 const RAM_BASE: u64 = 0x8000_0000;
 
@@ -54,7 +54,7 @@ impl Vcpu for FakeHart {
     }
 }
 
-impl FullHart for FakeHart {
+impl EmulatedHart for FakeHart {
     fn reset_machine(&mut self, pc: u64) {
         self.pc = pc;
     }
@@ -109,7 +109,7 @@ struct Bench {
     awaited: Vec<Awaited>,
     /// What calls have shown.
     shown: Vec<u8>,
-    harts: Vec<Box<dyn FullHart>>,
+    harts: Vec<Box<dyn EmulatedHart>>,
     logs: Vec<Arc<Mutex<Log>>>,
     console: FakeConsole,
     power: Arc<PowerSwitch>,
@@ -124,7 +124,7 @@ impl Bench {
         let pins: Vec<_> = (0..count).map(|_| HartPins::new()).collect();
         let mut firmware = Firmware::new(pins.clone(), Isa::ALL, ram.clone(), power.clone(), Box::new(console.clone()));
         let logs: Vec<_> = (0..count).map(|_| Arc::<Mutex<Log>>::default()).collect();
-        let hart = |(log, pins): (&Arc<Mutex<Log>>, Arc<HartPins>)| -> Box<dyn FullHart> {
+        let hart = |(log, pins): (&Arc<Mutex<Log>>, Arc<HartPins>)| -> Box<dyn EmulatedHart> {
             Box::new(FakeHart { x: [0; 32], pc: 0, pins, log: log.clone() })
         };
         let mut harts: Vec<_> = logs.iter().zip(pins).map(hart).collect();

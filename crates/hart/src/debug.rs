@@ -358,7 +358,7 @@ impl Debuggee for Hart {
         if is_float {
             core.state.mstatus |= status::FS;
         }
-        vcpu::FullHart::set_csr(self, address, value);
+        vcpu::EmulatedHart::set_csr(self, address, value);
         if is_float {
             let core = &mut self.core;
             core.state.mstatus = core.state.mstatus & !status::FS | fs;

@@ -9,7 +9,7 @@ use bus::Stateful;
 use events::{Event, HartState, Sink};
 use privileged::Effects;
 use vcpu::debug::Debuggee;
-use vcpu::{Fence, FenceRange, FullHart, Pace, Snapshot, Wakeup};
+use vcpu::{EmulatedHart, Fence, FenceRange, Pace, Snapshot, Wakeup};
 
 use crate::core::{Core, instruction_address};
 use crate::fence;
@@ -18,7 +18,7 @@ use crate::hart::Hart;
 /// More pages than this are not dropped one by one.
 const MANY_PAGES: u64 = 64;
 
-impl FullHart for Hart {
+impl EmulatedHart for Hart {
     fn reset_machine(&mut self, pc: u64) {
         self.core.reset(pc);
         self.blocks.clear();

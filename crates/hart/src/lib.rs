@@ -1,7 +1,7 @@
 //! A hart executed by the interpreter: the reference semantics.
 //!
 //! [`Hart`] joins what the layers above define: registers, the privileged [`privileged::State`], the instructions'
-//! texts of `semantics`, and memory through translation contexts. It is a [`vcpu::FullHart`]. A [`Record`] sees every
+//! texts of `semantics`, and memory through translation contexts. It is a [`vcpu::EmulatedHart`]. A [`Record`] sees every
 //! instruction and its effects; `()` sees nothing and costs nothing.
 //!
 //! Time and other harts: a hart notices kicks, wires and timers every few thousand instructions, and at each

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::{Event, Sink};
-use vcpu::{Exit, Fence, FullHart, HartPins, Notice, Pace, Reg, Snapshot, Statistic, Vcpu, Wakeup};
+use vcpu::{EmulatedHart, Exit, Fence, HartPins, Notice, Pace, Reg, Snapshot, Statistic, Vcpu, Wakeup};
 
 use crate::hart::Hart;
 use crate::record::Record;
@@ -48,7 +48,7 @@ impl<R: Record> Vcpu for Recorded<R> {
     }
 }
 
-impl<R: Record> FullHart for Recorded<R> {
+impl<R: Record> EmulatedHart for Recorded<R> {
     fn reset_machine(&mut self, pc: u64) {
         self.hart.reset_machine(pc);
     }

@@ -13,7 +13,7 @@ use arch::{Insn, Isa, Mode, Phys, pte};
 use hart::Hart;
 use hart::engine::{DATA_ENTRIES, Run};
 use memory::Ram;
-use vcpu::FullHart;
+use vcpu::EmulatedHart;
 
 const RAM_BASE: u64 = 0x8000_0000;
 const RAM_BYTES: u64 = 40 << 20;

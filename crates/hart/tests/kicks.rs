@@ -56,7 +56,7 @@ fn executed_after_kick(first: u32, clock: Clock) -> u64 {
     hart.core.ram.store_u32(0, first).unwrap();
     // jal zero, -4
     hart.core.ram.store_u32(4, 0xffdf_f06f).unwrap();
-    vcpu::FullHart::enter_supervisor(&mut hart, 0x8000_0000);
+    vcpu::EmulatedHart::enter_supervisor(&mut hart, 0x8000_0000);
     hart.core.pins.kick();
     assert_eq!(hart.run(4 * POLL), Exit::Quantum);
     hart.instret().unwrap()

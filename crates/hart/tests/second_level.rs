@@ -9,7 +9,7 @@ use arch::{Extension, Insn, Isa, Mode, Phys, pte};
 use hart::Hart;
 use hart::engine::{DATA_ENTRIES, Run, Stop};
 use memory::Ram;
-use vcpu::FullHart;
+use vcpu::EmulatedHart;
 
 const RAM_BASE: u64 = 0x8000_0000;
 const FIRST_LEVEL: u64 = DATA_ENTRIES as u64 * PAGE_BYTES;

@@ -33,7 +33,7 @@ fn idle_loop_of(config: Config) -> (Hart, Arc<Clock>) {
         crowded: false,
     };
     let mut hart = Hart::new(parts);
-    vcpu::FullHart::enter_supervisor(&mut hart, BASE);
+    vcpu::EmulatedHart::enter_supervisor(&mut hart, BASE);
     (hart, clock)
 }
 

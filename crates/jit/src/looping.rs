@@ -8,7 +8,7 @@ use bus::Bus;
 use hart::HartParts;
 use memory::Ram;
 use privileged::Config;
-use vcpu::{Clock, FullHart, HartPins};
+use vcpu::{Clock, EmulatedHart, HartPins};
 
 use crate::{JitHart, JitParts};
 

@@ -8,7 +8,7 @@ use events::{Event, Kinds, Look, Sink, Stamp};
 use hart::engine::POLL;
 use hart::{Hart, HartParts};
 use vcpu::debug::Debuggee;
-use vcpu::{Exit, Fence, FullHart, HartPins, Notice, Pace, Reg, Statistic, Vcpu, Wakeup};
+use vcpu::{EmulatedHart, Exit, Fence, HartPins, Notice, Pace, Reg, Statistic, Vcpu, Wakeup};
 
 use crate::crash;
 use crate::host::{Backend, MAX_INSNS};
@@ -139,7 +139,7 @@ impl<B: Backend> Vcpu for JitHart<B> {
     }
 }
 
-impl<B: Backend> FullHart for JitHart<B> {
+impl<B: Backend> EmulatedHart for JitHart<B> {
     fn reset_machine(&mut self, pc: u64) {
         self.hart.reset_machine(pc);
     }

@@ -8,7 +8,7 @@
 mod clock;
 mod cpu;
 pub mod debug;
-mod full;
+mod emulated;
 pub mod imsic;
 mod look;
 mod pins;
@@ -16,7 +16,7 @@ mod snapshot;
 
 pub use clock::Clock;
 pub use cpu::Cpu;
-pub use full::{Fence, FenceRange, FullHart, Wakeup};
+pub use emulated::{EmulatedHart, Fence, FenceRange, Wakeup};
 pub use imsic::{FileId, FileRegister, ImsicShape};
 pub use look::{Frozen, Standing};
 pub use pins::HartPins;

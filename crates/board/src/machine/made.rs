@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex};
 use arch::Isa;
 use bus::Bus;
 use memory::Ram;
-use vcpu::{Clock, FullHart, HartPins, Pace};
+use vcpu::{Clock, EmulatedHart, HartPins, Pace};
 
 use super::{Begins, Executors, Limits, Machine};
 use crate::config::{Debugging, Firmware, MachineConfig, TimeSource, Whom};
 use crate::console::Terminal;
 use crate::control::Control;
-use crate::engine::{Engine, GuestHart, HartSet, InterruptPlaces, Modes, Parts};
+use crate::engine::{Engine, HartSet, HostedHart, InterruptPlaces, Modes, Parts};
 use crate::error::Error;
-use crate::hosted::HostInterrupts;
+use crate::host_interrupts::HostInterrupts;
 use crate::map;
 use crate::show::{Asker, Watchers};
 use crate::software::{Hardware, Loaded, Software};
@@ -114,14 +114,14 @@ impl Shared {
     /// The harts, watched, and the firmware of those that have none in memory.
     fn executors(&self, config: &MachineConfig, wiring: &Wiring, harts: HartSet) -> Executors {
         match harts {
-            HartSet::Guest(mut harts) => {
+            HartSet::Hosted(mut harts) => {
                 watch_guests(config, &mut harts);
-                Executors::Guest(harts)
+                Executors::Hosted(harts)
             }
-            HartSet::Full(mut harts) => {
+            HartSet::Emulated(mut harts) => {
                 set_up(config, &mut harts);
                 let firmware = (config.firmware == Firmware::Builtin).then(|| self.firmware(wiring));
-                Executors::Full { harts, firmware }
+                Executors::Emulated { harts, firmware }
             }
         }
     }
@@ -155,14 +155,14 @@ fn watchers(config: MachineConfig, pins: Vec<Arc<HartPins>>) -> Watchers {
     Watchers { tell: config.tell, show: config.show, asker: Asker::new(pins), sampling: config.sampling, answered: 0 }
 }
 
-fn watch_guests(config: &MachineConfig, harts: &mut [Box<dyn GuestHart>]) {
+fn watch_guests(config: &MachineConfig, harts: &mut [Box<dyn HostedHart>]) {
     if let Some(watching) = &config.watching {
         harts.iter_mut().enumerate().for_each(|(hart, it)| it.watch(watching(Whom::Hart(hart))));
     }
 }
 
 /// Sets the harts' pace, and has them watched.
-fn set_up(config: &MachineConfig, harts: &mut [Box<dyn FullHart>]) {
+fn set_up(config: &MachineConfig, harts: &mut [Box<dyn EmulatedHart>]) {
     let pace = if config.seed.is_some() { Pace::Instruction } else { Pace::Block };
     harts.iter_mut().for_each(|hart| hart.set_pace(pace));
     if let Some(watching) = &config.watching {

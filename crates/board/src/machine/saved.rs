@@ -61,7 +61,7 @@ impl Machine {
     fn saved(&mut self) -> Result<Saved, Error> {
         let parts = self.wiring.parts().map(|(name, part)| Ok((name.to_owned(), state_of(name, part)?)));
         let parts = parts.collect::<Result<_, Error>>()?;
-        let Executors::Full { harts, firmware } = &mut self.executors else { return Err(Error::Engine) };
+        let Executors::Emulated { harts, firmware } = &mut self.executors else { return Err(Error::Engine) };
         // what one hart asked of another is done before either goes on
         let requests = firmware.as_ref().map(firmware::Firmware::requests).unwrap_or_default();
         harts.iter_mut().enumerate().for_each(|(number, hart)| requests.serve(number, hart.as_mut()));
@@ -98,7 +98,7 @@ impl Machine {
         for ((name, part), (_, state)) in self.wiring.parts().zip(&saved.parts) {
             locked(part).set_state(state).map_err(unfit(&format!("device {name}")))?;
         }
-        let Executors::Full { harts, firmware } = &mut self.executors else { return Err(Error::Engine) };
+        let Executors::Emulated { harts, firmware } = &mut self.executors else { return Err(Error::Engine) };
         match (firmware, &saved.firmware) {
             (Some(firmware), Some(state)) => firmware.set_state(state).map_err(unfit("the firmware"))?,
             (None, None) => {}

@@ -10,7 +10,7 @@ use hart::{Hart, HartParts};
 use jit::{JitHart, JitParts};
 use memory::Ram;
 use privileged::Config;
-use vcpu::{FullHart, SystemEvent};
+use vcpu::{EmulatedHart, SystemEvent};
 
 /// Bytes of memory.
 const RAM_BYTES: u64 = 64 << 20;
@@ -40,13 +40,13 @@ impl Engine for By {
                 alone: parts.pins.len() == 1,
                 crowded: false,
             };
-            let made: Box<dyn FullHart> = match self {
+            let made: Box<dyn EmulatedHart> = match self {
                 By::Interpreter => Box::new(Hart::new(hart)),
                 By::Translator => Box::new(JitHart::new(JitParts { hart, code_bytes: None })?),
             };
             Ok::<_, jit::Error>(made)
         });
-        Ok(Harts { harts: HartSet::Full(harts.collect::<Result<_, _>>()?), cpu: Cpu::of_isa(parts.isa) })
+        Ok(Harts { harts: HartSet::Emulated(harts.collect::<Result<_, _>>()?), cpu: Cpu::of_isa(parts.isa) })
     }
 }
 

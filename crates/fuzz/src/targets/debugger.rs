@@ -14,7 +14,7 @@ use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
 use vcpu::debug::{Debuggee, Points};
-use vcpu::{Clock, FullHart, HartPins, Vcpu};
+use vcpu::{Clock, EmulatedHart, HartPins, Vcpu};
 
 use super::{Target, with};
 
@@ -113,7 +113,7 @@ impl Debugged for Machine {
         HARTS
     }
     fn with<T: Send + 'static>(&self, hart: usize, act: impl FnOnce(&mut Held) -> T + Send + 'static) -> Option<T> {
-        self.0.harts.get(hart).map(|hart| act(&mut Held::Full(&mut *hart.borrow_mut())))
+        self.0.harts.get(hart).map(|hart| act(&mut Held::Emulated(&mut *hart.borrow_mut())))
     }
     fn ram(&self) -> &Ram {
         &self.0.ram

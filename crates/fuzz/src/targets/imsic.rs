@@ -12,7 +12,7 @@ use devices::{FileLevel, ImsicPages, Part};
 use hart::{Hart, HartParts, Step};
 use memory::Ram;
 use privileged::{Config, FileAccess, FileId};
-use vcpu::{Clock, FullHart, HartPins, ImsicShape};
+use vcpu::{Clock, EmulatedHart, HartPins, ImsicShape};
 
 use super::{Target, with};
 

@@ -12,7 +12,7 @@ use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
 use sbi::{Console, Extension, Function, register};
-use vcpu::{Clock, FullHart, HartPins, Reg, Vcpu};
+use vcpu::{Clock, EmulatedHart, HartPins, Reg, Vcpu};
 
 use super::{Target, with};
 
@@ -117,7 +117,10 @@ impl Machine {
         let name = Function::numbered(eid, fid).map_or("no function", Function::name);
         assert!(!returned || right, "{eid:#x}, {fid} ({name}), {args:x?} is answered with {error}");
         let requests = self.firmware.requests();
-        self.harts.iter_mut().enumerate().for_each(|(number, hart)| requests.serve(number, hart as &mut dyn FullHart));
+        self.harts
+            .iter_mut()
+            .enumerate()
+            .for_each(|(number, hart)| requests.serve(number, hart as &mut dyn EmulatedHart));
         assert!(awaited.iter().all(|&awaited| requests.is_done(awaited)), "somebody waits for ever");
     }
 }

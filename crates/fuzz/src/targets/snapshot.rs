@@ -11,7 +11,7 @@ use board::{Aia, Cpu, Engine, Firmware, HartSet, Harts, Machine, MachineConfig, 
 use hart::{Hart, HartParts};
 use jit::{JitHart, JitParts};
 use privileged::Config;
-use vcpu::FullHart;
+use vcpu::EmulatedHart;
 use virtio::PortConfig;
 
 use super::Target;
@@ -46,7 +46,7 @@ impl Engine for By {
     }
 
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn std::error::Error + Send + Sync>> {
-        let make = |id: usize| -> Box<dyn FullHart> {
+        let make = |id: usize| -> Box<dyn EmulatedHart> {
             let hart = || HartParts {
                 config: parts.pins[id].fitting(Config::new(parts.isa, id as u64)),
                 ram: parts.ram.clone(),
@@ -66,7 +66,7 @@ impl Engine for By {
             }
         };
         let harts = (0..parts.pins.len()).map(make).collect();
-        Ok(Harts { harts: HartSet::Full(harts), cpu: Cpu::of_isa(parts.isa) })
+        Ok(Harts { harts: HartSet::Emulated(harts), cpu: Cpu::of_isa(parts.isa) })
     }
 }
 

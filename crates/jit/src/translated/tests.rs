@@ -9,7 +9,7 @@ use arch::insn::{Bare, Csr, I, J, Rm, S};
 use arch::{Insn, Phys, csr};
 use bus::Bus;
 use events::{Event, Kinds, Look, Sink, Stamp};
-use vcpu::{FullHart, Pace, Vcpu};
+use vcpu::{EmulatedHart, Pace, Vcpu};
 
 use crate::JitHart;
 use crate::looping::{A0, A1, in_front_of, looping};

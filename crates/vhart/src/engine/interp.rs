@@ -4,7 +4,7 @@ use std::error::Error;
 
 use board::{Cpu, Engine, HartSet, Harts, Modes, Parts};
 use hart::{Hart, Recorded};
-use vcpu::FullHart;
+use vcpu::EmulatedHart;
 
 use crate::commit_log::CommitLog;
 
@@ -20,7 +20,7 @@ impl Interp {
         Interp { log: Some(log) }
     }
 
-    fn watched(&self, hart: Hart, id: usize) -> Box<dyn FullHart> {
+    fn watched(&self, hart: Hart, id: usize) -> Box<dyn EmulatedHart> {
         match &self.log {
             Some(log) => Box::new(Recorded::new(hart, log.of_hart(id))),
             None => Box::new(hart),
@@ -35,7 +35,7 @@ impl Engine for Interp {
 
     fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
         let make = |(id, parts)| self.watched(Hart::new(parts), id);
-        let harts = HartSet::Full(super::own::parts_of(&parts).enumerate().map(make).collect());
+        let harts = HartSet::Emulated(super::own::parts_of(&parts).enumerate().map(make).collect());
         Ok(Harts { harts, cpu: Cpu::of_isa(parts.isa) })
     }
 }

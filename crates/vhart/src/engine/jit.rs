@@ -36,7 +36,7 @@ impl Engine for Jit {
 
     fn harts(&mut self, parts: Parts) -> Result<Harts, Failure> {
         match (translated(&parts, self.code_bytes), self.otherwise) {
-            (Ok(harts), _) => Ok(Harts { harts: board::HartSet::Full(harts), cpu: board::Cpu::of_isa(parts.isa) }),
+            (Ok(harts), _) => Ok(Harts { harts: board::HartSet::Emulated(harts), cpu: board::Cpu::of_isa(parts.isa) }),
             (Err(why), Otherwise::Fail) => Err(format!("{}; choose --engine interp", sentence(&*why)).into()),
             (Err(why), Otherwise::Interpret) => {
                 errors::tell(format!("{}; the slower interpreter runs the machine", sentence(&*why)));
@@ -53,10 +53,10 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
 }
 
 #[cfg(all(target_arch = "x86_64", unix))]
-fn translated(parts: &Parts, code_bytes: Option<u64>) -> Result<Vec<Box<dyn vcpu::FullHart>>, Failure> {
+fn translated(parts: &Parts, code_bytes: Option<u64>) -> Result<Vec<Box<dyn vcpu::EmulatedHart>>, Failure> {
     let code_bytes = code_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     jit::before_abort(crate::terminal::restore);
-    let mut harts: Vec<Box<dyn vcpu::FullHart>> = Vec::new();
+    let mut harts: Vec<Box<dyn vcpu::EmulatedHart>> = Vec::new();
     for hart in super::own::parts_of(parts) {
         harts.push(Box::new(jit::JitHart::new(jit::JitParts { hart, code_bytes })?));
     }
@@ -64,6 +64,6 @@ fn translated(parts: &Parts, code_bytes: Option<u64>) -> Result<Vec<Box<dyn vcpu
 }
 
 #[cfg(not(all(target_arch = "x86_64", unix)))]
-fn translated(_parts: &Parts, _code_bytes: Option<u64>) -> Result<Vec<Box<dyn vcpu::FullHart>>, Failure> {
+fn translated(_parts: &Parts, _code_bytes: Option<u64>) -> Result<Vec<Box<dyn vcpu::EmulatedHart>>, Failure> {
     Err("engine jit makes code for x86-64 only".into())
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use board::{Engine, GuestHart, HartSet, Harts, HostAplic, HostInterrupts, InterruptPlaces, Modes, Parts};
+use board::{Engine, HartSet, Harts, HostAplic, HostInterrupts, HostedHart, InterruptPlaces, Modes, Parts};
 use events::Sink;
 use kvm::{Aia, AiaMode, AiaPlan, KvmVcpu, Options, Vm};
 use vcpu::debug::{Break, Debuggee, Points};
@@ -76,7 +76,7 @@ impl Engine for Kvm {
             let notices: Vec<_> = parts.doorbells.iter().map(|bell| (bell.address, bell.value)).collect();
             vm.pass_on(&notices)?;
         }
-        let mut harts: Vec<Box<dyn GuestHart>> = Vec::new();
+        let mut harts: Vec<Box<dyn HostedHart>> = Vec::new();
         let mut described = None;
         for (id, pins) in parts.pins.into_iter().enumerate() {
             let mut hart = vm.vcpu(id as u32, pins)?;
@@ -88,7 +88,7 @@ impl Engine for Kvm {
             vm.interrupts_by(&aia, harts.len() as u32)?;
         }
         let cpu = described.ok_or("a machine without harts")?;
-        Ok(Harts { harts: HartSet::Guest(harts), cpu })
+        Ok(Harts { harts: HartSet::Hosted(harts), cpu })
     }
 }
 
@@ -117,7 +117,7 @@ impl Vcpu for KvmHart {
     }
 }
 
-impl GuestHart for KvmHart {
+impl HostedHart for KvmHart {
     fn halt_reason(&self) -> Option<String> {
         self.hart.halt_reason().map(str::to_owned)
     }

@@ -12,7 +12,7 @@ use events::Event;
 use firmware::{Firmware, HartRequests, State};
 use memory::Ram;
 use sbi::Console;
-use vcpu::{Clock, Exit, FullHart, Wakeup};
+use vcpu::{Clock, EmulatedHart, Exit, Wakeup};
 
 use crate::console::Terminal;
 use crate::control::{Action, Control, Order, Why};
@@ -27,8 +27,8 @@ use crate::wiring::Wiring;
 const SLICE: u64 = 10_000;
 
 /// What the harts share while they run.
-pub struct Turns<'a> {
-    pub harts: &'a mut [Box<dyn FullHart>],
+pub struct RoundRobin<'a> {
+    pub harts: &'a mut [Box<dyn EmulatedHart>],
     pub firmware: Option<&'a mut Firmware>,
     pub requests: &'a HartRequests,
     pub htif: Option<Htif>,
@@ -75,7 +75,7 @@ struct Round {
     until: Option<u64>,
 }
 
-impl Turns<'_> {
+impl RoundRobin<'_> {
     /// Runs until the run ends.
     pub fn run(&mut self) -> Ending {
         loop {
@@ -199,7 +199,7 @@ impl Turns<'_> {
     fn execute(&mut self, number: usize, left: u64) -> Exit {
         let hart = self.harts[number].as_mut();
         let Some(control) = self.control else { return hart.run(left) };
-        match control.order(number, &mut Held::Full(hart)) {
+        match control.order(number, &mut Held::Emulated(hart)) {
             Order::Go => {
                 let exit = hart.run(left);
                 report(number, hart, control);
@@ -225,7 +225,7 @@ impl Turns<'_> {
     fn stand(&mut self) -> bool {
         let Some(control) = self.control.filter(|control| control.wants_all()) else { return false };
         let (stopper, power) = (self.stopper, &self.wiring.power);
-        let mut harts: Vec<Held> = self.harts.iter_mut().map(|hart| Held::Full(hart.as_mut())).collect();
+        let mut harts: Vec<Held> = self.harts.iter_mut().map(|hart| Held::Emulated(hart.as_mut())).collect();
         control.hold(0, &mut harts, &|| stopper.ending().is_some() || power.event().is_some());
         true
     }
@@ -286,25 +286,25 @@ impl Turns<'_> {
 }
 
 /// Executes one instruction. [`Exit::Debug`]: there is nothing more to do than that.
-fn step(number: usize, hart: &mut dyn FullHart, control: &Control, interrupts: bool) -> Exit {
+fn step(number: usize, hart: &mut dyn EmulatedHart, control: &Control, interrupts: bool) -> Exit {
     let exit = hart.debuggee().and_then(|hart| hart.step(interrupts)).unwrap_or(Exit::Debug);
     report(number, hart, control);
     exit
 }
 
 /// Executes step by step what the debugger wants, and tells it.
-fn steps(number: usize, hart: &mut dyn FullHart, control: &Control, action: &Action) -> Exit {
+fn steps(number: usize, hart: &mut dyn EmulatedHart, control: &Control, action: &Action) -> Exit {
     loop {
         let exit = step(number, hart, control, action.lets_interrupts());
-        if exit != Exit::Debug || control.wants(number) || action.ends(&mut Held::Full(hart)) {
-            control.want(number, Why::of_steps(&mut Held::Full(hart)));
+        if exit != Exit::Debug || control.wants(number) || action.ends(&mut Held::Emulated(hart)) {
+            control.want(number, Why::of_steps(&mut Held::Emulated(hart)));
             return exit;
         }
     }
 }
 
 /// Tells the debugger why the hart came back, if it is for the debugger's sake.
-fn report(number: usize, hart: &mut dyn FullHart, control: &Control) {
+fn report(number: usize, hart: &mut dyn EmulatedHart, control: &Control) {
     let halt = hart.debuggee().and_then(|hart| hart.take_halt());
     halt.into_iter().for_each(|halt| control.want(number, Why::Met(halt)));
 }

@@ -64,7 +64,7 @@ pub enum Wakeup {
 }
 
 /// A hart with M-mode. Whoever calls owns the hart: it does not run meanwhile.
-pub trait FullHart: Vcpu {
+pub trait EmulatedHart: Vcpu {
     /// Resets the hart: M-mode, at `pc`, with all other registers as after reset.
     fn reset_machine(&mut self, pc: u64);
     /// Resets the hart and enters HS-mode (S-mode without H) at `pc` with `satp` and `sstatus.SIE` zero, and with the

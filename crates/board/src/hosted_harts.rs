@@ -4,21 +4,21 @@ use vcpu::Exit;
 
 use crate::control::{Action, Control, Order, Why};
 use crate::ending::Ending;
-use crate::engine::GuestHart;
+use crate::engine::HostedHart;
 use crate::held::Held;
 use crate::show::{Sight, Watched};
-use crate::threads::Run;
+use crate::threads::ThreadedRun;
 
 /// What the harts share while they run.
-pub struct Guests<'a> {
+pub struct HostedHarts<'a> {
     pub watched: Watched<'a>,
     /// A debugger's hold on the harts.
     pub control: Option<&'a Control>,
 }
 
-impl Guests<'_> {
+impl HostedHarts<'_> {
     /// The life of one hart's thread.
-    pub fn live(&self, run: &Run, number: usize, hart: &mut dyn GuestHart) {
+    pub fn live(&self, run: &ThreadedRun, number: usize, hart: &mut dyn HostedHart) {
         let mut answered = self.watched.watchers.answered;
         while !run.over() {
             let asked = self.watched.asked();
@@ -39,7 +39,7 @@ impl Guests<'_> {
     }
 
     /// Does what the hart wants that came back like this.
-    fn follow(&self, run: &Run, number: usize, hart: &mut dyn GuestHart, exit: Exit) {
+    fn follow(&self, run: &ThreadedRun, number: usize, hart: &mut dyn HostedHart, exit: Exit) {
         match exit {
             Exit::Debug => self.report(number, hart),
             Exit::System(event) => run.meet(Ending::Event(event)),
@@ -50,7 +50,7 @@ impl Guests<'_> {
     }
 
     /// Tells the debugger why the hart came back.
-    fn report(&self, number: usize, hart: &mut dyn GuestHart) {
+    fn report(&self, number: usize, hart: &mut dyn HostedHart) {
         let halt = hart.debuggee().and_then(|hart| hart.take_halt());
         if let (Some(control), Some(halt)) = (self.control, halt) {
             control.want(number, Why::Met(halt));
@@ -59,9 +59,9 @@ impl Guests<'_> {
     }
 
     /// Stands still for the debugger, and does what it orders then.
-    fn stand(&self, run: &Run, number: usize, hart: &mut dyn GuestHart, control: &Control) {
-        control.hold(number, &mut [Held::Guest(hart)], &|| run.over());
-        match control.order(number, &mut Held::Guest(hart)) {
+    fn stand(&self, run: &ThreadedRun, number: usize, hart: &mut dyn HostedHart, control: &Control) {
+        control.hold(number, &mut [Held::Hosted(hart)], &|| run.over());
+        match control.order(number, &mut Held::Hosted(hart)) {
             Order::Pass => self.step(run, number, hart, control, false),
             Order::Step(action) => self.steps(run, number, hart, control, &action),
             Order::Go | Order::Stand => {}
@@ -69,7 +69,7 @@ impl Guests<'_> {
     }
 
     /// Executes one instruction, however often the hart is kicked meanwhile.
-    fn step(&self, run: &Run, number: usize, hart: &mut dyn GuestHart, control: &Control, interrupts: bool) {
+    fn step(&self, run: &ThreadedRun, number: usize, hart: &mut dyn HostedHart, control: &Control, interrupts: bool) {
         while let Some(exit) = hart.debuggee().and_then(|hart| hart.step(interrupts)) {
             self.follow(run, number, hart, exit);
             if exit != Exit::Quantum || run.over() || control.wants(number) {
@@ -79,14 +79,14 @@ impl Guests<'_> {
     }
 
     /// Executes step by step what the debugger wants, and tells it.
-    fn steps(&self, run: &Run, number: usize, hart: &mut dyn GuestHart, control: &Control, action: &Action) {
+    fn steps(&self, run: &ThreadedRun, number: usize, hart: &mut dyn HostedHart, control: &Control, action: &Action) {
         loop {
             self.step(run, number, hart, control, action.lets_interrupts());
-            if run.over() || control.wants(number) || action.ends(&mut Held::Guest(hart)) {
+            if run.over() || control.wants(number) || action.ends(&mut Held::Hosted(hart)) {
                 break;
             }
         }
-        control.want(number, Why::of_steps(&mut Held::Guest(hart)));
+        control.want(number, Why::of_steps(&mut Held::Hosted(hart)));
         control.call(number);
     }
 }
