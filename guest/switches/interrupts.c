@@ -65,6 +65,7 @@ static uint8_t random_bytes[ENTROPY_BYTES];
 static inline void write32(uint64_t address, uint64_t value) { *(volatile uint32_t *)address = (uint32_t)value; }
 static inline uint32_t read32(uint64_t address) { return *(volatile uint32_t *)address; }
 
+/* CSRs siselect, which names a register, and sireg, which is it. */
 static inline void write_indirect(uint64_t number, uint64_t value)
 {
     __asm__ volatile("csrw 0x150, %0; csrw 0x151, %1" : : "r"(number), "r"(value) : "memory");

@@ -8,6 +8,8 @@ mod sources;
 use std::collections::BTreeMap;
 use std::process::Command;
 
+pub use sources::crates;
+
 use anyhow::{Context, bail};
 use serde_json::Value;
 

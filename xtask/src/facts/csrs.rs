@@ -3,7 +3,7 @@
 //! It looks at lines of code that speak of CSRs, and finds hexadecimal numbers of three digits that are addresses of
 //! registers. Encodings of whole instructions, and what comments say, it does not see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -58,19 +58,28 @@ fn sources(workspace: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// The addresses in the table's rows: `0x100 SSTATUS "sstatus" ..`, `0x3a0 PMPCFG0 "pmpcfg" 0..=15 PMPCFG15 ..`.
 fn addresses(table: &str) -> BTreeSet<u64> {
+    names_in(table).into_keys().collect()
+}
+
+/// The registers' names, by address.
+pub fn names(workspace: &Path) -> anyhow::Result<BTreeMap<u64, String>> {
+    Ok(names_in(&read(&workspace.join(TABLE))?))
+}
+
+fn names_in(table: &str) -> BTreeMap<u64, String> {
     table.lines().filter_map(row).flatten().collect()
 }
 
-fn row(line: &str) -> Option<std::ops::Range<u64>> {
+fn row(line: &str) -> Option<Vec<(u64, String)>> {
     let mut words = line.trim_end_matches(';').split_whitespace();
     let address = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
-    let stem = words.nth(1).filter(|name| name.starts_with('"'))?;
-    debug_assert!(stem.ends_with('"'));
-    let count = words.next().and_then(|numbers| {
+    let stem = words.nth(1)?.strip_prefix('"')?.strip_suffix('"')?;
+    let numbers = words.next().and_then(|numbers| {
         let (first, last) = numbers.split_once("..=")?;
-        Some(last.parse::<u64>().ok()? - first.parse::<u64>().ok()? + 1)
+        Some(first.parse::<u64>().ok()?..=last.parse().ok()?)
     });
-    Some(address..address + count.unwrap_or(1))
+    let Some(numbers) = numbers else { return Some(vec![(address, stem.to_owned())]) };
+    Some((address..).zip(numbers).map(|(address, number)| (address, format!("{stem}{number}"))).collect())
 }
 
 /// The lines that speak of CSRs, and have such an address, from 1 on.
@@ -97,6 +106,12 @@ mod tests {
 
     fn found(text: &str) -> Vec<(usize, u64)> {
         typed(&addresses(TABLE), text).collect()
+    }
+
+    #[test]
+    fn the_rows_of_a_family_have_their_numbers_names() {
+        let names = names_in(TABLE);
+        assert_eq!([&names[&0x100], &names[&0x3a0], &names[&0x3af]], ["sstatus", "pmpcfg0", "pmpcfg15"]);
     }
 
     #[test]
