@@ -1,13 +1,14 @@
 //! Which interrupts are pending, and which one is taken.
 //!
 //! Privileged architecture, "Machine Interrupt (`mip` and `mie`) Registers"; H extension, "Hypervisor Interrupt
-//! (`hvip`, `hip`, and `hie`) Registers"; "Sstc"; AIA 1.0, "Interrupts for Machine and Supervisor Levels" and "Interrupts for
+//! (`hvip`, `hip`, and `hie`) Registers"; AIA 1.0, "Interrupts for Machine and Supervisor Levels" and "Interrupts for
 //! Virtual Machines (VS Level)".
 
 use arch::csr::{envcfg, hvictl, ip, status};
 use arch::{Mode, Privilege};
 
 use crate::priority::{first_for_guest, first_for_machine, first_for_supervisor};
+use crate::timer::{supervisor_timer, virtual_timer};
 use crate::{Cause, Config, State, csr};
 
 /// A level that has interrupts of its own, and with an IMSIC interrupt files.
@@ -32,28 +33,6 @@ pub fn pending(state: &State, config: &Config) -> u64 {
     let software = state.mip & SOFTWARE & !(state.mvien & ip::SEIP);
     let injected = state.hvip & ip::VIRTUAL;
     wires | software | supervisor_timer(state) | guest_external(state, config) | injected | virtual_timer(state)
-}
-
-/// The times of `stimecmp` and `vstimecmp`, of that which raises its interrupt.
-pub fn timers_due(state: &State) -> [Option<u64>; 2] {
-    let is_own = state.menvcfg & envcfg::STCE != 0 && supervisor_timer(state) != 0;
-    [is_own.then_some(state.stimecmp), (virtual_timer(state) != 0).then_some(state.vstimecmp)]
-}
-
-/// STIP: the comparator when `menvcfg.STCE` is set, else a bit that M-mode writes.
-#[inline]
-fn supervisor_timer(state: &State) -> u64 {
-    if state.menvcfg & envcfg::STCE == 0 {
-        return state.mip & ip::STIP;
-    }
-    if state.time >= state.stimecmp { ip::STIP } else { 0 }
-}
-
-/// VSTIP from the comparator, when `henvcfg.STCE` is set.
-#[inline]
-fn virtual_timer(state: &State) -> u64 {
-    let raised = state.henvcfg() & envcfg::STCE != 0 && state.guest_time() >= state.vstimecmp;
-    if raised { ip::VSTIP } else { 0 }
 }
 
 /// SGEIP and VSEIP as `hgeip` raises them.
@@ -153,14 +132,6 @@ fn may_interrupt(state: &State, target: Mode) -> bool {
     }
 }
 
-/// The earliest tick of `time` at which `stimecmp` or `vstimecmp` raises an interrupt that is not pending yet.
-pub fn next_timer(state: &State) -> Option<u64> {
-    let supervisor = (state.menvcfg & envcfg::STCE != 0 && state.time < state.stimecmp).then_some(state.stimecmp);
-    let wait = state.vstimecmp.checked_sub(state.guest_time()).filter(|&ticks| ticks != 0);
-    let guest = wait.filter(|_| state.henvcfg() & envcfg::STCE != 0).and_then(|ticks| state.time.checked_add(ticks));
-    supervisor.into_iter().chain(guest).min()
-}
-
 impl State {
     /// Whether a level above asserts interrupts that `mip` and `mie` do not tell of.
     const fn has_virtual_interrupts(&self) -> bool {
@@ -176,13 +147,6 @@ impl State {
     /// What a level's `*topei` shows.
     pub const fn topei(&self, level: Level) -> u64 {
         self.topei[level as usize]
-    }
-
-    /// `time` as V = 1 sees it.
-    ///
-    /// H extension, "Hypervisor Time Delta (`htimedelta`) Register".
-    pub const fn guest_time(&self) -> u64 {
-        self.time.wrapping_add(self.htimedelta)
     }
 
     /// `henvcfg` in effect: PBMTE, STCE and ADUE are zero where they are in `menvcfg`.

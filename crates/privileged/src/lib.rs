@@ -22,6 +22,7 @@ pub mod permit;
 pub mod pmp;
 mod priority;
 mod state;
+mod timer;
 pub mod tinst;
 pub mod translate;
 pub mod trap;
@@ -32,8 +33,9 @@ pub use csr::indirect::{FileAccess, FileId};
 pub use effects::Effects;
 pub use fault::{Fault, Registers};
 pub use hpm::{Hpm, Totals};
-pub use interrupt::{Level, has_wakeup, next_interrupt, next_timer, only_guest_wakes, pending, timers_due};
+pub use interrupt::{Level, has_wakeup, next_interrupt, only_guest_wakes, pending};
 pub use state::{Bank, State};
+pub use timer::{next_timer, timers_due};
 pub use translate::{Access, GuestLeaf, PageMemory, PagePermits, Request, Translation, access_fault, walk};
 pub use trap::{Cause, enter, mret, route, sret};
 

@@ -17,7 +17,6 @@ const SHARES: [(usize, usize); 2] = [(50, 6), (90, 17)];
 const TABLES: &[(&str, &str)] = &[
     ("crates/explain/src/why.rs", "a sentence for each reason"),
     ("crates/fuzz/src/targets/virtio.rs", "what drivers do wrong, a device each"),
-    ("crates/privileged/src/translate/walk.rs", "half of it is what a witness is told"),
     ("crates/privileged/src/state.rs: reset", "a value for each register"),
     ("crates/trace/src/text.rs: body", "a line for each event"),
     ("crates/vhart/src/bench/mod.rs: run", "all that a run of the benchmark comes to"),

@@ -3,11 +3,18 @@
 //! Privileged architecture, "Virtual Address Translation Process", "Svnapot", "Svpbmt", "Svadu"; H extension, "Two-Stage Address
 //! Translation". The steps named in comments are those of the first.
 
+mod accessed_dirty;
+mod permission;
+
+pub use permission::permits;
+
 use arch::addr::PAGE_SHIFT;
 use arch::csr::{atp, envcfg};
 use arch::isa::Extension;
 use arch::pte::{self, Pte, Scheme};
 use arch::{GuestPhys, Implicit, Phys, Privilege, Trap};
+
+use permission::{Rights, is_permitted, rights};
 
 use super::witness::{Defect, Detail, Step, Table, Tree, Witness};
 use super::{Access, Failure, Request, Stage, WalkError, trap};
@@ -109,16 +116,6 @@ enum Stop {
     Failed(Failure),
     /// Somebody else changed an entry between its check and its update.
     Changed,
-}
-
-/// What a leaf permits.
-#[derive(Clone, Copy)]
-struct Rights {
-    read: bool,
-    write: bool,
-    execute: bool,
-    /// HLVX.
-    read_code: bool,
 }
 
 /// What one stage makes of an address.
@@ -297,7 +294,7 @@ impl<M: PageMemory, W: Witness> Walker<'_, M, W> {
     fn remembered(&mut self, tree: Tree) -> Option<Leaf> {
         let GuestLeaf { pte, page_bits } = self.memory.guest_leaf(GuestPhys(tree.address))?;
         let rights = rights(self.request, tree, pte);
-        let fits = is_permitted(tree, rights) && pte.has(needed(tree));
+        let fits = is_permitted(tree, rights) && pte.has(accessed_dirty::needed(tree));
         fits.then(|| Leaf::of(tree, pte, page_bits, rights))
     }
 
@@ -384,7 +381,7 @@ impl<M: PageMemory, W: Witness> Walker<'_, M, W> {
         }
     }
 
-    /// Steps 5 to 10: what the leaf permits, and where it leads.
+    /// Steps 5 to 10: what the leaf permits ([`permission`]), A and D ([`accessed_dirty`]), and where it leads.
     fn leaf(&mut self, tree: Tree, level: u32, entry: u64, at: Phys, pte: Pte) -> Result<Leaf, Stop> {
         let rights = rights(self.request, tree, pte);
         if !is_permitted(tree, rights) {
@@ -394,9 +391,9 @@ impl<M: PageMemory, W: Witness> Walker<'_, M, W> {
             Ok(bits) => bits,
             Err((error, detail)) => return Err(self.fail(tree, error, || detail)),
         };
-        let needed = needed(tree);
+        let needed = accessed_dirty::needed(tree);
         if !pte.has(needed) {
-            self.update(tree, entry, at, pte, needed)?;
+            self.set_accessed_dirty(tree, entry, at, pte, needed)?;
         }
         let pte = Pte(pte.0 | needed);
         if tree.is_guest() {
@@ -405,63 +402,6 @@ impl<M: PageMemory, W: Witness> Walker<'_, M, W> {
         let leaf = Leaf::of(tree, pte, offset_bits, rights);
         self.see(|| Step::Leaf { address: leaf.address, page_bits: offset_bits });
         Ok(leaf)
-    }
-
-    /// Whether hardware sets A and D in this stage. Without Svadu nothing switches that.
-    fn updates(&self, tree: Tree) -> bool {
-        let switched = self.config.has(Extension::Svadu);
-        if switched { tree.envcfg & envcfg::ADUE != 0 } else { self.config.updates_by_default() }
-    }
-
-    /// Step 9: sets A and D as `needed`, or fails if hardware does not (Svade).
-    fn update(&mut self, tree: Tree, entry: u64, at: Phys, pte: Pte, needed: u64) -> Result<(), Stop> {
-        if !self.updates(tree) {
-            return Err(self.fail(tree, WalkError::NotAccessedOrDirty, || Detail::None));
-        }
-        // The G-stage may deny the write where it permitted the read; it also notes it in its own D.
-        if self.locate(tree, entry, Implicit::Write)? != at {
-            // a remembered leaf gave another place for the read: what was checked is what is written
-            return Err(Stop::Changed);
-        }
-        let permitted = self.pmp_permits(at, Access::Store);
-        let updated = if permitted { self.memory.update_pte(at, pte.0, pte.0 | needed) } else { None };
-        match updated {
-            Some(true) => {
-                self.see(|| Step::Updated { pte: Pte(pte.0 | needed) });
-                Ok(())
-            }
-            Some(false) => Err(Stop::Changed),
-            None => Err(self.no_access(tree, at, Access::Store, permitted)),
-        }
-    }
-}
-
-/// Steps 5 and 6: what a page permits to the request's mode.
-const fn rights(request: &Request, tree: Tree, pte: Pte) -> Rights {
-    let for_user = pte.has(pte::U);
-    // H extension, "Guest Physical Address Translation": "all memory accesses (including those made to access data
-    // structures for VS-stage address translation) are considered to be user-level accesses, as though executed in U-mode".
-    let as_user = tree.is_guest() || matches!(request.mode.privilege, Privilege::User);
-    let fetch = for_user == as_user;
-    let data = fetch || !as_user && request.permits.sum;
-    Rights {
-        read: data && (pte.has(pte::R) || tree.mxr && pte.has(pte::X)),
-        write: data && pte.has(pte::W),
-        execute: fetch && pte.has(pte::X),
-        read_code: data && pte.has(pte::X),
-    }
-}
-
-/// Whether a leaf permits what the tree asks of it, A and D aside: for explanations, which ask what would help.
-pub const fn permits(request: &Request, tree: Tree, pte: Pte) -> bool {
-    is_permitted(tree, rights(request, tree, pte))
-}
-
-/// Bits that a leaf must have for the access.
-const fn needed(tree: Tree) -> u64 {
-    match tree.access {
-        Access::Store => pte::A | pte::D,
-        Access::Load | Access::Fetch => pte::A,
     }
 }
 
@@ -473,16 +413,6 @@ const fn scheme(register: u64) -> Option<Scheme> {
 /// The address of the root page table.
 const fn root(register: u64) -> u64 {
     (register & atp::PPN) << PAGE_SHIFT
-}
-
-/// Whether the request may do to the page what it asks for.
-const fn is_permitted(tree: Tree, rights: Rights) -> bool {
-    match tree.access {
-        Access::Load if tree.hlvx => rights.read_code,
-        Access::Load => rights.read,
-        Access::Store => rights.write,
-        Access::Fetch => rights.execute,
-    }
 }
 
 /// Offset bits of the page or NAPOT range that a leaf maps.
