@@ -80,9 +80,25 @@ impl core::ops::BitOr for Flags {
     }
 }
 
-/// An operation. Operands are named a, b, c in the order of [`crate::evaluate`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Op {
+/// Declares the operations, and behind them the conversions to each format.
+macro_rules! operations {
+    ($($(#[$doc:meta])* $op:ident,)* ; $(#[$to_doc:meta])* $to:ident($($fmt:ident),*)) => {
+        /// An operation. Operands are named a, b, c in the order of [`crate::evaluate`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Op {
+            $($(#[$doc])* $op,)*
+            $(#[$to_doc])*
+            $to(Fmt),
+        }
+
+        impl Op {
+            /// All of them.
+            pub const ALL: &[Op] = &[$(Op::$op,)* $(Op::$to(Fmt::$fmt)),*];
+        }
+    };
+}
+
+operations! {
     /// a + b.
     Add,
     /// a - b.
@@ -119,8 +135,6 @@ pub enum Op {
     Round,
     /// `froundnx` (Zfa): to an integral value; inexact when the value changes.
     RoundNx,
-    /// Conversion to another floating-point format.
-    ToFmt(Fmt),
     /// `fcvt.w.*`.
     ToI32,
     /// `fcvt.wu.*`; the result is sign-extended like every 32-bit result.
@@ -139,4 +153,7 @@ pub enum Op {
     FromU64,
     /// `fcvtmod.w.d` (Zfa): modulo 2³² towards zero, whatever the rounding mode.
     ModI32,
+    ;
+    /// Conversion to another floating-point format.
+    ToFmt(H, S, D)
 }

@@ -21,6 +21,7 @@ mod faults;
 mod fence;
 mod fetch;
 mod firmware;
+mod forward;
 mod guest_stage;
 mod hart;
 mod instruction;

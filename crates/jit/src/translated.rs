@@ -1,14 +1,13 @@
 //! The hart: generated code between the same traps, interrupts and looks at the wires as the interpreter's.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use bus::Stateful;
 use events::{Event, Kinds, Look, Sink, Stamp};
 use hart::engine::POLL;
 use hart::{Hart, HartParts};
 use vcpu::debug::Debuggee;
-use vcpu::{EmulatedHart, Exit, Fence, HartPins, Notice, Pace, Reg, Statistic, Vcpu, Wakeup};
+use vcpu::{EmulatedHart, Exit, Pace, Statistic, Vcpu};
 
 use crate::crash;
 use crate::host::{Backend, MAX_INSNS};
@@ -116,71 +115,16 @@ impl<B: Backend> Vcpu for JitHart<B> {
             }
         }
     }
-    fn reg(&self, reg: Reg) -> u64 {
-        self.hart.reg(reg)
-    }
-    fn set_reg(&mut self, reg: Reg, value: u64) {
-        self.hart.set_reg(reg, value);
-    }
-    fn instret(&self) -> Option<u64> {
-        self.hart.instret()
-    }
-    fn traps(&self) -> u64 {
-        self.hart.traps()
-    }
-    fn notice(&mut self) -> Option<Notice> {
-        self.hart.notice()
-    }
-    fn pins(&self) -> Arc<HartPins> {
-        self.hart.pins()
-    }
+    hart::vcpu_by_hart!();
     fn statistics(&self) -> Vec<Statistic> {
         [self.hart.statistics(), self.counters().statistics()].concat()
     }
 }
 
 impl<B: Backend> EmulatedHart for JitHart<B> {
-    fn reset_machine(&mut self, pc: u64) {
-        self.hart.reset_machine(pc);
-    }
-    fn enter_supervisor(&mut self, pc: u64) {
-        self.hart.enter_supervisor(pc);
-    }
-    fn resume_supervisor(&mut self, pc: u64) {
-        self.hart.resume_supervisor(pc);
-    }
-    fn wakeup(&mut self) -> Wakeup {
-        self.hart.wakeup()
-    }
-    fn set_pace(&mut self, pace: Pace) {
-        self.hart.set_pace(pace);
-    }
-    fn fence(&mut self, fence: Fence) {
-        self.hart.fence(fence);
-    }
-    fn set_supervisor_timer(&mut self, deadline: u64) {
-        self.hart.set_supervisor_timer(deadline);
-    }
-    fn vmid(&self) -> u16 {
-        self.hart.vmid()
-    }
+    hart::emulated_by_hart!();
     fn watch(&mut self, sink: Option<Box<dyn Sink>>) {
         self.hart.watch(sink.map(|sink| Box::new(Apart::<B>(sink, PhantomData)) as _));
-    }
-    fn tell(&mut self, event: &Event) {
-        self.hart.tell(event);
-    }
-    fn snapshot(&self) -> Option<vcpu::Snapshot> {
-        self.hart.snapshot()
-    }
-    fn describe(&self, text: &mut String) {
-        self.hart.describe(text);
-    }
-    fn csr(&mut self, address: u16) -> u64 {
-        self.hart.csr(address)
-    }
-    fn set_csr(&mut self, address: u16, value: u64) {
-        self.hart.set_csr(address, value);
     }
     fn stateful(&mut self) -> Option<&mut dyn Stateful> {
         self.within = false;

@@ -7,8 +7,7 @@ use semantics::{AmoOp, CsrOp, Width};
 use arch::csr::status;
 
 use super::step::{
-    AMOS, BINARY, CSR_OPS, FLOATS, FORMATS, Kind, PARTS, RELATIONS, STEP_BYTES, SYSTEMS, Step, TARGET_AT, UNARY,
-    WIDTHS, index,
+    AMOS, BINARY, CSR_OPS, FORMATS, Kind, PARTS, RELATIONS, STEP_BYTES, SYSTEMS, Step, TARGET_AT, UNARY, WIDTHS, index,
 };
 use crate::expr::{Held, N, Node, Op, Rel};
 use crate::host::{
@@ -358,7 +357,8 @@ impl Floats for Emitter {
         // the others are illegal
         Rounding::from_rm(rm).filter(|_| rm != Rounding::DYN).or((rm == Rounding::DYN).then_some(Rounding::Rne))?;
         operands.iter().for_each(|operand| self.tree(operand));
-        let step = Step { a: index(&FORMATS, fmt), b: rm, wide: index(&FLOATS, op).into(), ..Step::of(Kind::Float) };
+        let step =
+            Step { a: index(&FORMATS, fmt), b: rm, wide: index(fp::Op::ALL, op).into(), ..Step::of(Kind::Float) };
         Some(self.result(step))
     }
 

@@ -6,7 +6,7 @@ use privileged::csr::{FloatPart, word_at};
 use semantics::{CsrOp, Word as _, X64};
 
 use super::Stubs;
-use super::step::{BINARY, CSR_OPS, FLOATS, FORMATS, Kind, PARTS, RELATIONS, STEP_BYTES, SYSTEMS, Step, UNARY};
+use super::step::{BINARY, CSR_OPS, FORMATS, Kind, PARTS, RELATIONS, STEP_BYTES, SYSTEMS, Step, UNARY};
 use crate::expr::{fold, fold_unary};
 use crate::host::{FFLAGS, GO_ON, LEAVE, Runtime, SecondHalf};
 
@@ -203,7 +203,7 @@ impl Machine {
         let [c, b, a] = [self.pop(), self.pop(), self.pop()];
         let rm = if step.b == Rounding::DYN { core.state.frm } else { step.b };
         let rounding = Rounding::from_rm(rm).expect("an emitter refuses others, and generated code runs with none");
-        let (op, format) = (FLOATS[step.wide as usize], FORMATS[usize::from(step.a)]);
+        let (op, format) = (fp::Op::ALL[step.wide as usize], FORMATS[usize::from(step.a)]);
         let (value, flags) = fp::evaluate(op, format, rounding, [a, b, c]);
         core.state.fflags |= flags.0;
         self.kept[usize::from(step.c)] = value;

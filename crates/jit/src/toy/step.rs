@@ -1,7 +1,7 @@
 //! The bytecode: steps of a machine that has a stack, places for values that are kept to the end of an instruction, and
 //! the hart.
 
-use fp::{Fmt, Op as FpOp};
+use fp::Fmt;
 use privileged::csr::FloatPart;
 use semantics::{AmoOp, CsrOp, Width};
 
@@ -105,7 +105,7 @@ kinds! {
     Fence,
     /// Takes the detour unless floating point may run.
     CheckFp,
-    /// Three operands: operation `wide` of [`FLOATS`] in format `a`, rounded as `b` says, to place `c`.
+    /// Three operands: operation `wide` of [`fp::Op::ALL`] in format `a`, rounded as `b` says, to place `c`.
     Float,
     /// Value: access `a` of [`CSR_OPS`] to part `b` of [`PARTS`]; what it was, to place `c`.
     FloatCsr,
@@ -179,38 +179,3 @@ pub const AMOS: [AmoOp; 9] = {
 pub const CSR_OPS: [CsrOp; 5] = [CsrOp::Read, CsrOp::Write, CsrOp::Swap, CsrOp::Set, CsrOp::Clear];
 pub const PARTS: [FloatPart; 3] = [FloatPart::Flags, FloatPart::Rounding, FloatPart::Both];
 pub const FORMATS: [Fmt; 3] = [Fmt::H, Fmt::S, Fmt::D];
-pub const FLOATS: [FpOp; 30] = {
-    use FpOp::*;
-    [
-        Add,
-        Sub,
-        Mul,
-        Div,
-        Sqrt,
-        Fma,
-        Min,
-        Max,
-        MinM,
-        MaxM,
-        Eq,
-        Lt,
-        Le,
-        LtQ,
-        LeQ,
-        Class,
-        Round,
-        RoundNx,
-        ToFmt(Fmt::H),
-        ToFmt(Fmt::S),
-        ToFmt(Fmt::D),
-        ToI32,
-        ToU32,
-        ToI64,
-        ToU64,
-        FromI32,
-        FromU32,
-        FromI64,
-        FromU64,
-        ModI32,
-    ]
-};
