@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use sha2::{Digest, Sha256};
+use images::hash::hex_sha256;
 
 use crate::{bench, tools};
 
@@ -38,16 +38,12 @@ fn compiler(gcc: &Path) -> anyhow::Result<String> {
 
 fn record(workspace: &Path, program: &[u8], compiler: &str) -> anyhow::Result<String> {
     let mut text = "# Written by `cargo xtask switches`, as is the program.\n\n".to_owned();
-    writeln!(text, "compiler = \"{compiler}\"\nprogram = \"{}\"\n\n[sources]", hash(program))?;
+    writeln!(text, "compiler = \"{compiler}\"\nprogram = \"{}\"\n\n[sources]", hex_sha256(&[program]))?;
     for source in SOURCES {
         let content = fs::read(workspace.join(source)).with_context(|| format!("cannot read '{source}'"))?;
-        writeln!(text, "\"{source}\" = \"{}\"", hash(&content))?;
+        writeln!(text, "\"{source}\" = \"{}\"", hex_sha256(&[&content]))?;
     }
     Ok(text)
-}
-
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 /// The sum of `parts`, each with its length, so that moving a byte from one part to the next gives another sum; of one
 /// part, its plain SHA-256.
-pub(crate) fn hex_sha256(parts: &[&[u8]]) -> String {
+pub fn hex_sha256(parts: &[&[u8]]) -> String {
     let mut sum = Sha256::new();
     for part in parts {
         if parts.len() > 1 {
@@ -12,7 +12,12 @@ pub(crate) fn hex_sha256(parts: &[&[u8]]) -> String {
         }
         sum.update(part);
     }
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&sum.finalize())
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod error;
 mod fetched;
 #[doc(hidden)]
 pub mod fuzzing;
-mod hash;
+pub mod hash;
 mod initramfs;
 mod modules;
 mod part;

@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use images::hash::hex_sha256;
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
-use sha2::{Digest, Sha256};
 
 use super::page::{self, Page};
 use super::structure::{self, SUMMARY};
@@ -166,7 +166,7 @@ fn pairs(english: &[String], theirs: &[&str]) -> Vec<Option<usize>> {
 /// Eight digits that tell a text from another, however its lines are broken.
 fn hash(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    Sha256::digest(words)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex_sha256(&[words.as_bytes()])[..8].to_owned()
 }
 
 /// The blocks of a page, each with what the comment before it names.

@@ -133,12 +133,6 @@ fn licence_files(directory: &Path) -> anyhow::Result<Vec<String>> {
     Ok(files)
 }
 
-/// SHA-256 in hexadecimal.
-pub fn sha256(content: &[u8]) -> String {
-    use sha2::Digest;
-    sha2::Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -105,7 +105,8 @@ fn epoch(workspace: &Path) -> anyhow::Result<u64> {
 fn write(out: &Path, made: &[Output]) -> anyhow::Result<()> {
     let failed = |path: &Path| format!("cannot write {}", path.display());
     fs::create_dir_all(out).with_context(|| failed(out))?;
-    let sums: String = made.iter().map(|file| format!("{}  {}\n", content::sha256(&file.content), file.name)).collect();
+    let sums: String =
+        made.iter().map(|file| format!("{}  {}\n", images::hash::hex_sha256(&[&file.content]), file.name)).collect();
     let all = made.iter().map(|file| (&*file.name, &*file.content)).chain([("SHA256SUMS", sums.as_bytes())]);
     for (name, content) in all {
         let path = out.join(name);

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
 
 use super::model::Environment;
 
@@ -15,7 +14,6 @@ use super::model::Environment;
 /// The program cannot be read.
 pub fn now(program: &Path) -> Result<Environment> {
     let content = fs::read(program).with_context(|| format!("cannot read '{}'", program.display()))?;
-    let digest = Sha256::digest(content);
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let uname = rustix::system::uname();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
@@ -26,7 +24,7 @@ pub fn now(program: &Path) -> Result<Environment> {
         system: format!("{} {} {}", text(uname.sysname()), text(uname.release()), text(uname.machine())),
         load: read("/proc/loadavg").split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default(),
         began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-        workloads_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        workloads_sha256: images::hash::hex_sha256(&[&content]),
         peer: None,
     })
 }

@@ -206,7 +206,7 @@ fn digest(program: &[u8], words: &[String], machine: &[String]) -> String {
             hash.update(Sha256::digest(bytes));
         }
     }
-    hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    images::hash::hex(&hash.finalize()[..8])
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use sha2::{Digest as _, Sha256};
 
 use crate::errors;
 
@@ -108,7 +107,7 @@ impl Line {
 
     /// Whether this program is kept there.
     fn has(&mut self, content: &[u8]) -> Result<bool> {
-        let digest: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = images::hash::hex_sha256(&[content]);
         let status = self.order(&format!("echo '{digest}  {}' | sha256sum -c >/dev/null 2>&1", self.kept))?;
         Ok(status == 0)
     }
