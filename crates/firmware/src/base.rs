@@ -5,7 +5,7 @@
 use sbi::function::Base;
 use sbi::{Answer, Extension};
 
-use crate::legacy;
+use crate::{ANSWERED, legacy};
 
 /// Version 2.0: major number from bit 24 on.
 const SPECIFICATION: u64 = 2 << 24;
@@ -24,10 +24,9 @@ pub fn answer(function: Base, args: &[u64; 6]) -> Answer {
 }
 
 fn exists(eid: u32) -> bool {
-    use Extension::*;
     match Extension::numbered(eid) {
-        Some(Base | Time | Ipi | Rfence | Hsm | Srst | Pmu | Dbcn | Susp) => true,
-        Some(Legacy) => legacy::exists(eid),
-        Some(Cppc | Nacl | Sta | Sse | Fwft | Dbtr | Mpxy) | None => false,
+        Some(Extension::Legacy) => legacy::exists(eid),
+        Some(extension) => ANSWERED.contains(&extension),
+        None => false,
     }
 }

@@ -30,7 +30,7 @@ use events::{Event, HartState};
 use memory::Ram;
 use sbi::function::{Ipi, Rfence, Srst, Susp, Time};
 use sbi::pmu::FirmwareEvent;
-use sbi::{Answer, Call, Console, Error, Function, SbiRet, hart_list, register};
+use sbi::{Answer, Call, Console, Error, Extension, Function, SbiRet, hart_list, register};
 use vcpu::{EmulatedHart, HartPins, Reg};
 
 use console::Deferred;
@@ -38,6 +38,12 @@ use pmu::Pmu;
 
 pub(crate) const A0: Reg = Reg::X(register::A0);
 pub(crate) const A1: Reg = Reg::X(register::A1);
+
+/// The extensions that are answered, besides the legacy ones: what `base` says to whoever probes.
+const ANSWERED: [Extension; 9] = {
+    use Extension::*;
+    [Base, Time, Ipi, Rfence, Hsm, Srst, Pmu, Dbcn, Susp]
+};
 
 /// What whoever runs the harts has to do before the hart that called goes on. It takes time, for which no other hart's
 /// call shall wait.
@@ -143,7 +149,7 @@ impl Firmware {
         to_do
     }
 
-    /// What becomes of `call`; everything but the caller's registers is done.
+    /// What becomes of `call`, of an extension that is in [`ANSWERED`]; everything but the caller's registers is done.
     fn outcome(&mut self, caller: usize, call: &Call, hart: &mut dyn EmulatedHart, to_do: &mut ToDo) -> Outcome {
         let args = &call.args;
         let Some(function) = call.function() else { return Err(Error::NotSupported).into() };
@@ -164,7 +170,7 @@ impl Firmware {
                 sbi::console::answer(function, args, &self.ram, &mut console).into()
             }
             Function::Susp(Susp::SystemSuspend) => system::suspend(args, caller, &self.states, &self.ram),
-            // as `base` says to who probes
+            // not in the list above
             _ => Err(Error::NotSupported).into(),
         }
     }
