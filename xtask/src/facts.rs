@@ -13,7 +13,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 /// Constants that have name and value in common by chance, or that stand for another thing.
-const BY_CHANCE: [(&str, &str); 17] = [
+const BY_CHANCE: [(&str, &str); 28] = [
+    ("ALL_HARTS", "SBI's, of its hart lists, and a mask of harts"),
+    ("AT_ONCE", "what is fetched at once, and bytes that are moved in one step"),
+    ("BACKLOG_BYTES", "of the machine's serial port, and of a guest's"),
+    ("CONTROLLER_PHANDLE", "trees of different machines number their nodes each"),
+    ("ENTRIES", "of decoded fields, and of a queue"),
     ("EXECUTABLE", "a file's mode, in an initramfs and on the benchmark's host"),
     ("FORMAT", "versions of different trees in the cache"),
     ("GENERAL", "general events, and KVM's general CSRs"),
@@ -21,10 +26,14 @@ const BY_CHANCE: [(&str, &str); 17] = [
         "HEADER_BYTES",
         "ELF's, in a program's reader and in what writes symbols: the layers have none in common that knows ELF",
     ),
+    ("IMPLEMENTATION_VERSION", "of the firmware, and of the hypervisor as its guests see it"),
     ("KEPT", "how many of different things are kept"),
     ("MOST_BYTES", "limits of different things"),
+    ("MOST_HARTS", "that a report names, and that a guest is checked with"),
+    ("NEVER", "times of different clocks"),
     ("NONE", "no PMP access, and no power event"),
     ("NOTHING", "what a CSR window shows, and the wish to stop"),
+    ("NOWHERE", "addresses in different worlds"),
     ("PATIENCE", "with a debugger, and with a guest that is checked"),
     ("PIECE", "what is read at once, here and in the machine"),
     ("PIECE_BYTES", "pieces of a file and of a disk request"),
@@ -32,7 +41,9 @@ const BY_CHANCE: [(&str, &str); 17] = [
     ("RECEIVE", "VIRTIO's sections on console and network number their queues each"),
     ("ROOM", "of code that is made, and of what a port has to say"),
     ("SCHEMA", "versions of different reports"),
+    ("STOP", "wishes of different parts"),
     ("TRANSMIT", "as RECEIVE"),
+    ("VIRTIO_SLOTS", "of the board, and of a guest of the hypervisor's"),
     ("VERSION", "of formats that have nothing to do with each other"),
 ];
 

@@ -12,6 +12,9 @@ use arch::csr::{iselect, topei};
 /// Identities that an interrupt file has at most: "one less than a multiple of 64, and [...] a maximum of 2047".
 pub const MAX_IDENTITIES: u16 = topei::MAX_IDENTITY;
 
+/// Identities that a file has where nobody says how many: as those of QEMU's `virt`.
+pub const USUAL_IDENTITIES: u16 = 255;
+
 /// Identities of one register of the arrays.
 const PER_WORD: u16 = u64::BITS as u16;
 

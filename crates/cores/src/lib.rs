@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod aplic;
 pub mod imsic;
+pub mod node;
 pub mod plic;
 pub mod sources;
 pub mod uart16550;

@@ -4,6 +4,7 @@
 //! of address and two of size, as on a 64-bit SoC bus.
 
 use arch::Phys;
+use cores::node::LEVEL_HIGH;
 use vm_fdt::{Error, FdtWriter};
 
 /// How a node names one of an interrupt controller's inputs.
@@ -23,9 +24,6 @@ pub enum Status {
     /// It is another's: M-mode's.
     Disabled,
 }
-
-/// `IRQ_TYPE_LEVEL_HIGH` of Linux, include/dt-bindings/interrupt-controller/irq.h.
-const LEVEL_HIGH: u32 = 4;
 
 /// Where the board put a device, and the phandles its node refers to.
 #[derive(Clone, Copy, Debug)]

@@ -221,7 +221,7 @@ pub mod tests {
 
     /// One event of each form.
     pub fn all() -> Vec<Event> {
-        let taken = Taken { to: Mode::HS, cause: 1 << 63 | 5, tval: 1, tval2: 2, tinst: 0x3000 };
+        let taken = Taken { to: Mode::HS, cause: arch::csr::CAUSE_INTERRUPT | 5, tval: 1, tval2: 2, tinst: 0x3000 };
         let fence = Fence { scope: Scope::Guest, address: Some(0x1000), bytes: 7, id: None, remote: true };
         let found = Outcome::Found { guest: GuestPhys(1 << 40), phys: Phys(3), page_bits: 12, guest_page_bits: 30 };
         let failed = Outcome::Failed { cause: Exception::LoadGuestPageFault, tval2: 9 };

@@ -24,7 +24,7 @@ pub struct ImsicShape {
 
 impl ImsicShape {
     /// Identities as QEMU's `virt` has them.
-    pub const IDENTITIES: u16 = 255;
+    pub const IDENTITIES: u16 = cores::imsic::USUAL_IDENTITIES;
     /// Guest files that there can be: as many as `hgeip` has lines.
     pub const MAX_GUEST_FILES: u8 = 63;
 }

@@ -9,7 +9,7 @@ use super::layout::{CODE, DATA, DATA_PAGES, NOWHERE, TABLES, TO_USER, USER_WINDO
 use crate::lockstep::RAM_BASE;
 use crate::rng::Rng;
 
-const PAGE: u64 = 4096;
+const PAGE: u64 = arch::addr::PAGE_BYTES;
 const LEAF: u64 = pte::V | pte::R | pte::W | pte::X | pte::A | pte::D;
 const SCHEMES: [(u64, Scheme); 3] = [(atp::SV39, Scheme::Sv39), (atp::SV48, Scheme::Sv48), (atp::SV57, Scheme::Sv57)];
 

@@ -14,6 +14,7 @@ use bus::{Device, IrqLine};
 use vm_fdt::{Error, FdtWriter};
 
 use crate::{DtNode, Part, Place, node_name};
+use cores::node::CLOCK_HZ;
 use cores::uart16550::Interrupt;
 
 /// Where the guest's output goes.
@@ -21,9 +22,6 @@ pub type ConsoleOut = Box<dyn FnMut(&[u8]) + Send>;
 
 /// Bytes of input that wait for the guest; past that, [`Uart16550::push_input`] takes no more.
 pub const BACKLOG_BYTES: usize = 4096;
-
-/// Frequency of the input clock that device trees of this UART name, in Hz.
-const CLOCK_HZ: u32 = 3_686_400;
 
 /// The UART on the bus: byte registers, eight of them.
 pub struct Uart16550 {

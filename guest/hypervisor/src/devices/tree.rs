@@ -10,6 +10,7 @@ use core::ops::Range;
 
 use arch::GuestPhys;
 use arch::addr::PAGE_BYTES;
+use cores::node::{CLOCK_HZ, LEVEL_HIGH};
 use dtoolkit::ToPropertyValue;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 
@@ -23,11 +24,6 @@ use crate::interrupts::controller::Aia;
 const CONTROLLER_PHANDLE: u32 = 1;
 const IMSIC_PHANDLE: u32 = 2;
 const FIRST_HART_PHANDLE: u32 = 3;
-/// How an APLIC's source interrupts: "IRQ_TYPE_LEVEL_HIGH" of Linux, include/dt-bindings/interrupt-controller/irq.h.
-const LEVEL_HIGH: u32 = 4;
-
-/// The UART's input clock, in Hz: drivers want one, and the line has none.
-const CLOCK_HZ: u32 = 3_686_400;
 
 /// What a guest is told of.
 #[derive(Clone, Debug)]

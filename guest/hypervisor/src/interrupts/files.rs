@@ -12,7 +12,7 @@ use core::sync::atomic::Ordering;
 use arch::addr::PAGE_BYTES;
 use arch::csr::{self as registers, hstatus, ip, iselect};
 use arch::{GuestPhys, Insn};
-use cores::imsic::{FileRegister, InterruptFile};
+use cores::imsic::{FileRegister, InterruptFile, USUAL_IDENTITIES};
 
 use super::controller::Aia;
 use super::machine;
@@ -46,9 +46,6 @@ enum Place {
     },
 }
 
-/// Identities where the machine has no files that say how many.
-const IDENTITIES: u16 = 255;
-
 impl Default for VirtualFile {
     fn default() -> VirtualFile {
         VirtualFile { software: InterruptFile::new(identities()), place: Place::Software, wanted_back: false }
@@ -69,7 +66,7 @@ impl VirtualFile {
 
 /// The highest identity of a virtual hart's file.
 pub fn identities() -> u16 {
-    machine::for_guests().map_or(IDENTITIES, |(_, identities)| identities)
+    machine::for_guests().map_or(USUAL_IDENTITIES, |(_, identities)| identities)
 }
 
 /// How many files for guests this machine's harts have.
