@@ -131,13 +131,39 @@ fn hypervisor(path: &str) -> anyhow::Result<Option<String>> {
         let what = format!("the same with {aia}, for the machine and its guests");
         cargo(&what, &[&CHECK[..], &["--aia", aia]].concat(), &[("PATH", path)])?;
     }
+    cargo("the same where htinst tells nothing", &[&CHECK[..], &["--htinst", "zero"]].concat(), &[("PATH", path)])?;
     checks(path)
 }
 
 /// The target of the guest kernel that checks, where rustup has it.
 const BARE: &str = "riscv64gc-unknown-none-elf";
 
-/// That kernel, with one virtual hart and with two; answers that it was left out where rustc has no library for it.
+/// Machines that it runs on, with two harts where nothing is said of them.
+const MACHINES: [&str; 17] = [
+    // As many virtual harts as harts, and twice as many.
+    "--vcpus 1 --harts 1",
+    "--vcpus 1",
+    "--vcpus 2",
+    "--vcpus 4 --harts 4",
+    "--vcpus 2 --harts 1",
+    "--vcpus 4",
+    // Timers by the SBI.
+    "--vcpus 2 --isa rv64,sstc=off",
+    "--vcpus 4 --isa rv64,sstc=off",
+    // Instructions that trap are read by the hypervisor.
+    "--vcpus 2 --htinst zero",
+    "--vcpus 4 --htinst zero --isa rv64,sstc=off",
+    // Messages: each virtual hart has a file of its hart's, or two share one, or all are in software.
+    "--vcpus 2 --aia aplic-imsic",
+    "--vcpus 4 --aia aplic-imsic",
+    "--vcpus 4 --aia aplic-imsic --isa rv64,sstc=off",
+    "--vcpus 4 --aia aplic-imsic --aia-guests 1 --deterministic",
+    "--vcpus 4 --aia aplic-imsic --aia-guests 0",
+    "--vcpus 4 --aia aplic --guest-aia aplic-imsic --htinst zero",
+    "--vcpus 2 --aia aplic --guest-aia aplic",
+];
+
+/// That kernel on [`MACHINES`] and on QEMU; answers that it was left out where rustc has no library for it.
 fn checks(path: &str) -> anyhow::Result<Option<String>> {
     let output = Command::new("rustc").args(["--print", "sysroot"]).output().context("cannot run rustc")?;
     let sysroot = std::path::PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
@@ -147,32 +173,11 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
     let build = ["build", "--quiet", "--profile", "vmm", "-p", "vhart-checks", "--features", "image", "--target", BARE];
     cargo("the guest kernel that checks", &build, &[])?;
     let kernel = format!("target/{BARE}/vmm/checks");
-    // Messages, with twice as many virtual harts as harts: each has a file of its hart's, or two share one, or all are in software.
-    const IMSICS: [&[&str]; 4] = [
-        &["--aia", "aplic-imsic"],
-        &["--aia", "aplic-imsic", "--aia-guests", "1", "--deterministic"],
-        &["--aia", "aplic-imsic", "--aia-guests", "0"],
-        &["--aia", "aplic", "--guest-aia", "aplic-imsic"],
-    ];
-    for options in IMSICS {
-        let run = ["run", "--release", "--quiet", "--", "hypervisor", "--guests", "1", "--vcpus", "4"];
-        let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel];
-        let what = format!("the same on the hypervisor, {}", options.join(" "));
-        cargo(&what, &[&run[..], &files, options].concat(), &[("PATH", path)])?;
-    }
-    // As many virtual harts as harts, and twice as many; timers of the harts' own, and by the SBI.
-    const HARTS: [&[&str]; 5] = [
-        &["--vcpus", "1"],
-        &["--vcpus", "2"],
-        &["--vcpus", "2", "--harts", "1"],
-        &["--vcpus", "4"],
-        &["--vcpus", "2", "--isa", "rv64,sstc=off"],
-    ];
-    for options in HARTS {
+    for machine in MACHINES {
         let run = ["run", "--release", "--quiet", "--", "hypervisor", "--guests", "1"];
         let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel];
-        let what = format!("the same on the hypervisor, {}", options.join(" "));
-        cargo(&what, &[&run[..], options, &files].concat(), &[("PATH", path)])?;
+        let words: Vec<&str> = run.into_iter().chain(files).chain(machine.split(' ')).collect();
+        cargo(&format!("the same on the hypervisor, {machine}"), &words, &[("PATH", path)])?;
     }
     attack(&kernel, path)?;
     on_qemu(&kernel)
@@ -218,6 +223,7 @@ fn boots(outfit: &Outfit, offline: bool) -> anyhow::Result<Vec<String>> {
     boot("linux --check", &[])?;
     boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
     boot("linux --check, APLIC and IMSICs, two harts", &["--aia", "aplic-imsic", "--harts", "2"])?;
+    boot("linux --check, where htinst tells nothing", &["--htinst", "zero"])?;
     boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
     match there::lacks_system(offline)? {
         true => left_out.push("the boot of a Debian with systemd (no Debian system in the cache)".to_owned()),

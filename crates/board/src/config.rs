@@ -63,6 +63,17 @@ impl Aia {
     }
 }
 
+/// What `mtinst` and `htinst` tell of an explicit access that traps. Pseudoinstructions for the walker's own accesses are there in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub enum TrapInstruction {
+    /// The instruction, transformed.
+    #[default]
+    Transformed,
+    /// Nothing: they are zero.
+    Zero,
+}
+
 /// Where the machine's time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeSource {
@@ -126,6 +137,8 @@ pub struct MachineConfig {
     pub memory_bytes: u64,
     /// What harts can do.
     pub isa: Isa,
+    /// What they tell of an access that traps.
+    pub trap_instruction: TrapInstruction,
     /// Their interrupt controller.
     pub aia: Aia,
     /// Who answers SBI calls.
@@ -177,6 +190,7 @@ impl Default for MachineConfig {
             harts: 1,
             memory_bytes: 1 << 30,
             isa: Isa::default(),
+            trap_instruction: TrapInstruction::default(),
             aia: Aia::None,
             firmware: Firmware::Builtin,
             kernel: None,

@@ -13,6 +13,7 @@ pub use vcpu::Cpu;
 use vcpu::debug::{Break, Debuggee, Points};
 use vcpu::{Clock, EmulatedHart, HartPins, Snapshot, Vcpu};
 
+use crate::config::TrapInstruction;
 use crate::console::Terminal;
 use crate::host_interrupts::HostInterrupts;
 
@@ -20,6 +21,8 @@ use crate::host_interrupts::HostInterrupts;
 pub struct Parts {
     /// The ISA asked for.
     pub isa: Isa,
+    /// What harts of that ISA tell of an access that traps; whoever has none of its own cannot say.
+    pub trap_instruction: TrapInstruction,
     /// Guest memory.
     pub ram: Ram,
     /// The devices.

@@ -40,7 +40,9 @@ mod threads;
 pub mod tree;
 mod wiring;
 
-pub use config::{Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, Watching, Whom};
+pub use config::{
+    Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, TrapInstruction, Watching, Whom,
+};
 pub use console::{Keyboard, Terminal};
 pub use control::Control;
 pub use ending::Ending;

@@ -147,6 +147,7 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         harts: options.harts as usize,
         memory_bytes: options.memory,
         isa,
+        trap_instruction: options.htinst.map_or_else(Default::default, Into::into),
         aia: options.aia.of(isa),
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),

@@ -72,6 +72,8 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["linux", "--aia", "aplic", "--aia-guests", "3"], "--aia-guests needs --aia aplic-imsic"),
         (&["elf", "--aia", "aplic-imsic", "--aia-guests", "1", "--isa", "rv64gc", "a"], "--isa has no h"),
         (&["run", "--engine", "kvm", "--kvm", "riscv-aia=fast", "a"], "auto, hwaccel or emul"),
+        (&["run", "--htinst", "off", "a"], "transformed, zero"),
+        (&["run", "--engine", "kvm", "--htinst", "zero", "a"], "a guest of engine kvm has no htinst"),
         (&["walk"], "walk"),
     ] {
         let (status, said) = complaint(arguments);

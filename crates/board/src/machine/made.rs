@@ -8,7 +8,7 @@ use memory::Ram;
 use vcpu::{Clock, EmulatedHart, HartPins, Pace};
 
 use super::{Begins, Executors, Limits, Machine};
-use crate::config::{Debugging, Firmware, MachineConfig, TimeSource, Whom};
+use crate::config::{Debugging, Firmware, MachineConfig, TimeSource, TrapInstruction, Whom};
 use crate::console::Terminal;
 use crate::control::Control;
 use crate::engine::{Engine, HartSet, HostedHart, InterruptPlaces, Modes, Parts};
@@ -65,6 +65,7 @@ impl Machine {
 /// What harts and devices have in common.
 struct Shared {
     isa: Isa,
+    trap_instruction: TrapInstruction,
     ram: Ram,
     clock: Arc<Clock>,
     pins: Vec<Arc<HartPins>>,
@@ -79,7 +80,8 @@ impl Shared {
         };
         let pins = |_| config.aia.imsic().map_or_else(HartPins::new, HartPins::with_imsic);
         let pins = (0..config.harts).map(pins).collect();
-        Ok(Shared { isa: config.aia.isa(config.isa), ram, clock: Arc::new(clock), pins })
+        let isa = config.aia.isa(config.isa);
+        Ok(Shared { isa, trap_instruction: config.trap_instruction, ram, clock: Arc::new(clock), pins })
     }
 
     /// The devices; what they take is no longer in `config`.
@@ -102,6 +104,7 @@ impl Shared {
     fn parts(&self, wiring: &Wiring, bus: &Arc<Bus>) -> Parts {
         Parts {
             isa: self.isa,
+            trap_instruction: self.trap_instruction,
             ram: self.ram.clone(),
             bus: bus.clone(),
             clock: self.clock.clone(),

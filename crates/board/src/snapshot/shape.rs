@@ -3,7 +3,7 @@
 use arch::{Extension, Isa};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Aia, Firmware, MachineConfig};
+use crate::config::{Aia, Firmware, MachineConfig, TrapInstruction};
 
 /// What a machine is made of, but for what is in its slots: devices say that themselves.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -12,6 +12,7 @@ pub struct Shape {
     memory_bytes: u64,
     /// What harts can do, extension by extension: ISA strings do not name all, such as paging.
     extensions: Vec<String>,
+    trap_instruction: TrapInstruction,
     aia: Aia,
     /// Whether vhart itself is the firmware.
     builtin_firmware: bool,
@@ -25,6 +26,7 @@ impl Shape {
             harts: config.harts as u64,
             memory_bytes: config.memory_bytes,
             extensions: config.isa.iter().map(|extension| extension.name().into()).collect(),
+            trap_instruction: config.trap_instruction,
             aia: config.aia,
             builtin_firmware: config.firmware == Firmware::Builtin,
             interface: config.interface,
@@ -36,6 +38,7 @@ impl Shape {
         let harts = usize::try_from(self.harts).unwrap_or(usize::MAX);
         adopt(&mut config.harts, &usual.harts, harts);
         adopt(&mut config.memory_bytes, &usual.memory_bytes, self.memory_bytes);
+        adopt(&mut config.trap_instruction, &usual.trap_instruction, self.trap_instruction);
         adopt(&mut config.aia, &usual.aia, self.aia);
         adopt(&mut config.interface, &usual.interface, self.interface);
         adopt(&mut config.isa, &usual.isa, self.isa());
@@ -66,9 +69,11 @@ impl Shape {
         let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
         let firmware = |builtin| if builtin { "builtin" } else { "in its memory" };
         let interrupts = |aia: Aia| format!("{aia:?}");
+        let told = |told: TrapInstruction| format!("{told:?}");
         [
             ("harts", self.harts.to_string(), own.harts.to_string()),
             ("memory", mib(self.memory_bytes), mib(own.memory_bytes)),
+            ("htinst", told(self.trap_instruction), told(own.trap_instruction)),
             ("AIA", interrupts(self.aia), interrupts(own.aia)),
             ("firmware", firmware(self.builtin_firmware).into(), firmware(own.builtin_firmware).into()),
             ("virtio registers", format!("{:?}", self.interface), format!("{:?}", own.interface)),
@@ -101,6 +106,17 @@ mod tests {
         assert_eq!((config.harts, config.memory_bytes, config.firmware.clone()), (2, 2 << 30, Firmware::None));
         assert_eq!(shape.differences(&Shape::of(&config)), ["harts 4, not 2"]);
         assert_eq!(shape.differences(&Shape::of(&saved)), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_harts_tell_of_traps_stays_as_it_was() {
+        let usual = MachineConfig::default();
+        let zero = || MachineConfig { trap_instruction: TrapInstruction::Zero, ..Default::default() };
+        let (saved, mut config) = (Shape::of(&zero()), MachineConfig::default());
+        assert_eq!(saved.differences(&Shape::of(&config)), ["htinst Zero, not Transformed"]);
+        saved.complete(&mut config, &usual);
+        assert_eq!(saved, Shape::of(&config));
+        assert_eq!(Shape::of(&usual).differences(&Shape::of(&zero())), ["htinst Transformed, not Zero"]);
     }
 
     /// As a string it would be Sv39's: `satp` then took no other mode.

@@ -35,7 +35,12 @@ fn seeds() -> Vec<Vec<u8>> {
 
 fn run(input: &mut Unstructured) -> Result<()> {
     // counters can count what each engine does in its own way: misses and walks
-    let config = Config { misaligned: input.arbitrary()?, programmable_counters: 0, ..Config::new(Isa::ALL, 0) };
+    let config = Config {
+        misaligned: input.arbitrary()?,
+        transformed_instructions: input.arbitrary()?,
+        programmable_counters: 0,
+        ..Config::new(Isa::ALL, 0)
+    };
     let mut pair = Pair::with(config, Some(TRANSLATED_BYTES));
     prepare(&mut pair, input)?;
     let stretches: [u8; 8] = input.arbitrary()?;

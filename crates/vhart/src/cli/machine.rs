@@ -28,6 +28,24 @@ pub enum Engine {
     Kvm,
 }
 
+/// What `htinst` and `mtinst` tell of an access that trapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Htinst {
+    /// The instruction, transformed
+    Transformed,
+    /// Nothing: hypervisors have to read the instruction
+    Zero,
+}
+
+impl From<Htinst> for board::TrapInstruction {
+    fn from(htinst: Htinst) -> Self {
+        match htinst {
+            Htinst::Transformed => board::TrapInstruction::Transformed,
+            Htinst::Zero => board::TrapInstruction::Zero,
+        }
+    }
+}
+
 /// The machine itself.
 #[derive(Args, Clone, Debug)]
 pub struct MachineOptions {
@@ -47,6 +65,13 @@ pub struct MachineOptions {
     /// host,NAME=on|off,... is what the host gives with some switched; vhart kvm-info lists them.
     #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = host_isa::parse, help_heading = MACHINE)]
     pub isa: Option<IsaOption>,
+
+    /// What htinst and mtinst tell of a load, store or AMO that trapped [default: transformed]
+    ///
+    /// With zero a hypervisor has to read the instruction itself (HLVX), as on harts that tell nothing. The pseudoinstructions of guest-page faults
+    /// in a guest's own page tables are there in any case: the manual requires them.
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = MACHINE)]
+    pub htinst: Option<Htinst>,
 
     #[command(flatten)]
     pub aia: AiaOptions,
@@ -172,6 +197,9 @@ impl MachineOptions {
             Some(IsaOption::Host(switches)) if !self.is_host_s() && !switches.is_empty() => {
                 Err("--isa host,... switches what the host of engine kvm gives: choose --engine kvm, or --isa max,..."
                     .into())
+            }
+            _ if self.htinst.is_some() && self.is_host_s() => {
+                Err("a guest of engine kvm has no htinst: choose --engine jit or interp, or leave --htinst out".into())
             }
             _ if self.kvm.is_some() && !self.is_host_s() => {
                 Err("--kvm is about the host of engine kvm: choose --engine kvm".into())

@@ -1,6 +1,6 @@
 //! Engines of vhart's own: the translator and the interpreter.
 
-use board::{Engine, Parts};
+use board::{Engine, Parts, TrapInstruction};
 use hart::HartParts;
 
 use super::{interp, jit};
@@ -27,7 +27,10 @@ pub(super) fn parts_of(parts: &Parts) -> impl Iterator<Item = HartParts> + '_ {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let crowded = parts.pins.len() > processors;
     parts.pins.iter().enumerate().map(move |(id, pins)| HartParts {
-        config: pins.fitting(privileged::Config::new(parts.isa, id as u64)),
+        config: pins.fitting(privileged::Config {
+            transformed_instructions: parts.trap_instruction == TrapInstruction::Transformed,
+            ..privileged::Config::new(parts.isa, id as u64)
+        }),
         ram: parts.ram.clone(),
         bus: parts.bus.clone(),
         clock: parts.clock.clone(),
