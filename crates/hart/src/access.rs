@@ -13,18 +13,18 @@ use crate::core::{Core, Stop};
 use crate::guest_stage::GuestPages;
 use crate::second_level::Page;
 use crate::statistics::TranslationCounts;
-use crate::tlb::Cut;
+use crate::tlb::LeafPages;
 use memory::Ram;
 
 /// How an instruction reaches memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum AccessKind {
     /// Like any load or store.
     Ordinary,
     /// HLV and HSV.
-    Hyper,
+    HlvHsv,
     /// HLVX.
-    HyperExec,
+    Hlvx,
 }
 
 /// Page tables in RAM.
@@ -69,7 +69,7 @@ impl PageMemory for Tables<'_> {
 
 /// Where an access goes.
 #[derive(Clone, Copy, Debug)]
-pub enum Place {
+pub enum Target {
     /// Byte offset in RAM.
     Ram(u64),
     /// A device, if any is there.
@@ -78,11 +78,11 @@ pub enum Place {
 
 impl Core {
     /// What `access` at `va` asks of the translation.
-    pub fn request(&self, by: By, access: Access, va: u64) -> Request {
-        match by {
-            By::Ordinary => Request::for_data(&self.state, access, Virt(va)),
-            By::Hyper => Request::for_hyper(&self.state, access, false, Virt(va)),
-            By::HyperExec => Request::for_hyper(&self.state, access, true, Virt(va)),
+    pub fn request(&self, kind: AccessKind, access: Access, va: u64) -> Request {
+        match kind {
+            AccessKind::Ordinary => Request::for_data(&self.state, access, Virt(va)),
+            AccessKind::HlvHsv => Request::for_hyper(&self.state, access, false, Virt(va)),
+            AccessKind::Hlvx => Request::for_hyper(&self.state, access, true, Virt(va)),
         }
     }
 
@@ -128,39 +128,39 @@ impl Core {
     }
 
     /// Where an access that stays within a page goes. Ordinary accesses to RAM are entered into the data table.
-    pub fn resolve(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<Place, Stop> {
+    pub fn resolve(&mut self, kind: AccessKind, access: Access, va: u64, bytes: u64) -> Result<Target, Stop> {
         self.counts.data_misses += 1;
         self.counts.store_misses += u64::from(access == Access::Store);
-        if by == By::Ordinary
+        if kind == AccessKind::Ordinary
             && let Some(offset) = self.refill(access, va)
         {
-            return Ok(Place::Ram(offset));
+            return Ok(Target::Ram(offset));
         }
-        let request = self.request(by, access, va);
+        let request = self.request(kind, access, va);
         let found = match self.translate(&request, bytes) {
             Ok(found) => found,
             Err(trap) => return Err(self.raise(trap)),
         };
         if self.debug.is_some() {
-            self.watch(by, access, va, bytes, &found);
+            self.watch(kind, access, va, bytes, &found);
         }
         let Some(offset) = self.ram.offset(found.phys, bytes) else {
             self.counts.device_accesses += 1;
-            return Ok(Place::Bus(found.phys));
+            return Ok(Target::Bus(found.phys));
         };
         if access == Access::Store {
             self.ram.watch().note_write(offset, bytes);
         }
-        if by == By::Ordinary {
+        if kind == AccessKind::Ordinary {
             self.remember(&request, &found);
         }
-        Ok(Place::Ram(offset))
+        Ok(Target::Ram(offset))
     }
 
     /// Brings a page from the second level of the data tables to the first, if it is there and allows the access. Answers
     /// the RAM offset of the address.
     pub fn refill(&mut self, access: Access, va: u64) -> Option<u64> {
-        let Page { offset, readable, writable, cut, .. } = self.data.behind.get(self.data.active.owner, va)?;
+        let Page { offset, readable, writable, leaves, .. } = self.data.behind.get(self.data.active.owner, va)?;
         let writable = writable && !self.ram.watch().is_watched(offset);
         let allowed = if access == Access::Store { writable } else { readable };
         if !allowed {
@@ -168,7 +168,7 @@ impl Core {
         }
         self.counts.second_level_hits += 1;
         let host = self.ram_on_host().wrapping_add(offset);
-        self.data.active.enter_again(va, host, cut, readable, writable);
+        self.data.active.enter_again(va, host, leaves, readable, writable);
         Some(offset + va % PAGE_BYTES)
     }
 
@@ -186,42 +186,42 @@ impl Core {
         let permits = |access| pmp::check(&self.state, &self.config, page, PAGE_BYTES, access, privilege);
         let readable = found.readable && permits(Access::Load);
         let writable = found.writable && permits(Access::Store);
-        let cut = Cut::of(found);
+        let leaves = LeafPages::of(found);
         let host = self.ram_on_host().wrapping_add(offset);
         let watched = self.ram.watch().is_watched(offset);
         let Contexts { active, behind, .. } = &mut self.data;
-        let page = Page { offset, readable, writable, of_guest: request.mode.virt, cut: cut.pack() };
+        let page = Page { offset, readable, writable, of_guest: request.mode.virt, leaves: leaves.pack() };
         if privilege != Privilege::Machine {
             behind.enter(&mut active.owner, request.va.0, page);
         }
-        active.enter(request.va.0, host, cut, readable, writable && !watched);
+        active.enter(request.va.0, host, leaves, readable, writable && !watched);
     }
 
     /// Where the bytes of an access go, when it may be misaligned or cross pages.
-    fn resolve_bytes(&mut self, by: By, access: Access, va: u64, bytes: u64) -> Result<[Place; 8], Stop> {
+    fn resolve_bytes(&mut self, kind: AccessKind, access: Access, va: u64, bytes: u64) -> Result<[Target; 8], Stop> {
         self.access_address = va;
         if !self.config.misaligned {
-            return Err(self.misaligned(by, access, va));
+            return Err(self.misaligned(kind, access, va));
         }
-        let mut places = [Place::Bus(Phys(0)); 8];
-        for (at, place) in (0..bytes).zip(&mut places) {
-            *place = self.resolve(by, access, va.wrapping_add(at), 1)?;
+        let mut targets = [Target::Bus(Phys(0)); 8];
+        for (at, target) in (0..bytes).zip(&mut targets) {
+            *target = self.resolve(kind, access, va.wrapping_add(at), 1)?;
         }
-        Ok(places)
+        Ok(targets)
     }
 
     /// Loads, the long way.
     #[cold]
-    pub fn load_slow(&mut self, by: By, va: u64, bytes: u64) -> Result<u64, Stop> {
+    pub fn load_slow(&mut self, kind: AccessKind, va: u64, bytes: u64) -> Result<u64, Stop> {
         if va & (bytes - 1) == 0 {
             self.access_address = va;
-            let place = self.resolve(by, Access::Load, va, bytes)?;
-            return self.read_place(by, place, va, bytes);
+            let target = self.resolve(kind, Access::Load, va, bytes)?;
+            return self.read_target(kind, target, va, bytes);
         }
-        let places = self.resolve_bytes(by, Access::Load, va, bytes)?;
+        let targets = self.resolve_bytes(kind, Access::Load, va, bytes)?;
         let mut value = 0;
         for at in 0..bytes {
-            let byte = self.read_place(by, places[at as usize & 7], va.wrapping_add(at), 1)?;
+            let byte = self.read_target(kind, targets[at as usize & 7], va.wrapping_add(at), 1)?;
             value |= byte << (8 * at);
         }
         Ok(value)
@@ -229,23 +229,23 @@ impl Core {
 
     /// Stores, the long way.
     #[cold]
-    pub fn store_slow(&mut self, by: By, va: u64, bytes: u64, value: u64) -> Result<(), Stop> {
+    pub fn store_slow(&mut self, kind: AccessKind, va: u64, bytes: u64, value: u64) -> Result<(), Stop> {
         if va & (bytes - 1) == 0 {
             self.access_address = va;
-            let place = self.resolve(by, Access::Store, va, bytes)?;
-            return self.write_place(by, place, va, bytes, value);
+            let target = self.resolve(kind, Access::Store, va, bytes)?;
+            return self.write_target(kind, target, va, bytes, value);
         }
-        let places = self.resolve_bytes(by, Access::Store, va, bytes)?;
+        let targets = self.resolve_bytes(kind, Access::Store, va, bytes)?;
         for at in 0..bytes {
-            self.write_place(by, places[at as usize & 7], va.wrapping_add(at), 1, value >> (8 * at))?;
+            self.write_target(kind, targets[at as usize & 7], va.wrapping_add(at), 1, value >> (8 * at))?;
         }
         Ok(())
     }
 
-    fn read_place(&mut self, by: By, place: Place, va: u64, bytes: u64) -> Result<u64, Stop> {
-        let value = match place {
-            Place::Ram(offset) => read_ram(&self.ram, offset, bytes),
-            Place::Bus(phys) => {
+    fn read_target(&mut self, kind: AccessKind, target: Target, va: u64, bytes: u64) -> Result<u64, Stop> {
+        let value = match target {
+            Target::Ram(offset) => read_ram(&self.ram, offset, bytes),
+            Target::Bus(phys) => {
                 let mut data = [0; 8];
                 let read = self.bus.read(phys, &mut data[..bytes as usize]).ok();
                 let value = u64::from_le_bytes(data);
@@ -255,13 +255,13 @@ impl Core {
                 read.map(|()| value)
             }
         };
-        value.ok_or_else(|| self.refused(by, Access::Load, va))
+        value.ok_or_else(|| self.refused(kind, Access::Load, va))
     }
 
-    fn write_place(&mut self, by: By, place: Place, va: u64, bytes: u64, value: u64) -> Result<(), Stop> {
-        let written = match place {
-            Place::Ram(offset) => write_ram(&self.ram, offset, bytes, value),
-            Place::Bus(phys) => {
+    fn write_target(&mut self, kind: AccessKind, target: Target, va: u64, bytes: u64, value: u64) -> Result<(), Stop> {
+        let written = match target {
+            Target::Ram(offset) => write_ram(&self.ram, offset, bytes, value),
+            Target::Bus(phys) => {
                 // A device may have raised or dropped an interrupt of this hart.
                 self.look = true;
                 // first told, then done: what the device does by itself comes behind
@@ -273,7 +273,7 @@ impl Core {
                 written
             }
         };
-        written.ok_or_else(|| self.refused(by, Access::Store, va))
+        written.ok_or_else(|| self.refused(kind, Access::Store, va))
     }
 
     /// Where time goes by instructions, its own devices end a hart's quantum as all others do: what that does to time is not to change.
@@ -283,18 +283,18 @@ impl Core {
     }
 
     /// The address may not be misaligned.
-    pub fn misaligned(&mut self, by: By, access: Access, va: u64) -> Stop {
+    pub fn misaligned(&mut self, kind: AccessKind, access: Access, va: u64) -> Stop {
         let cause = match access {
             Access::Store => Exception::StoreAddressMisaligned,
             _ => Exception::LoadAddressMisaligned,
         };
-        let gva = self.request(by, access, va).mode.virt;
+        let gva = self.request(kind, access, va).mode.virt;
         self.raise(Trap { gva, ..Trap::new(cause, va) })
     }
 
     /// Nothing is at the physical address, or not what the access needs.
-    pub fn refused(&mut self, by: By, access: Access, va: u64) -> Stop {
-        let request = self.request(by, access, va);
+    pub fn refused(&mut self, kind: AccessKind, access: Access, va: u64) -> Stop {
+        let request = self.request(kind, access, va);
         self.note_refusal(&request);
         self.raise(privileged::access_fault(&request))
     }

@@ -9,7 +9,7 @@ use memory::Ram;
 use privileged::Access;
 use semantics::{AmoOp, Width};
 
-use crate::access::{By, Place, read_ram, write_ram};
+use crate::access::{AccessKind, Target, read_ram, write_ram};
 use crate::core::{Core, NOT_RESERVED, RESERVED_WIDE, Stop};
 
 /// Bytes of a cache block (Zic64b).
@@ -22,13 +22,13 @@ impl Core {
         self.access_address = va;
         if va & (bytes - 1) != 0 {
             return Err(match self.config.misaligned {
-                true => self.refused(By::Ordinary, access, va),
-                false => self.misaligned(By::Ordinary, access, va),
+                true => self.refused(AccessKind::Ordinary, access, va),
+                false => self.misaligned(AccessKind::Ordinary, access, va),
             });
         }
-        match self.resolve(By::Ordinary, access, va, bytes)? {
-            Place::Ram(offset) => Ok(offset),
-            Place::Bus(_) => Err(self.refused(By::Ordinary, access, va)),
+        match self.resolve(AccessKind::Ordinary, access, va, bytes)? {
+            Target::Ram(offset) => Ok(offset),
+            Target::Bus(_) => Err(self.refused(AccessKind::Ordinary, access, va)),
         }
     }
 
@@ -54,7 +54,7 @@ impl Core {
                 u64::from_le(cell.fetch_update(SeqCst, SeqCst, new).unwrap_or_default())
             }),
         };
-        old.ok_or_else(|| self.refused(By::Ordinary, Access::Store, va))
+        old.ok_or_else(|| self.refused(AccessKind::Ordinary, Access::Store, va))
     }
 
     /// Compares and swaps; answers what memory held.
@@ -66,7 +66,7 @@ impl Core {
             Width::B16 => exchange128(ram, offset, expected, desired),
             _ => exchange64(ram, offset, expected[0], desired[0]).map(|old| [old, 0]),
         };
-        old.ok_or_else(|| self.refused(By::Ordinary, Access::Store, va))
+        old.ok_or_else(|| self.refused(AccessKind::Ordinary, Access::Store, va))
     }
 
     /// LR: reads and reserves.
@@ -123,18 +123,18 @@ impl Core {
         // CMO extensions, "Page Fault, Guest-Page Fault, and Access Fault Exceptions": "the faulting virtual address is
         // considered to be the value in rs1, rather than the base address of the cache block".
         self.access_address = va;
-        match self.resolve(By::Ordinary, Access::Store, va, 1)? {
-            Place::Ram(offset) if self.may_zero(offset & !(CACHE_BLOCK - 1), va) => {
+        match self.resolve(AccessKind::Ordinary, Access::Store, va, 1)? {
+            Target::Ram(offset) if self.may_zero(offset & !(CACHE_BLOCK - 1), va) => {
                 self.ram.write_bytes(offset & !(CACHE_BLOCK - 1), &[0; CACHE_BLOCK as usize]);
                 Ok(start)
             }
-            _ => Err(self.refused(By::Ordinary, Access::Store, va)),
+            _ => Err(self.refused(AccessKind::Ordinary, Access::Store, va)),
         }
     }
 
     /// Whether PMP lets a store to `va` write to all of the cache block at this offset of RAM.
     fn may_zero(&self, offset: u64, va: u64) -> bool {
-        let request = self.request(By::Ordinary, Access::Store, va);
+        let request = self.request(AccessKind::Ordinary, Access::Store, va);
         let block = Phys(self.ram.base().0.wrapping_add(offset));
         privileged::pmp::check(&self.state, &self.config, block, CACHE_BLOCK, Access::Store, request.mode.privilege)
     }
@@ -144,7 +144,7 @@ impl Core {
     /// CMO extensions, "Page Fault, Guest-Page Fault, and Access Fault Exceptions".
     pub fn manage_block(&mut self, va: u64) -> Result<(), Stop> {
         self.access_address = va;
-        let request = self.request(By::Ordinary, Access::Load, va);
+        let request = self.request(AccessKind::Ordinary, Access::Load, va);
         let there = self.translate(&request, 1).and_then(|found| self.exists(found.phys, &request));
         let there = there.inspect_err(|_| self.note_refusal(&request));
         there.map_err(|trap| self.raise(Trap { cause: as_store(trap.cause), ..trap }))

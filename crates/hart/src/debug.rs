@@ -14,7 +14,7 @@ use privileged::{Access, Cause, Effects, PageMemory, PagePermits, Request, State
 use vcpu::Exit;
 use vcpu::debug::{Break, Debuggee, Event, Found, Halt, Lost, Only, Points, Space, Touch, Watch, World};
 
-use crate::access::By;
+use crate::access::AccessKind;
 use crate::core::{Core, look_at_file};
 use crate::fence::{self, Fence};
 use crate::hart::Hart;
@@ -131,9 +131,9 @@ impl Core {
 
     /// Looks for a watchpoint that this access meets, which is about to be made.
     #[cold]
-    pub(crate) fn watch(&mut self, by: By, access: Access, va: u64, bytes: u64, found: &Translation) {
+    pub(crate) fn watch(&mut self, kind: AccessKind, access: Access, va: u64, bytes: u64, found: &Translation) {
         let Some(debug) = &self.debug else { return };
-        let mode = if by == By::Ordinary { self.state.data_mode() } else { self.state.hyper_mode() };
+        let mode = if kind == AccessKind::Ordinary { self.state.data_mode() } else { self.state.hyper_mode() };
         let touches = |watch: &&Watch| {
             let at = in_space(watch.space, va, found);
             let counts = match watch.touch {

@@ -7,7 +7,7 @@ use arch::{Exception, Trap};
 use fp::{Flags, Fmt, Op as FpOp, Rounding};
 use semantics::{AmoOp, CboOp, Exec, Order, Out, Value, Width, X64};
 
-use crate::access::{By, read_ram, write_ram};
+use crate::access::{AccessKind, read_ram, write_ram};
 use crate::atomic::{combine32, combine64};
 use crate::core::{Core, Stop};
 use crate::record::Record;
@@ -180,7 +180,7 @@ impl<R: Record> Exec for Run<'_, R> {
             Some(value) => value,
             None => {
                 self.note_place();
-                self.core.load_slow(By::Ordinary, va, bytes)?
+                self.core.load_slow(AccessKind::Ordinary, va, bytes)?
             }
         };
         if R::ON {
@@ -198,7 +198,7 @@ impl<R: Record> Exec for Run<'_, R> {
         };
         if written.is_none() {
             self.note_place();
-            self.core.store_slow(By::Ordinary, va, bytes, value.0)?;
+            self.core.store_slow(AccessKind::Ordinary, va, bytes, value.0)?;
         }
         if R::ON {
             self.record.store(va, value.0, bytes as u8);

@@ -10,7 +10,7 @@ use privileged::Request;
 use crate::blocks::decode;
 use crate::core::Core;
 use crate::instruction::At;
-use crate::tlb::Cut;
+use crate::tlb::LeafPages;
 
 impl Core {
     /// RAM offset of the instruction at `pc`, if it can be fetched from RAM and the whole page may be executed.
@@ -28,7 +28,7 @@ impl Core {
         let page = arch::Phys(found.phys.0 & !(arch::addr::PAGE_BYTES - 1));
         let uniform = privileged::pmp::region_uniform(&self.state, &self.config, page, arch::addr::PAGE_BYTES);
         let offset = self.ram.offset(found.phys, 2).filter(|_| uniform)?;
-        self.code.active.enter_page(va, offset, Cut::of(&found));
+        self.code.active.enter_page(va, offset, LeafPages::of(&found));
         Some(offset)
     }
 

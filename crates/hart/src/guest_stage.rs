@@ -42,7 +42,7 @@ impl Entry {
 #[derive(Default)]
 pub struct GuestPages {
     entries: Vec<Entry>,
-    /// Pages that entries were cut from.
+    /// Pages that entries come from.
     pages: GuestPhysical,
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 
-use crate::tlb::Packed;
+use crate::tlb::PackedLeafPages;
 
 const WAYS: usize = 4;
 /// A power of two; with [`WAYS`], pages of 64 MiB.
@@ -37,8 +37,8 @@ pub struct Page {
     pub writable: bool,
     /// Whether the G-stage is a part of its translation.
     pub of_guest: bool,
-    /// What it was cut from.
-    pub cut: Packed,
+    /// What it comes from.
+    pub leaves: PackedLeafPages,
 }
 
 /// Below an offset in RAM.
@@ -52,13 +52,13 @@ impl Page {
         self.offset | flag(self.readable, READABLE) | flag(self.writable, WRITABLE) | flag(self.of_guest, OF_GUEST)
     }
 
-    fn unpack(place: u64, cut: u64) -> Page {
+    fn unpack(place: u64, leaves: u64) -> Page {
         Page {
             offset: place & !(PAGE_BYTES - 1),
             readable: place & READABLE != 0,
             writable: place & WRITABLE != 0,
             of_guest: place & OF_GUEST != 0,
-            cut: Packed(cut),
+            leaves: PackedLeafPages(leaves),
         }
     }
 }
@@ -74,7 +74,7 @@ struct Group {
 const _: () =
     assert!(SETS * WAYS <= u16::MAX as usize, "all entries can be counted, and all sets numbered, in 16 bits");
 
-/// What is known of the second-stage pages that entries were cut from, so that most fences need not look for them.
+/// What is known of the second-stage pages that entries come from, so that most fences need not look for them.
 struct Tally {
     /// By what [`spread`] makes of a page's key, for each size of [`Tally::SIZES`].
     groups: [Vec<Group>; Tally::SIZES.len()],
@@ -88,7 +88,7 @@ impl Default for Tally {
     }
 }
 
-/// Where the entries can be that were cut from a second-stage page.
+/// Where the entries can be that come from a second-stage page.
 enum Whereabouts {
     Nowhere,
     Set(usize),
@@ -120,7 +120,7 @@ impl Tally {
         }
     }
 
-    /// Where the entries are that were cut from a page that holds the key's address.
+    /// Where the entries are that come from a page that holds the key's address.
     fn look(&self, key: u64) -> Whereabouts {
         let groups = Tally::SIZES.iter().zip(&self.groups);
         let groups = groups.map(|(&(bits, numbers), groups)| groups[spread(key, bits, numbers)]);
@@ -139,8 +139,8 @@ type Set = [[u64; WAYS]; 3];
 const KEYS: usize = 0;
 /// In a [`Set`]: packed [`Page`]s.
 const PLACES: usize = 1;
-/// In a [`Set`]: what they were cut from.
-const CUTS: usize = 2;
+/// In a [`Set`]: what they come from.
+const LEAVES: usize = 2;
 
 /// No key is 0.
 const EMPTY: u64 = 0;
@@ -149,7 +149,7 @@ const EMPTY: u64 = 0;
 pub struct SecondLevel {
     /// By what [`spread`] makes of a key.
     sets: Vec<Set>,
-    /// The pages of the second stage that entries were cut from.
+    /// The pages of the second stage that entries come from.
     guest: Tally,
     /// The last owner.
     last: u64,
@@ -198,7 +198,7 @@ impl SecondLevel {
     /// The page of `va`.
     pub fn get(&self, owner: Owner, va: u64) -> Option<Page> {
         let (set, way) = self.find(self.key(owner, va)?)?;
-        Some(Page::unpack(self.sets[set][PLACES][way], self.sets[set][CUTS][way]))
+        Some(Page::unpack(self.sets[set][PLACES][way], self.sets[set][LEAVES][way]))
     }
 
     /// Enters the page of `va`. An owner that has nothing becomes a new one.
@@ -214,7 +214,7 @@ impl SecondLevel {
         self.clear(set, way);
         self.sets[set][KEYS][way] = key;
         self.sets[set][PLACES][way] = page.pack();
-        self.sets[set][CUTS][way] = page.cut.0;
+        self.sets[set][LEAVES][way] = page.leaves.0;
         self.note(set, way, Tally::add);
     }
 
@@ -233,12 +233,12 @@ impl SecondLevel {
         (set, empty.unwrap_or(self.turn))
     }
 
-    /// Counts the pages that an entry was cut from.
+    /// Counts the pages that an entry comes from.
     fn note(&mut self, set: usize, way: usize, count: fn(&mut Tally, u64, u32, usize)) {
         let key = self.sets[set][KEYS][way];
-        let Page { of_guest, cut, .. } = Page::unpack(self.sets[set][PLACES][way], self.sets[set][CUTS][way]);
+        let Page { of_guest, leaves, .. } = Page::unpack(self.sets[set][PLACES][way], self.sets[set][LEAVES][way]);
         if of_guest {
-            count(&mut self.guest, with_address(key, cut.0), cut.guest_page_bits(), set);
+            count(&mut self.guest, with_address(key, leaves.0), leaves.guest_page_bits(), set);
         }
     }
 
@@ -255,13 +255,13 @@ impl SecondLevel {
         found.into_iter().for_each(|(set, way)| self.clear(set, way));
     }
 
-    /// Forgets the owner's pages that were cut from one of the first stage that holds `va`.
+    /// Forgets the owner's pages that come from one of the first stage that holds `va`.
     pub fn clear_pages(&mut self, owner: Owner, va: u64) {
         let Some(key) = self.key(owner, va) else { return };
-        self.clear_in(0..self.sets.len(), key, |page, cut| cut.holds(page, va));
+        self.clear_in(0..self.sets.len(), key, |page, leaves| leaves.holds(page, va));
     }
 
-    /// Forgets the owner's pages that were cut from one of the second stage that holds `gpa`.
+    /// Forgets the owner's pages that come from one of the second stage that holds `gpa`.
     pub fn clear_guest_physical(&mut self, owner: Owner, gpa: u64) {
         let Some(key) = self.key(owner, gpa) else { return };
         let sets = match self.guest.look(key) {
@@ -269,15 +269,15 @@ impl SecondLevel {
             Whereabouts::Set(set) => set..set + 1,
             Whereabouts::Anywhere => 0..self.sets.len(),
         };
-        self.clear_in(sets, key, |_, cut| cut.holds_guest(gpa));
+        self.clear_in(sets, key, |_, leaves| leaves.holds_guest(gpa));
     }
 
     /// Forgets the pages of the key's owner, in these sets, for which `named` holds, given an address in them.
-    fn clear_in(&mut self, sets: Range<usize>, key: u64, named: impl Fn(u64, Packed) -> bool) {
+    fn clear_in(&mut self, sets: Range<usize>, key: u64, named: impl Fn(u64, PackedLeafPages) -> bool) {
         for set in sets {
             for way in 0..WAYS {
                 let of = self.sets[set][KEYS][way];
-                if of % PAGE_BYTES == key % PAGE_BYTES && named(of, Packed(self.sets[set][CUTS][way])) {
+                if of % PAGE_BYTES == key % PAGE_BYTES && named(of, PackedLeafPages(self.sets[set][LEAVES][way])) {
                     self.clear(set, way);
                 }
             }
@@ -288,15 +288,15 @@ impl SecondLevel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tlb::Cut;
+    use crate::tlb::LeafPages;
 
     const SMALL: u32 = PAGE_SHIFT;
     const MEGA: u32 = 21;
     const GIGA: u32 = 30;
 
     fn page(gpa: u64, page_bits: u32, guest_page_bits: u32) -> Page {
-        let cut = Cut { page_bits, guest_phys: gpa, guest_page_bits }.pack();
-        Page { offset: gpa & !(PAGE_BYTES - 1), readable: true, writable: true, of_guest: true, cut }
+        let leaves = LeafPages { page_bits, guest_phys: gpa, guest_page_bits }.pack();
+        Page { offset: gpa & !(PAGE_BYTES - 1), readable: true, writable: true, of_guest: true, leaves }
     }
 
     /// A table with these pages, which are mapped to themselves, of one owner.

@@ -8,7 +8,7 @@ use privileged::{Effects, permit};
 use semantics::{CsrOp, Exec, Out, Privileged, TlbFence, Value, Width, X64};
 
 use super::Run;
-use crate::access::By;
+use crate::access::AccessKind;
 use crate::core::{Core, Stop};
 use crate::fence::{self, Fence};
 use crate::record::Record;
@@ -220,7 +220,7 @@ impl<R: Record> Privileged for Run<'_, R> {
     fn hyper_load(&mut self, width: Width, address: X64) -> Value<Self> {
         self.permit(permit::hlv(&self.core.state))?;
         self.note_place();
-        let value = self.core.load_slow(By::Hyper, address.0, width.bytes())?;
+        let value = self.core.load_slow(AccessKind::HlvHsv, address.0, width.bytes())?;
         if R::ON {
             self.record.load(address.0, width.bytes() as u8);
         }
@@ -230,7 +230,7 @@ impl<R: Record> Privileged for Run<'_, R> {
     fn hyper_load_exec(&mut self, width: Width, address: X64) -> Value<Self> {
         self.permit(permit::hlv(&self.core.state))?;
         self.note_place();
-        let value = self.core.load_slow(By::HyperExec, address.0, width.bytes())?;
+        let value = self.core.load_slow(AccessKind::Hlvx, address.0, width.bytes())?;
         if R::ON {
             self.record.load(address.0, width.bytes() as u8);
         }
@@ -240,7 +240,7 @@ impl<R: Record> Privileged for Run<'_, R> {
     fn hyper_store(&mut self, width: Width, address: X64, value: X64) -> Out<Self> {
         self.permit(permit::hlv(&self.core.state))?;
         self.note_place();
-        self.core.store_slow(By::Hyper, address.0, width.bytes(), value.0)?;
+        self.core.store_slow(AccessKind::HlvHsv, address.0, width.bytes(), value.0)?;
         if R::ON {
             self.record.store(address.0, value.0, width.bytes() as u8);
         }

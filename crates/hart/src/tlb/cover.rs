@@ -2,7 +2,7 @@
 
 use arch::addr::PAGE_SHIFT;
 
-use super::leaf::Cut;
+use super::leaf::LeafPages;
 
 /// Ranges of big pages that are noted one by one: more than a kernel has.
 const RANGES: usize = 32;
@@ -10,7 +10,7 @@ const RANGES: usize = 32;
 /// hundreds.
 pub(super) const ZONE_BITS: u32 = 30;
 
-/// Where the big pages are that entries of a table were cut from, or more.
+/// Where the big pages are that entries of a table come from, or more.
 #[derive(Default)]
 pub struct BigPages {
     /// First and last addresses.
@@ -77,7 +77,7 @@ impl Filter {
     }
 }
 
-/// The guest-physical pages that entries of a table were cut from, or more. HFENCE.GVMA mostly names a page that was
+/// The guest-physical pages that entries of a table come from, or more. HFENCE.GVMA mostly names a page that was
 /// not mapped before, for which no table need be looked through.
 pub struct GuestPhysical {
     small: Filter,
@@ -132,9 +132,9 @@ pub struct Covered {
 
 impl Covered {
     /// Notes a page that is entered.
-    pub fn note(&mut self, va: u64, cut: &Cut) {
-        self.big.note(va, cut.page_bits);
-        self.guest.note(cut.guest_phys, cut.guest_page_bits);
+    pub fn note(&mut self, va: u64, leaves: &LeafPages) {
+        self.big.note(va, leaves.page_bits);
+        self.guest.note(leaves.guest_phys, leaves.guest_page_bits);
     }
 
     /// Forgets everything.

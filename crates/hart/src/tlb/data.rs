@@ -6,7 +6,7 @@ use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 
 use super::cover::Covered;
 use super::filled::Filled;
-use super::leaf::{Cut, NO_PAGE, Packed};
+use super::leaf::{LeafPages, NO_PAGE, PackedLeafPages};
 use crate::fence::Table;
 use crate::second_level::{Owner, SecondLevel};
 
@@ -24,8 +24,8 @@ pub struct DataEntry {
     pub write: u64,
     /// Address on the host minus virtual address.
     pub addend: u64,
-    /// The pages this was cut from.
-    cut: Packed,
+    /// The pages this comes from.
+    leaves: PackedLeafPages,
 }
 
 impl DataEntry {
@@ -35,7 +35,7 @@ impl DataEntry {
     }
 }
 
-const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, cut: Packed(0) };
+const EMPTY: DataEntry = DataEntry { read: NO_PAGE, write: NO_PAGE, addend: 0, leaves: PackedLeafPages(0) };
 
 /// Pages of RAM by virtual address.
 pub struct DataTable {
@@ -90,19 +90,19 @@ impl DataTable {
     }
 
     /// Enters the page of `va`, whose first byte is at host address `page`.
-    pub fn enter(&mut self, va: u64, page: u64, cut: Cut, readable: bool, writable: bool) {
+    pub fn enter(&mut self, va: u64, page: u64, leaves: LeafPages, readable: bool, writable: bool) {
         self.used = true;
-        self.covered.note(va, &cut);
-        self.enter_again(va, page, cut.pack(), readable, writable);
+        self.covered.note(va, &leaves);
+        self.enter_again(va, page, leaves.pack(), readable, writable);
     }
 
     /// [`DataTable::enter`] of a page that was entered before, and that no fence has named since.
-    pub fn enter_again(&mut self, va: u64, page: u64, cut: Packed, readable: bool, writable: bool) {
+    pub fn enter_again(&mut self, va: u64, page: u64, leaves: PackedLeafPages, readable: bool, writable: bool) {
         let start = va & !(PAGE_BYTES - 1);
         let allow = |yes| if yes { start } else { NO_PAGE };
         self.filled.note(data_index(va));
         self.entries[data_index(va)] =
-            DataEntry { read: allow(readable), write: allow(writable), addend: page.wrapping_sub(start), cut };
+            DataEntry { read: allow(readable), write: allow(writable), addend: page.wrapping_sub(start), leaves };
     }
 
     /// Takes away the right to write to the page at this host address.
@@ -136,14 +136,14 @@ impl Table for DataTable {
             return;
         }
         behind.clear_pages(self.owner, va);
-        let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && e.cut.holds(e.page(), va);
+        let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && e.leaves.holds(e.page(), va);
         self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
     }
 
     fn clear_guest_physical(&mut self, gpa: u64, behind: &mut SecondLevel) {
         if self.used && self.covered.guest.may_have(gpa) {
             behind.clear_guest_physical(self.owner, gpa);
-            let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && e.cut.holds_guest(gpa);
+            let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && e.leaves.holds_guest(gpa);
             self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
         }
     }

@@ -4,7 +4,7 @@ use arch::addr::{PAGE_BYTES, PAGE_SHIFT};
 
 use super::cover::Covered;
 use super::filled::Filled;
-use super::leaf::{Cut, NO_PAGE, Packed};
+use super::leaf::{LeafPages, NO_PAGE, PackedLeafPages};
 use crate::fence::Table;
 
 /// Entries of a [`JumpTable`].
@@ -40,11 +40,11 @@ pub struct CodePage {
     pub start: u64,
     /// Offset in RAM.
     pub offset: u64,
-    /// The pages this was cut from.
-    cut: Packed,
+    /// The pages this comes from.
+    leaves: PackedLeafPages,
 }
 
-const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0, cut: Packed(0) };
+const NO_CODE: CodePage = CodePage { start: NO_PAGE, offset: 0, leaves: PackedLeafPages(0) };
 
 /// Instructions by virtual address: what is executed for them, and behind it the pages of RAM that they are in. What is
 /// executed is known only in pages that are known.
@@ -153,15 +153,15 @@ impl JumpTable {
     }
 
     /// Enters the page of `va`, which is at RAM offset `offset`.
-    pub fn enter_page(&mut self, va: u64, offset: u64, cut: Cut) {
+    pub fn enter_page(&mut self, va: u64, offset: u64, leaves: LeafPages) {
         self.used = true;
-        self.covered.note(va, &cut);
+        self.covered.note(va, &leaves);
         self.turn ^= OTHER_SLOT;
         let slot = self.page_slot(va);
         self.clear_page(slot);
         self.filled_pages.note(slot);
         let (start, offset) = (va & !(PAGE_BYTES - 1), offset & !(PAGE_BYTES - 1));
-        self.pages[slot] = CodePage { start, offset, cut: cut.pack() };
+        self.pages[slot] = CodePage { start, offset, leaves: leaves.pack() };
     }
 
     /// Forgets the page of `va`, and what is executed in it.
@@ -212,7 +212,7 @@ impl Table for JumpTable {
 
     fn clear_guest_physical(&mut self, gpa: u64, (): &mut ()) {
         if self.used && self.covered.guest.may_have(gpa) {
-            self.clear_pages(|page| page.cut.holds_guest(gpa));
+            self.clear_pages(|page| page.leaves.holds_guest(gpa));
         }
     }
 
@@ -227,7 +227,7 @@ impl Table for JumpTable {
             return;
         }
         if self.covered.big.covers(va) {
-            return self.clear_pages(|page| page.cut.holds(page.start, va));
+            return self.clear_pages(|page| page.leaves.holds(page.start, va));
         }
         self.clear_page_of(va);
     }

@@ -1,4 +1,4 @@
-//! Leaves: the pages, of both stages, that an entry of a table was cut from.
+//! Leaves: the pages, of both stages, that an entry of a table comes from.
 
 use arch::addr::PAGE_BYTES;
 use privileged::Translation;
@@ -6,9 +6,9 @@ use privileged::Translation;
 /// No page has this tag: bits below the page number are never all set in one.
 pub const NO_PAGE: u64 = u64::MAX;
 
-/// The pages, of the first and of the second stage, that an entry was cut from.
+/// The pages, of the first and of the second stage, that an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub struct LeafPages {
     /// Log2 of the size of the first stage's page.
     pub page_bits: u32,
     /// The address between the stages.
@@ -17,25 +17,25 @@ pub struct Cut {
     pub guest_page_bits: u32,
 }
 
-impl Cut {
+impl LeafPages {
     /// What a walk found.
-    pub fn of(found: &Translation) -> Cut {
+    pub fn of(found: &Translation) -> LeafPages {
         let Translation { page_bits, guest_phys, guest_page_bits, .. } = *found;
-        Cut { page_bits, guest_phys: guest_phys.0, guest_page_bits }
+        LeafPages { page_bits, guest_phys: guest_phys.0, guest_page_bits }
     }
 
     /// In one word.
-    pub fn pack(self) -> Packed {
+    pub fn pack(self) -> PackedLeafPages {
         let sizes = u64::from(self.guest_page_bits.min(63)) << 6 | u64::from(self.page_bits.min(63));
-        Packed(self.guest_phys & !(PAGE_BYTES - 1) | sizes)
+        PackedLeafPages(self.guest_phys & !(PAGE_BYTES - 1) | sizes)
     }
 }
 
-/// A [`Cut`] in one word: the guest-physical page, and below it the two sizes.
+/// A [`LeafPages`] in one word: the guest-physical page, and below it the two sizes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Packed(pub u64);
+pub struct PackedLeafPages(pub u64);
 
-impl Packed {
+impl PackedLeafPages {
     /// Log2 of the size of the first stage's page.
     pub fn page_bits(self) -> u32 {
         (self.0 & 63) as u32

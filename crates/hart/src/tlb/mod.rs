@@ -2,7 +2,7 @@
 //!
 //! Both are direct-mapped. A [`DataTable`] maps virtual pages of RAM to addresses of the host, a [`JumpTable`] virtual
 //! instruction addresses to what the engine executes there. Their layout is fixed, for generated code reads them.
-//! Behind them is what fences need: which pages an entry was cut from ([`Cut`]), and what a whole table covers.
+//! Behind them is what fences need: which pages an entry comes from ([`LeafPages`]), and what a whole table covers.
 
 mod cover;
 mod data;
@@ -13,7 +13,7 @@ mod leaf;
 pub use cover::GuestPhysical;
 pub use data::{DATA_ENTRIES, DataEntry, DataTable};
 pub use jump::{BESIDE, CodePage, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable, jump_index};
-pub use leaf::{Cut, Packed};
+pub use leaf::{LeafPages, PackedLeafPages};
 
 #[cfg(test)]
 mod tests;
