@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bus::{Device, InterruptController, MsiSink};
 use devices::aplic::{Domain, write_domain};
 use devices::imsic::write_files;
-use devices::{DtNode, FileLevel, Part, Place};
+use devices::{DtNode, FileLevel, Part, Placement};
 use vm_fdt::{Error, FdtWriter};
 
 /// What a host has of the interrupt controllers of its guests' harts.
@@ -43,7 +43,7 @@ impl Device for HostDomain {
 }
 
 impl DtNode for HostDomain {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         write_domain(fdt, place, Domain::Supervisor, self.0.inputs())
     }
 }
@@ -72,7 +72,7 @@ impl Device for HostFiles {
 }
 
 impl DtNode for HostFiles {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         write_files(fdt, place, FileLevel::Supervisor, self.identities, 0)
     }
 }

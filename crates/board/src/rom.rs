@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bus::Device;
-use devices::{DtNode, Part, Place};
+use devices::{DtNode, Part, Placement};
 use vm_fdt::{Error, FdtWriter};
 
 /// "OSBI".
@@ -73,7 +73,7 @@ impl bus::state::Plain for Rom {
 
 /// What is in it is not for the kernel.
 impl DtNode for Rom {
-    fn write_node(&self, _fdt: &mut FdtWriter, _place: &Place) -> Result<(), Error> {
+    fn write_node(&self, _fdt: &mut FdtWriter, _place: &Placement) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Devicetree Specification v0.4; Linux, Documentation/devicetree/bindings/riscv/cpus.yaml and extensions.yaml.
 
-use devices::{Finisher, Place, Specifier, Status};
+use devices::{Finisher, Placement, Specifier, Status};
 use vcpu::Cpu;
 use vm_fdt::{Error, FdtWriter};
 
@@ -185,12 +185,12 @@ impl Tree<'_> {
         fdt.end_node(node)
     }
 
-    fn place<'p>(&self, mapped: &Mapped, cpu_intcs: &'p [u32]) -> Place<'p> {
+    fn place<'p>(&self, mapped: &Mapped, cpu_intcs: &'p [u32]) -> Placement<'p> {
         let Region { base, len } = mapped.region;
         let role = mapped.role;
         let is_machine_level = matches!(role, Role::RootDomain | Role::MachineFiles);
         let messages_to = role.sends_to().filter(|&files| self.has(files));
-        Place {
+        Placement {
             irq: mapped.irq,
             interrupt_parent: CONTROLLER_PHANDLE,
             specifier: if self.has(Role::Domain) { Specifier::NumberAndLevel } else { Specifier::Number },
@@ -199,7 +199,7 @@ impl Tree<'_> {
             msi_parent: messages_to.and_then(Role::phandle),
             child: (role == Role::RootDomain).then_some(CONTROLLER_PHANDLE),
             status: if is_machine_level { self.machine_level } else { Status::Okay },
-            ..Place::at(base, len)
+            ..Placement::at(base, len)
         }
     }
 

@@ -27,7 +27,7 @@ pub enum Status {
 
 /// Where the board put a device, and the phandles its node refers to.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct Placement<'a> {
     /// First address of its registers.
     pub base: Phys,
     /// Bytes of its region.
@@ -50,10 +50,10 @@ pub struct Place<'a> {
     pub status: Status,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Placement<'a> {
     /// A place without interrupts; struct update fills in the rest.
     pub fn at(base: Phys, len: u64) -> Self {
-        Place {
+        Placement {
             base,
             len,
             irq: None,
@@ -109,11 +109,11 @@ pub trait DtNode {
     ///
     /// # Errors
     /// What the writer refuses.
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error>;
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error>;
 }
 
 /// `name@base`, as the Devicetree Specification asks of nodes with a `reg`.
-pub fn node_name(name: &str, place: &Place) -> String {
+pub fn node_name(name: &str, place: &Placement) -> String {
     format!("{name}@{:x}", place.base.0)
 }
 

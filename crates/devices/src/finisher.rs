@@ -9,7 +9,7 @@ use bus::Device;
 use vcpu::{Reset, SystemEvent};
 use vm_fdt::{Error, FdtWriter};
 
-use crate::{DtNode, Part, Place, PowerSwitch, access, dt, node_name};
+use crate::{DtNode, Part, Placement, PowerSwitch, access, dt, node_name};
 
 const FAIL: u64 = 0x3333;
 const PASS: u64 = 0x5555;
@@ -71,7 +71,7 @@ impl Part for Finisher {}
 bus::stateless!(Finisher);
 
 impl DtNode for Finisher {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("test", place))?;
         dt::compatible(fdt, &["sifive,test1", "sifive,test0", "syscon"])?;
         place.reg(fdt)?;

@@ -12,7 +12,7 @@ use vcpu::FileId;
 use vm_fdt::{Error, FdtWriter};
 
 use crate::aclint::Harts;
-use crate::{DtNode, Part, Place, dt, node_name};
+use crate::{DtNode, Part, Placement, dt, node_name};
 
 const SETEIPNUM_LE: u64 = 0;
 const SETEIPNUM_BE: u64 = 4;
@@ -105,7 +105,7 @@ bus::stateless!(ImsicPages);
 
 /// Linux, Documentation/devicetree/bindings/interrupt-controller/riscv,imsics.yaml.
 impl DtNode for ImsicPages {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let identities = self.shape().map_or(0, |shape| shape.identities.into());
         write_files(fdt, place, self.level, identities, self.guest_index_bits())
     }
@@ -114,7 +114,7 @@ impl DtNode for ImsicPages {
 /// Writes the node of the harts' files at one level, whoever has them.
 pub fn write_files(
     fdt: &mut FdtWriter,
-    place: &Place,
+    place: &Placement,
     level: FileLevel,
     identities: u32,
     guest_index_bits: u32,

@@ -3,7 +3,7 @@
 //! Each is a core (registers in, registers out, pending interrupts; it knows no lock, bus, thread or clock) and a thin
 //! adapter that implements [`bus::Device`] and owns the interrupt line and the backend. Each writes its own device-tree
 //! node ([`DtNode`]), and a board handles all alike ([`Part`]). Addresses and interrupt numbers are the board's: a device
-//! learns them only as a [`Place`].
+//! learns them only as a [`Placement`].
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ pub mod uart16550;
 
 pub use aclint::{Clint, Mswi, Mtimer, Sswi};
 pub use aplic::{Aplic, AplicRegisters};
-pub use dt::{DtNode, Place, Specifier, Status, node_name};
+pub use dt::{DtNode, Placement, Specifier, Status, node_name};
 pub use finisher::Finisher;
 pub use imsic::{FileLevel, ImsicPages};
 pub use part::Part;

@@ -13,7 +13,7 @@ use crate::tree::{Chosen, Mapped, Tree};
 struct Wired;
 
 impl devices::DtNode for Wired {
-    fn write_node(&self, fdt: &mut vm_fdt::FdtWriter, place: &devices::Place) -> Result<(), vm_fdt::Error> {
+    fn write_node(&self, fdt: &mut vm_fdt::FdtWriter, place: &devices::Placement) -> Result<(), vm_fdt::Error> {
         let node = fdt.begin_node("wired")?;
         place.interrupts(fdt)?;
         fdt.end_node(node)

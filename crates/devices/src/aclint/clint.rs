@@ -8,7 +8,7 @@ use vcpu::Clock;
 use vm_fdt::{Error, FdtWriter};
 
 use super::{Harts, Mswi, Mtimer, SWI_BYTES};
-use crate::{DtNode, Part, Place, dt, node_name};
+use crate::{DtNode, Part, Placement, dt, node_name};
 
 /// The CLINT on the bus.
 pub struct Clint {
@@ -49,7 +49,7 @@ impl Part for Clint {
 bus::stateless!(Clint);
 
 impl DtNode for Clint {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("clint", place))?;
         dt::compatible(fdt, &["sifive,clint0", "riscv,clint0"])?;
         place.reg(fdt)?;

@@ -5,7 +5,7 @@ use bus::Device;
 use vm_fdt::{Error, FdtWriter};
 
 use super::{Harts, word_of};
-use crate::{DtNode, Part, Place, access, node_name};
+use crate::{DtNode, Part, Placement, access, node_name};
 
 /// The MSWI device: one `msip` of 32 bits for each hart, of which bit 0 is wired to the hart.
 pub struct Mswi {
@@ -47,7 +47,7 @@ impl Part for Mswi {
 bus::stateless!(Mswi);
 
 impl DtNode for Mswi {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("mswi", place))?;
         fdt.property_string("compatible", "riscv,aclint-mswi")?;
         place.reg(fdt)?;

@@ -8,7 +8,7 @@ use vcpu::{Clock, HartPins};
 use vm_fdt::{Error, FdtWriter};
 
 use super::Harts;
-use crate::{DtNode, Part, Place, access, node_name};
+use crate::{DtNode, Part, Placement, access, node_name};
 
 /// Offset of `mtime` in the default layout; `mtimecmp` of the harts starts at 0.
 const MTIME: u64 = 0x7ff8;
@@ -76,7 +76,7 @@ bus::stateless!(Mtimer);
 
 impl DtNode for Mtimer {
     /// The binding names `mtime` first, then the comparators.
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("mtimer", place))?;
         fdt.property_string("compatible", "riscv,aclint-mtimer")?;
         let mtime = place.base.0.wrapping_add(MTIME);

@@ -5,7 +5,7 @@ use bus::Device;
 use vm_fdt::{Error, FdtWriter};
 
 use super::{Harts, word_of};
-use crate::{DtNode, Part, Place, access, node_name};
+use crate::{DtNode, Part, Placement, access, node_name};
 
 /// The SSWI device: one `setssip` of 32 bits for each hart. Writing 1 to bit 0 is an edge to the hart; it reads as 0.
 pub struct Sswi {
@@ -41,7 +41,7 @@ impl Part for Sswi {
 bus::stateless!(Sswi);
 
 impl DtNode for Sswi {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("sswi", place))?;
         fdt.property_string("compatible", "riscv,aclint-sswi")?;
         place.reg(fdt)?;

@@ -21,7 +21,7 @@ use vcpu::HartPins;
 use vm_fdt::{Error, FdtWriter};
 
 use self::core::{Core, Shape};
-use crate::{DtNode, Part, Place, access, dt, node_name};
+use crate::{DtNode, Part, Placement, access, dt, node_name};
 
 /// Who hears of interrupts.
 #[derive(Clone)]
@@ -178,13 +178,13 @@ impl Part for AplicRegisters {
 
 /// Linux, Documentation/devicetree/bindings/interrupt-controller/riscv,aplic.yaml.
 impl DtNode for AplicRegisters {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         write_domain(fdt, place, self.domain, self.aplic.sources)
     }
 }
 
 /// Writes the node of a domain with so many sources, whoever has its registers.
-pub fn write_domain(fdt: &mut FdtWriter, place: &Place, domain: Domain, sources: u32) -> Result<(), Error> {
+pub fn write_domain(fdt: &mut FdtWriter, place: &Placement, domain: Domain, sources: u32) -> Result<(), Error> {
     let node = fdt.begin_node(&node_name("interrupt-controller", place))?;
     dt::compatible(fdt, &["qemu,aplic", "riscv,aplic"])?;
     place.reg(fdt)?;

@@ -17,7 +17,7 @@ use bus::{Device, InterruptController, IrqSink};
 use vcpu::HartPins;
 use vm_fdt::{Error, FdtWriter};
 
-use crate::{DtNode, Part, Place, access, dt, node_name};
+use crate::{DtNode, Part, Placement, access, dt, node_name};
 
 /// Bytes of the PLIC's region on the board (contexts for far more than 64 harts).
 pub const PLIC_BYTES: u64 = 0x60_0000;
@@ -131,7 +131,7 @@ impl Device for PlicRegisters {
 }
 
 impl DtNode for Plic {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("plic", place))?;
         dt::compatible(fdt, &["sifive,plic-1.0.0", "riscv,plic0"])?;
         place.reg(fdt)?;
@@ -152,7 +152,7 @@ impl Part for PlicRegisters {
 }
 
 impl DtNode for PlicRegisters {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         self.0.write_node(fdt, place)
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bus::{Device, IrqLine};
 use vm_fdt::{Error, FdtWriter};
 
-use crate::{DtNode, Part, Place, access, node_name};
+use crate::{DtNode, Part, Placement, access, node_name};
 
 /// Where the time of day comes from.
 pub enum TimeOfDay {
@@ -153,7 +153,7 @@ impl Part for Rtc {
 }
 
 impl DtNode for Rtc {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("rtc", place))?;
         fdt.property_string("compatible", "google,goldfish-rtc")?;
         place.reg(fdt)?;

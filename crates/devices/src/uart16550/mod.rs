@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use bus::{Device, IrqLine};
 use vm_fdt::{Error, FdtWriter};
 
-use crate::{DtNode, Part, Place, node_name};
+use crate::{DtNode, Part, Placement, node_name};
 use cores::node::CLOCK_HZ;
 use cores::uart16550::Interrupt;
 
@@ -105,7 +105,7 @@ impl Part for Uart16550 {
 }
 
 impl DtNode for Uart16550 {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         let node = fdt.begin_node(&node_name("serial", place))?;
         fdt.property_string("compatible", "ns16550a")?;
         place.reg(fdt)?;

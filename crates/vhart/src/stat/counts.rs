@@ -8,7 +8,7 @@ use arch::Mode;
 use events::{DEVICES, Event, HartState, Kind, Kinds, SbiCall, Stamp};
 
 use super::distribution::Distribution;
-use super::reason::{Exit, Reason};
+use super::reason::{GuestExit, Reason};
 
 /// What has to be heard of for it.
 pub const WANTED: Kinds = Kinds::of(&[
@@ -182,7 +182,7 @@ struct At {
 /// An exit without a re-entry so far.
 #[derive(Clone, Copy, Debug)]
 struct Open {
-    exit: Exit,
+    exit: GuestExit,
     vmid: u16,
     instret: u64,
     time: u64,
@@ -314,7 +314,7 @@ impl Counts {
         let call = self.call.take();
         if stamp.mode.virt && !taken.to.virt {
             self.close(None);
-            let exit = Exit { taken: *taken, pc: stamp.pc, call };
+            let exit = GuestExit { taken: *taken, pc: stamp.pc, call };
             let (vmid, instret, time) = (stamp.vmid, stamp.instret, stamp.time);
             self.open = Some(Open { exit, vmid, instret, time, to_user: false });
         }

@@ -45,7 +45,7 @@ pub enum Detail {
 
 /// An exit as far as the trap tells of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Exit {
+pub struct GuestExit {
     /// The trap.
     pub taken: Taken,
     /// The guest's pc.
@@ -54,7 +54,7 @@ pub struct Exit {
     pub call: Option<SbiCall>,
 }
 
-impl Exit {
+impl GuestExit {
     /// The reason, once the guest goes on at `target`; none: it never does, or elsewhere.
     pub fn reason(&self, target: Option<u64>) -> Reason {
         let detail = match self.taken.exception() {
@@ -159,9 +159,9 @@ mod tests {
     use super::*;
     use arch::Mode;
 
-    fn exit(cause: u64, tval: u64, tval2: u64) -> Exit {
+    fn exit(cause: u64, tval: u64, tval2: u64) -> GuestExit {
         let taken = Taken { to: Mode::HS, cause, tval, tval2, tinst: 0 };
-        Exit { taken, pc: 0x1000, call: None }
+        GuestExit { taken, pc: 0x1000, call: None }
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn calls_have_their_functions_names() {
         let call = SbiCall { extension: 0x10, function: 3, args: [0; 6] };
-        let ecall = Exit { call: Some(call), ..exit(10, 0, 0) };
+        let ecall = GuestExit { call: Some(call), ..exit(10, 0, 0) };
         assert_eq!(ecall.reason(Some(0x1004)).to_string(), "ecall from VS-mode sbi_probe_extension");
     }
 }

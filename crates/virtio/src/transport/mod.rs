@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bus::{Device, IrqLine, Stateful};
 use cores::virtio_mmio::{self as offsets, INTERRUPT_CONFIG, INTERRUPT_USED, Layout, half, set_half};
-use devices::{DtNode, Part, Place};
+use devices::{DtNode, Part, Placement};
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_config::{
     VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FEATURES_OK, VIRTIO_CONFIG_S_NEEDS_RESET, VIRTIO_F_VERSION_1,
@@ -404,7 +404,7 @@ impl<D: VirtioDevice> Device for MmioTransport<D> {
 }
 
 impl<D: VirtioDevice> DtNode for MmioTransport<D> {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         slot::write_node(fdt, place)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bus::{Device, IrqLine};
 use cores::virtio_mmio as offsets;
-use devices::{DtNode, Part, Place, node_name};
+use devices::{DtNode, Part, Placement, node_name};
 use memory::GuestMemoryMmap;
 use vm_fdt::{Error, FdtWriter};
 
@@ -66,13 +66,13 @@ impl Device for EmptySlot {
 }
 
 impl DtNode for EmptySlot {
-    fn write_node(&self, fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+    fn write_node(&self, fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
         write_node(fdt, place)
     }
 }
 
 /// A slot's part of the device tree, which is the same whatever is plugged in.
-pub(super) fn write_node(fdt: &mut FdtWriter, place: &Place) -> Result<(), Error> {
+pub(super) fn write_node(fdt: &mut FdtWriter, place: &Placement) -> Result<(), Error> {
     let node = fdt.begin_node(&node_name("virtio_mmio", place))?;
     fdt.property_string("compatible", "virtio,mmio")?;
     place.reg(fdt)?;
