@@ -1,5 +1,5 @@
-//! `cargo xtask boots`: one boot after the other, and how many came to their end. For machines with more harts than the computer has
-//! processors, where it is chance who runs when; what fails once in a hundred is found like that.
+//! `cargo xtask boots`: one boot after the other, and how many came to their end. For machines with more harts than the
+//! computer has processors, where it is chance who runs when; what fails once in a hundred is found like that.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::Args;
 
-/// What `vhart` is told unless the user says it: a guest of KVM with four harts and in-kernel AIA on four harts of the host's.
+/// What `vhart` is told unless the user says it: a guest of KVM with four harts and in-kernel AIA on four harts of the
+/// host's.
 const FOUR_ON_FOUR: [&str; 8] = [
     "linux",
     "--check",

@@ -12,9 +12,10 @@ use crate::tools::on_path;
 /// Debian's GDB for all architectures. Where the system lacks it, what needs it is left out and counted.
 pub const GDB: &str = "gdb-multiarch";
 
-/// What is asked of it: the guest's first instruction (Linux begins at 2 MiB of memory, Documentation/arch/riscv/boot.rst, the
-/// guest's at 2 GiB), its `start_kernel`, there the slot of the stack that the return address goes to, by its virtual address, and
-/// the page of that by the guest-physical one. In front of paging the kernel is 2 MiB above the beginning of its virtual addresses.
+/// What is asked of it: the guest's first instruction (Linux begins at 2 MiB of memory,
+/// Documentation/arch/riscv/boot.rst, the guest's at 2 GiB), its `start_kernel`, there the slot of the stack that the
+/// return address goes to, by its virtual address, and the page of that by the guest-physical one. In front of paging
+/// the kernel is 2 MiB above the beginning of its virtual addresses.
 fn script(start_kernel: u64) -> Vec<String> {
     let lines = [
         "set pagination off",

@@ -1,6 +1,7 @@
 //! `cargo xtask kvm-exits`: the exits that `vhart --stat` counts, held against KVM's own tracepoint `kvm_exit`.
 //!
-//! Both see the same window: the guest of `linux --check` is the only one, and the host traces from before its first entry.
+//! Both see the same window: the guest of `linux --check` is the only one, and the host traces from before its first
+//! entry.
 
 use std::collections::BTreeMap;
 use std::process::Command;

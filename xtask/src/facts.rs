@@ -1,9 +1,10 @@
-//! The check that a number of the architecture stands in one place: what can be found of it by reading the text of the sources.
+//! The check that a number of the architecture stands in one place: what can be found of it by reading the text of the
+//! sources.
 //!
-//! Four rules, for all but tests and fuzz targets. A constant with the name and the value of another file's is that one,
-//! typed again. So is one whose name ends with a device register's and that has its offset. The id of an SBI extension is
-//! not typed outside `sbi`, nor the code of a cause outside `arch`. [`csrs`] has a fifth rule, for tests too: the address
-//! of a CSR is typed in `arch`. [`assembler`] has one for what cannot name it from there.
+//! Four rules, for all but tests and fuzz targets. A constant with the name and the value of another file's is that
+//! one, typed again. So is one whose name ends with a device register's and that has its offset. The id of an SBI
+//! extension is not typed outside `sbi`, nor the code of a cause outside `arch`. [`csrs`] has a fifth rule, for tests
+//! too: the address of a CSR is typed in `arch`. [`assembler`] has one for what cannot name it from there.
 
 mod assembler;
 mod csrs;
@@ -56,7 +57,8 @@ const REGISTER_MAPS: [&str; 5] = [
     "crates/devices/src/aclint/",
 ];
 
-/// Crates that are not looked at: wrong input on purpose, and a program for readers of the book, which has all in one place.
+/// Crates that are not looked at: wrong input on purpose, and a program for readers of the book, which has all in one
+/// place.
 const LEFT_OUT: [&str; 2] = ["crates/fuzz", "guest/first-vmm"];
 
 /// Where codes of causes stand.

@@ -1,4 +1,5 @@
-//! `cargo xtask kallsyms`: the symbols that vhart finds in the memory of host and guest, held against what each kernel says itself.
+//! `cargo xtask kallsyms`: the symbols that vhart finds in the memory of host and guest, held against what each kernel
+//! says itself.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

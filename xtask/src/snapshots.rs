@@ -9,7 +9,8 @@ use crate::test::VHART;
 
 /// What the console shows where both are compared: the guest's first prompt.
 const END: &str = "guest:/# ";
-/// Instructions before the first piece ends at the earliest and at the latest: everything from the kernel's first lines on.
+/// Instructions before the first piece ends at the earliest and at the latest: everything from the kernel's first lines
+/// on.
 const FIRST: std::ops::Range<u64> = 50_000_000..1_300_000_000;
 /// Instructions of a piece that is interpreted.
 const INTERPRETED: u64 = 30_000_000;

@@ -1,5 +1,5 @@
-//! What the tests run that no crate brings: the system's where it has it, else out of Debian's packages and PyPI, in the
-//! cache, without root.
+//! What the tests run that no crate brings: the system's where it has it, else out of Debian's packages and PyPI, in
+//! the cache, without root.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! `cargo xtask vmm`: makes what vhart carries along for riscv64, the VMM, the hypervisor and the workloads, and checks that what is there is what it says.
+//! `cargo xtask vmm`: makes what vhart carries along for riscv64, the VMM, the hypervisor and the workloads, and checks
+//! that what is there is what it says.
 
 use std::path::PathBuf;
 

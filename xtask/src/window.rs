@@ -115,7 +115,8 @@ impl Window {
         self.text.chars().skip(skipped).collect()
     }
 
-    /// Asks the shell again and again: the size is on its way, and a shell does not hear what is typed while it gets ready.
+    /// Asks the shell again and again: the size is on its way, and a shell does not hear what is typed while it gets
+    /// ready.
     fn has_size(&mut self, size: &str, prompt: &str) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {

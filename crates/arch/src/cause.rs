@@ -163,9 +163,9 @@ impl Interrupt {
         1 << self.0
     }
 
-    /// What VS-mode is told of it. H extension, "Hypervisor Trap Delegation (`hedeleg` and `hideleg`) Registers": one of
-    /// code 10 "is automatically translated by the machine into a supervisor external interrupt (code 9) for VS-mode",
-    /// and 6 and 2 likewise.
+    /// What VS-mode is told of it. H extension, "Hypervisor Trap Delegation (`hedeleg` and `hideleg`) Registers": one
+    /// of code 10 "is automatically translated by the machine into a supervisor external interrupt (code 9) for
+    /// VS-mode", and 6 and 2 likewise.
     pub const fn to_vs_level(self) -> Interrupt {
         match self {
             Interrupt::VirtualSupervisorSoftware => Interrupt::SupervisorSoftware,
@@ -175,7 +175,8 @@ impl Interrupt {
         }
     }
 
-    /// What the hart itself calls one that VS-mode is told of by this code: [`Interrupt::to_vs_level`] the other way round.
+    /// What the hart itself calls one that VS-mode is told of by this code: [`Interrupt::to_vs_level`] the other way
+    /// round.
     pub const fn of_vs_level(self) -> Interrupt {
         match self {
             Interrupt::SupervisorSoftware => Interrupt::VirtualSupervisorSoftware,

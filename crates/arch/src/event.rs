@@ -1,7 +1,8 @@
 //! What programmable counters can count.
 //!
-//! The values that select an event in `mhpmevent` are this machine's own; those of events that the SBI has a number for are that
-//! number, as SBI 3.0, "Hardware raw events v2", proposes. One list serves counters, the firmware and the device tree.
+//! The values that select an event in `mhpmevent` are this machine's own; those of events that the SBI has a number for
+//! are that number, as SBI 3.0, "Hardware raw events v2", proposes. One list serves counters, the firmware and the
+//! device tree.
 
 macro_rules! events {
     ($($(#[doc = $doc:literal])* $variant:ident $selector:literal;)*) => {

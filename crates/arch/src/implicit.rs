@@ -1,7 +1,7 @@
 //! The page walker's own accesses to page tables of the VS-stage, as traps tell of them.
 //!
-//! H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`", table "Special pseudoinstruction
-//! values for guest-page faults".
+//! H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`", table "Special
+//! pseudoinstruction values for guest-page faults".
 
 use crate::GuestPhys;
 
@@ -33,8 +33,9 @@ impl Implicit {
     }
 }
 
-/// The guest-physical address of a guest-page fault. H extension, "Hypervisor Trap Value (`htval`) Register": its bits 1 and 0
-/// are those of `xtval`, where an access of the guest itself failed; where a walk did, that is the address of an entry.
+/// The guest-physical address of a guest-page fault. H extension, "Hypervisor Trap Value (`htval`) Register": its bits
+/// 1 and 0 are those of `xtval`, where an access of the guest itself failed; where a walk did, that is the address of
+/// an entry.
 pub const fn fault_address(tval: u64, tval2: u64, tinst: u64) -> GuestPhys {
     let low = match Implicit::of_tinst(tinst) {
         Some(_) => 0,

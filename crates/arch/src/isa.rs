@@ -95,7 +95,8 @@ extensions! {
     Sscofpmf "sscofpmf" [Zihpm];
     Sscounterenw "sscounterenw" [];
     Sscsrind "sscsrind" [];
-    // Its part for the supervisor alone leaves mstateen0 to whoever has M-mode ("Smstateen/Ssstateen Extensions"): a whole hart has it.
+    // Its part for the supervisor alone leaves mstateen0 to whoever has M-mode ("Smstateen/Ssstateen Extensions"): a
+    // whole hart has it.
     Ssstateen "ssstateen" [Smstateen];
     Sstc "sstc" [];
     Sstvala "sstvala" [];
@@ -134,7 +135,8 @@ impl Isa {
     /// Everything that exists.
     pub const ALL: Isa = Isa::of(Extension::ALL);
 
-    /// The Advanced Interrupt Architecture in the hart, with the window into indirect registers as software finds it today.
+    /// The Advanced Interrupt Architecture in the hart, with the window into indirect registers as software finds it
+    /// today.
     pub const AIA: Isa = Isa::of(&[Smaia, Ssaia, Smcsrind, Sscsrind]);
 
     /// Exactly these, without what they imply.
@@ -291,9 +293,9 @@ const fn in_strings(extension: Extension) -> bool {
 }
 
 impl Default for Isa {
-    /// All there is, with Sv39 and Sv48. Sv57 is by option: every uncached two-stage walk would be 35 loads. So is Svade:
-    /// hardware sets A and D, as on the machine that most software is tried on (QEMU's `rv64` and `max`). AIA comes with a board
-    /// that has its interrupt controllers.
+    /// All there is, with Sv39 and Sv48. Sv57 is by option: every uncached two-stage walk would be 35 loads. So is
+    /// Svade: hardware sets A and D, as on the machine that most software is tried on (QEMU's `rv64` and `max`). AIA
+    /// comes with a board that has its interrupt controllers.
     fn default() -> Self {
         Isa::ALL.without(Sv57).without(Svade).minus(Isa::AIA)
     }

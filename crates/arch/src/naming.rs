@@ -1,6 +1,7 @@
 //! How a hart is described: the ISA string, the order of names in it, and the device tree's `mmu-type`.
 //!
-//! Unprivileged architecture, "ISA Extension Naming Conventions"; Linux, Documentation/devicetree/bindings/riscv/cpus.yaml.
+//! Unprivileged architecture, "ISA Extension Naming Conventions"; Linux,
+//! Documentation/devicetree/bindings/riscv/cpus.yaml.
 
 use core::fmt;
 

@@ -63,7 +63,8 @@ impl Aia {
     }
 }
 
-/// What `mtinst` and `htinst` tell of an explicit access that traps. Pseudoinstructions for the walker's own accesses are there in any case.
+/// What `mtinst` and `htinst` tell of an explicit access that traps. Pseudoinstructions for the walker's own accesses
+/// are there in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum TrapInstruction {
@@ -163,8 +164,8 @@ pub struct MachineConfig {
     pub console: ConsoleOut,
     /// Where time comes from.
     pub time: TimeSource,
-    /// What is random for the machine comes from this number, and its calendar begins with a fixed date; without it both
-    /// are the host's.
+    /// What is random for the machine comes from this number, and its calendar begins with a fixed date; without it
+    /// both are the host's.
     pub seed: Option<u64>,
     /// Ends the run after this long.
     pub timeout: Option<Duration>,
@@ -176,7 +177,8 @@ pub struct MachineConfig {
     pub debugging: Debugging,
     /// Who is told what the user should know while the machine runs.
     pub tell: Tell,
-    /// Who watches harts and devices, if anybody does. Of a KVM guest's hart little is seen ([`events::Event::KvmExit`]).
+    /// Who watches harts and devices, if anybody does. Of a KVM guest's hart little is seen
+    /// ([`events::Event::KvmExit`]).
     pub watching: Option<Watching>,
     /// Who sees harts every so many instructions, if anybody does.
     pub sampling: Option<Sampling>,

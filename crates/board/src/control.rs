@@ -1,9 +1,9 @@
 //! Run control: a debugger stops the machine's harts, looks at them, and lets them go on.
 //!
 //! A hart is the property of the thread that executes it. To stop, that thread comes to `Control::hold` between two
-//! instructions and stays there, doing to its hart what the debugger asks ([`Control::with`]), until it is to go on. All
-//! harts stop when one meets a point of the debugger's, finishes a step, or when somebody asks. While they stand, the
-//! machine's clock stands.
+//! instructions and stays there, doing to its hart what the debugger asks ([`Control::with`]), until it is to go on.
+//! All harts stop when one meets a point of the debugger's, finishes a step, or when somebody asks. While they stand,
+//! the machine's clock stands.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -383,8 +383,8 @@ impl State {
         }
     }
 
-    /// A hart has a reason to stop all. The first is told. Of the others a breakpoint is met again when they go on, as nothing
-    /// is behind it; all else waits.
+    /// A hart has a reason to stop all. The first is told. Of the others a breakpoint is met again when they go on, as
+    /// nothing is behind it; all else waits.
     fn note(&mut self, hart: usize, why: Why) {
         match (&self.first, why) {
             (None, why) => self.first = Some((hart, why)),

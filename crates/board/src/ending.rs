@@ -9,7 +9,8 @@ pub enum Ending {
     Event(SystemEvent),
     /// Somebody called [`crate::MachineStopper::stop`].
     Stopped,
-    /// Somebody called [`crate::MachineStopper::pause`], or [`crate::Machine::pause_at`] was reached. It can be run on, or saved.
+    /// Somebody called [`crate::MachineStopper::pause`], or [`crate::Machine::pause_at`] was reached. It can be run on,
+    /// or saved.
     Paused,
     /// The time allowed is used up.
     TimedOut,

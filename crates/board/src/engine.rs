@@ -120,8 +120,8 @@ pub struct InterruptPlaces {
 pub trait Engine {
     /// Which privilege modes its harts have.
     fn modes(&self) -> Modes;
-    /// Has the host be the harts' interrupt files, and their APLIC, at these places, for harts that are made next. Asked of
-    /// engines whose harts start in S-mode. `None`: it has none.
+    /// Has the host be the harts' interrupt files, and their APLIC, at these places, for harts that are made next.
+    /// Asked of engines whose harts start in S-mode. `None`: it has none.
     ///
     /// # Errors
     /// One sentence that says what is missing.

@@ -94,7 +94,8 @@ pub enum Error {
     /// Nothing to run.
     #[error("there is nothing to run: name a kernel or a firmware image")]
     NothingToRun,
-    /// The guest asked for a reset of a machine that was loaded from a snapshot, and nobody said what it is to start with.
+    /// The guest asked for a reset of a machine that was loaded from a snapshot, and nobody said what it is to start
+    /// with.
     #[error(
         "the guest asked for a reset, and there is nothing to start again with: name the kernel or firmware image beside the snapshot"
     )]

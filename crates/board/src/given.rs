@@ -6,8 +6,8 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use crate::loader::Problem;
 use crate::tree::Chosen;
 
-/// The flattened tree `content`, with the kernel's command line, if there is one, and the initrd's place in its `chosen` node.
-/// As in QEMU, nothing else is changed: whoever brings a tree describes memory and harts in it.
+/// The flattened tree `content`, with the kernel's command line, if there is one, and the initrd's place in its
+/// `chosen` node. As in QEMU, nothing else is changed: whoever brings a tree describes memory and harts in it.
 ///
 /// # Errors
 /// It is no flattened device tree.

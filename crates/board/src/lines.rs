@@ -1,6 +1,7 @@
 //! Whoever watches devices: between the devices' interrupt lines and the controller that these lead to.
 //!
-//! Events of devices are no hart's. They are told from any thread, under the device's lock, in the order in which they come.
+//! Events of devices are no hart's. They are told from any thread, under the device's lock, in the order in which they
+//! come.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,8 @@ use bus::IrqSink;
 use events::{DEVICES, Event, Sink, Stamp};
 use vcpu::Clock;
 
-/// The lines that lead to a controller, with somebody who watches them. Lock order: behind every device's; before no other.
+/// The lines that lead to a controller, with somebody who watches them. Lock order: behind every device's; before no
+/// other.
 pub struct Lines {
     controller: Arc<dyn IrqSink>,
     clock: Arc<Clock>,

@@ -1,7 +1,8 @@
 //! Harts with M-mode that run at the same time, each on a thread of its own, while the host's clock goes.
 //!
 //! A hart that waits lets its thread sleep until its next timer, or until a kick. What one hart asks of another through
-//! the firmware is served before the other executes on; who asked waits for that, and serves what is asked of it meanwhile.
+//! the firmware is served before the other executes on; who asked waits for that, and serves what is asked of it
+//! meanwhile.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -102,7 +103,8 @@ impl Parallel<'_> {
         firmware.lock().unwrap_or_else(PoisonError::into_inner).state(number)
     }
 
-    /// Sleeps until an interrupt ends the hart's suspension, or something else is to be looked at. What the hart is in then.
+    /// Sleeps until an interrupt ends the hart's suspension, or something else is to be looked at. What the hart is in
+    /// then.
     fn suspended(&self, own: &mut Own) -> State {
         self.requests.serve(own.number, own.hart);
         match (own.hart.wakeup(), &self.firmware) {

@@ -1,12 +1,12 @@
-//! How a hart's thread waits: while waits are short, or messages come steadily, it looks on, as a thread that the host puts to sleep is
-//! late.
+//! How a hart's thread waits: while waits are short, or messages come steadily, it looks on, as a thread that the host
+//! puts to sleep is late.
 //!
-//! Waking a sleeping thread takes tens of microseconds, on a virtual machine's processors most of all; a device that answers at once, or a
-//! hart that is sent a message and answers, takes less. So a wait that follows a short one begins with looking, as KVM's
-//! halt polling does; one that turns out to be long ends that, until a short one comes. A hart that others send messages to
-//! every millisecond or two looks on for all of the time between, once that has gone on for a while. Only where the host has a
-//! processor for each hart, and has several, is anybody waited for like that; and whoever is put aside while it looks for messages
-//! takes that for a sign that others want the processor.
+//! Waking a sleeping thread takes tens of microseconds, on a virtual machine's processors most of all; a device that
+//! answers at once, or a hart that is sent a message and answers, takes less. So a wait that follows a short one begins
+//! with looking, as KVM's halt polling does; one that turns out to be long ends that, until a short one comes. A hart
+//! that others send messages to every millisecond or two looks on for all of the time between, once that has gone on
+//! for a while. Only where the host has a processor for each hart, and has several, is anybody waited for like that;
+//! and whoever is put aside while it looks for messages takes that for a sign that others want the processor.
 
 use std::hint;
 use std::thread;
@@ -18,8 +18,8 @@ const LOOKS: Duration = Duration::from_micros(50);
 const SHORT: Duration = Duration::from_micros(150);
 /// How long is looked on at most where messages come steadily.
 const STEADY_LOOKS: Duration = Duration::from_micros(2500);
-/// They do once so many waits, each shorter than that, have ended with one. A boot of Linux with two harts hardly ever comes so
-/// far: with 8 it looks on for a tenth of the time that it executes, and with 32 for a thirtieth.
+/// They do once so many waits, each shorter than that, have ended with one. A boot of Linux with two harts hardly ever
+/// comes so far: with 8 it looks on for a tenth of the time that it executes, and with 32 for a thirtieth.
 const STEADY: u32 = 32;
 /// Looks between two looks at the clock.
 const LOOKS_AT_ONCE: u32 = 16;
@@ -60,8 +60,8 @@ impl Patience {
         Patience { may, has_others: harts > 1, last_was_short: false, kicked: 0, leaves_until: None }
     }
 
-    /// Waits for as long as `left`, without end if there is none, or until the thread is unparked, which may be known before by
-    /// `is_over`. It may come back earlier.
+    /// Waits for as long as `left`, without end if there is none, or until the thread is unparked, which may be known
+    /// before by `is_over`. It may come back earlier.
     pub fn wait(&mut self, left: Option<Duration>, is_over: &dyn Fn() -> bool) {
         let begin = Instant::now();
         let most = self.most(begin);
@@ -89,7 +89,8 @@ impl Patience {
         }
     }
 
-    /// Notes how long a wait was, and whether a kick has ended it. Where a timer did, soon enough, messages may come as before.
+    /// Notes how long a wait was, and whether a kick has ended it. Where a timer did, soon enough, messages may come as
+    /// before.
     fn learn(&mut self, waited: Duration, kicked: bool) {
         self.last_was_short = waited <= SHORT;
         self.kicked = match kicked {

@@ -1,6 +1,7 @@
 //! The device tree's node of the programmable counters, for firmware in M-mode.
 //!
-//! OpenSBI, docs/pmu_support.md: binding `riscv,pmu`. Which value of `mhpmevent` counts an event, and which counters can.
+//! OpenSBI, docs/pmu_support.md: binding `riscv,pmu`. Which value of `mhpmevent` counts an event, and which counters
+//! can.
 
 use arch::Event;
 use arch::event::{FIRST_PROGRAMMABLE, PROGRAMMABLE_COUNTERS};

@@ -121,8 +121,8 @@ impl RoundRobin<'_> {
         ControlFlow::Continue(round)
     }
 
-    /// Whether the run pauses here: between rounds, and where devices have come to an end, so that one that is saved and loaded
-    /// goes on like one that is not.
+    /// Whether the run pauses here: between rounds, and where devices have come to an end, so that one that is saved
+    /// and loaded goes on like one that is not.
     fn pauses(&self) -> bool {
         let due = self.stopper.pauses() || self.retired.load(Ordering::Relaxed) >= self.pause_at;
         due && !self.devices_busy

@@ -11,7 +11,8 @@ use crate::loader::Range;
 use crate::map::Region;
 use crate::pmu;
 
-/// Phandles: one for the interrupt controller, one for the finisher, two for each hart, then those of other controllers.
+/// Phandles: one for the interrupt controller, one for the finisher, two for each hart, then those of other
+/// controllers.
 const CONTROLLER_PHANDLE: u32 = 1;
 const FINISHER_PHANDLE: u32 = 2;
 const FIRST_CPU_PHANDLE: u32 = 3;

@@ -53,7 +53,8 @@ pub struct Wiring {
     pins: Vec<Arc<HartPins>>,
     uart: Arc<Mutex<Uart16550>>,
     controllers: Controllers,
-    /// All but the controllers, which come first, in the order of the device tree. Map, tree, reset and poll go by this list.
+    /// All but the controllers, which come first, in the order of the device tree. Map, tree, reset and poll go by this
+    /// list.
     parts: Vec<Placed>,
     /// The virtio slots that have a device.
     plugged: Vec<usize>,

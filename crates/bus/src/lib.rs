@@ -61,8 +61,8 @@ impl Region {
     }
 }
 
-/// The address map of devices (RAM is not on it). It may change while the machine runs: by whom a bridge's registers are
-/// written to. Its lock is never held while a device answers.
+/// The address map of devices (RAM is not on it). It may change while the machine runs: by whom a bridge's registers
+/// are written to. Its lock is never held while a device answers.
 #[derive(Default)]
 pub struct Bus {
     /// By address.
@@ -193,8 +193,8 @@ pub trait IrqSink: Send + Sync {
         self.set_level(number, false);
     }
 
-    /// The device at input `number` gave back a request of its queue `queue`, with `bytes` written to memory. For whoever watches: to a
-    /// controller it means nothing.
+    /// The device at input `number` gave back a request of its queue `queue`, with `bytes` written to memory. For
+    /// whoever watches: to a controller it means nothing.
     fn completed(&self, _number: u32, _queue: u16, _bytes: u32) {}
 }
 

@@ -1,9 +1,9 @@
 //! State as plain data: what a part of a machine is saved as, and is made again from.
 //!
 //! A part says what its state is ([`Plain`]), as a type of nothing but data; a board handles all alike, as bytes
-//! ([`Stateful`]). What a part is made with (sizes, wires, files of the host) is no state: it is loaded into one that was
-//! made alike, and what does not fit that is refused. Bytes are whoever's that wrote the file: a part takes nothing that it
-//! could not have come to itself.
+//! ([`Stateful`]). What a part is made with (sizes, wires, files of the host) is no state: it is loaded into one that
+//! was made alike, and what does not fit that is refused. Bytes are whoever's that wrote the file: a part takes nothing
+//! that it could not have come to itself.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -133,7 +133,8 @@ impl Code {
         place.copy_from_slice(&(raw | immediate).to_le_bytes());
     }
 
-    /// `auipc rd, offset` with the rest in an `addi`: the address `target`, from code that may be moved by multiples of 4 KiB.
+    /// `auipc rd, offset` with the rest in an `addi`: the address `target`, from code that may be moved by multiples of
+    /// 4 KiB.
     pub fn address_at(&mut self, at: u64, rd: u8, target: u64) {
         let offset = target.wrapping_sub(at);
         let low = (offset << 52) as i64 >> 52;

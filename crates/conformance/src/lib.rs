@@ -2,7 +2,8 @@
 //!
 //! Random programs run on Spike and on vhart's hart in lock step: every retired instruction's effects are compared
 //! ([`lockstep`]). A program is a function of its seed: random instruction streams ([`stream`]), and random privileged
-//! sequences ([`mod@privileged`]). Translated code is compared at the ends of short quanta (`lockstep_translated`). The public suites (riscv-tests) run where a variable names their files.
+//! sequences ([`mod@privileged`]). Translated code is compared at the ends of short quanta (`lockstep_translated`). The
+//! public suites (riscv-tests) run where a variable names their files.
 
 #![forbid(unsafe_code)]
 

@@ -267,9 +267,9 @@ impl Pair {
         Ok(())
     }
 
-    /// Spike loses reservations at the end of its time slices, where ours does not know them: "The failure of an SC may be
-    /// spurious." Only an SC to the address of the last LR may, or to another address of the same memory: these have the
-    /// offset in their pages in common.
+    /// Spike loses reservations at the end of its time slices, where ours does not know them: "The failure of an SC may
+    /// be spurious." Only an SC to the address of the last LR may, or to another address of the same memory: these have
+    /// the offset in their pages in common.
     fn lose_reservation(&mut self) {
         if !is_atomic(self.theirs.raw, 0b00011) {
             return;

@@ -161,8 +161,8 @@ impl<B: Backend> Pair<B> {
         self.compare().map(|()| exit)
     }
 
-    /// Whether code was written to since this was last asked. Until the next FENCE.I translated code may be what was there
-    /// before, and the interpreter, which fetches each instruction when it steps, executes what is there now.
+    /// Whether code was written to since this was last asked. Until the next FENCE.I translated code may be what was
+    /// there before, and the interpreter, which fetches each instruction when it steps, executes what is there now.
     pub fn code_was_written(&mut self) -> bool {
         self.watcher.written().is_none_or(|pages| !pages.is_empty())
     }

@@ -46,7 +46,8 @@ pub const ISA: &str = "rv64gcbh_zicsr_zifencei_zicntr_zihpm_zba_zbb_zbc_zbkb_zbk
                        zicbop_zicboz_zihintpause_zihintntl_zimop_zcmop_zicclsm_svnapot_svpbmt_svinval_svade_svadu_sstc_\
                        sscofpmf_smstateen_smepmp";
 
-/// The same with AIA, of which Spike has the registers of harts without an IMSIC, and priority numbers that are read-only zeros.
+/// The same with AIA, of which Spike has the registers of harts without an IMSIC, and priority numbers that are
+/// read-only zeros.
 ///
 /// Without state enables: Spike's lack AIA's bit, so that its S-mode may never access what AIA adds.
 pub const AIA: &str = "rv64gcbh_zicsr_zifencei_zicntr_zihpm_zba_zbb_zbc_zbkb_zbkx_zbs_zicond_zfa_zfh_zcb_zawrs_zacas_zicbom_\

@@ -1,4 +1,5 @@
-//! The programs in `aia/`, which ask a hart with interrupt files about the Advanced Interrupt Architecture, interpreted and translated.
+//! The programs in `aia/`, which ask a hart with interrupt files about the Advanced Interrupt Architecture, interpreted
+//! and translated.
 //!
 //! They run on QEMU as well (`aia/README.md`); what QEMU answers otherwise is in `differences.md`.
 

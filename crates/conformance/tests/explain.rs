@@ -1,5 +1,5 @@
-//! Faults planted in a small hypervisor of our own: what `explain` says of each, and that the hart took the same. Spike runs
-//! the same programs in lock step, with the trap's registers as their handlers read them.
+//! Faults planted in a small hypervisor of our own: what `explain` says of each, and that the hart took the same. Spike
+//! runs the same programs in lock step, with the trap's registers as their handlers read them.
 
 use arch::csr::{self, envcfg, hstatus, status};
 use arch::insn::{R1, Rs};
@@ -234,8 +234,8 @@ fn in_the_second_stage() -> Vec<Plant> {
     ]
 }
 
-/// The handler of a level, which shows the trap's registers to whoever watches and ends the program; in VS-mode the end is
-/// the hypervisor's, by an environment call.
+/// The handler of a level, which shows the trap's registers to whoever watches and ends the program; in VS-mode the end
+/// is the hypervisor's, by an environment call.
 fn handler(code: &mut Code, shown: &[u16], ends: bool) {
     for &register in shown {
         code.csrr(VALUE, register);

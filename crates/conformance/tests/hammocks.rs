@@ -1,5 +1,5 @@
-//! Branches over one or two instructions, which the translator makes conditional moves of: all of the base's arithmetic, on
-//! registers that generated code holds and such as it does not.
+//! Branches over one or two instructions, which the translator makes conditional moves of: all of the base's
+//! arithmetic, on registers that generated code holds and such as it does not.
 
 mod common;
 

@@ -177,7 +177,8 @@ fn after_a_remote_fence_nobody_reads_through_the_old_translation() {
                 code.sd(25, 22, 0);
                 call(code, Rfence::RemoteSfenceVma, &[0b10, 0, MOVING, 0x1000]);
                 code.sd(ROUND, 23, 0);
-                // it is there to be read by who should not for as long as a hart may take to look at what is asked of it
+                // it is there to be read by who should not for as long as a hart may take to look at what is asked of
+                // it
                 code.li(T, 5_000);
                 let longer = code.here();
                 code.addi(T, T, -1);

@@ -1,5 +1,5 @@
-//! Every floating-point instruction, in every rounding mode, on all combinations of operands where bugs live: values and
-//! flags are the interpreter's.
+//! Every floating-point instruction, in every rounding mode, on all combinations of operands where bugs live: values
+//! and flags are the interpreter's.
 
 mod common;
 

@@ -89,8 +89,8 @@ fn a_quantum_of_one_instruction_gets_on() {
     assert_eq!(tiny.jit.hart().state(), long.jit.hart().state());
 }
 
-/// A loop that begins with floating point, which it looks at in its first round only, stops at each quantum, and traps when
-/// FS is off by then.
+/// A loop that begins with floating point, which it looks at in its first round only, stops at each quantum, and traps
+/// when FS is off by then.
 #[test]
 fn a_loop_of_floating_point_ends_with_its_quantum() {
     use arch::csr::status;

@@ -1,7 +1,7 @@
 //! Litmus tests: small programs on several harts at once, and outcomes that the memory model forbids.
 //!
-//! The manual, "RVWMO Memory Consistency Model" and "RVWMO Explanatory Material": what each test forbids follows from the
-//! preserved program order of the rule it names. Outcomes that are allowed may come or not.
+//! The manual, "RVWMO Memory Consistency Model" and "RVWMO Explanatory Material": what each test forbids follows from
+//! the preserved program order of the rule it names. Outcomes that are allowed may come or not.
 
 mod common;
 
@@ -75,8 +75,8 @@ enum Op {
 }
 use Op::*;
 
-/// A test: what each hart does, and the outcome that must not be, by all results in the order of harts and the variables'
-/// last values.
+/// A test: what each hart does, and the outcome that must not be, by all results in the order of harts and the
+/// variables' last values.
 struct Litmus {
     name: &'static str,
     harts: &'static [&'static [Op]],

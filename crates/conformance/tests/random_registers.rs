@@ -1,5 +1,5 @@
-//! Random accesses to the registers of every device of the board, of any width and alignment: whatever a guest writes there, the
-//! devices go on. (The virtio devices have such a test of their own, with random rings.)
+//! Random accesses to the registers of every device of the board, of any width and alignment: whatever a guest writes
+//! there, the devices go on. (The virtio devices have such a test of their own, with random rings.)
 
 use std::error::Error;
 use std::sync::{Arc, Mutex};

@@ -1,10 +1,10 @@
 //! Sources, their modes and pending bits, and what becomes of them at the harts.
 //!
-//! Models an APLIC of AIA 1.0 ("Advanced Platform-Level Interrupt Controller (APLIC)") with two domains: the root at machine
-//! level, and its child at supervisor level with the same harts, whose index numbers are their ids. Each source is active in one
-//! of them at most, so that there is one set of its bits. All source modes are supported, IPRIOLEN is 8, EIID has 11 bits, and
-//! the byte order is little-endian (BE is read-only zero). DM is read-only too: whether harts have IMSICs is the machine's
-//! ([`Delivery`]).
+//! Models an APLIC of AIA 1.0 ("Advanced Platform-Level Interrupt Controller (APLIC)") with two domains: the root at
+//! machine level, and its child at supervisor level with the same harts, whose index numbers are their ids. Each source
+//! is active in one of them at most, so that there is one set of its bits. All source modes are supported, IPRIOLEN is
+//! 8, EIID has 11 bits, and the byte order is little-endian (BE is read-only zero). DM is read-only too: whether harts
+//! have IMSICs is the machine's ([`Delivery`]).
 
 mod addresses;
 mod registers;
@@ -175,9 +175,9 @@ impl Core {
 
     /// The wire of `source` has `level`.
     ///
-    /// "Precise effects on interrupt-pending bits": edge-sensitive or level-sensitive, the pending bit "is set to one by a
-    /// low-to-high transition in the rectified input value"; level-sensitive, it "is cleared whenever the rectified input value
-    /// is low".
+    /// "Precise effects on interrupt-pending bits": edge-sensitive or level-sensitive, the pending bit "is set to one
+    /// by a low-to-high transition in the rectified input value"; level-sensitive, it "is cleared whenever the
+    /// rectified input value is low".
     pub fn set_level(&mut self, source: u32, level: bool) {
         if !self.is_source(source) {
             return;
@@ -238,8 +238,8 @@ impl Core {
 
     /// Whether a domain asserts its signal to a hart.
     ///
-    /// "Interrupt delivery and handling": "When `domaincfg`.IE = 1 and interrupt delivery is enabled (`idelivery` = 1), the
-    /// interrupt signal is asserted whenever either register `iforce` or `topi` is not zero."
+    /// "Interrupt delivery and handling": "When `domaincfg`.IE = 1 and interrupt delivery is enabled (`idelivery` = 1),
+    /// the interrupt signal is asserted whenever either register `iforce` or `topi` is not zero."
     pub fn signals(&self, domain: Domain, hart: usize) -> bool {
         let control = self.control(domain);
         let wants = |state: &Hart| state.delivers && (state.forced || self.top(domain, hart) != 0);
@@ -269,8 +269,9 @@ impl Core {
         if self.shape.delivery == Delivery::Messages { DM } else { 0 }
     }
 
-    /// "If no interrupt domain of the APLIC supports MSI delivery mode [...] these two registers are not implemented [...].
-    /// Otherwise, they are implemented for the root domain"; "for domains not at machine level, they are never implemented".
+    /// "If no interrupt domain of the APLIC supports MSI delivery mode [...] these two registers are not implemented
+    /// [...]. Otherwise, they are implemented for the root domain"; "for domains not at machine level, they are never
+    /// implemented".
     fn has_addresses(&self, domain: Domain) -> bool {
         self.shape.delivery == Delivery::Messages && domain == Domain::Machine
     }
@@ -279,8 +280,8 @@ impl Core {
         (1..=self.shape.sources).contains(&source)
     }
 
-    /// "For an interrupt domain below the root, interrupt sources not delegated down to that domain appear to the domain as
-    /// being not implemented."
+    /// "For an interrupt domain below the root, interrupt sources not delegated down to that domain appear to the
+    /// domain as being not implemented."
     fn appears(&self, domain: Domain, source: u32) -> bool {
         self.is_source(source) && (domain == Domain::Machine || self.registers.delegated.has(source))
     }
@@ -326,8 +327,8 @@ impl Core {
         match value & D != 0 {
             // "If source i was not delegated to this domain and is then changed [...], `sourcecfg[i]` remains zero"
             true if delegates => {}
-            // "For such a leaf domain, attempting to write a `sourcecfg` register with a value that has bit 10 = 1 causes the
-            // entire register to be set to zero instead."
+            // "For such a leaf domain, attempting to write a `sourcecfg` register with a value that has bit 10 = 1
+            // causes the entire register to be set to zero instead."
             true => self.set_mode(source, Mode::Inactive),
             false => self.set_mode(source, Mode::of(value)),
         }
@@ -344,23 +345,23 @@ impl Core {
         } else if before == Mode::Inactive {
             self.registers.targets[source as usize] = self.legal_target(Domain::Machine, 0);
         }
-        // "Any write to a `sourcecfg` register might (or might not) cause the corresponding interrupt-pending bit to be set to
-        // one if the rectified input value is high": here it does so for levels, of which none is to be lost.
+        // "Any write to a `sourcecfg` register might (or might not) cause the corresponding interrupt-pending bit to be
+        // set to one if the rectified input value is high": here it does so for levels, of which none is to be lost.
         if mode.is_level() {
             self.registers.pending.put(source, self.rectified(source));
         }
     }
 
-    /// "Precise effects on interrupt-pending bits": a write can set the bit of a level-sensitive source only "when the rectified
-    /// input value is high", where it is not set anyway (direct delivery mode).
+    /// "Precise effects on interrupt-pending bits": a write can set the bit of a level-sensitive source only "when the
+    /// rectified input value is high", where it is not set anyway (direct delivery mode).
     fn set_pending(&mut self, domain: Domain, source: u32) {
         if self.is_active(domain, source) && (!self.mode(source).is_level() || self.rectified(source)) {
             self.registers.pending.put(source, true);
         }
     }
 
-    /// By `in_clrip` or `clripnum`, or as the interrupt is claimed. With Level1 or Level0 in direct delivery mode, "the pending
-    /// bit is not cleared by a claim of the interrupt at the APLIC, nor can it be cleared by a write".
+    /// By `in_clrip` or `clripnum`, or as the interrupt is claimed. With Level1 or Level0 in direct delivery mode, "the
+    /// pending bit is not cleared by a claim of the interrupt at the APLIC, nor can it be cleared by a write".
     fn clear_pending(&mut self, domain: Domain, source: u32) {
         let stays = self.shape.delivery == Delivery::Direct && self.mode(source).is_level();
         if self.is_active(domain, source) && !stays {
@@ -399,9 +400,9 @@ impl Core {
 
     /// Sends what can be sent.
     ///
-    /// "Interrupt forwarding by MSIs": "An MSI is sent for a specific source only when the source's corresponding pending and
-    /// enable bits are both one and the IE field of register `domaincfg` is also one. If and when an MSI is sent, the source's
-    /// interrupt pending bit is cleared."
+    /// "Interrupt forwarding by MSIs": "An MSI is sent for a specific source only when the source's corresponding
+    /// pending and enable bits are both one and the IE field of register `domaincfg` is also one. If and when an MSI is
+    /// sent, the source's interrupt pending bit is cleared."
     fn forward(&mut self) {
         for domain in Domain::ALL {
             if self.shape.delivery == Delivery::Messages && self.control(domain).enabled {
@@ -422,8 +423,8 @@ impl Core {
         self.messages.push(Message { address, data: target & EIID });
     }
 
-    /// "Generate MSI": sent at once, whatever IE is, so that Busy always reads as zero. "When the interrupt domain is configured
-    /// in direct delivery mode [...] register `genmsi` is read-only zero."
+    /// "Generate MSI": sent at once, whatever IE is, so that Busy always reads as zero. "When the interrupt domain is
+    /// configured in direct delivery mode [...] register `genmsi` is read-only zero."
     fn send_extempore(&mut self, domain: Domain, value: u32) {
         if self.shape.delivery == Delivery::Messages {
             let value = value & (HART_INDEX | EIID);
@@ -461,9 +462,9 @@ impl Core {
         self.control(domain).harts.get(hart).filter(|_| self.shape.delivery == Delivery::Direct)
     }
 
-    /// "Top interrupt (`topi`)": "interrupt sources with priority numbers P [the threshold] and higher do not contribute [...].
-    /// When `ithreshold` is zero, all enabled interrupt sources can contribute". "When interrupt sources have equal priority
-    /// number, the source with the lowest identity number has the highest priority."
+    /// "Top interrupt (`topi`)": "interrupt sources with priority numbers P [the threshold] and higher do not
+    /// contribute [...]. When `ithreshold` is zero, all enabled interrupt sources can contribute". "When interrupt
+    /// sources have equal priority number, the source with the lowest identity number has the highest priority."
     fn top(&self, domain: Domain, hart: usize) -> u32 {
         let threshold = self.control(domain).harts.get(hart).map_or(0, |state| state.threshold);
         let target = |source: u32| self.registers.targets[source as usize];
@@ -473,8 +474,8 @@ impl Core {
         best.map_or(0, |(priority, source)| source << 16 | priority)
     }
 
-    /// "Claim top interrupt (`claimi`)": "A read from `claimi` that returns a value of zero has the simultaneous side effect of
-    /// setting the `iforce` register to zero."
+    /// "Claim top interrupt (`claimi`)": "A read from `claimi` that returns a value of zero has the simultaneous side
+    /// effect of setting the `iforce` register to zero."
     fn claim(&mut self, domain: Domain, hart: usize) -> u32 {
         let top = self.top(domain, hart);
         match top >> 16 {

@@ -1,8 +1,8 @@
 //! One interrupt file: which messages have arrived, which are wanted, and which comes first.
 //!
 //! AIA 1.0, "Incoming MSI Controller (IMSIC)", sections "Indirectly accessed interrupt-file registers", "Top external
-//! interrupt CSRs" and "Interrupt delivery and handling". It knows no lock, bus, wire or hart. Not there: delivery from a PLIC
-//! or APLIC past the file (`eidelivery` 0x40000000), which is optional.
+//! interrupt CSRs" and "Interrupt delivery and handling". It knows no lock, bus, wire or hart. Not there: delivery from
+//! a PLIC or APLIC past the file (`eidelivery` 0x40000000), which is optional.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -34,8 +34,8 @@ pub enum FileRegister {
 }
 
 impl FileRegister {
-    /// The register that `*iselect` selects with this value. `None`: there is none with XLEN = 64, or it is no interrupt
-    /// file's.
+    /// The register that `*iselect` selects with this value. `None`: there is none with XLEN = 64, or it is no
+    /// interrupt file's.
     pub fn selected(by: u64) -> Option<FileRegister> {
         use iselect::{EIDELIVERY, EIE0, EIE63, EIP0, EIP63, EITHRESHOLD};
         let word = |first: u64| (by - first).is_multiple_of(2).then_some(((by - first) / 2) as u8);
@@ -61,8 +61,8 @@ pub struct InterruptFile {
 }
 
 impl InterruptFile {
-    /// A file with identities 1 to `identities`, rounded up to one less than a multiple of 64. Nothing is pending, enabled or
-    /// delivered.
+    /// A file with identities 1 to `identities`, rounded up to one less than a multiple of 64. Nothing is pending,
+    /// enabled or delivered.
     pub fn new(identities: u16) -> InterruptFile {
         let words = identities.min(MAX_IDENTITIES) / PER_WORD + 1;
         let none = vec![0; usize::from(words)];
@@ -105,7 +105,8 @@ impl InterruptFile {
         }
     }
 
-    /// What `mtopei`, `stopei` or `vstopei` shows: the lowest identity that is pending, enabled and below the threshold, or 0.
+    /// What `mtopei`, `stopei` or `vstopei` shows: the lowest identity that is pending, enabled and below the
+    /// threshold, or 0.
     pub fn top(&self) -> u64 {
         let words = self.pending.iter().zip(&self.enabled).map(|(pending, enabled)| pending & enabled);
         let first = words.enumerate().find(|(_, word)| *word != 0);
@@ -131,8 +132,8 @@ impl InterruptFile {
         }
     }
 
-    /// Changes bits of a register. Whoever writes it whole names the bits that differ from what it has read: messages that
-    /// have arrived since are not lost.
+    /// Changes bits of a register. Whoever writes it whole names the bits that differ from what it has read: messages
+    /// that have arrived since are not lost.
     pub fn change(&mut self, register: FileRegister, clear: u64, set: u64) {
         let changed = |old: u64| old & !clear | set;
         match register {

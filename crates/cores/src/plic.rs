@@ -110,7 +110,8 @@ impl Core {
         }
     }
 
-    /// An edge at `source`. "Interrupt Gateways" lets a gateway count the edges that come in service; this one counts to one.
+    /// An edge at `source`. "Interrupt Gateways" lets a gateway count the edges that come in service; this one counts
+    /// to one.
     pub fn pulse(&mut self, source: u32) {
         if self.is_source(source) {
             let waits = if self.in_service.has(source) { &mut self.edges } else { &mut self.pending };
@@ -257,7 +258,8 @@ mod tests {
 
     #[test]
     fn registers_are_where_drivers_find_them() {
-        // PLIC specification, "Memory Map": context 1 has its enable bits from 0x2080 on, its threshold at 0x201000, its claim at 0x201004
+        // PLIC specification, "Memory Map": context 1 has its enable bits from 0x2080 on, its threshold at 0x201000,
+        // its claim at 0x201004
         let plic = Core::new(40, 4);
         assert_eq!(plic.reg(priority_at(10)), Some(Reg::Priority { source: 10 }));
         assert_eq!(plic.reg(enable_at(1, 33)), Some(Reg::Enable { context: 1, word: 1 }));

@@ -191,11 +191,12 @@ impl Core {
         None
     }
 
-    /// Bytes that come in before the guest has read some: as many as make up "its programmed trigger level" ("FIFO Interrupt Mode
-    /// Operation"). On a line a character takes long enough for a guest to see to the interrupt of the one before, and the interrupt is
-    /// "cleared as soon as the FIFO drops below" that level: a driver with level 1 that reads one character for each interrupt gets one for
-    /// each. None come in in loopback, where the line is disconnected, and none while a guest that uses RTS has taken it back ("Modem
-    /// Control Register"). Many a program never gives it and reads all the same.
+    /// Bytes that come in before the guest has read some: as many as make up "its programmed trigger level" ("FIFO
+    /// Interrupt Mode Operation"). On a line a character takes long enough for a guest to see to the interrupt of the
+    /// one before, and the interrupt is "cleared as soon as the FIFO drops below" that level: a driver with level 1
+    /// that reads one character for each interrupt gets one for each. None come in in loopback, where the line is
+    /// disconnected, and none while a guest that uses RTS has taken it back ("Modem Control Register"). Many a program
+    /// never gives it and reads all the same.
     pub fn room(&self) -> usize {
         match self.loopback() || self.held {
             true => 0,
@@ -212,12 +213,12 @@ impl Core {
         }
     }
 
-    /// Lets what waits come in, as far as there is room, and has `drive` bring the interrupt output, where it shows something else than before,
-    /// to its wire: a level, and whether an edge comes with it. A line takes time, so that what the guest has emptied is seen empty before more
-    /// comes.
+    /// Lets what waits come in, as far as there is room, and has `drive` bring the interrupt output, where it shows
+    /// something else than before, to its wire: a level, and whether an edge comes with it. A line takes time, so that
+    /// what the guest has emptied is seen empty before more comes.
     ///
-    /// The transmitter's interrupt goes out as an edge. As a level it comes for ever to a driver that never reads the IIR, and there are such
-    /// (xv6 of 2022): QEMU's PLIC asks nobody for a level after completion.
+    /// The transmitter's interrupt goes out as an edge. As a level it comes for ever to a driver that never reads the
+    /// IIR, and there are such (xv6 of 2022): QEMU's PLIC asks nobody for a level after completion.
     pub fn settle(&mut self, waiting: &mut VecDeque<u8>, shown: &mut Interrupt, mut drive: impl FnMut(bool, bool)) {
         let mut show = |now: Interrupt| {
             if now != core::mem::replace(shown, now) {

@@ -1,9 +1,9 @@
 //! The pages through which interrupt files are sent messages.
 //!
-//! AIA 1.0, "Memory region for an interrupt file" and "Arrangement of the memory regions of multiple interrupt files". The
-//! files themselves are the harts' own ([`vcpu::imsic`]). One [`ImsicPages`] has the pages of all harts at one level: hart h's
-//! begin at `h << guest_index_bits` pages, its supervisor level's first, then guest files 1, 2, and so on. What lies between are
-//! read-only zeros.
+//! AIA 1.0, "Memory region for an interrupt file" and "Arrangement of the memory regions of multiple interrupt files".
+//! The files themselves are the harts' own ([`vcpu::imsic`]). One [`ImsicPages`] has the pages of all harts at one
+//! level: hart h's begin at `h << guest_index_bits` pages, its supervisor level's first, then guest files 1, 2, and so
+//! on. What lies between are read-only zeros.
 
 use arch::Interrupt;
 use arch::addr::PAGE_BYTES;

@@ -2,8 +2,8 @@
 //!
 //! Each is a core (registers in, registers out, pending interrupts; it knows no lock, bus, thread or clock) and a thin
 //! adapter that implements [`bus::Device`] and owns the interrupt line and the backend. Each writes its own device-tree
-//! node ([`DtNode`]), and a board handles all alike ([`Part`]). Addresses and interrupt numbers are the board's: a device
-//! learns them only as a [`Placement`].
+//! node ([`DtNode`]), and a board handles all alike ([`Part`]). Addresses and interrupt numbers are the board's: a
+//! device learns them only as a [`Placement`].
 
 #![forbid(unsafe_code)]
 

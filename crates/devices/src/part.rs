@@ -10,8 +10,8 @@ pub trait Part: Device + DtNode + Stateful {
     /// Back to the state after reset. Wires are driven accordingly.
     fn reset(&mut self) {}
 
-    /// Goes on with what time has brought, or what was left to do when a driver asked for it. Answers whether something is left
-    /// that can be done at once.
+    /// Goes on with what time has brought, or what was left to do when a driver asked for it. Answers whether something
+    /// is left that can be done at once.
     ///
     /// For machines whose harts take turns: called when a turn is over. Others have threads for such things.
     fn poll(&mut self) -> bool {

@@ -5,7 +5,8 @@ use arch::{Exception, GuestPhys, Mode, Phys, Virt, implicit};
 
 use crate::{Kind, Mark};
 
-/// One thing that happened. Fields do not repeat what the [`crate::Stamp`] says: a trap comes from the stamp's mode and pc.
+/// One thing that happened. Fields do not repeat what the [`crate::Stamp`] says: a trap comes from the stamp's mode and
+/// pc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Somebody begins to watch: the stamp says where the hart stands. Comes before all others.
@@ -30,42 +31,45 @@ pub enum Event {
     SbiCall(SbiCall),
     /// A program marked what it does: a system call of the number [`crate::MARK`], before the trap that it becomes.
     Mark(Mark),
-    /// The call's answer: the built-in firmware's, or, where a trap handler answered, the registers as it returns behind the
-    /// `ecall`. The stamp is the caller's. Not where the hart stops, or where the caller goes on on another hart.
+    /// The call's answer: the built-in firmware's, or, where a trap handler answered, the registers as it returns
+    /// behind the `ecall`. The stamp is the caller's. Not where the hart stops, or where the caller goes on on another
+    /// hart.
     SbiReturn {
         /// `a0`: the error; of a legacy call, the value.
         error: u64,
         /// `a1`: the value.
         value: u64,
     },
-    /// What is pending in `mip` is another than when the hart last looked: a line of a device or of another hart changed, a
-    /// timer fired (MTIP, STIP, VSTIP), software wrote a bit. Not as it happens outside, but when this hart notices: at the
-    /// latest after some thousand instructions, and not what came and went between.
+    /// What is pending in `mip` is another than when the hart last looked: a line of a device or of another hart
+    /// changed, a timer fired (MTIP, STIP, VSTIP), software wrote a bit. Not as it happens outside, but when this hart
+    /// notices: at the latest after some thousand instructions, and not what came and went between.
     Pending {
         /// What was pending, by the bits of `mip`.
         before: u64,
         /// What is.
         now: u64,
     },
-    /// A write of `hvip`, `hip` or `vsip` from a mode with V=0 changed the interrupts that a hypervisor injects. Not a message
-    /// to a guest's interrupt file, which is [`Event::Mmio`], not `hvictl`, which is [`Event::Csr`], and not `vstimecmp`: [`Event::Armed`].
+    /// A write of `hvip`, `hip` or `vsip` from a mode with V=0 changed the interrupts that a hypervisor injects. Not a
+    /// message to a guest's interrupt file, which is [`Event::Mmio`], not `hvictl`, which is [`Event::Csr`], and not
+    /// `vstimecmp`: [`Event::Armed`].
     Inject {
         /// `hvip` before.
         before: u64,
         /// `hvip` now.
         now: u64,
     },
-    /// A comparator was set to another value: a CSR of Sstc, or the firmware's timer by an SBI call. Not `mtimecmp`, which is a
-    /// device's ([`Event::Mmio`]), and not where the value stays.
+    /// A comparator was set to another value: a CSR of Sstc, or the firmware's timer by an SBI call. Not `mtimecmp`,
+    /// which is a device's ([`Event::Mmio`]), and not where the value stays.
     Armed {
         /// Which.
         timer: Timer,
         /// When it fires, in ticks of the time that it is compared with; all ones: never.
         deadline: u64,
     },
-    /// A comparator's time has come, and its interrupt is pending. Not at that time, but when this hart notices, as [`Event::Pending`]:
-    /// at the latest after some thousand instructions, or when a write of a CSR makes it look. Once for each time that the comparator
-    /// was set, and not where it is set to another time before the hart looks, or where the comparator is off (STCE).
+    /// A comparator's time has come, and its interrupt is pending. Not at that time, but when this hart notices, as
+    /// [`Event::Pending`]: at the latest after some thousand instructions, or when a write of a CSR makes it look. Once
+    /// for each time that the comparator was set, and not where it is set to another time before the hart looks, or
+    /// where the comparator is off (STCE).
     Fired {
         /// Which.
         timer: Timer,
@@ -78,8 +82,8 @@ pub enum Event {
     Wake,
     /// A fence of translations or of instructions: this hart's own instruction, or on behalf of another by SBI.
     Fence(Fence),
-    /// A CSR instruction wrote a register of supervisor level or above. Not `fcsr` and counters of user level, and not what
-    /// traps and returns do to registers.
+    /// A CSR instruction wrote a register of supervisor level or above. Not `fcsr` and counters of user level, and not
+    /// what traps and returns do to registers.
     Csr {
         /// Its address in the instruction. With V=1, that of a supervisor's register means the virtual supervisor's.
         csr: u16,
@@ -101,18 +105,19 @@ pub enum Event {
         /// What was written or read.
         value: u64,
     },
-    /// A device raised or lowered its interrupt line. No hart's: the stamp's hart is [`crate::DEVICES`]. Not what an interrupt
-    /// controller makes of it, which a hart notices as [`Event::Pending`], and not the lines of timers and software interrupts, which are
-    /// no devices'. Where time goes by instructions, all that a time slice of a hart brings has one time, and no stamp says whether the
-    /// device or the hart was first: readers put the hart first.
+    /// A device raised or lowered its interrupt line. No hart's: the stamp's hart is [`crate::DEVICES`]. Not what an
+    /// interrupt controller makes of it, which a hart notices as [`Event::Pending`], and not the lines of timers and
+    /// software interrupts, which are no devices'. Where time goes by instructions, all that a time slice of a hart
+    /// brings has one time, and no stamp says whether the device or the hart was first: readers put the hart first.
     Line {
         /// The device's first address; the machine knows whose that is.
         device: Phys,
         /// Whether the line is high now.
         level: bool,
     },
-    /// A virtio device gave a request back to its driver: it is in the used ring. No hart's, as [`Event::Line`]. That the driver notified the
-    /// device is [`Event::Mmio`]; a request may need no notification, and one may be about several. Its order is that of [`Event::Line`].
+    /// A virtio device gave a request back to its driver: it is in the used ring. No hart's, as [`Event::Line`]. That
+    /// the driver notified the device is [`Event::Mmio`]; a request may need no notification, and one may be about
+    /// several. Its order is that of [`Event::Line`].
     Completed {
         /// The device's first address.
         device: Phys,
@@ -121,8 +126,8 @@ pub enum Event {
         /// Bytes that the device wrote to the driver's buffers.
         bytes: u32,
     },
-    /// Engine `kvm`: the host's kernel gave the hart to this process. What it was for, a device or a call, comes behind. Not an exit of
-    /// the guest that the kernel handles itself.
+    /// Engine `kvm`: the host's kernel gave the hart to this process. What it was for, a device or a call, comes
+    /// behind. Not an exit of the guest that the kernel handles itself.
     KvmExit {
         /// `exit_reason`: `KVM_EXIT_...` of the kernel's interface.
         reason: u32,

@@ -14,8 +14,8 @@ pub trait Look {
     fn scratch(&self, virt: bool) -> u64;
     /// `satp`, or a guest's `vsatp`.
     fn space(&self, virt: bool) -> u64;
-    /// Fills `into` with what a load in `mode` would find at `at` and behind it. `None`: it is not all in memory that such a load may
-    /// read.
+    /// Fills `into` with what a load in `mode` would find at `at` and behind it. `None`: it is not all in memory that
+    /// such a load may read.
     fn read(&self, mode: Mode, at: Virt, into: &mut [u8]) -> Option<()>;
 }
 

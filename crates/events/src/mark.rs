@@ -1,7 +1,7 @@
 //! Marks: how a program tells whoever watches the machine what it is doing.
 //!
-//! A mark is a system call that no system has, so that it does nothing but fail (`ENOSYS`) wherever the program runs: on this
-//! machine, in a guest of it, elsewhere.
+//! A mark is a system call that no system has, so that it does nothing but fail (`ENOSYS`) wherever the program runs:
+//! on this machine, in a guest of it, elsewhere.
 
 use core::fmt;
 

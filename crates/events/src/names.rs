@@ -6,7 +6,8 @@ use arch::csr::CAUSE_INTERRUPT;
 use arch::{Exception, Interrupt};
 use sbi::{Extension, Function};
 
-/// The name of a value of `xcause`, in the words of the manual's tables, calls in short; none for reserved and custom ones.
+/// The name of a value of `xcause`, in the words of the manual's tables, calls in short; none for reserved and custom
+/// ones.
 pub fn cause(xcause: u64) -> Option<&'static str> {
     if xcause & CAUSE_INTERRUPT != 0 {
         return interrupt(xcause & !CAUSE_INTERRUPT);
@@ -25,8 +26,8 @@ pub fn interrupt(code: u64) -> Option<&'static str> {
     Interrupt::from_code(code)?.words()
 }
 
-/// Why KVM came back to user space, by `exit_reason` (linux/include/uapi/linux/kvm.h), in small letters without `KVM_EXIT_`; none for those
-/// that are not known here.
+/// Why KVM came back to user space, by `exit_reason` (linux/include/uapi/linux/kvm.h), in small letters without
+/// `KVM_EXIT_`; none for those that are not known here.
 pub fn kvm_exit(reason: u32) -> Option<&'static str> {
     Some(match reason {
         0 => "unknown",

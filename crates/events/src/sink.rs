@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 
 use crate::{Event, Kind, Kinds, Look, Stamp};
 
-/// Hears of one hart's events, on the hart's thread and in their order. It must not wait for anything that needs the hart.
+/// Hears of one hart's events, on the hart's thread and in their order. It must not wait for anything that needs the
+/// hart.
 pub trait Sink: Send {
-    /// What it wants to hear of. Asked about every millisecond: from none to some, [`Event::Begin`] comes first, in any case.
+    /// What it wants to hear of. Asked about every millisecond: from none to some, [`Event::Begin`] comes first, in any
+    /// case.
     fn wants(&self) -> Kinds;
     /// An event happened, to a hart that can be looked at. It may be of a kind that is not wanted.
     fn event(&mut self, stamp: &Stamp, event: &Event, hart: &dyn Look);

@@ -21,6 +21,7 @@ pub struct Stamp {
     pub vmid: u16,
     /// ASID in `vsatp` where V=1, else in `satp`.
     pub asid: u16,
-    /// Address of the instruction, or of the next one where an interrupt is taken or the event is none of an instruction's.
+    /// Address of the instruction, or of the next one where an interrupt is taken or the event is none of an
+    /// instruction's.
     pub pc: u64,
 }

@@ -1,6 +1,7 @@
 //! Traps in words: their names, what the handler's registers mean, where they go and by which bit.
 //!
-//! Privileged architecture, "Machine Trap Delegation (`medeleg` and `mideleg`) Registers"; H extension, "Trap Cause Codes", "Traps".
+//! Privileged architecture, "Machine Trap Delegation (`medeleg` and `mideleg`) Registers"; H extension, "Trap Cause
+//! Codes", "Traps".
 
 use arch::insn::decompress;
 use arch::{Exception, Implicit, Isa, Mode, Trap, decode, implicit};

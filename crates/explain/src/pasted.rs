@@ -1,7 +1,7 @@
 //! The registers of a trap as somebody's log has them.
 //!
-//! A line of Linux, KVM, OpenSBI, Xen, QEMU or Spike is read for what it has in the form of a name and a number; all else in
-//! it is passed over.
+//! A line of Linux, KVM, OpenSBI, Xen, QEMU or Spike is read for what it has in the form of a name and a number; all
+//! else in it is passed over.
 
 /// Registers of a trap: those that are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

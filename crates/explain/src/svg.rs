@@ -1,5 +1,5 @@
-//! The walk as a drawing: a row for each level of the first stage, in which the G-stage's levels lead to its entry; the last
-//! row is the G-stage of the access itself. What failed is red.
+//! The walk as a drawing: a row for each level of the first stage, in which the G-stage's levels lead to its entry; the
+//! last row is the G-stage of the access itself. What failed is red.
 
 use std::fmt::Write as _;
 

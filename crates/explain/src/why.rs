@@ -257,8 +257,8 @@ impl Case<'_> {
         Found { would_help, ..Found::new(check, sentence, bits, &[SVADE, PROCESS]) }
     }
 
-    /// The bit of the register that switches a feature of this stage off: for the VS-stage `henvcfg`'s, unless `menvcfg`
-    /// withholds it.
+    /// The bit of the register that switches a feature of this stage off: for the VS-stage `henvcfg`'s, unless
+    /// `menvcfg` withholds it.
     fn envcfg(&self, field: &str, bit: u64) -> Bit {
         let of = match self.failed.tree.table {
             Table::VirtualSupervisor if self.state.menvcfg & bit != 0 => "henvcfg",

@@ -1,8 +1,9 @@
 //! Hart state management: who runs.
 //!
 //! SBI 3.0, "Hart State Management Extension (EID #0x48534D "HSM")". Harts are never in a pending state: one that
-//! was started counts as such from then on, though its first instruction may take a while. A suspended hart sleeps until an
-//! interrupt is pending and enabled, as in WFI; whoever runs the harts looks for that ([`crate::Firmware::awakes`]).
+//! was started counts as such from then on, though its first instruction may take a while. A suspended hart sleeps
+//! until an interrupt is pending and enabled, as in WFI; whoever runs the harts looks for that
+//! ([`crate::Firmware::awakes`]).
 
 use memory::Ram;
 use sbi::function::Hsm;

@@ -1,9 +1,9 @@
 //! Performance counters: the hart's, which this firmware programs as one in M-mode would, and its own.
 //!
 //! SBI 3.0, "Performance Monitoring Unit Extension (EID #0x504D55 "PMU")". Logical counters have the
-//! numbers of the hart's: 0 is `cycle`, 2 `instret`, those from 3 on are programmable; 1 would be `time`, which is none. The
-//! firmware's own follow. With Sscofpmf a programmable counter is preferred to `cycle` and `instret`, which know neither filters nor
-//! overflows.
+//! numbers of the hart's: 0 is `cycle`, 2 `instret`, those from 3 on are programmable; 1 would be `time`, which is
+//! none. The firmware's own follow. With Sscofpmf a programmable counter is preferred to `cycle` and `instret`, which
+//! know neither filters nor overflows.
 
 mod event;
 mod set;
@@ -171,8 +171,8 @@ impl Pmu {
         if self.has_overflow { programmable.or(fixed) } else { fixed.or(programmable) }
     }
 
-    /// Whether somebody has configured the counter and not given it back. `cycle` and `instret` may be configured anew until
-    /// they are started.
+    /// Whether somebody has configured the counter and not given it back. `cycle` and `instret` may be configured anew
+    /// until they are started.
     fn is_used(&self, counter: usize) -> bool {
         let waits = counter < FIRST_PROGRAMMABLE && self.started >> counter & 1 == 0;
         self.wanted[counter].is_some() && !waits
@@ -279,9 +279,10 @@ impl Pmu {
     }
 }
 
-/// The base that Linux names where it starts its counters from a snapshot after an overflow (`pmu_sbi_start_ovf_ctrs_snapshot`, seen in
-/// 6.12.107 and in the mainline of 2026): the index at which its loop over the 64 counters of a word has ended, times 64, in place of the
-/// word's number, 0. Were it refused, as it is no base, the counters would stand still, and `perf record` have next to no samples.
+/// The base that Linux names where it starts its counters from a snapshot after an overflow
+/// (`pmu_sbi_start_ovf_ctrs_snapshot`, seen in 6.12.107 and in the mainline of 2026): the index at which its loop over
+/// the 64 counters of a word has ended, times 64, in place of the word's number, 0. Were it refused, as it is no base,
+/// the counters would stand still, and `perf record` have next to no samples.
 const LINUX_BASE: u64 = 64 * 64;
 
 /// The base that is meant.

@@ -1,7 +1,7 @@
 //! Remote fences.
 //!
-//! SBI 3.0, "RFENCE Extension (EID #0x52464E43 "RFNC")". The caller goes on when all harts it named have done the fence,
-//! as the Linux kernel wants it.
+//! SBI 3.0, "RFENCE Extension (EID #0x52464E43 "RFNC")". The caller goes on when all harts it named have done the
+//! fence, as the Linux kernel wants it.
 
 use sbi::function::Rfence;
 use sbi::pmu::FirmwareEvent;
@@ -11,7 +11,8 @@ use vcpu::{EmulatedHart, Fence, FenceRange};
 use crate::hsm::State;
 use crate::requests::{Awaited, HartRequests, Request};
 
-/// Asks the others for the fence, and does the caller's. `awaited` gets what is to be waited for. Answers whom it asked.
+/// Asks the others for the fence, and does the caller's. `awaited` gets what is to be waited for. Answers whom it
+/// asked.
 pub fn answer(
     function: Rfence,
     args: &[u64; 6],

@@ -31,8 +31,8 @@ impl Rounding {
     /// The `rm` field that says that `frm` decides: DYN.
     pub const DYN: u8 = 7;
 
-    /// The static rounding mode of an `rm` field or of `frm`; `None` for the reserved encodings and for [`Rounding::DYN`],
-    /// which only the caller can resolve.
+    /// The static rounding mode of an `rm` field or of `frm`; `None` for the reserved encodings and for
+    /// [`Rounding::DYN`], which only the caller can resolve.
     #[inline]
     pub const fn from_rm(rm: u8) -> Option<Self> {
         match rm {

@@ -15,7 +15,8 @@ const SECONDS: u64 = 2;
 /// An input that takes longer than this hangs, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs the target's seeds and corpus, and then inputs made from them, until the time is over. Answers how many inputs it ran.
+/// Runs the target's seeds and corpus, and then inputs made from them, until the time is over. Answers how many inputs
+/// it ran.
 ///
 /// # Panics
 /// With the number of the input that failed, or where a variable is no number.

@@ -2,7 +2,8 @@
 //!
 //! The protocol itself is the crate `gdbstub`'s. Here is what a hart is to a debugger ([`registers`]: the registers and
 //! their description, `target`: memory, threads, points), what is asked of vhart beyond the protocol (`monitor`), and
-//! around it a [`Session`], which takes bytes and gives bytes, whatever they are. [`Server`] is a session at a TCP port.
+//! around it a [`Session`], which takes bytes and gives bytes, whatever they are. [`Server`] is a session at a TCP
+//! port.
 
 #![forbid(unsafe_code)]
 

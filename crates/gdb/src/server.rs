@@ -1,7 +1,7 @@
 //! Sessions at a TCP port, one after the other.
 //!
-//! One thread lets clients in and reads what they send, no further ahead than a little; another talks to them. Whatever a
-//! client does, the machine is only stopped as long as it is there.
+//! One thread lets clients in and reads what they send, no further ahead than a little; another talks to them. Whatever
+//! a client does, the machine is only stopped as long as it is there.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

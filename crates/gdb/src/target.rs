@@ -147,8 +147,8 @@ impl<M: Debugged> Stub<M> {
         self.on(hart, find).flatten().map(|found| found.phys)
     }
 
-    /// Does something to each part of a range of addresses that lies in one page, `(address of the machine, part)`, until that
-    /// fails. Answers how many bytes there were from the first on.
+    /// Does something to each part of a range of addresses that lies in one page, `(address of the machine, part)`,
+    /// until that fails. Answers how many bytes there were from the first on.
     fn pages(&self, hart: usize, start: u64, len: usize, mut act: impl FnMut(Phys, Range<usize>) -> bool) -> usize {
         let mut done = 0;
         while done < len {

@@ -157,8 +157,8 @@ impl Core {
         Ok(Target::Ram(offset))
     }
 
-    /// Brings a page from the second level of the data tables to the first, if it is there and allows the access. Answers
-    /// the RAM offset of the address.
+    /// Brings a page from the second level of the data tables to the first, if it is there and allows the access.
+    /// Answers the RAM offset of the address.
     pub fn refill(&mut self, access: Access, va: u64) -> Option<u64> {
         let Page { offset, readable, writable, leaves, .. } = self.data.behind.get(self.data.active.owner, va)?;
         let writable = writable && !self.ram.watch().is_watched(offset);
@@ -276,7 +276,8 @@ impl Core {
         written.ok_or_else(|| self.refused(kind, Access::Store, va))
     }
 
-    /// Where time goes by instructions, its own devices end a hart's quantum as all others do: what that does to time is not to change.
+    /// Where time goes by instructions, its own devices end a hart's quantum as all others do: what that does to time
+    /// is not to change.
     fn write_device(&self, phys: Phys, data: &[u8]) -> Option<()> {
         let write = || self.bus.write(phys, data).ok();
         if self.clock.is_wall() { self.pins.looking_behind(write) } else { write() }
@@ -312,7 +313,8 @@ pub fn read_ram(ram: &Ram, offset: u64, bytes: u64) -> Option<u64> {
     })
 }
 
-/// Writes the low 1, 2, 4 or 8 bytes of `value` at an offset that is aligned. The page is not watched: translation saw to it.
+/// Writes the low 1, 2, 4 or 8 bytes of `value` at an offset that is aligned. The page is not watched: translation saw
+/// to it.
 #[inline(always)]
 pub fn write_ram(ram: &Ram, offset: u64, bytes: u64, value: u64) -> Option<()> {
     use std::sync::atomic::Ordering::Relaxed;

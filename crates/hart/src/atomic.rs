@@ -86,8 +86,8 @@ impl Core {
     /// SC: writes if the reservation holds, and ends it. A fault is raised in either case.
     ///
     /// It holds while memory holds what LR read. That another hart wrote something else and the same again in between
-    /// is not seen; a program whose LR and SC are in one sequence, as "Eventual Success of Store-Conditional Instructions"
-    /// wants them, cannot tell.
+    /// is not seen; a program whose LR and SC are in one sequence, as "Eventual Success of Store-Conditional
+    /// Instructions" wants them, cannot tell.
     pub fn conditional_at(&mut self, width: Width, va: u64, value: u64) -> Result<bool, Stop> {
         let offset = self.amo_offset(va, width.bytes())?;
         let reservation = std::mem::replace(&mut self.reservation, NOT_RESERVED);
@@ -96,8 +96,8 @@ impl Core {
             return Ok(false);
         }
         let ram = &self.ram;
-        // Its own stores do not end a hart's reservation; where there are others, one that changes what LR read does, as an
-        // SC may fail.
+        // Its own stores do not end a hart's reservation; where there are others, one that changes what LR read does,
+        // as an SC may fail.
         let reserved = match self.alone {
             true => read_ram(ram, offset, width.bytes()).unwrap_or_default(),
             false => self.reserved,

@@ -123,8 +123,8 @@ impl Blocks {
         *self = Blocks::new();
     }
 
-    /// The number of the block at a RAM offset, decoded now if need be. `None`: the first instruction runs into the next
-    /// page, or is not legal.
+    /// The number of the block at a RAM offset, decoded now if need be. `None`: the first instruction runs into the
+    /// next page, or is not legal.
     pub fn at(&mut self, offset: u64, core: &mut Core) -> Option<u32> {
         // what is decoded now is new: what was written before it must not be seen later as it was
         self.fence(&mut core.watcher);

@@ -31,8 +31,8 @@ pub enum Stop {
     Exit,
 }
 
-/// What becomes of a value that is written to pc from outside: as instructions have 16 bits at least, bit 0 is always zero.
-/// Tables of code rely on it: what is empty there has an odd address.
+/// What becomes of a value that is written to pc from outside: as instructions have 16 bits at least, bit 0 is always
+/// zero. Tables of code rely on it: what is empty there has an odd address.
 pub const fn instruction_address(value: u64) -> u64 {
     value & !1
 }
@@ -46,8 +46,8 @@ pub const NOT_RESERVED: u64 = 0;
 /// The bit of [`Core::reservation`] that says that LR read eight bytes, not four. Addresses do not use it.
 pub const RESERVED_WIDE: u64 = 1;
 
-/// Of so many times that a hart of a crowded machine says that it waits for another, its thread lets others run once: after
-/// some 50 microseconds. What a host with other work gives away like that comes back after milliseconds.
+/// Of so many times that a hart of a crowded machine says that it waits for another, its thread lets others run once:
+/// after some 50 microseconds. What a host with other work gives away like that comes back after milliseconds.
 const PAUSES: u32 = 512;
 
 /// What generated code keeps beside the registers. An interpreter does not look at it.
@@ -63,7 +63,8 @@ pub struct Generated {
     pub fp_raises: bool,
     /// Whether CBO.ZERO may run as generated.
     pub cbo_zero_ready: bool,
-    /// The mode, as [`Generated::mode_code`] numbers it; or [`Generated::NO_MODE`], so that no CSR is accessed in place.
+    /// The mode, as [`Generated::mode_code`] numbers it; or [`Generated::NO_MODE`], so that no CSR is accessed in
+    /// place.
     pub mode: u8,
     /// Whether the mode is HS-mode, and no register of M-mode withholds another from it ([`privileged::csr::is_open`]).
     pub open: bool,
@@ -84,7 +85,8 @@ impl Generated {
 /// A hart without its decode cache.
 ///
 /// What every instruction touches comes first, from the beginning of a line of the host's cache on. Where the compiler
-/// chooses the order, a new field anywhere may spread the registers over more lines: once, for 3 % of generated code's time.
+/// chooses the order, a new field anywhere may spread the registers over more lines: once, for 3 % of generated code's
+/// time.
 #[repr(C, align(64))]
 pub struct Core {
     /// Integer registers.
@@ -123,7 +125,8 @@ pub struct Core {
     pub exit: Option<Exit>,
     /// Address of the access that trapped, for the transformed instruction.
     pub access_address: u64,
-    /// Traps taken. A guest whose handler traps at once retires nothing, and must come to the end of its turn all the same.
+    /// Traps taken. A guest whose handler traps at once retires nothing, and must come to the end of its turn all the
+    /// same.
     pub traps: u64,
     /// What is remembered of them, to tell of a loop.
     pub(crate) loops: Loops,
@@ -312,8 +315,8 @@ impl Core {
         });
     }
 
-    /// The program waits for another hart. What that one sends is looked for at once: waiting is all that there is to do.
-    /// Only where the machine is crowded may it wait for this hart's place on the host.
+    /// The program waits for another hart. What that one sends is looked for at once: waiting is all that there is to
+    /// do. Only where the machine is crowded may it wait for this hart's place on the host.
     pub fn pause(&mut self) {
         std::hint::spin_loop();
         self.pauses = self.pauses.wrapping_add(1);
@@ -322,8 +325,8 @@ impl Core {
         }
     }
 
-    /// The program looks what time it is, or what is pending: it may be waiting, too, and such an instruction takes as long as hundreds of
-    /// others. Answers whether there was a kick, which ends the quantum.
+    /// The program looks what time it is, or what is pending: it may be waiting, too, and such an instruction takes as
+    /// long as hundreds of others. Answers whether there was a kick, which ends the quantum.
     pub fn heeded_kick(&mut self) -> bool {
         let kicked = self.clock.is_wall() && self.pins.take_attention();
         if kicked {

@@ -1,8 +1,8 @@
 //! A debugger's part in the hart: points at which it stops, single steps, and looks that change nothing.
 //!
-//! Who executes keeps instructions with a breakpoint out of what is made ahead, decoded blocks and generated code alike, and
-//! comes to [`Hart::single`] for them, which asks here. Pages with a watchpoint are kept out of the data tables, so that
-//! their accesses take the long way. All of that costs nothing where there are no points.
+//! Who executes keeps instructions with a breakpoint out of what is made ahead, decoded blocks and generated code
+//! alike, and comes to [`Hart::single`] for them, which asks here. Pages with a watchpoint are kept out of the data
+//! tables, so that their accesses take the long way. All of that costs nothing where there are no points.
 
 use std::sync::Arc;
 
@@ -268,8 +268,8 @@ impl PageMemory for Looker<'_> {
 }
 
 impl Hart {
-    /// Names what the hart stops for. Nothing that was made ahead of the instructions of a breakpoint stays; who has made
-    /// more than this hart knows of forgets it himself.
+    /// Names what the hart stops for. Nothing that was made ahead of the instructions of a breakpoint stays; who has
+    /// made more than this hart knows of forgets it himself.
     pub fn set_points(&mut self, points: &Arc<Points>) {
         let none = Points::default();
         let old = self.core.debug.as_ref().map_or(&none, |debug| &debug.points);

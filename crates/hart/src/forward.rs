@@ -1,5 +1,5 @@
-//! What a hart with another way of executing leaves to the [`crate::Hart`] in its field `hart`: the methods of `Vcpu` and
-//! `EmulatedHart` that have nothing to do with how instructions are executed.
+//! What a hart with another way of executing leaves to the [`crate::Hart`] in its field `hart`: the methods of `Vcpu`
+//! and `EmulatedHart` that have nothing to do with how instructions are executed.
 
 /// Methods that the field `hart` answers, with `&self` or `&mut self`.
 #[doc(hidden)]

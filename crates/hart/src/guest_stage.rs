@@ -1,8 +1,8 @@
 //! Leaves of the G-stage's page tables that walks have found.
 //!
-//! A walk through both stages descends the G-stage's table for each entry of the VS-stage's; the pages of a guest's page
-//! tables are few, and their leaves stay until HFENCE.GVMA names them. One table serves all guests: entries carry their
-//! `hgatp`.
+//! A walk through both stages descends the G-stage's table for each entry of the VS-stage's; the pages of a guest's
+//! page tables are few, and their leaves stay until HFENCE.GVMA names them. One table serves all guests: entries carry
+//! their `hgatp`.
 
 use arch::addr::PAGE_SHIFT;
 use arch::csr::atp;

@@ -72,7 +72,8 @@ const ALERT_POLL: u64 = POLL / 16;
 /// For how many looks others are expected after a kick: some hundred microseconds. Who sends messages sends more.
 const ALERT: u32 = 16;
 
-/// Ticks that WFI waits where nothing would be taken behind it: a millisecond. Ten times as often cost a tenth of a core.
+/// Ticks that WFI waits where nothing would be taken behind it: a millisecond. Ten times as often cost a tenth of a
+/// core.
 const NAP: u64 = vcpu::TIMEBASE_HZ / 1000;
 
 impl Hart {
@@ -117,7 +118,8 @@ impl Hart {
     }
 
     /// Runs for about `budget` instructions, and looks at wires, kicks and time every `interval`. `execute` executes
-    /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`], [`Core::exit`]).
+    /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`],
+    /// [`Core::exit`]).
     pub fn drive_by(&mut self, budget: u64, interval: u64, execute: impl FnMut(&mut Hart, u64)) -> Exit {
         if !self.core.alone {
             self.core.reservation = NOT_RESERVED;
@@ -198,8 +200,8 @@ impl Hart {
         None
     }
 
-    /// When WFI goes on that nothing wakes but what waits for a guest. It must go on, but where nothing is taken then, it
-    /// is the loop of an idle hypervisor that comes back at once, and it need not do so at the host's full speed.
+    /// When WFI goes on that nothing wakes but what waits for a guest. It must go on, but where nothing is taken then,
+    /// it is the loop of an idle hypervisor that comes back at once, and it need not do so at the host's full speed.
     /// Linux 6.12's KVM leaves a guest's timer due like that when the guest moves to another hart.
     fn nap(&mut self) -> Option<u64> {
         let core = &mut self.core;
@@ -256,7 +258,8 @@ impl Hart {
         self.block_until::<R, false>(u64::MAX, record)
     }
 
-    /// Executes the block at `pc` as far as it may: until so much [`Core::work`] is done, or something is to be looked at.
+    /// Executes the block at `pc` as far as it may: until so much [`Core::work`] is done, or something is to be looked
+    /// at.
     fn part_of_block<R: Record>(&mut self, poll: u64, record: &mut R) {
         // an interrupt that was just taken counts
         let left = poll.saturating_sub(self.core.work());
@@ -265,7 +268,8 @@ impl Hart {
         }
     }
 
-    /// Executes the block at `pc`; if only a `PART`, then at most `most` instructions of it, and none behind one that asks for a look.
+    /// Executes the block at `pc`; if only a `PART`, then at most `most` instructions of it, and none behind one that
+    /// asks for a look.
     #[inline(always)]
     fn block_until<R: Record, const PART: bool>(&mut self, most: u64, record: &mut R) -> bool {
         let known = self.core.code.active.get(self.core.pc).and_then(|number| self.blocks.get(number as u32));
@@ -405,7 +409,8 @@ impl Hart {
     }
 }
 
-/// Executes a block; if only a `PART`, then at most `most` instructions of it, and none behind one that asks for a look.
+/// Executes a block; if only a `PART`, then at most `most` instructions of it, and none behind one that asks for a
+/// look.
 ///
 /// # Errors
 /// The instruction that was left.

@@ -1,8 +1,8 @@
 //! A hart executed by the interpreter: the reference semantics.
 //!
 //! [`Hart`] joins what the layers above define: registers, the privileged [`privileged::State`], the instructions'
-//! texts of `semantics`, and memory through translation contexts. It is a [`vcpu::EmulatedHart`]. A [`Record`] sees every
-//! instruction and its effects; `()` sees nothing and costs nothing.
+//! texts of `semantics`, and memory through translation contexts. It is a [`vcpu::EmulatedHart`]. A [`Record`] sees
+//! every instruction and its effects; `()` sees nothing and costs nothing.
 //!
 //! Time and other harts: a hart notices kicks, wires and timers every few thousand instructions, and at each
 //! instruction that could make an interrupt due. Harts of one machine run on threads of their own or take turns on one.

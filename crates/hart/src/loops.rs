@@ -1,8 +1,10 @@
-//! The same trap at the same instruction, again and again with nothing done in between: whoever waits for the guest is to be told.
+//! The same trap at the same instruction, again and again with nothing done in between: whoever waits for the guest is
+//! to be told.
 //!
-//! Such a guest waits for nothing and says nothing. Its handler cannot be fetched, so that it traps to itself; or it returns to an
-//! instruction that fails as before. What is seen is a trap of the very instruction that a trap or a return from one led to. That is
-//! no more than a comparison where there is none; a trap that is taken in the middle of a handler, or after a step forward, is none.
+//! Such a guest waits for nothing and says nothing. Its handler cannot be fetched, so that it traps to itself; or it
+//! returns to an instruction that fails as before. What is seen is a trap of the very instruction that a trap or a
+//! return from one led to. That is no more than a comparison where there is none; a trap that is taken in the middle of
+//! a handler, or after a step forward, is none.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! A root table of the G-stage that is not where software put it: whoever waits for its guest is to be told.
 //!
-//! "The G-stage root page table is 16 KiB [...], so the lowest two bits of the physical page number (PPN) in `hgatp` always read as
-//! zeros" (H extension, "Hypervisor Guest Address Translation and Protection (`hgatp`) Register"). A hypervisor that takes any
-//! page gets another table walked, and its guest faults in ways that tell nothing.
+//! "The G-stage root page table is 16 KiB [...], so the lowest two bits of the physical page number (PPN) in `hgatp`
+//! always read as zeros" (H extension, "Hypervisor Guest Address Translation and Protection (`hgatp`) Register"). A
+//! hypervisor that takes any page gets another table walked, and its guest faults in ways that tell nothing.
 
 use arch::csr::atp;
 

@@ -1,10 +1,10 @@
 //! The second level behind the data tables of all contexts.
 //!
-//! A context's [`crate::tlb::DataTable`] is small, for it is probed at each access. What walks have found is entered here
-//! too, in a table that is larger and set-associative, and is looked for here before page tables are walked again. One
-//! table serves all contexts: pages carry the number of their [`Owner`], and a context that forgets everything becomes
-//! another owner, so that nothing is touched. What a page permits is decided again when it goes to the first level: code
-//! pages may have come to be watched. M-mode, which has nothing to walk, has nothing here.
+//! A context's [`crate::tlb::DataTable`] is small, for it is probed at each access. What walks have found is entered
+//! here too, in a table that is larger and set-associative, and is looked for here before page tables are walked again.
+//! One table serves all contexts: pages carry the number of their [`Owner`], and a context that forgets everything
+//! becomes another owner, so that nothing is touched. What a page permits is decided again when it goes to the first
+//! level: code pages may have come to be watched. M-mode, which has nothing to walk, has nothing here.
 
 use std::ops::Range;
 
@@ -16,8 +16,8 @@ const WAYS: usize = 4;
 /// A power of two; with [`WAYS`], pages of 64 MiB.
 const SETS: usize = 4096;
 
-/// Whose pages they are, from one time that a context forgets everything to the next. Numbers go up; those that differ in
-/// more than the bits of an offset are of different times, between which the table was emptied.
+/// Whose pages they are, from one time that a context forgets everything to the next. Numbers go up; those that differ
+/// in more than the bits of an offset are of different times, between which the table was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(u64);
 
@@ -174,8 +174,8 @@ fn with_address(owner: u64, address: u64) -> u64 {
     address & !(PAGE_BYTES - 1) | (owner % PAGE_BYTES)
 }
 
-/// A number below `count`, a power of two, for the page of so many offset bits of a key. Far-apart pages, and the same page
-/// of several owners, must not have the same only because their last bits are alike.
+/// A number below `count`, a power of two, for the page of so many offset bits of a key. Far-apart pages, and the same
+/// page of several owners, must not have the same only because their last bits are alike.
 fn spread(key: u64, page_bits: u32, count: usize) -> usize {
     const ODD: u64 = 0x9e5;
     let page = key >> page_bits;

@@ -1,6 +1,7 @@
 //! What a hart tells whoever watches it.
 //!
-//! Every place that has something to tell is cold, and asks [`Core::tells`] first: one test of a word where nobody watches.
+//! Every place that has something to tell is cold, and asks [`Core::tells`] first: one test of a word where nobody
+//! watches.
 
 use arch::csr::{atp, ip};
 use arch::{Mode, Phys, Privilege, Trap, Virt, csr};

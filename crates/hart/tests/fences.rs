@@ -1,8 +1,8 @@
 //! Fences of translations: what each combination of operands drops, and that all else stays remembered.
 //!
 //! A hart of five address spaces has used every page of each. Then all leaves of one stage are changed, a fence is
-//! executed, and every page is used again: it answers by the new leaf, after a walk, exactly where the fence names it. That
-//! what stays is not walked for is allowed, not asked, by the manual; it is what this hart promises.
+//! executed, and every page is used again: it answers by the new leaf, after a walk, exactly where the fence names it.
+//! That what stays is not walked for is allowed, not asked, by the manual; it is what this hart promises.
 
 mod common;
 
@@ -242,8 +242,8 @@ const FENCES: [(&str, Make, About, Space); 8] = [
     ("hinval.gvma", Insn::HinvalGvma, About::GuestPhysical, SPACES[0]),
 ];
 
-/// Whether a fence with these operands names the place in the space. A fence of an ASID need not drop global pages, and may:
-/// here they go with the space that they were used in.
+/// Whether a fence with these operands names the place in the space. A fence of an ASID need not drop global pages, and
+/// may: here they go with the space that they were used in.
 fn names(about: About, address: Option<u64>, id: Option<u64>, space: Space, place: &Place) -> bool {
     let of_space = match about {
         About::Supervisor => space.vmid.is_none() && id.is_none_or(|id| id == space.asid),

@@ -1,8 +1,8 @@
 //! Reads files out of `.deb` packages.
 //!
-//! A package (deb(5)) is an `ar` archive whose member `data.tar.*` is the file tree, compressed by xz, zstd or gzip, or not
-//! at all. It is unpacked once into a nameless temporary file; files are then read from there in any order, because which
-//! modules are needed shows only as they are read.
+//! A package (deb(5)) is an `ar` archive whose member `data.tar.*` is the file tree, compressed by xz, zstd or gzip, or
+//! not at all. It is unpacked once into a nameless temporary file; files are then read from there in any order, because
+//! which modules are needed shows only as they are read.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,10 +1,10 @@
 //! A disk with a Debian that boots: systemd, a login, and apt.
 //!
 //! The packages are fetched, verified and unpacked here, into one archive with dpkg's own records of packages that are
-//! unpacked and not yet configured ([`tree`]). What only their scripts can do is done where they run: a machine makes the
-//! file system, unpacks the archive into it and has dpkg configure all (`init/make-disk.sh`). That machine is the caller's
-//! to boot. The disk is kept in the cache and is never written to again: whoever boots from it has a snapshot, or a copy
-//! of their own ([`own`]).
+//! unpacked and not yet configured ([`tree`]). What only their scripts can do is done where they run: a machine makes
+//! the file system, unpacks the archive into it and has dpkg configure all (`init/make-disk.sh`). That machine is the
+//! caller's to boot. The disk is kept in the cache and is never written to again: whoever boots from it has a snapshot,
+//! or a copy of their own ([`own`]).
 
 mod own;
 mod records;
@@ -83,8 +83,8 @@ pub struct Making {
 /// Why it did not come to that.
 pub type Boot<'a> = &'a dyn Fn(&Making, &mut dyn FnMut(&str)) -> std::result::Result<(), String>;
 
-/// What is `prepared`, with a Debian on a disk of the host's and one of the guest's: those of the user's in `own`, which are
-/// made if they are not there, else snapshots of the one in the cache.
+/// What is `prepared`, with a Debian on a disk of the host's and one of the guest's: those of the user's in `own`,
+/// which are made if they are not there, else snapshots of the one in the cache.
 ///
 /// # Errors
 /// As for [`debian_disk`], or a disk of the user's cannot be made.
@@ -114,8 +114,8 @@ pub struct Sources<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// The disk with a Debian of the suite and mirror of `apt`, made now if the cache lacks it, by a machine that boots what is
-/// `prepared`.
+/// The disk with a Debian of the suite and mirror of `apt`, made now if the cache lacks it, by a machine that boots
+/// what is `prepared`.
 ///
 /// # Errors
 /// What an archive or network may be short of, or [`Error::Making`]. What was downloaded stays for the next time.

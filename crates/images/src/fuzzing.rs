@@ -35,8 +35,8 @@ pub fn archive(etc: &Path) -> Option<String> {
     archive::configured(etc)
 }
 
-/// Reads a kernel module: what it needs, and the module without its signature. With `others`, what it needs is there, and
-/// is the same file.
+/// Reads a kernel module: what it needs, and the module without its signature. With `others`, what it needs is there,
+/// and is the same file.
 ///
 /// # Errors
 /// It is no module, or what it needs is not there.

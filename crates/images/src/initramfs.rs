@@ -1,7 +1,7 @@
 //! The initramfs of guest and host.
 //!
-//! Both have busybox, their modules and the scripts in `init/`; the host also has the kernel and initramfs of its guest and
-//! the VMM that runs it. Nothing is compressed: an emulated CPU copies bytes faster than it unpacks them.
+//! Both have busybox, their modules and the scripts in `init/`; the host also has the kernel and initramfs of its guest
+//! and the VMM that runs it. Nothing is compressed: an emulated CPU copies bytes faster than it unpacks them.
 
 use std::io::{self, Write};
 

@@ -1,7 +1,8 @@
 //! Which kernel modules are needed, and in which order they load.
 //!
 //! Debian's packages have no `modules.dep`: `depmod` makes it when they are installed. Here it is made from the modules
-//! themselves, whose ELF section `.modinfo` holds "depends=a,b" (Linux, Documentation/kbuild/modules.rst, and modinfo(8)).
+//! themselves, whose ELF section `.modinfo` holds "depends=a,b" (Linux, Documentation/kbuild/modules.rst, and
+//! modinfo(8)).
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -15,8 +16,8 @@ use crate::error::{Error, Result};
 pub(crate) const DRIVERS: [&str; 4] = ["virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng"];
 /// What the host has beside them.
 pub(crate) const HOST: [&str; 1] = ["kvm"];
-/// What the guest has beside them, and a host whose root is a disk: a file system, loaded when it is mounted, and the sum
-/// that it asks for by name (built in from Linux 6.14 on).
+/// What the guest has beside them, and a host whose root is a disk: a file system, loaded when it is mounted, and the
+/// sum that it asks for by name (built in from Linux 6.14 on).
 pub(crate) const ROOT: [&str; 2] = ["ext4", "crc32c_generic"];
 
 /// What both have beside them where directories are shared: the file system, and its way through virtio.
@@ -47,8 +48,8 @@ fn normal(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// The modules in `wanted` and all they need, each after what it needs. `read` gives a module's file by its name. What is
-/// wanted but not there is left out: it is built into the kernel, or the kernel does without.
+/// The modules in `wanted` and all they need, each after what it needs. `read` gives a module's file by its name. What
+/// is wanted but not there is left out: it is built into the kernel, or the kernel does without.
 ///
 /// # Errors
 /// [`Error::Module`] where a module is no ELF object or needs one that is not there.
@@ -105,14 +106,14 @@ impl Module {
     }
 }
 
-/// What ends a signed module (Linux, Documentation/admin-guide/module-signing.rst), after the signature and twelve bytes
-/// that describe it.
+/// What ends a signed module (Linux, Documentation/admin-guide/module-signing.rst), after the signature and twelve
+/// bytes that describe it.
 const SIGNED: &[u8] = b"~Module signature appended~\n";
 
 /// The module without the signature appended to it, if there is one.
 ///
-/// Debian's kernels check signatures but do not insist on them. The check costs an emulated CPU 270 instructions for each
-/// byte, 0.6 billion for KVM alone, and tells nothing new: apt has checked the package that the module came in.
+/// Debian's kernels check signatures but do not insist on them. The check costs an emulated CPU 270 instructions for
+/// each byte, 0.6 billion for KVM alone, and tells nothing new: apt has checked the package that the module came in.
 pub(crate) fn unsigned(object: &[u8]) -> &[u8] {
     let cut = || {
         let rest = object.strip_suffix(SIGNED)?;

@@ -1,7 +1,7 @@
 //! From a request to files that boot.
 //!
-//! Each file is named by the hash of what it is made of, so that a second run with the same input finds it made. Only what
-//! is missing is fetched or built, and only then is the cache locked.
+//! Each file is named by the hash of what it is made of, so that a second run with the same input finds it made. Only
+//! what is missing is fetched or built, and only then is the cache locked.
 
 mod guests;
 

@@ -4,8 +4,8 @@
 
 /// Told what is going on while images are fetched and built.
 ///
-/// Calls come from one thread, in this order: any number of `begin`, each followed by its own `fraction`s, `bytes` or `crates` and, before
-/// the next `begin`, one `end`. `note` may come at any time.
+/// Calls come from one thread, in this order: any number of `begin`, each followed by its own `fraction`s, `bytes` or
+/// `crates` and, before the next `begin`, one `end`. `note` may come at any time.
 pub trait Progress {
     /// A step starts; `what` names it for the user ("fetching the package index of stable").
     fn begin(&self, what: &str);

@@ -1,16 +1,16 @@
 //! Programs that end when this one does, with all that they have started, whatever ends it: TERM, HUP, INT, or KILL.
 //!
-//! A shell starts the program, in a process group of its own, and holds one end of a pipe whose other end is here. When this
-//! process is gone the pipe ends, and the shell's watcher ends the group. So no signal need be caught, which whoever uses
-//! this crate may want to do, and which nobody can do for KILL.
+//! A shell starts the program, in a process group of its own, and holds one end of a pipe whose other end is here. When
+//! this process is gone the pipe ends, and the shell's watcher ends the group. So no signal need be caught, which
+//! whoever uses this crate may want to do, and which nobody can do for KILL.
 
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
-/// Starts its arguments as a program. The watcher holds nothing of the program's but its group, so that the end of its output
-/// can be waited for; where the program ends first, the watcher goes.
+/// Starts its arguments as a program. The watcher holds nothing of the program's but its group, so that the end of its
+/// output can be waited for; where the program ends first, the watcher goes.
 const SCRIPT: &str = r#"exec 3<&0 </dev/null
 { read -r end; kill -TERM 0; } <&3 >/dev/null 2>&1 &
 exec 3<&-

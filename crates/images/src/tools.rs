@@ -1,7 +1,7 @@
 //! Programs out of Debian's packages that run on this machine without being installed: no root, no apt, no namespace.
 //!
-//! [`Tools::get`] unpacks packages and all they need into the cache, once; [`Tools::command`] starts a program of theirs.
-//! They run on any Linux of their architecture, whatever C library it has (`tree` says how).
+//! [`Tools::get`] unpacks packages and all they need into the cache, once; [`Tools::command`] starts a program of
+//! theirs. They run on any Linux of their architecture, whatever C library it has (`tree` says how).
 
 use std::ffi::OsStr;
 use std::fs;
@@ -49,7 +49,8 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// The programs of `selection`, fetched and unpacked now if the cache lacks them, from the suite and archive of `apt`.
+    /// The programs of `selection`, fetched and unpacked now if the cache lacks them, from the suite and archive of
+    /// `apt`.
     ///
     /// # Errors
     /// What an archive or network may be short of; [`Error::NoDebian`] where Debian's programs do not run.

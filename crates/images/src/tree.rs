@@ -1,9 +1,9 @@
 //! Unpacks packages into a directory as if it were the root of a system, whose programs then run from there.
 //!
-//! As in Debian since trixie, all lies under `usr`: what an older package has in `/lib` goes there. A dynamically linked
-//! program asks the kernel for `/lib64/ld-linux...`, which this system may have in another version or not at all; so each
-//! is put aside, with `.elf` at the end of its name, and in its place comes a line of shell that starts it through the
-//! tree's own dynamic linker (ld.so(8)).
+//! As in Debian since trixie, all lies under `usr`: what an older package has in `/lib` goes there. A dynamically
+//! linked program asks the kernel for `/lib64/ld-linux...`, which this system may have in another version or not at
+//! all; so each is put aside, with `.elf` at the end of its name, and in its place comes a line of shell that starts it
+//! through the tree's own dynamic linker (ld.so(8)).
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read};

@@ -1,10 +1,10 @@
 //! What of this workspace is built for riscv64: the VMM that runs the guest inside the host, and the hypervisor.
 //!
-//! One comes with this program (`vmm/ready.rs`), with a record of what it was made of (`vmm/record.rs`). It is used unless
-//! the run belongs to a workspace (`vmm/workspace.rs`) in which one of these things has changed; then one is built there,
-//! by whichever tool chain can be had: the target that rustup has or can fetch (`vmm/rustup.rs`), else Debian's compiler in
-//! its packages (`vmm/debian.rs`). The cache keeps what was built with its record, so that it is built once for each
-//! state of the sources.
+//! One comes with this program (`vmm/ready.rs`), with a record of what it was made of (`vmm/record.rs`). It is used
+//! unless the run belongs to a workspace (`vmm/workspace.rs`) in which one of these things has changed; then one is
+//! built there, by whichever tool chain can be had: the target that rustup has or can fetch (`vmm/rustup.rs`), else
+//! Debian's compiler in its packages (`vmm/debian.rs`). The cache keeps what was built with its record, so that it is
+//! built once for each state of the sources.
 
 mod cargo;
 mod debian;

@@ -1,4 +1,5 @@
-//! Fetches from the archive that this system has configured, else from Debian's own: `cargo test -p vhart-images -- --ignored`.
+//! Fetches from the archive that this system has configured, else from Debian's own: `cargo test -p vhart-images --
+//! --ignored`.
 
 use std::fs;
 use std::path::Path;

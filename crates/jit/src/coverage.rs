@@ -15,13 +15,13 @@ use crate::expr::Heap;
 use crate::host::{Backend, Made, Places};
 use crate::x64::Host;
 
-/// Operands of all instructions: a0, a1, a2 and a3 where there are registers, `rm` 7, `sscratch` where there is a CSR, 1
-/// where there is an immediate of five bits.
+/// Operands of all instructions: a0, a1, a2 and a3 where there are registers, `rm` 7, `sscratch` where there is a CSR,
+/// 1 where there is an immediate of five bits.
 const OPERANDS: u32 = 10 << 7 | 7 << 12 | 11 << 15 | 12 << 20 | 13 << 27;
 const CSR: u32 = (arch::csr::SSCRATCH as u32) << 20;
 
-/// Every instruction of `isa`, and whether it has generated code: for the usual operands, in HS-mode. The others, and all in
-/// the cases where generated code does not fit, run through the interpreter.
+/// Every instruction of `isa`, and whether it has generated code: for the usual operands, in HS-mode. The others, and
+/// all in the cases where generated code does not fit, run through the interpreter.
 ///
 /// # Errors
 /// The host gives no memory.
@@ -64,8 +64,8 @@ mod tests {
     use super::*;
     use crate::toy::Toy;
 
-    /// What the emitter for tests refuses is refused above the seam, or has no one value: the whole instruction set goes
-    /// through the seam.
+    /// What the emitter for tests refuses is refused above the seam, or has no one value: the whole instruction set
+    /// goes through the seam.
     #[test]
     fn all_that_can_be_generated_goes_through_the_seam() {
         let generated = |all: Vec<(Opcode, bool)>| {

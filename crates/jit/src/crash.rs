@@ -4,8 +4,8 @@
 //! that code by the address that faulted, says on standard error what it was made of, and lets the signal end the
 //! process as it does by default. Faults elsewhere are given back to whoever handled them before.
 //!
-//! A fault is synchronous. The thread was executing generated code, so it holds no lock and is in no allocation, and what
-//! it owns, the hart and its translator, is not in the middle of a change: the handler may read them.
+//! A fault is synchronous. The thread was executing generated code, so it holds no lock and is in no allocation, and
+//! what it owns, the hart and its translator, is not in the middle of a change: the handler may read them.
 
 use std::cell::Cell;
 use std::fmt::{self, Write};
@@ -52,8 +52,8 @@ impl Drop for Running {
     }
 }
 
-/// Lets `what` be done before a crash of generated code is told: a terminal in raw mode wants to be restored, for example.
-/// The first call counts.
+/// Lets `what` be done before a crash of generated code is told: a terminal in raw mode wants to be restored, for
+/// example. The first call counts.
 pub fn before_abort(what: fn()) {
     let _ = PREPARE.set(what);
 }
@@ -73,7 +73,8 @@ pub fn watch() {
 
 fn current(signal: c_int) -> sigaction {
     let mut action = MaybeUninit::<sigaction>::zeroed();
-    // SAFETY: a null action only asks; the answer goes to a variable. All zeroes is a valid `sigaction` if it does not come.
+    // SAFETY: a null action only asks; the answer goes to a variable. All zeroes is a valid `sigaction` if it does not
+    // come.
     unsafe {
         sigaction(signal, ptr::null(), action.as_mut_ptr());
         action.assume_init()
@@ -96,8 +97,8 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c
     // SAFETY: with SA_SIGINFO the kernel passes both, and they are valid during the call.
     let (info, machine) = unsafe { (&*info, &(*context.cast::<ucontext_t>()).uc_mcontext) };
     let at = crate::x64::interrupted_at(machine);
-    // SAFETY: while they are noted, `execute` lends both to generated code, and what it calls returns to it before its own
-    // end. Nothing is changed here.
+    // SAFETY: while they are noted, `execute` lends both to generated code, and what it calls returns to it before its
+    // own end. Nothing is changed here.
     let running = RUNNING.get().map(|(code, hart)| unsafe { (&*code, &*hart) });
     // what somebody sends is no fault of the code
     let faulted = info.si_code > 0;

@@ -1,7 +1,8 @@
 //! What code was made of: the guest's bytes, and how much code each instruction has.
 //!
 //! A note is of instructions in a row: their bytes, to be compared with memory, and behind them the size of each one's
-//! code, with which a crash is told. There is one for each run of blocks, so nothing is kept that can be found in others.
+//! code, with which a crash is told. There is one for each run of blocks, so nothing is kept that can be found in
+//! others.
 
 use hart::engine::raw_at;
 

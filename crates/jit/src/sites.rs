@@ -85,8 +85,8 @@ impl Sites {
         })
     }
 
-    /// A block of `count` instructions, whose sites start with `first`, is complete: until now each site's `left` was its
-    /// number in the block.
+    /// A block of `count` instructions, whose sites start with `first`, is complete: until now each site's `left` was
+    /// its number in the block.
     pub fn settle(&mut self, first: usize, count: u8) {
         let sites = self.list.get_mut(first..).unwrap_or_default();
         sites.iter_mut().for_each(|site| {

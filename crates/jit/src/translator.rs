@@ -6,8 +6,9 @@
 //!
 //! Stores do not touch code: as the manual allows, they reach it with FENCE.I. Pages with code are watched
 //! ([`memory::Watcher`]). A FENCE.I before which none was written does nothing; else the blocks of those that were are
-//! compared with memory before any of them runs again, and made anew if a byte differs. Zifencei: FENCE.I "ensures that a
-//! subsequent instruction fetch on a RISC-V hart will see any previous data stores already visible to the same RISC-V hart".
+//! compared with memory before any of them runs again, and made anew if a byte differs. Zifencei: FENCE.I "ensures that
+//! a subsequent instruction fetch on a RISC-V hart will see any previous data stores already visible to the same RISC-V
+//! hart".
 
 mod build;
 mod cache;
@@ -139,8 +140,8 @@ impl<B: Backend> Translator<B> {
         core.code.clear_targets();
     }
 
-    /// Code for the hart's pc. `None`: there can be no block, as the instruction is not in RAM, goes on in a page that the
-    /// jump table does not know, is not legal or cannot be fetched at all.
+    /// Code for the hart's pc. `None`: there can be no block, as the instruction is not in RAM, goes on in a page that
+    /// the jump table does not know, is not legal or cannot be fetched at all.
     #[inline]
     pub fn find(&mut self, core: &mut Core) -> Option<u64> {
         self.counters.finds += 1;
@@ -179,8 +180,8 @@ impl<B: Backend> Translator<B> {
         })
     }
 
-    /// Translates the block at `pc`, which is at `offset` in RAM, and what it falls through to, into the unit with this number
-    /// or into a new one.
+    /// Translates the block at `pc`, which is at `offset` in RAM, and what it falls through to, into the unit with this
+    /// number or into a new one.
     fn translate(&mut self, core: &mut Core, mut number: Option<u32>, pc: u64, offset: u64) -> Option<u64> {
         if self.memory.place(B::ROOM, B::SMALL_ROOM).is_none() || self.cache.is_full() {
             self.clear(core);

@@ -1,6 +1,7 @@
 //! What there is of a page at a virtual address: where its blocks are, and what they were made of.
 //!
-//! There are hundreds of thousands of blocks, in some thousands of pages. What is searched for one is small and lies together.
+//! There are hundreds of thousands of blocks, in some thousands of pages. What is searched for one is small and lies
+//! together.
 
 use arch::addr::PAGE_BYTES;
 

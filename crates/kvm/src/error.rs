@@ -66,8 +66,8 @@ pub enum Error {
 
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 impl Error {
-    /// Why `/dev/kvm` is not there. The module loads only where the processor has H; without it, advice to load it would
-    /// send the user astray.
+    /// Why `/dev/kvm` is not there. The module loads only where the processor has H; without it, advice to load it
+    /// would send the user astray.
     pub(crate) fn absent(cpuinfo: &str) -> Self {
         let isa = cpuinfo.lines().find_map(|line| line.strip_prefix("isa").and_then(|rest| rest.split_once(": ")));
         match isa {

@@ -1,4 +1,5 @@
-//! SBI calls that the kernel forwards: the console, new (DBCN) and legacy, and probes of extensions that user space could have.
+//! SBI calls that the kernel forwards: the console, new (DBCN) and legacy, and probes of extensions that user space
+//! could have.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,7 +31,8 @@ impl Sbi {
             Some(Function::Legacy(Legacy::ConsolePutchar)) => legacy(console::putchar(call.args[0], &mut *console)),
             Some(Function::Legacy(Legacy::ConsoleGetchar)) => legacy(console::getchar(&mut *console)),
             Some(Function::Dbcn(function)) => console::answer(function, &call.args, &self.ram, &mut *console).into(),
-            // Of vendors' and experimental extensions the kernel asks here: there are none ("returns 0 if [...] not available").
+            // Of vendors' and experimental extensions the kernel asks here: there are none ("returns 0 if [...] not
+            // available").
             Some(Function::Base(Base::ProbeExtension)) => Ok(0).into(),
             _ => Err(Error::NotSupported).into(),
         }

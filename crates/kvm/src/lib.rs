@@ -7,9 +7,9 @@
 //!
 //! On anything but riscv64 Linux the same names exist and [`Vm::new`] says why it cannot be.
 //!
-//! Writes that only notify a device can be passed on without an exit ([`Vm::pass_on`]). A vCPU that stands shows its state
-//! ([`KvmVcpu::snapshot`]) and can be put back to what it was before it ran.
-//! Which pages the guest wrote to is told ([`Vm::written`]).
+//! Writes that only notify a device can be passed on without an exit ([`Vm::pass_on`]). A vCPU that stands shows its
+//! state ([`KvmVcpu::snapshot`]) and can be put back to what it was before it ran. Which pages the guest wrote to is
+//! told ([`Vm::written`]).
 
 #![deny(unsafe_op_in_unsafe_fn)]
 

@@ -15,7 +15,8 @@ pub enum Extensions {
     Only {
         /// All of them. Those that KVM has no name for are none of its business.
         names: Vec<&'static str>,
-        /// Those that no other of them implies: the host must have them. The kernel may be older than the name of a part.
+        /// Those that no other of them implies: the host must have them. The kernel may be older than the name of a
+        /// part.
         needed: Vec<&'static str>,
     },
 }

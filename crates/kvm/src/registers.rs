@@ -1,7 +1,7 @@
 //! Registers of a vCPU as the kernel numbers them, and their names.
 //!
-//! Linux, Documentation/virt/kvm/api.rst, `KVM_SET_ONE_REG`, "RISC-V registers": bits 63-56 name the architecture, 55-52 the
-//! size, 31-24 the group, and what is below that depends on the group.
+//! Linux, Documentation/virt/kvm/api.rst, `KVM_SET_ONE_REG`, "RISC-V registers": bits 63-56 name the architecture,
+//! 55-52 the size, 31-24 the group, and what is below that depends on the group.
 
 use arch::csr;
 

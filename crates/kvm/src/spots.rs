@@ -1,4 +1,5 @@
-//! Breakpoints in a guest's memory: an `ebreak` of two bytes in the place of an instruction's first. Every KVM guest has C.
+//! Breakpoints in a guest's memory: an `ebreak` of two bytes in the place of an instruction's first. Every KVM guest
+//! has C.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -196,8 +196,9 @@ impl Ram {
     pub fn cell_u128(&self, offset: u64) -> Option<&AtomicU128> {
         self.check(offset, 16).filter(|()| offset.is_multiple_of(16))?;
         // SAFETY: the cell lies inside the mapping, is aligned (the mapping is page-aligned), and lives as long as
-        // `self.mmap`, hence as `&self`. Where the host has no such instruction, the type takes a lock, and a concurrent
-        // access of another size is defined all the same, as both are atomic accesses to raw memory outside Rust's view.
+        // `self.mmap`, hence as `&self`. Where the host has no such instruction, the type takes a lock, and a
+        // concurrent access of another size is defined all the same, as both are atomic accesses to raw memory outside
+        // Rust's view.
         Some(unsafe { AtomicU128::from_ptr(self.host.add(offset as usize).cast()) })
     }
 

@@ -19,7 +19,8 @@ pub struct MachineIds {
 /// What AIA leaves to whoever makes a hart. It says nothing where the hart has no AIA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aia {
-    /// Whether there is an IMSIC, with a file for each level and as many guest files as [`Config::guest_external_interrupts`].
+    /// Whether there is an IMSIC, with a file for each level and as many guest files as
+    /// [`Config::guest_external_interrupts`].
     pub imsic: bool,
     /// IPRIOLEN, at most 8: how wide the priority numbers of major interrupts are. With 0 they are read-only zeros.
     pub priority_bits: u8,
@@ -65,8 +66,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// A hart with the usual sizes: 16 PMP entries, 16-bit ASIDs, 14-bit VMIDs, no guest external interrupts, 16 programmable
-    /// counters if it has Zihpm, misaligned accesses in hardware, transformed instructions.
+    /// A hart with the usual sizes: 16 PMP entries, 16-bit ASIDs, 14-bit VMIDs, no guest external interrupts, 16
+    /// programmable counters if it has Zihpm, misaligned accesses in hardware, transformed instructions.
     pub fn new(isa: Isa, hart_id: u64) -> Config {
         Config {
             isa,
@@ -88,12 +89,12 @@ impl Config {
         self.isa.has(extension)
     }
 
-    /// Whether hardware sets A and D of page-table entries until software says otherwise: where Svade does not leave it to
-    /// software.
+    /// Whether hardware sets A and D of page-table entries until software says otherwise: where Svade does not leave it
+    /// to software.
     ///
-    /// "Svade" and "Svadu" name the two schemes; the manual lets a hart that is said to have neither, or both, have either
-    /// until `menvcfg.ADUE` is written. Linux, Documentation/devicetree/bindings/riscv/extensions.yaml: with both, Svadu is
-    /// off at first. QEMU, too, lets hardware do it where neither is named.
+    /// "Svade" and "Svadu" name the two schemes; the manual lets a hart that is said to have neither, or both, have
+    /// either until `menvcfg.ADUE` is written. Linux, Documentation/devicetree/bindings/riscv/extensions.yaml: with
+    /// both, Svadu is off at first. QEMU, too, lets hardware do it where neither is named.
     pub(crate) fn updates_by_default(&self) -> bool {
         !self.has(Extension::Svade)
     }

@@ -23,7 +23,8 @@ impl Effects {
     /// Values or enables of counters.
     pub const COUNTERS: Effects = Effects(1 << 5);
 
-    /// An interrupt file: an access through `*ireg` writes `State::file` to it, one to `*topei` claims what that showed.
+    /// An interrupt file: an access through `*ireg` writes `State::file` to it, one to `*topei` claims what that
+    /// showed.
     pub const FILE: Effects = Effects(1 << 6);
 
     /// Whether any of `other` is in the set.

@@ -24,8 +24,8 @@ pub enum Level {
 
 /// All pending interrupts: what `mip` reads.
 ///
-/// AIA 1.0, "Interrupt filtering and virtual interrupts for supervisor level": "when bit 9 of `mvien` is one, bit SEIP in `mip`
-/// [...] does not include the value of bit 9 of `mvip`".
+/// AIA 1.0, "Interrupt filtering and virtual interrupts for supervisor level": "when bit 9 of `mvien` is one, bit SEIP
+/// in `mip` [...] does not include the value of bit 9 of `mvip`".
 #[inline]
 pub fn pending(state: &State, config: &Config) -> u64 {
     const SOFTWARE: u64 = ip::SSIP | ip::SEIP | ip::LCOFIP | ip::VSSIP;
@@ -45,8 +45,9 @@ fn guest_external(state: &State, config: &Config) -> u64 {
 
 /// Whether WFI ends: an interrupt is pending and enabled at some level, whatever the global enables say.
 ///
-/// "Wait for Interrupt": "the WFI instruction [...] must be unaffected by the global interrupt bits"; AIA 1.0, "WFI (Wait for
-/// Interrupt) instruction": "execution must resume from a WFI whenever an interrupt is pending at any privilege level".
+/// "Wait for Interrupt": "the WFI instruction [...] must be unaffected by the global interrupt bits"; AIA 1.0, "WFI
+/// (Wait for Interrupt) instruction": "execution must resume from a WFI whenever an interrupt is pending at any
+/// privilege level".
 #[inline]
 pub fn has_wakeup(state: &State, config: &Config) -> bool {
     match state.has_virtual_interrupts() {
@@ -68,7 +69,8 @@ fn is_any_told(state: &State, config: &Config) -> bool {
     for_machine(state, config) | for_supervisor(state, config) != 0 || first_for_guest(state, config).is_some()
 }
 
-/// Whether all that [`has_wakeup`] finds is delegated to a guest while none runs: the hart goes on, and takes none of it.
+/// Whether all that [`has_wakeup`] finds is delegated to a guest while none runs: the hart goes on, and takes none of
+/// it.
 pub fn only_guest_wakes(state: &State, config: &Config) -> bool {
     !state.mode.virt && for_machine(state, config) | for_supervisor(state, config) == 0
 }
@@ -78,7 +80,8 @@ pub(crate) fn for_machine(state: &State, config: &Config) -> u64 {
     pending(state, config) & state.mie & !state.mideleg(config)
 }
 
-/// What is pending and enabled for HS-mode, in `sip` and `sie` or `hip` and `hie`, and not delegated: what `stopi` chooses from.
+/// What is pending and enabled for HS-mode, in `sip` and `sie` or `hip` and `hie`, and not delegated: what `stopi`
+/// chooses from.
 pub(crate) fn for_supervisor(state: &State, config: &Config) -> u64 {
     let delegated = pending(state, config) & state.mie & state.mideleg(config);
     (delegated | filtered(state) & state.mvip() & state.sie) & !state.hideleg
@@ -138,8 +141,8 @@ impl State {
         self.mvien | self.hvien | self.hvictl & hvictl::VTI != 0
     }
 
-    /// What software holds of `mvip`, where S-mode may see it. Bit 9 is the software-writable SEIP bit: "changing the value of
-    /// bit 9 of `mvien` does not affect the value of bit 9 of `mvip`".
+    /// What software holds of `mvip`, where S-mode may see it. Bit 9 is the software-writable SEIP bit: "changing the
+    /// value of bit 9 of `mvien` does not affect the value of bit 9 of `mvip`".
     pub(crate) const fn mvip(&self) -> u64 {
         self.mvip & !ip::SEIP | self.mip & ip::SEIP
     }

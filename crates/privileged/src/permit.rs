@@ -1,8 +1,8 @@
 //! Who may execute the privileged instructions.
 //!
 //! Privileged architecture, "Virtualization Support in `mstatus` Register"; H extension, "Hypervisor Instructions" and
-//! "Trap Cause Codes"; "Svinval"; "Zawrs"; CMO extensions, "Control and Status Register State". An instruction whose extension is absent does not decode,
-//! so presence is not checked here.
+//! "Trap Cause Codes"; "Svinval"; "Zawrs"; CMO extensions, "Control and Status Register State". An instruction whose
+//! extension is absent does not decode, so presence is not checked here.
 
 use arch::csr::{envcfg, hstatus, status};
 use arch::{Mode, Privilege};

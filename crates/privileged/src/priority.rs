@@ -1,7 +1,7 @@
 //! Which of several interrupts comes first at a level: what `mtopi`, `stopi` and `vstopi` show.
 //!
-//! AIA 1.0, "Configuring priorities of major interrupts at machine level", "Machine top interrupt CSR", their supervisor-level
-//! and VS-level counterparts, and "Virtual supervisor top interrupt CSR".
+//! AIA 1.0, "Configuring priorities of major interrupts at machine level", "Machine top interrupt CSR", their
+//! supervisor-level and VS-level counterparts, and "Virtual supervisor top interrupt CSR".
 
 use arch::Interrupt;
 use arch::csr::{hvictl, topei, topi};
@@ -21,8 +21,8 @@ pub struct Top {
     pub by_hvictl: bool,
 }
 
-/// A place in the manual's tables "Effect of the [...] `iprio` array on the priorities of interrupts": 0 is the highest;
-/// then come priority numbers; then external interrupts with numbers of 256 and above; and then the lowest.
+/// A place in the manual's tables "Effect of the [...] `iprio` array on the priorities of interrupts": 0 is the
+/// highest; then come priority numbers; then external interrupts with numbers of 256 and above; and then the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank(u16);
 
@@ -32,8 +32,8 @@ impl Rank {
     const EXTERNAL_LAST: Rank = Rank(256);
     const LOWEST: Rank = Rank(257);
 
-    /// That of an interrupt with a priority number. With none it is above all numbers where its default priority is above
-    /// external interrupts', and else below all.
+    /// That of an interrupt with a priority number. With none it is above all numbers where its default priority is
+    /// above external interrupts', and else below all.
     const fn of(number: u64, is_above_external: bool) -> Rank {
         match number {
             0 if is_above_external => Rank::HIGHEST,
@@ -73,7 +73,8 @@ impl Top {
     }
 }
 
-/// The first of `interrupts` at a level whose external interrupt has this rank; `number` tells the priority numbers of others.
+/// The first of `interrupts` at a level whose external interrupt has this rank; `number` tells the priority numbers of
+/// others.
 fn first(interrupts: u64, external: Interrupt, of_external: Rank, number: impl Fn(Interrupt) -> u64) -> Option<Top> {
     let highest = external.default_place();
     let top = |(place, interrupt): (usize, &Interrupt)| {
@@ -127,7 +128,8 @@ const fn in_hviprio(state: &State, interrupt: Interrupt) -> u64 {
     register >> (byte * 8) & 0xff
 }
 
-/// The rank of VS level's external interrupt: the first three candidates of the manual's list, of which one at most is one.
+/// The rank of VS level's external interrupt: the first three candidates of the manual's list, of which one at most is
+/// one.
 fn of_guest_file(state: &State, config: &Config) -> Rank {
     let (file, iid) = (state.topei(Level::Guest), hvictl_iid(state));
     let by_hypervisor = state.hvictl & hvictl::IPRIO;

@@ -43,11 +43,12 @@ pub struct State {
     pub pins: u64,
     /// Input: levels of the guest external interrupts; bit 0 stays 0.
     pub hgeip: u64,
-    /// Input: what `mtopei`, `stopei` and `vstopei` show ([`State::topei`]). Brought up to date before accesses to them, and
-    /// before interrupt queries where an external interrupt is pending.
+    /// Input: what `mtopei`, `stopei` and `vstopei` show ([`State::topei`]). Brought up to date before accesses to
+    /// them, and before interrupt queries where an external interrupt is pending.
     pub topei: [u64; 3],
     /// Input and output: the register of an interrupt file that an access through `mireg`, `sireg` or `vsireg` reaches
-    /// ([`crate::csr::file_access`]). Brought up to date before such an access, and passed on to the file behind one that writes.
+    /// ([`crate::csr::file_access`]). Brought up to date before such an access, and passed on to the file behind one
+    /// that writes.
     pub file: u64,
 
     pub fflags: u8,

@@ -1,7 +1,8 @@
 //! Transformed instructions for `mtinst` and `htinst`.
 //!
-//! H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`". The pseudoinstructions come from the page walker
-//! ([`crate::translate`]), which sets `Trap::tinst`; a transformed instruction goes where that is zero.
+//! H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`". The pseudoinstructions come
+//! from the page walker ([`crate::translate`]), which sets `Trap::tinst`; a transformed instruction goes where that is
+//! zero.
 
 use arch::{Exception, Trap};
 
@@ -47,8 +48,8 @@ pub const fn transformed(instruction: u32, length: Length, offset: u64) -> u64 {
     ((kept | (offset as u32 & 0x1f) << 15) & not_compressed) as u64
 }
 
-/// Completes a trap from an explicit memory access with the transformed instruction, where one is allowed and the walker did not
-/// give a pseudoinstruction. `address` is the original virtual address of the access.
+/// Completes a trap from an explicit memory access with the transformed instruction, where one is allowed and the
+/// walker did not give a pseudoinstruction. `address` is the original virtual address of the access.
 ///
 /// Table "Values that may be automatically written to the trap instruction register on an exception trap".
 #[inline]

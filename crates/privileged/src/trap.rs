@@ -15,10 +15,11 @@ pub enum Cause {
     Exception(Trap),
     /// An interrupt.
     Interrupt(Interrupt),
-    /// An interrupt that a level above asserts for the handlers in this mode, by `mvip`, `hvip` or `hvictl`, with the code that
-    /// they are told.
+    /// An interrupt that a level above asserts for the handlers in this mode, by `mvip`, `hvip` or `hvictl`, with the
+    /// code that they are told.
     ///
-    /// AIA 1.0, "Interrupt filtering and virtual interrupts for supervisor level" and "Virtual interrupts for VS level".
+    /// AIA 1.0, "Interrupt filtering and virtual interrupts for supervisor level" and "Virtual interrupts for VS
+    /// level".
     Asserted(Interrupt, Mode),
 }
 
@@ -42,8 +43,8 @@ impl Cause {
 
     /// The value for `xcause` of the handler in `target`.
     ///
-    /// H extension, "Virtual Supervisor Cause (`vscause`) Register" and `hideleg`: an interrupt of VS-mode has, there, the code of the
-    /// interrupt of S-mode.
+    /// H extension, "Virtual Supervisor Cause (`vscause`) Register" and `hideleg`: an interrupt of VS-mode has, there,
+    /// the code of the interrupt of S-mode.
     pub const fn xcause(self, target: Mode) -> u64 {
         match self {
             Cause::Exception(trap) => trap.cause as u64,

@@ -1,6 +1,7 @@
 //! Every extension and function of the specification, by name and number: its chapters' "Function Listing".
 //!
-//! A row is an extension's name and id, and its functions with their ids and the names that the specification gives them.
+//! A row is an extension's name and id, and its functions with their ids and the names that the specification gives
+//! them.
 
 macro_rules! extensions {
     ($($(#[doc = $doc:literal])* $extension:ident $eid:literal { $($function:ident $fid:literal $name:literal;)* })*) => {

@@ -131,8 +131,8 @@ fn starts(types: &[u8]) -> Option<Vec<u32>> {
 mod tests {
     use super::*;
 
-    /// Type 1 is `struct list { next at 0; prev at 8 }`, 2 a structure without a name with `inner` at bit 32, and 3 `struct module` with
-    /// `state` at 0, and 2 at 16.
+    /// Type 1 is `struct list { next at 0; prev at 8 }`, 2 a structure without a name with `inner` at bit 32, and 3
+    /// `struct module` with `state` at 0, and 2 at 16.
     fn planted() -> Vec<u8> {
         let strings = b"\0list\0next\0prev\0inner\0module\0state\0";
         let at = |name: &str| strings.windows(name.len()).position(|window| window == name.as_bytes()).unwrap() as u32;

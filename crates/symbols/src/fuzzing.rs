@@ -130,7 +130,8 @@ fn btf() -> Vec<u8> {
     head.into_iter().chain(types).flat_map(u32::to_le_bytes).chain(strings).collect()
 }
 
-/// Appends the table, as `scripts/kallsyms` writes it. Characters are tokens of themselves, and 1 stands for `function_`.
+/// Appends the table, as `scripts/kallsyms` writes it. Characters are tokens of themselves, and 1 stands for
+/// `function_`.
 fn table(image: &mut Vec<u8>, names: &[(u8, String, u32)], layout: Layout) {
     if layout == Layout::Before {
         offsets(image, names, layout);

@@ -1,9 +1,10 @@
 //! The table of names that a Linux kernel carries along, found and read in the kernel's own bytes.
 //!
-//! `scripts/kallsyms.c` of Linux 5.0 and later writes it: names are strings of tokens, each a length and so many numbers; 256 tokens
-//! are zero-ended strings, found by an index; every 256th name has a marker; and addresses are offsets. Nothing says where
-//! the parts are. The token table gives itself away, as each digit is a token of its own: "0", "1", ... "9" follow each
-//! other. What belongs to it is held against it, and at the end one symbol must be where the kernel says that it begins.
+//! `scripts/kallsyms.c` of Linux 5.0 and later writes it: names are strings of tokens, each a length and so many
+//! numbers; 256 tokens are zero-ended strings, found by an index; every 256th name has a marker; and addresses are
+//! offsets. Nothing says where the parts are. The token table gives itself away, as each digit is a token of its own:
+//! "0", "1", ... "9" follow each other. What belongs to it is held against it, and at the end one symbol must be where
+//! the kernel says that it begins.
 
 use std::ops::Range;
 
@@ -144,7 +145,8 @@ struct Names {
     counted: usize,
 }
 
-/// Finds the number of names, which the names follow: the markers say what it can be, and how far in front of them it is.
+/// Finds the number of names, which the names follow: the markers say what it can be, and how far in front of them it
+/// is.
 fn first_name(image: &[u8], markers: &[u32], end: usize) -> Option<Names> {
     let (last, groups) = (*markers.last()? as usize, markers.len());
     // behind the last marker are at most 256 names, each with its length
@@ -211,7 +213,8 @@ impl Addresses {
     }
 }
 
-/// What the addresses of the names can be: since Linux 6.4 they follow the index of tokens, before they stood in front of the names.
+/// What the addresses of the names can be: since Linux 6.4 they follow the index of tokens, before they stood in front
+/// of the names.
 fn addresses(start: u64, index_end: usize, names: &Names) -> Vec<Addresses> {
     let (len, behind) = (4 * names.count, aligned(index_end, ALIGN));
     let before = names.counted.checked_sub(ALIGN).and_then(|base| {

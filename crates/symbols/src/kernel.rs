@@ -1,8 +1,8 @@
 //! A Linux kernel that runs, found in the memory of its hart.
 //!
-//! It needs no file and no word of the user's: Linux for RISC-V is mapped from a multiple of 2 MiB in the last 2 GiB of virtual
-//! addresses on, wherever KASLR put it, and begins with the header of its `Image` (Documentation/arch/riscv/boot-image-header.rst).
-//! All else is found through its own table of names ([`kallsyms`]).
+//! It needs no file and no word of the user's: Linux for RISC-V is mapped from a multiple of 2 MiB in the last 2 GiB of
+//! virtual addresses on, wherever KASLR put it, and begins with the header of its `Image`
+//! (Documentation/arch/riscv/boot-image-header.rst). All else is found through its own table of names ([`kallsyms`]).
 
 use std::ops::Range;
 
@@ -50,8 +50,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The kernel in HS-mode's memory or, with `virt`, in that of the guest whose address spaces are in the hart's registers. `None`:
-    /// there is no Linux, or it has not mapped itself yet, or has no table of names.
+    /// The kernel in HS-mode's memory or, with `virt`, in that of the guest whose address spaces are in the hart's
+    /// registers. `None`: there is no Linux, or it has not mapped itself yet, or has no table of names.
     pub fn find(hart: &dyn Look, virt: bool) -> Option<Kernel> {
         let mode = Mode { privilege: Privilege::Supervisor, virt };
         let (start, bytes) = place(hart, mode)?;
@@ -59,8 +59,8 @@ impl Kernel {
         Kernel::of(&image, start, |layout, head| modules(hart, mode, layout, head))
     }
 
-    /// A guest's kernel that is the same build as this one, though elsewhere. KVM gives a guest its pages as it touches them, and most of
-    /// the table of names no kernel ever does; its banner it prints.
+    /// A guest's kernel that is the same build as this one, though elsewhere. KVM gives a guest its pages as it touches
+    /// them, and most of the table of names no kernel ever does; its banner it prints.
     pub fn same_in_guest(&self, hart: &dyn Look) -> Option<Kernel> {
         let (start, bytes) = place(hart, Mode::VS).filter(|(_, bytes)| *bytes == self.bytes)?;
         let moved = start.wrapping_sub(self.start);
@@ -190,7 +190,8 @@ mod tests {
         assert_eq!(symbols.name(Mode::HS, 0, MODULE + 0x10).unwrap().to_string(), "kvm_exit [kvm]");
     }
 
-    /// A host at [`START`], and a guest with the same kernel elsewhere, of which only the pages below an address are there.
+    /// A host at [`START`], and a guest with the same kernel elsewhere, of which only the pages below an address are
+    /// there.
     struct Both<'a>(Memory<'a>, u64);
 
     const GUEST: u64 = START + 0x60_0000;

@@ -78,8 +78,8 @@ impl Symbols {
         self.0.is_empty()
     }
 
-    /// Finds the Linux of the host and that of the guest whose registers the hart has, where they are not known. What the user should know
-    /// of files that do not fit, a sentence each.
+    /// Finds the Linux of the host and that of the guest whose registers the hart has, where they are not known. What
+    /// the user should know of files that do not fit, a sentence each.
     pub fn learn(&mut self, hart: &dyn Look) -> Vec<String> {
         let guest = (hart.space(true) != 0 || hart.mode().virt).then(|| Whose::Guest(hart.vmid()));
         let unknown = [Some(Whose::Host), guest].into_iter().flatten().filter(|whose| self.kernel(*whose).is_none());

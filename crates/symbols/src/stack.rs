@@ -1,7 +1,7 @@
 //! Who called: frame by frame.
 //!
-//! RISC-V ELF psABI, "Frame Pointer Convention": below the address in `s0` lies the return address, and below that the caller's `s0`. A
-//! program that does not keep to that shows its pc alone, or something that is no stack and ends soon.
+//! RISC-V ELF psABI, "Frame Pointer Convention": below the address in `s0` lies the return address, and below that the
+//! caller's `s0`. A program that does not keep to that shows its pc alone, or something that is no stack and ends soon.
 
 use arch::Virt;
 use arch::insn::RA;
@@ -50,8 +50,8 @@ pub fn backtrace(hart: &dyn Look, pc: u64, most: usize) -> Frames {
 }
 
 impl Frames {
-    /// The addresses from the newest on. `same` says whether two are in one function: `ra` counts where it is neither this
-    /// function's own, from its last call, nor in memory already.
+    /// The addresses from the newest on. `same` says whether two are in one function: `ra` counts where it is neither
+    /// this function's own, from its last call, nor in memory already.
     pub fn addresses(&self, same: impl Fn(u64, u64) -> bool) -> Vec<u64> {
         let known = self.callers.first() == Some(&self.ra) || same(self.ra, self.pc);
         let ra = (!known && !self.callers.is_empty()).then_some(self.ra);

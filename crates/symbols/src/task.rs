@@ -28,7 +28,8 @@ impl Offsets {
         Some(Offsets { comm: member("comm")?, pid: member("pid")?, tgid: member("tgid")? })
     }
 
-    /// What runs, in the host's world or, with `virt`, in the guest's. `None`: it cannot be read, or the hart is in another world.
+    /// What runs, in the host's world or, with `virt`, in the guest's. `None`: it cannot be read, or the hart is in
+    /// another world.
     pub fn current(&self, hart: &dyn Look, virt: bool) -> Option<Task> {
         let mode = hart.mode();
         let task = match mode.privilege {

@@ -59,7 +59,8 @@ impl Filter {
         Filter { kinds: Kinds::ALL, ..Filter::default() }
     }
 
-    /// Reads `event=trap+sbi`, `world=VS`, `vmid=1`, `hart=0`, `pc=A-B` and `time=A-B`, each of which may list several by `+`.
+    /// Reads `event=trap+sbi`, `world=VS`, `vmid=1`, `hart=0`, `pc=A-B` and `time=A-B`, each of which may list several
+    /// by `+`.
     ///
     /// # Errors
     /// One sentence that says which word is wrong, and what there is.

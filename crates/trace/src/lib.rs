@@ -1,9 +1,9 @@
 //! Traces: the events of a machine in a file, and what is made of them.
 //!
-//! [`Recorder`] writes a file while the machine runs, in chunks that each can be read alone; [`Reader`] reads it back in the
-//! order of time, up to the damage where there is some. [`Printer`] makes a line of text of an event, [`Perfetto`] the
-//! packets that Perfetto's viewer shows. [`Recent`] keeps the last events in memory. [`Naming`] finds the names
-//! of functions and processes that go into the file with them. `docs/trace.md` describes the file.
+//! [`Recorder`] writes a file while the machine runs, in chunks that each can be read alone; [`Reader`] reads it back
+//! in the order of time, up to the damage where there is some. [`Printer`] makes a line of text of an event,
+//! [`Perfetto`] the packets that Perfetto's viewer shows. [`Recent`] keeps the last events in memory. [`Naming`] finds
+//! the names of functions and processes that go into the file with them. `docs/trace.md` describes the file.
 
 #![forbid(unsafe_code)]
 

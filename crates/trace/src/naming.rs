@@ -1,6 +1,7 @@
 //! Finding names while a trace is written: of functions and of processes.
 //!
-//! They are in the memory of each Linux as long as it runs ([`symbols::Kernel`]): a guest's is gone when the run is over.
+//! They are in the memory of each Linux as long as it runs ([`symbols::Kernel`]): a guest's is gone when the run is
+//! over.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,8 @@ use crate::names::{self, Function, whose};
 const MOST_ADDRESSES: usize = 1 << 20;
 /// Processes of one hart that are named.
 const MOST_PROCESSES: usize = 1 << 16;
-/// Instructions of a hart until a kernel is looked for the first time, and the factor by which it takes longer each time.
+/// Instructions of a hart until a kernel is looked for the first time, and the factor by which it takes longer each
+/// time.
 const FIRST_LOOK: u64 = 20_000_000;
 const LATER: u64 = 4;
 /// Ticks between two times that names are written.

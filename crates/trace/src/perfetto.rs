@@ -1,10 +1,12 @@
 //! A trace for Perfetto: its protocol buffers, made of events.
 //!
-//! A process with a thread for each hart, whose slices say in which world it is; a process for each virtual machine (VMID), with a
-//! thread for each hart that its vCPUs run on: slices of the guest, slices of exits by reason, and within these of the VMM. Flows
-//! lead from an exit to its re-entry, and from a driver's notification of a virtio device over the requests that the device gives back
-//! to the driver's acknowledgement of its interrupt. A process has a thread for each device, with slices while its interrupt line is high.
-//! Processes of U- and VU-mode, by their ASIDs, are processes here too, with a thread for each hart that they ran on. Everything else is an instant on the hart's thread.
+//! A process with a thread for each hart, whose slices say in which world it is; a process for each virtual machine
+//! (VMID), with a thread for each hart that its vCPUs run on: slices of the guest, slices of exits by reason, and
+//! within these of the VMM. Flows lead from an exit to its re-entry, and from a driver's notification of a virtio
+//! device over the requests that the device gives back to the driver's acknowledgement of its interrupt. A process has
+//! a thread for each device, with slices while its interrupt line is high. Processes of U- and VU-mode, by their ASIDs,
+//! are processes here too, with a thread for each hart that they ran on. Everything else is an instant on the hart's
+//! thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -209,8 +211,8 @@ impl<W: Write> Perfetto<W> {
         self.slice(stamp, track, category, name, &[], &[])
     }
 
-    /// Flows that end where the driver acknowledges a device's interrupt. Where time goes by instructions, the device's events may be of the
-    /// same time and come behind: then those from the notifications do.
+    /// Flows that end where the driver acknowledges a device's interrupt. Where time goes by instructions, the device's
+    /// events may be of the same time and come behind: then those from the notifications do.
     fn ends(&mut self, base: u64) -> Vec<u64> {
         if let Some(ends) = self.completed.remove(&base) {
             return ends;
@@ -259,8 +261,8 @@ impl<W: Write> Perfetto<W> {
         Ok(())
     }
 
-    /// A process has run until now, if one has: whose it was its own stamps say, not that of the return to it, which has the ASID of the
-    /// mode before. So its slice is written when it is over.
+    /// A process has run until now, if one has: whose it was its own stamps say, not that of the return to it, which
+    /// has the ASID of the mode before. So its slice is written when it is over.
     fn process(&mut self, stamp: &Stamp, to: Option<Mode>) -> io::Result<()> {
         let is_user = |mode: Mode| mode.privilege == Privilege::User;
         let begins = to.filter(|mode| is_user(*mode)).map(|_| stamp.time);

@@ -1,8 +1,8 @@
 //! One event as bytes: what differs from the hart's event before.
 //!
-//! A byte with the event's tag, and in its top bit whether the world is another than before; the time and the instructions
-//! since; the world, if it is another: mode, VMID, ASID; pc; and the tag's fields. All but the world are differences: pc from
-//! the last, each field from that of the last event with the tag.
+//! A byte with the event's tag, and in its top bit whether the world is another than before; the time and the
+//! instructions since; the world, if it is another: mode, VMID, ASID; pc; and the tag's fields. All but the world are
+//! differences: pc from the last, each field from that of the last event with the tag.
 
 use arch::{Exception, GuestPhys, Mode, Phys, Virt};
 use events::{Event, Fence, HartState, Mark, Outcome, SbiCall, Scope, Stamp, Taken, Timer, Walk};

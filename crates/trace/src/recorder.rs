@@ -1,7 +1,7 @@
 //! Writing a trace while the machine runs.
 //!
-//! Each hart fills a chunk of its own and hands it over when it is full or a tenth of a second old, so that a process that dies
-//! leaves all but that behind. What cannot be written is told once; the machine goes on.
+//! Each hart fills a chunk of its own and hands it over when it is full or a tenth of a second old, so that a process
+//! that dies leaves all but that behind. What cannot be written is told once; the machine goes on.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};

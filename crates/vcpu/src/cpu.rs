@@ -11,7 +11,8 @@ const CACHE_BLOCK_BYTES: u32 = 64;
 /// A hart as its device-tree node describes it: a kernel must be told of nothing that the hart has not got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cpu {
-    /// `riscv,isa-extensions`: names in lower case, in canonical order. They may be more than this machine's own harts know.
+    /// `riscv,isa-extensions`: names in lower case, in canonical order. They may be more than this machine's own harts
+    /// know.
     pub extensions: Vec<&'static str>,
     /// `mmu-type`.
     pub paging: Paging,

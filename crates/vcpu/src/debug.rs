@@ -168,12 +168,13 @@ pub trait Debuggee {
     fn f(&self, number: u8) -> u64;
     /// Writes a floating-point register.
     fn set_f(&mut self, number: u8, value: u64);
-    /// Reads a CSR as itself, whatever the mode and whoever withholds it, without changing anything. `None`: there is none.
+    /// Reads a CSR as itself, whatever the mode and whoever withholds it, without changing anything. `None`: there is
+    /// none.
     fn peek_csr(&self, address: u16) -> Option<u64>;
     /// Writes what `value` becomes as the register's legal value. Answers whether that may be written.
     fn poke_csr(&mut self, address: u16, value: u64) -> bool;
-    /// Translates an address as a program in `mode` would have it translated, by the page tables alone: permissions, A and
-    /// D do not matter and stay as they are.
+    /// Translates an address as a program in `mode` would have it translated, by the page tables alone: permissions, A
+    /// and D do not matter and stay as they are.
     ///
     /// # Errors
     /// Where the page tables end.

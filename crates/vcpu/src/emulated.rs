@@ -97,8 +97,8 @@ pub trait EmulatedHart: Vcpu {
     fn csr(&mut self, address: u16) -> u64;
     /// Writes a CSR likewise: the next instruction reads `value`, where it is legal.
     fn set_csr(&mut self, address: u16, value: u64);
-    /// The hart, for who saves it or loads what was saved ([`bus::state`]). It drops what it remembers of memory and tables then,
-    /// so that it goes on as one does that is loaded. `None`: it cannot be saved.
+    /// The hart, for who saves it or loads what was saved ([`bus::state`]). It drops what it remembers of memory and
+    /// tables then, so that it goes on as one does that is loaded. `None`: it cannot be saved.
     fn stateful(&mut self) -> Option<&mut dyn Stateful> {
         None
     }

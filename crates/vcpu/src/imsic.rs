@@ -1,8 +1,8 @@
 //! A hart's incoming MSI controller: its interrupt files, reached by its own CSRs and by whoever sends it messages.
 //!
 //! AIA 1.0, "Incoming MSI Controller (IMSIC)". The files are part of the hart's pins ([`HartPins::with_imsic`]): what
-//! they signal is a level there, MEIP, SEIP or a line of `hgeip`. A file's lock is held while its level is driven, so that
-//! levels arrive in order. Lock order: a device's lock, then a file's, then that of [`HartPins::kick`].
+//! they signal is a level there, MEIP, SEIP or a line of `hgeip`. A file's lock is held while its level is driven, so
+//! that levels arrive in order. Lock order: a device's lock, then a file's, then that of [`HartPins::kick`].
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -103,8 +103,8 @@ impl HartPins {
         self.read_file(id, |file| file.read(register))
     }
 
-    /// Changes bits of a file's register, as [`InterruptFile::change`] does. For the hart itself, which looks at its pins
-    /// afterwards.
+    /// Changes bits of a file's register, as [`InterruptFile::change`] does. For the hart itself, which looks at its
+    /// pins afterwards.
     pub fn change_file_register(&self, id: FileId, register: FileRegister, clear: u64, set: u64) {
         self.change_file(id, By::Owner, |file| file.change(register, clear, set));
     }

@@ -48,8 +48,8 @@ impl HartPins {
         HartPins::of(None)
     }
 
-    /// Pins of one hart that gets its external interrupts as messages. Its IMSIC drives MEIP, SEIP and the guest external
-    /// interrupt lines; nobody else is to.
+    /// Pins of one hart that gets its external interrupts as messages. Its IMSIC drives MEIP, SEIP and the guest
+    /// external interrupt lines; nobody else is to.
     pub fn with_imsic(shape: ImsicShape) -> Arc<Self> {
         HartPins::of(Some(Imsic::new(shape)))
     }
@@ -106,8 +106,8 @@ impl HartPins {
         self.levels.load(Ordering::SeqCst)
     }
 
-    /// Drives a guest external interrupt line, by its number in `hgeip`: 1 to 63. A line that the hart has not got (GEILEN)
-    /// reaches nothing.
+    /// Drives a guest external interrupt line, by its number in `hgeip`: 1 to 63. A line that the hart has not got
+    /// (GEILEN) reaches nothing.
     ///
     /// H extension, "Hypervisor Guest External Interrupt Registers (`hgeip` and `hgeie`)".
     pub fn set_guest_external(&self, line: u8, level: bool) {
@@ -127,8 +127,9 @@ impl HartPins {
         self.guest_external.load(Ordering::SeqCst)
     }
 
-    /// The hart does `access`, and looks at its pins behind it: whoever changes one until then need not kick for that. Levels and
-    /// this are ordered ([`Ordering::SeqCst`]): who still finds it so has changed a level that is seen behind it.
+    /// The hart does `access`, and looks at its pins behind it: whoever changes one until then need not kick for that.
+    /// Levels and this are ordered ([`Ordering::SeqCst`]): who still finds it so has changed a level that is seen
+    /// behind it.
     pub fn looking_behind<T>(&self, access: impl FnOnce() -> T) -> T {
         self.looks_soon.store(true, Ordering::Relaxed);
         let done = access();

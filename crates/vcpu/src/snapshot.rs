@@ -14,8 +14,8 @@ pub struct Snapshot {
     pub pc: u64,
     /// The integer registers.
     pub x: [u64; 32],
-    /// The last exceptions but environment calls, in no order: one for each mode that has handlers (M, HS, VS), and the last that left a
-    /// guest.
+    /// The last exceptions but environment calls, in no order: one for each mode that has handlers (M, HS, VS), and the
+    /// last that left a guest.
     pub faults: [Option<Fault>; 4],
     /// The first of them, where others followed it with nothing done in between: it led to them.
     pub origin: Option<Fault>,

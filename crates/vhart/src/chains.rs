@@ -1,7 +1,7 @@
 //! What becomes of a guest's traps: from the access through the host's handler to where the guest goes on.
 //!
-//! Of each hart the last exception that left its virtual machine is followed until the re-entry. Which functions of the host
-//! handle it is seen on their stacks, wherever the host does something on the way that is told of anyway.
+//! Of each hart the last exception that left its virtual machine is followed until the re-entry. Which functions of the
+//! host handle it is seen on their stacks, wherever the host does something on the way that is told of anyway.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -137,7 +137,8 @@ impl Chain {
         links
     }
 
-    /// Functions of the host that were seen on stacks, the outermost first: those of the handler's module, if it is in one.
+    /// Functions of the host that were seen on stacks, the outermost first: those of the handler's module, if it is in
+    /// one.
     fn functions(&self, symbols: &Symbols, handler: u64) -> Vec<String> {
         let found = |address| symbols.name(Mode::HS, 0, address).map(|name| name.0);
         let module = found(handler).and_then(|found| found.module);

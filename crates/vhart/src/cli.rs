@@ -172,7 +172,8 @@ pub enum Command {
         #[arg(long, value_name = "ISA", value_parser = machine::isa)]
         isa: Option<arch::isa::Isa>,
     },
-    /// Check this host's /dev/kvm with guests of a few instructions, and print a line for each check; exit status 1 if one fails
+    /// Check this host's /dev/kvm with guests of a few instructions, and print a line for each check; exit status 1 if
+    /// one fails
     KvmCheck,
     /// List what this host's /dev/kvm offers to guests: ISA and SBI extensions, interrupt controller, registers
     KvmInfo {

@@ -1,6 +1,6 @@
 //! `--commit-log`: every retired instruction and its effects, as Spike's `--log-commits` writes them.
 //!
-//! A line is `core   0: 3 0x0000000080000010 (0x00006008) x10 0x0000000000000000 mem 0x0000000080002040`: privilege, pc,
+//! A line is `core 0: 3 0x0000000080000010 (0x00006008) x10 0x0000000000000000 mem 0x0000000080002040`: privilege, pc,
 //! bits, registers written, CSRs written, addresses read, addresses written with values. A trap has no line.
 
 use std::fmt::Write as _;

@@ -69,7 +69,8 @@ pub fn write_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
     file.write_all(data).inspect_err(|_| discard(&file, path)).with_context(failed)
 }
 
-/// Writes `data` in place of what a file has: while there is no room for the new, or when this process is killed, the old is there.
+/// Writes `data` in place of what a file has: while there is no room for the new, or when this process is killed, the
+/// old is there.
 ///
 /// # Errors
 /// One that names both and says why.

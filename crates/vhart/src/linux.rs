@@ -68,8 +68,9 @@ fn lacking(isa: Option<Isa>) -> Vec<&'static str> {
 /// The name of the port at which host and guest hear how large the window is; `init/window.sh` looks for it.
 const WINDOW: &str = "vhart.window";
 
-/// Tells the host's init how large the terminal's window is, and a port of it when that changes: a serial port has no way to.
-/// A machine that is to do the same in every run is not told, and one that is saved or loaded has no port for it.
+/// Tells the host's init how large the terminal's window is, and a port of it when that changes: a serial port has no
+/// way to. A machine that is to do the same in every run is not told, and one that is saved or loaded has no port for
+/// it.
 fn with_window(mut run: RunOptions) -> RunOptions {
     let size = window::size().filter(|_| run.machine.deterministic.is_none());
     if let (Some(size), Some(append)) = (size, &mut run.append) {

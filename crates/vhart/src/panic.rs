@@ -1,7 +1,7 @@
 //! Whether a guest Linux has panicked.
 //!
-//! Linux names no reason when it reboots after a panic (`panic=-1`): the SBI's reset call then is that of any reboot. What
-//! tells is the line on its console.
+//! Linux names no reason when it reboots after a panic (`panic=-1`): the SBI's reset call then is that of any reboot.
+//! What tells is the line on its console.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

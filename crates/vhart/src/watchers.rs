@@ -117,8 +117,8 @@ pub fn devices(machine: &Machine) -> Vec<Device> {
     machine.bus().devices().into_iter().map(device).collect()
 }
 
-/// Sees to it that all that a run is to report to files can be written there: before anything is fetched, and not when the
-/// run is over.
+/// Sees to it that all that a run is to report to files can be written there: before anything is fetched, and not when
+/// the run is over.
 ///
 /// # Errors
 /// One that names the file and says why.

@@ -1,5 +1,5 @@
-//! What a guest asks of the built-in firmware: the machine's end, sleep, and interrupts between harts; and counters, of OpenSBI as well,
-//! where `VHART_OPENSBI` names its `fw_dynamic.bin` (`cargo xtask test` sets it).
+//! What a guest asks of the built-in firmware: the machine's end, sleep, and interrupts between harts; and counters, of
+//! OpenSBI as well, where `VHART_OPENSBI` names its `fw_dynamic.bin` (`cargo xtask test` sets it).
 
 mod common;
 

@@ -69,14 +69,15 @@ fn hardware_sets_accessed_and_dirty_unless_svade_leaves_them_to_software() {
     }
 }
 
-/// H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`": "Except when a pseudoinstruction value is required [...], the
-/// value written to `mtinst` or `htinst` may always be zero"; for the walker's own accesses "zero is not allowed".
+/// H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`": "Except when a
+/// pseudoinstruction value is required [...], the value written to `mtinst` or `htinst` may always be zero"; for the
+/// walker's own accesses "zero is not allowed".
 #[test]
 fn htinst_has_the_instruction_or_zero_and_pseudoinstructions_in_any_case() {
     let programs = Programs::new();
     let file = programs.assemble("htinst", &[], 0x8020_0000);
-    // The formats of "Transformed load instruction" and its siblings, by the GNU assembler's encodings without rs1 and immediate:
-    // hlv.d a1, (a0); ld a1, (a0); c.ld a1, (a0), whose bit 1 is clear; sd a1, 8(a0); amoadd.d a1, a2, (a0).
+    // The formats of "Transformed load instruction" and its siblings, by the GNU assembler's encodings without rs1 and
+    // immediate: hlv.d a1, (a0); ld a1, (a0); c.ld a1, (a0), whose bit 1 is clear; sd a1, 8(a0); amoadd.d a1, a2, (a0).
     let transformed = [0x6c00_45f3, 0x3583, 0x3581, 0x00b0_3023, 0x00c0_35af];
     // "64-bit read for VS-stage address translation", "64-bit write [...]"; an ECALL has no transformation.
     let required = [0x3000, 0x3020, 0];

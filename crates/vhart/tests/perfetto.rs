@@ -1,5 +1,6 @@
-//! `vhart trace --perfetto`: read by Perfetto's own definitions (`protos/perfetto/trace/perfetto_trace.proto`), the export tells of
-//! the same exits as `--stat` counts, its slices nest, and its flows lead from each exit to its re-entry.
+//! `vhart trace --perfetto`: read by Perfetto's own definitions (`protos/perfetto/trace/perfetto_trace.proto`), the
+//! export tells of the same exits as `--stat` counts, its slices nest, and its flows lead from each exit to its
+//! re-entry.
 
 #[allow(dead_code, reason = "each test uses its part")]
 mod common;

@@ -1,6 +1,7 @@
 //! `vhart sweep`: goes on where it was ended, counts nothing twice, and lets HyperQueue's workers do the work.
 //!
-//! `VHART_HQ` names HyperQueue's `hq`; it is looked for on the path otherwise, and what needs it is left out where there is none.
+//! `VHART_HQ` names HyperQueue's `hq`; it is looked for on the path otherwise, and what needs it is left out where
+//! there is none.
 
 #[allow(dead_code, reason = "each test uses its part")]
 mod common;

@@ -1,6 +1,7 @@
 //! The entropy device.
 //!
-//! Models VIRTIO 1.2, "Entropy Device": buffers come back full of the host's random numbers, or of some that a seed decides.
+//! Models VIRTIO 1.2, "Entropy Device": buffers come back full of the host's random numbers, or of some that a seed
+//! decides.
 
 use virtio_bindings::virtio_ids::VIRTIO_ID_RNG;
 

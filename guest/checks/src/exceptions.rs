@@ -1,7 +1,7 @@
 //! Exceptions: each as VS-mode is promised it.
 //!
-//! Privileged architecture, "Supervisor Cause (`scause`) Register", "Supervisor Trap Value (`stval`) Register"; H extension, "Trap Cause
-//! Codes": what a guest has not raises an illegal-instruction exception in it.
+//! Privileged architecture, "Supervisor Cause (`scause`) Register", "Supervisor Trap Value (`stval`) Register"; H
+//! extension, "Trap Cause Codes": what a guest has not raises an illegal-instruction exception in it.
 
 use core::arch::asm;
 use core::sync::atomic::Ordering;

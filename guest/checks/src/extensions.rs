@@ -1,7 +1,7 @@
 //! Extensions that a platform may leave out: what is there is as the specification has it.
 //!
-//! SBI 3.0, "System Suspend Extension", "Hart suspend", "Steal-time Accounting Extension", "Performance Monitoring Unit Extension". vhart's hypervisor has all of
-//! them, and says in the device tree that it is one.
+//! SBI 3.0, "System Suspend Extension", "Hart suspend", "Steal-time Accounting Extension", "Performance Monitoring Unit
+//! Extension". vhart's hypervisor has all of them, and says in the device tree that it is one.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,6 +1,7 @@
 //! Interrupts: neither early, nor lost, nor twice.
 //!
-//! SBI 3.0, "Timer Extension" and "IPI Extension"; Privileged architecture, "Supervisor Timer Register", "Wait for Interrupt".
+//! SBI 3.0, "Timer Extension" and "IPI Extension"; Privileged architecture, "Supervisor Timer Register", "Wait for
+//! Interrupt".
 
 use core::arch::asm;
 use core::sync::atomic::Ordering;

@@ -29,7 +29,8 @@ pub fn untouched() {
 const FRESH: u64 = LAST;
 const FRESH_BYTES: u64 = 4 << 20;
 
-/// Memory that is given bit by bit, and perhaps mapped anew as a whole, keeps what is in it. In steps that go around, and meet all.
+/// Memory that is given bit by bit, and perhaps mapped anew as a whole, keeps what is in it. In steps that go around,
+/// and meet all.
 fn neighbours() {
     let step = 64 << 10;
     let places = || (0..FRESH_BYTES / step).map(|n| FRESH + n * 37 % (FRESH_BYTES / step) * step);

@@ -1,7 +1,8 @@
-//! Messages: interrupt files, and an APLIC that sends to them. Nothing arrives that was not sent, and what was sent arrives once.
+//! Messages: interrupt files, and an APLIC that sends to them. Nothing arrives that was not sent, and what was sent
+//! arrives once.
 //!
-//! AIA 1.0, "Incoming MSI Controller (IMSIC)" and "Advanced Platform-Level Interrupt Controller (APLIC)". Only where the device tree tells of
-//! both, at the addresses of QEMU's `virt`, with a page for each hart.
+//! AIA 1.0, "Incoming MSI Controller (IMSIC)" and "Advanced Platform-Level Interrupt Controller (APLIC)". Only where
+//! the device tree tells of both, at the addresses of QEMU's `virt`, with a page for each hart.
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};

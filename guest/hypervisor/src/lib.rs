@@ -12,8 +12,8 @@
 //! 8. `schedule`: which virtual hart runs where.
 //! 9. `control`: which guests there are, and the console.
 //!
-//! What touches CSRs, page tables or the machine's memory needs the feature `image`; the rest is plain data and functions,
-//! which a PC tests. Privileged architecture 1.13 (20240411) with the hypervisor extension 1.0; SBI 3.0.
+//! What touches CSRs, page tables or the machine's memory needs the feature `image`; the rest is plain data and
+//! functions, which a PC tests. Privileged architecture 1.13 (20240411) with the hypervisor extension 1.0; SBI 3.0.
 
 #![cfg_attr(not(test), no_std)]
 

@@ -1,5 +1,5 @@
-//! The command line: `[--mark NUMBER] [--part N] [--plant N] [--small-pages] [--disk PATH] [--network] [--serial] [--before WORD]... NAME...`,
-//! or `nothing`.
+//! The command line: `[--mark NUMBER] [--part N] [--plant N] [--small-pages] [--disk PATH] [--network] [--serial]
+//! [--before WORD]... NAME...`, or `nothing`.
 //!
 //! For each name a line of JSON as it begins, and one when it has ended:
 //! `{"workload":"sort","iterations":20}`, `{"workload":"sort","seconds":0.1,"processor":0.1,"check":"5f"}` or

@@ -1,6 +1,7 @@
 //! A disk, or a file in its place, past the kernel's cache.
 //!
-//! Every 8 bytes of it are to hold their own place, so that whatever is read can be checked, and what is written is the same again.
+//! Every 8 bytes of it are to hold their own place, so that whatever is read can be checked, and what is written is the
+//! same again.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;

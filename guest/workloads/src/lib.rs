@@ -1,8 +1,8 @@
 //! Work to measure: deterministic, and checked by itself.
 //!
-//! A [`Workload`] does the same amount of work wherever it runs and answers a number that is the same everywhere, so that a
-//! machine that computes wrongly is found out and not timed. [`command`] runs workloads by name and prints a line of JSON for
-//! each; the program of this name is that and nothing else. Everything unsafe is in `system`.
+//! A [`Workload`] does the same amount of work wherever it runs and answers a number that is the same everywhere, so
+//! that a machine that computes wrongly is found out and not timed. [`command`] runs workloads by name and prints a
+//! line of JSON for each; the program of this name is that and nothing else. Everything unsafe is in `system`.
 
 mod command;
 mod disk;

@@ -72,7 +72,8 @@ fn touch(iterations: u64, pages: Pages) -> Result<u64, String> {
         let mut mapping = Mapping::new(TOUCHED, pages)?;
         let words = mapping.words();
         let step = PAGE / size_of::<u64>();
-        // Written first: where memory is read first the kernel gives a page of zeros, which is not new, and a new one at the write.
+        // Written first: where memory is read first the kernel gives a page of zeros, which is not new, and a new one
+        // at the write.
         words.iter_mut().step_by(step).for_each(|word| *word = 1);
         let was: u64 = black_box(words).iter().skip(1).step_by(step).sum();
         expect("what was in new memory", was, 0)?;

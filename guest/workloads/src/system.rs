@@ -25,7 +25,8 @@ pub enum Pages {
 /// Where Linux says whether it gives large pages: to all, to those who ask, or never.
 const HUGE_ENABLED: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 
-/// Linux gives no large pages where it has less than 512 MiB of memory, as in a guest, unless it is told to, which root may.
+/// Linux gives no large pages where it has less than 512 MiB of memory, as in a guest, unless it is told to, which root
+/// may.
 fn ask_for_huge_pages() {
     if std::fs::read_to_string(HUGE_ENABLED).is_ok_and(|setting| setting.contains("[never]")) {
         let _ = std::fs::write(HUGE_ENABLED, "madvise");
@@ -87,8 +88,8 @@ impl Mapping {
     /// If it may not be written.
     pub fn words(&mut self) -> &mut [u64] {
         assert!(self.writable, "it is protected");
-        // SAFETY: `start` is aligned, `len` bytes from there are mapped, readable and writable for as long as `self`, and
-        // nobody else has them.
+        // SAFETY: `start` is aligned, `len` bytes from there are mapped, readable and writable for as long as `self`,
+        // and nobody else has them.
         unsafe { std::slice::from_raw_parts_mut(self.start, self.len / size_of::<u64>()) }
     }
 
@@ -127,7 +128,8 @@ impl Mapping {
     }
 
     fn advise(&self, advice: libc::c_int, what: &str) -> Result<(), String> {
-        // SAFETY: the range is this mapping's own, and nobody has a reference into it; what is in it may be zero at any time.
+        // SAFETY: the range is this mapping's own, and nobody has a reference into it; what is in it may be zero at any
+        // time.
         let done = unsafe { libc::madvise(self.start.cast(), self.len, advice) };
         if done == 0 { Ok(()) } else { Err(failed(what)) }
     }
@@ -250,7 +252,8 @@ pub fn ping_socket() -> std::io::Result<UdpSocket> {
     if descriptor < 0 {
         return Err(Error::last_os_error());
     }
-    // SAFETY: it is open and nobody else's. What a `UdpSocket` does with it, sending to an address and receiving, a raw socket can.
+    // SAFETY: it is open and nobody else's. What a `UdpSocket` does with it, sending to an address and receiving, a raw
+    // socket can.
     Ok(unsafe { UdpSocket::from_raw_fd(descriptor) })
 }
 

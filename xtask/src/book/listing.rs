@@ -1,7 +1,7 @@
 //! A listing: a block `console` with commands, each after `$ `, and what each of them printed.
 //!
-//! Words after the language, with commas: `varies`, the numbers differ from run to run; `linux`, it boots Linux or needs what an
-//! earlier listing of the page that does has left; `status=N`, the last command's exit status, else 0.
+//! Words after the language, with commas: `varies`, the numbers differ from run to run; `linux`, it boots Linux or
+//! needs what an earlier listing of the page that does has left; `status=N`, the last command's exit status, else 0.
 
 use anyhow::{bail, ensure};
 
@@ -37,7 +37,8 @@ impl Listing {
     /// Of a block's info and body.
     ///
     /// # Errors
-    /// A word after the language is unknown, there is output before the first command, or Linux is booted without saying so.
+    /// A word after the language is unknown, there is output before the first command, or Linux is booted without
+    /// saying so.
     pub fn parse(info: &str, body: &str) -> anyhow::Result<Listing> {
         let mut listing = Listing { steps: steps(body)?, varies: false, linux: false, status: 0 };
         for word in info.split(',').skip(1) {

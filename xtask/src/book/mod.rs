@@ -1,8 +1,8 @@
 //! `cargo xtask book`: the book's listings are run, and what they print is compared with the pages.
 //!
-//! A listing is a block `console` of Markdown ([`listing`]). Each page has a directory of its own with the book's programs in
-//! it, built; its listings run there in order. Blocks `console` of the other documents are listings too. The Chinese edition
-//! ([`translation`]) has the same listings, which are not run again.
+//! A listing is a block `console` of Markdown ([`listing`]). Each page has a directory of its own with the book's
+//! programs in it, built; its listings run there in order. Blocks `console` of the other documents are listings too.
+//! The Chinese edition ([`translation`]) has the same listings, which are not run again.
 
 mod listing;
 mod page;

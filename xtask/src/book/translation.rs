@@ -1,9 +1,10 @@
 //! The Chinese edition, `docs/book/zh`: a page for each English page, block by block.
 //!
-//! A block is what Markdown has at its top level: a heading, a paragraph, a list, a table, a code block. Before each but code stands a
-//! comment with a hash of the English block that it is a translation of, or `-` where the English text stands for itself. Code is the
-//! English page's, so that listings are run once. A page says how many of its blocks are not of today's English page; what it is to
-//! look like follows from both pages, and the check is that it looks so (`docs/adr/0020`).
+//! A block is what Markdown has at its top level: a heading, a paragraph, a list, a table, a code block. Before each
+//! but code stands a comment with a hash of the English block that it is a translation of, or `-` where the English
+//! text stands for itself. Code is the English page's, so that listings are run once. A page says how many of its
+//! blocks are not of today's English page; what it is to look like follows from both pages, and the check is that it
+//! looks so (`docs/adr/0020`).
 
 use std::path::{Path, PathBuf};
 
@@ -54,7 +55,8 @@ pub fn complaints(english: &[Page]) -> anyhow::Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Gives each page the blocks of its English page: code as it is there, translations that there are, English text for the rest.
+/// Gives each page the blocks of its English page: code as it is there, translations that there are, English text for
+/// the rest.
 ///
 /// # Errors
 /// A page cannot be written.
@@ -143,7 +145,8 @@ const UNTRANSLATED: &str = "-";
 /// What stands before the sentence that says how much is behind.
 const NOTE: &str = "behind";
 
-/// For each English block the translation that belongs to it: of its hash, or what stands in its place between two that are.
+/// For each English block the translation that belongs to it: of its hash, or what stands in its place between two that
+/// are.
 fn pairs(english: &[String], theirs: &[&str]) -> Vec<Option<usize>> {
     let mut pairs: Vec<Option<usize>> = vec![None; english.len()];
     let mut next = 0;

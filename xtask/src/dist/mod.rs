@@ -1,8 +1,8 @@
-//! `cargo xtask dist`: what a release consists of: one static x86-64 program with the VMM inside, packed as `.tar.zst` and
-//! `.deb`, with completions, manual pages and licences, and the sums of both.
+//! `cargo xtask dist`: what a release consists of: one static x86-64 program with the VMM inside, packed as `.tar.zst`
+//! and `.deb`, with completions, manual pages and licences, and the sums of both.
 //!
-//! Nothing in it depends on where or when it is built: times are those of the commit (or `SOURCE_DATE_EPOCH`), and paths
-//! are replaced by fixed words. `--twice` builds in a copy elsewhere as well, and compares.
+//! Nothing in it depends on where or when it is built: times are those of the commit (or `SOURCE_DATE_EPOCH`), and
+//! paths are replaced by fixed words. `--twice` builds in a copy elsewhere as well, and compares.
 
 mod archive;
 mod build;

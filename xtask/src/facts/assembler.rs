@@ -1,9 +1,9 @@
-//! The check that numbers in assembler are what their names say. Programs in assembler and C cannot name the constants of
-//! `arch` and `sbi`, and assemblers know some CSRs only where the extension is asked for.
+//! The check that numbers in assembler are what their names say. Programs in assembler and C cannot name the constants
+//! of `arch` and `sbi`, and assemblers know some CSRs only where the extension is asked for.
 //!
 //! A file that accesses a CSR by its address says the register's name somewhere, as a comment beside it does. Where
-//! `.equ` gives a CSR's name to a number of three hexadecimal digits, or an SBI extension's name to any in a program that
-//! calls one, the number is that one's.
+//! `.equ` gives a CSR's name to a number of three hexadecimal digits, or an SBI extension's name to any in a program
+//! that calls one, the number is that one's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

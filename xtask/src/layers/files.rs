@@ -1,8 +1,8 @@
 //! The check that files of a crate do not use each other in a circle.
 //!
-//! A file uses another where a path in it, of an import or anywhere else, leads to what the other declares. That it declares the
-//! other as its module, or shows what is in it to others, is no use; nor is what it takes from the modules that it is in, for they
-//! are there before it. Methods are not seen: a path to their type is.
+//! A file uses another where a path in it, of an import or anywhere else, leads to what the other declares. That it
+//! declares the other as its module, or shows what is in it to others, is no use; nor is what it takes from the modules
+//! that it is in, for they are there before it. Methods are not seen: a path to their type is.
 
 use std::collections::{BTreeMap, BTreeSet};
 

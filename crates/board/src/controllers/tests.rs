@@ -1,4 +1,5 @@
-//! Nodes of the device tree as QEMU 11.1.2 writes them (`-M virt,aia=...,dumpdtb=FILE -smp 2`), but for the numbers of phandles.
+//! Nodes of the device tree as QEMU 11.1.2 writes them (`-M virt,aia=...,dumpdtb=FILE -smp 2`), but for the numbers of
+//! phandles.
 
 use devices::Status;
 use dtoolkit::fdt::Fdt;

@@ -65,8 +65,8 @@ impl<'a> Segment<'a> {
         Some(address.wrapping_sub(from)).filter(|&far| far < self.bytes)
     }
 
-    /// Leaves out what lies below memory, where that is the ELF header's page and nothing that the program could want: GNU ld
-    /// puts that page in front of the first section, wherever that is. False where nothing is left.
+    /// Leaves out what lies below memory, where that is the ELF header's page and nothing that the program could want:
+    /// GNU ld puts that page in front of the first section, wherever that is. False where nothing is left.
     ///
     /// `tables` is where the headers end in the file.
     pub fn drop_header(&mut self, tables: u64, ram: &Ram) -> bool {

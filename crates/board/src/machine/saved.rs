@@ -1,7 +1,7 @@
 //! A machine that is saved and loaded.
 //!
-//! What is loaded comes in this order: time, pins, then the parts, interrupt controllers first, so that a device which drives
-//! its wire again finds what it had driven; at last the firmware and the harts.
+//! What is loaded comes in this order: time, pins, then the parts, interrupt controllers first, so that a device which
+//! drives its wire again finds what it had driven; at last the firmware and the harts.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};

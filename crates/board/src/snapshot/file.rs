@@ -1,8 +1,8 @@
 //! Snapshots in files.
 //!
-//! A magic number and the version; a head and a machine, each with its length and a check sum; pages of memory in runs, each
-//! with its place, its length and a check sum; a run of none. All numbers are little-endian. The reader takes nothing on trust:
-//! it has room for no more than the file brings.
+//! A magic number and the version; a head and a machine, each with its length and a check sum; pages of memory in runs,
+//! each with its place, its length and a check sum; a run of none. All numbers are little-endian. The reader takes
+//! nothing on trust: it has room for no more than the file brings.
 
 use std::io::{self, Read, Write};
 

@@ -1,8 +1,8 @@
 //! Random privileged sequences: CSRs, traps, returns, interrupts, page tables of both stages, in every mode.
 //!
 //! A program is many sequences, as starting Spike costs much. A sequence begins in M-mode, resets what decides about
-//! privileged behaviour, sets some of it at random, and does random things. It plans its mode but need not be right: what
-//! is not permitted traps, and handlers skip it.
+//! privileged behaviour, sets some of it at random, and does random things. It plans its mode but need not be right:
+//! what is not permitted traps, and handlers skip it.
 
 mod handlers;
 mod layout;

@@ -64,8 +64,8 @@ pub struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// [`writable`], and with AIA: what M-mode would take of what it filters. Spike takes it to HS-mode where `mvip` asserts the
-    /// same, and never gets out of that.
+    /// [`writable`], and with AIA: what M-mode would take of what it filters. Spike takes it to HS-mode where `mvip`
+    /// asserts the same, and never gets out of that.
     pub const fn writable(&self, address: u16) -> u64 {
         match address {
             csr::MIE if self.has_aia => !(ip::SSIP | ip::SEIP),
@@ -142,8 +142,8 @@ fn root(rng: &mut Rng, roots: &[u64], id_bits: u32) -> u64 {
     }
 }
 
-/// An address for PMP: of data, of page tables, or any. Regions are whole pages, as an access that is not aligned may be
-/// checked in pieces, and need not be in the same ones.
+/// An address for PMP: of data, of page tables, or any. Regions are whole pages, as an access that is not aligned may
+/// be checked in pieces, and need not be in the same ones.
 fn pmp_address(rng: &mut Rng) -> u64 {
     const PAGE_ONES: u64 = (1 << 9) - 1;
     let ones = PAGE_ONES << rng.below(9) | PAGE_ONES;

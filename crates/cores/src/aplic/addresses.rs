@@ -58,8 +58,8 @@ impl Addresses {
         self.0.get(register).copied().unwrap_or(0)
     }
 
-    /// Writes register 0 to 3. "If bit L in `mmsiaddrcfgh` is set to one, \[they\] are *locked*, and writes to the registers
-    /// are ignored".
+    /// Writes register 0 to 3. "If bit L in `mmsiaddrcfgh` is set to one, \[they\] are *locked*, and writes to the
+    /// registers are ignored".
     pub fn write(&mut self, register: usize, value: u32) {
         if self.0[1] & L == 0
             && let (Some(place), Some(existing)) = (self.0.get_mut(register), EXISTING.get(register))

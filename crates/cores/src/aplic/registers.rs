@@ -63,8 +63,8 @@ pub enum Idc {
 }
 
 impl Reg {
-    /// The register at `offset`, a multiple of 4. None: "all other bytes [...] are reserved and are implemented as read-only
-    /// zeros".
+    /// The register at `offset`, a multiple of 4. None: "all other bytes [...] are reserved and are implemented as
+    /// read-only zeros".
     pub fn at(offset: u64) -> Option<Reg> {
         let word = |range: &Range<u64>| ((offset - range.start) / 4) as usize;
         Some(match offset {

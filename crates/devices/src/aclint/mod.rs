@@ -1,8 +1,8 @@
 //! Timer and software interrupts of the harts.
 //!
-//! Models the RISC-V Advanced Core Local Interruptor Specification 1.0-rc4: MTIMER, MSWI and SSWI, and the SiFive CLINT,
-//! which is an MSWI and an MTIMER at one base ("Backward Compatibility With SiFive CLINT"). The comparators and the
-//! levels live in the harts' pins and the time in the clock: a hart looks at its own timer without asking a device.
+//! Models the RISC-V Advanced Core Local Interruptor Specification 1.0-rc4: MTIMER, MSWI and SSWI, and the SiFive
+//! CLINT, which is an MSWI and an MTIMER at one base ("Backward Compatibility With SiFive CLINT"). The comparators and
+//! the levels live in the harts' pins and the time in the clock: a hart looks at its own timer without asking a device.
 
 mod clint;
 mod mswi;

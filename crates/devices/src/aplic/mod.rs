@@ -1,10 +1,11 @@
 //! The advanced platform-level interrupt controller.
 //!
-//! [`Aplic`] is shared: it is the [`IrqSink`] of the devices' lines, and through [`AplicRegisters`], one for each domain, a
-//! device on the bus. It reaches harts by wire ([`Delivery::Direct`]) or, where they have IMSICs, by messages.
+//! [`Aplic`] is shared: it is the [`IrqSink`] of the devices' lines, and through [`AplicRegisters`], one for each
+//! domain, a device on the bus. It reaches harts by wire ([`Delivery::Direct`]) or, where they have IMSICs, by
+//! messages.
 //!
-//! Lock order: a device's lock, then the APLIC's own, then those behind the [`MsiSink`]: messages must not lead back to the
-//! APLIC, so that the sink has interrupt files alone. The harts' pins are lock-free.
+//! Lock order: a device's lock, then the APLIC's own, then those behind the [`MsiSink`]: messages must not lead back to
+//! the APLIC, so that the sink has interrupt files alone. The harts' pins are lock-free.
 
 #[cfg(feature = "state")]
 mod state;

@@ -1,7 +1,7 @@
 //! The serial console: a 16550 with its line connected to the host.
 //!
-//! Own registers ([`core`]) rather than those of vm-superio: its `Serial` has edge-triggered interrupts, no FIFO control
-//! register and no modem-status interrupt, and a PLIC wants levels.
+//! Own registers ([`core`]) rather than those of vm-superio: its `Serial` has edge-triggered interrupts, no FIFO
+//! control register and no modem-status interrupt, and a PLIC wants levels.
 
 #[cfg(feature = "state")]
 mod state;
@@ -189,7 +189,8 @@ mod tests {
         assert_eq!(rises, [(1, b'a'), (2, b'b'), (3, b'c')], "an APLIC that sends messages sends one for each");
     }
 
-    /// Bao's guests' driver reads one byte for each interrupt, from a FIFO with trigger level 1. QEMU gives it three for three bytes.
+    /// Bao's guests' driver reads one byte for each interrupt, from a FIFO with trigger level 1. QEMU gives it three
+    /// for three bytes.
     #[test]
     fn with_a_fifo_bytes_come_in_as_the_trigger_level_lets_them() {
         let (rises, in_fifo): (Vec<_>, Vec<_>) = [0x01, 0x81].map(rises_of_each).into_iter().unzip();

@@ -1,7 +1,7 @@
 //! Counters of what the firmware does.
 //!
-//! Events of traps (misaligned and failed accesses, illegal instructions) never happen: this firmware takes none, as all are
-//! delegated.
+//! Events of traps (misaligned and failed accesses, illegal instructions) never happen: this firmware takes none, as
+//! all are delegated.
 
 use sbi::pmu::FirmwareEvent;
 

@@ -127,9 +127,9 @@ impl Machine {
         u32::from_le_bytes(word)
     }
 
-    /// "When an interrupt domain is in direct delivery mode, the pending bit for a level-sensitive source is always just a copy
-    /// of the rectified input value. Even in MSI delivery mode, the pending bit for a level-sensitive source is never set (= 1)
-    /// when the rectified input value is low."
+    /// "When an interrupt domain is in direct delivery mode, the pending bit for a level-sensitive source is always
+    /// just a copy of the rectified input value. Even in MSI delivery mode, the pending bit for a level-sensitive
+    /// source is never set (= 1) when the rectified input value is low."
     fn check_levels(&mut self) {
         for (domain, source) in (0..2).flat_map(|domain| (1..=SOURCES).map(move |source| (domain, source))) {
             if self.word(domain, SOURCECFG + 4 * source) & 6 == 6 {

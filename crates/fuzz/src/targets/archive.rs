@@ -151,7 +151,8 @@ fn releases() -> Vec<Vec<u8>> {
          Valid-Until: Fri, 06 Nov 2026 08:08:01 UTC\nAcquire-By-Hash: yes\nArchitectures: all riscv64\n\
          SHA256:\n {sum} 5 {FILE}\n {sum} 18446744073709551615 main/x\n"
     );
-    // A signature (RFC 9580, section 5.2.3): version 4, of a text, EdDSA, SHA-256; made by one of Debian's keys, it says.
+    // A signature (RFC 9580, section 5.2.3): version 4, of a text, EdDSA, SHA-256; made by one of Debian's keys, it
+    // says.
     let signature = "-----BEGIN PGP SIGNATURE-----\n\nwnUEARYIAB0WIQQAAAAAAAAAAAAAAAAAAAAAAAAAAAUCZQAAAAAKCRAAAAAAAAAA\n\
                      AAAAAQEAAA==\n=AAAA\n-----END PGP SIGNATURE-----\n";
     let signed = format!("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{text}{signature}");

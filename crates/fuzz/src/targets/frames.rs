@@ -1,7 +1,7 @@
 //! Frames of a guest: Ethernet, ARP, IPv4, ICMP, UDP, DHCP and TCP, and the host's side of its connections.
 //!
-//! Nothing leaves for anywhere but this process: destinations are the gateway's ports that the target itself listens at, one
-//! where nobody does, and addresses that are nobody's.
+//! Nothing leaves for anywhere but this process: destinations are the gateway's ports that the target itself listens
+//! at, one where nobody does, and addresses that are nobody's.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};

@@ -1,5 +1,5 @@
-//! An IMSIC: messages to the pages of its interrupt files, and accesses of every mode to the CSRs that reach them, held against
-//! files that are sets.
+//! An IMSIC: messages to the pages of its interrupt files, and accesses of every mode to the CSRs that reach them, held
+//! against files that are sets.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! Messages to a shared directory: whatever a guest says, nothing outside the directory changes or is shown, nothing at all
-//! changes in one that may only be read, and every message has one answer that fits.
+//! Messages to a shared directory: whatever a guest says, nothing outside the directory changes or is shown, nothing at
+//! all changes in one that may only be read, and every message has one answer that fits.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -1,5 +1,5 @@
-//! Virtio devices: whatever a driver writes to their registers, rings and buffers, they stand it, and after a reset they
-//! work as before.
+//! Virtio devices: whatever a driver writes to their registers, rings and buffers, they stand it, and after a reset
+//! they work as before.
 
 use std::cell::RefCell;
 use std::os::unix::fs::FileExt;
@@ -221,7 +221,8 @@ impl Driver {
         let _ = self.memory.write_slice(bytes, GuestAddress(at));
     }
 
-    /// Writes descriptors, from number `first` on, each leading to the next but the last, and makes the first available.
+    /// Writes descriptors, from number `first` on, each leading to the next but the last, and makes the first
+    /// available.
     fn offer(&mut self, queue: usize, first: u16, buffers: &[Buffer]) {
         let base = BASE + queue as u64 * QUEUE_BYTES;
         for (n, &(at, len, flags)) in buffers.iter().enumerate() {
@@ -276,8 +277,8 @@ impl Driver {
         Ok(())
     }
 
-    /// After a reset nothing is left of what was, nothing of it comes late, and a plain request on `queue` is answered, after
-    /// what comes from outside. Its buffers are in the first page of those.
+    /// After a reset nothing is left of what was, nothing of it comes late, and a plain request on `queue` is answered,
+    /// after what comes from outside. Its buffers are in the first page of those.
     fn recovers(&mut self, queue: usize, buffers: &[Buffer], outside: impl FnOnce()) {
         self.write(register::STATUS, 0);
         assert_eq!(self.read(register::STATUS), 0);

@@ -16,8 +16,8 @@ use crate::record::Record;
 impl<R: Record> Run<'_, R> {
     /// Reads or writes a CSR.
     fn access_csr(&mut self, op: CsrOp, address: u16, value: X64) -> Result<X64, Stop> {
-        // H extension, "Trap Cause Codes": virtual-instruction only "when the same access (read/write) would be allowed in
-        // HS-mode"; no mode may write a read-only CSR.
+        // H extension, "Trap Cause Codes": virtual-instruction only "when the same access (read/write) would be allowed
+        // in HS-mode"; no mode may write a read-only CSR.
         if op != CsrOp::Read && csr::is_read_only(address) {
             return Err(self.illegal());
         }

@@ -182,8 +182,8 @@ impl<'a> Work<'a> {
         Err(Error::Gone { address }.into())
     }
 
-    /// Writes the answer's bytes to the end of `part`, or over it where the answer starts at the beginning. Says how long
-    /// it is then; that may be too short, or longer than `want`.
+    /// Writes the answer's bytes to the end of `part`, or over it where the answer starts at the beginning. Says how
+    /// long it is then; that may be too short, or longer than `want`.
     fn append(
         &self,
         mut answer: Answer,

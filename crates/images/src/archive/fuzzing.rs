@@ -82,7 +82,8 @@ impl Web {
         Web(Client::new(Settings::from(Path::new("/nowhere"), |name| (name == "all_proxy").then(|| proxy.to_owned()))))
     }
 
-    /// Asks for the file at `address` from the byte `from` on: where it begins, what kind it is, and its first `most` bytes.
+    /// Asks for the file at `address` from the byte `from` on: where it begins, what kind it is, and its first `most`
+    /// bytes.
     ///
     /// # Errors
     /// What a user would read.

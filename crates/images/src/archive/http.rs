@@ -1,8 +1,9 @@
 //! Gets files over HTTP and HTTPS, through the system's proxies.
 //!
-//! Redirects are followed here, a few at most, so that each step goes by its own proxy and a message can name the address
-//! that failed. A plain address goes to a proxy as a whole (RFC 9112, section 3.2.2), as apt asks for it: proxies commonly
-//! allow CONNECT to the ports of HTTPS alone. What is got is checked by signature and sums, so plain HTTP is as good.
+//! Redirects are followed here, a few at most, so that each step goes by its own proxy and a message can name the
+//! address that failed. A plain address goes to a proxy as a whole (RFC 9112, section 3.2.2), as apt asks for it:
+//! proxies commonly allow CONNECT to the ports of HTTPS alone. What is got is checked by signature and sums, so plain
+//! HTTP is as good.
 
 mod whole;
 

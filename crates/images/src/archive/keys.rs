@@ -38,7 +38,8 @@ impl Keys {
         if keys.0.is_empty() { Err(Error::Keyring { path: path.to_owned() }) } else { Ok(keys) }
     }
 
-    /// Debian's keys, the system's newer ones, and those that the system's configuration under `etc` trusts for `source`.
+    /// Debian's keys, the system's newer ones, and those that the system's configuration under `etc` trusts for
+    /// `source`.
     pub(crate) fn trusted(source: &Source, etc: &Path) -> Keys {
         let mut keys = Keys::debian();
         keys.add_file(Path::new(DEBIAN_KEYRING));

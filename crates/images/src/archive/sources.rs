@@ -1,7 +1,7 @@
 //! Finds Debian's archive in the system's apt configuration.
 //!
-//! Reads `sources.list` and `sources.list.d/` in both of apt's formats (sources.list(5)). Of all entries the one is taken
-//! that most looks like Debian's main archive: third parties also use Debian's suite names.
+//! Reads `sources.list` and `sources.list.d/` in both of apt's formats (sources.list(5)). Of all entries the one is
+//! taken that most looks like Debian's main archive: third parties also use Debian's suite names.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -31,8 +31,8 @@ pub fn text(address: &str) -> Result<String> {
     text.ok_or_else(|| Error::Gone { address: address.to_owned() })
 }
 
-/// Gets the file at `address` into `directory`, where it is called by its sum, and tells `progress` of it as `what`. What an
-/// earlier run got of it is used.
+/// Gets the file at `address` into `directory`, where it is called by its sum, and tells `progress` of it as `what`.
+/// What an earlier run got of it is used.
 ///
 /// # Errors
 /// It cannot be had, or is another.

@@ -1,10 +1,11 @@
 //! Who adds to the cache: one process at a time to each part of it, as many as there are parts at once.
 //!
-//! A part's lock is a file that its holder has locked, and has written its number into. Beside it everybody who adds shares the
-//! lock of the whole, which whoever removes things has alone. Locks end with the process that has them, however it ends.
+//! A part's lock is a file that its holder has locked, and has written its number into. Beside it everybody who adds
+//! shares the lock of the whole, which whoever removes things has alone. Locks end with the process that has them,
+//! however it ends.
 //!
-//! Of several locks that one process takes, those that others may want come in this order: a program or a system, the tools that make it,
-//! package indexes. The tree is the same for all, so that no two wait for each other.
+//! Of several locks that one process takes, those that others may want come in this order: a program or a system, the
+//! tools that make it, package indexes. The tree is the same for all, so that no two wait for each other.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -23,8 +24,8 @@ pub(super) const SCRATCH: &str = "tmp";
 /// The directory of files that are on their way, by part.
 const DOWNLOADS: &str = "downloads";
 
-/// Proof that this process alone adds to a part of the cache, or to all of it; given up when dropped or when the process ends,
-/// however it ends.
+/// Proof that this process alone adds to a part of the cache, or to all of it; given up when dropped or when the
+/// process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
     _whole: File,
@@ -33,8 +34,8 @@ pub struct Lock {
 }
 
 impl Cache {
-    /// Waits until no other process adds to the part `part`, which is a name for a file, and removes what killed ones left there
-    /// half done. Who waits is told for whom, who gets `what`.
+    /// Waits until no other process adds to the part `part`, which is a name for a file, and removes what killed ones
+    /// left there half done. Who waits is told for whom, who gets `what`.
     ///
     /// # Errors
     /// Where the cache cannot be made or written.

@@ -1,8 +1,8 @@
 //! dpkg's own records of a package that is unpacked and not configured.
 //!
 //! dpkg(1) keeps a paragraph for each package in `/var/lib/dpkg/status`, the files that came beside it in
-//! `/var/lib/dpkg/info`, and in `/var/lib/dpkg/triggers` who is interested in what (deb-triggers(5)). A configuration file
-//! (deb-conffiles(5)) lies beside its place, as `NAME.dpkg-new`, until its package is configured.
+//! `/var/lib/dpkg/info`, and in `/var/lib/dpkg/triggers` who is interested in what (deb-triggers(5)). A configuration
+//! file (deb-conffiles(5)) lies beside its place, as `NAME.dpkg-new`, until its package is configured.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};

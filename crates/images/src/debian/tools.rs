@@ -1,5 +1,5 @@
-//! What makes the file system, as an archive that the making machine's kernel unpacks beside its initramfs: `mke2fs` and
-//! the libraries that it needs, of the same packages.
+//! What makes the file system, as an archive that the making machine's kernel unpacks beside its initramfs: `mke2fs`
+//! and the libraries that it needs, of the same packages.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};

@@ -1,8 +1,8 @@
 //! Debian's Rust compiler with its riscv64 library, unpacked into the cache.
 //!
 //! Nothing of it is installed, and it needs no compiler or linker of the system's: `lld` comes with it, and so do the C
-//! start files and libraries of both machines. Programs that a build makes for this machine and runs (build scripts) are
-//! told to start through the unpacked C library, since the system's may be older.
+//! start files and libraries of both machines. Programs that a build makes for this machine and runs (build scripts)
+//! are told to start through the unpacked C library, since the system's may be older.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -73,8 +73,8 @@ impl Root {
         Ok(Root { tools, machine: tools::native("tool chain")?, builds: cache.path(BUILDS) })
     }
 
-    /// Makes the root: from the suite asked for where its compiler is of version `needed` ("1.95") or later, else from a
-    /// newer one.
+    /// Makes the root: from the suite asked for where its compiler is of version `needed` ("1.95") or later, else from
+    /// a newer one.
     ///
     /// # Errors
     /// Where the packages cannot be had.
@@ -308,8 +308,8 @@ fn children(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Sees to it that cargo has other people's crates: it was with them that this program was built, so that mostly all are
-/// there.
+/// Sees to it that cargo has other people's crates: it was with them that this program was built, so that mostly all
+/// are there.
 fn collect(sources: &Sources) -> Result<()> {
     let what = "collecting crates for the riscv64 build";
     let cargo = |more: &[&str]| {

@@ -1,4 +1,5 @@
-//! What of this workspace is built for riscv64: the VMM, the hypervisor, the work that is measured, and a program of the book's.
+//! What of this workspace is built for riscv64: the VMM, the hypervisor, the work that is measured, and a program of
+//! the book's.
 
 /// A program for riscv64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

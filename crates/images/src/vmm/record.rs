@@ -1,8 +1,8 @@
 //! What a VMM was made of: enough to tell whether a workspace would make the same, without building it.
 //!
-//! A build tells which files of the workspace and which packages went into it. As long as none of these has changed, and
-//! nothing in the workspace's manifest that bears on them, the VMM fits; a new file or package cannot come in without a
-//! change in one of those that are listed.
+//! A build tells which files of the workspace and which packages went into it. As long as none of these has changed,
+//! and nothing in the workspace's manifest that bears on them, the VMM fits; a new file or package cannot come in
+//! without a change in one of those that are listed.
 
 use std::path::Path;
 

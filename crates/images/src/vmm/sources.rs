@@ -76,8 +76,9 @@ impl Sources {
         Ok(version.unwrap_or("1").to_owned())
     }
 
-    /// Copies the sources into `directory`, in place of an earlier copy. Cargo goes by times: what is as in the earlier copy keeps that one's,
-    /// and all else is of now, for the earlier copy may be of another workspace whose files are older or newer than these.
+    /// Copies the sources into `directory`, in place of an earlier copy. Cargo goes by times: what is as in the earlier
+    /// copy keeps that one's, and all else is of now, for the earlier copy may be of another workspace whose files are
+    /// older or newer than these.
     pub(super) fn copy_to(&self, directory: &Path) -> Result<()> {
         let times = self.files.iter().map(|file| unchanged(&self.workspace.join(file), &directory.join(file)));
         let times: Vec<Option<SystemTime>> = times.collect();
@@ -111,8 +112,8 @@ fn table(workspace: &Path, name: &str) -> Result<Table> {
     text.parse().map_err(std::io::Error::other).on_file("read", &path)
 }
 
-/// The hash of `files` and `packages` (each a name and a version) as they are in `workspace`, and of what its manifest says
-/// about them. What is not there counts as such.
+/// The hash of `files` and `packages` (each a name and a version) as they are in `workspace`, and of what its manifest
+/// says about them. What is not there counts as such.
 pub(super) fn digest(workspace: &Path, files: &[String], packages: &[String]) -> Result<String> {
     let mut parts: Vec<Vec<u8>> = Vec::new();
     for name in files {

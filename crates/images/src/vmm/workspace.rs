@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 /// The program's own manifest, below a workspace of vhart.
 const MANIFEST: &str = "crates/vhart/Cargo.toml";
 
-/// The workspace that this run belongs to: the one whose `cargo run` started it, else the one that the current directory
-/// lies in. Where this program was built does not matter.
+/// The workspace that this run belongs to: the one whose `cargo run` started it, else the one that the current
+/// directory lies in. Where this program was built does not matter.
 pub fn find() -> Option<PathBuf> {
     let cargos = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let here = std::env::current_dir().ok();

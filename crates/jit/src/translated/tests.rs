@@ -1,5 +1,5 @@
-//! The quantum's end in front of a block: the hart stands there, wherever it is. The host's floating point, which is not
-//! the guest's. And what hypervisors access at every exit of a guest.
+//! The quantum's end in front of a block: the hart stands there, wherever it is. The host's floating point, which is
+//! not the guest's. And what hypervisors access at every exit of a guest.
 
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};
@@ -120,8 +120,8 @@ fn what_a_listener_computes_raises_nothing_in_the_guest() {
 /// Guest interrupt files of the hart below.
 const LINES: u8 = 5;
 
-/// A hypervisor with guest files that swaps `hstatus` and a0, and reads `vsie` to a1, over and over. Answers how often it was
-/// interpreted in some hundred rounds.
+/// A hypervisor with guest files that swaps `hstatus` and a0, and reads `vsie` to a1, over and over. Answers how often
+/// it was interpreted in some hundred rounds.
 fn csr_calls(swapped: u64, prepare: impl FnOnce(&mut JitHart)) -> (u64, JitHart) {
     let swap = Insn::Csrrw(Csr { rd: A0, rs1: A0, csr: csr::HSTATUS });
     let read = Insn::Csrrs(Csr { rd: A1, rs1: 0, csr: csr::VSIE });

@@ -18,9 +18,9 @@ impl Helpers {
 pub fn enter<R: Runtime>(stubs: &Stubs, runtime: &mut R, code: u64) {
     let rbp = ptr::from_mut(&mut runtime.core().x).cast::<u8>().wrapping_add(BIAS);
     let context = ptr::from_mut(runtime).cast();
-    // SAFETY: `enter` is code that `Stubs::generate` made for this signature and for `R`, `code` an entry that the translator
-    // made for the hart's state, and both stay where they are meanwhile. Generated code reaches the hart only through these
-    // pointers; no reference to it is in use until it returns or calls.
+    // SAFETY: `enter` is code that `Stubs::generate` made for this signature and for `R`, `code` an entry that the
+    // translator made for the hart's state, and both stay where they are meanwhile. Generated code reaches the hart
+    // only through these pointers; no reference to it is in use until it returns or calls.
     unsafe {
         let enter: Enter = std::mem::transmute(stubs.enter as usize);
         enter(context, rbp.cast(), code);

@@ -1,7 +1,7 @@
 //! Instructions that go on in the next page.
 //!
-//! What holds for the page of a block, that its mapping and its bytes are what they were, does not hold for the next one. So
-//! the code looks at both before each execution.
+//! What holds for the page of a block, that its mapping and its bytes are what they were, does not hold for the next
+//! one. So the code looks at both before each execution.
 
 use arch::addr::PAGE_BYTES;
 use hart::engine::JumpTable;

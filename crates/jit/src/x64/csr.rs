@@ -1,7 +1,7 @@
 //! CSRs that are read and written where they lie.
 //!
-//! Which register an access reaches, and whether it may, depends on the mode; code does not. So the code is made for the
-//! mode it is translated in, and checks that it is the current one.
+//! Which register an access reaches, and whether it may, depends on the mode; code does not. So the code is made for
+//! the mode it is translated in, and checks that it is the current one.
 
 use std::mem::offset_of;
 
@@ -35,7 +35,8 @@ impl Emitter {
         }
     }
 
-    /// Lets the instruction run through the interpreter where what changes of the register in rax, in rdx, has consequences.
+    /// Lets the instruction run through the interpreter where what changes of the register in rax, in rdx, has
+    /// consequences.
     fn check_consequences(&mut self, fields: &Fields) {
         let always = fields.consequences & !fields.choice.map_or(0, |choice| choice.mask);
         if always != 0 {
@@ -62,8 +63,8 @@ impl Emitter {
         self.detour_if(Cc::A);
     }
 
-    /// Notes whether floating point may run as generated, after FS has changed, as `note_mode` does: [`State::fp_dirty`], and
-    /// `frm` to nearest.
+    /// Notes whether floating point may run as generated, after FS has changed, as `note_mode` does:
+    /// [`State::fp_dirty`], and `frm` to nearest.
     fn note_fp(&mut self, virt: bool) {
         const FS: i32 = status::FS as i32;
         const _: () = assert!(fp::Rounding::Rne as u8 == 0);

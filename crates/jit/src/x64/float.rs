@@ -1,10 +1,10 @@
 //! Floating point on the host's unit, where it gives what the manual of RISC-V asks for.
 //!
 //! Half precision is computed in single precision and rounded once more. For one addition, subtraction, multiplication,
-//! division or square root that gives what rounding once gives, as 24 bits are at least twice 11 and two more; so does the
-//! host's "inexact", for what is inexact in single precision is so in half precision. Tiny results of these are exact in
-//! single precision, or differ from what half precision has by more than single precision does not see. Fused operations and
-//! conversions from double precision would round twice and are interpreted.
+//! division or square root that gives what rounding once gives, as 24 bits are at least twice 11 and two more; so does
+//! the host's "inexact", for what is inexact in single precision is so in half precision. Tiny results of these are
+//! exact in single precision, or differ from what half precision has by more than single precision does not see. Fused
+//! operations and conversions from double precision would round twice and are interpreted.
 //!
 //! Rounding is to nearest, ties to even (or toward zero, in conversions to integers), as the text or `frm` says; all
 //! else is interpreted. The exception flags gather in MXCSR and are folded into `fflags` by the translator's helpers.
@@ -265,8 +265,8 @@ impl Emitter {
         f_home(f).map_or(f_slot(f), Rm::R)
     }
 
-    /// x = a boxed number of half precision as a single; where it is not boxed, the instruction is interpreted. The box reads
-    /// as quiet NaNs beside it.
+    /// x = a boxed number of half precision as a single; where it is not boxed, the instruction is interpreted. The box
+    /// reads as quiet NaNs beside it.
     fn widen(&mut self, x: Reg, f: u8) {
         self.hot.alu_i(Alu::Cmp, 32, f_slot_high(f), -1);
         self.detour_if(Cc::NE);
@@ -349,7 +349,8 @@ impl Emitter {
         Some(self.computed(result, 0))
     }
 
-    /// An unsigned integer below 2 to the power of `bits`, toward zero, sign-extended from 32 bits where it has so many.
+    /// An unsigned integer below 2 to the power of `bits`, toward zero, sign-extended from 32 bits where it has so
+    /// many.
     fn unsigned_of<'a>(&mut self, fmt: Scalar, bits: u32, a: N) -> Option<Node<'a>> {
         let limit = match fmt {
             Scalar::Single => i64::from(127 + bits) << 23,

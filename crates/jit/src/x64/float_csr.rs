@@ -1,4 +1,5 @@
-//! `fflags`, `frm` and `fcsr`, while generated floating point may run and has raised nothing that `fflags` does not have.
+//! `fflags`, `frm` and `fcsr`, while generated floating point may run and has raised nothing that `fflags` does not
+//! have.
 //!
 //! FS is Dirty and `frm` is to nearest then. Kernels write 0 whenever they load a process's or a guest's registers.
 

@@ -12,14 +12,15 @@ pub type Helper = unsafe extern "C" fn(*mut (), u64) -> u64;
 /// What generated code calls: a [`crate::host::Runtime`].
 #[derive(Clone, Copy, Debug)]
 pub struct Helpers {
-    /// (context, offset in the detours): runs an instruction through the interpreter, that of the detour which the offset
-    /// is in. 0: goes on behind; 1: leaves; else: code to go to.
+    /// (context, offset in the detours): runs an instruction through the interpreter, that of the detour which the
+    /// offset is in. 0: goes on behind; 1: leaves; else: code to go to.
     pub interpret: Helper,
     /// (context, 0): finds code for the hart's pc. 1: leaves; else: code to go to.
     pub find: Helper,
     /// (context, 0): executes the instruction at the hart's pc through the interpreter, fetched anew. As `find`.
     pub single: Helper,
-    /// By [`crate::host::System`], (context, bits): executes the instruction at the hart's pc, whose bits these are. As `find`.
+    /// By [`crate::host::System`], (context, bits): executes the instruction at the hart's pc, whose bits these are. As
+    /// `find`.
     pub system: [Helper; 4],
     /// (context, site): finds code for a jump within a page and lets it go there. As `find`.
     pub link: Helper,
@@ -43,8 +44,8 @@ pub struct Stubs {
     pub single: u64,
     /// Jumped to with a pc in rax, and the bits of the instruction there in ecx: [`Helpers::system`].
     pub system: [u64; 4],
-    /// Called where the quantum ends before a block; what the block has taken of it, a byte, and its pc, four bytes that are
-    /// sign-extended, stand behind the call.
+    /// Called where the quantum ends before a block; what the block has taken of it, a byte, and its pc, four bytes
+    /// that are sign-extended, stand behind the call.
     pub stop: u64,
     /// The same for a pc of eight bytes.
     pub stop_far: u64,

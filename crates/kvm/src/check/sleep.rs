@@ -14,7 +14,8 @@ const SUSP: &str = "susp";
 /// How long it sleeps.
 const NAP: Duration = Duration::from_millis(50);
 
-/// An interrupt ends the sleep, and still waits when the guest looks: KVM starts the hart anew on its way into the guest.
+/// An interrupt ends the sleep, and still waits when the guest looks: KVM starts the hart anew on its way into the
+/// guest.
 pub fn wakes() -> Checked {
     if !crate::info()?.sbi.iter().any(|(name, _)| *name == SUSP) {
         return Ok(Verdict::Skipped("the kernel does not let a guest's system sleep (Linux 6.15 does)".into()));

@@ -15,8 +15,8 @@ const BUSY: Duration = Duration::from_millis(500);
 /// What of it is stolen at least: of two who want a processor neither has it always.
 const LEAST: Duration = Duration::from_millis(20);
 
-/// Where others are busy it grows, never beyond the time that passes, and the guest sees no half of a change. What cannot be is refused
-/// (SBI 3.0, "Set Steal-time Shared Memory Address").
+/// Where others are busy it grows, never beyond the time that passes, and the guest sees no half of a change. What
+/// cannot be is refused (SBI 3.0, "Set Steal-time Shared Memory Address").
 pub fn grows() -> Checked {
     if !crate::info()?.sbi.iter().any(|(name, _)| *name == STA) {
         return Ok(Verdict::Skipped("the kernel has no steal time".into()));

@@ -1,7 +1,8 @@
 //! The interrupt controller in the kernel: an IMSIC for each vCPU and, unless it is left to this process, an APLIC.
 //!
-//! Linux, Documentation/virt/kvm/devices/ and `linux/arch/riscv/include/uapi/asm/kvm.h` (`KVM_DEV_TYPE_RISCV_AIA`). Wires are
-//! driven by `KVM_IRQ_LINE`, as their levels fall, too; messages are sent by eventfds ([`super::messages`]) or `KVM_SIGNAL_MSI`.
+//! Linux, Documentation/virt/kvm/devices/ and `linux/arch/riscv/include/uapi/asm/kvm.h` (`KVM_DEV_TYPE_RISCV_AIA`).
+//! Wires are driven by `KVM_IRQ_LINE`, as their levels fall, too; messages are sent by eventfds ([`super::messages`])
+//! or `KVM_SIGNAL_MSI`.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};

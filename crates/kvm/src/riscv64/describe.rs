@@ -27,8 +27,8 @@ const fn word(offset: usize) -> u16 {
     (offset / 8) as u16
 }
 
-/// Gives a vCPU what `options` say. Answers the extensions that it has and that are not to be told of: no KVM takes away
-/// what the processor has no switch for.
+/// Gives a vCPU what `options` say. Answers the extensions that it has and that are not to be told of: no KVM takes
+/// away what the processor has no switch for.
 ///
 /// # Errors
 /// It is to have what the host has not.

@@ -1,7 +1,8 @@
 //! Writes that only notify a device, passed on by the kernel (`KVM_IOEVENTFD`).
 //!
-//! The vCPU does not come back to this process for them: the kernel adds to an eventfd, and a thread does the write that the
-//! guest did. If the guest writes again before the thread has come to it, both are one, which is all that a notice means.
+//! The vCPU does not come back to this process for them: the kernel adds to an eventfd, and a thread does the write
+//! that the guest did. If the guest writes again before the thread has come to it, both are one, which is all that a
+//! notice means.
 
 use std::io;
 use std::os::fd::AsRawFd;

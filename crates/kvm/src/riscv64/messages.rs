@@ -1,8 +1,9 @@
 //! Messages to interrupt files by eventfds (`KVM_IRQFD`): who writes to one has the kernel send its message.
 //!
-//! Each message that is sent gets an eventfd, and a route to its address, when it is sent first. A guest chooses its messages: they are
-//! not more than it has interrupt sources as a rule, and what exceeds [`MOST`] goes by `KVM_SIGNAL_MSI`. Wires of the kernel's APLIC
-//! are none of this: they are levels, and KVM on RISC-V never asks for one again (`KVM_IRQFD_FLAG_RESAMPLE`).
+//! Each message that is sent gets an eventfd, and a route to its address, when it is sent first. A guest chooses its
+//! messages: they are not more than it has interrupt sources as a rule, and what exceeds [`MOST`] goes by
+//! `KVM_SIGNAL_MSI`. Wires of the kernel's APLIC are none of this: they are levels, and KVM on RISC-V never asks for
+//! one again (`KVM_IRQFD_FLAG_RESAMPLE`).
 
 use std::io;
 use std::sync::{Mutex, PoisonError};

@@ -1,7 +1,8 @@
 //! A hart on its way back from its system's sleep.
 //!
-//! KVM starts it anew where its call of SUSP said, and does so on the way into the guest, forgetting what interrupts it was
-//! told of (Linux 7.2, `kvm_riscv_reset_vcpu`). So they are told again once the hart is there, and somebody knocks until it is.
+//! KVM starts it anew where its call of SUSP said, and does so on the way into the guest, forgetting what interrupts it
+//! was told of (Linux 7.2, `kvm_riscv_reset_vcpu`). So they are told again once the hart is there, and somebody knocks
+//! until it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
 //! A vCPU as a hart that stands: what explanations and debuggers read.
 //!
-//! A guest's hart has S-mode and U-mode; its M-mode is the host. Its `s` registers are the host's `vs` registers, as KVM shows
-//! them.
+//! A guest's hart has S-mode and U-mode; its M-mode is the host. Its `s` registers are the host's `vs` registers, as
+//! KVM shows them.
 
 use arch::isa::{Extension, Isa};
 use arch::naming::Paging;

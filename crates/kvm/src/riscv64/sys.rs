@@ -28,7 +28,8 @@ const REGISTERS: usize = 512;
 /// The slot of guest memory.
 pub const RAM_SLOT: u32 = 0;
 
-/// Gives `ram` to the guest, at its own address. Once more, with another answer to whether writes are logged, changes that.
+/// Gives `ram` to the guest, at its own address. Once more, with another answer to whether writes are logged, changes
+/// that.
 pub fn map_ram(vm: &VmFd, ram: &Ram, logged: bool) -> io::Result<()> {
     let region = kvm_userspace_memory_region {
         slot: RAM_SLOT,
@@ -56,8 +57,8 @@ pub fn register_list(vcpu: &VcpuFd) -> io::Result<Vec<u64>> {
     let mut list = vec![0; 1 + REGISTERS];
     loop {
         list[0] = list.len() as u64 - 1;
-        // SAFETY: the kernel writes at most as many numbers as the first word says, all of which `list` has room for, and
-        // the first word.
+        // SAFETY: the kernel writes at most as many numbers as the first word says, all of which `list` has room for,
+        // and the first word.
         // JUSTIFICATION: kvm-bindings' list has room for 200, fewer than there are.
         match check(unsafe { ioctl_with_mut_ptr(vcpu, KVM_GET_REG_LIST(), list.as_mut_ptr()) }) {
             Err(error) if error.raw_os_error() == Some(libc::E2BIG) && list[0] >= list.len() as u64 => {
@@ -90,7 +91,8 @@ pub fn set_guest_debug(vcpu: &VcpuFd, on: bool) -> io::Result<()> {
 
 /// Lets `signal` interrupt what only a signal ends, such as `KVM_RUN`, and do nothing else: other calls go on.
 pub fn ignore_and_restart(signal: c_int) -> io::Result<()> {
-    // SAFETY: the structure is integers and an optional function; all zeros is one with an empty set of blocked signals.
+    // SAFETY: the structure is integers and an optional function; all zeros is one with an empty set of blocked
+    // signals.
     // JUSTIFICATION: its fields are not the same in all versions of libc.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
@@ -139,7 +141,8 @@ pub fn answer_sbi(run: &mut kvm_run, answer: SbiRet) {
 pub fn device_u32(device: &DeviceFd, group: u32, attribute: u64) -> io::Result<u32> {
     let mut value = 0u32;
     let mut request = kvm_device_attr { group, attr: attribute, addr: &raw mut value as u64, flags: 0 };
-    // SAFETY: the kernel writes four bytes, the size of the groups that this is asked for, to `value`, which lives meanwhile.
+    // SAFETY: the kernel writes four bytes, the size of the groups that this is asked for, to `value`, which lives
+    // meanwhile.
     // JUSTIFICATION: kvm-ioctls cannot know how much an attribute takes.
     unsafe { device.get_device_attr(&mut request) }?;
     Ok(value)
@@ -151,8 +154,8 @@ const RISCV_FLUSH_ICACHE: libc::c_long = 259;
 /// Makes the instructions that this process wrote be seen by whatever processor its threads go on. A kernel without the
 /// call has processors that need none.
 pub fn flush_instruction_caches() {
-    // SAFETY: the call takes two addresses and flags, all zero: everything, on all processors of this process. It touches no
-    // memory.
+    // SAFETY: the call takes two addresses and flags, all zero: everything, on all processors of this process. It
+    // touches no memory.
     // JUSTIFICATION: libc has no function for it.
     unsafe { libc::syscall(RISCV_FLUSH_ICACHE, 0, 0, 0) };
 }

@@ -117,8 +117,8 @@ impl KvmVcpu {
         Some(state::snapshot(&self.fd, &self.describe().ok()?, self.number))
     }
 
-    /// Makes the hart what it was before it ran. The hart numbered 0 runs from its next [`Vcpu::run`] on; the others wait
-    /// until it starts them. Answers whether the kernel could do it; if not, the hart is not to run again.
+    /// Makes the hart what it was before it ran. The hart numbered 0 runs from its next [`Vcpu::run`] on; the others
+    /// wait until it starts them. Answers whether the kernel could do it; if not, the hart is not to run again.
     pub fn reset(&mut self) -> bool {
         let state = if self.number == 0 { KVM_MP_STATE_RUNNABLE } else { KVM_MP_STATE_STOPPED };
         (self.suspended, self.resume) = (None, None);

@@ -55,8 +55,8 @@ impl Vm {
         Ok(Vm { shared: Arc::new(Shared { fd, bus, ram, options, turns, spots, doorbells, _kvm: kvm }) })
     }
 
-    /// Lets the kernel pass on writes that only notify a device, each of 32 bits: a thread does them on the bus while the
-    /// vCPU executes on. To be called once.
+    /// Lets the kernel pass on writes that only notify a device, each of 32 bits: a thread does them on the bus while
+    /// the vCPU executes on. To be called once.
     ///
     /// # Errors
     /// The kernel refuses, as it knows no such thing or has too many of them.
@@ -91,7 +91,8 @@ impl Vm {
         Ok(log.iter().enumerate().flat_map(of_word).collect())
     }
 
-    /// Makes `aia` the controller of the machine's interrupts. To be called once, when all of its `harts` have been added.
+    /// Makes `aia` the controller of the machine's interrupts. To be called once, when all of its `harts` have been
+    /// added.
     ///
     /// # Errors
     /// [`Error::NoAia`] and [`Error::NoGuestFiles`]; the kernel refuses what `aia` is to be.

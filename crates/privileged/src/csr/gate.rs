@@ -102,22 +102,22 @@ pub fn aia(state: &State, config: &Config, address: u16) -> Verdict {
 
 /// `sip` and `sie`: in VS-mode, VTI.
 ///
-/// AIA 1.0, "Virtual interrupts for VS level": "When bit VTI [...] = 1, attempts from VS-mode to explicitly access CSRs `sip` and
-/// `sie` [...] cause a virtual instruction exception."
+/// AIA 1.0, "Virtual interrupts for VS level": "When bit VTI [...] = 1, attempts from VS-mode to explicitly access CSRs
+/// `sip` and `sie` [...] cause a virtual instruction exception."
 pub const fn interrupts(state: &State, _: &Config, _: u16) -> Verdict {
     require(!state.mode.virt || state.hvictl & hvictl::VTI == 0, Denied::Virtual)
 }
 
-/// What only a write is denied: in VS-mode to `stimecmp`, VTI. "If there is some circumstance in which a write to the register
-/// may cause a bit of `vsip` to change from one to zero, excluding bit 9 [...], then when VTI = 1, a virtual instruction
-/// exception is raised also for any attempt by the guest to write this register."
+/// What only a write is denied: in VS-mode to `stimecmp`, VTI. "If there is some circumstance in which a write to the
+/// register may cause a bit of `vsip` to change from one to zero, excluding bit 9 [...], then when VTI = 1, a virtual
+/// instruction exception is raised also for any attempt by the guest to write this register."
 pub const fn written(state: &State, address: u16) -> Verdict {
     let clears = address == csr::STIMECMP && state.mode.virt;
     require(!clears || state.hvictl & hvictl::VTI == 0, Denied::Virtual)
 }
 
-/// A state in `mode` in which no register of a higher level withholds another from HS-mode, FS from nobody, and nothing that is
-/// selected is missing.
+/// A state in `mode` in which no register of a higher level withholds another from HS-mode, FS from nobody, and nothing
+/// that is selected is missing.
 pub fn all_open(config: &Config, mode: Mode) -> State {
     let (mstateen, menvcfg, mcounteren) = ([u64::MAX; 4], u64::MAX, u64::MAX);
     let (mstatus, vsstatus) = (status::FS, status::FS);

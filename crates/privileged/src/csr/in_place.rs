@@ -149,7 +149,8 @@ mod tests {
 
     const MODES: [Mode; 5] = [Mode::M, Mode::HS, Mode::U, Mode::VS, Mode::VU];
 
-    /// All registers that generated code may access in some mode, with and without AIA, each in a state in which it is open.
+    /// All registers that generated code may access in some mode, with and without AIA, each in a state in which it is
+    /// open.
     fn offered() -> Vec<(Config, Mode, u16, InPlace, State)> {
         let of_hart = |config: Config| {
             let place = |mode, address| {

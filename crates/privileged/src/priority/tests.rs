@@ -106,8 +106,8 @@ fn a_number_of_zero_shows_by_the_default_order() {
     assert_eq!(stopi(&state, &config), shows(9, 254));
 }
 
-/// "there is no supervisor-level interrupt from the hart's external interrupt controller [...] the SEI is assigned a priority
-/// number of 256."
+/// "there is no supervisor-level interrupt from the hart's external interrupt controller [...] the SEI is assigned a
+/// priority number of 256."
 #[test]
 fn an_external_interrupt_of_software_s_is_the_last_with_a_number() {
     let (mut state, config) = busy();

@@ -50,8 +50,8 @@ pub struct Failure {
 
 /// The trap that a failure is.
 ///
-/// H extension, "Guest-Page Faults" and "Guest Physical Address Translation": "any exception is always reported for the original
-/// access type (instruction, load, or store/AMO)".
+/// H extension, "Guest-Page Faults" and "Guest Physical Address Translation": "any exception is always reported for the
+/// original access type (instruction, load, or store/AMO)".
 pub fn trap(request: &Request, failure: Failure) -> Trap {
     let base = Trap { gva: request.mode.virt, ..Trap::new(exception(request.access, failure), request.va.0) };
     match failure {

@@ -67,9 +67,9 @@ impl Request {
 
     /// A load or store by an ordinary instruction: MPRV applies.
     ///
-    /// "Memory Privilege in `mstatus` Register"; H extension, "Machine Status Registers": "When MPRV=1, explicit memory accesses are
-    /// translated and protected [...] as though the current virtualization mode were set to MPV and the current nominal privilege mode
-    /// were set to MPP."
+    /// "Memory Privilege in `mstatus` Register"; H extension, "Machine Status Registers": "When MPRV=1, explicit memory
+    /// accesses are translated and protected [...] as though the current virtualization mode were set to MPV and the
+    /// current nominal privilege mode were set to MPP."
     pub fn for_data(state: &State, access: Access, va: Virt) -> Request {
         Request::in_mode(state, access, state.data_mode(), va)
     }

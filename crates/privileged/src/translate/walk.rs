@@ -1,7 +1,7 @@
 //! The page-table walker: one for every stage.
 //!
-//! Privileged architecture, "Virtual Address Translation Process", "Svnapot", "Svpbmt", "Svadu"; H extension, "Two-Stage Address
-//! Translation". The steps named in comments are those of the first.
+//! Privileged architecture, "Virtual Address Translation Process", "Svnapot", "Svpbmt", "Svadu"; H extension,
+//! "Two-Stage Address Translation". The steps named in comments are those of the first.
 
 mod accessed_dirty;
 mod permission;
@@ -31,8 +31,8 @@ pub trait PageMemory {
     /// A page table is about to be descended: that of the G-stage, or of the first. For statistics.
     fn descending(&mut self, _guest_stage: bool) {}
 
-    /// The leaf of the G-stage's page table for the page of `gpa`, if [`PageMemory::remember_guest_leaf`] was told and no fence
-    /// has named it since.
+    /// The leaf of the G-stage's page table for the page of `gpa`, if [`PageMemory::remember_guest_leaf`] was told and
+    /// no fence has named it since.
     fn guest_leaf(&mut self, _gpa: GuestPhys) -> Option<GuestLeaf> {
         None
     }
@@ -66,8 +66,8 @@ pub struct Translation {
     pub readable: bool,
     /// Whether later stores like the request may use this translation: D is set in every stage.
     pub writable: bool,
-    /// Whether later fetches like the request may use this translation. No answer for HLVX, which may read pages that may
-    /// not be fetched from: user pages, with SUM.
+    /// Whether later fetches like the request may use this translation. No answer for HLVX, which may read pages that
+    /// may not be fetched from: user pages, with SUM.
     pub executable: bool,
 }
 
@@ -258,8 +258,8 @@ impl<M: PageMemory, W: Witness> Walker<'_, M, W> {
 
     /// Takes a guest-physical address through the G-stage; without one, addresses are what they are.
     ///
-    /// H extension, "Guest Physical Address Translation": an implicit access of the VS-stage is checked as a load, or for
-    /// the update of A and D as a store; MXR makes only explicit loads of executable pages possible.
+    /// H extension, "Guest Physical Address Translation": an implicit access of the VS-stage is checked as a load, or
+    /// for the update of A and D as a store; MXR makes only explicit loads of executable pages possible.
     fn guest_stage(&mut self, address: u64, implicit: Option<Implicit>) -> Result<Leaf, Stop> {
         let request = self.request;
         let Some(scheme) = scheme(self.state.hgatp).filter(|_| request.mode.virt) else {
@@ -289,8 +289,8 @@ impl<M: PageMemory, W: Witness> Walker<'_, M, W> {
         }
     }
 
-    /// What a leaf of the G-stage that is remembered makes of the address. `None` where none is, and where this one does not
-    /// permit the access as it stands: what the page table has now decides.
+    /// What a leaf of the G-stage that is remembered makes of the address. `None` where none is, and where this one
+    /// does not permit the access as it stands: what the page table has now decides.
     fn remembered(&mut self, tree: Tree) -> Option<Leaf> {
         let GuestLeaf { pte, page_bits } = self.memory.guest_leaf(GuestPhys(tree.address))?;
         let rights = rights(self.request, tree, pte);
@@ -328,8 +328,8 @@ impl<M: PageMemory, W: Witness> Walker<'_, M, W> {
         Ok(Phys(self.guest_stage(entry, Some(access))?.address))
     }
 
-    /// Step 2: "If accessing pte violates a PMA or PMP check, raise an access-fault exception corresponding to the original
-    /// access type."
+    /// Step 2: "If accessing pte violates a PMA or PMP check, raise an access-fault exception corresponding to the
+    /// original access type."
     fn read(&mut self, tree: Tree, at: Phys) -> Result<Pte, Stop> {
         let permitted = self.pmp_permits(at, Access::Load);
         let read = if permitted { self.memory.read_pte(at) } else { None };

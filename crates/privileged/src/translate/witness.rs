@@ -1,7 +1,8 @@
 //! What a walk tells whoever watches it.
 //!
 //! The walker is one text ([`super::walk`]); a [`Witness`] sees each of its steps, `()` sees nothing and costs nothing.
-//! Between the [`Step::Entry`] of a VS-stage page table and its [`Step::Read`] lies the walk of the G-stage that finds it.
+//! Between the [`Step::Entry`] of a VS-stage page table and its [`Step::Read`] lies the walk of the G-stage that finds
+//! it.
 
 use arch::pte::{Pte, Scheme};
 use arch::{Implicit, Phys};

@@ -1,8 +1,8 @@
 //! Performance counters of a virtual hart, for whoever has no programmable ones to give.
 //!
-//! SBI 3.0, "Performance Monitoring Unit Extension (EID #0x504D55 "PMU")". Two are `cycle` and `instret`, which count for the guest alone from when
-//! it has asked for it; each read is an exit then. The others count what the hypervisor does for it. Left out: snapshots,
-//! overflows, which would want an interrupt, and filters, which "are hints".
+//! SBI 3.0, "Performance Monitoring Unit Extension (EID #0x504D55 "PMU")". Two are `cycle` and `instret`, which count
+//! for the guest alone from when it has asked for it; each read is an exit then. The others count what the hypervisor
+//! does for it. Left out: snapshots, overflows, which would want an interrupt, and filters, which "are hints".
 
 use super::{
     FIRMWARE_COUNTER_INFO, FirmwareEvent, LAST_CACHE, LAST_GENERAL, config_flag, counter_info, event_info, event_type,

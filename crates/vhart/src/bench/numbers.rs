@@ -68,7 +68,8 @@ pub fn least_chance(old: usize, new: usize) -> f64 {
 /// Up to so many pairs chances are counted exactly.
 const COUNTED: usize = 400;
 
-/// The chance that twice U is as far from its middle as `twice`, where there are no ties; with ties it is a little too large.
+/// The chance that twice U is as far from its middle as `twice`, where there are no ties; with ties it is a little too
+/// large.
 fn chance(old: usize, new: usize, twice: i64) -> f64 {
     match old * new <= COUNTED {
         true => counted_chance(old, new, twice),
@@ -83,7 +84,8 @@ fn normal_chance(old: f64, new: f64, twice: f64) -> f64 {
     outside(far / deviation)
 }
 
-/// How much of the normal distribution is further than `z` from its middle: Abramowitz and Stegun, 7.1.26, right to 1.5e-7.
+/// How much of the normal distribution is further than `z` from its middle: Abramowitz and Stegun, 7.1.26, right to
+/// 1.5e-7.
 fn outside(z: f64) -> f64 {
     let x = z / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
@@ -135,8 +137,8 @@ mod tests {
         assert_eq!(Summary::of(&[]), None);
     }
 
-    /// Mann and Whitney 1947, table I: the chance of U = 0 with 3 and 3 numbers is 0.05, with 4 and 4 0.014 and of U <= 2
-    /// with 5 and 5 0.016; both sides are twice that.
+    /// Mann and Whitney 1947, table I: the chance of U = 0 with 3 and 3 numbers is 0.05, with 4 and 4 0.014 and of U <=
+    /// 2 with 5 and 5 0.016; both sides are twice that.
     #[test]
     fn chances_are_those_of_the_table() {
         let near = |found: f64, expected: f64| assert!((found - expected).abs() < 6e-4, "{found} {expected}");

@@ -124,12 +124,14 @@ pub struct Options {
 
     /// Other emulators beside it, in host and guest as --places has them: on PATH, at a path, or any that is on PATH
     ///
-    /// One that is missing or does not come to its end is named and left out; the exit status is 1 then, but not for 'any'.
+    /// One that is missing or does not come to its end is named and left out; the exit status is 1 then, but not for
+    /// 'any'.
     #[arg(long, value_name = "qemu|spike|PATH|any", value_parser = against, value_delimiter = ',', conflicts_with = "counts")]
     #[arg(help_heading = WHAT)]
     pub against: Vec<Against>,
 
-    /// A board with a Linux on it beside it: what ssh calls it, or a serial port where somebody has logged in, such as /dev/ttyUSB0
+    /// A board with a Linux on it beside it: what ssh calls it, or a serial port where somebody has logged in, such as
+    /// /dev/ttyUSB0
     #[arg(long, value_name = "HOST|PORT", value_parser = board::at, conflicts_with = "counts", help_heading = WHAT)]
     pub at: Option<At>,
 

@@ -23,8 +23,8 @@ const IGNORED: &[&str] = &[
     "rvv_ma_all_1s",
 ];
 
-/// What QEMU 11 has in `riscv,isa` under `-cpu rv64` (`-M virt,dumpdtb=FILE`), less what no machine here has: Sdtrig, and Ssstrict, which
-/// says that nothing else is there. Its Sv57 is by option here, as in the default.
+/// What QEMU 11 has in `riscv,isa` under `-cpu rv64` (`-M virt,dumpdtb=FILE`), less what no machine here has: Sdtrig,
+/// and Ssstrict, which says that nothing else is there. Its Sv57 is by option here, as in the default.
 const RV64: &str = "rv64imafdch_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_zihintntl_zihintpause_\
                     zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zfa_zca_zcd_zba_zbb_zbc_zbs_shcounterenw_shgatpa_shtvala_shvsatpa_shvstvala_\
                     shvstvecd_ssccptr_sscounterenw_sstc_sstvala_sstvecd_ssu64xl_svadu_svvptc";

@@ -68,7 +68,8 @@ pub fn parse(text: &str) -> Result<Disk, String> {
     }
 }
 
-/// QEMU's cache modes. Those that go around the host's page cache differ in that alone, and it is used all the same here.
+/// QEMU's cache modes. Those that go around the host's page cache differ in that alone, and it is used all the same
+/// here.
 pub fn take_cache(all: &mut Properties) -> Result<Cache, String> {
     match all.take("cache").as_deref() {
         None => Ok(Cache::default()),

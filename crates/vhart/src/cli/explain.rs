@@ -11,26 +11,29 @@ const HEADING: &str = "Limits and reports";
 /// What is to be explained at the end of a run.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ExplainOptions {
-    /// Explain at the end, on standard error: the last fault, the last that left a guest (exit), an access (ADDRESS), or the next instruction (pc); may be repeated
+    /// Explain at the end, on standard error: the last fault, the last that left a guest (exit), an access (ADDRESS),
+    /// or the next instruction (pc); may be repeated
     ///
-    /// The walk through both stages level by level, the check that failed and the bits that decided, the trap and who it
-    /// went to. `fault[,to=m|hs|vs]` is each hart's last exception but environment calls, `exit` the last that left a guest;
-    /// `ADDRESS[,world=m|hs|u|vs|vu][,access=r|w|x]` an access as it would be now; `,hart=N` asks one hart alone. On the console,
-    /// Ctrl-A E asks for the last faults at any time. See docs/explain.md.
+    /// The walk through both stages level by level, the check that failed and the bits that decided, the trap and who
+    /// it went to. `fault[,to=m|hs|vs]` is each hart's last exception but environment calls, `exit` the last that left
+    /// a guest; `ADDRESS[,world=m|hs|u|vs|vu][,access=r|w|x]` an access as it would be now; `,hart=N` asks one hart
+    /// alone. On the console, Ctrl-A E asks for the last faults at any time. See docs/explain.md.
     #[arg(long = "explain", value_name = "fault|exit|ADDRESS|pc", help_heading = HEADING)]
     pub questions: Vec<Question>,
 
     /// Names of addresses: `host=FILE`, `guest=FILE` or `guest:VMID=FILE`, an ELF file, a System.map or a copy of
     /// /proc/kallsyms; may be repeated
     ///
-    /// A Linux that runs has them in its memory, where they are found without this option. Source lines come from ELF files with
-    /// DWARF. A file of another kernel than the one that runs is noticed.
+    /// A Linux that runs has them in its memory, where they are found without this option. Source lines come from ELF
+    /// files with DWARF. A file of another kernel than the one that runs is noticed.
     #[arg(long, value_name = "WHOSE=FILE", value_parser = symbols, help_heading = HEADING)]
     pub symbols: Vec<(Whose, PathBuf)>,
 
-    /// Save the names found in a Linux's memory at the end: `host=FILE`, or `guest=FILE` of the guest that ran last; may be repeated
+    /// Save the names found in a Linux's memory at the end: `host=FILE`, or `guest=FILE` of the guest that ran last;
+    /// may be repeated
     ///
-    /// As /proc/kallsyms shows them, or where FILE ends in .elf as an ELF file for GDB's add-symbol-file. --symbols reads either.
+    /// As /proc/kallsyms shows them, or where FILE ends in .elf as an ELF file for GDB's add-symbol-file. --symbols
+    /// reads either.
     #[arg(long, value_name = "WHOSE=FILE", value_parser = symbols, help_heading = HEADING)]
     pub save_symbols: Vec<(Whose, PathBuf)>,
 
@@ -96,8 +99,9 @@ Exit status: 0 when there was a trap to explain, 1 when there was none, 2 for wr
 pub struct TrapOptions {
     /// The trap's registers: `scause=0x15 stval=0x1000`, or files with a log to find them in, '-' for standard input
     ///
-    /// Registers of every mode's handler are known, mcause to vstval, and sstatus, hstatus, satp, vsatp, hgatp with them. In a
-    /// log the names and spellings of Linux, KVM, OpenSBI, Xen, QEMU and Spike are found; of what comes twice, the last.
+    /// Registers of every mode's handler are known, mcause to vstval, and sstatus, hstatus, satp, vsatp, hgatp with
+    /// them. In a log the names and spellings of Linux, KVM, OpenSBI, Xen, QEMU and Spike are found; of what comes
+    /// twice, the last.
     #[arg(value_name = "REGISTER=VALUE|FILE", required = true, value_parser = word)]
     pub words: Vec<String>,
 

@@ -4,7 +4,8 @@ use board::loader::Load;
 
 use super::properties::{Properties, number};
 
-/// Reads `FILE` or QEMU's `file=FILE,addr=ADDRESS,cpu-num=N,force-raw=on`, and `addr=ADDRESS,data=NUMBER,data-len=BYTES`.
+/// Reads `FILE` or QEMU's `file=FILE,addr=ADDRESS,cpu-num=N,force-raw=on`, and
+/// `addr=ADDRESS,data=NUMBER,data-len=BYTES`.
 pub fn parse(text: &str) -> Result<Load, String> {
     let mut all = Properties::read("--load", text, Some("file"));
     let unnamed = |why: String| why.trim_start_matches("--load: ").to_owned();

@@ -61,15 +61,17 @@ pub struct MachineOptions {
     /// Instruction set: rv64gch_zicntr_..., or a profile: rva22s64, rva23s64 [default: all there is]
     ///
     /// More extensions may follow a profile's name after underscores: rva23s64_sv57. QEMU's spelling is understood too:
-    /// rv64,h=true,sstc=off, where rv64 has what QEMU's has, or max. A name that does not exist is answered with the list of those that do. With engine kvm,
-    /// host,NAME=on|off,... is what the host gives with some switched; vhart kvm-info lists them.
+    /// rv64,h=true,sstc=off, where rv64 has what QEMU's has, or max. A name that does not exist is answered with the
+    /// list of those that do. With engine kvm, host,NAME=on|off,... is what the host gives with some switched; vhart
+    /// kvm-info lists them.
     #[arg(long, visible_alias = "cpu", value_name = "ISA", value_parser = host_isa::parse, help_heading = MACHINE)]
     pub isa: Option<IsaOption>,
 
     /// What htinst and mtinst tell of a load, store or AMO that trapped [default: transformed]
     ///
-    /// With zero a hypervisor has to read the instruction itself (HLVX), as on harts that tell nothing. The pseudoinstructions of guest-page faults
-    /// in a guest's own page tables are there in any case: the manual requires them.
+    /// With zero a hypervisor has to read the instruction itself (HLVX), as on harts that tell nothing. The
+    /// pseudoinstructions of guest-page faults in a guest's own page tables are there in any case: the manual requires
+    /// them.
     #[arg(long, value_enum, value_name = "WHAT", help_heading = MACHINE)]
     pub htinst: Option<Htinst>,
 
@@ -80,11 +82,13 @@ pub struct MachineOptions {
     #[arg(long, visible_alias = "accel", value_enum, help_heading = MACHINE)]
     pub engine: Option<Engine>,
 
-    /// How engine kvm uses its host: `sbi-NAME=on|off` switches an SBI extension; ioeventfd, irqfd, kernel-irqchip, riscv-aia
+    /// How engine kvm uses its host: `sbi-NAME=on|off` switches an SBI extension; ioeventfd, irqfd, kernel-irqchip,
+    /// riscv-aia
     ///
     /// Several with commas. ioeventfd=off has the guest's notices to devices come as exits. With --aia aplic-imsic,
-    /// kernel-irqchip=split leaves the APLIC to vhart (irqfd=on has it send messages by eventfds), and riscv-aia=hwaccel|emul says who is a hart's interrupt file: the
-    /// processor or the kernel. docs/kvm.md explains them.
+    /// kernel-irqchip=split leaves the APLIC to vhart (irqfd=on has it send messages by eventfds), and
+    /// riscv-aia=hwaccel|emul says who is a hart's interrupt file: the processor or the kernel. docs/kvm.md explains
+    /// them.
     #[arg(long, value_name = "PROPERTIES", value_parser = super::kvm::parse, help_heading = MACHINE)]
     pub kvm: Option<KvmOptions>,
 
@@ -94,7 +98,8 @@ pub struct MachineOptions {
     #[arg(long, value_name = "SIZE", value_parser = code_cache, help_heading = MACHINE)]
     pub code_cache: Option<u64>,
 
-    /// Do the same in every run: time follows the instructions, harts take turns, chance comes from the seed [default: 0]
+    /// Do the same in every run: time follows the instructions, harts take turns, chance comes from the seed [default:
+    /// 0]
     ///
     /// At the end digests of the machine's state and of its console are printed on standard error: with the same files
     /// and options they are the same, on either engine. What is typed comes when it comes and is not part of it.
@@ -104,8 +109,8 @@ pub struct MachineOptions {
 
     /// Let debuggers come: GDB's `target remote`, at port 1234 or `[ADDRESS:]PORT`
     ///
-    /// Only this computer reaches it; 0.0.0.0:1234,anyone=on lets everybody in who reaches this computer, to read and change
-    /// the machine. docs/gdb.md has what a debugger can do here.
+    /// Only this computer reaches it; 0.0.0.0:1234,anyone=on lets everybody in who reaches this computer, to read and
+    /// change the machine. docs/gdb.md has what a debugger can do here.
     #[cfg(feature = "watch")]
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     #[arg(value_parser = super::gdb::parse, help_heading = LIMITS)]
@@ -128,24 +133,25 @@ pub struct MachineOptions {
 
     /// Print at the end, on standard error, what was executed, how fast, and what the engine did for it
     ///
-    /// Traps, address translation (misses, walks, fences), generated code and calls of the interpreter, for each hart and
-    /// in sum; docs/statistics.md explains the names.
+    /// Traps, address translation (misses, walks, fences), generated code and calls of the interpreter, for each hart
+    /// and in sum; docs/statistics.md explains the names.
     #[arg(long = "engine-stats", alias = "stats", help_heading = LIMITS)]
     pub stats: bool,
 
-    /// Print at the end, on standard error, who executed how much, and what the virtual machines were left for; or write it
-    /// to a file as JSON
+    /// Print at the end, on standard error, who executed how much, and what the virtual machines were left for; or
+    /// write it to a file as JSON
     ///
-    /// Instructions and time of each world (M, HS, U, VS, VU) and guest, exits by reason with what they cost, interrupts,
-    /// SBI calls, devices; docs/stat.md explains it. '-' is standard output. On the console, Ctrl-A S shows it meanwhile.
+    /// Instructions and time of each world (M, HS, U, VS, VU) and guest, exits by reason with what they cost,
+    /// interrupts, SBI calls, devices; docs/stat.md explains it. '-' is standard output. On the console, Ctrl-A S shows
+    /// it meanwhile.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, help_heading = LIMITS)]
     pub stat: Option<Option<PathBuf>>,
 
     /// Write a trace of what firmware, host and guest do to each other: `FILE[,FILTER...]`
     ///
-    /// Traps, returns, SBI calls, interrupts, timers, fences, device accesses; with event=all page walks and CSR writes too.
-    /// Filters are event=, world=, vmid=, hart=, pc=A-B, time=A-B, each several by +. 'vhart trace FILE' prints it;
-    /// docs/trace.md has the rest.
+    /// Traps, returns, SBI calls, interrupts, timers, fences, device accesses; with event=all page walks and CSR writes
+    /// too. Filters are event=, world=, vmid=, hart=, pc=A-B, time=A-B, each several by +. 'vhart trace FILE' prints
+    /// it; docs/trace.md has the rest.
     #[arg(long, value_name = "FILE", value_parser = Traced::read, help_heading = LIMITS)]
     pub trace: Option<Traced>,
 

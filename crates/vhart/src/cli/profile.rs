@@ -12,10 +12,11 @@ const EVERY: u64 = 1_000_000;
 /// What is to be sampled.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ProfileOptions {
-    /// Sample what is executed, and show at the end, on standard error, which functions of which world it was; or write it to a file
+    /// Sample what is executed, and show at the end, on standard error, which functions of which world it was; or write
+    /// it to a file
     ///
-    /// By instructions, not by time. FILE.svg is a flame graph, FILE.json has everything, another name gets folded stacks.
-    /// Names are found in the memory of each Linux; --symbols gives others. See docs/profile.md.
+    /// By instructions, not by time. FILE.svg is a flame graph, FILE.json has everything, another name gets folded
+    /// stacks. Names are found in the memory of each Linux; --symbols gives others. See docs/profile.md.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, help_heading = HEADING)]
     pub profile: Option<Option<PathBuf>>,
 

@@ -10,8 +10,8 @@ pub struct Properties {
 }
 
 impl Properties {
-    /// Reads the value of `option`. Its first part may be a value without its key, which is `implied` then; any other key
-    /// alone is switched on, or off where it begins with `no`. A doubled comma is one of the value's.
+    /// Reads the value of `option`. Its first part may be a value without its key, which is `implied` then; any other
+    /// key alone is switched on, or off where it begins with `no`. A doubled comma is one of the value's.
     pub fn read(option: &str, text: &str, implied: Option<&str>) -> Properties {
         let separated = text.replace(",,", "\0");
         let parts = separated.split(',').map(|part| part.replace('\0', ",")).enumerate();

@@ -60,36 +60,38 @@ pub struct RunOptions {
 
     /// A file into memory beside the others: an ELF file, or `file=PATH,addr=ADDRESS`; may be repeated
     ///
-    /// As QEMU's -device loader: [,force-raw=on] puts an ELF file there as it is, [,cpu-num=N] lets hart N begin there in
-    /// M-mode, and addr=ADDRESS,data=NUMBER,data-len=BYTES puts a number. The first file is started where no kernel is named.
+    /// As QEMU's -device loader: [,force-raw=on] puts an ELF file there as it is, [,cpu-num=N] lets hart N begin there
+    /// in M-mode, and addr=ADDRESS,data=NUMBER,data-len=BYTES puts a number. The first file is started where no kernel
+    /// is named.
     #[arg(long = "load", value_name = "FILE", value_parser = load::parse, help_heading = SOFTWARE)]
     pub loads: Vec<Load>,
 
     #[command(flatten)]
     pub machine: MachineOptions,
 
-    /// Where the serial port leads to: stdio, null, file:FILE for output alone, pipe:FILE, pty, tcp:HOST:PORT or unix:FILE
+    /// Where the serial port leads to: stdio, null, file:FILE for output alone, pipe:FILE, pty, tcp:HOST:PORT or
+    /// unix:FILE
     ///
-    /// A pipe is FILE.in and FILE.out where they are there, else FILE, which may be a device. Sockets are connected to; with ,server=on they are listened at, and the machine waits for somebody to come unless
-    /// ,wait=off is said.
+    /// A pipe is FILE.in and FILE.out where they are there, else FILE, which may be a device. Sockets are connected to;
+    /// with ,server=on they are listened at, and the machine waits for somebody to come unless ,wait=off is said.
     #[arg(long, value_name = "WHERE", default_value = "stdio", value_parser = serial::parse, help_heading = DEVICES)]
     pub serial: Serial,
 
     /// A port of a virtio console: `name=NAME,to=WHERE` or `console=on,to=WHERE`; may be repeated
     ///
-    /// In Linux a port with a name is a device /dev/vport0pN that programs open, a console is hvc0. WHERE is as for --serial, or
-    /// window: who reads the port gets a line with the rows and columns of the window at standard output, and another each
-    /// time that they change. With nr=N before to= it has that number.
+    /// In Linux a port with a name is a device /dev/vport0pN that programs open, a console is hvc0. WHERE is as for
+    /// --serial, or window: who reads the port gets a line with the rows and columns of the window at standard output,
+    /// and another each time that they change. With nr=N before to= it has that number.
     #[arg(long = "port", value_name = "PORT", value_parser = port::parse, help_heading = DEVICES)]
     pub ports: Vec<Port>,
 
     /// A disk: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on][,cache=MODE][,discard=unmap]`; may be
     /// repeated
     ///
-    /// With snapshot=on the guest's writes are forgotten at the end and the file is only read. MODE says when writes are on
-    /// this computer's disk: writeback, when the guest flushes; writethrough, when they are complete; unsafe, whenever.
-    /// With discard=unmap, blocks that the guest gives back are holes in the file. A comma in the path is written twice
-    /// after file=.
+    /// With snapshot=on the guest's writes are forgotten at the end and the file is only read. MODE says when writes
+    /// are on this computer's disk: writeback, when the guest flushes; writethrough, when they are complete; unsafe,
+    /// whenever. With discard=unmap, blocks that the guest gives back are holes in the file. A comma in the path is
+    /// written twice after file=.
     #[arg(long = "disk", visible_alias = "drive", value_name = "DISK", value_parser = disk::parse)]
     #[arg(help_heading = DEVICES)]
     pub disks: Vec<Disk>,
@@ -110,20 +112,21 @@ pub struct RunOptions {
 
     /// A directory for the guest: `DIR[,readonly][,tag=NAME]`; may be repeated
     ///
-    /// Linux mounts it by its tag: `mount -t 9p -o trans=virtio,version=9p2000.L NAME /mnt`. Without tag= the first is called
-    /// share, the second share1 and so on. The guest gets no further than DIR. A comma in DIR is written twice. docs/share.md
-    /// says whose the files are.
+    /// Linux mounts it by its tag: `mount -t 9p -o trans=virtio,version=9p2000.L NAME /mnt`. Without tag= the first is
+    /// called share, the second share1 and so on. The guest gets no further than DIR. A comma in DIR is written twice.
+    /// docs/share.md says whose the files are.
     #[arg(long = "share", value_name = "DIR", value_parser = share::parse, help_heading = DEVICES)]
     pub shares: Vec<Share>,
 
     /// Put the source of random numbers, which every machine has, into a slot: `bus=virtio-mmio-bus.N`
     ///
-    /// Disks and network take the same word: `--disk file=PATH,bus=virtio-mmio-bus.0`. Without it devices fill the board's
-    /// eight slots from the last, as in QEMU.
+    /// Disks and network take the same word: `--disk file=PATH,bus=virtio-mmio-bus.0`. Without it devices fill the
+    /// board's eight slots from the last, as in QEMU.
     #[arg(long, value_name = "PLACE", value_parser = random::parse, help_heading = DEVICES)]
     pub rng: Option<usize>,
 
-    /// Give virtio devices the registers of version 1, for drivers that know no other: QEMU's virtio-mmio.force-legacy=true
+    /// Give virtio devices the registers of version 1, for drivers that know no other: QEMU's
+    /// virtio-mmio.force-legacy=true
     #[arg(long, help_heading = DEVICES)]
     pub legacy_virtio: bool,
 

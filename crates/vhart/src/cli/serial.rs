@@ -56,7 +56,8 @@ pub enum Role {
 /// What there is, for sentences about what there is not.
 pub const KINDS: &str = "stdio, null, file:FILE, pipe:FILE, pty, tcp:HOST:PORT and unix:FILE";
 
-/// Reads `stdio`, `null`, `file:FILE`, `pipe:FILE`, `pty`, or QEMU's `tcp:HOST:PORT,server=on,wait=off` and `unix:FILE,...`.
+/// Reads `stdio`, `null`, `file:FILE`, `pipe:FILE`, `pty`, or QEMU's `tcp:HOST:PORT,server=on,wait=off` and
+/// `unix:FILE,...`.
 pub fn parse(text: &str) -> Result<Serial, String> {
     match text.split_once(':') {
         None if text == "stdio" => Ok(Serial::Stdio),

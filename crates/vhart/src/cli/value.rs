@@ -6,8 +6,8 @@ use board::config::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
 
 use super::properties;
 
-/// Reads a size of memory as QEMU's `-m` does: `512M`, `2G`, `1.5G`, `65536K`; without a unit it is in MiB. What a fraction
-/// leaves over is filled up to whole pages.
+/// Reads a size of memory as QEMU's `-m` does: `512M`, `2G`, `1.5G`, `65536K`; without a unit it is in MiB. What a
+/// fraction leaves over is filled up to whole pages.
 pub fn size(text: &str) -> Result<u64, String> {
     const UNITS: u64 = 1 << 20;
     let bytes = bytes(text)?;

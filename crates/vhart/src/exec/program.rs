@@ -33,8 +33,8 @@ pub struct Refusal {
     pub why: String,
 }
 
-/// Looks for the program that the user named `word`: a relative path is one of this computer's, a word without a slash one of
-/// the machine's, and an absolute path this computer's where that is a program for riscv64, else the machine's.
+/// Looks for the program that the user named `word`: a relative path is one of this computer's, a word without a slash
+/// one of the machine's, and an absolute path this computer's where that is a program for riscv64, else the machine's.
 ///
 /// # Errors
 /// A relative path that is not here, or that riscv64 cannot run.

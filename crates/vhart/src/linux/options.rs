@@ -73,14 +73,14 @@ pub struct Options {
 
     /// What host and guest are once they are up
     ///
-    /// Debian is of --suite: about 50 MB of packages more, fetched and installed once, which takes a minute or two. Root
-    /// has no password. What is written is forgotten at the end, unless --disk and --guest-disk name files. docs/debian.md
-    /// has the rest.
+    /// Debian is of --suite: about 50 MB of packages more, fetched and installed once, which takes a minute or two.
+    /// Root has no password. What is written is forgotten at the end, unless --disk and --guest-disk name files.
+    /// docs/debian.md has the rest.
     #[arg(long, value_enum, default_value = "busybox", help_heading = SOFTWARE)]
     pub rootfs: Rootfs,
 
-    /// Disk of your own, a raw file, which the host hands on to the guest; what they write stays. With --rootfs debian the
-    /// host's root, which is made where there is no such file
+    /// Disk of your own, a raw file, which the host hands on to the guest; what they write stays. With --rootfs debian
+    /// the host's root, which is made where there is no such file
     #[arg(long, visible_alias = "drive", value_name = "FILE", help_heading = SOFTWARE)]
     pub disk: Option<PathBuf>,
 
@@ -94,8 +94,8 @@ pub struct Options {
 
     /// A directory of this computer, in the host at /mnt/NAME: `DIR[,readonly][,tag=NAME]`; may be repeated
     ///
-    /// Without tag= the first is at /mnt/share, the second at /mnt/share1 and so on. 'guest --share /mnt/share' in the host
-    /// hands it on to a guest, which has it at /mnt/share, too. docs/share.md says whose the files are.
+    /// Without tag= the first is at /mnt/share, the second at /mnt/share1 and so on. 'guest --share /mnt/share' in the
+    /// host hands it on to a guest, which has it at /mnt/share, too. docs/share.md says whose the files are.
     #[arg(long = "share", value_name = "DIR", value_parser = crate::cli::parse_share, help_heading = SOFTWARE)]
     pub shares: Vec<Share>,
 

@@ -21,7 +21,8 @@ pub struct PackageOptions {
     #[arg(long, value_name = "URL", help_heading = PACKAGES)]
     pub mirror: Option<String>,
 
-    /// File with the OpenPGP keys that sign the archive [default: Debian's, and those that this system's apt trusts for it]
+    /// File with the OpenPGP keys that sign the archive [default: Debian's, and those that this system's apt trusts for
+    /// it]
     #[arg(long, value_name = "FILE", help_heading = PACKAGES)]
     pub keyring: Option<PathBuf>,
 

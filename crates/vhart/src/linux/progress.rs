@@ -42,8 +42,8 @@ impl Bars {
         Bars { terminal: std::io::stderr().is_terminal(), step: RefCell::default() }
     }
 
-    /// Moves the bar of the step, which looks like `template` from the first time on; elsewhere than on a terminal, a line
-    /// now and then tells how far it has come.
+    /// Moves the bar of the step, which looks like `template` from the first time on; elsewhere than on a terminal, a
+    /// line now and then tells how far it has come.
     fn advance(&self, done: u64, total: u64, template: &str) {
         let mut step = self.step.borrow_mut();
         let Some(step) = &mut *step else { return };

@@ -24,11 +24,13 @@ pub struct Software {
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = guest_memory, help_heading = GUEST)]
     pub guest_memory: u64,
 
-    /// Interrupt controllers of the guest, as --aia are the host's; aplic-imsic, which the host's KVM has, needs --aia aplic-imsic
+    /// Interrupt controllers of the guest, as --aia are the host's; aplic-imsic, which the host's KVM has, needs --aia
+    /// aplic-imsic
     #[arg(long, value_enum, value_name = "KIND", help_heading = GUEST)]
     pub guest_aia: Option<AiaKind>,
 
-    /// Firmware of the host: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode image
+    /// Firmware of the host: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode
+    /// image
     #[arg(long, visible_alias = "bios", value_name = "builtin|opensbi|FILE", default_value = "builtin")]
     #[arg(value_parser = firmware, help_heading = SOFTWARE)]
     pub firmware: Firmware,
@@ -49,8 +51,8 @@ pub struct Software {
     #[arg(long, help_heading = SOFTWARE)]
     pub self_tests: bool,
 
-    /// The guest's VMM, a riscv64 build of vhart: 'ready' comes with this program, 'build' builds it of the checkout that
-    /// vhart is run in, a path is your own [default: ready, and build in a checkout whose sources differ from its]
+    /// The guest's VMM, a riscv64 build of vhart: 'ready' comes with this program, 'build' builds it of the checkout
+    /// that vhart is run in, a path is your own [default: ready, and build in a checkout whose sources differ from its]
     #[arg(long, value_name = "ready|build|FILE", value_parser = vmm, help_heading = SOFTWARE)]
     pub vmm: Option<Vmm>,
 

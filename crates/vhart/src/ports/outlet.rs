@@ -103,8 +103,8 @@ impl Outlet {
         self.0.changed.notify_all();
     }
 
-    /// Waits until `total` bytes are written, or nobody wants them, or nothing has gone out for `patience`. Answers whether
-    /// all is out.
+    /// Waits until `total` bytes are written, or nobody wants them, or nothing has gone out for `patience`. Answers
+    /// whether all is out.
     #[cfg(feature = "linux")]
     pub fn wait_for(&self, total: u64, patience: Duration) -> bool {
         let mut state = self.lock();

@@ -1,8 +1,8 @@
 //! `--profile`: which functions of which world the instructions go to, by samples.
 //!
-//! Every so many instructions of a hart it is looked at: world, process, and for kernels who called whom, by frame pointers. Time of
-//! the host decides nothing; what `--deterministic` runs is sampled at the same instructions each time. Names are found when the
-//! run is over; a guest's kernel is found while it runs.
+//! Every so many instructions of a hart it is looked at: world, process, and for kernels who called whom, by frame
+//! pointers. Time of the host decides nothing; what `--deterministic` runs is sampled at the same instructions each
+//! time. Names are found when the run is over; a guest's kernel is found while it runs.
 
 mod flame;
 mod folded;

@@ -1,5 +1,5 @@
-//! The size of the window at standard output, told to a guest that listens at a port: "24 80", rows and columns, at first and
-//! each time that it changes. A serial port has no way to say it.
+//! The size of the window at standard output, told to a guest that listens at a port: "24 80", rows and columns, at
+//! first and each time that it changes. A serial port has no way to say it.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What was counted between a program's marks.
 //!
-//! A window begins and ends where a program says so ([`events::Mark`]). Of the hart that made the marks it has exactly what
-//! was executed between them; of other harts what they had told of by then.
+//! A window begins and ends where a program says so ([`events::Mark`]). Of the hart that made the marks it has exactly
+//! what was executed between them; of other harts what they had told of by then.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! `vhart sweep`: `vhart bench` for every combination of options that a file lists, here or on a cluster.
 //!
-//! A combination is a point. What it measured is a file of its own, named by a digest of all that it depends on, so that a sweep goes
-//! on where it was ended and no point is counted twice, whoever runs it. Clusters have schedulers: they are handed
-//! an array of numbers, and each task is this program again, with `--task`.
+//! A combination is a point. What it measured is a file of its own, named by a digest of all that it depends on, so
+//! that a sweep goes on where it was ended and no point is counted twice, whoever runs it. Clusters have schedulers:
+//! they are handed an array of numbers, and each task is this program again, with `--task`.
 
 mod merge;
 mod options;

@@ -59,8 +59,8 @@ impl Plan {
     /// Reads a file, for this vhart.
     ///
     /// # Errors
-    /// A sentence with the file's name and what is wrong in it: before anything is run, every point's words are read as the
-    /// commands will read them.
+    /// A sentence with the file's name and what is wrong in it: before anything is run, every point's words are read as
+    /// the commands will read them.
     pub fn read(path: &Path, program: &Path) -> Result<Plan> {
         let name = path.display();
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read '{name}'"))?;

@@ -25,8 +25,8 @@ pub(super) struct Overlay {
 }
 
 impl Overlay {
-    /// An overlay for a disk of `len_bytes` that nothing was written to. Where the system has no directory for temporary
-    /// files, it lies in `beside`.
+    /// An overlay for a disk of `len_bytes` that nothing was written to. Where the system has no directory for
+    /// temporary files, it lies in `beside`.
     pub(super) fn new(len_bytes: u64, beside: &Path) -> io::Result<Self> {
         let clusters = len_bytes.div_ceil(CLUSTER_BYTES);
         let words = usize::try_from(clusters.div_ceil(64)).map_err(|_| io::ErrorKind::FileTooLarge)?;

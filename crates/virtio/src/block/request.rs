@@ -18,8 +18,8 @@ use crate::transport::read_space;
 
 /// Data goes between file and memory in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
-/// A read of at most so many bytes is tried at once, in case the host has them in memory; a write of so many goes to the
-/// host's memory at once. To wake a thread takes longer.
+/// A read of at most so many bytes is tried at once, in case the host has them in memory; a write of so many goes to
+/// the host's memory at once. To wake a thread takes longer.
 const QUICK_BYTES: u64 = 64 << 10;
 /// A legacy driver's other word for a flush ("Legacy Interface: Device Operation").
 const FLUSH_OUT: u32 = 5;

@@ -1,8 +1,8 @@
 //! The console device.
 //!
 //! Models VIRTIO 1.2, "Console Device", with up to 31 ports (VIRTIO_CONSOLE_F_MULTIPORT), without a size and without
-//! emergency writes. A port is a console of the guest's or a plain channel with a name, which the guest opens like a file.
-//! Each has two queues, so that one whose far end takes nothing holds up no other.
+//! emergency writes. A port is a console of the guest's or a plain channel with a name, which the guest opens like a
+//! file. Each has two queues, so that one whose far end takes nothing holds up no other.
 
 mod control;
 mod line;
@@ -28,8 +28,8 @@ pub use port::{PortConfig, PortKind, PortOut};
 /// Most ports: as many as QEMU's virtio-serial-device has.
 pub const MOST_PORTS: u32 = 31;
 
-/// VIRTIO_CONSOLE_F_MULTIPORT: "Device has support for multiple ports; max_nr_ports is valid and control virtqueues will be
-/// used."
+/// VIRTIO_CONSOLE_F_MULTIPORT: "Device has support for multiple ports; max_nr_ports is valid and control virtqueues
+/// will be used."
 const MULTIPORT: u64 = 1 << 1;
 /// Where the configuration space has `max_nr_ports`.
 const MAX_NR_PORTS: u64 = 4;

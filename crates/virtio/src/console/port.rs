@@ -18,8 +18,8 @@ const MOST_INPUT: usize = 64 << 10;
 /// Output goes out in pieces of at most this size: what Linux sends at once.
 const PIECE_BYTES: usize = 32 << 10;
 
-/// Is offered what the guest sends, and answers how many bytes of it were taken. The rest is offered again once the port's
-/// line says that there is room.
+/// Is offered what the guest sends, and answers how many bytes of it were taken. The rest is offered again once the
+/// port's line says that there is room.
 pub type PortOut = Box<dyn FnMut(&[u8]) -> usize + Send>;
 
 /// What a port is to the guest.

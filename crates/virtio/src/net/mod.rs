@@ -208,8 +208,8 @@ impl Net {
             let Some(mut request) = ring.pop()? else { break };
             let len = self.header_bytes + frame.len();
             if request.writable.len() < len as u64 {
-                // "the driver SHOULD populate the receive queue(s) with buffers of at least 1526 bytes": where it did not, the
-                // frame is lost and the buffer stays for a shorter one, as with QEMU.
+                // "the driver SHOULD populate the receive queue(s) with buffers of at least 1526 bytes": where it did
+                // not, the frame is lost and the buffer stays for a shorter one, as with QEMU.
                 ring.put_back(request);
                 frames.pop_front();
                 continue;

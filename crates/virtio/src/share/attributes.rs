@@ -32,8 +32,8 @@ mod valid {
     pub const MTIME_SET: u32 = 1 << 8;
 }
 
-/// Permissions as they are kept. A guest makes no programs that run as the host's user for whoever starts them there; on
-/// directories the bits say who owns what is made in them.
+/// Permissions as they are kept. A guest makes no programs that run as the host's user for whoever starts them there;
+/// on directories the bits say who owns what is made in them.
 pub(super) fn kept_mode(mode: u32, is_directory: bool) -> u32 {
     mode & if is_directory { 0o7777 } else { 0o7777 & !SET_ID }
 }

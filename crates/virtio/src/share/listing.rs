@@ -68,8 +68,8 @@ struct Listing {
 }
 
 impl Listing {
-    /// Reads until there is no room for another name, or there are no more. Each time no more is read than fits, so that
-    /// nothing has to be read again.
+    /// Reads until there is no room for another name, or there are no more. Each time no more is read than fits, so
+    /// that nothing has to be read again.
     fn fill(&mut self, directory: &File, qid: impl Fn(&RawDirEntry) -> Qid) -> Answer<()> {
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         loop {

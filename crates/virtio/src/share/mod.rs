@@ -1,8 +1,9 @@
 //! A directory of the host, shared with the guest.
 //!
 //! Models VIRTIO 1.2's device 9, "9P transport", whose messages are 9P2000.L (`wire.rs`). A thread serves them
-//! (`worker.rs`), or the hart that notifies: where they are short, and where runs must not depend on the host's threads. How a guest is kept inside
-//! the directory is in `node.rs`. Left out: 9P2000 and 9P2000.u, authentication, locks between guest and host.
+//! (`worker.rs`), or the hart that notifies: where they are short, and where runs must not depend on the host's
+//! threads. How a guest is kept inside the directory is in `node.rs`. Left out: 9P2000 and 9P2000.u, authentication,
+//! locks between guest and host.
 
 mod attributes;
 mod complaints;

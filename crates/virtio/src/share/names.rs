@@ -111,8 +111,8 @@ impl Server {
         Ok(node)
     }
 
-    /// Answers what was made in the directory `number`, of the group and with the permissions that it is to have: the client
-    /// has its own umask, and this process's is not to come on top.
+    /// Answers what was made in the directory `number`, of the group and with the permissions that it is to have: the
+    /// client has its own umask, and this process's is not to come on top.
     fn made(&self, (number, group): (u32, u32), name: &OsStr, mode: Option<u32>, reply: &mut Reply) -> Answer<()> {
         let directory = self.fid(number)?;
         let node = directory.node.walk(name.as_bytes())?;

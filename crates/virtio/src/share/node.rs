@@ -1,10 +1,10 @@
 //! What is beneath a shared directory, and how no way leads out of it.
 //!
 //! A node is a descriptor that was opened with O_PATH: it names a file, directory or link, and opens nothing. It was
-//! reached from the shared directory by one name at a time, each without a slash, each not followed where it is a link; so
-//! there is no path that anybody could bend in between. Reading and writing goes through a second descriptor, which is
-//! made of the first (`/proc/self/fd`) once that is known to be a regular file or a directory: a FIFO or a device is never
-//! opened. `..` is the node by which a node was reached.
+//! reached from the shared directory by one name at a time, each without a slash, each not followed where it is a link;
+//! so there is no path that anybody could bend in between. Reading and writing goes through a second descriptor, which
+//! is made of the first (`/proc/self/fd`) once that is known to be a regular file or a directory: a FIFO or a device is
+//! never opened. `..` is the node by which a node was reached.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};

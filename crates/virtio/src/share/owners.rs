@@ -1,9 +1,9 @@
 //! Whose files are: the user who runs vhart is the guest's root.
 //!
-//! Whatever a guest makes belongs to that user, who in most cases has no rights to give it away. So that programs in the
-//! guest that run as root find their own files to be theirs, and give them to root without an error, this one user and
-//! group are called 0 there, and the host's root, where it is somebody else, nobody. Where vhart runs as root everybody
-//! keeps their number, and has what they make.
+//! Whatever a guest makes belongs to that user, who in most cases has no rights to give it away. So that programs in
+//! the guest that run as root find their own files to be theirs, and give them to root without an error, this one user
+//! and group are called 0 there, and the host's root, where it is somebody else, nobody. Where vhart runs as root
+//! everybody keeps their number, and has what they make.
 
 use std::os::fd::AsFd;
 
@@ -34,8 +34,8 @@ impl Owners {
         Owners { user: Mapped(geteuid().as_raw()), group: Mapped(getegid().as_raw()) }
     }
 
-    /// Gives what was made to the guest's user and group that made it, where this process is root; else it stays the user's
-    /// who runs vhart.
+    /// Gives what was made to the guest's user and group that made it, where this process is root; else it stays the
+    /// user's who runs vhart.
     pub fn give(&self, made: impl AsFd, [user, group]: [u32; 2]) -> Answer<()> {
         if self.user.0 != 0 || [user, group] == [0, 0] {
             return Ok(());

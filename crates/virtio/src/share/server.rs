@@ -1,7 +1,7 @@
 //! A client's session with a shared directory: what it calls files, and who serves which message.
 //!
-//! Messages are served in the order in which they come, each as a whole; so an answer that a client gives up waiting for
-//! (Tflush) has been sent before it is told so. A message reads or writes at most what fits into one.
+//! Messages are served in the order in which they come, each as a whole; so an answer that a client gives up waiting
+//! for (Tflush) has been sent before it is told so. A message reads or writes at most what fits into one.
 
 use std::collections::HashMap;
 use std::fs::File;

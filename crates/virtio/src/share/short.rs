@@ -1,7 +1,8 @@
 //! Which messages a hart that notifies serves itself, and when it leaves them to the thread.
 //!
-//! Those that mostly take some microseconds: names and attributes, and what there is of a small file. Where one takes long
-//! (a disk, a network behind the directory), the thread has the next ones, so that a hart is not held again and again.
+//! Those that mostly take some microseconds: names and attributes, and what there is of a small file. Where one takes
+//! long (a disk, a network behind the directory), the thread has the next ones, so that a hart is not held again and
+//! again.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! 9P's data on the wire: numbers, strings, qids, and the frame of a message.
 //!
 //! Models 9P2000 ("intro(5)" of Plan 9's manual) and the messages that 9P2000.L adds for Linux, as Linux's client
-//! (net/9p, include/net/9p/9p.h) sends and reads them. Numbers are little-endian; a string is a length of two bytes, and
-//! bytes of any kind.
+//! (net/9p, include/net/9p/9p.h) sends and reads them. Numbers are little-endian; a string is a length of two bytes,
+//! and bytes of any kind.
 
 use rustix::io::Errno;
 

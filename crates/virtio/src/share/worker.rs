@@ -3,9 +3,10 @@
 //! One message at a time: it holds the transport only to give an answer and take the next message. What is served for a
 //! driver that has reset the device meanwhile is not given back, and what that driver had open is forgotten.
 //!
-//! The session is held from the first message taken to the last answer given. A hart that notifies while nobody holds it
-//! serves short messages itself (`short.rs`): to wake a thread and be woken takes longer, and on a busy computer much
-//! longer. Locks, outermost first: the session, the transport; a hart, which has the transport, only tries for the session.
+//! The session is held from the first message taken to the last answer given. A hart that notifies while nobody holds
+//! it serves short messages itself (`short.rs`): to wake a thread and be woken takes longer, and on a busy computer
+//! much longer. Locks, outermost first: the session, the transport; a hart, which has the transport, only tries for the
+//! session.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, Weak};

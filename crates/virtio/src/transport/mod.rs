@@ -1,8 +1,8 @@
 //! The memory-mapped transport.
 //!
-//! Models VIRTIO 1.2, "Virtio Over MMIO", register layouts version 2 and 1 (the legacy interface). Registers take 32-bit
-//! accesses; the configuration space takes any. A driver that does not accept VERSION_1 is served in both. Left out: shared
-//! memory regions (their length reads as all ones) and QueueReset.
+//! Models VIRTIO 1.2, "Virtio Over MMIO", register layouts version 2 and 1 (the legacy interface). Registers take
+//! 32-bit accesses; the configuration space takes any. A driver that does not accept VERSION_1 is served in both. Left
+//! out: shared memory regions (their length reads as all ones) and QueueReset.
 
 mod legacy;
 mod slot;

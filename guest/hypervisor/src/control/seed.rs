@@ -1,7 +1,8 @@
-//! Random bytes for guests to begin with: without them a Linux makes some of the jitter of its timers, which takes long.
+//! Random bytes for guests to begin with: without them a Linux makes some of the jitter of its timers, which takes
+//! long.
 //!
-//! Devicetree schema, chosen.yaml: "rng-seed". Each guest's is another, each time that it begins, and none tells of another or of the
-//! machine's: they are hashes of that.
+//! Devicetree schema, chosen.yaml: "rng-seed". Each guest's is another, each time that it begins, and none tells of
+//! another or of the machine's: they are hashes of that.
 
 use sha2::{Digest, Sha256};
 

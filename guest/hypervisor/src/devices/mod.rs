@@ -1,7 +1,8 @@
 //! Part 7: what a guest sees beside its memory.
 //!
-//! A PLIC or an APLIC, with IMSICs or without, and a 16550, at the addresses and with the interrupts of QEMU's `virt`, so that kernels know the way. Their registers are
-//! `cores`, the same that vhart's own board has. And virtio devices, each of which is one of the machine's (`virtio`).
+//! A PLIC or an APLIC, with IMSICs or without, and a 16550, at the addresses and with the interrupts of QEMU's `virt`,
+//! so that kernels know the way. Their registers are `cores`, the same that vhart's own board has. And virtio devices,
+//! each of which is one of the machine's (`virtio`).
 
 pub mod line;
 pub mod tree;

@@ -1,8 +1,8 @@
 //! A guest's interrupt controller, of wired sources: a PLIC, or an APLIC.
 //!
-//! RISC-V Platform-Level Interrupt Controller Specification 1.0.0; AIA 1.0, "Advanced Platform-Level Interrupt Controller (APLIC)". Registers
-//! are those of vhart's own board (`cores`). Of the APLIC a guest sees the supervisor-level domain alone, as on a machine whose firmware
-//! has delegated all sources.
+//! RISC-V Platform-Level Interrupt Controller Specification 1.0.0; AIA 1.0, "Advanced Platform-Level Interrupt
+//! Controller (APLIC)". Registers are those of vhart's own board (`cores`). Of the APLIC a guest sees the
+//! supervisor-level domain alone, as on a machine whose firmware has delegated all sources.
 
 use alloc::vec::Vec;
 
@@ -62,7 +62,8 @@ impl Controller {
         }
     }
 
-    /// An edge at `source`. An APLIC's sources know none, unless they are told to: the wire stays high until its device lowers it.
+    /// An edge at `source`. An APLIC's sources know none, unless they are told to: the wire stays high until its device
+    /// lowers it.
     pub fn pulse(&mut self, source: u32) {
         match self {
             Controller::Plic(core) => core.pulse(source),

@@ -1,9 +1,9 @@
 //! Part 4: what a guest is interrupted by.
 //!
-//! A guest's interrupt controller (`controller`) has its wires in `devices::line`: this part brings what it says to the virtual harts. Their
-//! pins are bits of `hvip` (H extension, "Hypervisor Interrupt Registers (`hvip`, `hip`, and `hie`)"); messages go to their interrupt files
-//! (`files`), which are the hart's own, or in software (`software`). Interrupts of the machine's devices that guests have come through
-//! the machine's own controller (`machine`).
+//! A guest's interrupt controller (`controller`) has its wires in `devices::line`: this part brings what it says to the
+//! virtual harts. Their pins are bits of `hvip` (H extension, "Hypervisor Interrupt Registers (`hvip`, `hip`, and
+//! `hie`)"); messages go to their interrupt files (`files`), which are the hart's own, or in software (`software`).
+//! Interrupts of the machine's devices that guests have come through the machine's own controller (`machine`).
 
 pub mod controller;
 #[cfg(feature = "image")]
@@ -25,8 +25,8 @@ mod image {
     use crate::vcpu::{Vcpu, wanted};
 
     // ANCHOR: drive
-    /// Brings what the controller says now to the guest's virtual harts. The caller has the line locked, so that what is told last is what
-    /// holds.
+    /// Brings what the controller says now to the guest's virtual harts. The caller has the line locked, so that what
+    /// is told last is what holds.
     pub fn drive(line: &mut Line, vcpus: &'static [Vcpu]) {
         if !line.take_changed() {
             return;

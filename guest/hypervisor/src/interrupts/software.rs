@@ -1,7 +1,8 @@
 //! An interrupt file without hardware behind it: the CSRs through which a guest reaches it, emulated.
 //!
-//! AIA 1.0, "VS-level external interrupts without a guest interrupt file" and "Hypervisor and VS CSRs": where `hstatus.VGEIN` names no file,
-//! accesses to `sireg` and `stopei` are virtual-instruction exceptions; `siselect` is the guest's own at any time.
+//! AIA 1.0, "VS-level external interrupts without a guest interrupt file" and "Hypervisor and VS CSRs": where
+//! `hstatus.VGEIN` names no file, accesses to `sireg` and `stopei` are virtual-instruction exceptions; `siselect` is
+//! the guest's own at any time.
 
 use arch::Insn;
 use arch::csr::{self as registers, iselect};
@@ -34,9 +35,12 @@ impl CsrAccess {
     }
 }
 
-/// What an access reads, after it has done to `file` what it does; `selected` is the guest's `siselect`. None: there is no such register.
+/// What an access reads, after it has done to `file` what it does; `selected` is the guest's `siselect`. None: there is
+/// no such register.
 ///
-/// Registers that are reserved are zero whoever has the file: "reads [...] return zero, and writes [...] are ignored". Priorities of major interrupts cannot be configured: "the priority number bytes in the emulated `iprio` array can be read-only zeros".
+/// Registers that are reserved are zero whoever has the file: "reads [...] return zero, and writes [...] are ignored".
+/// Priorities of major interrupts cannot be configured: "the priority number bytes in the emulated `iprio` array can be
+/// read-only zeros".
 pub fn access(access: CsrAccess, selected: u64, file: Option<&mut InterruptFile>) -> Option<u64> {
     let is_priority = access.csr == registers::SIREG && iselect::PRIORITIES.contains(&selected);
     if is_priority {
@@ -63,7 +67,8 @@ pub fn access(access: CsrAccess, selected: u64, file: Option<&mut InterruptFile>
     }
 }
 
-/// The identity of which a write to a file's page tells: `seteipnum_le` and `seteipnum_be` ("Memory region for an interrupt file").
+/// The identity of which a write to a file's page tells: `seteipnum_le` and `seteipnum_be` ("Memory region for an
+/// interrupt file").
 pub fn identity_at(offset: u64, value: u32) -> Option<u32> {
     match offset {
         0 => Some(value),

@@ -1,7 +1,7 @@
 //! An access to an address where no memory is: which it was, and what becomes of its register.
 //!
-//! H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`": what the hart tells of the instruction; where it
-//! tells nothing, the instruction itself is read.
+//! H extension, "Transformed Instruction or Pseudoinstruction for `mtinst` or `htinst`": what the hart tells of the
+//! instruction; where it tells nothing, the instruction itself is read.
 
 use arch::insn::{decode, decompress};
 use arch::isa::Isa;
@@ -47,7 +47,8 @@ pub enum Extend {
 impl Access {
     /// What `htinst` says. `None` where it says nothing, or where no device can answer what it says.
     ///
-    /// A transformed instruction has its own bits but for the address's; "if bit 1 is zero, the original was compressed".
+    /// A transformed instruction has its own bits but for the address's; "if bit 1 is zero, the original was
+    /// compressed".
     pub fn of_htinst(htinst: u64) -> Option<Access> {
         if htinst == 0 || Implicit::of_tinst(htinst).is_some() {
             return None;

@@ -1,7 +1,7 @@
 //! Which memory is free: in pieces of 2 MiB, some of them cut into pages.
 //!
-//! Guests get pieces, which the G-stage maps by one leaf each; page tables and stacks get pages. Nothing is kept in the free memory
-//! itself: a bit stands for a piece, and 64 bytes for the pages of one that is cut.
+//! Guests get pieces, which the G-stage maps by one leaf each; page tables and stacks get pages. Nothing is kept in the
+//! free memory itself: a bit stands for a piece, and 64 bytes for the pages of one that is cut.
 
 use alloc::vec::Vec;
 use core::ops::Range;

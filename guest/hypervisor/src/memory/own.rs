@@ -1,5 +1,5 @@
-//! The hypervisor's own address space: addresses are physical ones, nothing is both writable and executable, and below each stack
-//! is a page where nothing is.
+//! The hypervisor's own address space: addresses are physical ones, nothing is both writable and executable, and below
+//! each stack is a page where nothing is.
 //!
 //! Privileged architecture, "Sv39: Page-Based 39-bit Virtual-Memory System".
 

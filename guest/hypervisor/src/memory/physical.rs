@@ -18,7 +18,8 @@ pub fn device_tree(at: Phys) -> &'static [u8] {
 
 /// Memory that nobody writes to any more: what the loader put there.
 pub fn bytes(at: Phys, len_bytes: u64) -> &'static [u8] {
-    // SAFETY: firmware and loader tell of it, it is kept out of the free memory (`memory::init`), and nothing here writes to it.
+    // SAFETY: firmware and loader tell of it, it is kept out of the free memory (`memory::init`), and nothing here
+    // writes to it.
     unsafe { core::slice::from_raw_parts(at.0 as *const u8, len_bytes as usize) }
 }
 
@@ -28,9 +29,11 @@ fn read<T: Copy>(at: Phys) -> T {
     unsafe { (at.0 as *const T).read_volatile() }
 }
 
-/// A guest's memory, for a device that is told where it is. Nobody reads or writes it by this: guest and device do, at the same time.
+/// A guest's memory, for a device that is told where it is. Nobody reads or writes it by this: guest and device do, at
+/// the same time.
 pub fn of_guest(at: Phys, len_bytes: usize) -> &'static mut [u8] {
-    // SAFETY: `at` came from a guest's table, as for `copy_from`; the memory is the guest's until its devices have stopped.
+    // SAFETY: `at` came from a guest's table, as for `copy_from`; the memory is the guest's until its devices have
+    // stopped.
     unsafe { core::slice::from_raw_parts_mut(at.0 as *mut u8, len_bytes) }
 }
 
@@ -47,7 +50,8 @@ pub fn write_register(at: Phys, value: u32) {
 
 /// Copies memory of a guest to `into`.
 pub fn copy_from(at: Phys, into: &mut [u8]) {
-    // SAFETY: `at` came from a guest's table, whose leaves map pieces that are the guest's; the caller keeps within one.
+    // SAFETY: `at` came from a guest's table, whose leaves map pieces that are the guest's; the caller keeps within
+    // one.
     unsafe { core::ptr::copy(at.0 as *const u8, into.as_mut_ptr(), into.len()) }
 }
 
@@ -71,7 +75,8 @@ pub fn zero(at: Phys, len_bytes: u64) {
 
 /// A loop without a word too many: a first touch takes longest for it.
 fn zero_blocks(at: Phys, len_bytes: u64, block_bytes: u64) {
-    // SAFETY: "CBO.ZERO [...] stores zeros to the full set of bytes corresponding to the cache block", which the caller owns.
+    // SAFETY: "CBO.ZERO [...] stores zeros to the full set of bytes corresponding to the cache block", which the caller
+    // owns.
     unsafe {
         asm!(
             ".option push", ".option arch, +zicboz",

@@ -1,6 +1,8 @@
-//! What a virtual hart is to forget of its translations: by address and address space where that is little, else everything.
+//! What a virtual hart is to forget of its translations: by address and address space where that is little, else
+//! everything.
 //!
-//! SBI 3.0, "RFENCE Extension": "`start_addr` and `size` are both 0 [...] or `size` is equal to 2^XLEN-1" is everything.
+//! SBI 3.0, "RFENCE Extension": "`start_addr` and `size` are both 0 [...] or `size` is equal to 2^XLEN-1" is
+//! everything.
 
 use arch::addr::PAGE_BYTES;
 

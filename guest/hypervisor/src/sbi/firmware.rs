@@ -17,7 +17,8 @@ pub struct Lacks(&'static str);
 fn call(function: impl Into<Function>, args: [u64; 3]) -> Result<u64, Error> {
     let (eid, fid) = function.into().ids();
     let (mut error, mut value) = (args[0] as i64, args[1]);
-    // SAFETY: calls name memory only for the console, which the caller owns; "all registers except a0 & a1 must be preserved".
+    // SAFETY: calls name memory only for the console, which the caller owns; "all registers except a0 & a1 must be
+    // preserved".
     unsafe {
         asm!("ecall", inlateout("a0") error, inlateout("a1") value, in("a2") args[2], in("a6") fid, in("a7") u64::from(eid), options(nostack))
     };

@@ -127,8 +127,8 @@ fn fence(function: Rfence, vcpu: &Vcpu, args: &[u64; 6], context: &mut Context) 
 }
 
 // ANCHOR: left
-/// Waits until `target` has seen what was wanted of it, or executes nothing: this hart executes no guest meanwhile, so that two
-/// that wait for each other both go on.
+/// Waits until `target` has seen what was wanted of it, or executes nothing: this hart executes no guest meanwhile, so
+/// that two that wait for each other both go on.
 pub fn left(target: &Vcpu, what: u32) {
     let executes = || {
         let hart = target.last_hart.load(Ordering::SeqCst);

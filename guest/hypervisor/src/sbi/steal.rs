@@ -1,6 +1,7 @@
 //! Time that was stolen from a virtual hart, told to its guest.
 //!
-//! SBI 3.0, "Steal-time Accounting Extension (EID #0x535441 "STA")". What the guest is told of `preempted` is that it never is: the flag "MAY" be set.
+//! SBI 3.0, "Steal-time Accounting Extension (EID #0x535441 "STA")". What the guest is told of `preempted` is that it
+//! never is: the flag "MAY" be set.
 
 use arch::GuestPhys;
 use sbi::{Answer, Error, Memory, sta};

@@ -104,7 +104,8 @@ fn kick(hart: &Hart) {
     }
 }
 
-/// Tells a virtual hart to do something before it executes on. If it runs, it leaves its guest; if it waits, it is not woken.
+/// Tells a virtual hart to do something before it executes on. If it runs, it leaves its guest; if it waits, it is not
+/// woken.
 pub fn tell(vcpu: &'static Vcpu, what: u32) {
     vcpu.wanted.fetch_or(what, Ordering::SeqCst);
     if Place::of(vcpu.place.load(Ordering::SeqCst)) == Place::Running {
@@ -195,8 +196,8 @@ fn expire() {
     }
 }
 
-/// Sets this hart's timer to what comes first: the end of a slice, a deadline of one that waits, a look at the console; without Sstc, the
-/// deadline of the one that runs.
+/// Sets this hart's timer to what comes first: the end of a slice, a deadline of one that waits, a look at the console;
+/// without Sstc, the deadline of the one that runs.
 pub fn arm() {
     let look = if hart::this().index == 0 { LOOK.load(Ordering::Relaxed) } else { NEVER };
     let slice = hart::this().slice_end.load(Ordering::Relaxed);

@@ -60,8 +60,8 @@ impl<V: Copy + PartialEq> Queue<V> {
         Queue { ready: VecDeque::new(), waiting: Vec::new(), idle: 0 }
     }
 
-    /// Puts one at the end of the queue; answers a hart of `harts` that could take it, which counts as busy from now on: `home`, if that
-    /// is idle.
+    /// Puts one at the end of the queue; answers a hart of `harts` that could take it, which counts as busy from now
+    /// on: `home`, if that is idle.
     pub fn make_ready(&mut self, one: V, home: usize, harts: u64) -> Option<usize> {
         self.ready.push_back(Standing { one, harts, passed: 0 });
         let idle = self.idle & harts;
@@ -71,8 +71,8 @@ impl<V: Copy + PartialEq> Queue<V> {
         Some(hart)
     }
 
-    /// The next for `hart`, which is idle if there is none: the first that is at home there, for to move costs time; but whoever comes first
-    /// is not passed over more than four times (`PASSED_OVER`).
+    /// The next for `hart`, which is idle if there is none: the first that is at home there, for to move costs time;
+    /// but whoever comes first is not passed over more than four times (`PASSED_OVER`).
     pub fn next(&mut self, hart: usize, is_at_home: impl Fn(&V) -> bool) -> Option<V> {
         let may = |standing: &Standing<V>| standing.harts >> hart & 1 != 0;
         let Some(first) = self.ready.iter().position(may) else {

@@ -1,7 +1,7 @@
 //! Copying, filling and comparing memory: what compilers call by C's names, where no C library is.
 //!
-//! The library of a target without a system has these; that of Debian's compiler, which is made for Linux, has not. The accesses are
-//! volatile so that no compiler makes calls to these very functions of them.
+//! The library of a target without a system has these; that of Debian's compiler, which is made for Linux, has not. The
+//! accesses are volatile so that no compiler makes calls to these very functions of them.
 
 /// The largest unit in which `addresses` are both whole.
 fn unit(addresses: usize) -> usize {

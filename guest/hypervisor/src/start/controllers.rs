@@ -1,7 +1,8 @@
 //! What the machine's device tree says of interrupt controllers.
 //!
-//! Linux, Documentation/devicetree/bindings/interrupt-controller/sifive,plic-1.0.0.yaml, riscv,aplic.yaml and riscv,imsics.yaml:
-//! "interrupts-extended" names the harts' own controllers by their phandles, each with the interrupt that is driven there.
+//! Linux, Documentation/devicetree/bindings/interrupt-controller/sifive,plic-1.0.0.yaml, riscv,aplic.yaml and
+//! riscv,imsics.yaml: "interrupts-extended" names the harts' own controllers by their phandles, each with the interrupt
+//! that is driven there.
 
 use alloc::vec::Vec;
 use core::ops::Range;

@@ -1,7 +1,7 @@
 //! Control and status registers, by their addresses in `arch::csr`.
 //!
-//! Zicsr. What is written here governs guests, traps and interrupts; `satp`, which governs the hypervisor's own memory, is
-//! written in `entry`.
+//! Zicsr. What is written here governs guests, traps and interrupts; `satp`, which governs the hypervisor's own memory,
+//! is written in `entry`.
 
 use core::arch::asm;
 

@@ -1,7 +1,7 @@
 //! The way in, and the hypervisor's own address space.
 //!
-//! SBI 3.0, "Hart State Management Extension (EID #0x48534D "HSM")"; Privileged architecture, "Supervisor Address Translation and
-//! Protection (`satp`) Register".
+//! SBI 3.0, "Hart State Management Extension (EID #0x48534D "HSM")"; Privileged architecture, "Supervisor Address
+//! Translation and Protection (`satp`) Register".
 
 use core::arch::{asm, global_asm};
 use core::ops::Range;
@@ -61,8 +61,8 @@ pub fn other_address() -> Phys {
 
 /// Goes on in the address space of `satp`, on another stack, in `with`.
 pub fn continue_in(satp: u64, stack_end: u64, with: extern "C" fn() -> !) -> ! {
-    // SAFETY: the new tables map the image and all RAM where they are now, with the rights that each needs (memory/own.rs); nothing
-    // of the old stack is used again.
+    // SAFETY: the new tables map the image and all RAM where they are now, with the rights that each needs
+    // (memory/own.rs); nothing of the old stack is used again.
     unsafe {
         asm!("csrw satp, {}", "sfence.vma", "mv sp, {}", "jr {}", in(reg) satp, in(reg) stack_end, in(reg) with, options(noreturn))
     }

@@ -80,7 +80,8 @@ fn try_this() -> Option<&'static Hart> {
     let pointer: *const Hart;
     // SAFETY: reads a register.
     unsafe { asm!("mv {}, tp", out(reg) pointer, options(nomem, nostack)) };
-    // SAFETY: `tp` is zero (entry.S), or what `become_hart` put there, which lives for ever; the world switch brings it back.
+    // SAFETY: `tp` is zero (entry.S), or what `become_hart` put there, which lives for ever; the world switch brings it
+    // back.
     unsafe { pointer.as_ref() }
 }
 

@@ -32,7 +32,8 @@ pub struct Board {
     pub rng_seed: Vec<u8>,
     /// Interrupt controllers.
     pub controllers: Controllers,
-    /// Places of virtio devices, from the highest address down: on the `virt` board the first of the command line comes first.
+    /// Places of virtio devices, from the highest address down: on the `virt` board the first of the command line comes
+    /// first.
     pub virtio: Vec<Slot>,
 }
 

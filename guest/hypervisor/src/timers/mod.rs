@@ -1,8 +1,8 @@
 //! Part 5: timers.
 //!
-//! Sstc: `stimecmp` is the hypervisor's, `vstimecmp` the guest's on the hart, and `htimedelta` lets a guest's time begin with the
-//! guest. A guest that is put aside keeps its deadline, and whoever runs next looks for it (`schedule`). Without Sstc the firmware's
-//! timer ("Timer Extension") serves both.
+//! Sstc: `stimecmp` is the hypervisor's, `vstimecmp` the guest's on the hart, and `htimedelta` lets a guest's time
+//! begin with the guest. A guest that is put aside keeps its deadline, and whoever runs next looks for it (`schedule`).
+//! Without Sstc the firmware's timer ("Timer Extension") serves both.
 
 #[cfg(feature = "image")]
 pub use image::*;

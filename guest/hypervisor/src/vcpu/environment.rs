@@ -1,7 +1,8 @@
 //! What a guest finds of the machine: which traps are its own, which counters and extensions it sees.
 //!
-//! H extension, "Hypervisor Trap Delegation (`hedeleg` and `hideleg`) Registers", "Hypervisor Counter-Enable (`hcounteren`) Register",
-//! "Hypervisor Environment Configuration Register (`henvcfg`)"; "Smstateen/Ssstateen Extensions".
+//! H extension, "Hypervisor Trap Delegation (`hedeleg` and `hideleg`) Registers", "Hypervisor Counter-Enable
+//! (`hcounteren`) Register", "Hypervisor Environment Configuration Register (`henvcfg`)"; "Smstateen/Ssstateen
+//! Extensions".
 
 use arch::csr::{counteren, envcfg, ip, stateen};
 use arch::{Exception, csr as registers};
@@ -12,9 +13,10 @@ use crate::interrupts::controller::Aia;
 use crate::start::{csr, hart};
 
 // ANCHOR: delegated
-/// The exceptions that a guest handles itself, each because it is of the guest's own making: its programs' calls and faults, in its
-/// own page tables and instructions. Guest-page faults and calls out of VS-mode are the hypervisor's; access faults come to it first, for
-/// only it knows whether the guest's address had memory; so do virtual-instruction exceptions, which are no exceptions of the guest's.
+/// The exceptions that a guest handles itself, each because it is of the guest's own making: its programs' calls and
+/// faults, in its own page tables and instructions. Guest-page faults and calls out of VS-mode are the hypervisor's;
+/// access faults come to it first, for only it knows whether the guest's address had memory; so do virtual-instruction
+/// exceptions, which are no exceptions of the guest's.
 const DELEGATED: [Exception; 9] = [
     Exception::InstructionAddressMisaligned,
     Exception::IllegalInstruction,
@@ -28,8 +30,8 @@ const DELEGATED: [Exception; 9] = [
 ];
 // ANCHOR_END: delegated
 
-/// Time, and the two counters that count for whoever runs, until a guest has them count for itself (`sbi::pmu`). Programmable ones would tell of
-/// other guests.
+/// Time, and the two counters that count for whoever runs, until a guest has them count for itself (`sbi::pmu`).
+/// Programmable ones would tell of other guests.
 pub const COUNTERS: u64 = counteren::CY | counteren::TM | counteren::IR;
 
 /// Sets what is the same for every guest, on the hart that executes this.

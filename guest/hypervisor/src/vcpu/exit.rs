@@ -1,7 +1,7 @@
 //! What a guest is left for, and what is done about it: one `match` over all causes.
 //!
-//! Privileged architecture, "Supervisor Cause (`scause`) Register"; H extension, "Trap Cause Codes" and "Hypervisor Trap Value (`htval`)
-//! Register".
+//! Privileged architecture, "Supervisor Cause (`scause`) Register"; H extension, "Trap Cause Codes" and "Hypervisor
+//! Trap Value (`htval`) Register".
 
 use core::sync::atomic::Ordering;
 
@@ -91,8 +91,8 @@ enum Way {
     Store,
 }
 
-/// A guest-physical address that means nothing yet: memory not touched before, a device, or nothing at all. `way` is the access that a
-/// device may answer; `fault` is what nothing answers with.
+/// A guest-physical address that means nothing yet: memory not touched before, a device, or nothing at all. `way` is
+/// the access that a device may answer; `fault` is what nothing answers with.
 fn touch(way: Option<Way>, fault: Exception, vcpu: &'static Vcpu, context: &mut Context) -> Next {
     // ANCHOR: touch
     let (stval, htval) = (csr::read::<{ registers::STVAL }>(), csr::read::<{ registers::HTVAL }>());
@@ -157,8 +157,9 @@ fn of_instruction(registers: &Registers) -> Option<Access> {
     Access::of_instruction(low, || fetch(Virt(registers.sepc.wrapping_add(2))))
 }
 
-/// WFI and WRS.NTO, by which a guest waits: `hstatus.VTW` makes them trap. Or what the guest has not: "a virtual-instruction exception
-/// [...] is typically emulated, or an illegal-instruction exception is raised in the guest".
+/// WFI and WRS.NTO, by which a guest waits: `hstatus.VTW` makes them trap. Or what the guest has not: "a
+/// virtual-instruction exception [...] is typically emulated, or an illegal-instruction exception is raised in the
+/// guest".
 fn virtual_instruction(vcpu: &Vcpu, context: &mut Context) -> Next {
     // "the faulting instruction bits", or zero where the hart does not tell them.
     let word = match csr::read::<{ registers::STVAL }>() {
@@ -189,7 +190,8 @@ fn virtual_instruction(vcpu: &Vcpu, context: &mut Context) -> Next {
     next
 }
 
-/// A read of a counter that is the guest's own (`sbi::pmu`), where its `scounteren` lets this mode: the register, and what goes there.
+/// A read of a counter that is the guest's own (`sbi::pmu`), where its `scounteren` lets this mode: the register, and
+/// what goes there.
 fn own_counter(instruction: Insn, supervisor: bool, context: &Context) -> Option<(u8, u64)> {
     let Insn::Csrrs(read) = instruction else { return None };
     let value = context.pmu.shown(read.csr, &sbi::guest::counter).filter(|_| read.rs1 == 0)?;

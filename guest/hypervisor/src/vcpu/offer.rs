@@ -4,8 +4,8 @@
 
 use crate::interrupts::controller::Aia;
 
-/// What of the machine's extensions a guest is not told of: what works only with the hypervisor's help that it does not give (yet),
-/// and what begins with these letters.
+/// What of the machine's extensions a guest is not told of: what works only with the hypervisor's help that it does not
+/// give (yet), and what begins with these letters.
 const WITHHELD: [&str; 8] = ["h", "v", "sm", "sh", "sscofpmf", "ssstateen", "sscsrind", "zv"];
 
 /// Whether a guest with such interrupt controllers is offered the extension of that name.

@@ -1,7 +1,7 @@
 //! The world switch, from the Rust side.
 //!
-//! What the guest has in registers while the hypervisor runs, and the CSRs of VS-mode, which stay on the hart as long as nobody else
-//! runs there.
+//! What the guest has in registers while the hypervisor runs, and the CSRs of VS-mode, which stay on the hart as long
+//! as nobody else runs there.
 
 use core::arch::global_asm;
 

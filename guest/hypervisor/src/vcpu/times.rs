@@ -1,6 +1,8 @@
-//! Where a virtual hart's time goes: it runs, it waits, or it could run and stands in the queue, which is stolen from it.
+//! Where a virtual hart's time goes: it runs, it waits, or it could run and stands in the queue, which is stolen from
+//! it.
 //!
-//! SBI 3.0, "Steal-time Accounting Extension": "The time a virtual hart was ready, but had to wait, is called 'stolen time'".
+//! SBI 3.0, "Steal-time Accounting Extension": "The time a virtual hart was ready, but had to wait, is called 'stolen
+//! time'".
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,7 +1,7 @@
 //! Asks a proxy for whole addresses (RFC 9112, section 3.2.2, "absolute-form").
 //!
-//! `ureq` knows proxies by CONNECT alone. So a connection here goes to the proxy's address whatever server is meant, and
-//! what is sent over it has the server's name put before the path of each request.
+//! `ureq` knows proxies by CONNECT alone. So a connection here goes to the proxy's address whatever server is meant,
+//! and what is sent over it has the server's name put before the path of each request.
 
 use ureq::Error;
 use ureq::config::Config;

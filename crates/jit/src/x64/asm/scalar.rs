@@ -129,7 +129,8 @@ impl Asm {
         self.vex(false, 1, 0x13, x, 0, s);
     }
 
-    /// x = the four single-precision numbers of s in half precision, rounded as MXCSR says, and above them zeroes (F16C).
+    /// x = the four single-precision numbers of s in half precision, rounded as MXCSR says, and above them zeroes
+    /// (F16C).
     pub fn narrow_to_halves(&mut self, x: Reg, s: Reg) {
         const AS_MXCSR_SAYS: u8 = 4;
         self.vex_of(VEX_0F3A, false, 1, 0x1d, s, 0, R(x));
@@ -155,8 +156,8 @@ impl Asm {
         self.byte(UPPER);
     }
 
-    /// Multiplies and adds in one (FMA), in the order that `form` says, with the product's and the addend's sign flipped if
-    /// so told.
+    /// Multiplies and adds in one (FMA), in the order that `form` says, with the product's and the addend's sign
+    /// flipped if so told.
     pub fn fused(
         &mut self,
         fmt: Scalar,

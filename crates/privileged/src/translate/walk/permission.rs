@@ -24,7 +24,8 @@ pub(super) struct Rights {
 pub(super) const fn rights(request: &Request, tree: Tree, pte: Pte) -> Rights {
     let for_user = pte.has(pte::U);
     // H extension, "Guest Physical Address Translation": "all memory accesses (including those made to access data
-    // structures for VS-stage address translation) are considered to be user-level accesses, as though executed in U-mode".
+    // structures for VS-stage address translation) are considered to be user-level accesses, as though executed in
+    // U-mode".
     let as_user = tree.is_guest() || matches!(request.mode.privilege, Privilege::User);
     let fetch = for_user == as_user;
     let data = fetch || !as_user && request.permits.sum;

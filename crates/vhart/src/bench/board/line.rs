@@ -1,7 +1,8 @@
 //! The board at the other end of a serial line: a shell that is logged in there takes the program and runs it.
 //!
-//! Whatever is sent is echoed until the shell has been told otherwise; so each answer is looked for by a word that the question has
-//! only in two parts. The program goes packed, a few lines at a time, each of which is waited for: a line has no other brake.
+//! Whatever is sent is echoed until the shell has been told otherwise; so each answer is looked for by a word that the
+//! question has only in two parts. The program goes packed, a few lines at a time, each of which is waited for: a line
+//! has no other brake.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};

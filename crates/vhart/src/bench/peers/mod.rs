@@ -1,7 +1,7 @@
 //! Other emulators, which boot the same kernel, modules and workloads: QEMU and Spike.
 //!
-//! They have no agent and no marks: the workloads are the init's program, their lines come over the serial port, and how much of a
-//! stretch of time the emulator worked is what the system says of its threads.
+//! They have no agent and no marks: the workloads are the init's program, their lines come over the serial port, and
+//! how much of a stretch of time the emulator worked is what the system says of its threads.
 
 mod spike;
 mod worked;
@@ -60,8 +60,8 @@ impl Kind {
         }
     }
 
-    /// Whether it ends when its machine goes off. Spike looks for the words by which a program tells it in the firmware's table of
-    /// symbols, which there is not.
+    /// Whether it ends when its machine goes off. Spike looks for the words by which a program tells it in the
+    /// firmware's table of symbols, which there is not.
     pub fn ends(self) -> bool {
         self == Kind::Qemu
     }

@@ -1,8 +1,8 @@
 //! Spike: it has a serial port, but neither a disk nor firmware of its own.
 //!
-//! Debian's OpenSBI is a flat image that wants to be told where the next stage is (OpenSBI, docs/firmware/fw_dynamic.md) and that
-//! writes to the device tree, which Spike's boot ROM has in memory that is only read. So a few instructions before it bring a
-//! copy into RAM; Spike loads an ELF file of both.
+//! Debian's OpenSBI is a flat image that wants to be told where the next stage is (OpenSBI,
+//! docs/firmware/fw_dynamic.md) and that writes to the device tree, which Spike's boot ROM has in memory that is only
+//! read. So a few instructions before it bring a copy into RAM; Spike loads an ELF file of both.
 
 use std::ffi::OsString;
 use std::fs;
@@ -25,8 +25,9 @@ const BEFORE: u64 = KERNEL - 0x1000;
 /// Bytes to which parts of the file are aligned.
 const WORD: usize = size_of::<u64>();
 
-/// With `a0` the hart and `a1` the device tree: copies the tree to 0x8800_0000, points `a1` there and `a2` at what follows, and jumps to the firmware.
-/// The last three bytes of the tree's size, which is in big-endian order, stand at 5.
+/// With `a0` the hart and `a1` the device tree: copies the tree to 0x8800_0000, points `a1` there and `a2` at what
+/// follows, and jumps to the firmware. The last three bytes of the tree's size, which is in big-endian order, stand at
+/// 5.
 const COPY_TREE: [(u32, &str); 24] = [
     (0x0110_0293, "addi t0,zero,17"),
     (0x01b2_9293, "slli t0,t0,0x1b"),
@@ -89,7 +90,8 @@ fn program(firmware: &[u8]) -> Vec<u8> {
     elf_file(&[(FIRMWARE, firmware), (BEFORE, &before)], BEFORE)
 }
 
-/// An ELF file of these parts of memory, as it is on disk: headers, parts, and a section of names, which Spike wants, behind the empty one.
+/// An ELF file of these parts of memory, as it is on disk: headers, parts, and a section of names, which Spike wants,
+/// behind the empty one.
 fn elf_file(parts: &[(u64, &[u8])], entry: u64) -> Vec<u8> {
     let little = LittleEndian;
     let first = size_of::<FileHeader64<LittleEndian>>() + parts.len() * size_of::<ProgramHeader64<LittleEndian>>();

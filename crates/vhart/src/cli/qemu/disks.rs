@@ -62,7 +62,8 @@ enum Source {
     Node(String),
 }
 
-/// How files begin that are no raw disks: what QEMU's own drivers look for (block/qcow2.c, qed.c, vmdk.c, vhdx.c; luks.txt).
+/// How files begin that are no raw disks: what QEMU's own drivers look for (block/qcow2.c, qed.c, vmdk.c, vhdx.c;
+/// luks.txt).
 const FORMATS: [(&[u8], &str); 5] =
     [(b"QFI\xfb", "qcow2"), (b"QED\0", "qed"), (b"KDMV", "vmdk"), (b"vhdxfile", "vhdx"), (b"LUKS\xba\xbe", "luks")];
 

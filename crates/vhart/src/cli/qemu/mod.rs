@@ -1,7 +1,7 @@
 //! QEMU's command line, in words of vhart's.
 //!
-//! QEMU writes long options with one dash, or with two. Those that mean something here become options of vhart's, those that
-//! cannot change what the machine does are ignored with a note, and all others are refused by their whole name
+//! QEMU writes long options with one dash, or with two. Those that mean something here become options of vhart's, those
+//! that cannot change what the machine does are ignored with a note, and all others are refused by their whole name
 //! (`docs/qemu.md` lists them). Words that are vhart's own stay as they are, so that both can be mixed.
 
 mod chars;
@@ -123,8 +123,8 @@ impl<W: Iterator<Item = OsString>> Walk<'_, W> {
         option.value.map_or_else(next, |value| Ok(value.into()))
     }
 
-    /// An option of vhart's, which may be written with one dash as well; what is none is refused where clap would take it for
-    /// single letters.
+    /// An option of vhart's, which may be written with one dash as well; what is none is refused where clap would take
+    /// it for single letters.
     fn own(&mut self, word: &OsStr, option: &Word<'_>) -> Result<(), String> {
         let Some(takes) = self.takes(option) else {
             if option.dashes == 1 && option.name.chars().count() > 1 {

@@ -181,8 +181,8 @@ fn files_of_the_kernels_own_are_not_opened() {
     }
 }
 
-/// While the host exchanges a directory and a link that leads out, again and again, a guest gets either the directory or
-/// an error.
+/// While the host exchanges a directory and a link that leads out, again and again, a guest gets either the directory
+/// or an error.
 #[test]
 fn exchanging_a_directory_for_a_link_opens_no_way() {
     let mut client = Client::with(ShareAccess::ReadWrite, |shared| {

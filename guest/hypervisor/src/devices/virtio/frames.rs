@@ -17,8 +17,8 @@ fn count(pages: usize) -> u64 {
     (pages as u64).next_power_of_two()
 }
 
-// SAFETY: pages come zeroed from the free memory and are nobody else's until they are given back; devices see them where the
-// hypervisor does.
+// SAFETY: pages come zeroed from the free memory and are nobody else's until they are given back; devices see them
+// where the hypervisor does.
 unsafe impl Hal for Frames {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         // Zero means that there is none.

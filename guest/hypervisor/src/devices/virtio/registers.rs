@@ -1,7 +1,7 @@
 //! A virtio device's registers, as a guest sees them.
 //!
-//! VIRTIO 1.2, "MMIO Device Register Layout", version 2. Who is behind them is told by [`Effect`]s what there is to do. Left out: legacy
-//! drivers, shared memory regions.
+//! VIRTIO 1.2, "MMIO Device Register Layout", version 2. Who is behind them is told by [`Effect`]s what there is to do.
+//! Left out: legacy drivers, shared memory regions.
 
 use alloc::vec::Vec;
 

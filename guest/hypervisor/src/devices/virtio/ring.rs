@@ -1,7 +1,8 @@
 //! A virtqueue of a guest's, from the device's side.
 //!
-//! VIRTIO 1.2, "Split Virtqueues". A guest may write anything anywhere, also while this reads it: every number is read once, and a ring or a
-//! chain that makes no sense is [`Broken`]. Left out: indirect descriptors and event indices, which are not offered.
+//! VIRTIO 1.2, "Split Virtqueues". A guest may write anything anywhere, also while this reads it: every number is read
+//! once, and a ring or a chain that makes no sense is [`Broken`]. Left out: indirect descriptors and event indices,
+//! which are not offered.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{Ordering, fence};
@@ -225,7 +226,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_broken() {
-        // a loop, a descriptor that there is not, one out of memory, one that is indirect, a read behind a write, nothing at all
+        // a loop, a descriptor that there is not, one out of memory, one that is indirect, a read behind a write,
+        // nothing at all
         assert_eq!(peek(&[(0x400, 1, NEXT, 0)], &[0]), Err(Broken));
         assert_eq!(peek(&[(0x400, 1, NEXT, 4)], &[0]), Err(Broken));
         assert_eq!(peek(&[(0xfff, 2, 0, 0)], &[0]), Err(Broken));
