@@ -9,17 +9,11 @@ use devices::{ConsoleOut, Part};
 use vcpu::ImsicShape;
 
 use crate::error::Error;
+use crate::limits::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
 use crate::loader::Load;
 use crate::map::VIRTIO_SLOTS;
 use crate::sampling::Sampling;
-use crate::show::Show;
-
-/// Most harts that a machine has.
-pub const MAX_HARTS: usize = 64;
-/// Least memory, in bytes.
-pub const MIN_MEMORY_BYTES: u64 = 4 << 20;
-/// Most memory, in bytes: what a 44-bit host-virtual layout holds with room.
-pub const MAX_MEMORY_BYTES: u64 = 8 << 40;
+use crate::show::{Show, Tell};
 
 /// Who answers SBI calls and starts the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,9 +108,6 @@ impl From<SlotMaker> for Plug {
         Plug { slot: None, make }
     }
 }
-
-/// Hears what the user should know of a hart: its number, and half a sentence that it is the subject of.
-pub type Tell = Box<dyn Fn(usize, &str) + Send + Sync>;
 
 /// Whom somebody watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use vcpu::ImsicShape;
 
-use crate::config::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
+use crate::limits::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
 use crate::loader;
 use crate::map::VIRTIO_SLOTS;
 

@@ -6,8 +6,9 @@ use crate::control::{Action, Control, Order, Why};
 use crate::ending::Ending;
 use crate::engine::HostedHart;
 use crate::held::Held;
-use crate::show::{Sight, Watched};
+use crate::show::Sight;
 use crate::threads::ThreadedRun;
+use crate::watched::Watched;
 
 /// What the harts share while they run.
 pub struct HostedHarts<'a> {

@@ -20,6 +20,7 @@ mod held;
 mod host_interrupts;
 mod hosted_harts;
 mod htif;
+pub mod limits;
 mod lines;
 pub mod loader;
 pub mod machine;
@@ -38,10 +39,11 @@ mod software;
 mod stop;
 mod threads;
 pub mod tree;
+mod watched;
 mod wiring;
 
 pub use config::{
-    Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, Tell, TimeSource, TrapInstruction, Watching, Whom,
+    Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, TimeSource, TrapInstruction, Watching, Whom,
 };
 pub use console::{Keyboard, Terminal};
 pub use control::Control;
@@ -52,5 +54,5 @@ pub use held::Held;
 pub use host_interrupts::{HostAplic, HostInterrupts};
 pub use machine::Machine;
 pub use sampling::Sampling;
-pub use show::{Asker, Show, Sight};
+pub use show::{Asker, Show, Sight, Tell};
 pub use stop::MachineStopper;

@@ -24,10 +24,11 @@ use crate::htif::Htif;
 use crate::map;
 use crate::parallel::Parallel;
 use crate::round_robin::RoundRobin;
-use crate::show::{Asker, Sight, Watched, Watchers};
+use crate::show::{Asker, Sight};
 use crate::software::{Hardware, Loaded, Software};
 use crate::stop::MachineStopper;
 use crate::threads::ThreadedRun;
+use crate::watched::{Watched, Watchers};
 use crate::wiring::Wiring;
 
 /// A machine, ready to run.

@@ -22,8 +22,8 @@ use crate::ending::Ending;
 use crate::held::Held;
 use crate::htif::Htif;
 use crate::patience::Patience;
-use crate::show::Watched;
 use crate::threads::ThreadedRun;
+use crate::watched::Watched;
 
 /// Instructions of a hart between two looks at the ends of the run that nobody is kicked for: some ten milliseconds.
 const SLICE: u64 = 1 << 20;

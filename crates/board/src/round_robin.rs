@@ -19,8 +19,8 @@ use crate::control::{Action, Control, Order, Why};
 use crate::ending::Ending;
 use crate::held::Held;
 use crate::htif::Htif;
-use crate::show::Watched;
 use crate::stop::MachineStopper;
+use crate::watched::Watched;
 use crate::wiring::Wiring;
 
 /// Instructions in a slice.

@@ -15,7 +15,7 @@ pub struct Sampling {
 impl Sampling {
     /// `see` sees a hart each time that it has retired `every` more instructions, as soon as it comes to stand then.
     pub fn new(every: u64, see: Show) -> Sampling {
-        Sampling { every: every.max(1), see, due: (0..crate::config::MAX_HARTS).map(|_| AtomicU64::new(0)).collect() }
+        Sampling { every: every.max(1), see, due: (0..crate::limits::MAX_HARTS).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// Who sees.

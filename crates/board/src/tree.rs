@@ -6,7 +6,7 @@ use devices::{Finisher, Placement, Specifier, Status};
 use vcpu::Cpu;
 use vm_fdt::{Error, FdtWriter};
 
-use crate::config::MAX_HARTS;
+use crate::limits::MAX_HARTS;
 use crate::loader::Range;
 use crate::map::Region;
 use crate::pmu;

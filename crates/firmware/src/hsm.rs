@@ -8,10 +8,9 @@
 use memory::Ram;
 use sbi::function::Hsm;
 use sbi::{Answer, Error, HartState, suspend_type};
-use vcpu::EmulatedHart;
 
 use crate::requests::{HartRequests, Request};
-use crate::{A0, A1, Outcome, Resume};
+use crate::{Outcome, Resume};
 
 /// What a hart can be in, by the specification's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,21 +52,6 @@ fn start(hart: u64, address: u64, opaque: u64, states: &mut [State], requests: &
     *state = State::Started;
     requests.post(id, Request::Start { address, opaque });
     Ok(0)
-}
-
-/// Enters S-mode as the table of registers in "Function: HART start" says.
-pub fn enter(target: &mut dyn EmulatedHart, id: u64, address: u64, opaque: u64) {
-    target.enter_supervisor(address);
-    target.set_reg(A0, id);
-    target.set_reg(A1, opaque);
-}
-
-/// Continues as the same table in "Function: HART suspend" says. What it leaves undefined stays, so that the interrupt
-/// that woke the hart is still there.
-pub fn resume(target: &mut dyn EmulatedHart, id: u64, address: u64, opaque: u64) {
-    target.resume_supervisor(address);
-    target.set_reg(A0, id);
-    target.set_reg(A1, opaque);
 }
 
 fn status(hart: u64, states: &[State]) -> Answer {

@@ -8,6 +8,7 @@
 
 mod base;
 mod console;
+mod entry;
 mod hsm;
 mod legacy;
 mod outcome;
@@ -91,7 +92,7 @@ impl Firmware {
         self.requests.clear();
         if let Some(state) = self.states.first_mut() {
             *state = State::Started;
-            hsm::enter(first, 0, entry, device_tree);
+            entry::enter(first, 0, entry, device_tree);
         }
     }
 
@@ -114,7 +115,7 @@ impl Firmware {
                 hart.set_reg(A1, 0);
                 go_on(hart, 0);
             }
-            Some(Resume { address, opaque }) => hsm::resume(hart, number as u64, address, opaque),
+            Some(Resume { address, opaque }) => entry::resume(hart, number as u64, address, opaque),
         }
     }
 
@@ -144,7 +145,7 @@ impl Firmware {
                 hart.tell(&Event::Hart(HartState::Stopped));
             }
             Outcome::Suspend(then) => self.suspend(caller, hart, then),
-            Outcome::Resume(Resume { address, opaque }) => hsm::resume(hart, caller as u64, address, opaque),
+            Outcome::Resume(Resume { address, opaque }) => entry::resume(hart, caller as u64, address, opaque),
         }
         to_do
     }

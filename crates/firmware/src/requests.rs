@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use vcpu::{EmulatedHart, Fence, HartPins};
 
-use crate::hsm;
+use crate::entry;
 
 /// More fences than this wait as one of everything.
 const MANY: usize = 64;
@@ -112,7 +112,7 @@ impl HartRequests {
         for request in requests {
             match request {
                 Request::Fence(fence) => hart.fence(fence),
-                Request::Start { address, opaque } => hsm::enter(hart, number as u64, address, opaque),
+                Request::Start { address, opaque } => entry::enter(hart, number as u64, address, opaque),
             }
         }
         queue.finish(posted);

@@ -14,14 +14,7 @@ use super::sources::{Module, Source, by_module};
 
 /// Circles that there are reasons for: what the paths of their files begin with, one of these each, and the reason.
 const ARGUED: &[(&[&str], &str)] = &[
-    (
-        &["crates/board/src/config", "crates/board/src/error", "crates/board/src/sampling", "crates/board/src/show"],
-        CONFIG,
-    ),
-    (&["crates/board/src/loader/"], "a segment is of a file, and a file of segments"),
     (&["crates/board/src/snapshot/"], "memory is written to the file whose parts say where it is"),
-    (&["crates/firmware/src/hsm", "crates/firmware/src/requests"], "harts are started by what is asked of them"),
-    (&["crates/firmware/src/pmu/"], "software's counters count events, some of which are the firmware's own"),
     (&["crates/gdb/src/"], "the monitor's commands are the target's, which offers the monitor"),
     (HART, "each part of a hart has the methods of `Core` that serve it, and `Core` has the parts"),
     (&["crates/images/src/"], "whoever fetches shows what is fetched, and keeps it"),
@@ -35,7 +28,6 @@ const ARGUED: &[(&[&str], &str)] = &[
     (&["crates/vhart/src/"], "options say what they become"),
     (&["crates/virtio/src/block/"], "a file may be beneath another"),
     (&["crates/virtio/src/console/"], "a line ends at a port, and a port has a line"),
-    (&["crates/virtio/src/net/"], "protocols answer through the router that gives them packets"),
     (&["crates/virtio/src/share/"], "attributes of a directory's files are asked for by names in it"),
     (&["guest/checks/src/"], "each check leaves by the machine's one way out, which knows the checks"),
     (&["guest/hypervisor/src/"], "what traps may be caused anywhere, and whoever handles them goes on anywhere"),
@@ -57,9 +49,6 @@ const HART: &[&str] = &[
     "crates/hart/src/statistics.rs",
     "crates/hart/src/watch.rs",
 ];
-
-/// Why the board's configuration is in one circle with what it configures.
-const CONFIG: &str = "what is wrong with a configuration is an error, which shows it";
 
 /// What is wrong with the files of a crate.
 pub fn check(sources: &[Source]) -> Vec<String> {

@@ -10,7 +10,7 @@ use object::elf::{
 };
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
 
-use super::segment::Segment;
+use super::segment::{ENDIAN, Segment};
 use super::{Problem, Program, Range};
 
 /// Names of addresses.
@@ -25,7 +25,6 @@ impl Symbols {
 }
 
 type Header = FileHeader64<LittleEndian>;
-pub(super) const ENDIAN: LittleEndian = LittleEndian;
 
 /// Loads the file's segments at their physical addresses, or, where they may go anywhere, from `anywhere` on.
 pub fn load(content: &[u8], ram: &Ram, anywhere: Phys) -> Result<Program, Problem> {

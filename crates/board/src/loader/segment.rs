@@ -6,8 +6,10 @@ use object::LittleEndian;
 use object::elf::{PF_R, PF_W, PF_X, ProgramHeader64};
 use object::read::elf::ProgramHeader;
 
-use super::elf::ENDIAN;
 use super::{Problem, Range, write};
+
+/// How numbers are stored in the files that are taken.
+pub const ENDIAN: LittleEndian = LittleEndian;
 
 /// A part of the file that goes into memory, and zeros behind it.
 pub struct Segment<'a> {

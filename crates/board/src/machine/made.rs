@@ -15,9 +15,10 @@ use crate::engine::{Engine, HartSet, HostedHart, InterruptPlaces, Modes, Parts};
 use crate::error::Error;
 use crate::host_interrupts::HostInterrupts;
 use crate::map;
-use crate::show::{Asker, Watchers};
+use crate::show::Asker;
 use crate::software::{Hardware, Loaded, Software};
 use crate::stop::MachineStopper;
+use crate::watched::Watchers;
 use crate::wiring::{Connected, Wiring};
 
 impl Machine {

@@ -10,8 +10,6 @@ use sbi::pmu::{
 };
 use sbi::{Answer, Error};
 
-use super::software;
-
 /// Something to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
@@ -41,8 +39,14 @@ impl Wanted {
     }
 
     fn firmware(code: u64) -> Wanted {
-        FirmwareEvent::of(code).filter(|&event| software::happens(event)).map_or(Wanted::Nothing, Wanted::Firmware)
+        FirmwareEvent::of(code).filter(|&event| happens(event)).map_or(Wanted::Nothing, Wanted::Firmware)
     }
+}
+
+/// Whether it can ever happen: of traps, this firmware takes none.
+fn happens(event: FirmwareEvent) -> bool {
+    use FirmwareEvent::*;
+    !matches!(event, MisalignedLoad | MisalignedStore | AccessLoad | AccessStore | IllegalInsn)
 }
 
 const fn low_bits(count: u32) -> u64 {

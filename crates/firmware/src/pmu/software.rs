@@ -12,12 +12,6 @@ use super::event::Wanted;
 pub const COUNTERS: usize = 16;
 const CODES: usize = FirmwareEvent::ALL.len();
 
-/// Whether it can ever happen.
-pub fn happens(event: FirmwareEvent) -> bool {
-    use FirmwareEvent::*;
-    !matches!(event, MisalignedLoad | MisalignedStore | AccessLoad | AccessStore | IllegalInsn)
-}
-
 /// One counter.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use board::config::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
+use board::limits::{MAX_HARTS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
 
 use super::properties;
 

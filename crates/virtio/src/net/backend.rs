@@ -4,7 +4,6 @@
 //! moves frames; sockets and protocols are its own. It ends when the card is gone.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use smoltcp::wire::EthernetAddress;
 use super::frame::ToGuest;
 use super::router::Router;
 use super::tcp::Tcp;
+use super::tokens::Tokens;
 use super::udp::Udp;
 use super::{FRAMES_AT_ONCE, Forward, Net, NetConfig, NetError, Protocol};
 use crate::transport::MmioTransport;
@@ -22,16 +22,6 @@ const WAKER: Token = Token(0);
 const EVENTS_AT_ONCE: usize = 256;
 /// A timer that is due although everything was just done is not due at once.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
-
-/// Hands out tokens that nobody else has.
-#[derive(Clone)]
-pub struct Tokens(Arc<AtomicUsize>);
-
-impl Tokens {
-    pub fn next(&self) -> Token {
-        Token(self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
 
 /// The network without its card.
 pub struct Backend {
@@ -55,7 +45,7 @@ impl Backend {
     pub fn open(config: &NetConfig) -> Result<Self, NetError> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let tokens = Tokens(Arc::new(AtomicUsize::new(WAKER.0 + 1)));
+        let tokens = Tokens::behind(WAKER);
         let mut tcp = Tcp::new(poll.registry().try_clone()?, tokens.clone(), config.reach)?;
         let mut udp = Udp::new(poll.registry().try_clone()?, tokens, config.reach);
         let mut forwards = config.forwards.clone();

@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod link;
 mod router;
 mod tcp;
+mod tokens;
 mod udp;
 
 use std::collections::VecDeque;

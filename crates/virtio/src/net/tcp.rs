@@ -17,9 +17,9 @@ use smoltcp::time::{Duration as SmolDuration, Instant};
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv4Packet, TcpPacket};
 
 use super::address::{GATEWAY, GUEST, Reach};
-use super::backend::Tokens;
 use super::frame::ToGuest;
 use super::link::Link;
+use super::tokens::Tokens;
 
 /// Most connections.
 const MOST_FLOWS: usize = 512;

@@ -12,8 +12,8 @@ use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 
 use super::address::{GATEWAY, GUEST, Reach};
-use super::backend::Tokens;
 use super::frame::ToGuest;
+use super::tokens::Tokens;
 
 /// Most pairs, and most peers of forwarded ports.
 const MOST_ENTRIES: usize = 512;
