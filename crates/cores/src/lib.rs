@@ -14,4 +14,5 @@ pub mod node;
 pub mod plic;
 pub mod sources;
 pub mod uart16550;
+pub mod virtio;
 pub mod virtio_mmio;

@@ -1,6 +1,7 @@
 //! Where the registers of a memory-mapped virtio device are, and what the first of them say.
 //!
-//! VIRTIO 1.2, "Virtio Over MMIO": "MMIO Device Register Layout" and its legacy interface. Names are the specification's.
+//! VIRTIO 1.2, "Virtio Over MMIO": "MMIO Device Register Layout" and its legacy interface. Names are the
+//! specification's.
 
 #![allow(missing_docs, reason = "the names are the specification's")]
 
@@ -47,6 +48,16 @@ pub const SHM_LEN_LOW: u64 = 0x0b0;
 pub const SHM_BASE_HIGH: u64 = 0x0bc;
 pub const CONFIG_GENERATION: u64 = 0x0fc;
 pub const CONFIG: u64 = 0x100;
+
+/// "Device Status Field".
+pub mod status {
+    /// The driver is set up.
+    pub const DRIVER_OK: u32 = 1 << 2;
+    /// Driver and device have agreed on features.
+    pub const FEATURES_OK: u32 = 1 << 3;
+    /// The driver has done what makes no sense.
+    pub const DEVICE_NEEDS_RESET: u32 = 1 << 6;
+}
 
 /// A bit of InterruptStatus: "Used Buffer Notification".
 pub const INTERRUPT_USED: u32 = 1;

@@ -37,11 +37,13 @@ pub enum Phase {
     KvmUnloaded,
     /// The host has powered off.
     HostOff,
+    /// Below vhart's own hypervisor alone: another guest has answered, and another has asked.
+    GuestLink,
 }
 
 impl Phase {
-    /// All phases in order of arrival.
-    pub const ALL: [Phase; 13] = [
+    /// All phases in order of arrival, behind them the one that is of another kind of run.
+    pub const ALL: [Phase; 14] = [
         Phase::Firmware,
         Phase::HostKernel,
         Phase::HostInit,
@@ -55,6 +57,7 @@ impl Phase {
         Phase::GuestOff,
         Phase::KvmUnloaded,
         Phase::HostOff,
+        Phase::GuestLink,
     ];
 
     /// Whether it is a login: a host and guest that are an initramfs alone have none.
@@ -78,6 +81,7 @@ impl Phase {
             Phase::GuestOff => "guest off",
             Phase::KvmUnloaded => "KVM unloaded",
             Phase::HostOff => "host off",
+            Phase::GuestLink => "guest link answered",
         }
     }
 
@@ -97,6 +101,7 @@ impl Phase {
             Phase::GuestOff => Some("vhart host: the guest is off"),
             Phase::KvmUnloaded => Some("vhart host: KVM is unloaded"),
             Phase::HostOff => None,
+            Phase::GuestLink => Some("vhart guest: the link answers"),
         }
     }
 
@@ -112,6 +117,7 @@ impl Phase {
             Phase::GuestNetwork => Some("GUEST_NETWORK"),
             Phase::GuestOff => Some("GUEST_OFF"),
             Phase::KvmUnloaded => Some("KVM_UNLOADED"),
+            Phase::GuestLink => Some("GUEST_LINK"),
             Phase::Firmware | Phase::HostKernel | Phase::GuestKernel | Phase::HostOff => None,
         }
     }
@@ -171,8 +177,8 @@ const PANIC: &str = "Kernel panic - not syncing: ";
 
 /// Finds the phases in a console's output.
 ///
-/// Phases arrive in order, each by its own evidence. One that shows before another that must come first is a failure, and
-/// has not arrived. Only the firmware may be silent where it is the user's own: a kernel that runs had one.
+/// Phases arrive in order, each by its own evidence. One that shows before another that must come first is a failure,
+/// and has not arrived. Only the firmware may be silent where it is the user's own: a kernel that runs had one.
 #[derive(Debug)]
 pub struct Watch {
     /// The end of what a line shows when the phase arrives; none for the phases that the machine reports.
@@ -187,7 +193,7 @@ pub struct Watch {
 impl Watch {
     /// A watch over a run with this nonce that awaits the first phase.
     pub fn new(nonce: Nonce, logins: Logins) -> Watch {
-        let wanted = |phase: &Phase| logins == Logins::Shown || !phase.is_login();
+        let wanted = |phase: &Phase| *phase != Phase::GuestLink && (logins == Logins::Shown || !phase.is_login());
         let phases = Phase::ALL.into_iter().filter(wanted).collect();
         let evidence = Phase::ALL.map(|phase| match (phase, phase.marker()?) {
             (Phase::Firmware | Phase::HostKernel, marker) => Some(marker.to_owned()),

@@ -1,8 +1,10 @@
 //! A guest that attacks: whatever it does, it harms nobody but itself.
 //!
-//! Run where the kernel's command line has the word `checks.attack`. It goes where it has no memory, calls the SBI with arguments that make no
-//! sense, storms with fences, timers and interrupts, floods the console, reads and writes every CSR, and drives virtio devices
-//! with rings of random numbers. Then it turns its machine off, in order: it is for others to say whether they noticed.
+//! Run where the kernel's command line has the word `checks.attack`. It goes where it has no memory, calls the SBI with
+//! arguments that make no sense, storms with fences, timers and interrupts, floods the console, reads and writes every
+//! CSR, and drives virtio devices with rings of random numbers; a card that leads to other guests gets frames, for all,
+//! for each and by other guests' names, as fast as it takes them. Then it turns its machine off, in order: it is for
+//! others to say whether they noticed.
 
 use core::arch::asm;
 
@@ -55,13 +57,15 @@ pub fn run() {
         ("messages", messages),
         ("console", console),
         ("devices", devices),
+        ("frames", frames),
     ] {
         say(format_args!("attack: {name}"));
         attack(&mut random);
     }
 }
 
-/// Loads and stores all over the guest-physical addresses: where others' memory, the machine's devices and the hypervisor are, too.
+/// Loads and stores all over the guest-physical addresses: where others' memory, the machine's devices and the
+/// hypervisor are, too.
 fn addresses(random: &mut Random) {
     for round in 0..ROUNDS {
         let at = match round % 4 {
@@ -165,7 +169,11 @@ fn console(random: &mut Random) {
 fn devices(random: &mut Random) {
     for device in (0..DEVICES).map(|index| FIRST_DEVICE + 0x1000 * index) {
         for _ in 0..100 {
-            begin(device, random);
+            begin(device, |_| {
+                let place = (RINGS as u32).wrapping_add((random.next() as u32 % 64) << 8);
+                let wild = if random.next() % 8 == 0 { random.next() as u32 } else { 0 };
+                [1 << (random.next() % 7), place, wild]
+            });
             for _ in 0..20 {
                 scribble(random);
                 store(device + virtio::QUEUE_NOTIFY, random.next() as u32 % 4);
@@ -176,8 +184,57 @@ fn devices(random: &mut Random) {
     }
 }
 
-/// "Device Initialization", with all that the device offers.
-fn begin(device: u64, random: &mut Random) {
+/// Frames through every network card, as many at once as its queue takes: for everybody, for anybody, for each guest
+/// that there could be, some by another's name, some too short or too long. Nothing is taken in.
+fn frames(random: &mut Random) {
+    /// "Network Device", and its queue that sends.
+    const NETWORK: u32 = 1;
+    const TRANSMIT: u32 = 1;
+    const SIZE: u32 = 32;
+    let (queue_at, rings) = (|queue: u32| RINGS + 0x1000 * u64::from(queue), RINGS + 0x1000);
+    let cards = (0..DEVICES).map(|index| FIRST_DEVICE + 0x1000 * index);
+    for card in cards.filter(|card| load(card + virtio::DEVICE_ID) == NETWORK) {
+        put(RINGS + 0x800, 0);
+        begin(card, |queue| [SIZE, queue_at(queue) as u32, 0]);
+        (0..SIZE / 2).for_each(|pair| put(rings + 0x804 + 4 * u64::from(pair), 2 * pair | (2 * pair + 1) << 16));
+        for round in 1..=(ROUNDS / 10) as u32 {
+            (0..SIZE).for_each(|index| write_frame(card, rings, index.into(), random));
+            // No interrupts; and so many have been made available.
+            put(rings + 0x800, (round * SIZE) << 16 | 1);
+            store(card + virtio::QUEUE_NOTIFY, TRANSMIT);
+        }
+        store(card + virtio::STATUS, 0);
+    }
+}
+
+/// A frame, and the descriptor of that number.
+fn write_frame(card: u64, rings: u64, index: u64, random: &mut Random) {
+    let [low, high] = [0, 4].map(|offset| u64::from(load(card + virtio::CONFIG + offset)));
+    let own = (high << 32 | low) & 0xffff_ffff_ffff;
+    let of_guest = |number: u64| own & 0xff_ffff_ffff | (number % 66) << 40;
+    let to = match index % 4 {
+        0 => 0xffff_ffff_ffff,
+        1 => random.next(),
+        _ => of_guest(random.next()),
+    };
+    let from = if index % 8 == 7 { of_guest(random.next()) } else { own };
+    let len_bytes = match index {
+        0..16 => 12 + 60,
+        16..30 => 12 + 1514,
+        _ => random.next() % 0x1000,
+    };
+    let frame = RINGS + 0x4000 + 0x800 * index;
+    put(frame + 12, to as u32);
+    put(frame + 16, (to >> 32 & 0xffff | from << 16) as u32);
+    put(frame + 20, (from >> 16) as u32);
+    for (offset, value) in [(0, frame), (4, 0), (8, len_bytes), (12, 0)] {
+        put(rings + 16 * index + offset, value as u32);
+    }
+}
+
+/// "Device Initialization", with all that the device offers; `queue` says of each queue its size, its place, and the
+/// upper half of that.
+fn begin(device: u64, mut queue: impl FnMut(u32) -> [u32; 3]) {
     store(device + virtio::STATUS, 0);
     store(device + virtio::STATUS, 3);
     for half in 0..2 {
@@ -186,16 +243,15 @@ fn begin(device: u64, random: &mut Random) {
         store(device + virtio::DRIVER_FEATURES, load(device + virtio::DEVICE_FEATURES));
     }
     store(device + virtio::STATUS, 11);
-    for queue in 0..2 {
-        store(device + virtio::QUEUE_SEL, queue);
-        store(device + virtio::QUEUE_NUM, 1 << (random.next() % 7));
-        let place = (RINGS as u32).wrapping_add((random.next() as u32 % 64) << 8);
-        let wild = if random.next() % 8 == 0 { random.next() as u32 } else { 0 };
+    for number in 0..2 {
+        let [size, place, above] = queue(number);
+        store(device + virtio::QUEUE_SEL, number);
+        store(device + virtio::QUEUE_NUM, size);
         for (register, offset) in
             [(virtio::QUEUE_DESC_LOW, 0), (virtio::QUEUE_DRIVER_LOW, 0x800), (virtio::QUEUE_DEVICE_LOW, 0x900)]
         {
             store(device + register, place + offset);
-            store(device + register + 4, wild);
+            store(device + register + 4, above);
         }
         store(device + virtio::QUEUE_READY, 1);
     }
@@ -215,6 +271,11 @@ fn scribble(random: &mut Random) {
         // SAFETY: memory that nothing is in.
         unsafe { (at as *mut u64).write_volatile(value) };
     }
+}
+
+fn put(at: u64, value: u32) {
+    // SAFETY: memory that nothing is in.
+    unsafe { (at as *mut u32).write_volatile(value) }
 }
 
 fn store(at: u64, value: u32) {

@@ -1,9 +1,12 @@
-//! What the hypervisor reads of its guests and of whoever loads it: device registers, virtqueues, instructions at devices, manifests, device trees.
+//! What the hypervisor reads of its guests and of whoever loads it: device registers, virtqueues, instructions at
+//! devices, manifests, device trees.
 
 use std::cell::RefCell;
 
 use arbitrary::{Result, Unstructured};
 use cores::imsic::InterruptFile;
+use cores::virtio::registers::{Registers, VERSION_1};
+use cores::virtio::ring::Ring;
 use cores::virtio_mmio::Layout;
 use hypervisor::control::manifest::Manifest;
 use hypervisor::control::manifest::Sharing;
@@ -11,8 +14,8 @@ use hypervisor::control::screen::Screen;
 use hypervisor::devices::line::Line;
 use hypervisor::devices::tree::Told;
 use hypervisor::devices::virtio::MOST;
-use hypervisor::devices::virtio::registers::{Registers, VERSION_1};
-use hypervisor::devices::virtio::ring::Ring;
+use hypervisor::devices::virtio::card::Card;
+use hypervisor::devices::virtio::switch::{self, For};
 use hypervisor::devices::{self, APLIC, IMSIC, MEMORY_BASE, PLIC, Region, UART, VIRTIO};
 use hypervisor::interrupts::controller::Aia;
 use hypervisor::interrupts::software::{self, CsrAccess};
@@ -65,6 +68,7 @@ fn run(input: &[u8]) {
     with(input, lines);
     with(input, files);
     with(input, queues);
+    with(input, cards);
     with(input, counters);
 }
 
@@ -101,7 +105,8 @@ impl sbi::Memory for Pages {
     }
 }
 
-/// A driver that writes anything into the registers of a virtio device, and into its queues: what is handed on is the guest's.
+/// A driver that writes anything into the registers of a virtio device, and into its queues: what is handed on is the
+/// guest's.
 fn queues(u: &mut Unstructured) -> Result<()> {
     let memory = Pages(RefCell::new(vec![0; 0x1_0000]));
     let mut registers = Registers::new(2, u.arbitrary()?, 2, MOST);
@@ -133,6 +138,58 @@ fn queue(layout: Layout, memory: &Pages) {
         }
     }
     ring.wants_interrupt(memory);
+}
+
+/// Two guests whose cards lead to each other, with anything in registers and queues: a frame is as long as one can be,
+/// its sender's own, and no more come out than went in.
+fn cards(u: &mut Unstructured) -> Result<()> {
+    let memories = [0, 1].map(|_| Pages(RefCell::new(vec![0; 0x1_0000])));
+    let mut cards = [0, 1].map(|guest| Card::new(switch::address(guest)));
+    while !u.is_empty() {
+        let from = u.choose_index(2)?;
+        let (card, memory) = (&mut cards[from], &memories[from]);
+        let address = MEMORY_BASE.0 + u64::from(u.arbitrary::<u16>()?) % 0x2000;
+        match u.arbitrary::<u8>()? % 5 {
+            0 => drop(memory.write(address, u.bytes(8)?)),
+            1 => _ = card.write(STATUS, 4, u.arbitrary::<u8>()?.into()),
+            2 => _ = card.write(u64::from(u.arbitrary::<u8>()?) * 4, u.arbitrary()?, u.arbitrary()?),
+            3 => _ = card.read(u.arbitrary::<u16>()?.into(), u.int_in_range(1..=8)?),
+            _ => begin(card, address),
+        }
+        for _ in 0..MOST {
+            let Some(frame) = cards[from].take(&memories[from]) else { break };
+            assert!(frame.is_empty() || (14..=1518).contains(&frame.len()), "{} bytes", frame.len());
+            match switch::goes(&frame, from) {
+                For::Nobody => {}
+                For::Guest(to) => assert!(to != from && frame[6..12] == switch::address(from)),
+                For::Others => assert_eq!(frame[6..12], switch::address(from)),
+            }
+            cards[1 - from].receive(&frame, &memories[1 - from]);
+        }
+    }
+    Ok(())
+}
+
+/// A driver as it should be, but for what is in its queues.
+fn begin(card: &mut Card, address: u64) {
+    use cores::virtio_mmio as at;
+    let mut write = |offset, value: u64| card.write(offset, 4, value);
+    for status in [0, 3] {
+        write(at::STATUS, status);
+    }
+    write(at::DRIVER_FEATURES_SEL, 1);
+    write(at::DRIVER_FEATURES, VERSION_1 >> 32);
+    write(at::STATUS, 11);
+    for queue in 0..2 {
+        let near = (address & !0xf) + 0x100 * queue;
+        write(at::QUEUE_SEL, queue);
+        write(at::QUEUE_NUM, 4);
+        for (register, part) in [(at::QUEUE_DESC_LOW, 0), (at::QUEUE_DRIVER_LOW, 0x40), (at::QUEUE_DEVICE_LOW, 0x80)] {
+            write(register, near + part);
+        }
+        write(at::QUEUE_READY, 1);
+    }
+    write(at::STATUS, 15);
 }
 
 /// A guest at the CSRs of an interrupt file in software: what is pending was sent, or written there.

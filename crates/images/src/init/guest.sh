@@ -49,8 +49,40 @@ check_network() {
     [ "$page" = "$PAGE" ] || fail "the guest fetches from the host what is not there"
 }
 
+# Below vhart's own hypervisor: the card that leads to the other guests, known by what its address begins with, gets the
+# address that the kernel's command line tells.
+link() {
+    for card in /sys/class/net/*; do
+        read -r address <"$card/address"
+        case $address in 52:56:48:*) ;; *) continue ;; esac
+        ip link set "${card##*/}" up && ip addr add "$own/24" dev "${card##*/}"
+        return
+    done
+    return 1
+}
+
+# The next guest answers, the last one's next being the first; and whoever has this one for its next has asked.
+check_link() {
+    next=${own%.*}.$((${own##*.} % guests + 1))
+    tries=0
+    until ping -c 1 -W 1 "$next" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        [ $tries -lt 60 ] || fail "the guest at $next does not answer"
+    done
+    # Icmp's InEchos
+    until [ "$(awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp)" -gt 0 ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] || fail "no guest has asked for an answer"
+        sleep 0.1
+    done
+}
+
+guests=1
+if told vhart.link=; then guests=$(option vhart.guests 1) own=$(option vhart.link); fi
+
 # Below vhart's own hypervisor there are disk and network where somebody asked for them.
 if unattended && told vhart.bare; then
+    if told vhart.link=; then link || fail "the guest has no card that leads to the other guests"; fi
     if told vhart.disk; then
         check_disk
         say "$GUEST_DISK"
@@ -58,6 +90,10 @@ if unattended && told vhart.bare; then
     if told vhart.net; then
         network || fail "the guest gets no lease"
         say "$GUEST_NETWORK"
+    fi
+    if [ "$guests" -gt 1 ]; then
+        check_link
+        say "$GUEST_LINK"
     fi
     off
 elif unattended; then
@@ -69,6 +105,7 @@ elif unattended; then
 else
     follow_window
     if told vhart.net || ! told vhart.bare; then network & fi
+    if told vhart.link= && link; then echo "This is $own, of the guests at ${own%.*}.1 to ${own%.*}.$guests."; fi
     echo "This is the guest, Linux $(uname -r) in $(option vhart.in KVM). 'exit' powers it off."
     shell guest
 fi

@@ -34,6 +34,8 @@ pub struct Guests {
     pub disks: u32,
     /// The first has the machine's network card.
     pub net: bool,
+    /// All have a network card that leads to the others.
+    pub link: bool,
     /// Their interrupt controllers, by the manifest's word; none: a PLIC.
     pub aia: Option<&'static str>,
 }
@@ -61,6 +63,15 @@ impl Guests {
         let has = [(number < self.disks, "block"), (self.net && number == 0, "net")];
         has.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind).collect()
     }
+}
+
+/// The address of a guest on the network that links them, whose address this begins.
+const LINK: &str = "10.0.3.";
+
+/// The words that tell a guest of its card there, and how many are like it.
+fn link_words(guests: &Guests, number: u32) -> Vec<String> {
+    let told = || [format!("vhart.link={LINK}{}", number + 1), format!("vhart.guests={}", guests.count)];
+    guests.link.then(told).into_iter().flatten().collect()
 }
 
 /// What a machine with the hypervisor boots beside it.
@@ -99,7 +110,7 @@ fn manifest(request: &Request, guests: &Guests, kernel: &Path, parts: &Parts) ->
         (None, None) => return Err(missing(&request.cache, "busybox")),
     };
     let other = guests.other.as_ref().map(|other| identity(&other.kernel, &request.cache)).transpose()?;
-    let what = format!("{contents} {other:?} {guests:?} {:?} {}", request.guest, append(request, &[]));
+    let what = format!("{contents} {other:?} {guests:?} {:?} {}", request.guest, append(request, &[], Vec::new()));
     let name = format!("{BUILT}/{}.dtb", &hex_sha256(&[what.as_bytes()])[..16]);
     let path = request.cache.path(&name);
     if path.is_file() {
@@ -149,7 +160,7 @@ fn initrd(request: &Request, parts: &Parts) -> Result<Vec<u8>> {
 }
 
 /// A guest kernel's command line.
-fn append(request: &Request, devices: &[&str]) -> String {
+fn append(request: &Request, devices: &[&str], link: Vec<String>) -> String {
     let mut words = ["console=ttyS0", "earlycon=sbi", "loglevel=6", "panic=-1", "vhart.bare", "vhart.in=vhart"]
         .map(str::to_owned)
         .to_vec();
@@ -158,6 +169,7 @@ fn append(request: &Request, devices: &[&str]) -> String {
     }
     let told = [("block", "vhart.disk"), ("net", "vhart.net")].into_iter().filter(|(kind, _)| devices.contains(kind));
     words.extend(told.map(|(_, word)| word.to_owned()));
+    words.extend(link);
     words.extend((!request.self_tests).then(|| super::NO_SELF_TESTS.to_owned()));
     words.extend((!request.append.is_empty()).then(|| request.append.clone()));
     words.join(" ")
@@ -186,7 +198,7 @@ fn guest(request: &Request, guests: &Guests, number: u32, unattended: bool) -> D
     let mut node = begun(Guests::name(number), request, guests, &devices, unattended);
     text(&mut node, "kernel", "kernel");
     text(&mut node, "initrd", "initrd");
-    text(&mut node, "bootargs", &append(request, &devices));
+    text(&mut node, "bootargs", &append(request, &devices, link_words(guests, number)));
     node
 }
 
@@ -209,8 +221,8 @@ fn begun(name: String, request: &Request, guests: &Guests, devices: &[&str], una
     if let Some(aia) = guests.aia {
         text(&mut node, "aia", aia);
     }
-    if unattended {
-        node.add_property(DeviceTreeProperty::new_unchecked("once", &[][..] as &[u8]));
+    for (word, _) in [("link", guests.link), ("once", unattended)].into_iter().filter(|(_, said)| *said) {
+        node.add_property(DeviceTreeProperty::new_unchecked(word, &[][..] as &[u8]));
     }
     node
 }
@@ -241,7 +253,8 @@ mod tests {
             ..Request::new(Cache::at(place.path().join("cache")))
         };
         let other = Other { kernel: file("mine"), append: "quiet".into() };
-        let guests = Guests { count: 2, vcpus: 3, other: Some(other), disks: 2, net: true, aia: Some("aplic") };
+        let guests =
+            Guests { count: 2, vcpus: 3, other: Some(other), disks: 2, net: true, link: true, aia: Some("aplic") };
         let prepared = prepare_guests(&request, &guests, &()).unwrap();
         assert_eq!(prepare_guests(&request, &guests, &()).unwrap(), prepared);
         let flattened = fs::read(prepared.manifest).unwrap();
@@ -257,6 +270,9 @@ mod tests {
             (b"mine".to_vec(), b"quiet\0".to_vec())
         );
         assert!(tree.find_node("/guests/other").unwrap().property("devices").is_none());
+        assert_eq!((property("/guests/other", "link"), property("/guests/guest2", "link")), (vec![], vec![]));
+        let words = String::from_utf8(property("/guests/guest2", "bootargs")).unwrap();
+        assert!(words.contains("vhart.link=10.0.3.2 vhart.guests=2"), "{words}");
         assert!(
             String::from_utf8(property("/guests/guest1", "bootargs")).unwrap().contains("vhart.check=0000000000000007")
         );

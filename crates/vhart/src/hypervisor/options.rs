@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use images::Firmware;
 use images::vmm::Choice;
 
@@ -69,7 +69,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = GUESTS)]
     pub guest_initrd: Option<PathBuf>,
 
-    /// A disk for a guest: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on]...` (see 'vhart run --help'); may be repeated
+    /// A disk for a guest: a raw file, as `PATH` or `file=PATH[,readonly=on][,snapshot=on]...` (see 'vhart run
+    /// --help'); may be repeated
     ///
     /// The first is the first guest's, the second the second's, and so on.
     #[arg(long = "guest-disk", value_name = "DISK", value_parser = disk::parse, help_heading = GUESTS)]
@@ -78,6 +79,10 @@ pub struct Options {
     /// A network card for the first guest: 'user', as for 'vhart run --net'
     #[arg(long, value_name = "user|none", value_parser = net::parse_net, help_heading = GUESTS)]
     pub guest_net: Option<Net>,
+
+    /// Network cards by which guests reach each other, at 10.0.3.1 and on [default: on where there are several guests]
+    #[arg(long, value_enum, value_name = "on|off", help_heading = GUESTS)]
+    pub guest_link: Option<Switched>,
 
     /// One more guest, 'other', with a kernel of your own (a flat image), beside the Linux ones
     #[arg(long, value_name = "FILE", help_heading = GUESTS)]
@@ -91,18 +96,28 @@ pub struct Options {
     #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, help_heading = GUESTS)]
     pub append: Option<String>,
 
-    /// Firmware of the machine: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode image
+    /// Firmware of the machine: 'builtin' answers SBI calls in vhart itself, 'opensbi' is Debian's, a path is an M-mode
+    /// image
     #[arg(long, visible_alias = "bios", value_name = "builtin|opensbi|FILE", default_value = "builtin")]
     #[arg(value_parser = firmware, help_heading = SOFTWARE)]
     pub firmware: Firmware,
 
-    /// The hypervisor: 'ready' comes with this program, 'build' builds it of the checkout that vhart is run in, a path is your
-    /// own [default: ready, and build in a checkout whose sources differ from its]
+    /// The hypervisor: 'ready' comes with this program, 'build' builds it of the checkout that vhart is run in, a path
+    /// is your own [default: ready, and build in a checkout whose sources differ from its]
     #[arg(long, value_name = "ready|build|FILE", value_parser = hypervisor, help_heading = SOFTWARE)]
     pub hypervisor: Option<Whose>,
 
     #[command(flatten)]
     pub packages: PackageOptions,
+}
+
+/// Whether there is something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switched {
+    /// There is.
+    On,
+    /// There is not.
+    Off,
 }
 
 /// Whose hypervisor it is.
@@ -148,6 +163,12 @@ impl Options {
         self.machine.check()
     }
 
+    /// Whether guests have cards by which they reach each other.
+    pub fn has_link(&self) -> bool {
+        let several = self.guests + u32::from(self.other_kernel.is_some()) > 1;
+        self.guest_link.map_or(several, |link| link == Switched::On)
+    }
+
     /// The interrupt controllers of the guests.
     pub fn guest_aia(&self) -> AiaKind {
         self.guest_aia.unwrap_or(self.machine.aia.kind())
@@ -156,7 +177,7 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::Cli;
+    use crate::cli::{Cli, Command};
 
     fn problem(line: &str) -> Option<String> {
         let words = ["vhart", "hypervisor"].into_iter().chain(line.split_whitespace()).map(Into::into);
@@ -167,6 +188,20 @@ mod tests {
     fn two_guests_on_two_harts_are_the_default() {
         assert_eq!(problem(""), None);
         assert_eq!(problem("--guests 4 --vcpus 2 --harts 2 -m 2G"), None);
+    }
+
+    #[test]
+    fn several_guests_are_linked_unless_it_is_said() {
+        let links = |line: &str| {
+            let words = ["vhart", "hypervisor"].into_iter().chain(line.split_whitespace()).map(Into::into);
+            match Cli::read(words).map(|(cli, _)| cli.command) {
+                Ok(Command::Hypervisor(options)) => options.has_link(),
+                _ => panic!("{line}"),
+            }
+        };
+        assert_eq!(["", "--guests 1", "--guests 1 --other-kernel k"].map(links), [true, false, true]);
+        assert_eq!(["--guest-link off", "--guests 1 --guest-link on"].map(links), [false, true]);
+        assert!(problem("--guest-link maybe").is_some());
     }
 
     #[test]

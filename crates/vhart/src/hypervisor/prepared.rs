@@ -85,6 +85,7 @@ pub fn guests(options: &Options) -> Guests {
         other: options.other_kernel.clone().map(|kernel| Other { kernel, append }),
         disks: options.guest_disks.len() as u32,
         net: matches!(options.guest_net, Some(cli::Net::User(_))),
+        link: options.has_link(),
         aia: Some(options.guest_aia()).filter(|kind| *kind != cli::AiaKind::None).map(cli::AiaKind::word),
     }
 }

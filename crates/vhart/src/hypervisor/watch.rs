@@ -1,7 +1,7 @@
 //! What an unattended run has shown so far: which phases, and when.
 //!
-//! The hypervisor puts a guest's name before each of its lines, so that nobody speaks for another. Guests go their ways at their own speed:
-//! phases of different guests come in any order, those of one in theirs.
+//! The hypervisor puts a guest's name before each of its lines, so that nobody speaks for another. Guests go their ways
+//! at their own speed: phases of different guests come in any order, those of one in theirs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,6 +68,7 @@ impl Watch {
                 (Phase::GuestInit, "init", true),
                 (Phase::GuestDisk, "disk answered", number < guests.disks),
                 (Phase::GuestNetwork, "network answered", guests.net && number == 0),
+                (Phase::GuestLink, "link answered", guests.link && guests.count > 1),
             ];
             for (phase, what, _) in said.into_iter().filter(|(.., expected)| *expected) {
                 let marker = phase.marker().unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! Linux, Documentation/arch/riscv/boot.rst: where a kernel lies, and what it finds in `a0` and `a1`.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -17,18 +17,17 @@ use super::seed;
 use crate::devices::line::Line;
 use crate::devices::tree::Told;
 use crate::devices::virtio::Kind;
-use crate::devices::virtio::device::Virtio;
-use crate::devices::{self, FIRST_VIRTIO_INTERRUPT, MEMORY_BASE, Place};
+use crate::devices::virtio::plugged::Plugged;
+use crate::devices::{self, MEMORY_BASE, Place};
 use crate::interrupts::controller::Aia;
 use crate::interrupts::software::identity_at;
-use crate::interrupts::{self, files, machine};
+use crate::interrupts::{self, files};
 use crate::memory::frames::PIECE_BYTES;
 use crate::memory::guest::{GuestMemory, NoMemory, vmids};
-use crate::memory::{self, own, physical};
+use crate::memory::{self, physical};
 use crate::sbi::firmware;
 use crate::schedule;
 use crate::start::hart::{self, NOBODY};
-use crate::start::tree::Slot;
 use crate::timers::{self, NEVER};
 use crate::vcpu::{Begin, Vcpu, offer, wanted};
 
@@ -56,15 +55,15 @@ pub struct Guest {
     /// Its name.
     pub name: String,
     /// Its place in [`all`].
-    number: usize,
+    pub number: usize,
     vmid: u64,
     /// Its memory. Lock order: memory before the machine's free memory; a line before the schedule.
     pub memory: Mutex<GuestMemory>,
     /// How large that may become.
     pub memory_bytes: u64,
     line: Mutex<Line>,
-    /// Virtio devices. Lock order: one of these before the memory and before the line.
-    virtio: Vec<Plugged>,
+    /// Virtio devices. Lock order: one of these, of all guests', before the memory and before the line.
+    pub virtio: Vec<Plugged>,
     /// Its virtual harts.
     pub vcpus: Vec<Vcpu>,
     /// What it was made of.
@@ -74,13 +73,6 @@ pub struct Guest {
     htimedelta: AtomicU64,
     /// Since when it stands still; [`NEVER`] while it does not.
     paused: AtomicU64,
-}
-
-/// A virtio device of a guest's, which is one of the machine's.
-struct Plugged {
-    /// Its interrupt there.
-    source: u32,
-    device: Mutex<Virtio>,
 }
 
 static GUESTS: Once<Vec<Guest>> = Once::new();
@@ -157,8 +149,10 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
         crowded |= harts != ALL_HARTS;
         let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu, harts)).collect();
         number += wanted.vcpus;
-        let virtio = wanted.devices.iter().map(|&kind| plug(kind, &wanted.name, &mut slots));
-        let virtio = virtio.collect::<Result<Vec<Plugged>, Lack>>()?;
+        let lack = |kind: Kind| Lack::Device(wanted.name.clone(), kind.name);
+        let virtio = wanted.devices.iter().map(|&kind| Plugged::take(kind, &mut slots).ok_or_else(|| lack(kind)));
+        let mut virtio = virtio.collect::<Result<Vec<Plugged>, Lack>>()?;
+        virtio.extend(wanted.link.then(|| Plugged::card(index)));
         guests.push(Guest {
             name: wanted.name.clone(),
             number: index,
@@ -187,31 +181,6 @@ fn harts(wanted: &Wanted<'_>) -> Result<u64, Lack> {
     let bits = wanted.harts.iter().map(|id| bit(id).ok_or_else(|| Lack::Hart(wanted.name.clone(), *id)));
     let bits = bits.sum::<Result<u64, Lack>>()?;
     Ok(if bits == 0 { ALL_HARTS } else { bits })
-}
-
-/// Takes the first of the machine's slots that has such a device.
-fn plug(kind: Kind, guest: &str, slots: &mut Vec<Slot>) -> Result<Plugged, Lack> {
-    slots.iter().for_each(|slot| own::map_device(slot.base..slot.base + slot.len_bytes));
-    let found =
-        slots.iter().enumerate().find_map(|(index, slot)| Virtio::open(slot, kind).map(|device| (index, device)));
-    let lack = || Lack::Device(guest.to_string(), kind.name);
-    let (index, mut device) = found.ok_or_else(lack)?;
-    let source = slots.remove(index).source;
-    // Whoever had it before has it no longer.
-    device.stop();
-    match machine::enable(source) {
-        true => Ok(Plugged { source, device: Mutex::new(device) }),
-        false => Err(lack()),
-    }
-}
-
-/// A device of the machine's has interrupted.
-pub fn interrupted(source: u32) {
-    for guest in all() {
-        if let Some(slot) = guest.virtio.iter().position(|plugged| plugged.source == source) {
-            guest.with_virtio(slot, |device| device.interrupted(&guest.memory));
-        }
-    }
 }
 
 impl Guest {
@@ -297,30 +266,20 @@ impl Guest {
         self.htimedelta.load(Ordering::Relaxed)
     }
 
-    /// Its devices.
-    fn devices(&self) -> MutexGuard<'_, Line> {
-        self.line.lock()
+    /// The slot of its network card on the switch.
+    pub fn card(&self) -> Option<usize> {
+        self.wanted.link.then_some(self.wanted.devices.len())
     }
 
-    /// Does something with a virtio device, and brings its interrupt to the controller. Where there is none, nothing happens.
-    fn with_virtio<T: Default>(&'static self, slot: usize, what: impl FnOnce(&mut Virtio) -> T) -> T {
-        let Some(plugged) = self.virtio.get(slot) else { return T::default() };
-        let mut device = plugged.device.lock();
-        let before = device.interrupts();
-        let result = what(&mut device);
-        let level = device.interrupts();
-        if level != before {
-            let mut line = self.devices();
-            line.set_level(FIRST_VIRTIO_INTERRUPT + slot as u32, level);
-            interrupts::drive(&mut line, &self.vcpus);
-        }
-        result
+    /// Its serial line, with its interrupt controller.
+    pub fn devices(&self) -> MutexGuard<'_, Line> {
+        self.line.lock()
     }
 
     /// Reads a register of a device.
     pub fn read_device(&'static self, place: Place, len_bytes: u8) -> u64 {
         if let Place::Virtio(slot, offset) = place {
-            return self.with_virtio(slot, |device| device.read(offset, len_bytes));
+            return self.read_virtio(slot, offset, len_bytes);
         }
         let mut line = self.devices();
         // An access may begin with any byte of a register that is 32 bits wide.
@@ -333,7 +292,7 @@ impl Guest {
     /// Writes a register of a device.
     pub fn write_device(&'static self, place: Place, len_bytes: u8, value: u64) {
         if let Place::Virtio(slot, offset) = place {
-            return self.with_virtio(slot, |device| device.write(offset, len_bytes, value, &self.memory));
+            return self.write_virtio(slot, offset, len_bytes, value);
         }
         if let Place::File(vcpu, offset) = place {
             let identity = Some(value as u32).filter(|_| len_bytes == 4).and_then(|value| identity_at(offset, value));
@@ -457,7 +416,7 @@ pub fn stopped(vcpu: &'static Vcpu) {
     }
     guest.show_rest();
     // A device that has some of its memory gives it back first.
-    guest.virtio.iter().for_each(|plugged| plugged.device.lock().reset());
+    guest.virtio.iter().for_each(Plugged::reset);
     guest.memory.lock().clear();
     hart::harts().iter().for_each(|hart| hart.last_of_guest[guest.number].store(NOBODY, Ordering::SeqCst));
     *guest.devices() = Line::new(guest.vcpus.len(), guest.aia());
@@ -490,7 +449,8 @@ fn all_ended() -> ! {
     }
 }
 
-/// A guest's debug console. A call shows so many bytes at most: the hart is the hypervisor's meanwhile, and who has more comes again.
+/// A guest's debug console. A call shows so many bytes at most: the hart is the hypervisor's meanwhile, and who has
+/// more comes again.
 pub struct DebugConsole(&'static Guest, usize);
 
 /// Bytes that a call shows.

@@ -1,6 +1,7 @@
 //! What the loader brought: a device tree that says which guests there are, with their kernels in it.
 //!
-//! A flattened device tree, given as the initial RAM disk, as U-Boot's flattened image tree is one: `dtc` makes it of text, with
+//! A flattened device tree, given as the initial RAM disk, as U-Boot's flattened image tree is one: `dtc` makes it of
+//! text, with
 //! `/incbin/` for files.
 //!
 //! ```text
@@ -12,6 +13,7 @@
 //!         second { memory-mib = <64>; kernel = "linux"; once; }; // a reset ends it
 //!         third { memory-mib = <64>; kernel = "linux"; devices = "block", "net"; }; // of the machine's
 //!         fourth { memory-mib = <64>; kernel = "linux"; aia = "aplic-imsic"; };   // or "aplic", or "none": a PLIC
+//!         fifth { memory-mib = <64>; kernel = "linux"; link; };   // a network card that leads to others with one
 //!     };
 //! };
 //! ```
@@ -68,6 +70,8 @@ pub struct Wanted<'a> {
     pub once: bool,
     /// Devices of the machine's that are its own.
     pub devices: Vec<Kind>,
+    /// It has a network card that leads to the other guests with one.
+    pub link: bool,
     /// Its interrupt controllers.
     pub aia: Aia,
     /// Ids of the machine's harts that it may run on; none is all of them.
@@ -121,7 +125,7 @@ impl<'a> Manifest<'a> {
 }
 
 fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
-    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once", "devices", "aia", "harts"])?;
+    known(node, &["vcpus", "memory-mib", "kernel", "initrd", "bootargs", "once", "devices", "link", "aia", "harts"])?;
     let name = node.name().to_string();
     let wrong = |property| Wrong::Value(name.clone(), property);
     let number = |property: &str| node.property(property).map(|value| value.value_as::<u32>().unwrap_or(0));
@@ -143,6 +147,7 @@ fn guest<'a>(tree: Fdt<'a>, node: FdtNode<'a>) -> Result<Wanted<'a>, Wrong> {
         bootargs: text(node, "bootargs").unwrap_or_default(),
         once: node.property("once").is_some(),
         devices: devices(node, &name)?,
+        link: node.property("link").is_some(),
         aia: text(node, "aia").map_or(Some(Aia::default()), |word| Aia::named(&word)).ok_or_else(|| wrong("aia"))?,
         harts: harts(node).ok_or_else(|| wrong("harts"))?,
         name,
@@ -165,7 +170,8 @@ fn devices(node: FdtNode<'_>, guest: &str) -> Result<Vec<Kind>, Wrong> {
     let list = list.unwrap_or_default();
     let kind = |name: &str| Kind::named(name).ok_or_else(|| Wrong::Device(guest.to_string(), name.to_string()));
     let kinds = list.split_terminator('\0').map(kind).collect::<Result<Vec<Kind>, Wrong>>()?;
-    match kinds.len() as u64 <= VIRTIO_SLOTS {
+    let link = u64::from(node.property("link").is_some());
+    match kinds.len() as u64 + link <= VIRTIO_SLOTS {
         true => Ok(kinds),
         false => Err(Wrong::Value(guest.to_string(), "devices")),
     }
@@ -229,7 +235,7 @@ mod tests {
         assert_eq!(manifest.console, Sharing::Lines);
         let guest = &manifest.guests[0];
         assert_eq!((guest.name.as_str(), guest.vcpus, guest.memory_bytes), ("first", 2, 256 << 20));
-        assert!(guest.devices.is_empty() && guest.aia == Aia::None);
+        assert!(guest.devices.is_empty() && !guest.link && guest.aia == Aia::None);
         assert_eq!(guest.harts, [1, 3]);
         assert_eq!((guest.kernel, guest.initrd, guest.bootargs.as_str()), (&b"MZ..."[..], None, "quiet"));
     }
@@ -250,6 +256,10 @@ mod tests {
         );
         assert_eq!(
             wrong(&[kernel, ("devices", &b"net\0".repeat(9))]),
+            "first in the manifest has no devices that can be"
+        );
+        assert_eq!(
+            wrong(&[kernel, ("devices", &b"net\0".repeat(8)), ("link", b"")]),
             "first in the manifest has no devices that can be"
         );
         assert_eq!(wrong(&[("kernel", b"xv6\0")]), "guest first wants the image 'xv6', which the manifest has not");

@@ -1,8 +1,9 @@
-//! The machine's own interrupts: those of devices that guests have, which the first hart takes, and those by which harts call each other.
+//! The machine's own interrupts: those of devices that guests have, which the first hart takes, and those by which
+//! harts call each other.
 //!
-//! RISC-V Platform-Level Interrupt Controller Specification 1.0.0: "Interrupt Claim Process", "Interrupt Completion". AIA 1.0: "Interrupt
-//! forwarding by MSIs", "Interrupt delivery directly by the APLIC". Where harts have IMSICs, a hart is called by a message to its own
-//! interrupt file, as devices' interrupts come; else by the firmware.
+//! RISC-V Platform-Level Interrupt Controller Specification 1.0.0: "Interrupt Claim Process", "Interrupt Completion".
+//! AIA 1.0: "Interrupt forwarding by MSIs", "Interrupt delivery directly by the APLIC". Where harts have IMSICs, a hart
+//! is called by a message to its own interrupt file, as devices' interrupts come; else by the firmware.
 
 use alloc::vec::Vec;
 
@@ -15,7 +16,7 @@ use cores::aplic::{Delivery, Mode};
 use cores::plic::{claim_at, enable_at, priority_at, threshold_at};
 use spin::Once;
 
-use crate::control::guests;
+use crate::devices::virtio::plugged;
 use crate::memory::own;
 use crate::memory::physical::{read_register, write_register};
 use crate::sbi::firmware;
@@ -131,7 +132,7 @@ pub fn take() -> bool {
                 source => source,
             },
         };
-        guests::interrupted(source);
+        plugged::interrupted(source);
         controller.iter().for_each(|controller| controller.complete(source));
     }
 }
@@ -231,7 +232,8 @@ impl Controller {
     fn complete(&self, source: u32) {
         match *self {
             Controller::Plic { context, .. } => self.write(claim_at(context), source),
-            // "This will cause the interrupt's pending bit to be set to one again if the source is still asserting an interrupt".
+            // "This will cause the interrupt's pending bit to be set to one again if the source is still asserting an
+            // interrupt".
             Controller::Aplic { delivery: Delivery::Messages, .. } => self.write(SETIPNUM, source),
             Controller::Aplic { .. } => {}
         }

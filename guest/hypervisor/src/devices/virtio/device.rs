@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 use arch::Phys;
+use cores::virtio::registers::{Effect, Registers, is_register};
+use cores::virtio::ring::{Broken, Chain, Ring};
 use cores::virtio_mmio::{self as at, INTERRUPT_CONFIG, INTERRUPT_USED};
 use spin::Mutex;
 use virtio_drivers::queue::VirtQueue;
@@ -14,8 +16,6 @@ use virtio_drivers::transport::mmio::{MmioTransport, MmioVersion};
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 
 use super::frames::Frames;
-use super::registers::{Effect, Registers};
-use super::ring::{Broken, Chain, Ring};
 use super::{Kind, MOST, SEGMENTS};
 use crate::memory::guest::{GuestMemory, Shared};
 use crate::memory::physical;
@@ -61,8 +61,8 @@ impl Virtio {
     /// The device in a slot of the machine's, if it is of that kind.
     pub fn open(slot: &Slot, kind: Kind) -> Option<Virtio> {
         let header = NonNull::new(slot.base as *mut _)?;
-        // SAFETY: the machine's tree tells of the slot, whose registers the hypervisor's tables map (`own`), and each is opened once
-        // (`control::guests`).
+        // SAFETY: the machine's tree tells of the slot, whose registers the hypervisor's tables map (`own`), and each
+        // is opened once (`control::guests`).
         let mut machines = unsafe { MmioTransport::new(header, slot.len_bytes as usize) }.ok()?;
         if machines.device_type() != kind.device || machines.version() != MmioVersion::Modern {
             // Dropping the transport would reset the device, which may be somebody else's.
@@ -80,16 +80,11 @@ impl Virtio {
         self.registers.interrupts()
     }
 
-    /// Reads a register. All but the configuration space's are 32 bits wide.
+    /// Reads a register.
     pub fn read(&mut self, offset: u64, len_bytes: u8) -> u64 {
         match offset {
             at::CONFIG_GENERATION => self.machines.read_config_generation().into(),
-            at::CONFIG.. => {
-                let bytes = (0..u64::from(len_bytes)).rev();
-                bytes.fold(0, |value, byte| value << 8 | u64::from(self.config(offset - at::CONFIG + byte)))
-            }
-            _ if len_bytes == 4 && offset.is_multiple_of(4) => self.registers.read(offset).into(),
-            _ => 0,
+            _ => self.registers.access(offset, len_bytes, |byte| self.config(byte)),
         }
     }
 
@@ -110,7 +105,7 @@ impl Virtio {
                 self.write_config((offset - at::CONFIG) as usize, len_bytes, value);
                 Ok(())
             }
-            _ if len_bytes == 4 && offset.is_multiple_of(4) => match self.registers.write(offset, value as u32) {
+            _ if is_register(offset, len_bytes) => match self.registers.write(offset, value as u32) {
                 Effect::Nothing => Ok(()),
                 Effect::Reset => {
                     self.stop();
@@ -217,8 +212,8 @@ impl Virtio {
 impl Queue {
     fn hand_on(&mut self, taken: Taken) -> Result<(), Broken> {
         let (inputs, mut outputs) = taken.slices();
-        // SAFETY: the buffers are the guest's memory, of which nothing is taken away before the device is stopped; nobody here
-        // accesses them by these slices.
+        // SAFETY: the buffers are the guest's memory, of which nothing is taken away before the device is stopped;
+        // nobody here accesses them by these slices.
         let token = unsafe { self.machines.add(&inputs, &mut outputs) }.map_err(|_| Broken)?;
         self.taken.insert(token, taken);
         Ok(())
@@ -247,7 +242,8 @@ impl Taken {
     }
 }
 
-/// The machine's addresses of a chain's buffers, with memory where there was none before: what the device reads, what it writes.
+/// The machine's addresses of a chain's buffers, with memory where there was none before: what the device reads, what
+/// it writes.
 fn translated(chain: &Chain, memory: &mut GuestMemory) -> Result<[Vec<Buffer>; 2], Broken> {
     let mut buffers = [Vec::new(), Vec::new()];
     for part in &chain.parts {

@@ -1,15 +1,19 @@
-//! Virtio devices of a guest, each backed by one of the machine's own.
+//! Virtio devices of a guest: each is backed by one of the machine's own, but for a network card that leads to the
+//! other guests.
 //!
-//! VIRTIO 1.2. The guest's driver meets registers (`registers`) and queues (`ring`) that are the hypervisor's. What it puts into its queues is put
-//! into the machine's device's (`device`), with the machine's addresses for the guest's, and comes back the same way; the data themselves are
-//! not copied. So a device of any kind will do whose requests have no addresses in them.
+//! VIRTIO 1.2. The guest's driver meets registers and queues that are the hypervisor's (`cores::virtio`). What it puts
+//! into its queues is put into the machine's device's (`device`), with the machine's addresses for the guest's, and
+//! comes back the same way; the data themselves are not copied. So a device of any kind will do whose requests have no
+//! addresses in them. What a card (`card`) sends is copied into the queues of those that it is for (`switch`).
 
+pub mod card;
 #[cfg(feature = "image")]
 pub mod device;
 #[cfg(feature = "image")]
 mod frames;
-pub mod registers;
-pub mod ring;
+#[cfg(feature = "image")]
+pub mod plugged;
+pub mod switch;
 
 use virtio_drivers::transport::DeviceType;
 

@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 use core::sync::atomic::{Ordering, fence};
 
 use arch::GuestPhys;
-use cores::virtio_mmio::Layout;
 use sbi::Memory;
+
+use crate::virtio_mmio::Layout;
 
 /// The guest made a ring or a chain that makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,13 @@ pub struct Part {
     pub len_bytes: u32,
     /// The device writes to it.
     pub writable: bool,
+}
+
+impl Chain {
+    /// Of all its buffers.
+    pub fn len_bytes(&self) -> u64 {
+        self.parts.iter().map(|part| u64::from(part.len_bytes)).sum()
+    }
 }
 
 impl Ring {
@@ -170,6 +178,18 @@ mod tests {
     /// 4 KiB from 0 on.
     struct Page(RefCell<Vec<u8>>);
 
+    impl Page {
+        fn new() -> Page {
+            Page(RefCell::new(alloc::vec![0; 4096]))
+        }
+
+        /// Writes a descriptor (address, length, flags, next) of the table at `table`.
+        fn describe(&self, table: u64, index: u16, (at, len, flags, next): (u64, u32, u16, u16)) {
+            let whole = u128::from(at) | u128::from(len) << 64 | u128::from(flags) << 96 | u128::from(next) << 112;
+            self.write(table + DESCRIPTOR_BYTES * u64::from(index), &whole.to_le_bytes()).unwrap();
+        }
+    }
+
     impl Memory for Page {
         fn has(&self, address: u64, len: u64) -> bool {
             address.checked_add(len).is_some_and(|end| end <= 4096)
@@ -190,11 +210,11 @@ mod tests {
 
     /// Descriptors (address, length, flags, next), and heads that are available.
     fn page(descriptors: &[(u64, u32, u16, u16)], heads: &[u16]) -> Page {
-        let page = Page(RefCell::new(alloc::vec![0; 4096]));
-        for (index, (at, len, flags, next)) in descriptors.iter().enumerate() {
-            let whole = u128::from(*at) | u128::from(*len) << 64 | u128::from(*flags) << 96 | u128::from(*next) << 112;
-            page.write(16 * index as u64, &whole.to_le_bytes());
-        }
+        let page = Page::new();
+        descriptors
+            .iter()
+            .zip(0..)
+            .for_each(|(descriptor, index)| page.describe(LAYOUT.descriptors, index, *descriptor));
         for (index, head) in heads.iter().enumerate() {
             page.write(0x104 + 2 * index as u64, &head.to_le_bytes());
         }

@@ -5,11 +5,16 @@
 
 use alloc::vec::Vec;
 
-use cores::virtio_mmio::{self as at, INTERRUPT_CONFIG, Layout, half, set_half};
-use virtio_drivers::transport::DeviceStatus;
+use crate::virtio_mmio::status::{DEVICE_NEEDS_RESET, DRIVER_OK, FEATURES_OK};
+use crate::virtio_mmio::{self as at, INTERRUPT_CONFIG, Layout, half, set_half};
 
 /// "VIRTIO_F_VERSION_1", without which there are no other drivers here.
 pub const VERSION_1: u64 = 1 << 32;
+
+/// Whether an access is to a register: "the driver MUST only use 32 bit wide and aligned reads and writes".
+pub fn is_register(offset: u64, len_bytes: u8) -> bool {
+    offset < at::CONFIG && len_bytes == 4 && offset.is_multiple_of(4)
+}
 
 /// What follows from a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +85,29 @@ impl Registers {
 
     /// The driver has done what makes no sense: until it resets the device nothing happens any more.
     pub fn break_down(&mut self) {
-        self.status |= DeviceStatus::DEVICE_NEEDS_RESET.bits();
+        self.status |= DEVICE_NEEDS_RESET;
         self.interrupt |= INTERRUPT_CONFIG;
     }
 
     /// Whether the driver is ready, and has broken nothing.
     pub fn runs(&self) -> bool {
-        self.has(DeviceStatus::DRIVER_OK | DeviceStatus::FEATURES_OK) && !self.has(DeviceStatus::DEVICE_NEEDS_RESET)
+        self.has(DRIVER_OK | FEATURES_OK) && !self.has(DEVICE_NEEDS_RESET)
     }
 
-    fn has(&self, bits: DeviceStatus) -> bool {
-        DeviceStatus::from_bits_retain(self.status).contains(bits)
+    fn has(&self, bits: u32) -> bool {
+        self.status & bits == bits
+    }
+
+    /// Reads as a guest does: a register where the access is as wide as one, and bytes of the configuration space,
+    /// which is `config`'s.
+    pub fn access(&self, offset: u64, len_bytes: u8, config: impl Fn(u64) -> u8) -> u64 {
+        match offset.checked_sub(at::CONFIG) {
+            Some(first) => {
+                (0..u64::from(len_bytes)).rev().fold(0, |value, byte| value << 8 | u64::from(config(first + byte)))
+            }
+            None if is_register(offset, len_bytes) => self.read(offset).into(),
+            None => 0,
+        }
     }
 
     /// Reads one, the configuration space left out.
@@ -117,7 +134,7 @@ impl Registers {
         match offset {
             at::DEVICE_FEATURES_SEL => self.features_sel = value,
             at::DRIVER_FEATURES_SEL => self.driver_features_sel = value,
-            at::DRIVER_FEATURES if !self.has(DeviceStatus::FEATURES_OK) => {
+            at::DRIVER_FEATURES if !self.has(FEATURES_OK) => {
                 set_half(&mut self.driver_features, self.driver_features_sel, value);
             }
             at::QUEUE_SEL => self.queue_sel = value,
@@ -131,7 +148,7 @@ impl Registers {
 
     /// A queue stays what it is while the driver runs: whoever wants another resets the device.
     fn write_queue(&mut self, offset: u64, value: u32) {
-        let fixed = self.has(DeviceStatus::DRIVER_OK);
+        let fixed = self.has(DRIVER_OK);
         let Some(queue) = self.queues.get_mut(self.queue_sel as usize).filter(|_| !fixed) else { return };
         match offset {
             at::QUEUE_READY => queue.ready = value & 1 != 0,
@@ -144,13 +161,13 @@ impl Registers {
             *self = Registers::new(self.kind, self.features, self.queues.len(), self.most);
             return Effect::Reset;
         }
-        let ran = self.has(DeviceStatus::DRIVER_OK);
-        let broken = self.status & DeviceStatus::DEVICE_NEEDS_RESET.bits();
+        let ran = self.has(DRIVER_OK);
+        let broken = self.status & DEVICE_NEEDS_RESET;
         let unknown = self.driver_features & !self.features != 0 || self.driver_features & VERSION_1 == 0;
         // "the device MUST NOT offer a feature [...]": what it does not offer it does not accept.
-        let refused = if unknown { DeviceStatus::FEATURES_OK.bits() } else { 0 };
+        let refused = if unknown { FEATURES_OK } else { 0 };
         self.status = value & 0xff & !refused | broken;
-        match self.has(DeviceStatus::DRIVER_OK | DeviceStatus::FEATURES_OK) && !ran {
+        match self.has(DRIVER_OK | FEATURES_OK) && !ran {
             true => Effect::Begin,
             false => Effect::Nothing,
         }
