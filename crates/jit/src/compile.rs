@@ -12,6 +12,11 @@ use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Val
 
 use crate::expr::{Condition, Expr, Heap, N, Node};
 use crate::host::{Emitter, Exit, Fence, Ordering, System};
+use row::Sight;
+
+mod row;
+
+pub use row::Row;
 
 /// The instruction is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +69,9 @@ pub struct Compiler<'a, E> {
     leaves: Leaves<'a>,
     /// What skipped instructions would have made of a register; see [`Compiler::hammock`].
     skipped: Option<(u8, N<'a>)>,
+    /// Nothing is emitted: what memory would be accessed is all that is asked; see [`Compiler::sight`].
+    looks: bool,
+    sight: Option<Sight>,
 }
 
 impl<'a, E: Emitter> Compiler<'a, E> {
@@ -85,6 +93,8 @@ impl<'a, E: Emitter> Compiler<'a, E> {
             write: None,
             leaves: Leaves::Not,
             skipped: None,
+            looks: false,
+            sight: None,
         }
     }
 
@@ -248,10 +258,16 @@ impl<'a, E: Emitter> Exec for Compiler<'a, E> {
     }
 
     fn load(&mut self, width: Width, address: Expr<'a>) -> Value<Self> {
+        if self.looks {
+            return self.see(width, address, false).map(|()| self.imm(0));
+        }
         let node = self.emitter.load(width, !self.config.misaligned, address.node);
         self.fit(node)
     }
     fn store(&mut self, width: Width, address: Expr<'a>, value: Expr<'a>) -> Out<Self> {
+        if self.looks {
+            return self.see(width, address, true);
+        }
         self.emitter.store(width, !self.config.misaligned, address.node, value.node).ok_or(Unfit)
     }
     fn branch(&mut self, condition: Condition<'a>, target: Expr<'a>) -> Out<Self> {
@@ -320,6 +336,9 @@ impl<'a, E: Emitter> Exec for Compiler<'a, E> {
     }
 
     fn fp_enabled(&mut self) -> Out<Self> {
+        if self.looks {
+            return Err(Unfit);
+        }
         if !self.fp_checked {
             self.emitter.check_fp();
             self.fp_checks = true;

@@ -15,7 +15,7 @@ use crate::host::{Made, Places};
 /// Bytes of code kept at most, where nobody says otherwise.
 pub const USUAL_BYTES: usize = 112 << 20;
 /// Sixteenths of the memory that hot code, cold code and detours have: all grow with the guest's code.
-const SHARES: [usize; 3] = [12, 2, 2];
+const SHARES: [usize; 3] = [10, 4, 2];
 /// Bytes of detours at most, in a memory of so many bytes.
 pub const fn most_detour_bytes(bytes: usize) -> usize {
     bytes / 16 * SHARES[2]
@@ -234,7 +234,9 @@ mod tests {
     fn what_does_not_fit_is_refused_as_a_whole() {
         let mut memory = CodeMemory::new(1 << 20).unwrap();
         let [hot, cold, detours] = SHARES.map(|share| (1 << 16) * share);
-        assert!(memory.place(hot, cold).is_some() && memory.place(hot + 1, 0).is_none());
+        let both = cold.min(detours);
+        assert!(memory.place(hot, both).is_some() && memory.place(hot + 1, 0).is_none());
+        assert!(memory.place(hot, both + 1).is_none());
         for too_much in [made(hot + 1, 0, 0), made(0, cold + 1, 0), made(0, 0, detours + 1)] {
             assert!(!memory.put(&too_much));
             assert_eq!(memory.used(), [0, 0]);

@@ -177,6 +177,21 @@ pub trait Registers {
     fn set_f(&mut self, f: u8, value: N);
 }
 
+/// Memory that instructions in a row access, off one register.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// The register; never x0.
+    pub base: u8,
+    /// Where it begins, from the register's value on.
+    pub from: i64,
+    /// How long it is.
+    pub bytes: u64,
+    /// Whether any of it is read.
+    pub read: bool,
+    /// Whether any of it is written.
+    pub write: bool,
+}
+
 /// Loads, stores and cache blocks. Where `aligned`, a misaligned access is the interpreter's.
 pub trait Loads {
     /// Reads memory.
@@ -184,6 +199,16 @@ pub trait Loads {
 
     /// Writes memory.
     fn store(&mut self, width: Width, aligned: bool, address: N, value: N) -> Option<()>;
+
+    /// Checks whether a span lies in one page that may be accessed like that. Until [`Loads::outside_span`], what reads
+    /// and writes memory does so within the span, and is not checked again.
+    fn open_span(&mut self, span: Span);
+
+    /// From here on comes what runs where the check of the span fails, in place of what came since it.
+    fn outside_span(&mut self);
+
+    /// Both go on here.
+    fn close_span(&mut self);
 
     /// Zeroes the cache block, of so many bytes, of an address, where the mode may.
     fn zero_block(&mut self, block: u64, address: N);

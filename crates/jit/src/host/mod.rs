@@ -14,7 +14,7 @@ use hart::engine::Core;
 mod emitter;
 
 pub use emitter::{
-    Atomics, Blocks, Csrs, Emitter, Exit, Fence, Floats, Loads, Ordering, Registers, SecondHalf, System,
+    Atomics, Blocks, Csrs, Emitter, Exit, Fence, Floats, Loads, Ordering, Registers, SecondHalf, Span, System,
 };
 
 /// Longest block. What counts its instructions in generated code may be a signed byte.

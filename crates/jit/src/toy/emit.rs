@@ -1,17 +1,15 @@
 //! The emitter: trees in postfix order.
 
 use fp::{Fmt, Op as FpOp, Rounding};
-use privileged::csr::{Fields, FloatPart, Join, View, Word};
+use privileged::csr::FloatPart;
 use semantics::{AmoOp, CsrOp, Width};
-
-use arch::csr::status;
 
 use super::step::{
     AMOS, BINARY, CSR_OPS, FORMATS, Kind, PARTS, RELATIONS, STEP_BYTES, SYSTEMS, Step, TARGET_AT, UNARY, WIDTHS, index,
 };
-use crate::expr::{Held, N, Node, Op, Rel};
+use crate::expr::{Held, N, Node, Op};
 use crate::host::{
-    Atomics, Blocks, Csrs, Exit, Fence, Floats, Link, Loads, Made, Ordering, Places, Registers, SecondHalf,
+    Atomics, Blocks, Exit, Fence, Floats, Link, Loads, Made, Ordering, Places, Registers, SecondHalf, Span,
 };
 
 /// Code in the making.
@@ -23,15 +21,22 @@ pub struct Emitter {
     /// Places of the current instruction that something is kept in.
     kept: Held,
     /// What was loaded of a CSR.
-    loaded: Held,
+    pub(super) loaded: Held,
     /// Whether the current instruction may take its detour.
     detours: bool,
+    /// Whether a span is open.
+    inside: bool,
+    /// Hot and cold code have changed places: what is emitted runs outside of a span.
+    turned: bool,
 }
 
 /// A place to come back to.
 pub struct Mark {
     hot: usize,
+    cold: usize,
     detours: usize,
+    inside: bool,
+    turned: bool,
 }
 
 impl Emitter {
@@ -40,33 +45,33 @@ impl Emitter {
         made.cold.clear();
         made.detours.clear();
         made.links.clear();
-        Emitter { places, made, entry: 0, kept: 0, loaded: 0, detours: false }
+        Emitter { places, made, entry: 0, kept: 0, loaded: 0, detours: false, inside: false, turned: false }
     }
 
-    fn step(&mut self, step: Step) {
+    pub(super) fn step(&mut self, step: Step) {
         self.made.hot.extend_from_slice(&step.encode());
     }
 
     /// A step of a kind that says everything.
-    fn of(&mut self, kind: Kind) {
+    pub(super) fn of(&mut self, kind: Kind) {
         self.step(Step::of(kind));
     }
 
     /// A step with a small number.
-    fn with(&mut self, kind: Kind, a: u8) {
+    pub(super) fn with(&mut self, kind: Kind, a: u8) {
         self.step(Step { a, ..Step::of(kind) });
     }
 
     /// A step with a number.
-    fn wide(&mut self, kind: Kind, wide: u64) {
+    pub(super) fn wide(&mut self, kind: Kind, wide: u64) {
         self.step(Step { wide, ..Step::of(kind) });
     }
 
-    fn constant(&mut self, value: u64) {
+    pub(super) fn constant(&mut self, value: u64) {
         self.wide(Kind::Const, value);
     }
 
-    fn binary(&mut self, op: Op) {
+    pub(super) fn binary(&mut self, op: Op) {
         self.with(Kind::Binary, index(&BINARY, op));
     }
 
@@ -85,7 +90,7 @@ impl Emitter {
     }
 
     /// Pushes the value of a tree.
-    fn tree(&mut self, tree: N) {
+    pub(super) fn tree(&mut self, tree: N) {
         match *tree {
             Node::Const(c) => self.constant(c as u64),
             Node::X(x) => self.with(Kind::X, x),
@@ -122,7 +127,7 @@ impl Emitter {
     }
 
     /// Keeps the top.
-    fn keep(&mut self) -> Held {
+    pub(super) fn keep(&mut self) -> Held {
         let place = self.place();
         self.with(Kind::Keep, place);
         place
@@ -136,14 +141,14 @@ impl Emitter {
     }
 
     /// What comes next may take the instruction's detour.
-    fn may_detour(&mut self) {
+    pub(super) fn may_detour(&mut self) {
         if !self.detours {
             self.detours = true;
             self.going(Kind::Detour, self.detour_here());
         }
     }
 
-    fn check(&mut self, kind: Kind, a: u8) {
+    pub(super) fn check(&mut self, kind: Kind, a: u8) {
         self.may_detour();
         self.with(kind, a);
     }
@@ -151,28 +156,18 @@ impl Emitter {
     /// The step of an access to memory, at addresses and with operands that are pushed.
     fn access(&mut self, kind: Kind, width: Width, operands: &[N]) -> Option<Step> {
         let a = WIDTHS.contains(&width).then(|| index(&WIDTHS, width))?;
-        self.may_detour();
-        operands.iter().for_each(|operand| self.tree(operand));
-        Some(Step { a, ..Step::of(kind) })
-    }
-
-    fn word(&mut self, word: Word) {
-        self.wide(Kind::Word, word.offset as u64);
-        self.constant(word.mask);
-        self.binary(Op::And);
-    }
-
-    /// Pushes what an access changes of what was loaded.
-    fn difference(&mut self, op: CsrOp, value: N) {
-        self.tree(value);
-        if op == CsrOp::Set {
-            // what is not there yet
-            self.with(Kind::Held, self.loaded);
-            self.with(Kind::Unary, 0);
-            return self.binary(Op::And);
+        if !self.inside {
+            self.may_detour();
         }
-        self.with(Kind::Held, self.loaded);
-        self.binary(if op == CsrOp::Clear { Op::And } else { Op::Xor });
+        operands.iter().for_each(|operand| self.tree(operand));
+        Some(Step { a, b: self.inside.into(), ..Step::of(kind) })
+    }
+
+    /// Lets hot and cold code change places.
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.made.hot, &mut self.made.cold);
+        std::mem::swap(&mut self.places.hot, &mut self.places.cold);
+        self.turned = !self.turned;
     }
 
     fn link(&mut self, site: u32) {
@@ -250,11 +245,18 @@ impl Blocks for Emitter {
 
     fn mark(&mut self) -> Mark {
         (self.kept, self.detours) = (0, false);
-        Mark { hot: self.made.hot.len(), detours: self.made.detours.len() }
+        let Made { hot, cold, detours, .. } = &self.made;
+        let (inside, turned) = (self.inside, self.turned);
+        Mark { hot: hot.len(), cold: cold.len(), detours: detours.len(), inside, turned }
     }
 
     fn rewind(&mut self, mark: &Mark) {
+        if self.turned != mark.turned {
+            self.turn();
+        }
+        self.inside = mark.inside;
         self.made.hot.truncate(mark.hot);
+        self.made.cold.truncate(mark.cold);
         self.made.detours.truncate(mark.detours);
         self.detours = false;
     }
@@ -294,7 +296,7 @@ impl Registers for Emitter {
     }
 }
 
-/// Every misaligned access is the interpreter's.
+/// Every misaligned access that is not in a span is the interpreter's.
 impl Loads for Emitter {
     fn load<'a>(&mut self, width: Width, _: bool, address: N) -> Option<Node<'a>> {
         let step = self.access(Kind::Load, width, &[address])?;
@@ -305,6 +307,27 @@ impl Loads for Emitter {
         let step = self.access(Kind::Store, width, &[address, value])?;
         self.step(step);
         Some(())
+    }
+
+    fn open_span(&mut self, span: Span) {
+        self.with(Kind::X, span.base);
+        self.constant(span.from as u64);
+        self.binary(Op::Add);
+        self.constant(span.bytes);
+        let displacement = self.cold_here().wrapping_sub(self.here()) as u32;
+        let (a, b, wide) = (span.read.into(), span.write.into(), displacement.into());
+        self.step(Step { a, b, wide, ..Step::of(Kind::Span) });
+        self.inside = true;
+    }
+
+    fn outside_span(&mut self) {
+        self.inside = false;
+        self.turn();
+    }
+
+    fn close_span(&mut self) {
+        self.going(Kind::Go, self.cold_here());
+        self.turn();
     }
 
     fn zero_block(&mut self, block: u64, address: N) {
@@ -366,110 +389,6 @@ impl Floats for Emitter {
         self.may_detour();
         self.tree(value);
         self.result(Step { a: index(&CSR_OPS, op), b: index(&PARTS, part), ..Step::of(Kind::FloatCsr) })
-    }
-}
-
-impl Csrs for Emitter {
-    fn check_mode(&mut self, code: u8) {
-        self.check(Kind::CheckMode, code);
-    }
-
-    fn check_open(&mut self) {
-        self.check(Kind::CheckOpen, 0);
-    }
-
-    fn check_no_interrupt_waits(&mut self) {
-        self.check(Kind::CheckNoInterrupt, 0);
-    }
-
-    fn read_word<'a>(&mut self, offset: usize) -> Node<'a> {
-        self.wide(Kind::Word, offset as u64);
-        Node::Kept(self.keep())
-    }
-
-    fn write_word(&mut self, offset: usize, value: N) {
-        self.tree(value);
-        self.wide(Kind::SetWord, offset as u64);
-    }
-
-    fn load_view(&mut self, view: &View) {
-        self.word(view.first);
-        if let Some((join, word)) = view.second {
-            self.word(word);
-            self.binary(if join == Join::And { Op::And } else { Op::Or });
-        }
-        self.constant(view.shift.into());
-        self.binary(Op::Shr);
-        if let Some([one, other]) = view.besides {
-            self.wide(Kind::Word, one as u64);
-            self.wide(Kind::Word, other as u64);
-            self.binary(Op::And);
-            self.binary(Op::Or);
-        }
-        self.loaded = self.keep();
-    }
-
-    fn check_unchanged(&mut self, op: CsrOp, view: &View, value: N) {
-        self.may_detour();
-        self.difference(op, value);
-        self.constant(view.writable);
-        self.binary(Op::And);
-        self.of(Kind::DetourIf);
-    }
-
-    fn show_view<'a>(&mut self) -> Node<'a> {
-        Node::Kept(self.loaded)
-    }
-
-    fn load_fields(&mut self, offset: usize) {
-        self.wide(Kind::Word, offset as u64);
-        self.loaded = self.keep();
-    }
-
-    fn change_fields(&mut self, op: CsrOp, fields: &Fields, _: bool, value: N) {
-        self.may_detour();
-        self.difference(op, value);
-        self.constant(fields.word.mask);
-        self.binary(Op::And);
-        let changes = self.keep();
-        self.with(Kind::Held, changes);
-        self.constant(fields.consequences);
-        self.binary(Op::And);
-        self.of(Kind::DetourIf);
-        self.with(Kind::Held, self.loaded);
-        self.with(Kind::Held, changes);
-        self.binary(Op::Xor);
-        self.wide(Kind::SetWord, fields.word.offset as u64);
-        if fields.fp != 0 {
-            self.of(Kind::NoteFp);
-        }
-    }
-
-    fn show_fields<'a>(&mut self, fields: &Fields) -> Node<'a> {
-        self.with(Kind::Held, self.loaded);
-        self.constant(fields.word.mask);
-        self.binary(Op::And);
-        self.constant(fields.shown);
-        self.binary(Op::Or);
-        if fields.has_sd {
-            self.sd();
-            self.binary(Op::Or);
-        }
-        Node::Kept(self.keep())
-    }
-}
-
-impl Emitter {
-    /// Pushes SD as what was loaded shows it: where FS is Dirty.
-    fn sd(&mut self) {
-        self.with(Kind::Held, self.loaded);
-        self.constant(status::FS);
-        self.binary(Op::And);
-        self.constant(status::FS);
-        self.with(Kind::Compare, index(&RELATIONS, Rel::Eq));
-        self.constant(status::SD);
-        self.constant(0);
-        self.of(Kind::Select);
     }
 }
 

@@ -97,7 +97,7 @@ impl Machine {
             Const | X | F | Held | Word => self.read(step, core),
             Sext | Zext | Unary | Binary | Compare | Select => self.compute(step),
             Keep | KeepTarget | SetX | SetXUnless | SetF | SetWord => self.write(step, core),
-            Open | Go | GoIf | GoFar | GoKept | Link | System | Cross | Interpret | Detour | DetourIf => {
+            Open | Go | GoIf | GoFar | GoKept | Link | System | Cross | Interpret | Detour | DetourIf | Span => {
                 return self.flow(step, here, core);
             }
             Load | Store | Zero | Amo | Cas | Reserve | Conditional => return self.access(step, core),
@@ -161,6 +161,7 @@ impl Machine {
             Kind::Open => return open(step, core),
             Kind::Go => self.at = step.to(here),
             Kind::GoIf if self.pop() != 0 => self.at = step.to(here),
+            Kind::Span if !self.has_span(step, core) => self.at = step.to(here),
             Kind::GoFar => return self.go(step.wide, core),
             Kind::GoKept => return self.go(self.target, core),
             Kind::Detour => self.detour = step.to(here),

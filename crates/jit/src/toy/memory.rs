@@ -1,6 +1,7 @@
-//! Steps that access memory: where the data table has the page and the address is aligned. All else is the
-//! interpreter's.
+//! Steps that access memory: where the data table has the page and the address is aligned, or in a span. All else is
+//! the interpreter's.
 
+use arch::addr::PAGE_BYTES;
 use hart::engine::Core;
 use semantics::Width;
 
@@ -12,8 +13,13 @@ impl Machine {
     pub fn access(&mut self, step: Step, core: &mut Core) -> Next {
         let width = WIDTHS[usize::from(step.a)];
         let read = match step.kind {
+            Kind::Store if step.b == 1 => {
+                self.store_within(width, core);
+                return Next::Step;
+            }
             Kind::Store => return Next::or_detour(self.store(width, core).is_some()),
             Kind::Zero => return Next::or_detour(self.zero(step.wide, core).is_some()),
+            Kind::Load if step.b == 1 => Some(self.load_within(width, core)),
             Kind::Load => self.load(width, core),
             Kind::Amo => self.amo(step, width, core),
             Kind::Cas => self.cas(width, core),
@@ -24,6 +30,32 @@ impl Machine {
             self.kept[usize::from(step.c)] = value;
         }
         Next::or_detour(read.is_some())
+    }
+
+    /// Whether a span is in one page that may be accessed as the step says.
+    pub fn has_span(&mut self, step: Step, core: &Core) -> bool {
+        let (bytes, first) = (self.pop(), self.pop());
+        let last = first.wrapping_add(bytes - 1);
+        let allowed =
+            |at| (step.a == 0 || core.readable(at, 1).is_some()) && (step.b == 0 || core.writable(at, 1).is_some());
+        first / PAGE_BYTES == last / PAGE_BYTES && allowed(first)
+    }
+
+    /// A load within a span, which has been checked: aligned or not.
+    fn load_within(&mut self, width: Width, core: &Core) -> u64 {
+        let first = self.pop();
+        let byte =
+            |at| core.ram.load_u8(core.readable(first.wrapping_add(at), 1)?).map(|byte| u64::from(byte) << (8 * at));
+        (0..width.bytes()).fold(0, |value, at| value | byte(at).expect("the span was checked"))
+    }
+
+    /// A store within a span.
+    fn store_within(&mut self, width: Width, core: &Core) {
+        let (value, first) = (self.pop(), self.pop());
+        for at in 0..width.bytes() {
+            let offset = core.writable(first.wrapping_add(at), 1).expect("the span was checked");
+            core.ram.store_u8(offset, (value >> (8 * at)) as u8);
+        }
     }
 
     fn load(&mut self, width: Width, core: &Core) -> Option<u64> {

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod csr;
 mod emit;
 mod machine;
 mod memory;
@@ -39,7 +40,7 @@ impl Backend for Toy {
     const DETOUR_BYTES: usize = STEP_BYTES;
     const REACH: usize = 16 << 20;
     const ROOM: usize = 512 << 10;
-    const SMALL_ROOM: usize = 16 << 10;
+    const SMALL_ROOM: usize = 32 << 10;
 
     fn check_host() -> Result<(), String> {
         Ok(())

@@ -87,10 +87,13 @@ kinds! {
     Detour,
     /// Takes the detour where the top is not 0.
     DetourIf,
-    /// Address: reads memory of width `a` to place `c`.
+    /// Address: reads memory of width `a` to place `c`; if `b` is 1, it is in a span.
     Load,
-    /// Address, value: writes memory of width `a`.
+    /// Address, value: writes memory of width `a`; if `b` is 1, it is in a span.
     Store,
+    /// Address, bytes: goes to `to` unless they are in one page that may be read, if `a` is 1, and written, if `b` is
+    /// 1.
+    Span,
     /// Address: zeroes the block of `wide` bytes.
     Zero,
     /// Address, operand: operation `b` of [`AMOS`] on memory of width `a`; what it was, to place `c`.

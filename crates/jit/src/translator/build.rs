@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::Translator;
 use super::text::{dispatches, raw_in};
-use crate::compile::{Compiled, Compiler, Leaves};
+use crate::compile::{Compiled, Compiler, Leaves, Row};
 use crate::expr::N;
 use crate::host::{Backend, Blocks, Exit, MAX_INSNS, SecondHalf};
 use crate::sites::Site;
@@ -192,6 +192,14 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
     fn instructions(&mut self, mut at: At, begin: u64) -> (u8, At, Option<Leaves<'a>>) {
         let mut count = 0;
         loop {
+            if let Some((accesses, behind)) = self.row(at, count) {
+                count += accesses;
+                match behind {
+                    Some(next) => at = next,
+                    None => return (count, at, None),
+                }
+                continue;
+            }
             let begins = if count == 0 { begin } else { self.compiler.emitter.here() };
             self.take(at.raw, at.len, begins, count == 0);
             count += 1;
@@ -210,6 +218,31 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
                 _ => return (count, at, None),
             }
         }
+    }
+
+    /// Translates the loads and stores from `first` on that are in a row, if there are several, behind `count`
+    /// instructions of the block. Answers how many they are, and the instruction behind them, if that is of the block.
+    fn row(&mut self, first: At, count: u8) -> Option<(u8, Option<At>)> {
+        let mut row = Row::default();
+        let (mut next, mut ahead) = (Some(first), 0);
+        while let Some(at) = next.filter(|_| count + (row.insns.len() as u8) < MAX_INSNS) {
+            if !self.compiler.extend(&mut row, at) {
+                break;
+            }
+            ahead += u64::from(at.len);
+            next = self.fetch(ahead);
+        }
+        if row.insns.len() < 2 {
+            return None;
+        }
+        let begins = self.compiler.row(&row).ok()?;
+        let mut number = count;
+        for (at, host) in row.insns.iter().zip(begins) {
+            self.take(at.raw, at.len, host, number == 0);
+            number += 1;
+            self.translator.sites.push(Site { pc: at.pc, insn: at.insn, len: at.len, left: number, leaves: false });
+        }
+        Some((number - count, next.filter(|_| number < MAX_INSNS)))
     }
 
     /// Enters the block at `pc`, whose code begins at `host`.

@@ -27,7 +27,7 @@ impl Emitter {
     /// Checks an atomic access; its address on the host is in rcx then.
     fn atomic(&mut self, write: bool, width: Width, address: N) -> Option<()> {
         let bytes = super::emit::plain(width)?;
-        let a = self.probe(Access { write, aligned: true, bytes }, address);
+        let a = self.probe(Access { read: !write, write, aligned: true, bytes }, address);
         self.hot.alu(Alu::Add, 64, RCX, Rm::R(a));
         Some(())
     }

@@ -7,6 +7,7 @@
 use semantics::Width;
 
 use super::asm::{Alu, Asm, Cc, Fix, RAX, RCX, RDX, Reg, Rm};
+use super::inside::Inside;
 use super::state::{self, BUDGET, home, jump, x_slot};
 use super::stubs::Stubs;
 use crate::expr::{Held, N, Node, Op, Rel};
@@ -32,7 +33,10 @@ pub const DETOUR_BYTES: usize = 10;
 /// A mark to come back to.
 pub struct Mark {
     hot: usize,
+    cold: usize,
     detours: usize,
+    inside: Option<Inside>,
+    turned: bool,
 }
 
 /// Scratch registers, as a set.
@@ -44,7 +48,7 @@ const BLOCK_HEAD: usize = 10;
 /// Generates code for a run of blocks.
 pub struct Emitter {
     pub(super) hot: Asm,
-    cold: Asm,
+    pub(super) cold: Asm,
     detour: Asm,
     pub(super) stubs: Stubs,
     links: Vec<Link>,
@@ -55,6 +59,12 @@ pub struct Emitter {
     pub(super) kept: smallvec::SmallVec<[Kept; 4]>,
     /// Jumps that the current instruction makes to its detour.
     pub(super) detours: Fixes,
+    /// The open span, if there is one.
+    pub(super) inside: Option<Inside>,
+    /// Jumps to what runs where the check of the open span fails.
+    pub(super) outside: Fixes,
+    /// That is what is emitted: hot and cold code have changed places.
+    turned: bool,
     /// Offset of the open block's entry.
     entry: usize,
     /// Where it goes if the quantum ends, and the offset of its count of instructions in that.
@@ -87,6 +97,9 @@ impl Emitter {
             overflow: false,
             kept: smallvec::SmallVec::new(),
             detours: Fixes::new(),
+            inside: None,
+            outside: Fixes::new(),
+            turned: false,
             entry: 0,
             stop: 0,
             stop_count: 0,
@@ -131,8 +144,14 @@ impl Emitter {
         self.cold.jmp(self.stubs.link);
     }
 
+    /// Lets hot and cold code change places.
+    pub(super) fn turn(&mut self) {
+        std::mem::swap(&mut self.hot, &mut self.cold);
+        self.turned = !self.turned;
+    }
+
     /// Lets jumps go to what is emitted next as cold code.
-    fn go_cold(&mut self, from: &[Fix]) {
+    pub(super) fn go_cold(&mut self, from: &[Fix]) {
         let here = self.cold.here();
         from.iter().for_each(|&fix| self.hot.bind(fix, here));
     }
@@ -284,15 +303,26 @@ impl Blocks for Emitter {
     }
 
     fn mark(&mut self) -> Mark {
-        self.free = ALL_FREE;
+        self.free = if self.inside.is_some() { ALL_FREE & !(1 << RCX) } else { ALL_FREE };
         self.overflow = false;
         self.kept.clear();
         self.detours.clear();
-        Mark { hot: self.hot.code.len(), detours: self.detour.code.len() }
+        Mark {
+            hot: self.hot.code.len(),
+            cold: self.cold.code.len(),
+            detours: self.detour.code.len(),
+            inside: self.inside,
+            turned: self.turned,
+        }
     }
 
     fn rewind(&mut self, mark: &Mark) {
+        if self.turned != mark.turned {
+            self.turn();
+        }
+        self.inside = mark.inside;
         self.hot.code.truncate(mark.hot);
+        self.cold.code.truncate(mark.cold);
         self.repeated = self.repeated.filter(|repeated| repeated.behind <= mark.hot);
         self.free = ALL_FREE;
         self.detour.code.truncate(mark.detours);

@@ -18,6 +18,7 @@ mod emit;
 mod flags;
 mod float;
 mod float_csr;
+mod inside;
 mod memory;
 mod state;
 mod stubs;
@@ -41,7 +42,7 @@ impl Backend for Host {
     const DETOUR_BYTES: usize = DETOUR_BYTES;
     const REACH: usize = REACH;
     const ROOM: usize = 64 << 10;
-    const SMALL_ROOM: usize = 8 << 10;
+    const SMALL_ROOM: usize = 16 << 10;
 
     fn check_host() -> Result<(), String> {
         let features = [
