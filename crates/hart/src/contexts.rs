@@ -14,11 +14,11 @@ const POOL: usize = 16;
 pub struct Contexts<T: Table> {
     /// Table of the current context.
     pub active: T,
-    /// What all tables have behind them.
+    /// The second level, which all tables share.
     pub behind: T::Behind,
     key: Key,
     parked: Vec<Parked<T>>,
-    /// Where in `parked` a key of each kind was put last: a hart comes back to where it was.
+    /// For each kind of key, where in `parked` the last one is: a hart mostly comes back to it.
     hints: [u8; KINDS],
     tick: u64,
     /// Times that a context was entered which had no tables.

@@ -91,7 +91,7 @@ impl Generated {
 pub struct Core {
     /// Integer registers.
     pub x: [u64; 32],
-    /// What generated code keeps here.
+    /// What generated code keeps beside the registers.
     pub generated: Generated,
     /// Floating-point registers.
     pub f: [u64; 32],
@@ -298,7 +298,7 @@ impl Core {
         self.guest_pages.fence(fence);
     }
 
-    /// Gives up the right to write, unseen, to pages that have come to be watched.
+    /// Takes write permission from the entries of pages that have come to be watched: stores to them must be noticed.
     #[inline]
     pub fn follow_watches(&mut self) {
         if !self.watcher.is_up_to_date() {

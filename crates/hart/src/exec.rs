@@ -1,4 +1,4 @@
-//! The interpreter: the instance of the texts whose word is a number.
+//! The interpreter: the instance of the instructions' texts (`semantics`) whose word is a `u64`.
 
 mod privileged;
 

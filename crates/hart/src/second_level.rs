@@ -16,7 +16,7 @@ const WAYS: usize = 4;
 /// A power of two; with [`WAYS`], pages of 64 MiB.
 const SETS: usize = 4096;
 
-/// Whose pages they are, from one time that a context forgets everything to the next. Numbers go up; those that differ
+/// The owner of pages: a context, from one time that it forgets everything to the next. Numbers go up; those that differ
 /// in more than the bits of an offset are of different times, between which the table was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(u64);
@@ -37,7 +37,7 @@ pub struct Page {
     pub writable: bool,
     /// Whether the G-stage is a part of its translation.
     pub of_guest: bool,
-    /// What it comes from.
+    /// The leaf pages, of both stages, that it comes from.
     pub leaves: PackedLeafPages,
 }
 
@@ -139,7 +139,7 @@ type Set = [[u64; WAYS]; 3];
 const KEYS: usize = 0;
 /// In a [`Set`]: packed [`Page`]s.
 const PLACES: usize = 1;
-/// In a [`Set`]: what they come from.
+/// In a [`Set`]: the leaf pages that they come from.
 const LEAVES: usize = 2;
 
 /// No key is 0.

@@ -8,7 +8,7 @@ use vcpu::Exit;
 use vcpu::debug::{Break, Debuggee, Event, Found, Halt, Lost, Points, Space, World};
 
 use crate::host::Backend;
-use crate::translated::JitHart;
+use crate::jit_hart::JitHart;
 
 impl<B: Backend> Debuggee for JitHart<B> {
     fn set_points(&mut self, points: &Arc<Points>) {

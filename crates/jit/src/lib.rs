@@ -23,6 +23,7 @@ mod crash;
 mod debug;
 mod expr;
 mod host;
+mod jit_hart;
 #[cfg(test)]
 mod looping;
 mod memory;
@@ -32,16 +33,15 @@ mod sites;
 mod statistics;
 #[cfg(any(test, feature = "toy"))]
 mod toy;
-mod translated;
 mod translator;
 mod unit;
 mod x64;
 
 pub use crate::crash::before_abort;
 pub use crate::host::Backend;
+pub use crate::jit_hart::{Error, JitHart, JitParts};
 #[cfg(any(test, feature = "toy"))]
 pub use crate::toy::Toy;
-pub use crate::translated::{Error, JitHart, JitParts};
 pub use coverage::coverage;
 pub use statistics::{Calls, Counters};
 pub use x64::Host;

@@ -40,7 +40,7 @@ pub struct Translator<B: Backend> {
     links: Links,
     cache: Cache,
     heap: Heap,
-    /// Memory for what is being made.
+    /// Buffers for the code that is being made, used again and again.
     made: Made,
     counters: Counters,
 }
@@ -204,7 +204,7 @@ impl<B: Backend> Translator<B> {
         Some(self.address(code))
     }
 
-    /// Makes the code of a run of blocks, which is added to what there is of the page.
+    /// Makes the code of a run of blocks, and adds it to the page's unit.
     fn build(&mut self, core: &Core, places: Places, unit: Unit, from: (u64, u64)) -> Unit {
         let mut heap = std::mem::take(&mut self.heap);
         heap.reset();
@@ -216,7 +216,7 @@ impl<B: Backend> Translator<B> {
         unit
     }
 
-    /// Where hot code is that has this offset.
+    /// The address of the hot code at this offset.
     fn address(&self, code: u32) -> u64 {
         self.memory.base() + u64::from(code)
     }

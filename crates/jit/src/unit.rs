@@ -1,7 +1,8 @@
-//! What there is of a page at a virtual address: where its blocks are, and what they were made of.
+//! The generated code of one page at a virtual address: where the code of each block is, and which of the guest's bytes it
+//! was made of.
 //!
-//! There are hundreds of thousands of blocks, in some thousands of pages. What is searched for one is small and lies
-//! together.
+//! There are hundreds of thousands of blocks, in some thousands of pages. The lists that are searched for one are
+//! small, and lie together in memory.
 
 use arch::addr::PAGE_BYTES;
 
@@ -59,7 +60,7 @@ fn place(pc: u64) -> u16 {
     (pc % PAGE_BYTES) as u16
 }
 
-/// Lets a list grow by a quarter, not to the double.
+/// Lets a list grow by a quarter where it would grow to the double: there are thousands of them.
 fn reserve<T>(list: &mut Vec<T>) {
     if list.len() == list.capacity() {
         list.reserve_exact(4 + list.len() / 4);
@@ -67,7 +68,7 @@ fn reserve<T>(list: &mut Vec<T>) {
 }
 
 impl Unit {
-    /// That of a page without blocks.
+    /// The unit of a page without blocks.
     pub fn of(page: u64) -> Unit {
         Unit { page, ..Unit::default() }
     }

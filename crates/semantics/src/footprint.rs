@@ -33,7 +33,7 @@ impl Footprint {
     }
 }
 
-/// A word of which nothing is known.
+/// A word without a value: only registers are noted.
 #[derive(Clone, Copy)]
 struct Unknown;
 

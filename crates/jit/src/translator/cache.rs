@@ -1,4 +1,4 @@
-//! The cache: what there is of each page, and what it was made of.
+//! The code cache: the units of all pages, each the generated code of one, and the notes of what that was made of.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -21,11 +21,11 @@ type Key = (u64, u64);
 /// All pages that have blocks.
 #[derive(Default)]
 pub struct Cache {
-    /// What there is of each.
+    /// One for each of them.
     units: Vec<Unit>,
-    /// Which of them is of a page.
+    /// The index of a page's unit.
     pages: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
-    /// Which of them are of a page of RAM.
+    /// The indices of the units of a page of RAM, which may be mapped at several addresses.
     aliases: HashMap<u64, SmallVec<[u32; 2]>, BuildHasherDefault<KeyHasher>>,
     /// What their blocks were made of.
     pub notes: Notes,

@@ -10,7 +10,7 @@ use crate::host::Link;
 pub struct LinkSite {
     /// Where it goes.
     pub target: u64,
-    /// Offset in the memory of hot code of what changes it, or 0.
+    /// Offset, in the memory of hot code, of the bytes that are changed to link it; 0 where there are none yet.
     patch: u32,
     /// The page of RAM that it is in, and may stay in.
     page: u32,
@@ -41,7 +41,7 @@ impl Links {
         (self.sites.len() - 1) as u32
     }
 
-    /// Notes where those are changed that have been emitted, into memory whose hot code starts at `base`.
+    /// Notes which bytes are to be changed for the links that were emitted just now; hot code starts at `base`.
     pub fn place(&mut self, links: &[Link], base: u64) {
         for link in links {
             if let Some(site) = self.sites.get_mut(link.site as usize) {
@@ -50,8 +50,8 @@ impl Links {
         }
     }
 
-    /// The offset in the memory of hot code of what changes link `number`, which is then done with. `None`: there is
-    /// nothing to change, or its page is mapped to other memory by now.
+    /// The offset, in the memory of hot code, of the bytes that are to be changed to link `number`; it is asked for once.
+    /// `None`: there are none, or the link's page is mapped to other memory by now.
     pub fn settle(&mut self, number: u64, core: &Core) -> Option<u32> {
         let link = self.get(number).filter(|link| link.patch != 0)?;
         let at = core.code.active.page(link.target)?;
