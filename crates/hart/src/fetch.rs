@@ -9,7 +9,7 @@ use privileged::Request;
 
 use crate::blocks::decode;
 use crate::core::Core;
-use crate::instruction::At;
+use crate::instruction::Fetched;
 use crate::tlb::LeafPages;
 
 impl Core {
@@ -36,7 +36,7 @@ impl Core {
     ///
     /// # Errors
     /// The trap of the fetch, or of an illegal instruction.
-    pub fn fetch(&mut self) -> Result<At, Trap> {
+    pub fn fetch(&mut self) -> Result<Fetched, Trap> {
         let pc = self.pc;
         let low = u32::from(self.fetch_half(pc)?);
         let (raw, len) = match arch::insn::fetch_len(low as u16) {
@@ -44,7 +44,7 @@ impl Core {
             _ => (u32::from(self.fetch_half(pc.wrapping_add(2))?) << 16 | low, 4),
         };
         match decode(raw, len, &self.config.isa) {
-            Some(insn) => Ok(At { insn, pc, raw, len }),
+            Some(insn) => Ok(Fetched { insn, pc, raw, len }),
             None => Err(Trap::new(Exception::IllegalInstruction, raw.into())),
         }
     }

@@ -12,7 +12,7 @@ use vcpu::{Clock, Exit, HartPins, Notice, Pace, Reg, Statistic, Vcpu};
 use crate::blocks::{Block, Blocks};
 use crate::core::{Core, NOT_RESERVED, Stop, instruction_address};
 use crate::exec::Run;
-use crate::instruction::{At, Ended};
+use crate::instruction::{Ended, Fetched};
 use crate::record::Record;
 
 /// What a hart is made of.
@@ -328,7 +328,7 @@ impl Hart {
 
     /// Executes an instruction that was fetched.
     #[inline(always)]
-    pub fn execute<R: Record>(&mut self, at: At, record: &mut R) -> Ended {
+    pub fn execute<R: Record>(&mut self, at: Fetched, record: &mut R) -> Ended {
         let retired = self.core.state.instret;
         let mut run = Run::new(&mut self.core, record, at.pc);
         run.place(at.pc, at.len, retired);
@@ -349,7 +349,7 @@ impl Hart {
 
     /// An instruction was left: takes its trap, or stops in front of it.
     #[cold]
-    pub fn leave(&mut self, stop: Stop, at: At) -> Ended {
+    pub fn leave(&mut self, stop: Stop, at: Fetched) -> Ended {
         self.core.pc = at.pc;
         match stop {
             Stop::Trap => {
@@ -362,7 +362,7 @@ impl Hart {
 
     /// Adds what only the place of the instruction tells: its bits, or its transformation.
     #[inline(always)]
-    fn complete(&self, trap: Trap, at: At) -> Trap {
+    fn complete(&self, trap: Trap, at: Fetched) -> Trap {
         use arch::Exception::{IllegalInstruction, VirtualInstruction};
         match trap.cause {
             IllegalInstruction | VirtualInstruction => Trap { tval: at.raw.into(), ..trap },
@@ -420,7 +420,7 @@ fn run_block<R: Record, const PART: bool>(
     block: &Block,
     most: u64,
     record: &mut R,
-) -> Result<(), (Stop, At)> {
+) -> Result<(), (Stop, Fetched)> {
     let (start, retired) = (core.pc, core.state.instret);
     let mut run = Run::new(core, record, start);
     run.place(start, 0, retired);
@@ -435,7 +435,7 @@ fn run_block<R: Record, const PART: bool>(
         if let Err(stop) = semantics::execute(&mut run, &slot.insn) {
             let (pc, retired) = (run.at(), run.retired());
             core.state.instret = retired;
-            return Err((stop, At { insn: slot.insn, pc, raw: block.raw_of(slot), len: slot.len }));
+            return Err((stop, Fetched { insn: slot.insn, pc, raw: block.raw_of(slot), len: slot.len }));
         }
         if R::ON {
             run.end();

@@ -16,7 +16,7 @@ pub enum Ended {
 
 /// An instruction in its place, as far as traps need it.
 #[derive(Clone, Copy, Debug)]
-pub struct At {
+pub struct Fetched {
     /// What it does.
     pub insn: Insn,
     /// Its address.

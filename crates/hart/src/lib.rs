@@ -51,7 +51,7 @@ pub mod engine {
     pub use crate::exec::Run;
     pub use crate::fence::Fence;
     pub use crate::hart::POLL;
-    pub use crate::instruction::{At, Ended};
+    pub use crate::instruction::{Ended, Fetched};
     pub use crate::tlb::{
         BESIDE, CodePage, DATA_ENTRIES, DataEntry, DataTable, JUMP_ENTRIES, JUMP_MIX, JumpEntry, JumpTable, jump_index,
     };

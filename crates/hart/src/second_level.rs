@@ -16,8 +16,8 @@ const WAYS: usize = 4;
 /// A power of two; with [`WAYS`], pages of 64 MiB.
 const SETS: usize = 4096;
 
-/// The owner of pages: a context, from one time that it forgets everything to the next. Numbers go up; those that differ
-/// in more than the bits of an offset are of different times, between which the table was emptied.
+/// The owner of pages: a context, from one time that it forgets everything to the next. Numbers go up; those that
+/// differ in more than the bits of an offset are of different times, between which the table was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(u64);
 

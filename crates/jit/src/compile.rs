@@ -1,17 +1,18 @@
 //! The translator's instance of the texts: what an instruction does becomes code.
 //!
 //! A register write waits for the end of the instruction, so every tree still reads the values from before it.
-//! An operation that the back end does not do answers [`Unfit`], and the instruction goes through the interpreter.
+//! An operation that the back end does not do answers [`Untranslatable`], and the instruction goes through the
+//! interpreter.
 
 use arch::Mode;
 use fp::{Fmt, Op as FpOp};
-use hart::engine::{At, Core, Generated};
+use hart::engine::{Core, Fetched, Generated};
 use privileged::Config;
 use privileged::csr::{Fields, InPlace, View, Word, in_place, is_gated};
 use semantics::{AmoOp, CboOp, CsrOp, Exec, Order, Out, Privileged, TlbFence, Value, Width};
 
 use crate::expr::{Condition, Expr, Heap, N, Node};
-use crate::host::{Emitter, Exit, Fence, Ordering, System};
+use crate::host::{BlockExit, Emitter, Fence, Ordering, System};
 use row::Sight;
 
 mod row;
@@ -20,7 +21,7 @@ pub use row::Row;
 
 /// The instruction is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unfit;
+pub struct Untranslatable;
 
 /// How an instruction ends a block.
 #[derive(Clone, Copy)]
@@ -111,12 +112,12 @@ impl<'a, E: Emitter> Compiler<'a, E> {
         self.fp_checked = false;
     }
 
-    /// Compiles the instruction at `pc`, which ends at `next`. Answers how it leaves, and whether its detour, if taken, must
-    /// leave the block.
+    /// Compiles the instruction at `pc`, which ends at `next`. Answers how it leaves, and whether its slow path, if
+    /// taken, must leave the block.
     ///
     /// # Errors
-    /// [`Unfit`]: nothing was emitted.
-    pub fn instruction(&mut self, insn: &arch::Insn, pc: u64, next: u64) -> Result<Compiled<'a>, Unfit> {
+    /// [`Untranslatable`]: nothing was emitted.
+    pub fn instruction(&mut self, insn: &arch::Insn, pc: u64, next: u64) -> Result<Compiled<'a>, Untranslatable> {
         let mark = self.emitter.mark();
         (self.pc, self.next, self.write, self.leaves, self.fp_checks) = (pc, next, None, Leaves::Not, false);
         let done = match semantics::execute(self, insn) {
@@ -124,11 +125,11 @@ impl<'a, E: Emitter> Compiler<'a, E> {
                 self.commit();
                 self.emitter.end_instruction()
             }
-            Err(Unfit) => None,
+            Err(Untranslatable) => None,
         };
-        let Some(detours) = done else {
+        let Some(slow_paths) = done else {
             self.emitter.rewind(&mark);
-            return Err(Unfit);
+            return Err(Untranslatable);
         };
         if let Some(Write::X(x, value)) = self.write {
             self.known[usize::from(x & 31)] = match *value {
@@ -137,14 +138,14 @@ impl<'a, E: Emitter> Compiler<'a, E> {
             };
         }
         self.fp_checked |= self.fp_checks;
-        Ok(Compiled { leaves: self.leaves, detours, detour_leaves: self.fp_checks })
+        Ok(Compiled { leaves: self.leaves, slow_paths, slow_path_leaves: self.fp_checks })
     }
 
-    /// Lets a branch go to `exit` where the condition holds. A block that repeats itself need not check again that floating
-    /// point may run.
-    pub fn branch(&mut self, condition: N<'a>, exit: Exit) {
+    /// Lets a branch go to `exit` where the condition holds. A block that repeats itself need not check again that
+    /// floating point may run.
+    pub fn branch(&mut self, condition: N<'a>, exit: BlockExit) {
         let repeats = match exit {
-            Exit::Code(to) if self.fp_checked => self.emitter.repeat(condition, to),
+            BlockExit::Code(to) if self.fp_checked => self.emitter.repeat(condition, to),
             _ => false,
         };
         if !repeats {
@@ -152,19 +153,19 @@ impl<'a, E: Emitter> Compiler<'a, E> {
         }
     }
 
-    /// Compiles the instructions that a branch skips where `condition` holds: where all of them only compute one integer
-    /// register, the register keeps its value or gets the new one, without a jump. Compilers for RISC-V, whose base has
-    /// no conditional move, write minima, maxima and counts like this, and hosts predict such branches badly.
+    /// Compiles the instructions that a branch skips where `condition` holds: where all of them only compute one
+    /// integer register, the register keeps its value or gets the new one, without a jump. Compilers for RISC-V, whose
+    /// base has no conditional move, write minima, maxima and counts like this, and hosts predict such branches badly.
     ///
     /// # Errors
-    /// [`Unfit`]: nothing was emitted.
-    pub fn hammock(&mut self, condition: N<'a>, skipped: &[At]) -> Result<(), Unfit> {
+    /// [`Untranslatable`]: nothing was emitted.
+    pub fn hammock(&mut self, condition: N<'a>, skipped: &[Fetched]) -> Result<(), Untranslatable> {
         let mark = self.emitter.mark();
         self.skipped = None;
         let done = skipped.iter().try_for_each(|at| self.skip(at)).and_then(|()| {
-            let (x, value) = self.skipped.ok_or(Unfit)?;
+            let (x, value) = self.skipped.ok_or(Untranslatable)?;
             self.emitter.set_x_unless(x, condition, value, skipped.len());
-            self.emitter.end_instruction().filter(|detours| !detours).ok_or(Unfit)?;
+            self.emitter.end_instruction().filter(|slow_paths| !slow_paths).ok_or(Untranslatable)?;
             self.known[usize::from(x & 31)] = None;
             Ok(())
         });
@@ -176,16 +177,16 @@ impl<'a, E: Emitter> Compiler<'a, E> {
     }
 
     /// Takes note of what a skipped instruction would do.
-    fn skip(&mut self, at: &At) -> Result<(), Unfit> {
+    fn skip(&mut self, at: &Fetched) -> Result<(), Untranslatable> {
         if at.insn.class() != arch::insn::Class::Alu {
-            return Err(Unfit);
+            return Err(Untranslatable);
         }
         (self.pc, self.next, self.write) = (at.pc, at.pc.wrapping_add(at.len.into()), None);
         semantics::execute(self, &at.insn)?;
         match (self.write.take(), self.skipped) {
             (Some(Write::X(x, value)), None) => self.skipped = Some((x, value)),
             (Some(Write::X(x, value)), Some((before, _))) if x == before => self.skipped = Some((x, value)),
-            _ => return Err(Unfit),
+            _ => return Err(Untranslatable),
         }
         Ok(())
     }
@@ -208,7 +209,7 @@ impl<'a, E: Emitter> Compiler<'a, E> {
     }
 
     fn fit(&self, node: Option<Node<'a>>) -> Value<Self> {
-        node.map(|node| self.leaf(node)).ok_or(Unfit)
+        node.map(|node| self.leaf(node)).ok_or(Untranslatable)
     }
 }
 
@@ -217,14 +218,14 @@ pub struct Compiled<'a> {
     /// How it ends the block.
     pub leaves: Leaves<'a>,
     /// Whether it may run through the interpreter.
-    pub detours: bool,
+    pub slow_paths: bool,
     /// Whether it must leave the block then: what the rest of the block takes for granted may not hold.
-    pub detour_leaves: bool,
+    pub slow_path_leaves: bool,
 }
 
 impl<'a, E: Emitter> Exec for Compiler<'a, E> {
     type W = Expr<'a>;
-    type Exit = Unfit;
+    type Exit = Untranslatable;
 
     fn imm(&self, value: i64) -> Expr<'a> {
         self.leaf(Node::Const(value))
@@ -268,12 +269,12 @@ impl<'a, E: Emitter> Exec for Compiler<'a, E> {
         if self.looks {
             return self.see(width, address, true);
         }
-        self.emitter.store(width, !self.config.misaligned, address.node, value.node).ok_or(Unfit)
+        self.emitter.store(width, !self.config.misaligned, address.node, value.node).ok_or(Untranslatable)
     }
     fn branch(&mut self, condition: Condition<'a>, target: Expr<'a>) -> Out<Self> {
-        let Node::Const(target) = *target.node else { return Err(Unfit) };
+        let Node::Const(target) = *target.node else { return Err(Untranslatable) };
         if self.aligned_jumps && target & 2 != 0 {
-            return Err(Unfit);
+            return Err(Untranslatable);
         }
         self.leaves = match *condition.0.node {
             Node::Const(0) => Leaves::To(self.next),
@@ -284,7 +285,7 @@ impl<'a, E: Emitter> Exec for Compiler<'a, E> {
     }
     fn jump(&mut self, target: Expr<'a>) -> Out<Self> {
         if self.aligned_jumps {
-            return Err(Unfit);
+            return Err(Untranslatable);
         }
         match *target.node {
             Node::Const(target) => self.leaves = Leaves::To(target as u64),
@@ -307,7 +308,7 @@ impl<'a, E: Emitter> Exec for Compiler<'a, E> {
         address: Expr<'a>,
         expected: [Expr<'a>; 2],
         desired: [Expr<'a>; 2],
-    ) -> Result<[Expr<'a>; 2], Unfit> {
+    ) -> Result<[Expr<'a>; 2], Untranslatable> {
         let ordering = self.ordering(order);
         let node = self.emitter.compare_and_swap(width, ordering, address.node, expected[0].node, desired[0].node);
         Ok([self.fit(node)?, self.imm(0)])
@@ -325,19 +326,19 @@ impl<'a, E: Emitter> Exec for Compiler<'a, E> {
         Ok(())
     }
     fn pause(&mut self) -> Out<Self> {
-        if self.alone { Ok(()) } else { Err(Unfit) }
+        if self.alone { Ok(()) } else { Err(Untranslatable) }
     }
     fn cbo_zero(&mut self, address: Expr<'a>) -> Out<Self> {
         self.emitter.zero_block(hart::engine::CACHE_BLOCK, address.node);
         Ok(())
     }
     fn cbo_maint(&mut self, _op: CboOp, _address: Expr<'a>) -> Out<Self> {
-        Err(Unfit)
+        Err(Untranslatable)
     }
 
     fn fp_enabled(&mut self) -> Out<Self> {
         if self.looks {
-            return Err(Unfit);
+            return Err(Untranslatable);
         }
         if !self.fp_checked {
             self.emitter.check_fp();
@@ -350,13 +351,13 @@ impl<'a, E: Emitter> Exec for Compiler<'a, E> {
         self.fit(node)
     }
 
-    fn illegal(&mut self) -> Unfit {
-        Unfit
+    fn illegal(&mut self) -> Untranslatable {
+        Untranslatable
     }
 }
 
 macro_rules! unfit {
-    ($($method:ident)*) => { $( fn $method(&mut self) -> Out<Self> { Err(Unfit) } )* };
+    ($($method:ident)*) => { $( fn $method(&mut self) -> Out<Self> { Err(Untranslatable) } )* };
 }
 
 macro_rules! leaves {
@@ -368,16 +369,17 @@ macro_rules! leaves {
     )* };
 }
 
-/// Only CSRs that lie open, and the ways to and from trap handlers, are translated; all else that is privileged is the hart's to do.
+/// Only CSRs that lie open, and the ways to and from trap handlers, are translated; all else that is privileged is the
+/// hart's to do.
 impl<'a, E: Emitter> Privileged for Compiler<'a, E> {
     leaves! { ecall: Ecall, ebreak: Ebreak, sret: Sret, mret: Mret }
     unfit! { wfi wrs_nto wrs_sto fence_i sfence_w_inval sfence_inval_ir }
 
     fn csr(&mut self, op: CsrOp, address: u16, value: Expr<'a>) -> Value<Self> {
         if op != CsrOp::Read && self.core.waits_for_csr(address) {
-            return Err(Unfit);
+            return Err(Untranslatable);
         }
-        let place = in_place(self.config, self.mode, address).ok_or(Unfit)?;
+        let place = in_place(self.config, self.mode, address).ok_or(Untranslatable)?;
         if let InPlace::Float(part) = place {
             self.fp_checked &= op == CsrOp::Read;
             let old = self.emitter.float_csr(op, part, value.node);
@@ -385,32 +387,33 @@ impl<'a, E: Emitter> Privileged for Compiler<'a, E> {
         }
         let gated = is_gated(self.config, self.mode, address);
         if gated && self.mode != Mode::HS {
-            return Err(Unfit);
+            return Err(Untranslatable);
         }
         match place {
             InPlace::Word(word) => self.word(op, word, gated, value),
             InPlace::View(view) => self.view(op, &view, gated, value),
             InPlace::Fields(fields) => self.fields(op, &fields, gated, value),
             InPlace::Constant(value) => self.constant(value, gated),
-            InPlace::Float(_) => Err(Unfit),
+            InPlace::Float(_) => Err(Untranslatable),
         }
     }
     fn tlb_fence(&mut self, _: TlbFence, _: Option<Expr<'a>>, _: Option<Expr<'a>>) -> Out<Self> {
-        Err(Unfit)
+        Err(Untranslatable)
     }
     fn hyper_load(&mut self, _: Width, _: Expr<'a>) -> Value<Self> {
-        Err(Unfit)
+        Err(Untranslatable)
     }
     fn hyper_load_exec(&mut self, _: Width, _: Expr<'a>) -> Value<Self> {
-        Err(Unfit)
+        Err(Untranslatable)
     }
     fn hyper_store(&mut self, _: Width, _: Expr<'a>, _: Expr<'a>) -> Out<Self> {
-        Err(Unfit)
+        Err(Untranslatable)
     }
 }
 
 impl<'a, E: Emitter> Compiler<'a, E> {
-    /// Lets the instruction run through the interpreter in another mode, and where something may withhold a gated register.
+    /// Lets the instruction run through the interpreter in another mode, and where something may withhold a gated
+    /// register.
     fn check_access(&mut self, gated: bool) {
         match gated {
             true => self.emitter.check_open(),
@@ -421,7 +424,7 @@ impl<'a, E: Emitter> Compiler<'a, E> {
     /// Accesses a register that is a word, as trap handlers do with `sscratch` and `sepc`.
     fn word(&mut self, op: CsrOp, word: Word, gated: bool, value: Expr<'a>) -> Value<Self> {
         if matches!(op, CsrOp::Set | CsrOp::Clear) {
-            return Err(Unfit);
+            return Err(Untranslatable);
         }
         self.check_access(gated);
         let old = match op {
@@ -441,10 +444,11 @@ impl<'a, E: Emitter> Compiler<'a, E> {
         Ok(self.imm(value as i64))
     }
 
-    /// Accesses a register that is a view of others, as KVM does with a vCPU's at every exit: most writes change nothing.
+    /// Accesses a register that is a view of others, as KVM does with a vCPU's at every exit: most writes change
+    /// nothing.
     fn view(&mut self, op: CsrOp, view: &View, gated: bool, value: Expr<'a>) -> Value<Self> {
         if op != CsrOp::Write && !view.readable {
-            return Err(Unfit);
+            return Err(Untranslatable);
         }
         self.check_access(gated);
         self.emitter.load_view(view);
@@ -455,8 +459,8 @@ impl<'a, E: Emitter> Compiler<'a, E> {
         Ok(self.leaf(shown))
     }
 
-    /// Accesses a register of fields, as kernels do with `sstatus` around every lock, trap and access to user memory, and with
-    /// `hstatus` at every entry to a guest.
+    /// Accesses a register of fields, as kernels do with `sstatus` around every lock, trap and access to user memory,
+    /// and with `hstatus` at every entry to a guest.
     fn fields(&mut self, op: CsrOp, fields: &Fields, gated: bool, value: Expr<'a>) -> Value<Self> {
         self.check_access(gated);
         if op != CsrOp::Read && fields.fp != 0 {

@@ -51,7 +51,7 @@ fn is_generated<B: Backend>(opcode: Opcode, hart: &Hart, isa: Isa) -> bool {
     // registers and immediates of some instructions do not mean anything with these: rs2 without its lowest bit is even
     let Some(insn) = decode(pattern.value | operands & !pattern.mask, &isa) else { return false };
     let heap = Heap::new();
-    let places = Places { hot: 0x10_0000, cold: 0x20_0000, detours: 0x30_0000 };
+    let places = Places { hot: 0x10_0000, cold: 0x20_0000, slow_paths: 0x30_0000 };
     let emitter = B::emitter(places, Default::default(), Made::default());
     let (pc, next) = (0x8000_0000, 0x8000_0004);
     Compiler::new(emitter, &heap, &hart.core).instruction(&insn, pc, next).is_ok()

@@ -14,10 +14,10 @@ use crate::host::{Made, Places};
 
 /// Bytes of code kept at most, where nobody says otherwise.
 pub const USUAL_BYTES: usize = 112 << 20;
-/// Sixteenths of the memory that hot code, cold code and detours have: all grow with the guest's code.
+/// Sixteenths of the memory that hot code, cold code and slow paths have: all grow with the guest's code.
 const SHARES: [usize; 3] = [10, 4, 2];
-/// Bytes of detours at most, in a memory of so many bytes.
-pub const fn most_detour_bytes(bytes: usize) -> usize {
+/// Bytes of slow paths at most, in a memory of so many bytes.
+pub const fn most_slow_path_bytes(bytes: usize) -> usize {
     bytes / 16 * SHARES[2]
 }
 
@@ -55,7 +55,7 @@ pub struct CodeMemory {
     bytes: usize,
     hot: Area,
     cold: Area,
-    detours: Area,
+    slow_paths: Area,
     /// Bytes of hot code that are permanent.
     kept: usize,
 }
@@ -74,12 +74,12 @@ impl CodeMemory {
         let writable = Mapping::of(&file, bytes, ProtFlags::READ | ProtFlags::WRITE)?;
         let executable = Mapping::of(&file, bytes, ProtFlags::READ | ProtFlags::EXEC)?;
         let mut start = 0;
-        let [hot, cold, detours] = SHARES.map(|share| {
+        let [hot, cold, slow_paths] = SHARES.map(|share| {
             let area = Area { start, bytes: bytes / 256 * 16 * share, used: 0 };
             start += area.bytes;
             area
         });
-        Ok(CodeMemory { writable, executable, bytes, hot, cold, detours, kept: 0 })
+        Ok(CodeMemory { writable, executable, bytes, hot, cold, slow_paths, kept: 0 })
     }
 
     /// Whether an address is executable here.
@@ -89,22 +89,24 @@ impl CodeMemory {
 
     /// Where the next code goes, if there is room for so many bytes of hot code and of each of the others.
     pub fn place(&self, hot: usize, others: usize) -> Option<Places> {
-        let fits = self.hot.has_room(hot) && self.cold.has_room(others) && self.detours.has_room(others);
+        let fits = self.hot.has_room(hot) && self.cold.has_room(others) && self.slow_paths.has_room(others);
         let address = |area: &Area| self.executable.at as u64 + area.end() as u64;
-        let places = || Places { hot: address(&self.hot), cold: address(&self.cold), detours: address(&self.detours) };
+        let places =
+            || Places { hot: address(&self.hot), cold: address(&self.cold), slow_paths: address(&self.slow_paths) };
         fits.then(places)
     }
 
     /// Puts code where [`CodeMemory::place`] said. Answers whether it fits.
     pub fn put(&mut self, made: &Made) -> bool {
         let before = self.hot.used;
-        let parts = [(&mut self.hot, &made.hot), (&mut self.cold, &made.cold), (&mut self.detours, &made.detours)];
+        let parts =
+            [(&mut self.hot, &made.hot), (&mut self.cold, &made.cold), (&mut self.slow_paths, &made.slow_paths)];
         if !parts.iter().all(|(area, code)| area.has_room(code.len())) {
             return false;
         }
         for (area, code) in parts {
-            // SAFETY: the range lies within the area (just checked) and so within the writable mapping, which nobody else
-            // writes, and the source is not in it.
+            // SAFETY: the range lies within the area (just checked) and so within the writable mapping, which nobody
+            // else writes, and the source is not in it.
             unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), self.writable.at.add(area.end()), code.len()) };
             area.used += code.len();
         }
@@ -121,7 +123,8 @@ impl CodeMemory {
         if halves(self.hot.used) == halves(before) || start + BIG_PAGE > self.hot.bytes {
             return;
         }
-        // SAFETY: within the executable mapping, whose contents stay as they are. Hosts that cannot do it change nothing.
+        // SAFETY: within the executable mapping, whose contents stay as they are. Hosts that cannot do it change
+        // nothing.
         let _ = unsafe { libc::madvise(self.executable.at.add(start).cast(), BIG_PAGE, MADV_COLLAPSE) };
     }
 
@@ -132,7 +135,7 @@ impl CodeMemory {
 
     /// Forgets all code but what is permanent.
     pub fn clear(&mut self) {
-        (self.hot.used, self.cold.used, self.detours.used) = (self.kept, 0, 0);
+        (self.hot.used, self.cold.used, self.slow_paths.used) = (self.kept, 0, 0);
     }
 
     /// Where hot code starts.
@@ -142,7 +145,7 @@ impl CodeMemory {
 
     /// Bytes of hot code and of all other.
     pub fn used(&self) -> [usize; 2] {
-        [self.hot.used, self.cold.used + self.detours.used]
+        [self.hot.used, self.cold.used + self.slow_paths.used]
     }
 
     /// Replaces code.
@@ -215,8 +218,8 @@ mod tests {
     }
 
     /// Bytes of code of each kind.
-    fn made(hot: usize, cold: usize, detours: usize) -> Made {
-        Made { hot: vec![1; hot], cold: vec![2; cold], detours: vec![3; detours], ..Made::default() }
+    fn made(hot: usize, cold: usize, slow_paths: usize) -> Made {
+        Made { hot: vec![1; hot], cold: vec![2; cold], slow_paths: vec![3; slow_paths], ..Made::default() }
     }
 
     #[test]
@@ -226,21 +229,21 @@ mod tests {
         assert!(memory.put(&made(20, 7, 10)));
         let second = memory.place(0, 0).unwrap();
         // hot code is aligned to 16 bytes
-        let moved = (second.hot - first.hot, second.cold - first.cold, second.detours - first.detours);
+        let moved = (second.hot - first.hot, second.cold - first.cold, second.slow_paths - first.slow_paths);
         assert_eq!((moved, memory.used()), ((32, 7, 10), [32, 17]));
     }
 
     #[test]
     fn what_does_not_fit_is_refused_as_a_whole() {
         let mut memory = CodeMemory::new(1 << 20).unwrap();
-        let [hot, cold, detours] = SHARES.map(|share| (1 << 16) * share);
-        let both = cold.min(detours);
+        let [hot, cold, slow_paths] = SHARES.map(|share| (1 << 16) * share);
+        let both = cold.min(slow_paths);
         assert!(memory.place(hot, both).is_some() && memory.place(hot + 1, 0).is_none());
         assert!(memory.place(hot, both + 1).is_none());
-        for too_much in [made(hot + 1, 0, 0), made(0, cold + 1, 0), made(0, 0, detours + 1)] {
+        for too_much in [made(hot + 1, 0, 0), made(0, cold + 1, 0), made(0, 0, slow_paths + 1)] {
             assert!(!memory.put(&too_much));
             assert_eq!(memory.used(), [0, 0]);
         }
-        assert!(memory.put(&made(hot, cold, detours)));
+        assert!(memory.put(&made(hot, cold, slow_paths)));
     }
 }

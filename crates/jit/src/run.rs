@@ -2,7 +2,7 @@
 
 use arch::insn::{Bare, Class, Insn};
 use hart::Hart;
-use hart::engine::{At, Core, Ended, Generated, Run, Stop};
+use hart::engine::{Core, Ended, Fetched, Generated, Run, Stop};
 
 use crate::crash;
 use crate::host::{Backend, GO_ON, LEAVE, Runtime, System};
@@ -183,7 +183,7 @@ impl<B: Backend> Runtime for Context<'_, B> {
     fn system(&mut self, system: System, raw: u64) -> u64 {
         let hart = &mut *self.hart;
         settle_count(&mut hart.core, 1);
-        let at = At { insn: insn_of(system), pc: hart.core.pc, raw: raw as u32, len: 4 };
+        let at = Fetched { insn: insn_of(system), pc: hart.core.pc, raw: raw as u32, len: 4 };
         if hart.execute(at, &mut ()) == Ended::Stopped {
             prepare(&mut hart.core);
             return LEAVE;
@@ -262,10 +262,10 @@ fn only_accesses(insn: &Insn) -> bool {
 
 /// The instruction of a site with its bits as fetched, if its trap tells them. A site does not keep them: memory has
 /// them, unless it was written to meanwhile.
-fn place(core: &mut Core, site: &Site, stop: Stop) -> At {
+fn place(core: &mut Core, site: &Site, stop: Stop) -> Fetched {
     use arch::Exception::{IllegalInstruction, VirtualInstruction};
     core.pc = site.pc;
-    let executed = At { insn: site.insn, pc: site.pc, raw: site.insn.encode(), len: site.len };
+    let executed = Fetched { insn: site.insn, pc: site.pc, raw: site.insn.encode(), len: site.len };
     if stop == Stop::Exit || !matches!(core.trap.cause, IllegalInstruction | VirtualInstruction) {
         return executed;
     }

@@ -22,7 +22,7 @@ pub struct Site {
 
 /// A site as it is kept.
 #[derive(Clone, Copy)]
-struct Packed {
+struct PackedSite {
     /// The encoding of what it does; compressed instructions stand as what they expand to.
     raw: u32,
     /// Index of its page, and in the lower bits what is left.
@@ -37,7 +37,7 @@ const LONG: u16 = 1 << 12;
 const LEAVES: u16 = 1 << 13;
 
 const _: () = assert!(PAGE_BYTES <= LONG as u64 && MAX_INSNS < 1 << LEFT_BITS);
-const _: () = assert!(size_of::<Packed>() <= 12, "there are hundreds of thousands");
+const _: () = assert!(size_of::<PackedSite>() <= 12, "there are hundreds of thousands");
 
 /// Sites at most.
 pub const MOST_SITES: usize = 1 << (u32::BITS - LEFT_BITS);
@@ -45,7 +45,7 @@ pub const MOST_SITES: usize = 1 << (u32::BITS - LEFT_BITS);
 /// All sites, by number.
 #[derive(Default)]
 pub struct Sites {
-    list: Vec<Packed>,
+    list: Vec<PackedSite>,
     /// First addresses of the pages that they are in, one for each time that translation went to another page.
     pages: Vec<u64>,
 }
@@ -64,7 +64,7 @@ impl Sites {
         }
         let page = (self.pages.len() - 1) as u32;
         let flag = |flag, set| if set { flag } else { 0 };
-        self.list.push(Packed {
+        self.list.push(PackedSite {
             raw: site.insn.encode(),
             page_and_left: page << LEFT_BITS | u32::from(site.left),
             opcode: site.insn.opcode(),
@@ -74,7 +74,7 @@ impl Sites {
 
     /// The site with this number.
     pub fn get(&self, number: usize) -> Option<Site> {
-        let Packed { raw, page_and_left, opcode, place } = *self.list.get(number)?;
+        let PackedSite { raw, page_and_left, opcode, place } = *self.list.get(number)?;
         let start = self.pages.get((page_and_left >> LEFT_BITS) as usize)?;
         Some(Site {
             pc: start + u64::from(place % LONG),

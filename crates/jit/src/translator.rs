@@ -24,7 +24,7 @@ use hart::engine::Core;
 use crate::compile::Compiler;
 use crate::expr::Heap;
 use crate::host::{Backend, Blocks, MAX_INSNS, Made, Places, Runtime};
-use crate::memory::{CodeMemory, most_detour_bytes};
+use crate::memory::{CodeMemory, most_slow_path_bytes};
 use crate::sites::{MOST_SITES, Site, Sites};
 use crate::statistics::Counters;
 use crate::unit::{Origin, Origins, Unit};
@@ -46,11 +46,11 @@ pub struct Translator<B: Backend> {
 }
 
 impl<B: Backend> Translator<B> {
-    /// A run of blocks has room, places in code are 32 bits, and each detour that fits has a site.
+    /// A run of blocks has room, places in code are 32 bits, and each slow path that fits has a site.
     const FITS: () = {
-        assert!(MAX_RUN * MAX_INSNS as usize * B::DETOUR_BYTES <= B::SMALL_ROOM);
+        assert!(MAX_RUN * MAX_INSNS as usize * B::SLOW_PATH_BYTES <= B::SMALL_ROOM);
         assert!(B::REACH <= 1 << 32);
-        assert!(most_detour_bytes(B::REACH) / B::DETOUR_BYTES <= MOST_SITES);
+        assert!(most_slow_path_bytes(B::REACH) / B::SLOW_PATH_BYTES <= MOST_SITES);
     };
 
     /// A translator whose code runs in `R`.
@@ -80,9 +80,9 @@ impl<B: Backend> Translator<B> {
         &self.stubs
     }
 
-    /// The site of the detour that this offset in the detours is in.
+    /// The site of the slow path that this offset in the slow paths is in.
     pub fn site(&self, offset: u64) -> Option<Site> {
-        self.sites.get(offset as usize / B::DETOUR_BYTES)
+        self.sites.get(offset as usize / B::SLOW_PATH_BYTES)
     }
 
     /// A link by its number.
@@ -246,7 +246,7 @@ impl<B: Backend> Origins for Translator<B> {
 fn put<B: Backend>(memory: &mut CodeMemory, stubs: &B::Stubs, places: &Places, made: &Made) -> bool {
     let fits = memory.put(made);
     if fits {
-        let parts = [(places.hot, &made.hot), (places.cold, &made.cold), (places.detours, &made.detours)];
+        let parts = [(places.hot, &made.hot), (places.cold, &made.cold), (places.slow_paths, &made.slow_paths)];
         parts.into_iter().for_each(|(at, code)| B::written(stubs, at, code));
     }
     fits

@@ -1,5 +1,5 @@
-//! The generated code of one page at a virtual address: where the code of each block is, and which of the guest's bytes it
-//! was made of.
+//! The generated code of one page at a virtual address: where the code of each block is, and which of the guest's bytes
+//! it was made of.
 //!
 //! There are hundreds of thousands of blocks, in some thousands of pages. The lists that are searched for one are
 //! small, and lie together in memory.

@@ -5,11 +5,11 @@
 //! check fails, as the page is not known or is not the only one, cold code checks each access (`docs/adr/0023`).
 
 use arch::insn::Class;
-use hart::engine::At;
+use hart::engine::Fetched;
 use semantics::Width;
 use smallvec::SmallVec;
 
-use super::{Compiler, Expr, Out, Unfit, Write};
+use super::{Compiler, Expr, Out, Untranslatable, Write};
 use crate::expr::Node;
 use crate::host::{Emitter, Span};
 
@@ -29,7 +29,7 @@ pub struct Sight {
 #[derive(Default)]
 pub struct Row {
     /// They themselves.
-    pub insns: SmallVec<[At; 16]>,
+    pub insns: SmallVec<[Fetched; 16]>,
     span: Option<Span>,
     /// The register has got another value.
     ended: bool,
@@ -50,14 +50,14 @@ impl Row {
 }
 
 /// The address behind an instruction.
-fn behind(at: &At) -> u64 {
+fn behind(at: &Fetched) -> u64 {
     at.pc.wrapping_add(at.len.into())
 }
 
 impl<'a, E: Emitter> Compiler<'a, E> {
     /// Adds an instruction to a row. Answers whether it is one more of it.
-    pub fn extend(&mut self, row: &mut Row, at: At) -> bool {
-        // one that is misaligned takes a detour, and in a row there is none
+    pub fn extend(&mut self, row: &mut Row, at: Fetched) -> bool {
+        // one that is misaligned takes a slow path, and in a row there is none
         if row.ended || !self.config.misaligned {
             return false;
         }
@@ -70,7 +70,7 @@ impl<'a, E: Emitter> Compiler<'a, E> {
 
     /// What a load or store accesses, and the register that it writes. `None`: it is no such, or not off an integer
     /// register.
-    fn sight(&mut self, at: &At) -> Option<(Sight, Option<u8>)> {
+    fn sight(&mut self, at: &Fetched) -> Option<(Sight, Option<u8>)> {
         if !matches!(at.insn.class(), Class::Load | Class::Store) {
             return None;
         }
@@ -91,18 +91,18 @@ impl<'a, E: Emitter> Compiler<'a, E> {
         let (base, offset) = match *address.node {
             Node::X(x) => (x, 0),
             Node::Bin(crate::expr::Op::Add, &Node::X(x), &Node::Const(c)) => (x, c),
-            _ => return Err(Unfit),
+            _ => return Err(Untranslatable),
         };
         self.sight = Some(Sight { base, offset, bytes: width.bytes(), write });
         Ok(())
     }
 
-    /// Compiles a row. Answers where the code of each instruction begins; each has a detour.
+    /// Compiles a row. Answers where the code of each instruction begins; each has a slow path.
     ///
     /// # Errors
-    /// [`Unfit`]: nothing was emitted.
-    pub fn row(&mut self, row: &Row) -> Result<SmallVec<[u64; 16]>, Unfit> {
-        let span = row.span.ok_or(Unfit)?;
+    /// [`Untranslatable`]: nothing was emitted.
+    pub fn row(&mut self, row: &Row) -> Result<SmallVec<[u64; 16]>, Untranslatable> {
+        let span = row.span.ok_or(Untranslatable)?;
         let (mark, known) = (self.emitter.mark(), self.known);
         let mut begins = SmallVec::from_elem(self.emitter.here(), 1);
         self.emitter.open_span(span);
@@ -116,31 +116,31 @@ impl<'a, E: Emitter> Compiler<'a, E> {
                 self.emitter.close_span();
                 Ok(begins)
             }
-            Err(Unfit) => {
+            Err(Untranslatable) => {
                 self.emitter.rewind(&mark);
                 self.known = known;
-                Err(Unfit)
+                Err(Untranslatable)
             }
         }
     }
 
     /// Compiles the instructions of a row within its span.
-    fn within(&mut self, row: &Row, begins: &mut SmallVec<[u64; 16]>) -> Result<(), Unfit> {
+    fn within(&mut self, row: &Row, begins: &mut SmallVec<[u64; 16]>) -> Result<(), Untranslatable> {
         for (number, at) in row.insns.iter().enumerate() {
             if number != 0 {
                 begins.push(self.emitter.here());
             }
-            let detours = self.instruction(&at.insn, at.pc, behind(at))?.detours;
-            debug_assert!(!detours, "the span was checked");
+            let slow_paths = self.instruction(&at.insn, at.pc, behind(at))?.slow_paths;
+            debug_assert!(!slow_paths, "the span was checked");
         }
         Ok(())
     }
 
     /// Compiles them each by itself.
-    fn outside(&mut self, row: &Row) -> Result<(), Unfit> {
-        row.insns.iter().try_for_each(|at| match self.instruction(&at.insn, at.pc, behind(at))?.detours {
+    fn outside(&mut self, row: &Row) -> Result<(), Untranslatable> {
+        row.insns.iter().try_for_each(|at| match self.instruction(&at.insn, at.pc, behind(at))?.slow_paths {
             true => Ok(()),
-            false => Err(Unfit),
+            false => Err(Untranslatable),
         })
     }
 }

@@ -3,7 +3,7 @@
 //! Values are trees ([`crate::expr`]), which stand for what registers and memory were before the instruction. What an
 //! emitter does not do, or not with these operands, it answers with `None`, and the instruction runs through the
 //! interpreter. So it does, by a
-//! *detour*, where a check that is part of its code finds another case than the one that the code is for.
+//! *slow path*, where a check that is part of its code finds another case than the one that the code is for.
 
 use fp::{Fmt, Op as FpOp};
 use hart::engine::Core;
@@ -30,7 +30,7 @@ pub enum System {
 
 /// How a block goes on.
 #[derive(Clone, Copy, Debug)]
-pub enum Exit {
+pub enum BlockExit {
     /// At an address of the host, which has the code of a block of the page.
     Code(u64),
     /// At an address within the page.
@@ -130,22 +130,22 @@ pub trait Blocks {
     fn count(&mut self, count: u8);
 
     /// Goes on at `exit`.
-    fn go(&mut self, exit: Exit);
+    fn go(&mut self, exit: BlockExit);
 
     /// Ends a block of `count` instructions.
-    fn close_block(&mut self, count: u8, exit: Exit) {
+    fn close_block(&mut self, count: u8, exit: BlockExit) {
         self.count(count);
         self.go(exit);
     }
 
     /// Lets a branch go to `exit` where the condition holds.
-    fn branch(&mut self, condition: N, exit: Exit);
+    fn branch(&mut self, condition: N, exit: BlockExit);
 
     /// Repeats the open block where the condition holds, behind what was checked first. Answers whether there is such a
     /// place; `to` is the block that is wanted.
     fn repeat(&mut self, condition: N, to: u64) -> bool;
 
-    /// Computes where a jump goes; [`Exit::Kept`] goes there.
+    /// Computes where a jump goes; [`BlockExit::Kept`] goes there.
     fn keep_target(&mut self, target: N);
 
     /// Starts an instruction.
@@ -154,11 +154,11 @@ pub trait Blocks {
     /// Takes back what was emitted since the mark.
     fn rewind(&mut self, mark: &Self::Mark);
 
-    /// Ends an instruction: where it asked for a detour, one runs it through the interpreter and comes back here.
+    /// Ends an instruction: where it asked for a slow path, one runs it through the interpreter and comes back here.
     /// Answers whether it did. `None`: everything that was emitted for it is void.
     fn end_instruction(&mut self) -> Option<bool>;
 
-    /// Runs the instruction through the interpreter, by a detour.
+    /// Runs the instruction through the interpreter, by a slow path.
     fn interpret(&mut self);
 
     /// All that was made.

@@ -14,7 +14,7 @@ use hart::engine::Core;
 mod emitter;
 
 pub use emitter::{
-    Atomics, Blocks, Csrs, Emitter, Exit, Fence, Floats, Loads, Ordering, Registers, SecondHalf, Span, System,
+    Atomics, BlockExit, Blocks, Csrs, Emitter, Fence, Floats, Loads, Ordering, Registers, SecondHalf, Span, System,
 };
 
 /// Longest block. What counts its instructions in generated code may be a signed byte.
@@ -31,13 +31,13 @@ pub trait Backend: Sized + Send + 'static {
     /// those to `Runtime`.
     type Stubs: Clone + Default + Send;
 
-    /// Size of a detour, in bytes. All detours lie one behind the other: where one is says which it is.
-    const DETOUR_BYTES: usize;
+    /// Size of a slow path, in bytes. All slow paths lie one behind the other: where one is says which it is.
+    const SLOW_PATH_BYTES: usize;
     /// Bytes of code at most. Within so many, every jump of the back end's reaches every place.
     const REACH: usize;
     /// Room that the hot code of a run of blocks needs at most, in bytes; also that of [`Backend::stubs`].
     const ROOM: usize;
-    /// Room that its cold code and its detours need at most, each.
+    /// Room that its cold code and its slow paths need at most, each.
     const SMALL_ROOM: usize;
 
     /// What generated code needs of the host.
@@ -46,7 +46,7 @@ pub trait Backend: Sized + Send + 'static {
     /// The features that are missing.
     fn check_host() -> Result<(), String>;
 
-    /// Makes the code between blocks, for detours that begin where the first of these places is; it is hot code.
+    /// Makes the code between blocks, for slow paths that begin where the first of these places is; it is hot code.
     fn stubs<R: Runtime>(places: &Places) -> (Self::Stubs, Made);
 
     /// An emitter to these addresses, which uses the memory of what was made before.
@@ -78,8 +78,8 @@ pub trait Runtime {
     /// The hart.
     fn core(&mut self) -> &mut Core;
 
-    /// Runs an instruction through the interpreter, that of the detour which this offset in the detours is in. Another
-    /// answer is [`GO_ON`].
+    /// Runs an instruction through the interpreter, that of the slow path which this offset in the slow paths is in.
+    /// Another answer is [`GO_ON`].
     fn interpret(&mut self, offset: u64) -> u64;
 
     /// Finds code for the hart's pc.
@@ -107,8 +107,8 @@ pub struct Places {
     pub hot: u64,
     /// Its cold code.
     pub cold: u64,
-    /// Its detours.
-    pub detours: u64,
+    /// Its slow paths.
+    pub slow_paths: u64,
 }
 
 /// What came of a run of blocks, in memory that can be used again.
@@ -118,8 +118,8 @@ pub struct Made {
     pub hot: Vec<u8>,
     /// Cold code.
     pub cold: Vec<u8>,
-    /// Detours.
-    pub detours: Vec<u8>,
+    /// Slow paths.
+    pub slow_paths: Vec<u8>,
     /// Links that can be changed.
     pub links: Vec<Link>,
 }

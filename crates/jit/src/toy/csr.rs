@@ -83,11 +83,11 @@ impl Csrs for Emitter {
     }
 
     fn check_unchanged(&mut self, op: CsrOp, view: &View, value: N) {
-        self.may_detour();
+        self.may_take_slow_path();
         self.difference(op, value);
         self.constant(view.writable);
         self.binary(Op::And);
-        self.of(Kind::DetourIf);
+        self.of(Kind::SlowPathIf);
     }
 
     fn show_view<'a>(&mut self) -> Node<'a> {
@@ -100,7 +100,7 @@ impl Csrs for Emitter {
     }
 
     fn change_fields(&mut self, op: CsrOp, fields: &Fields, _: bool, value: N) {
-        self.may_detour();
+        self.may_take_slow_path();
         self.difference(op, value);
         self.constant(fields.word.mask);
         self.binary(Op::And);
@@ -108,7 +108,7 @@ impl Csrs for Emitter {
         self.with(Kind::Held, changes);
         self.constant(fields.consequences);
         self.binary(Op::And);
-        self.of(Kind::DetourIf);
+        self.of(Kind::SlowPathIf);
         self.with(Kind::Held, self.loaded);
         self.with(Kind::Held, changes);
         self.binary(Op::Xor);

@@ -9,7 +9,7 @@ use super::step::{
 };
 use crate::expr::{Held, N, Node, Op};
 use crate::host::{
-    Atomics, Blocks, Exit, Fence, Floats, Link, Loads, Made, Ordering, Places, Registers, SecondHalf, Span,
+    Atomics, BlockExit, Blocks, Fence, Floats, Link, Loads, Made, Ordering, Places, Registers, SecondHalf, Span,
 };
 
 /// Code in the making.
@@ -22,8 +22,8 @@ pub struct Emitter {
     kept: Held,
     /// What was loaded of a CSR.
     pub(super) loaded: Held,
-    /// Whether the current instruction may take its detour.
-    detours: bool,
+    /// Whether the current instruction may take its slow path.
+    slow_paths: bool,
     /// Whether a span is open.
     inside: bool,
     /// Hot and cold code have changed places: what is emitted runs outside of a span.
@@ -34,7 +34,7 @@ pub struct Emitter {
 pub struct Mark {
     hot: usize,
     cold: usize,
-    detours: usize,
+    slow_paths: usize,
     inside: bool,
     turned: bool,
 }
@@ -43,9 +43,9 @@ impl Emitter {
     pub fn new(places: Places, mut made: Made) -> Emitter {
         made.hot.clear();
         made.cold.clear();
-        made.detours.clear();
+        made.slow_paths.clear();
         made.links.clear();
-        Emitter { places, made, entry: 0, kept: 0, loaded: 0, detours: false, inside: false, turned: false }
+        Emitter { places, made, entry: 0, kept: 0, loaded: 0, slow_paths: false, inside: false, turned: false }
     }
 
     pub(super) fn step(&mut self, step: Step) {
@@ -85,8 +85,8 @@ impl Emitter {
         self.places.cold + self.made.cold.len() as u64
     }
 
-    fn detour_here(&self) -> u64 {
-        self.places.detours + self.made.detours.len() as u64
+    fn slow_path_here(&self) -> u64 {
+        self.places.slow_paths + self.made.slow_paths.len() as u64
     }
 
     /// Pushes the value of a tree.
@@ -140,16 +140,16 @@ impl Emitter {
         Node::Kept(c)
     }
 
-    /// What comes next may take the instruction's detour.
-    pub(super) fn may_detour(&mut self) {
-        if !self.detours {
-            self.detours = true;
-            self.going(Kind::Detour, self.detour_here());
+    /// What comes next may take the instruction's slow path.
+    pub(super) fn may_take_slow_path(&mut self) {
+        if !self.slow_paths {
+            self.slow_paths = true;
+            self.going(Kind::SlowPath, self.slow_path_here());
         }
     }
 
     pub(super) fn check(&mut self, kind: Kind, a: u8) {
-        self.may_detour();
+        self.may_take_slow_path();
         self.with(kind, a);
     }
 
@@ -157,7 +157,7 @@ impl Emitter {
     fn access(&mut self, kind: Kind, width: Width, operands: &[N]) -> Option<Step> {
         let a = WIDTHS.contains(&width).then(|| index(&WIDTHS, width))?;
         if !self.inside {
-            self.may_detour();
+            self.may_take_slow_path();
         }
         operands.iter().for_each(|operand| self.tree(operand));
         Some(Step { a, b: self.inside.into(), ..Step::of(kind) })
@@ -200,37 +200,37 @@ impl Blocks for Emitter {
         self.made.hot[self.entry + 1] = count;
     }
 
-    fn go(&mut self, exit: Exit) {
+    fn go(&mut self, exit: BlockExit) {
         match exit {
-            Exit::Code(to) => self.going(Kind::Go, to),
-            Exit::Near { site } => {
+            BlockExit::Code(to) => self.going(Kind::Go, to),
+            BlockExit::Near { site } => {
                 self.made.links.push(Link { site, patch: self.here() + TARGET_AT });
                 self.going(Kind::Go, self.cold_here());
                 self.link(site);
             }
-            Exit::Far { pc } => self.wide(Kind::GoFar, pc),
-            Exit::Kept => self.of(Kind::GoKept),
-            Exit::System { system, pc, raw } => {
+            BlockExit::Far { pc } => self.wide(Kind::GoFar, pc),
+            BlockExit::Kept => self.of(Kind::GoKept),
+            BlockExit::System { system, pc, raw } => {
                 self.constant(raw.into());
                 self.step(Step { a: index(&SYSTEMS, system), wide: pc, ..Step::of(Kind::System) });
             }
         }
     }
 
-    fn branch(&mut self, condition: N, exit: Exit) {
+    fn branch(&mut self, condition: N, exit: BlockExit) {
         self.tree(condition);
         match exit {
-            Exit::Code(to) => self.going(Kind::GoIf, to),
-            Exit::Near { site } => {
+            BlockExit::Code(to) => self.going(Kind::GoIf, to),
+            BlockExit::Near { site } => {
                 self.made.links.push(Link { site, patch: self.here() + TARGET_AT });
                 self.going(Kind::GoIf, self.cold_here());
                 self.link(site);
             }
-            Exit::Far { pc } => {
+            BlockExit::Far { pc } => {
                 self.going(Kind::GoIf, self.cold_here());
                 self.made.cold.extend_from_slice(&Step { wide: pc, ..Step::of(Kind::GoFar) }.encode());
             }
-            Exit::Kept | Exit::System { .. } => unreachable!("targets of branches are constants"),
+            BlockExit::Kept | BlockExit::System { .. } => unreachable!("targets of branches are constants"),
         }
     }
 
@@ -244,10 +244,10 @@ impl Blocks for Emitter {
     }
 
     fn mark(&mut self) -> Mark {
-        (self.kept, self.detours) = (0, false);
-        let Made { hot, cold, detours, .. } = &self.made;
+        (self.kept, self.slow_paths) = (0, false);
+        let Made { hot, cold, slow_paths, .. } = &self.made;
         let (inside, turned) = (self.inside, self.turned);
-        Mark { hot: hot.len(), cold: cold.len(), detours: detours.len(), inside, turned }
+        Mark { hot: hot.len(), cold: cold.len(), slow_paths: slow_paths.len(), inside, turned }
     }
 
     fn rewind(&mut self, mark: &Mark) {
@@ -257,21 +257,21 @@ impl Blocks for Emitter {
         self.inside = mark.inside;
         self.made.hot.truncate(mark.hot);
         self.made.cold.truncate(mark.cold);
-        self.made.detours.truncate(mark.detours);
-        self.detours = false;
+        self.made.slow_paths.truncate(mark.slow_paths);
+        self.slow_paths = false;
     }
 
     fn end_instruction(&mut self) -> Option<bool> {
-        if self.detours {
+        if self.slow_paths {
             let back = Step { wide: self.here(), ..Step::of(Kind::Interpret) };
-            self.made.detours.extend_from_slice(&back.encode());
+            self.made.slow_paths.extend_from_slice(&back.encode());
         }
-        Some(std::mem::take(&mut self.detours))
+        Some(std::mem::take(&mut self.slow_paths))
     }
 
     fn interpret(&mut self) {
-        self.going(Kind::Go, self.detour_here());
-        self.detours = true;
+        self.going(Kind::Go, self.slow_path_here());
+        self.slow_paths = true;
         self.end_instruction();
     }
 
@@ -331,7 +331,7 @@ impl Loads for Emitter {
     }
 
     fn zero_block(&mut self, block: u64, address: N) {
-        self.may_detour();
+        self.may_take_slow_path();
         self.tree(address);
         self.wide(Kind::Zero, block);
     }
@@ -386,7 +386,7 @@ impl Floats for Emitter {
     }
 
     fn float_csr<'a>(&mut self, op: CsrOp, part: FloatPart, value: N) -> Node<'a> {
-        self.may_detour();
+        self.may_take_slow_path();
         self.tree(value);
         self.result(Step { a: index(&CSR_OPS, op), b: index(&PARTS, part), ..Step::of(Kind::FloatCsr) })
     }

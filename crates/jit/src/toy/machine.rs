@@ -23,8 +23,8 @@ pub struct Machine {
     pub kept: [u64; 8],
     /// What was kept as a target.
     target: u64,
-    /// Where the instruction's detour is.
-    detour: u64,
+    /// Where the instruction's slow path is.
+    slow_path: u64,
 }
 
 /// What comes next.
@@ -32,8 +32,8 @@ pub struct Machine {
 pub enum Next {
     /// The next step.
     Step,
-    /// The instruction's detour.
-    Detour,
+    /// The instruction's slow path.
+    SlowPath,
     /// Nothing: the quantum has ended.
     End,
     /// What the runtime says.
@@ -41,9 +41,9 @@ pub enum Next {
 }
 
 impl Next {
-    /// The next step, if all is well; else the detour.
-    pub fn or_detour(fits: bool) -> Next {
-        if fits { Next::Step } else { Next::Detour }
+    /// The next step, if all is well; else the slow path.
+    pub fn or_slow_path(fits: bool) -> Next {
+        if fits { Next::Step } else { Next::SlowPath }
     }
 }
 
@@ -56,12 +56,12 @@ pub fn run<R: Runtime>(stubs: &Stubs, runtime: &mut R, code: u64) {
         machine.at += STEP_BYTES as u64;
         match machine.execute(step, here, runtime.core()) {
             Next::Step => {}
-            Next::Detour => {
+            Next::SlowPath => {
                 machine.stack.clear();
-                machine.at = machine.detour;
+                machine.at = machine.slow_path;
             }
             Next::End => return,
-            Next::Ask => match machine.ask(step, here.wrapping_sub(stubs.detours), runtime) {
+            Next::Ask => match machine.ask(step, here.wrapping_sub(stubs.slow_paths), runtime) {
                 GO_ON => machine.at = step.wide,
                 LEAVE => return,
                 code => machine.at = code,
@@ -80,7 +80,7 @@ impl Machine {
         self.stack.push(value);
     }
 
-    /// Calls the runtime for a step that is so far into the detours.
+    /// Calls the runtime for a step that is so far into the slow paths.
     fn ask<R: Runtime>(&mut self, step: Step, offset: u64, runtime: &mut R) -> u64 {
         match step.kind {
             Kind::Interpret => runtime.interpret(offset),
@@ -97,7 +97,7 @@ impl Machine {
             Const | X | F | Held | Word => self.read(step, core),
             Sext | Zext | Unary | Binary | Compare | Select => self.compute(step),
             Keep | KeepTarget | SetX | SetXUnless | SetF | SetWord => self.write(step, core),
-            Open | Go | GoIf | GoFar | GoKept | Link | System | Cross | Interpret | Detour | DetourIf | Span => {
+            Open | Go | GoIf | GoFar | GoKept | Link | System | Cross | Interpret | SlowPath | SlowPathIf | Span => {
                 return self.flow(step, here, core);
             }
             Load | Store | Zero | Amo | Cas | Reserve | Conditional => return self.access(step, core),
@@ -164,8 +164,8 @@ impl Machine {
             Kind::Span if !self.has_span(step, core) => self.at = step.to(here),
             Kind::GoFar => return self.go(step.wide, core),
             Kind::GoKept => return self.go(self.target, core),
-            Kind::Detour => self.detour = step.to(here),
-            Kind::DetourIf => return Next::or_detour(self.pop() == 0),
+            Kind::SlowPath => self.slow_path = step.to(here),
+            Kind::SlowPathIf => return Next::or_slow_path(self.pop() == 0),
             Kind::Interpret | Kind::Link => return Next::Ask,
             Kind::System => {
                 core.pc = step.wide;
@@ -214,7 +214,7 @@ impl Machine {
     fn float_csr(&mut self, step: Step, core: &mut Core) -> Next {
         let (value, op, part) = (self.pop(), CSR_OPS[usize::from(step.a)], PARTS[usize::from(step.b)]);
         if !core.generated.fp_ready {
-            return Next::Detour;
+            return Next::SlowPath;
         }
         let old = if part == FloatPart::Rounding { 0 } else { core.state.fflags.into() };
         let new = match op {
@@ -229,7 +229,7 @@ impl Machine {
             FloatPart::Both => (new, new >> FFLAGS.count_ones()),
         };
         if rounding & ROUNDING != 0 {
-            return Next::Detour;
+            return Next::SlowPath;
         }
         core.state.fflags = (flags & FFLAGS) as u8;
         self.kept[usize::from(step.c)] = old;
@@ -255,7 +255,7 @@ fn word(core: &mut Core, step: Step) -> &mut u64 {
 
 fn check(step: Step, core: &Core) -> Next {
     let generated = &core.generated;
-    Next::or_detour(match step.kind {
+    Next::or_slow_path(match step.kind {
         Kind::CheckFp => generated.fp_ready,
         Kind::CheckMode => generated.mode == step.a,
         Kind::CheckOpen => generated.open,

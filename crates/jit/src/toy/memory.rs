@@ -17,8 +17,8 @@ impl Machine {
                 self.store_within(width, core);
                 return Next::Step;
             }
-            Kind::Store => return Next::or_detour(self.store(width, core).is_some()),
-            Kind::Zero => return Next::or_detour(self.zero(step.wide, core).is_some()),
+            Kind::Store => return Next::or_slow_path(self.store(width, core).is_some()),
+            Kind::Zero => return Next::or_slow_path(self.zero(step.wide, core).is_some()),
             Kind::Load if step.b == 1 => Some(self.load_within(width, core)),
             Kind::Load => self.load(width, core),
             Kind::Amo => self.amo(step, width, core),
@@ -29,7 +29,7 @@ impl Machine {
         if let Some(value) = read {
             self.kept[usize::from(step.c)] = value;
         }
-        Next::or_detour(read.is_some())
+        Next::or_slow_path(read.is_some())
     }
 
     /// Whether a span is in one page that may be accessed as the step says.

@@ -28,8 +28,8 @@ pub struct Toy;
 /// There is no code between blocks. What stands for it is what is common to all code of a hart.
 #[derive(Clone, Default)]
 pub struct Stubs {
-    /// Where detours begin.
-    detours: u64,
+    /// Where slow paths begin.
+    slow_paths: u64,
     cache: Arc<Cache>,
 }
 
@@ -37,7 +37,7 @@ impl Backend for Toy {
     type Emitter = Emitter;
     type Stubs = Stubs;
 
-    const DETOUR_BYTES: usize = STEP_BYTES;
+    const SLOW_PATH_BYTES: usize = STEP_BYTES;
     const REACH: usize = 16 << 20;
     const ROOM: usize = 512 << 10;
     const SMALL_ROOM: usize = 32 << 10;
@@ -47,7 +47,7 @@ impl Backend for Toy {
     }
 
     fn stubs<R: Runtime>(places: &Places) -> (Stubs, Made) {
-        (Stubs { detours: places.detours, ..Stubs::default() }, Made::default())
+        (Stubs { slow_paths: places.slow_paths, ..Stubs::default() }, Made::default())
     }
 
     fn emitter(places: Places, _: Stubs, used: Made) -> Emitter {

@@ -81,12 +81,12 @@ kinds! {
     /// Page: goes on unless the second half of the instruction at `wide` is still there and has the bits of `a` and
     /// `b`.
     Cross,
-    /// Runs the instruction through the interpreter, and goes on at `wide`: a detour.
+    /// Runs the instruction through the interpreter, and goes on at `wide`: a slow path.
     Interpret,
-    /// From here on, what does not fit goes to the detour at `to`.
-    Detour,
-    /// Takes the detour where the top is not 0.
-    DetourIf,
+    /// From here on, what does not fit goes to the slow path at `to`.
+    SlowPath,
+    /// Takes the slow path where the top is not 0.
+    SlowPathIf,
     /// Address: reads memory of width `a` to place `c`; if `b` is 1, it is in a span.
     Load,
     /// Address, value: writes memory of width `a`; if `b` is 1, it is in a span.
@@ -106,17 +106,17 @@ kinds! {
     Conditional,
     /// Orders all memory accesses before and after.
     Fence,
-    /// Takes the detour unless floating point may run.
+    /// Takes the slow path unless floating point may run.
     CheckFp,
     /// Three operands: operation `wide` of [`fp::Op::ALL`] in format `a`, rounded as `b` says, to place `c`.
     Float,
     /// Value: access `a` of [`CSR_OPS`] to part `b` of [`PARTS`]; what it was, to place `c`.
     FloatCsr,
-    /// Takes the detour unless the mode has number `a`.
+    /// Takes the slow path unless the mode has number `a`.
     CheckMode,
-    /// Takes the detour unless nothing is withheld.
+    /// Takes the slow path unless nothing is withheld.
     CheckOpen,
-    /// Takes the detour where an interrupt waits.
+    /// Takes the slow path where an interrupt waits.
     CheckNoInterrupt,
     /// Notes whether floating point may run by now.
     NoteFp,

@@ -2,14 +2,14 @@
 
 use arch::addr::PAGE_BYTES;
 use arch::insn::{Class, Insn};
-use hart::engine::{At, Core, decode};
+use hart::engine::{Core, Fetched, decode};
 use smallvec::SmallVec;
 
 use super::Translator;
 use super::text::{dispatches, raw_in};
 use crate::compile::{Compiled, Compiler, Leaves, Row};
 use crate::expr::N;
-use crate::host::{Backend, Blocks, Exit, MAX_INSNS, SecondHalf};
+use crate::host::{Backend, BlockExit, Blocks, MAX_INSNS, SecondHalf};
 use crate::sites::Site;
 use crate::unit::{Source, Unit};
 
@@ -116,7 +116,7 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
     }
 
     /// The instruction `ahead` bytes from here, if it ends in the page and is legal.
-    fn fetch(&self, ahead: u64) -> Option<At> {
+    fn fetch(&self, ahead: u64) -> Option<Fetched> {
         let ahead = self.at + ahead;
         if ahead >= self.of_page() {
             return None;
@@ -124,11 +124,11 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
         let (raw, len) = raw_in(self.core, self.offset + ahead)?;
         let (insn, pc) = (decode(raw, len, &self.core.config.isa)?, self.pc.wrapping_add(ahead));
         // what a debugger stops at is the interpreter's
-        (!self.core.leaves_out(pc, self.offset + ahead)).then_some(At { insn, pc, raw, len })
+        (!self.core.leaves_out(pc, self.offset + ahead)).then_some(Fetched { insn, pc, raw, len })
     }
 
     /// The instruction that the run begins with, if it goes on in the next page, and its second half.
-    fn crossing(&self) -> Option<(At, SecondHalf)> {
+    fn crossing(&self) -> Option<(Fetched, SecondHalf)> {
         let low = u32::from(self.core.ram.load_u16(self.offset)?);
         if low & 3 != 3 || self.of_page() != SecondHalf::BEHIND {
             return None;
@@ -136,7 +136,7 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
         let second = SecondHalf::at(self.core, self.pc.wrapping_add(SecondHalf::BEHIND))?;
         let (raw, len) = (u32::from(second.bits) << 16 | low, 4);
         let insn = decode(raw, len, &self.core.config.isa)?;
-        Some((At { insn, pc: self.pc, raw, len }, second))
+        Some((Fetched { insn, pc: self.pc, raw, len }, second))
     }
 
     /// Translates block `number` of the run.
@@ -154,7 +154,7 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
             && !self.followed
             && let Some(code) = self.known(start)
         {
-            self.compiler.emitter.go(Exit::Code(code));
+            self.compiler.emitter.go(BlockExit::Code(code));
             return End::Closed;
         }
         let begin = self.open(start, second);
@@ -189,7 +189,7 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
 
     /// Translates instructions from `at` on, whose code begins at `begin`. Answers how many they are, the last, and how
     /// it ends the block, if it does.
-    fn instructions(&mut self, mut at: At, begin: u64) -> (u8, At, Option<Leaves<'a>>) {
+    fn instructions(&mut self, mut at: Fetched, begin: u64) -> (u8, Fetched, Option<Leaves<'a>>) {
         let mut count = 0;
         loop {
             if let Some((accesses, behind)) = self.row(at, count) {
@@ -222,7 +222,7 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
 
     /// Translates the loads and stores from `first` on that are in a row, if there are several, behind `count`
     /// instructions of the block. Answers how many they are, and the instruction behind them, if that is of the block.
-    fn row(&mut self, first: At, count: u8) -> Option<(u8, Option<At>)> {
+    fn row(&mut self, first: Fetched, count: u8) -> Option<(u8, Option<Fetched>)> {
         let mut row = Row::default();
         let (mut next, mut ahead) = (Some(first), 0);
         while let Some(at) = next.filter(|_| count + (row.insns.len() as u8) < MAX_INSNS) {
@@ -255,7 +255,7 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
     /// answers how many they are.
     fn hammock(&mut self, condition: N<'a>, target: u64, count: u8) -> Option<u8> {
         const MOST: usize = 2;
-        let mut skipped = SmallVec::<[At; MOST]>::new();
+        let mut skipped = SmallVec::<[Fetched; MOST]>::new();
         let mut ahead = 0;
         while self.here().wrapping_add(ahead) != target {
             let at = self.fetch(ahead).filter(|_| skipped.len() < MOST)?;
@@ -285,12 +285,12 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
     }
 
     /// Ends a block of `count` instructions, the last of which is `at`.
-    fn close(&mut self, count: u8, at: At, end: Option<Leaves<'a>>, last: bool) -> End {
+    fn close(&mut self, count: u8, at: Fetched, end: Option<Leaves<'a>>, last: bool) -> End {
         let behind = self.here();
         let exit = match end {
             Some(Leaves::To(target)) => self.exit(target),
-            Some(Leaves::Kept) => Exit::Kept,
-            Some(Leaves::System(system)) => Exit::System { system, pc: at.pc, raw: at.raw },
+            Some(Leaves::Kept) => BlockExit::Kept,
+            Some(Leaves::System(system)) => BlockExit::System { system, pc: at.pc, raw: at.raw },
             Some(Leaves::Not) => {
                 self.compiler.emitter.count(count);
                 return End::Closed;
@@ -317,13 +317,13 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
     }
 
     /// Translates one instruction, number `count` of its block; answers how the block ends, if it does.
-    fn instruction(&mut self, at: At, count: u8) -> Option<Leaves<'a>> {
+    fn instruction(&mut self, at: Fetched, count: u8) -> Option<Leaves<'a>> {
         // a site's `left` is its number in the block, until the block's length is known
         let site = Site { pc: at.pc, insn: at.insn, len: at.len, left: count, leaves: false };
         match self.compiler.instruction(&at.insn, at.pc, self.here()) {
-            Ok(Compiled { leaves, detours, detour_leaves }) => {
-                if detours {
-                    self.translator.sites.push(Site { leaves: detour_leaves, ..site });
+            Ok(Compiled { leaves, slow_paths, slow_path_leaves }) => {
+                if slow_paths {
+                    self.translator.sites.push(Site { leaves: slow_path_leaves, ..site });
                 }
                 (!matches!(leaves, Leaves::Not)).then_some(leaves)
             }
@@ -339,13 +339,13 @@ impl<'t, 'a, B: Backend> Builder<'t, 'a, B> {
     }
 
     /// How to go to `target`.
-    fn exit(&mut self, target: u64) -> Exit {
+    fn exit(&mut self, target: u64) -> BlockExit {
         if target / PAGE_BYTES != self.pc / PAGE_BYTES {
-            return Exit::Far { pc: target };
+            return BlockExit::Far { pc: target };
         }
         match self.known(target) {
-            Some(code) => Exit::Code(code),
-            None => Exit::Near { site: self.translator.links.add(target, self.offset) },
+            Some(code) => BlockExit::Code(code),
+            None => BlockExit::Near { site: self.translator.links.add(target, self.offset) },
         }
     }
 

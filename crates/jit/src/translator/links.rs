@@ -50,8 +50,8 @@ impl Links {
         }
     }
 
-    /// The offset, in the memory of hot code, of the bytes that are to be changed to link `number`; it is asked for once.
-    /// `None`: there are none, or the link's page is mapped to other memory by now.
+    /// The offset, in the memory of hot code, of the bytes that are to be changed to link `number`; it is asked for
+    /// once. `None`: there are none, or the link's page is mapped to other memory by now.
     pub fn settle(&mut self, number: u64, core: &Core) -> Option<u32> {
         let link = self.get(number).filter(|link| link.patch != 0)?;
         let at = core.code.active.page(link.target)?;

@@ -1,8 +1,9 @@
 //! Atomic memory operations, LR and SC, as locked instructions of the host.
 //!
-//! What the host keeps in order by itself is all but a store and a load that comes behind it (Intel 64 and IA-32 Architectures
-//! Software Developer's Manual, volume 3, "Memory Ordering in P6 and More Recent Processor Families"), and a locked instruction
-//! orders everything before and after it. So AMOs have every order that `aq` and `rl` may ask for.
+//! What the host keeps in order by itself is all but a store and a load that comes behind it (Intel 64 and IA-32
+//! Architectures Software Developer's Manual, volume 3, "Memory Ordering in P6 and More Recent Processor Families"),
+//! and a locked instruction orders everything before and after it. So AMOs have every order that `aq` and `rl` may ask
+//! for.
 
 use hart::engine::reserved_width;
 use semantics::{AmoOp, Width};
@@ -143,7 +144,7 @@ impl Atomics for Emitter {
         self.hot.alu_i(Alu::Cmp, 64, Rm::R(RAX), same);
         let holds = self.hot.jcc_fix(Cc::E);
         self.hot.alu_i(Alu::Cmp, 64, Rm::R(RAX), same ^ hart::engine::RESERVED_WIDE as i32);
-        self.detour_if(Cc::E);
+        self.slow_path_if(Cc::E);
         self.hot.store_i(8, RESERVATION, hart::engine::NOT_RESERVED as i32);
         self.hot.mov_i(RAX, 1);
         let end = self.hot.jmp_fix();

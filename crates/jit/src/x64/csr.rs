@@ -41,7 +41,7 @@ impl Emitter {
         let always = fields.consequences & !fields.choice.map_or(0, |choice| choice.mask);
         if always != 0 {
             self.hot.test_i(RDX, always as i32);
-            self.detour_if(Cc::NE);
+            self.slow_path_if(Cc::NE);
         }
         if let Some(choice) = fields.choice {
             self.hot.test_i(RDX, choice.mask as i32);
@@ -54,13 +54,13 @@ impl Emitter {
     /// The same where another wire is chosen: only while none is high and nothing waits, and only one that there is.
     fn check_choice(&mut self, choice: &Choice) {
         self.hot.alu_i(Alu::Cmp, 64, privileged(choice.wires), 0);
-        self.detour_if(Cc::NE);
+        self.slow_path_if(Cc::NE);
         self.check_no_interrupt_waits();
         self.hot.mov(32, RCX, Rm::R(RAX));
         self.hot.alu(Alu::Xor, 32, RCX, Rm::R(RDX));
         self.hot.alu_i(Alu::And, 32, Rm::R(RCX), choice.mask as i32);
         self.hot.alu_i(Alu::Cmp, 32, Rm::R(RCX), choice.most as i32);
-        self.detour_if(Cc::A);
+        self.slow_path_if(Cc::A);
     }
 
     /// Notes whether floating point may run as generated, after FS has changed, as `note_mode` does:
@@ -86,17 +86,17 @@ impl Emitter {
 impl Csrs for Emitter {
     fn check_mode(&mut self, code: u8) {
         self.hot.cmp_byte(MODE, code);
-        self.detour_if(Cc::NE);
+        self.slow_path_if(Cc::NE);
     }
 
     fn check_open(&mut self) {
         self.hot.cmp_byte(OPEN, 1);
-        self.detour_if(Cc::NE);
+        self.slow_path_if(Cc::NE);
     }
 
     fn check_no_interrupt_waits(&mut self) {
         self.hot.cmp_byte(INTERRUPT_WAITS, 0);
-        self.detour_if(Cc::NE);
+        self.slow_path_if(Cc::NE);
     }
 
     fn read_word<'a>(&mut self, offset: usize) -> Node<'a> {
@@ -141,7 +141,7 @@ impl Csrs for Emitter {
             self.hot.mov_i(RCX, view.writable as i64);
             self.hot.test(64, RDX, RCX);
         }
-        self.detour_if(Cc::NE);
+        self.slow_path_if(Cc::NE);
     }
 
     fn show_view<'a>(&mut self) -> Node<'a> {

@@ -1,8 +1,8 @@
 //! The emitter: one block's code in the making.
 //!
-//! Hot code goes on where it is. What seldom runs is elsewhere: in cold code, which leaves the block, and in detours, which
-//! come back. All detours of the cache lie one behind the other, each [`DETOUR_BYTES`] long, in the order of the sites that
-//! they run through the interpreter: where a detour is says which site it is of.
+//! Hot code goes on where it is. What seldom runs is elsewhere: in cold code, which leaves the block, and in slow
+//! paths, which come back. All slow paths of the cache lie one behind the other, each [`SLOW_PATH_BYTES`] long, in the
+//! order of the sites that they run through the interpreter: where a slow path is says which site it is of.
 
 use semantics::Width;
 
@@ -11,7 +11,7 @@ use super::inside::Inside;
 use super::state::{self, BUDGET, home, jump, x_slot};
 use super::stubs::Stubs;
 use crate::expr::{Held, N, Node, Op, Rel};
-use crate::host::{Blocks, Exit, Link, Made, Places, Registers, SecondHalf};
+use crate::host::{BlockExit, Blocks, Link, Made, Places, Registers, SecondHalf};
 
 /// A value that lasts to the end of the instruction.
 #[derive(Clone, Copy, Debug)]
@@ -27,14 +27,14 @@ pub(super) enum Kept {
 /// Jumps to one place; most often it is one jump.
 pub(super) type Fixes = smallvec::SmallVec<[Fix; 2]>;
 
-/// Size of a detour: a call and a jump.
-pub const DETOUR_BYTES: usize = 10;
+/// Size of a slow path: a call and a jump.
+pub const SLOW_PATH_BYTES: usize = 10;
 
 /// A mark to come back to.
 pub struct Mark {
     hot: usize,
     cold: usize,
-    detours: usize,
+    slow_paths: usize,
     inside: Option<Inside>,
     turned: bool,
 }
@@ -49,7 +49,7 @@ const BLOCK_HEAD: usize = 10;
 pub struct Emitter {
     pub(super) hot: Asm,
     pub(super) cold: Asm,
-    detour: Asm,
+    slow_path: Asm,
     pub(super) stubs: Stubs,
     links: Vec<Link>,
     /// Scratch registers that are free, as a set.
@@ -57,8 +57,8 @@ pub struct Emitter {
     /// Set where an instruction needs more registers than there are: what was emitted for it is void.
     pub(super) overflow: bool,
     pub(super) kept: smallvec::SmallVec<[Kept; 4]>,
-    /// Jumps that the current instruction makes to its detour.
-    pub(super) detours: Fixes,
+    /// Jumps that the current instruction makes to its slow path.
+    pub(super) slow_paths: Fixes,
     /// The open span, if there is one.
     pub(super) inside: Option<Inside>,
     /// Jumps to what runs where the check of the open span fails.
@@ -90,13 +90,13 @@ impl Emitter {
         Emitter {
             hot: Asm::reuse(used.hot, places.hot),
             cold: Asm::reuse(used.cold, places.cold),
-            detour: Asm::reuse(used.detours, places.detours),
+            slow_path: Asm::reuse(used.slow_paths, places.slow_paths),
             stubs,
             links: used.links,
             free: ALL_FREE,
             overflow: false,
             kept: smallvec::SmallVec::new(),
-            detours: Fixes::new(),
+            slow_paths: Fixes::new(),
             inside: None,
             outside: Fixes::new(),
             turned: false,
@@ -107,8 +107,8 @@ impl Emitter {
         }
     }
 
-    /// Notes that what was checked since `from` holds for the rest of the block, and if that is all that was emitted for it, for
-    /// its repetitions.
+    /// Notes that what was checked since `from` holds for the rest of the block, and if that is all that was emitted
+    /// for it, for its repetitions.
     pub(super) fn checked_since(&mut self, from: usize) {
         if from == self.entry + BLOCK_HEAD {
             self.repeated = Some(Repeated { behind: self.hot.code.len(), counts: None });
@@ -121,18 +121,18 @@ impl Emitter {
         self.hot.jmp(self.stubs.single);
     }
 
-    /// Lets the instruction take its detour where the condition holds.
-    pub(super) fn detour_if(&mut self, cc: Cc) {
+    /// Lets the instruction take its slow path where the condition holds.
+    pub(super) fn slow_path_if(&mut self, cc: Cc) {
         let fix = self.hot.jcc_fix(cc);
-        self.detours.push(fix);
+        self.slow_paths.push(fix);
     }
 
-    /// The detour that the current instruction's jumps go to.
-    fn detour(&mut self) {
-        let here = self.detour.here();
-        self.detours.iter().for_each(|&fix| self.hot.bind(fix, here));
-        self.detour.call(self.stubs.interpret);
-        self.detour.jmp(self.hot.here());
+    /// The slow path that the current instruction's jumps go to.
+    fn slow_path(&mut self) {
+        let here = self.slow_path.here();
+        self.slow_paths.iter().for_each(|&fix| self.hot.bind(fix, here));
+        self.slow_path.call(self.stubs.interpret);
+        self.slow_path.jmp(self.hot.here());
     }
 
     fn link(&mut self, site: u32, from: &[Fix]) {
@@ -221,7 +221,8 @@ impl Blocks for Emitter {
         self.repeated = None;
         self.stop = self.cold.here();
         self.hot.alu_i(Alu::Sub, 64, Rm::R(BUDGET), 1);
-        // it does not overflow, so that less and negative are the same; hosts execute a subtraction and this jump as one
+        // it does not overflow, so that less and negative are the same; hosts execute a subtraction and this jump as
+        // one
         self.hot.jcc(Cc::L, self.stop);
         debug_assert_eq!(self.hot.code.len(), self.entry + BLOCK_HEAD, "what follows is told by its place");
         // the stubs find count and pc behind the call
@@ -246,20 +247,20 @@ impl Blocks for Emitter {
         self.cold.code[self.stop_count] = count;
     }
 
-    fn go(&mut self, exit: Exit) {
+    fn go(&mut self, exit: BlockExit) {
         match exit {
-            Exit::Code(to) => {
+            BlockExit::Code(to) => {
                 if to != self.hot.here() {
                     self.hot.jmp(to);
                 }
             }
-            Exit::Near { site } => {
+            BlockExit::Near { site } => {
                 let fix = self.hot.jmp_fix();
                 self.link(site, &[fix]);
             }
-            Exit::Far { pc } => go_far(&mut self.hot, &self.stubs, pc),
-            Exit::Kept => self.go_kept(),
-            Exit::System { system, pc, raw } => {
+            BlockExit::Far { pc } => go_far(&mut self.hot, &self.stubs, pc),
+            BlockExit::Kept => self.go_kept(),
+            BlockExit::System { system, pc, raw } => {
                 self.hot.mov_i(RAX, pc as i64);
                 self.hot.mov_i(RCX, raw.into());
                 self.hot.jmp(self.stubs.system[system as usize]);
@@ -268,17 +269,17 @@ impl Blocks for Emitter {
         self.free = ALL_FREE;
     }
 
-    fn branch(&mut self, condition: N, exit: Exit) {
+    fn branch(&mut self, condition: N, exit: BlockExit) {
         let mut fixes = Fixes::new();
         self.jump_if(condition, true, &mut fixes);
         match exit {
-            Exit::Code(to) => fixes.iter().for_each(|&fix| self.hot.bind(fix, to)),
-            Exit::Near { site } => self.link(site, &fixes),
-            Exit::Far { pc } => {
+            BlockExit::Code(to) => fixes.iter().for_each(|&fix| self.hot.bind(fix, to)),
+            BlockExit::Near { site } => self.link(site, &fixes),
+            BlockExit::Far { pc } => {
                 self.go_cold(&fixes);
                 go_far(&mut self.cold, &self.stubs, pc);
             }
-            Exit::Kept | Exit::System { .. } => debug_assert!(false, "targets of branches are constants"),
+            BlockExit::Kept | BlockExit::System { .. } => debug_assert!(false, "targets of branches are constants"),
         }
         self.free = ALL_FREE;
     }
@@ -306,11 +307,11 @@ impl Blocks for Emitter {
         self.free = if self.inside.is_some() { ALL_FREE & !(1 << RCX) } else { ALL_FREE };
         self.overflow = false;
         self.kept.clear();
-        self.detours.clear();
+        self.slow_paths.clear();
         Mark {
             hot: self.hot.code.len(),
             cold: self.cold.code.len(),
-            detours: self.detour.code.len(),
+            slow_paths: self.slow_path.code.len(),
             inside: self.inside,
             turned: self.turned,
         }
@@ -325,29 +326,29 @@ impl Blocks for Emitter {
         self.cold.code.truncate(mark.cold);
         self.repeated = self.repeated.filter(|repeated| repeated.behind <= mark.hot);
         self.free = ALL_FREE;
-        self.detour.code.truncate(mark.detours);
-        self.detours.clear();
+        self.slow_path.code.truncate(mark.slow_paths);
+        self.slow_paths.clear();
     }
 
     fn end_instruction(&mut self) -> Option<bool> {
         if self.overflow {
             return None;
         }
-        let any = !self.detours.is_empty();
+        let any = !self.slow_paths.is_empty();
         if any {
-            self.detour();
+            self.slow_path();
         }
         Some(any)
     }
 
     fn interpret(&mut self) {
         let fix = self.hot.jmp_fix();
-        self.detours.push(fix);
-        self.detour();
+        self.slow_paths.push(fix);
+        self.slow_path();
     }
 
     fn finish(self) -> Made {
-        Made { hot: self.hot.code, cold: self.cold.code, detours: self.detour.code, links: self.links }
+        Made { hot: self.hot.code, cold: self.cold.code, slow_paths: self.slow_path.code, links: self.links }
     }
 }
 

@@ -191,7 +191,7 @@ impl Emitter {
             Arithmetic::Fused(negate, [a, b, c]) => self.fuse(from, negate, x, [a, b, c]),
         }
         self.hot.comis(scalar(fmt), true, x, Rm::R(x));
-        self.detour_if(Cc::P);
+        self.slow_path_if(Cc::P);
         if fmt == Fmt::H {
             self.narrow(for_it, x);
         }
@@ -261,7 +261,7 @@ impl Emitter {
     /// A boxed single in its register; where it is not boxed, the instruction is interpreted.
     fn unboxed(&mut self, f: u8) -> Rm {
         self.hot.alu_i(Alu::Cmp, 32, f_slot_high(f), -1);
-        self.detour_if(Cc::NE);
+        self.slow_path_if(Cc::NE);
         f_home(f).map_or(f_slot(f), Rm::R)
     }
 
@@ -269,9 +269,9 @@ impl Emitter {
     /// reads as quiet NaNs beside it.
     fn widen(&mut self, x: Reg, f: u8) {
         self.hot.alu_i(Alu::Cmp, 32, f_slot_high(f), -1);
-        self.detour_if(Cc::NE);
+        self.slow_path_if(Cc::NE);
         self.hot.cmp_word(f_slot_upper_word(f), -1);
-        self.detour_if(Cc::NE);
+        self.slow_path_if(Cc::NE);
         self.hot.widen_halves(x, f_home(f).map_or(f_slot(f), Rm::R));
     }
 
@@ -335,7 +335,7 @@ impl Emitter {
         let a = self.scalar_register(1, fmt, a)?;
         let b = self.scalar_operand(2, fmt, b)?;
         self.hot.comis(fmt, true, a, b);
-        self.detour_if(Cc::P);
+        self.slow_path_if(Cc::P);
         self.hot.mov_sse(0, a);
         // of equal numbers the host takes b, and only zeros differ: the negative one is less
         self.hot.scalar(fmt, if lesser { sse::MIN } else { sse::MAX }, 0, b);
@@ -366,7 +366,7 @@ impl Emitter {
         self.hot.mov_to_sse(64, 1, RAX);
         self.hot.comis(fmt, true, a, Rm::R(1));
         let too_big = self.hot.jcc_fix(Cc::AE);
-        self.detours.extend([negative, too_big]);
+        self.slow_paths.extend([negative, too_big]);
         self.hot.scalar_int(fmt, sse::CVT_TO_INT_TRUNCATE, 64, RAX, Rm::R(a));
         if bits == 32 {
             self.hot.extend(true, 32, RAX, Rm::R(RAX));
@@ -416,7 +416,7 @@ impl Emitter {
         self.hot.scalar_int(fmt, opcode, bits, RAX, a);
         // what does not fit gives the most negative number: only from it does 1 not subtract
         self.hot.alu_i(Alu::Cmp, bits, Rm::R(RAX), 1);
-        self.detour_if(Cc(0));
+        self.slow_path_if(Cc(0));
         if bits == 32 {
             self.hot.extend(true, 32, RAX, Rm::R(RAX));
         }
@@ -428,7 +428,7 @@ impl Floats for Emitter {
     fn check_fp(&mut self) {
         let from = self.hot.code.len();
         self.hot.cmp_byte(FP_READY, 0);
-        self.detour_if(Cc::E);
+        self.slow_path_if(Cc::E);
         self.checked_since(from);
     }
 
@@ -459,7 +459,7 @@ impl Floats for Emitter {
             FpOp::FromU64 if nearest => {
                 let r = self.reg(a);
                 self.hot.test(64, r, r);
-                self.detour_if(Cc::S);
+                self.slow_path_if(Cc::S);
                 self.convert_integer(result, 64, a)
             }
             FpOp::ToU32 if rm == rm::TOWARD_ZERO => self.unsigned_of(fmt, 32, a),

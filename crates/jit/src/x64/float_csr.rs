@@ -39,7 +39,7 @@ impl Emitter {
         self.hot.mov(32, RAX, BELOW);
         self.hot.test_i(RAX, super::flags::EXCEPTIONS as i32);
         let raised = self.hot.jcc_fix(Cc::NE);
-        self.detours.extend([not_ready, raised]);
+        self.slow_paths.extend([not_ready, raised]);
         match part {
             FloatPart::Rounding => self.hot.mov_i(RAX, 0),
             _ => self.hot.extend(false, 8, RAX, FFLAGS),
@@ -62,7 +62,7 @@ impl Emitter {
         }
         if part != FloatPart::Flags {
             self.hot.test_i(RDX, rounding(part));
-            self.detour_if(Cc::NE);
+            self.slow_path_if(Cc::NE);
         }
         if part != FloatPart::Rounding {
             self.hot.alu_i(Alu::And, 32, Rm::R(RDX), FLAGS);

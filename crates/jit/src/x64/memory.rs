@@ -1,8 +1,8 @@
 //! Loads and stores: the probe of the data table.
 //!
 //! The probe compares the page of the access's last byte with the tag of its first byte's entry, so that an access
-//! within a page needs no alignment and one that crosses pages misses. Where alignment is asked for, the low bits of the
-//! address take part in the comparison instead. A miss runs the instruction through the interpreter.
+//! within a page needs no alignment and one that crosses pages misses. Where alignment is asked for, the low bits of
+//! the address take part in the comparison instead. A miss runs the instruction through the interpreter.
 //!
 //! What is probed for a span is where its first byte and its last one are; within it rcx leads to memory and is
 //! nothing else.
@@ -58,7 +58,7 @@ impl Emitter {
         }
         for (_, tag) in [(access.read, data::READ), (access.write, data::WRITE)].iter().filter(|(asked, _)| *asked) {
             self.hot.alu(Alu::Cmp, 64, RDX, Rm::X(TABLE, RCX, *tag));
-            self.detour_if(Cc::NE);
+            self.slow_path_if(Cc::NE);
         }
         self.hot.mov(64, RCX, Rm::X(TABLE, RCX, data::ADDEND));
     }
@@ -106,7 +106,7 @@ impl Loads for Emitter {
         let a = self.probe(access, if span.from == 0 { &base } else { &sum });
         let ahead = Inside::ahead(bytes);
         self.hot.lea(64, RCX, Rm::X(a, RCX, ahead));
-        self.outside = std::mem::take(&mut self.detours);
+        self.outside = std::mem::take(&mut self.slow_paths);
         self.inside = Some(Inside { base: span.base, at: span.from.wrapping_add(ahead.into()) });
     }
 
@@ -125,7 +125,7 @@ impl Loads for Emitter {
 
     fn zero_block(&mut self, block: u64, address: N) {
         self.hot.cmp_byte(CBO_ZERO_READY, 0);
-        self.detour_if(Cc::E);
+        self.slow_path_if(Cc::E);
         self.free &= !(1 << RAX);
         self.into(RAX, address, 64);
         self.hot.alu_i(Alu::And, 64, Rm::R(RAX), -(block as i32));

@@ -6,8 +6,8 @@
 //!
 //! Registers: rbp points into the hart ([`hart::engine::Core`]) so that all integer registers are in reach of a byte;
 //! the guest registers of `HOME` live in host registers; r12 is the active data table, r15 what is left of the
-//! quantum; rax, rcx and rdx are scratch. The floating-point registers of `F_HOMES` have a copy in an SSE register, which
-//! the ways in and the ways back from helpers read from memory; xmm0 to xmm2 are scratch.
+//! quantum; rax, rcx and rdx are scratch. The floating-point registers of `F_HOMES` have a copy in an SSE register,
+//! which the ways in and the ways back from helpers read from memory; xmm0 to xmm2 are scratch.
 
 mod asm;
 mod atomic;
@@ -25,7 +25,7 @@ mod stubs;
 mod tiles;
 
 use crate::host::{Backend, MAX_INSNS, Made, Places, Runtime};
-use emit::{DETOUR_BYTES, Emitter};
+use emit::{Emitter, SLOW_PATH_BYTES};
 use stubs::{Helpers, Stubs};
 
 /// x86-64.
@@ -39,7 +39,7 @@ impl Backend for Host {
     type Emitter = Emitter;
     type Stubs = Stubs;
 
-    const DETOUR_BYTES: usize = DETOUR_BYTES;
+    const SLOW_PATH_BYTES: usize = SLOW_PATH_BYTES;
     const REACH: usize = REACH;
     const ROOM: usize = 64 << 10;
     const SMALL_ROOM: usize = 16 << 10;

@@ -12,8 +12,8 @@ pub type Helper = unsafe extern "C" fn(*mut (), u64) -> u64;
 /// What generated code calls: a [`crate::host::Runtime`].
 #[derive(Clone, Copy, Debug)]
 pub struct Helpers {
-    /// (context, offset in the detours): runs an instruction through the interpreter, that of the detour which the
-    /// offset is in. 0: goes on behind; 1: leaves; else: code to go to.
+    /// (context, offset in the slow paths): runs an instruction through the interpreter, that of the slow path which
+    /// the offset is in. 0: goes on behind; 1: leaves; else: code to go to.
     pub interpret: Helper,
     /// (context, 0): finds code for the hart's pc. 1: leaves; else: code to go to.
     pub find: Helper,
@@ -34,7 +34,7 @@ pub type Enter = unsafe extern "C" fn(*mut (), *mut (), u64);
 pub struct Stubs {
     /// An [`Enter`].
     pub enter: u64,
-    /// Called by detours: [`Helpers::interpret`].
+    /// Called by slow paths: [`Helpers::interpret`].
     pub interpret: u64,
     /// Jumped to with a site in ecx: [`Helpers::link`].
     pub link: u64,
@@ -61,14 +61,14 @@ const RDI: u8 = 7;
 const RSI: u8 = 6;
 
 impl Stubs {
-    /// Generates them, for detours that begin where the first of these places is; their code is the hot code.
+    /// Generates them, for slow paths that begin where the first of these places is; their code is the hot code.
     pub fn generate(places: &Places, helpers: &Helpers) -> (Stubs, Made) {
         let mut asm = Asm::new(places.hot);
-        let stubs = Stubs::emit(&mut asm, helpers, places.detours);
+        let stubs = Stubs::emit(&mut asm, helpers, places.slow_paths);
         (stubs, Made { hot: asm.code, ..Made::default() })
     }
 
-    fn emit(asm: &mut Asm, helpers: &Helpers, detours: u64) -> Stubs {
+    fn emit(asm: &mut Asm, helpers: &Helpers, slow_paths: u64) -> Stubs {
         let enter = asm.here();
         let go = way_in(asm);
         let ends = Ends { go, leave: way_out(asm) };
@@ -81,7 +81,7 @@ impl Stubs {
             single: at_pc(asm, helpers.single, ends),
             system: helpers.system.map(|helper| at_pc(asm, helper, ends)),
             link: link(asm, helpers.link, ends),
-            interpret: interpret(asm, helpers.interpret, detours, ends),
+            interpret: interpret(asm, helpers.interpret, slow_paths, ends),
             floats: floats(asm),
         }
     }
@@ -173,12 +173,12 @@ fn link(asm: &mut Asm, helper: Helper, ends: Ends) -> u64 {
     stub
 }
 
-/// [`Stubs::interpret`], for detours that begin at `detours`.
-fn interpret(asm: &mut Asm, helper: Helper, detours: u64, ends: Ends) -> u64 {
+/// [`Stubs::interpret`], for slow paths that begin at `slow_paths`.
+fn interpret(asm: &mut Asm, helper: Helper, slow_paths: u64, ends: Ends) -> u64 {
     let stub = asm.here();
-    // where the detour goes on says which it is
+    // where the slow path goes on says which it is
     asm.mov(64, RCX, Rm::M(RSP, 0));
-    asm.mov_i(RDX, detours as i64);
+    asm.mov_i(RDX, slow_paths as i64);
     asm.alu(Alu::Sub, 64, RCX, Rm::R(RDX));
     spill(asm);
     // the return address is above; it also keeps the stack from being aligned

@@ -19,7 +19,7 @@ const FENCE: [u8; 6] = [0xf0, 0x48, 0x83, 0x0c, 0x24, 0x00];
 fn has_fence(insn: Insn, alone: bool) -> bool {
     let hart = Hart::new(HartParts { alone, ..parts(0x8000_0000, Bus::default()) });
     let heap = Heap::new();
-    let places = Places { hot: 0x10_0000, cold: 0x20_0000, detours: 0x30_0000 };
+    let places = Places { hot: 0x10_0000, cold: 0x20_0000, slow_paths: 0x30_0000 };
     let mut compiler = Compiler::new(Host::emitter(places, Default::default(), Made::default()), &heap, &hart.core);
     assert!(compiler.instruction(&insn, 0x8000_0000, 0x8000_0004).is_ok(), "{insn} is translated");
     compiler.emitter.finish().hot.windows(FENCE.len()).any(|bytes| bytes == FENCE)
