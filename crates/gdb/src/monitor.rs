@@ -145,9 +145,9 @@ fn translate<M: Debugged>(stub: &Stub<M>, address: &str, mode: Option<&str>) -> 
     let find = move |hart: &mut Held| {
         let hart = hart.debuggee()?;
         let mode = mode.unwrap_or_else(|| hart.world().mode);
-        Some((mode, hart.locate(mode, address)))
+        Some((mode, hart.locate(mode, address), hart.peek_csr(csr::HGATP).is_some()))
     };
-    let (mode, found) = stub.on(stub.current, find).flatten().ok_or(NO_HART)?;
+    let (mode, found, sees_guest_stage) = stub.on(stub.current, find).flatten().ok_or(NO_HART)?;
     let start = format!("{} {address:#x}", mode.name());
     let found = match found {
         Ok(found) => found,
@@ -158,15 +158,18 @@ fn translate<M: Debugged>(stub: &Stub<M>, address: &str, mode: Option<&str>) -> 
         }
     };
     let page = |bits: u32| format!("page of {} KiB", 1u64 << bits.saturating_sub(10).min(53));
-    let guest = match mode.virt {
-        true => format!(" -> guest-physical {:#x} ({})", found.guest_phys.0, page(found.page_bits)),
-        false => String::new(),
+    let through = |name: &str, address: u64, bits| format!(" -> {name} {address:#x} ({})", page(bits));
+    let guest = |bits| through("guest-physical", found.guest_phys.0, bits);
+    let all = match (mode.virt, sees_guest_stage) {
+        (false, _) => through("physical", found.phys.0, found.page_bits),
+        (true, true) => guest(found.page_bits) + &through("physical", found.phys.0, found.guest_page_bits),
+        // where that is is known to the guest's host alone
+        (true, false) => guest(found.page_bits),
     };
-    let bits = if mode.virt { found.guest_page_bits } else { found.page_bits };
     let is_ram = stub.machine.ram().offset(found.phys, 1).is_some();
     let there = if is_ram { Some("RAM".into()) } else { stub.machine.bus().name_at(found.phys) };
     let there = there.unwrap_or_else(|| "nothing there".into());
-    Ok(format!("{start}{guest} -> physical {:#x} ({}): {there}\n", found.phys.0, page(bits)))
+    Ok(format!("{start}{all}: {there}\n"))
 }
 
 /// The points of `monitor`'s own, numbered.

@@ -114,9 +114,14 @@ impl Register {
             Register::F(n) => return hart.debuggee().map(|hart| hart.set_f(n, value)).is_some(),
             Register::Csr(address) => return hart.debuggee().is_some_and(|hart| hart.poke_csr(address, value)),
             Register::Priv => {
-                let has_guests = hart.debuggee().is_some_and(|hart| hart.peek_csr(csr::HSTATUS).is_some());
-                let mode = mode_of(value).filter(|mode| !mode.virt || has_guests);
-                return mode.zip(hart.debuggee()).map(|(mode, hart)| hart.set_mode(mode)).is_some();
+                let Some((mode, hart)) = mode_of(value).zip(hart.debuggee()) else { return false };
+                // A guest's hart stays one, and a hart without guests runs none.
+                let may_change_v = hart.peek_csr(csr::HSTATUS).is_some();
+                if may_change_v || mode.virt == hart.world().mode.virt {
+                    hart.set_mode(mode);
+                    return true;
+                }
+                return false;
             }
         }
         true

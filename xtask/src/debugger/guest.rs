@@ -39,6 +39,9 @@ fn script([start_kernel, kernel_init, vfs_read]: [u64; 3]) -> Vec<String> {
         "continue".into(),
         "continue".into(),
         format!("printf \"vfs_read %d, %#x\\n\", $pc == {read:#x}, $satp >> 60 != 0"),
+        // the Debug Specification's number of VS: S-mode is 1, and V is bit 2
+        "printf \"priv %d\\n\", $priv".into(),
+        format!("monitor translate {read:#x}"),
         format!("x/i {read:#x}"),
         "info threads".into(),
         "delete".into(),
@@ -47,7 +50,8 @@ fn script([start_kernel, kernel_init, vfs_read]: [u64; 3]) -> Vec<String> {
 }
 
 /// What it then says. The instruction is the guest's, not the breakpoint.
-const SAID: [&str; 4] = ["start_kernel 1\n", "a step 1\n", "vfs_read 1, 0x1\n", "2    Thread 1.2"];
+const SAID: [&str; 6] =
+    ["start_kernel 1\n", "a step 1\n", "vfs_read 1, 0x1\n", "priv 5\n", " -> guest-physical 0x8", "2    Thread 1.2"];
 
 /// Boots a guest with GDB there, which then lets it go on to its end.
 ///

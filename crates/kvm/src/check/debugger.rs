@@ -75,8 +75,8 @@ fn steps(hart: &mut KvmVcpu, at: u64) -> Outcome {
     expect("a step by a branch", hart.debuggee().step(false), None)?;
     expect("where that led", hart.reg(Reg::Pc), at)?;
     let hart = hart.debuggee();
-    expect("its mode", hart.world().mode, Mode::HS)?;
-    let found = hart.locate(Mode::HS, at).map(|found| found.phys.0);
+    expect("its mode", hart.world().mode, Mode::VS)?;
+    let found = hart.locate(Mode::VS, at).map(|found| found.phys.0);
     expect("where its instruction is", found, Ok(at))?;
     expect(
         "a register written and read",

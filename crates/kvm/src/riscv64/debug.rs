@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arch::csr::{self, atp, envcfg, status, tvec};
 use arch::pte::{self, Pte};
-use arch::{Exception, GuestPhys, Mode, Phys, Virt};
+use arch::{Exception, GuestPhys, Mode, Phys, Privilege, Virt};
 use privileged::{Access, Config, PageMemory, PagePermits, Request, State, Translation, walk};
 use vcpu::debug::{Break, Debuggee, Found, Halt, Lost, Only, Points, Space, World};
 use vcpu::{Exit, Reg, Vcpu};
@@ -99,9 +99,10 @@ impl KvmVcpu {
         place_of(address).is_some_and(|index| regs::set(&self.fd, Group::Csr, index, value).is_ok())
     }
 
+    /// The guest's S-mode is VS, its U-mode VU.
     fn mode(&self) -> Mode {
         let mode = regs::get(&self.fd, Group::Core, MODE).unwrap_or(MODE_S);
-        if mode == MODE_S { Mode::HS } else { Mode::U }
+        if mode == MODE_S { Mode::VS } else { Mode::VU }
     }
 
     /// The offset in memory of an instruction, by the page tables that `satp` names.
@@ -110,7 +111,10 @@ impl KvmVcpu {
         self.machine.ram.offset(found.phys, 2)
     }
 
+    /// Through the guest's own stage; the other is its host's. KVM shows `vsatp` as `satp`, by which a machine without
+    /// guests would translate.
     fn translate(&self, satp: u64, mode: Mode, address: u64) -> Result<Found, Lost> {
+        let mode = Mode { virt: false, ..mode };
         let Some(config) = &self.debug.config else { return Err(Lost::Table) };
         let mut state = State::reset(config);
         (state.satp, state.mode, state.menvcfg) = (satp, mode, envcfg::PBMTE | envcfg::ADUE);
@@ -149,7 +153,7 @@ impl KvmVcpu {
         let (pc, mut sstatus) = (self.reg(Reg::Pc), self.csr(csr::SSTATUS));
         let enabled = sstatus & status::SIE != 0;
         sstatus &= !(status::SPP | status::SPIE | status::SIE);
-        if self.mode() == Mode::HS {
+        if self.mode() == Mode::VS {
             sstatus |= status::SPP;
         }
         if enabled {
@@ -160,7 +164,7 @@ impl KvmVcpu {
             self.set_csr(address, value);
         }
         self.set_reg(Reg::Pc, self.handler());
-        self.set_mode(Mode::HS);
+        self.set_mode(Mode::VS);
     }
 
     /// Where exceptions lead.
@@ -211,7 +215,7 @@ impl KvmVcpu {
     fn step_alone(&mut self, interrupts: bool) -> Option<Exit> {
         self.machine.spots.lift(&self.machine.ram);
         let next = self.next();
-        if let Some(next) = next.filter(|next| next.waits() && self.mode() == Mode::HS) {
+        if let Some(next) = next.filter(|next| next.waits() && self.mode() == Mode::VS) {
             // it need not wait: WFI may do nothing
             self.set_reg(Reg::Pc, next.behind());
             return None;
@@ -272,7 +276,8 @@ impl Debuggee for KvmVcpu {
     }
 
     fn set_mode(&mut self, mode: Mode) {
-        let _ = regs::set(&self.fd, Group::Core, MODE, if mode == Mode::U { 0 } else { MODE_S });
+        let is_user = mode.privilege == Privilege::User;
+        let _ = regs::set(&self.fd, Group::Core, MODE, if is_user { 0 } else { MODE_S });
     }
 
     fn f(&self, number: u8) -> u64 {
