@@ -347,3 +347,25 @@ pub const WRITES: &[u32] = &[
 ];
 /// The pages that [`WRITES`] writes to.
 pub const PAGES: [u64; 3] = [0x10, 0x12, 0x15];
+
+/// Waits for a word at 8 and clears it, writes it to each of [`MANY_PAGES`] and to 0x10, and again, until the word is
+/// negative.
+#[rustfmt::skip]
+pub const WRITES_AGAIN: &[u32] = &[
+    0x00010417, // auipc s0,0x10
+    0x100004b7, // lui s1,0x10000
+    0x00040e37, // lui t3,0x40
+    0x008e0e33, // add t3,t3,s0
+    0x00001eb7, // lui t4,0x1
+    0x0084b303, // ld t1,8(s1)
+    0xfe030ee3, // beq t1,zero,14
+    0x0004b423, // sd zero,8(s1)
+    0x00040393, // addi t2,s0,0
+    0x0063b023, // sd t1,0(t2)
+    0x01d383b3, // add t2,t2,t4
+    0xffc39ce3, // bne t2,t3,24
+    0x0064b823, // sd t1,16(s1)
+    0xfe0350e3, // bge t1,zero,14
+];
+/// The pages that [`WRITES_AGAIN`] writes to.
+pub const MANY_PAGES: std::ops::Range<u64> = 0x10..0x50;

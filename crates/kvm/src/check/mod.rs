@@ -39,7 +39,7 @@ type Checked = Result<Verdict, Failure>;
 /// A check and its name.
 type Check = (&'static str, fn() -> Checked);
 
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     ("ways out", ways_out),
     ("registers", registers),
     ("state", state),
@@ -50,6 +50,7 @@ const CHECKS: [Check; 13] = [
     ("debugger", debugger::stops),
     ("steal time", steal::grows),
     ("dirty log", log::tells),
+    ("dirty log, again and again", log::lasts),
     ("notices", notices),
     ("AIA, emulated", || messages(AiaMode::Emul)),
     ("AIA, the processor's files", || messages(AiaMode::Hwaccel)),
