@@ -113,6 +113,8 @@ pub fn check(without_root: bool) -> anyhow::Result<Option<String>> {
     closed_pipe()?;
     interrupt()?;
     alike()?;
+    several()?;
+    several_alike()?;
     let count = left_out.len();
     Ok((count > 0).then(|| format!("{count} of exec's cases (no Debian root in the cache)")))
 }
@@ -237,5 +239,65 @@ fn alike() -> anyhow::Result<()> {
             String::from_utf8_lossy(&other.stderr)
         );
     }
+    Ok(())
+}
+
+/// Commands of which some fail, each in its way, and what must be said of them.
+const LIST: &str = "\
+# good, bad, late, missing, and one that takes the machine along
+sh -c 'echo one; echo err >&2; cat; touch /tmp/here'
+sh -c 'test -e /tmp/here && exit 3'
+sh -c 'echo two; sleep 1000'
+./nosuch
+sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
+sh -c 'test ! -e /tmp/here && echo three'
+";
+
+/// Several commands in one machine, and in another after a panic.
+fn several() -> anyhow::Result<()> {
+    for level in ["host", "guest"] {
+        eprintln!("== exec, several commands, in the {level}");
+        let directory = tempfile::tempdir().context("no room")?;
+        let (list, json) = (directory.path().join("list"), directory.path().join("json"));
+        std::fs::write(&list, LIST).context("no room")?;
+        let mut command = Command::new(vhart()?);
+        command.args(["exec", "--level", level, "--timeout", LIMIT, "--each-timeout", "3s", "--each"]);
+        let output = command.arg(&list).arg("--json").arg(&json).output().context("cannot run vhart")?;
+        let err = String::from_utf8_lossy(&output.stderr);
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&json)?)?;
+        let statuses = report["commands"].as_array().context("no commands")?.iter().map(|it| it["status"].as_u64());
+        let statuses = statuses.map(Option::unwrap_or_default).collect::<Vec<_>>();
+        ensure!(
+            output.status.code() == Some(1) && statuses == [0, 3, 124, 127, 123, 0],
+            "exec, several: {}, {statuses:?}\n{err}",
+            output.status
+        );
+        let said = ["stdout", "stderr"].map(|name| report["commands"][0][name].as_str().unwrap_or_default());
+        ensure!(output.stdout == b"one\ntwo\nthree\n" && said == ["one\n", "err\n"], "exec, several: {report:#}");
+        ensure!(err.contains("vhart: 2 of 6 passed, 4 failed"), "exec, several: {err}");
+    }
+    Ok(())
+}
+
+/// The same twice, where that was asked for: through a panic, too.
+fn several_alike() -> anyhow::Result<()> {
+    eprintln!("== exec, several commands, deterministic, twice");
+    let directory = tempfile::tempdir().context("no room")?;
+    let list = directory.path().join("list");
+    std::fs::write(&list, LIST).context("no room")?;
+    let run = || -> anyhow::Result<Output> {
+        let mut command = Command::new(vhart()?);
+        command.args(["exec", "--deterministic=7", "--timeout", LIMIT, "--each-timeout", "3s", "--each"]);
+        command.arg(&list).output().context("cannot run vhart")
+    };
+    let (one, other) = (run()?, run()?);
+    let same = (&one.stdout, &one.stderr) == (&other.stdout, &other.stderr);
+    ensure!(
+        one.status.code() == Some(1) && one.stdout == b"one\ntwo\nthree\n" && same,
+        "exec, several, deterministic: {}\n{}{}",
+        one.status,
+        String::from_utf8_lossy(&one.stderr),
+        String::from_utf8_lossy(&other.stderr)
+    );
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -86,7 +86,7 @@ pub struct Stopper(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     first: Mutex<Option<Ending>>,
-    machine: OnceLock<MachineStopper>,
+    machine: Mutex<Option<MachineStopper>>,
 }
 
 impl Stopper {
@@ -107,9 +107,9 @@ impl Stopper {
         Ok(stopper)
     }
 
-    /// Names the machine that ends with the command. The first one counts.
+    /// Names the machine that ends with the command, in place of one before it.
     pub fn stops(&self, machine: MachineStopper) {
-        let machine = self.0.machine.get_or_init(|| machine);
+        let machine = self.machine().insert(machine).clone();
         // the end may have come before the machine
         if self.ending().is_some() {
             machine.stop();
@@ -124,7 +124,7 @@ impl Stopper {
         if std::thread::Builder::new().spawn(move || lose_patience(ending)).is_err() {
             leave(ending);
         }
-        match self.0.machine.get() {
+        match &*self.machine() {
             Some(machine) => machine.stop(),
             None => errors::tell("time is up before the machine was ready (see --timeout); is a file a pipe?"),
         }
@@ -146,6 +146,10 @@ impl Stopper {
     pub fn on_quit(&self) -> OnQuit {
         let stopper = self.clone();
         Arc::new(move |quit| stopper.end(Ending::Quit(quit)))
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Option<MachineStopper>> {
+        self.0.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn first(&self) -> MutexGuard<'_, Option<Ending>> {

@@ -4,6 +4,7 @@
 //! lowest byte first. The program's input and output have ports of their own.
 
 use std::io::{self, Read};
+use std::time::Duration;
 
 /// The ports' names, by their numbers from 1 on. Control comes last: when it answers, the others are there.
 pub const PORTS: [&str; 4] = ["vhart.stdin", "vhart.stdout", "vhart.stderr", "vhart.control"];
@@ -26,7 +27,9 @@ pub enum Output {
 /// What vhart says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Run this; the first order.
+    /// How the next program is run, where it is one of several.
+    Terms(Terms),
+    /// Run this; the first order otherwise.
     Run(Task),
     /// Nothing follows so many bytes of input.
     InputEnds(u64),
@@ -34,6 +37,17 @@ pub enum Order {
     Signal(i32),
     /// Nobody reads this any more.
     Unwanted(Output),
+}
+
+/// How one of several programs is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// How long it may run, by the machine's clock; none where that is up to vhart.
+    pub limit: Option<Duration>,
+    /// Others follow.
+    pub more: bool,
+    /// None follows where this one fails.
+    pub all_or_none: bool,
 }
 
 /// What is to be run.
@@ -60,6 +74,8 @@ pub enum Report {
     Started,
     /// It does not, whatever was said before.
     NotStarted(NotStarted),
+    /// Its time was up, and it is being ended.
+    TimeIsUp,
     /// Some more of the core that a process has left.
     Core(Core),
     /// It has ended.
@@ -108,10 +124,12 @@ const RUN: u8 = 1;
 const INPUT_ENDS: u8 = 2;
 const SIGNAL: u8 = 3;
 const UNWANTED: u8 = 4;
+const TERMS: u8 = 5;
 const STARTED: u8 = 17;
 const NOT_STARTED: u8 = 18;
 const ENDED: u8 = 19;
 const CORE: u8 = 20;
+const TIME_IS_UP: u8 = 21;
 
 /// A frame that makes no sense.
 pub fn nonsense() -> io::Error {
@@ -123,6 +141,11 @@ impl Order {
     #[cfg(any(feature = "linux", test))]
     pub fn frame(&self) -> Vec<u8> {
         match self {
+            Order::Terms(Terms { limit, more, all_or_none }) => {
+                // A program may not run for no time at all.
+                let limit = limit.map_or(0, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1));
+                frame(TERMS, &[&limit.to_le_bytes(), &[u8::from(*more), u8::from(*all_or_none)]])
+            }
             Order::Run(task) => frame(RUN, &task.fields()),
             Order::InputEnds(total) => frame(INPUT_ENDS, &[&total.to_le_bytes()]),
             Order::Signal(number) => frame(SIGNAL, &[&number.to_le_bytes()]),
@@ -150,6 +173,11 @@ impl Order {
     fn parse(kind: u8, content: &[u8]) -> Option<Order> {
         let fields = fields(content)?;
         match (kind, fields.as_slice()) {
+            (TERMS, [limit, [more, all_or_none]]) => {
+                let limit = u64::from_le_bytes((*limit).try_into().ok()?);
+                let limit = (limit > 0).then(|| Duration::from_millis(limit));
+                Some(Order::Terms(Terms { limit, more: *more == 1, all_or_none: *all_or_none == 1 }))
+            }
             (RUN, fields) => Task::parse(fields).map(Order::Run),
             (INPUT_ENDS, [total]) => Some(Order::InputEnds(u64::from_le_bytes((*total).try_into().ok()?))),
             (SIGNAL, [number]) => Some(Order::Signal(i32::from_le_bytes((*number).try_into().ok()?))),
@@ -196,6 +224,7 @@ impl Report {
             Report::NotStarted(NotStarted { error, not_found, head }) => {
                 frame(NOT_STARTED, &[&error.to_le_bytes(), &[u8::from(*not_found)], head])
             }
+            Report::TimeIsUp => frame(TIME_IS_UP, &[]),
             Report::Core(Core { name, piece }) => frame(CORE, &[name, piece]),
             Report::Ended(Ended { how, written: [out, err] }) => {
                 let how = match how {
@@ -212,6 +241,7 @@ impl Report {
         let fields = fields(content)?;
         match (kind, fields.as_slice()) {
             (STARTED, []) => Some(Report::Started),
+            (TIME_IS_UP, []) => Some(Report::TimeIsUp),
             (NOT_STARTED, [error, [not_found], head]) => Some(Report::NotStarted(NotStarted {
                 error: u32::from_le_bytes((*error).try_into().ok()?),
                 not_found: *not_found != 0,
@@ -299,7 +329,10 @@ mod tests {
             powers_off: true,
             tells_cores: false,
         };
-        let orders = [Order::Run(task), Order::InputEnds(1 << 40), Order::Signal(2), Order::Unwanted(Output::Err)];
+        let terms = [Some(Duration::from_millis(1)), None]
+            .map(|limit| Order::Terms(Terms { limit, more: true, all_or_none: false }));
+        let others = [Order::InputEnds(1 << 40), Order::Signal(2), Order::Unwanted(Output::Err)];
+        let orders = terms.into_iter().chain([Order::Run(task)]).chain(others).collect::<Vec<_>>();
         let frames: Vec<u8> = orders.iter().flat_map(Order::frame).collect();
         let mut from = frames.as_slice();
         assert!(orders.into_iter().all(|order| Order::read(&mut from).unwrap() == order));
@@ -311,7 +344,8 @@ mod tests {
         let not_started = NotStarted { error: 2, not_found: true, head: b"\x7fELF".to_vec() };
         let ended = Ended { how: How::Signal(9), written: [5, 1 << 33] };
         let core = Core { name: b"core.a".to_vec(), piece: vec![1; 3000] };
-        let all = [Report::Started, Report::NotStarted(not_started), Report::Core(core), Report::Ended(ended)];
+        let not_started = Report::NotStarted(not_started);
+        let all = [Report::Started, not_started, Report::TimeIsUp, Report::Core(core), Report::Ended(ended)];
         let frames: Vec<u8> = all.iter().flat_map(Report::frame).collect();
         for size in [1, 3, 7, frames.len()] {
             let mut reports = Reports::default();

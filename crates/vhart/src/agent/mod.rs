@@ -1,6 +1,8 @@
-//! What runs in the machine of `vhart exec`: starts the program, carries its input and output, and
-//! tells how it ended.
+//! What runs in the machine of `vhart exec`: starts programs, carries their input and output, and
+//! tells how they ended.
 
+mod limit;
+mod orders;
 mod pump;
 mod start;
 
@@ -14,7 +16,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, waitpid};
 
-use crate::wire::{Core, Ended, How, Order, Output, PORTS, Report, Task};
+use crate::wire::{Core, Ended, How, PORTS, Report, Task, Terms};
+use limit::Limit;
+use orders::{Orders, Running};
 use pump::{Drain, Input};
 
 /// How long the kernel may take to set up the ports.
@@ -34,14 +38,8 @@ struct Ends {
 /// # Errors
 /// There are no ports, or nothing sensible comes from them.
 pub fn run() -> Result<ExitCode> {
-    let powers_off = serve(Ends::open()?).context("the agent cannot go on")?;
-    if powers_off {
-        return Ok(ExitCode::SUCCESS);
-    }
-    // Whoever has heard of the end ends the machine.
-    loop {
-        std::thread::park();
-    }
+    serve(Ends::open()?).context("the agent cannot go on")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Ends {
@@ -70,72 +68,87 @@ fn find(name: &str) -> Option<PathBuf> {
     ports.filter(named).find_map(|path| Some(PathBuf::from("/dev").join(path.file_name()?)))
 }
 
-/// Serves one program from its start to its end. Answers whether the machine is to power off then.
-fn serve(ends: Ends) -> io::Result<bool> {
-    let Ends { input, outputs: [out, err], mut control } = ends;
-    let Order::Run(task) = first_order(&mut control)? else { return Err(crate::wire::nonsense()) };
+/// Serves one program after the other, until the machine is to power off by itself; else whoever has heard of an end
+/// ends it.
+fn serve(ends: Ends) -> io::Result<()> {
+    let Ends { input, outputs, control } = ends;
+    let orders = Orders::obey(control.try_clone()?);
+    let mut place = Place { port: Some(input), input: Arc::default(), outputs, control };
+    loop {
+        let (terms, task) = orders.next()?;
+        let runs_on = run_one(&mut place, &orders, terms, &task)?;
+        if task.powers_off && !(terms.more && runs_on) {
+            return Ok(());
+        }
+    }
+}
+
+/// What all programs have in common.
+struct Place {
+    /// The input's, until somebody reads it: what comes early is the first program's.
+    port: Option<File>,
+    input: Arc<Input>,
+    outputs: [File; 2],
+    control: File,
+}
+
+/// Runs a program from its start to its end. Answers whether another may follow in this machine.
+fn run_one(place: &mut Place, orders: &Orders, terms: Terms, task: &Task) -> io::Result<bool> {
+    let control = &mut place.control;
     // Before the program can do anything: it may end the machine in its first instant.
     let report = || drop(control.write_all(&Report::Started.frame()));
-    let mut child = match start::start(&task, report) {
+    let mut child = match start::start(task, report) {
         Ok(child) => child,
         Err(why) => {
+            orders.begin(None);
             control.write_all(&Report::NotStarted(why).frame())?;
-            return Ok(task.powers_off);
+            return Ok(!terms.all_or_none);
         }
     };
+    let [out, err] = &place.outputs;
     let drains = [
-        Drain::begin(child.stdout.take().map(Into::into), out)?,
-        Drain::begin(child.stderr.take().map(Into::into), err)?,
+        Drain::begin(child.stdout.take().map(Into::into), out.try_clone()?)?,
+        Drain::begin(child.stderr.take().map(Into::into), err.try_clone()?)?,
     ];
-    let fed = Input::begin(child.stdin.take(), input);
-    let obey = Obey { child: child.id(), input: fed, drains: [drains[0].unwanted(), drains[1].unwanted()] };
-    let orders = control.try_clone()?;
-    std::thread::spawn(move || obey.all(orders));
+    place.input.lead_to(child.stdin.take());
+    place.port.take().into_iter().for_each(|port| place.input.begin(port));
+    let group = Group(child.id());
+    let unwanted = drains.each_ref().map(Drain::unwanted);
+    orders.begin(Some(Running { group, input: place.input.clone(), drains: unwanted }));
+    let limit = terms.limit.map(|limit| Limit::begin(limit, group)).transpose()?;
     let how = end_of(&child)?;
+    let late = limit.is_some_and(Limit::end);
     let [out, err] = drains.map(Drain::finish);
+    if late {
+        place.control.write_all(&Report::TimeIsUp.frame())?;
+    }
     if task.tells_cores {
-        send_cores(&mut control)?;
+        send_cores(&mut place.control)?;
     }
     rustix::fs::sync();
-    unmount_disks();
-    control.write_all(&Report::Ended(Ended { how, written: [out, err] }).frame())?;
-    Ok(task.powers_off)
-}
-
-/// The first order; a port that nobody has connected yet has an end at once.
-fn first_order(control: &mut File) -> io::Result<Order> {
-    struct Patient<'a>(&'a mut File);
-    impl io::Read for Patient<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            pump::read_on(self.0, buffer)
-        }
+    if !terms.more {
+        unmount_disks();
     }
-    Order::read(&mut Patient(control))
+    place.control.write_all(&Report::Ended(Ended { how, written: [out, err] }).frame())?;
+    let passed = how == How::Status(0) && !late;
+    Ok(!kernel_has_failed() && (passed || !terms.all_or_none))
 }
 
-/// Who carries out orders while the program runs.
-struct Obey {
-    child: u32,
-    input: Arc<Input>,
-    drains: [pump::Unwanted; 2],
+/// Whether the kernel has reported a fault of its own: what runs in it then may fail for that
+/// (Linux, admin-guide/tainted-kernels: bit 7, "kernel died recently, i.e. there was an OOPS or BUG").
+fn kernel_has_failed() -> bool {
+    const DIED: u64 = 1 << 7;
+    let tainted = std::fs::read_to_string("/proc/sys/kernel/tainted").unwrap_or_default();
+    tainted.trim().parse::<u64>().is_ok_and(|bits| bits & DIED != 0)
 }
 
-impl Obey {
-    fn all(self, mut control: File) {
-        while let Ok(order) = first_order(&mut control) {
-            match order {
-                Order::Run(Task { .. }) => {}
-                Order::InputEnds(total) => self.input.ends_at(total),
-                Order::Signal(number) => self.signal(number),
-                Order::Unwanted(Output::Out) => self.drains[0].tell(),
-                Order::Unwanted(Output::Err) => self.drains[1].tell(),
-            }
-        }
-    }
+/// A program and what it has started, but for what has left it, as a terminal sees them.
+#[derive(Clone, Copy)]
+struct Group(u32);
 
-    /// To the program and what it has started, as a terminal does.
-    fn signal(&self, number: i32) {
-        let pid = i32::try_from(self.child).ok().and_then(Pid::from_raw);
+impl Group {
+    fn signal(self, number: i32) {
+        let pid = i32::try_from(self.0).ok().and_then(Pid::from_raw);
         if let (Some(pid), Some(signal)) = (pid, Signal::from_named_raw(number)) {
             // It may have ended meanwhile.
             let _ = kill_process_group(pid, signal);
@@ -178,6 +191,8 @@ fn send_cores(control: &mut File) -> io::Result<()> {
             let core = Core { name: name.clone(), piece: buffer[..count].to_vec() };
             control.write_all(&Report::Core(core).frame())?;
         }
+        // Those of the next program are its own.
+        let _ = std::fs::remove_file(entry.path());
     }
     Ok(())
 }

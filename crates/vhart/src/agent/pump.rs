@@ -125,9 +125,11 @@ fn wait(from: &File, news: &PipeReader, ended: bool) -> Option<Ready> {
     }
 }
 
-/// The program's input.
+/// The input of the program that runs.
+#[derive(Default)]
 pub struct Input(Mutex<Fed>);
 
+#[derive(Default)]
 struct Fed {
     /// None once nothing follows.
     to: Option<Arc<ChildStdin>>,
@@ -136,17 +138,20 @@ struct Fed {
 }
 
 impl Input {
-    /// Begins to carry what comes from the port to the program.
-    pub fn begin(to: Option<ChildStdin>, mut port: File) -> Arc<Input> {
-        let input = Arc::new(Input(Mutex::new(Fed { to: to.map(Arc::new), done: 0, end: None })));
-        let feeding = input.clone();
+    /// Begins to carry what comes from the port to the first program.
+    pub fn begin(self: &Arc<Input>, mut port: File) {
+        let feeding = self.clone();
         std::thread::spawn(move || {
             let mut buffer = vec![0; PIECE];
             while let Ok(count) = read_on(&mut port, &mut buffer) {
                 feeding.feed(&buffer[..count]);
             }
         });
-        input
+    }
+
+    /// What comes from now on is this program's.
+    pub fn lead_to(&self, to: Option<ChildStdin>) {
+        *self.lock() = Fed { to: to.map(Arc::new), ..Fed::default() };
     }
 
     /// Hands on `bytes`, or forgets them where the program does not read.

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use crate::wire::{NotStarted, Task};
 
 /// Where a program that came along is put.
-const PACKED: &str = "/run/vhart";
+const PACKED: &str = "/run/programs";
 /// Bytes of a program's head that tell what it is.
 const HEAD: u64 = 4096;
 
@@ -51,6 +51,8 @@ fn pair(variable: &[u8]) -> (OsString, OsString) {
 fn pack(word: &OsStr, content: &[u8]) -> io::Result<PathBuf> {
     let path = Path::new(PACKED).join(Path::new(word).file_name().unwrap_or(OsStr::new("program")));
     std::fs::create_dir_all(PACKED)?;
+    // What a program before this one left running may still run it: the file stays that one's.
+    let _ = std::fs::remove_file(&path);
     std::fs::write(&path, content)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
     Ok(path)

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
 use super::*;
-use crate::wire::{NotStarted, Reports};
+use crate::wire::{NotStarted, Order, Output, Reports};
 
 /// vhart's side of an agent at work.
 struct Far {
@@ -14,7 +14,7 @@ struct Far {
     outputs: Option<[UnixStream; 2]>,
     control: UnixStream,
     reports: Reports,
-    agent: JoinHandle<io::Result<bool>>,
+    agent: JoinHandle<io::Result<()>>,
 }
 
 impl Far {
@@ -24,18 +24,24 @@ impl Far {
 
     /// With the agent's end of the control port made ready by `prepare`.
     fn with(task: Task, prepare: impl FnOnce(&mut File)) -> Far {
+        let mut far = Far::idle(prepare);
+        far.give(Order::Run(task));
+        far
+    }
+
+    /// One that has not been told what to run.
+    fn idle(prepare: impl FnOnce(&mut File)) -> Far {
         let mut near = Vec::new();
         let far: [UnixStream; 4] = std::array::from_fn(|_| {
             let (one, other) = UnixStream::pair().unwrap();
             near.push(File::from(OwnedFd::from(one)));
             other
         });
-        let [input, out, err, mut control] = far;
+        let [input, out, err, control] = far;
         let [near_input, near_out, near_err, mut near_control] = near.try_into().unwrap();
         prepare(&mut near_control);
         let ends = Ends { input: near_input, outputs: [near_out, near_err], control: near_control };
         let agent = std::thread::spawn(move || serve(ends));
-        control.write_all(&Order::Run(task).frame()).unwrap();
         Far { input, outputs: Some([out, err]), control, reports: Reports::default(), agent }
     }
 
@@ -80,6 +86,7 @@ fn task(words: &[&str]) -> Task {
     Task {
         words: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
         environment: vec![format!("PATH={path}").into_bytes()],
+        powers_off: true,
         ..Task::default()
     }
 }
@@ -207,4 +214,57 @@ fn missing_program_is_told_from_one_that_cannot_be_run() {
     assert_eq!(plain.report(), Report::Started);
     let expected = NotStarted { error: 13, not_found: false, head: b"plain text".to_vec() };
     assert_eq!(plain.report(), Report::NotStarted(expected));
+}
+
+/// A run of one of several, to its end: what it was told of, and what the shell wrote.
+fn one_of_several(far: &mut Far, terms: Terms, script: &str) -> (Vec<Report>, Vec<u8>) {
+    far.give(Order::Terms(terms));
+    far.give(Order::Run(task(&["sh", "-c", script])));
+    far.give(Order::InputEnds(0));
+    let mut reports = vec![far.report()];
+    while !matches!(reports.last(), Some(Report::Ended(_) | Report::NotStarted(_))) {
+        reports.push(far.report());
+    }
+    let written = match reports.last() {
+        Some(Report::Ended(ended)) => ended.written[0],
+        _ => 0,
+    };
+    let mut out = vec![0; written as usize];
+    far.outputs.as_mut().unwrap()[0].read_exact(&mut out).unwrap();
+    (reports, out)
+}
+
+#[test]
+fn several_programs_run_one_after_the_other_each_with_outputs_of_its_own() {
+    let mut far = Far::idle(|_| {});
+    let more = Terms { more: true, ..Terms::default() };
+    let ended = |how, written| Report::Ended(Ended { how, written });
+    let (reports, out) = one_of_several(&mut far, more, "cat; echo one; exit 3");
+    assert_eq!((reports, &out[..]), (vec![Report::Started, ended(How::Status(3), [4, 0])], &b"one\n"[..]));
+    let (reports, out) = one_of_several(&mut far, more, "echo second; kill -9 $$");
+    assert_eq!((reports, &out[..]), (vec![Report::Started, ended(How::Signal(9), [7, 0])], &b"second\n"[..]));
+    far.give(Order::Terms(more));
+    far.give(Order::Run(task(&["no-such-program-anywhere"])));
+    assert!(matches!((far.report(), far.report()), (Report::Started, Report::NotStarted(_))));
+    let (reports, _) = one_of_several(&mut far, Terms::default(), "true");
+    assert_eq!(reports[1], ended(How::Status(0), [0, 0]));
+    far.agent.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_program_whose_time_is_up_is_asked_to_end_and_then_ended_with_what_it_started() {
+    let mut far = Far::idle(|_| {});
+    let terms = Terms { limit: Some(Duration::from_millis(50)), more: true, ..Terms::default() };
+    let start = Instant::now();
+    let (reports, out) = one_of_several(&mut far, terms, "trap 'echo asked; exit 5' TERM; sleep 1000 & wait");
+    let ended = |how, written| Report::Ended(Ended { how, written });
+    assert_eq!(reports, [Report::Started, Report::TimeIsUp, ended(How::Status(5), [6, 0])]);
+    assert_eq!(out, b"asked\n");
+    let (reports, _) = one_of_several(&mut far, terms, "trap '' TERM; while :; do sleep 1; done");
+    assert_eq!(reports, [Report::Started, Report::TimeIsUp, ended(How::Signal(9), [0, 0])]);
+    assert!(start.elapsed() < Duration::from_secs(60));
+    let patient = Terms { limit: Some(Duration::from_secs(1000)), ..Terms::default() };
+    let (reports, _) = one_of_several(&mut far, patient, "true");
+    assert_eq!(reports, [Report::Started, ended(How::Status(0), [0, 0])]);
+    far.agent.join().unwrap().unwrap();
 }

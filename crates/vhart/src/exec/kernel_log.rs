@@ -33,12 +33,21 @@ struct Log {
     failure: Option<String>,
 }
 
+/// Where in a file messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is made anew.
+    New,
+    /// Behind those of the machine before.
+    Behind,
+}
+
 impl KernelLog {
     /// What the machine's console leads to, and `file` with it.
     ///
     /// # Errors
     /// The file cannot be made.
-    pub fn console(&self, file: Option<&Path>) -> Result<ConsoleOut> {
+    pub fn console(&self, file: Option<&Path>, place: Place) -> Result<ConsoleOut> {
         let log = self.clone();
         let Some(file) = file else { return Ok(Box::new(move |bytes| log.hear(bytes))) };
         if file.as_os_str() == STANDARD_OUTPUT {
@@ -49,7 +58,11 @@ impl KernelLog {
             }));
         }
         let name = format!("'{}'", file.display());
-        let made = File::create(file).with_context(|| format!("cannot write the kernel's messages to {name}"))?;
+        let made = match place {
+            Place::New => File::create(file),
+            Place::Behind => File::options().append(true).open(file),
+        };
+        let made = made.with_context(|| format!("cannot write the kernel's messages to {name}"))?;
         let mut screen = Screen::of(made, name);
         Ok(Box::new(move |bytes| {
             screen.show(&without_returns(bytes));

@@ -1,99 +1,156 @@
 //! The machine that runs the program, from power on to the program's end.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use board::{Machine, MachineConfig, MachineStopper, Plug};
+use anyhow::Result;
+use board::{Ending as MachineEnding, Machine, MachineConfig};
 use images::Mode;
-use rustix::io::Errno;
-use virtio::{PortConfig, PortLine};
 
-use super::input;
+use super::commands::Command;
+use super::conductor::Interrupts;
+use super::conversation::Conversation;
+use super::kernel_log::Place;
 use super::options::{HOME, Level, Options, Rootfs};
 use super::program::Program;
+use super::record::Record;
 use super::reports::Heard;
-use super::session::{Orders, Session, Stage};
+use super::session::Stage;
 use super::verdict::{Known, Verdict};
 use crate::cli::{Net, RunOptions};
-use crate::debugger::Port;
+use crate::debugger::{Debugger, Port};
 use crate::digest::Digests;
-use crate::ending::{Ending as Wish, Stopper};
+use crate::ending::Stopper;
 use crate::explaining::Explainer;
 use crate::linux::Bars;
 use crate::linux::images::{self as software, Images, Own};
-use crate::ports::{self, Outlet};
 use crate::stats::Stats;
-use crate::terminal::{self, OnQuit, Quit};
 use crate::watchers::Watchers;
-use crate::wire::{Order, Output, PORTS, Task};
-use crate::{engine, errors, run, screen};
+use crate::wire::Task;
+use crate::{engine, run};
 
 /// How long output that has left the machine may take to be written, where it ended before its program did.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Boots the machine and runs `program` in it.
-///
-/// # Errors
-/// The images cannot be had, or the machine cannot be made.
-pub fn run(options: &Options, program: Program, stopper: &Stopper, port: Port) -> Result<(Verdict, Heard)> {
-    let own = Own { shares: !options.shares.is_empty(), ..Own::default() };
-    let images = Images::of(&options.software, Mode::Interactive, own, &Bars::new())?;
-    let root = match options.rootfs {
-        Rootfs::Busybox => None,
-        Rootfs::Debian => Some(software::debian_root(&options.software, &Bars::new())?),
-    };
-    let conversation = Conversation::open(options, task(options, program))?;
-    let log = conversation.heard.log.clone();
-    let digests = Digests::wanted(&options.machine);
-    let console = digests.listen(log.console(options.dmesg.as_deref())?);
-    let watchers = Watchers::wanted(&options.machine)?;
-    let Conversation { plug, session, orders, news, outlets, heard, lost, carried } = conversation;
-    let config = run::config_with(&run_options(options, &images, root), console, vec![plug])?;
-    let explainer = Explainer::of(&options.machine, None)?;
-    let config = MachineConfig {
-        watching: watchers.watching(&explainer),
-        show: explainer.show(),
-        sampling: watchers.sampling(),
-        ..config
-    };
-    let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
-    stopper.stops(machine.stopper());
-    watchers.meet(&machine);
-    terminal::watch_signals(on_quit(stopper, &session, &orders))?;
-    let conductor = Conductor { news, outlets: outlets.clone(), machine: machine.stopper(), orders, carried };
-    conductor.begin()?;
-    let stats = options.machine.stats.then(|| Stats::begin(&machine));
-    let debugger = port.lead_to(&machine, &watchers)?;
-    let ending = machine.run();
-    outlets.iter().for_each(|outlet| outlet.finish(PATIENCE));
-    stats.iter().for_each(|stats| stats.print(&machine));
-    watchers.report(&machine)?;
-    let ending = ending?;
-    if run::is_limit(&ending, stopper) {
-        explainer.at_limit(&machine);
+/// What the machines of a run boot, and who ends them.
+pub struct Machines<'a> {
+    options: &'a Options,
+    images: Images,
+    root: Option<PathBuf>,
+    stopper: &'a Stopper,
+    interrupts: Interrupts,
+    /// There was a machine before.
+    again: OnceCell<()>,
+}
+
+/// A machine that has ended.
+pub struct End {
+    /// How.
+    pub ending: MachineEnding,
+    /// How far its programs came.
+    pub stage: Stage,
+    /// What they said.
+    pub heard: Heard,
+    /// Why output was lost, where it was.
+    pub lost: Option<String>,
+    /// A program could not be ended whose time was up.
+    pub stuck: bool,
+    /// Who is to be told of the status.
+    pub debugger: Debugger,
+}
+
+impl<'a> Machines<'a> {
+    /// Has the images made.
+    ///
+    /// # Errors
+    /// They cannot be had.
+    pub fn prepare(options: &'a Options, stopper: &'a Stopper) -> Result<Machines<'a>> {
+        let own = Own { shares: !options.shares.is_empty(), ..Own::default() };
+        let images = Images::of(&options.software, Mode::Interactive, own, &Bars::new())?;
+        let root = match options.rootfs {
+            Rootfs::Busybox => None,
+            Rootfs::Debian => Some(software::debian_root(&options.software, &Bars::new())?),
+        };
+        Ok(Machines { options, images, root, stopper, interrupts: Interrupts::default(), again: OnceCell::new() })
     }
-    explainer.at_end(&machine)?;
-    digests.print(&machine);
-    let verdict = Verdict::judge(&Known {
-        program: &options.program().to_string_lossy(),
-        stage: &session.stage(),
-        machine: &ending,
-        wish: stopper.ending(),
-        timeout: options.machine.timeout,
-        log: &log,
-        lost: lost.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-    });
-    debugger.end(verdict.status);
-    Ok((verdict, heard))
+
+    /// Boots a machine and runs one command in it.
+    ///
+    /// # Errors
+    /// The machine cannot be made.
+    pub fn run_one(&self, command: &Command, program: Program, port: Port) -> Result<(Verdict, Heard)> {
+        let tasks = vec![task(self.options, command, program)];
+        let end = self.run(Conversation::open(self.options, tasks, None)?, port)?;
+        let verdict = Verdict::judge(&Known {
+            oops: end.heard.log.oops(),
+            machine: Some(&end.ending),
+            wish: self.stopper.ending(),
+            timeout: self.options.machine.timeout,
+            lost: end.lost,
+            ..Known::of(&command.name(), &end.stage, &end.heard.log)
+        });
+        end.debugger.end(verdict.status);
+        Ok((verdict, end.heard))
+    }
+
+    /// Boots a machine and runs one command after the other in it, as far as they come. What becomes of them is `record`'s.
+    ///
+    /// # Errors
+    /// The machine cannot be made.
+    pub fn run_several(&self, commands: Vec<(Command, Program)>, record: &Record, port: Port) -> Result<End> {
+        let task = |(command, program)| task(self.options, &command, program);
+        let tasks = commands.into_iter().map(task).collect();
+        self.run(Conversation::open(self.options, tasks, Some(record))?, port)
+    }
+
+    fn run(&self, conversation: Conversation, port: Port) -> Result<End> {
+        let Machines { options, images, root, stopper, interrupts, again } = self;
+        let log = conversation.heard.log.clone();
+        let place = if again.set(()).is_ok() { Place::New } else { Place::Behind };
+        let digests = Digests::wanted(&options.machine);
+        let console = digests.listen(log.console(options.dmesg.as_deref(), place)?);
+        let watchers = Watchers::wanted(&options.machine)?;
+        let Conversation { plug, conductor, session, heard, lost } = conversation;
+        let config = run::config_with(&run_options(options, images, root.clone()), console, vec![plug])?;
+        let explainer = Explainer::of(&options.machine, None)?;
+        let config = MachineConfig {
+            watching: watchers.watching(&explainer),
+            show: explainer.show(),
+            sampling: watchers.sampling(),
+            ..config
+        };
+        let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
+        stopper.stops(machine.stopper());
+        watchers.meet(&machine);
+        interrupts.are_for(&conductor, &session, stopper)?;
+        let outlets = conductor.outlets.clone();
+        let conducting = conductor.begin(machine.stopper())?;
+        let stats = options.machine.stats.then(|| Stats::begin(&machine));
+        let debugger = port.lead_to(&machine, &watchers)?;
+        let ending = machine.run();
+        outlets.iter().for_each(|outlet| outlet.finish(PATIENCE));
+        stats.iter().for_each(|stats| stats.print(&machine));
+        watchers.report(&machine)?;
+        let ending = ending?;
+        if run::is_limit(&ending, stopper) {
+            explainer.at_limit(&machine);
+        }
+        explainer.at_end(&machine)?;
+        digests.print(&machine);
+        // With it whoever tells of stages goes.
+        drop(machine);
+        let stuck = conducting.finish();
+        let lost = lost.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(End { ending, stage: session.stage(), heard, lost, stuck, debugger })
+    }
 }
 
 /// What the agent is to run.
-fn task(options: &Options, program: Program) -> Task {
+fn task(options: &Options, command: &Command, program: Program) -> Task {
     let variable = |name: &str, value: &OsStr| [name.as_bytes(), b"=", value.as_bytes()].concat();
     let mut environment = vec![
         variable("PATH", OsStr::new("/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin")),
@@ -102,7 +159,7 @@ fn task(options: &Options, program: Program) -> Task {
     environment.extend(std::env::var_os("TERM").map(|term| variable("TERM", &term)));
     environment.extend(options.variables.iter().map(|variable| variable.clone().into_vec()));
     Task {
-        words: options.words.iter().map(|word| word.clone().into_vec()).collect(),
+        words: command.0.iter().map(|word| word.clone().into_vec()).collect(),
         environment,
         directory: options.directory().into_vec(),
         program: match program {
@@ -138,126 +195,4 @@ fn run_options(options: &Options, images: &Images, root: Option<PathBuf>) -> Run
     run.initrd_more = root.into_iter().collect();
     run.append.get_or_insert_default().push_str(&words);
     run
-}
-
-/// The ports' far ends.
-struct Conversation {
-    plug: Plug,
-    session: Session,
-    orders: Orders,
-    news: Receiver<Stage>,
-    outlets: [Outlet; 2],
-    heard: Heard,
-    /// Why output was lost, where it was.
-    lost: Arc<Mutex<Option<String>>>,
-    /// Where input goes that comes while the machine runs.
-    carried: Option<PortLine>,
-}
-
-impl Conversation {
-    fn open(options: &Options, task: Task) -> Result<Conversation> {
-        let lines: [PortLine; PORTS.len()] = std::array::from_fn(|_| PortLine::new());
-        let (session, (sender, news)) = (Session::default(), channel());
-        let orders = Orders::over(lines[3].clone())?;
-        let (heard, lost) = (Heard::wanted(options), Arc::default());
-        let alike = options.machine.deterministic.is_some();
-        let mut outs = Vec::new();
-        for (output, line) in [(Output::Out, &lines[1]), (Output::Err, &lines[2])] {
-            let write = writer(output, orders.clone(), heard.clone(), Arc::clone(&lost));
-            outs.push(match alike {
-                true => Outlet::at_once(write),
-                false => Outlet::start("output", write, line.clone())?,
-            });
-        }
-        let [(out, first), (err, second)] = <[_; 2]>::try_from(outs).ok().context("there are two outputs")?;
-        let mut control = Order::Run(task).frame();
-        let mut early = Vec::new();
-        if alike {
-            early = input::all()?;
-            control.extend(Order::InputEnds(early.len() as u64).frame());
-        }
-        let carried = (!alike).then(|| lines[0].clone());
-        let outs: [virtio::PortOut; PORTS.len()] =
-            [Box::new(|bytes| bytes.len()), out, err, session.listen(sender, heard.clone())];
-        let inputs = [early, Vec::new(), Vec::new(), control];
-        let configs = (1..).zip(PORTS).zip(lines).zip(outs).zip(inputs);
-        let config = |((((number, name), line), out), input)| PortConfig {
-            input,
-            ..PortConfig::channel(number, name, line, out)
-        };
-        let plug = ports::plug(configs.map(config).collect(), None);
-        Ok(Conversation { plug, session, orders, news, outlets: [first, second], heard, lost, carried })
-    }
-}
-
-/// What writes one of the program's outputs to this process's.
-fn writer(output: Output, orders: Orders, heard: Heard, lost: Arc<Mutex<Option<String>>>) -> ports::Write {
-    Box::new(move |bytes| {
-        heard.hear(output, bytes);
-        let (file, name) = match output {
-            Output::Out => (rustix::stdio::stdout(), "standard output"),
-            Output::Err => (rustix::stdio::stderr(), "standard error"),
-        };
-        let Err(error) = screen::write_all(file, bytes) else { return true };
-        if error != Errno::PIPE {
-            let why = errors::without_number(&std::io::Error::from(error).to_string());
-            let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
-            lost.get_or_insert(format!("cannot write to {name}: {why}"));
-        }
-        orders.give(&Order::Unwanted(output));
-        false
-    })
-}
-
-/// A signal is the program's while it runs, and ends the machine before and after.
-fn on_quit(stopper: &Stopper, session: &Session, orders: &Orders) -> OnQuit {
-    let (stopper, session, orders) = (stopper.clone(), session.clone(), orders.clone());
-    Arc::new(move |quit| match (quit, session.stage()) {
-        (Quit::Signal(number), Stage::Running) => orders.give(&Order::Signal(number)),
-        _ => stopper.end(Wish::Quit(quit)),
-    })
-}
-
-/// Who does what is to be done as a run goes on.
-struct Conductor {
-    news: Receiver<Stage>,
-    outlets: [Outlet; 2],
-    machine: MachineStopper,
-    orders: Orders,
-    carried: Option<PortLine>,
-}
-
-impl Conductor {
-    fn begin(mut self) -> Result<()> {
-        let conduct = move || {
-            while let Ok(stage) = self.news.recv() {
-                self.enter(&stage);
-            }
-        };
-        std::thread::Builder::new().name("conductor".into()).spawn(conduct).context("no thread").map(drop)
-    }
-
-    fn enter(&mut self, stage: &Stage) {
-        // In a run that is to be the same each time the machine powers off by itself.
-        let alike = self.carried.is_none();
-        match stage {
-            Stage::Running => {
-                let carry = |line| input::carry(line, self.orders.clone());
-                if let Some(Err(error)) = self.carried.clone().map(carry) {
-                    errors::tell(error);
-                }
-                return;
-            }
-            Stage::Ended(ended) => {
-                for (outlet, total) in self.outlets.iter().zip(ended.written) {
-                    // However slow the reader is.
-                    outlet.wait_for(total, Duration::MAX);
-                }
-            }
-            _ => {}
-        }
-        if !alike || *stage == Stage::Nonsense {
-            self.machine.stop();
-        }
-    }
 }

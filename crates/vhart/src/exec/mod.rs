@@ -4,13 +4,19 @@
 //! what to run. The program's input and output have ports of their own, so that they come byte for byte and apart; the serial
 //! port has the kernel's messages alone.
 
+mod commands;
+mod conductor;
+mod conversation;
 mod input;
 mod kernel_log;
 mod machine;
 mod options;
 mod program;
+mod record;
 mod reports;
+mod sections;
 mod session;
+mod several;
 mod verdict;
 
 use std::process::ExitCode;
@@ -23,7 +29,9 @@ pub use options::Options;
 use crate::debugger::Port;
 use crate::ending::Stopper;
 use crate::errors;
-use program::Program;
+use commands::Command;
+use machine::Machines;
+use reports::{Heard, Outcome};
 use verdict::Verdict;
 
 /// Runs the subcommand. What the program does not answer for itself is an exit status here, never an error.
@@ -41,16 +49,28 @@ pub fn run(options: &Options) -> ExitCode {
 fn attempt(options: &Options) -> Result<u8> {
     let stopper = Stopper::within(options.machine.timeout)?;
     reports::check_files(options)?;
+    match &options.each {
+        Some(file) => several::run(options, file, &stopper),
+        None => one(options, &stopper),
+    }
+}
+
+fn one(options: &Options, stopper: &Stopper) -> Result<u8> {
     let start = Instant::now();
-    let found = match options.shares_program() {
-        true => Ok(Program::Machines),
-        false => program::find(options.program(), options.rootfs, &|path| std::fs::read(path)),
-    };
-    let (verdict, heard) = match found {
-        Ok(program) => machine::run(options, program, &stopper, Port::open(&options.machine)?)?,
-        Err(refusal) => (Verdict::refused(refusal), reports::Heard::default()),
+    let command = Command(options.words.clone());
+    let (verdict, heard) = match command.find(options) {
+        Ok(program) => {
+            let port = Port::open(&options.machine)?;
+            Machines::prepare(options, stopper)?.run_one(&command, program, port)?
+        }
+        Err(refusal) => (Verdict::refused(refusal), Heard::default()),
     };
     verdict.tell();
-    reports::write(options, &verdict, &heard, start.elapsed())?;
-    Ok(verdict.status)
+    let (status, mut outcome) = (verdict.status, Outcome::of(command));
+    outcome.end(verdict, start.elapsed(), heard.next_section());
+    reports::write(options, std::slice::from_ref(&outcome), status, start.elapsed())?;
+    if let (Some(directory), false) = (&options.keep, outcome.passed()) {
+        reports::keep(&reports::directory_of(directory, None), &outcome, &heard.log)?;
+    }
+    Ok(status)
 }

@@ -3,12 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use virtio::Forward;
 
-use crate::cli::{Disk, MachineOptions, Net, Share, disk, net};
+use crate::cli::{Disk, MachineOptions, Net, Share, disk, net, value};
 use crate::linux::software::Software;
 
 /// Where a program begins that nothing was chosen for.
@@ -19,6 +20,9 @@ const SHARES: &str = "/mnt";
 const PROGRAM: &str = "Program";
 const DEVICES: &str = "Devices";
 const REPORTS: &str = "Limits and reports";
+const SEVERAL: &str = "Several commands";
+
+const USAGE: &str = "vhart exec [OPTIONS] -- <CMD>...\n       vhart exec [OPTIONS] --each <FILE>";
 
 const AFTER: &str = "\
 Examples:
@@ -26,6 +30,7 @@ Examples:
   vhart exec -- ./test --all                              a static riscv64 program from here, with its arguments
   vhart exec --share . -- ./run-tests.sh                  what is in this directory, in this directory
   vhart exec --level guest --timeout 2m -- ./test         the same inside a KVM guest
+  vhart exec --each tests.txt --junit tests.xml           a command on each line, in one machine
   vhart exec --harts 4 --disk root.img -- sh -c 'mount /dev/vda /mnt && ls /mnt'
 
 Standard output and standard error come apart and byte for byte; standard input is the program's. Its environment is PATH, \
@@ -33,7 +38,8 @@ HOME, TERM and what --env names.
 
 Exit status: the program's own; 128 and the signal's number where a signal ended it, also Ctrl-C (130); 122 when the kernel \
 reported an oops meanwhile, 123 when it panicked or the machine ended before the program did; 124 after --timeout; 125 when \
-vhart itself failed; 126 when the program cannot be run on riscv64, 127 when it is not there; 2 for wrong usage.";
+vhart itself failed; 126 when the program cannot be run on riscv64, 127 when it is not there; 2 for wrong usage. With --each: 0 \
+when all commands ended with 0, else 1; and 124, 125 and 128 and more where not all could be run.";
 
 /// Where the program runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -57,11 +63,26 @@ pub enum Rootfs {
 
 /// Options of `vhart exec`.
 #[derive(Args, Debug)]
-#[command(after_help = AFTER, mut_arg("memory", |memory| memory.default_value("1G")))]
+#[command(after_help = AFTER, override_usage = USAGE, mut_arg("memory", |memory| memory.default_value("1G")))]
 pub struct Options {
     /// The program and its arguments, behind '--'
-    #[arg(value_name = "CMD", last = true, required = true, num_args = 1..)]
+    #[arg(value_name = "CMD", last = true, required_unless_present = "each", num_args = 1..)]
     pub words: Vec<OsString>,
+
+    /// Run several commands in one machine: each line of a file is one, as it would stand behind '--'; '-' is standard input
+    ///
+    /// Words are quoted as for a shell, which is not there otherwise: sh -c 'a | b'. What begins with # is a comment. Each has its
+    /// own status, and no standard input. After a panic or an oops the next runs in a new machine.
+    #[arg(long, value_name = "FILE", conflicts_with = "words", help_heading = SEVERAL)]
+    pub each: Option<PathBuf>,
+
+    /// How long each command may run; then it gets SIGTERM, and two seconds later SIGKILL: status 124
+    #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = SEVERAL)]
+    pub each_timeout: Option<Duration>,
+
+    /// Run no more of them once one has failed
+    #[arg(long, help_heading = SEVERAL)]
+    pub fail_fast: bool,
 
     /// Where it runs
     #[arg(long, value_enum, default_value = "host", help_heading = PROGRAM)]
@@ -111,9 +132,13 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub dmesg: Option<PathBuf>,
 
-    /// Write the result as JUnit's XML, one test case with its output, time and status
+    /// Write the result as JUnit's XML: for each command a test case with its output, time and status
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
     pub junit: Option<PathBuf>,
+
+    /// Write the same as JSON
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
+    pub json: Option<PathBuf>,
 
     /// Where it fails, keep in this directory what the kernel and the program said, and how it was run
     #[arg(long, value_name = "DIR", help_heading = REPORTS)]
@@ -121,25 +146,34 @@ pub struct Options {
 }
 
 impl Options {
-    /// The program, as it was named.
-    pub fn program(&self) -> &OsStr {
-        self.words.first().map_or(OsStr::new(""), OsString::as_os_str)
-    }
-
     /// The directory that the program begins in.
     pub fn directory(&self) -> OsString {
         let share = || crate::cli::share_tags(&self.shares).first().map(|tag| format!("{SHARES}/{tag}").into());
         self.workdir.clone().or_else(share).unwrap_or_else(|| HOME.into())
     }
 
-    /// Whether the program, named by a relative path, is in the share that it begins in.
-    pub fn shares_program(&self) -> bool {
-        let there = |share: &Share| share.directory.join(self.program()).exists();
-        self.workdir.is_none() && Path::new(self.program()).is_relative() && self.shares.first().is_some_and(there)
+    /// Whether a program, named by a relative path, is in the share that it begins in.
+    pub fn shares(&self, program: &OsStr) -> bool {
+        let there = |share: &Share| share.directory.join(program).exists();
+        self.workdir.is_none() && Path::new(program).is_relative() && self.shares.first().is_some_and(there)
+    }
+
+    /// Whether what is reported, or who looks on, is of one machine.
+    pub fn is_about_one_machine(&self) -> bool {
+        let machine = &self.machine;
+        machine.gdb.is_some()
+            || machine.trace.is_some()
+            || machine.stat.is_some()
+            || machine.profile.is_wanted()
+            || machine.explain.is_wanted()
     }
 
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
+        // clap would not ask for --each where a command is in its place.
+        if self.each.is_none() && (self.each_timeout.is_some() || self.fail_fast) {
+            return Err("--each-timeout and --fail-fast are about several commands: --each FILE lists them".into());
+        }
         crate::cli::check_mounted_shares(&self.shares)?;
         if self.net == Some(Net::None) && !self.forwards.is_empty() {
             return Err("--forward leads into the machine's network: leave --net none out".into());
@@ -156,7 +190,7 @@ impl Options {
         if self.rootfs == Rootfs::Debian && self.software.packages.packages.is_some() {
             return Err("--rootfs debian is made of an archive's packages: leave --packages out".into());
         }
-        if self.program().is_empty() {
+        if self.each.is_none() && self.words.first().is_none_or(|program| program.is_empty()) {
             return Err("which program? Write it behind '--', as in vhart exec -- uname -a".into());
         }
         self.machine.check()
@@ -196,12 +230,22 @@ mod tests {
         assert_eq!((options.words.len(), options.level), (4, Level::Guest));
         assert_eq!(options.variables, ["A=b=c"]);
         assert_eq!(options.machine.memory, 1 << 30);
+        assert_eq!(parse("--each tests.txt --each-timeout 5s").unwrap().words.len(), 0);
     }
 
     #[test]
     fn wrong_usage_is_refused() {
-        for line in ["", "ls", "--", "-e =x -- ls", "-e NO_SUCH_VARIABLE_HERE -- ls", "--net none --forward 1:2 -- ls"]
-        {
+        let both = "--each tests.txt -- ls";
+        for line in [
+            "",
+            "ls",
+            "--",
+            both,
+            "--fail-fast -- ls",
+            "-e =x -- ls",
+            "-e NO_SUCH_VARIABLE_HERE -- ls",
+            "--net none --forward 1:2 -- ls",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
         assert!(parse("--deterministic --net user -- ls").is_err());

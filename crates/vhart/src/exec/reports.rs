@@ -1,4 +1,4 @@
-//! What is left of a run in files: JUnit's XML, and of one that failed what was said.
+//! What is left of a run in files: JUnit's XML, JSON, and of what failed what was said.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -9,39 +9,52 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use images::shell;
+use serde::Serialize;
 
+use super::commands::Command;
 use super::kernel_log::KernelLog;
 use super::options::Options;
+use super::sections::{Section, Sections};
 use super::verdict::{CANNOT_RUN, NOT_FOUND, OWN_FAILURE, Verdict};
 use crate::errors;
 use crate::wire::{Core, Output};
 
-/// Most bytes of each output that a report has: the first.
-const MOST_HEARD: usize = 1 << 20;
-
-/// What program and kernel said, as far as a report wants it. Cloning shares it.
+/// What programs and kernel said, as far as a report wants it. Cloning shares it.
 #[derive(Clone, Default)]
 pub struct Heard {
     /// What the kernel said.
     pub log: KernelLog,
-    outputs: Option<Arc<Mutex<[Vec<u8>; 2]>>>,
+    sections: Option<Arc<Mutex<Sections>>>,
     cores: Option<Arc<Mutex<Cores>>>,
 }
 
 impl Heard {
-    /// As the options want it.
-    pub fn wanted(options: &Options) -> Heard {
-        let wanted = options.junit.is_some() || options.keep.is_some();
-        let cores = options.keep.clone().map(|directory| Arc::new(Mutex::new(Cores { directory, left: MOST_CORES })));
-        Heard { outputs: wanted.then(Arc::default), cores, ..Heard::default() }
+    /// As the options want it; of several commands, which of these run here, by their places in the list.
+    pub fn wanted(options: &Options, numbers: Vec<usize>) -> Heard {
+        let wanted = options.junit.is_some() || options.json.is_some() || options.keep.is_some();
+        let cores = options.keep.clone().map(|directory| Cores { directory, numbers, left: MOST_CORES });
+        Heard {
+            sections: wanted.then(Arc::default),
+            cores: cores.map(Mutex::new).map(Arc::new),
+            log: KernelLog::default(),
+        }
     }
 
-    /// Hears what the program said.
+    /// Hears what a program said.
     pub fn hear(&self, output: Output, bytes: &[u8]) {
-        let Some(outputs) = &self.outputs else { return };
-        let heard = &mut outputs.lock().unwrap_or_else(PoisonError::into_inner)[output as usize];
-        let room = MOST_HEARD.saturating_sub(heard.len()).min(bytes.len());
-        heard.extend_from_slice(&bytes[..room]);
+        if let Some(sections) = &self.sections {
+            sections.lock().unwrap_or_else(PoisonError::into_inner).hear(output, bytes);
+        }
+    }
+
+    /// A program has ended that wrote so much: what follows is the next one's.
+    pub fn ends(&self, written: [u64; 2]) {
+        if let Some(sections) = &self.sections {
+            sections.lock().unwrap_or_else(PoisonError::into_inner).end(written);
+        }
+        if let Some(cores) = &self.cores {
+            cores.lock().unwrap_or_else(PoisonError::into_inner).next();
+        }
     }
 
     /// Keeps some more of a core.
@@ -52,9 +65,78 @@ impl Heard {
         }
     }
 
-    fn output(&self, output: Output) -> Vec<u8> {
-        let outputs = self.outputs.as_ref().map(|outputs| outputs.lock().unwrap_or_else(PoisonError::into_inner));
-        outputs.map(|outputs| outputs[output as usize].clone()).unwrap_or_default()
+    /// What was said since this was last asked, up to the end of a program if one has ended.
+    pub fn next_section(&self) -> Section {
+        let take = |sections: &Arc<Mutex<Sections>>| sections.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.sections.as_ref().map(take).unwrap_or_default()
+    }
+}
+
+/// A command, and what has become of it.
+pub struct Outcome {
+    /// Which.
+    pub command: Command,
+    /// What it came to; none where it was not run.
+    pub verdict: Option<Verdict>,
+    /// Why it was not run.
+    pub skipped: String,
+    /// It was there to run, and the machine came so far.
+    pub began: bool,
+    /// How long it took.
+    pub took: Duration,
+    outputs: Section,
+}
+
+impl Outcome {
+    /// Of a command that has not been run.
+    pub fn of(command: Command) -> Outcome {
+        let (verdict, skipped, took) = (None, String::new(), Duration::ZERO);
+        Outcome { command, verdict, skipped, began: false, took, outputs: Section::default() }
+    }
+
+    /// It has come to its end.
+    pub fn end(&mut self, verdict: Verdict, took: Duration, outputs: Section) {
+        (self.verdict, self.took, self.outputs) = (Some(verdict), took, outputs);
+    }
+
+    /// Its exit status, where it was run.
+    pub fn status(&self) -> Option<u8> {
+        self.verdict.as_ref().map(|verdict| verdict.status)
+    }
+
+    /// Whether it was run and all was well.
+    pub fn passed(&self) -> bool {
+        self.status() == Some(0)
+    }
+
+    /// What it came to in one word.
+    fn result(&self) -> &'static str {
+        match self.status() {
+            None => "skipped",
+            Some(0) => "passed",
+            // vhart's, or the program's absence
+            Some(OWN_FAILURE | CANNOT_RUN | NOT_FOUND) => "error",
+            Some(_) => "failed",
+        }
+    }
+
+    /// Why it did not pass.
+    fn why(&self) -> Option<String> {
+        match &self.verdict {
+            None => Some(format!("not run: {}", self.skipped)),
+            Some(verdict) if verdict.status == 0 => None,
+            Some(verdict) => Some(verdict.why.clone().unwrap_or_else(|| format!("exit status {}", verdict.status))),
+        }
+    }
+
+    /// What it came to in a few words.
+    pub fn in_words(&self) -> String {
+        self.why().map_or_else(|| "passed".to_owned(), |why| format!("failed: {why}"))
+    }
+
+    /// The kernel's last lines, where they tell more.
+    fn kernel(&self) -> &[String] {
+        self.verdict.as_ref().map_or(&[], |verdict| &verdict.kernel)
     }
 }
 
@@ -64,6 +146,8 @@ const MOST_CORES: u64 = 1 << 30;
 /// Where cores go.
 struct Cores {
     directory: PathBuf,
+    /// The places in the list of the commands that run, where they are several.
+    numbers: Vec<usize>,
     /// How many bytes more.
     left: u64,
 }
@@ -72,12 +156,24 @@ impl Cores {
     fn keep(&mut self, core: &Core) -> Result<()> {
         let Some(left) = self.left.checked_sub(core.piece.len() as u64) else { return Ok(()) };
         self.left = left;
-        let path = self.directory.join(file_name(&core.name));
+        let directory = directory_of(&self.directory, self.numbers.first().copied());
+        let path = directory.join(file_name(&core.name));
         let failed = || format!("cannot write '{}'", path.display());
-        std::fs::create_dir_all(&self.directory).with_context(failed)?;
+        std::fs::create_dir_all(&directory).with_context(failed)?;
         let mut file = File::options().append(true).create(true).open(&path).with_context(failed)?;
         file.write_all(&core.piece).with_context(failed)
     }
+
+    fn next(&mut self) {
+        if !self.numbers.is_empty() {
+            self.numbers.remove(0);
+        }
+    }
+}
+
+/// Where what was said goes; of one of several commands into a directory named by its place in the list.
+pub fn directory_of(keep: &Path, number: Option<usize>) -> PathBuf {
+    number.map_or_else(|| keep.to_owned(), |number| keep.join((number + 1).to_string()))
 }
 
 /// The name as a file's of this computer: the machine chose it.
@@ -93,68 +189,125 @@ fn file_name(name: &[u8]) -> String {
 /// One that names the file and says why.
 pub fn check_files(options: &Options) -> Result<()> {
     options.dmesg.iter().try_for_each(|file| errors::check_file("the kernel's messages", file))?;
-    options.junit.iter().try_for_each(|file| errors::check_file("report", file))?;
+    options.junit.iter().chain(&options.json).try_for_each(|file| errors::check_file("report", file))?;
     crate::watchers::check_files(&options.machine)
 }
 
-/// Writes what the user wants.
+/// Writes what the user wants of all commands, which have come to `status`.
 ///
 /// # Errors
 /// One that names the file and says why.
-pub fn write(options: &Options, verdict: &Verdict, heard: &Heard, took: Duration) -> Result<()> {
+pub fn write(options: &Options, outcomes: &[Outcome], status: u8, took: Duration) -> Result<()> {
     if let Some(file) = &options.junit {
-        errors::write_file("report", file, junit(options, verdict, heard, took).as_bytes())?;
+        errors::write_file("report", file, junit(outcomes, took).as_bytes())?;
     }
-    match &options.keep {
-        Some(directory) if verdict.status != 0 => keep(directory, options, verdict, heard),
-        _ => Ok(()),
+    if let Some(file) = &options.json {
+        let all = serde_json::to_string_pretty(&Json::of(outcomes, status, took))? + "\n";
+        errors::write_file("report", file, all.as_bytes())?;
     }
-}
-
-/// The program and its arguments, as a shell would take them.
-fn command_line(options: &Options) -> String {
-    shell::line(options.words.iter().map(|word| word.to_string_lossy()))
-}
-
-fn keep(directory: &Path, options: &Options, verdict: &Verdict, heard: &Heard) -> Result<()> {
-    std::fs::create_dir_all(directory).with_context(|| format!("cannot make '{}'", directory.display()))?;
-    let own = shell::line(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
-    let why = verdict.why.as_deref().unwrap_or("as the program said");
-    let run = format!("{own}\nstatus {}: {why}\n", verdict.status);
-    let files = [
-        ("run.txt", run.into_bytes()),
-        ("dmesg.txt", heard.log.all()),
-        ("stdout", heard.output(Output::Out)),
-        ("stderr", heard.output(Output::Err)),
-    ];
-    files.iter().try_for_each(|(name, content)| errors::write_file(name, &directory.join(name), content))?;
-    errors::tell(format!("what '{}' said is in {}", options.program().display(), directory.display()));
     Ok(())
 }
 
+/// Keeps what a command and the kernel said.
+///
+/// # Errors
+/// One that names the file and says why.
+pub fn keep(directory: &Path, outcome: &Outcome, log: &KernelLog) -> Result<()> {
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot make '{}'", directory.display()))?;
+    let own = shell::line(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
+    let Outcome { command, verdict, outputs: [out, err], .. } = outcome;
+    let (status, why) = verdict.as_ref().map_or((0, None), |verdict| (verdict.status, verdict.why.as_deref()));
+    let why = why.unwrap_or("as the program said");
+    let run = format!("{own}\n{}\nstatus {status}: {why}\n", command.line());
+    let all = log.all();
+    let files = [("run.txt", run.as_bytes()), ("dmesg.txt", &all), ("stdout", out), ("stderr", err)];
+    files.iter().try_for_each(|(name, content)| errors::write_file(name, &directory.join(name), content))?;
+    errors::tell(format!("what '{}' said is in {}", command.name(), directory.display()));
+    Ok(())
+}
+
+/// The report as programs read it.
+#[derive(Serialize)]
+struct Json {
+    schema: u32,
+    status: u8,
+    seconds: f64,
+    commands: Vec<JsonCommand>,
+}
+
+#[derive(Serialize)]
+struct JsonCommand {
+    /// As a shell would take it, and by words.
+    line: String,
+    words: Vec<String>,
+    result: &'static str,
+    status: Option<u8>,
+    why: Option<String>,
+    kernel: Vec<String>,
+    seconds: f64,
+    stdout: String,
+    stderr: String,
+}
+
+impl Json {
+    fn of(outcomes: &[Outcome], status: u8, took: Duration) -> Json {
+        let commands = outcomes.iter().map(JsonCommand::of).collect();
+        Json { schema: 1, status, seconds: took.as_secs_f64(), commands }
+    }
+}
+
+impl JsonCommand {
+    fn of(outcome: &Outcome) -> JsonCommand {
+        let [out, err] = outcome.outputs.each_ref().map(|output| String::from_utf8_lossy(output).into_owned());
+        JsonCommand {
+            line: outcome.command.line(),
+            words: outcome.command.0.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            result: outcome.result(),
+            status: outcome.status(),
+            why: outcome.why(),
+            kernel: outcome.kernel().to_vec(),
+            seconds: outcome.took.as_secs_f64(),
+            stdout: out,
+            stderr: err,
+        }
+    }
+}
+
 /// A report as Jenkins, GitLab and others read it: an error is vhart's or the program's absence, a failure all else.
-fn junit(options: &Options, verdict: &Verdict, heard: &Heard, took: Duration) -> String {
-    let error = matches!(verdict.status, OWN_FAILURE | CANNOT_RUN | NOT_FOUND);
-    let (failures, errors) = (u8::from(verdict.status != 0 && !error), u8::from(verdict.status != 0 && error));
-    let (name, time) = (escaped(&command_line(options)), took.as_secs_f64());
+fn junit(outcomes: &[Outcome], took: Duration) -> String {
+    let count = |result| outcomes.iter().filter(|outcome| outcome.result() == result).count();
+    let (failures, errors, skipped, all) = (count("failed"), count("error"), count("skipped"), outcomes.len());
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     // Nothing is lost: a String takes all that is written to it.
     let _ = writeln!(
         xml,
-        "<testsuite name=\"vhart exec\" tests=\"1\" failures=\"{failures}\" errors=\"{errors}\" time=\"{time:.3}\">\n\
-         <testcase classname=\"vhart.exec\" name=\"{name}\" time=\"{time:.3}\">"
+        "<testsuite name=\"vhart exec\" tests=\"{all}\" failures=\"{failures}\" errors=\"{errors}\" \
+         skipped=\"{skipped}\" time=\"{:.3}\">",
+        took.as_secs_f64()
     );
-    if verdict.status != 0 {
-        let kind = if error { "error" } else { "failure" };
-        let why = verdict.why.clone().unwrap_or_else(|| format!("exit status {}", verdict.status));
-        let kernel = escaped(&verdict.kernel.join("\n"));
-        let (why, status) = (escaped(&why), verdict.status);
+    outcomes.iter().for_each(|outcome| test_case(&mut xml, outcome));
+    xml + "</testsuite>\n</testsuites>\n"
+}
+
+fn test_case(xml: &mut String, outcome: &Outcome) {
+    let (name, time) = (escaped(&outcome.command.line()), outcome.took.as_secs_f64());
+    let _ = writeln!(xml, "<testcase classname=\"vhart.exec\" name=\"{name}\" time=\"{time:.3}\">");
+    let why = escaped(&outcome.why().unwrap_or_default());
+    let kind = match outcome.result() {
+        "failed" => Some("failure"),
+        "error" => Some("error"),
+        _ => None,
+    };
+    if let (Some(kind), Some(status)) = (kind, outcome.status()) {
+        let kernel = escaped(&outcome.kernel().join("\n"));
         let _ = writeln!(xml, "<{kind} message=\"{why}\" type=\"status {status}\">{kernel}</{kind}>");
+    } else if outcome.verdict.is_none() {
+        let _ = writeln!(xml, "<skipped message=\"{why}\"/>");
     }
-    for (tag, output) in [("system-out", Output::Out), ("system-err", Output::Err)] {
-        let _ = writeln!(xml, "<{tag}>{}</{tag}>", escaped(&String::from_utf8_lossy(&heard.output(output))));
+    for (tag, output) in ["system-out", "system-err"].into_iter().zip(&outcome.outputs) {
+        let _ = writeln!(xml, "<{tag}>{}</{tag}>", escaped(&String::from_utf8_lossy(output)));
     }
-    xml + "</testcase>\n</testsuite>\n</testsuites>\n"
+    xml.push_str("</testcase>\n");
 }
 
 /// Text as XML 1.0 can have it ("Characters"): what it has no place for is left out.
@@ -183,6 +336,41 @@ mod tests {
         assert_eq!(file_name(b"core.test.12"), "core-test.12");
         assert_eq!(file_name(b"../../etc/passwd"), "core-_.._etc_passwd");
         assert_eq!(file_name(b""), "core-");
+    }
+
+    fn outcomes() -> [Outcome; 3] {
+        let of = |word: &str| Outcome::of(Command(vec![word.into(), "a b".into()]));
+        let (mut good, mut bad, mut rest) = (of("./good"), of("./bad"), of("./rest"));
+        good.end(Verdict::default(), Duration::from_millis(250), [b"<out>".to_vec(), Vec::new()]);
+        bad.end(Verdict { status: 3, ..Verdict::default() }, Duration::from_secs(1), Section::default());
+        rest.skipped = "a signal came before".to_owned();
+        [good, bad, rest]
+    }
+
+    #[test]
+    fn junit_has_a_case_for_each_command() {
+        let xml = junit(&outcomes(), Duration::from_secs(2));
+        for part in [
+            "tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\" time=\"2.000\"",
+            "name=\"./good 'a b'\" time=\"0.250\">\n<system-out>&lt;out&gt;</system-out>",
+            "name=\"./bad 'a b'\" time=\"1.000\">\n<failure message=\"exit status 3\" type=\"status 3\"></failure>",
+            "name=\"./rest 'a b'\" time=\"0.000\">\n<skipped message=\"not run: a signal came before\"/>",
+        ] {
+            assert!(xml.contains(part), "{part}\n{xml}");
+        }
+    }
+
+    #[test]
+    fn json_says_of_each_what_it_came_to() {
+        let json = serde_json::to_value(Json::of(&outcomes(), 1, Duration::from_secs(2))).unwrap();
+        let results = ["passed", "failed", "skipped"].map(serde_json::Value::from);
+        let commands = json["commands"].as_array().unwrap();
+        assert!(commands.iter().zip(results).all(|(command, result)| command["result"] == result), "{json:#}");
+        assert_eq!(
+            (&json["status"], &commands[1]["status"], &commands[0]["stdout"]),
+            (&1.into(), &3.into(), &"<out>".into())
+        );
+        assert!(commands[2]["status"].is_null() && commands[0]["words"][1] == "a b");
     }
 
     #[test]

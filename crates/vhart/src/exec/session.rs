@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use virtio::{PortLine, PortOut};
@@ -22,60 +22,99 @@ pub enum Stage {
     NotStarted(NotStarted),
     /// It has ended.
     Ended(Ended),
+    /// The one before has ended, and this one has not begun.
+    Between,
     /// The agent says what makes no sense.
     Nonsense,
 }
 
+/// A stage as it begins, and what was known then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct News {
+    /// The stage.
+    pub stage: Stage,
+    /// The program's own time was up.
+    pub late: bool,
+    /// The first report of a fault in the kernel.
+    pub oops: Option<String>,
+    /// When it was heard.
+    pub at: Instant,
+}
+
+/// Whoever hears of stages, on the time of a hart.
+pub type Listener = Box<dyn FnMut(News) + Send>;
+
 /// The stage of a run. Cloning shares it.
 #[derive(Clone, Default)]
-pub struct Session(Arc<Mutex<Stage>>);
+pub struct Session(Arc<Mutex<Now>>);
+
+#[derive(Default)]
+struct Now {
+    stage: Stage,
+    /// How many commands follow the one of the stage.
+    more: usize,
+    late: bool,
+}
 
 impl Session {
-    /// How far the run has come.
-    pub fn stage(&self) -> Stage {
-        self.lock().clone()
+    /// One of so many commands.
+    pub fn of(commands: usize) -> Session {
+        let session = Session::default();
+        session.lock().more = commands.saturating_sub(1);
+        session
     }
 
-    /// What takes the agent's reports; each stage is handed to `news` as it begins.
-    pub fn listen(&self, news: Sender<Stage>, heard: Heard) -> PortOut {
+    /// How far the run has come.
+    pub fn stage(&self) -> Stage {
+        self.lock().stage.clone()
+    }
+
+    /// What takes the agent's reports; each stage is told to `listener` as it begins.
+    pub fn listen(&self, mut listener: Listener, heard: Heard) -> PortOut {
         let (session, mut reports) = (self.clone(), Reports::default());
         Box::new(move |bytes| {
-            let stages = match reports.feed(bytes) {
-                Some(reports) => reports.into_iter().filter_map(|report| Stage::of(report, &heard)).collect(),
-                None => vec![Stage::Nonsense],
-            };
-            stages.into_iter().for_each(|stage| session.enter(stage, &news));
+            match reports.feed(bytes) {
+                Some(reports) => reports.into_iter().for_each(|report| session.hear(report, &heard, &mut listener)),
+                None => session.enter(Stage::Nonsense, &heard, &mut listener),
+            }
             bytes.len()
         })
     }
 
-    /// A run only goes on: what was once ended does not begin again.
-    fn enter(&self, stage: Stage, news: &Sender<Stage>) {
-        let mut now = self.lock();
-        if matches!(*now, Stage::Booting | Stage::Running) {
-            *now = stage.clone();
-            // Whoever wanted to hear may have gone.
-            let _ = news.send(stage);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Stage> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Stage {
-    /// The stage that begins with a report, if one does.
-    fn of(report: Report, heard: &Heard) -> Option<Stage> {
+    fn hear(&self, report: Report, heard: &Heard, listener: &mut Listener) {
         match report {
-            Report::Started => Some(Stage::Running),
-            Report::NotStarted(why) => Some(Stage::NotStarted(why)),
-            Report::Ended(ended) => Some(Stage::Ended(ended)),
-            Report::Core(core) => {
-                heard.core(&core);
-                None
-            }
+            Report::Started => self.enter(Stage::Running, heard, listener),
+            Report::NotStarted(why) => self.enter(Stage::NotStarted(why), heard, listener),
+            Report::Ended(ended) => self.enter(Stage::Ended(ended), heard, listener),
+            Report::TimeIsUp => self.lock().late = true,
+            Report::Core(core) => heard.core(&core),
         }
+    }
+
+    /// A run only goes on: what was once ended does not begin again.
+    fn enter(&self, stage: Stage, heard: &Heard, listener: &mut Listener) {
+        let mut now = self.lock();
+        if !matches!(now.stage, Stage::Booting | Stage::Running | Stage::Between) {
+            return;
+        }
+        let late = std::mem::take(&mut now.late);
+        now.stage = stage.clone();
+        if matches!(stage, Stage::Ended(_) | Stage::NotStarted(_))
+            && let Some(more) = now.more.checked_sub(1)
+        {
+            (now.stage, now.more) = (Stage::Between, more);
+        }
+        drop(now);
+        match &stage {
+            Stage::Ended(ended) => heard.ends(ended.written),
+            Stage::NotStarted(_) => heard.ends([0, 0]),
+            _ => {}
+        }
+        listener(News { stage, late, oops: heard.log.oops(), at: Instant::now() });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,8 +139,13 @@ impl Orders {
 
     /// Gives an order.
     pub fn give(&self, order: &Order) {
+        self.give_frames(order.frame());
+    }
+
+    /// Gives orders.
+    pub fn give_frames(&self, frames: Vec<u8>) {
         // The thread lives as long as this does.
-        let _ = self.0.send(order.frame());
+        let _ = self.0.send(frames);
     }
 }
 
@@ -120,23 +164,40 @@ mod tests {
     use super::*;
     use crate::wire::How;
 
-    #[test]
-    fn a_run_goes_from_stage_to_stage_and_ends_once() {
-        let (session, (sender, news)) = (Session::default(), channel());
-        let mut out = session.listen(sender, Heard::default());
-        let ended = Ended { how: How::Status(3), written: [1, 2] };
-        for report in [Report::Started, Report::Ended(ended), Report::Started] {
+    /// What a session of so many commands tells of these reports, and its stage at the end.
+    fn hear(commands: usize, reports: &[Report]) -> (Vec<(Stage, bool)>, Stage) {
+        let (session, (sender, news)) = (Session::of(commands), channel());
+        let mut out = session.listen(Box::new(move |news| drop(sender.send(news))), Heard::default());
+        for report in reports {
             let frame = report.frame();
             assert_eq!(out(&frame), frame.len());
         }
-        assert_eq!(session.stage(), Stage::Ended(ended));
-        assert_eq!(news.try_iter().collect::<Vec<_>>(), [Stage::Running, Stage::Ended(ended)]);
+        (news.try_iter().map(|news: News| (news.stage, news.late)).collect(), session.stage())
+    }
+
+    const ENDED: Ended = Ended { how: How::Status(3), written: [1, 2] };
+
+    #[test]
+    fn a_run_goes_from_stage_to_stage_and_ends_once() {
+        let (news, stage) = hear(1, &[Report::Started, Report::Ended(ENDED), Report::Started]);
+        assert_eq!(stage, Stage::Ended(ENDED));
+        assert_eq!(news, [(Stage::Running, false), (Stage::Ended(ENDED), false)]);
+    }
+
+    #[test]
+    fn of_several_the_next_begins_where_one_has_ended() {
+        let late = [Report::Started, Report::TimeIsUp, Report::Ended(ENDED)];
+        assert_eq!(hear(2, &late).1, Stage::Between);
+        let (news, stage) = hear(2, &[&late[..], &[Report::Started, Report::Ended(ENDED)]].concat());
+        assert_eq!(stage, Stage::Ended(ENDED));
+        let ended = |late| (Stage::Ended(ENDED), late);
+        assert_eq!(news, [(Stage::Running, false), ended(true), (Stage::Running, false), ended(false)]);
     }
 
     #[test]
     fn nonsense_is_a_stage_of_its_own() {
-        let (session, (sender, _news)) = (Session::default(), channel());
-        session.listen(sender, Heard::default())(&[0xff; 64]);
+        let session = Session::default();
+        session.listen(Box::new(|_| ()), Heard::default())(&[0xff; 64]);
         assert_eq!(session.stage(), Stage::Nonsense);
     }
 }

@@ -14,6 +14,8 @@ use crate::errors;
 use crate::terminal::Quit;
 use crate::wire::{Ended, How, NotStarted};
 
+/// One of several programs ended with another status than 0, or did not run.
+pub const FAILED: u8 = 1;
 /// The kernel reported an oops while the program ran.
 pub const OOPS: u8 = 122;
 /// The kernel panicked, or the machine ended before the program did.
@@ -40,17 +42,21 @@ pub struct Verdict {
     pub kernel: Vec<String>,
 }
 
-/// All that is known at the end of a run.
+/// All that is known when a program has ended, or its machine.
 pub struct Known<'a> {
     /// The program's name.
     pub program: &'a str,
     /// How far it came.
     pub stage: &'a Stage,
-    /// How the machine ended.
-    pub machine: &'a MachineEnding,
+    /// The first report of a fault in the kernel.
+    pub oops: Option<String>,
+    /// The time that it was allowed, where that was up.
+    pub late: Option<Duration>,
+    /// How the machine ended; none where it goes on.
+    pub machine: Option<&'a MachineEnding>,
     /// Who ended it, if somebody did.
     pub wish: Option<Wish>,
-    /// The time allowed.
+    /// The time allowed for all.
     pub timeout: Option<Duration>,
     /// What the kernel said.
     pub log: &'a KernelLog,
@@ -79,11 +85,23 @@ impl Verdict {
 
     /// Says on standard error what there is to say.
     pub fn tell(&self) {
+        self.tell_kernel();
+        self.why.iter().for_each(errors::tell);
+    }
+
+    /// Shows there the kernel's last lines, where they tell more.
+    pub fn tell_kernel(&self) {
         if !self.kernel.is_empty() {
             let lines: String = self.kernel.iter().map(|line| format!("  {line}\n")).collect();
             errors::say(format_args!("vhart: the kernel's last lines:\n{lines}"));
         }
-        self.why.iter().for_each(errors::tell);
+    }
+}
+
+impl<'a> Known<'a> {
+    /// Of a program of this name, in a machine that goes on.
+    pub fn of(program: &'a str, stage: &'a Stage, log: &'a KernelLog) -> Known<'a> {
+        Known { program, stage, oops: None, late: None, machine: None, wish: None, timeout: None, log, lost: None }
     }
 }
 
@@ -92,28 +110,23 @@ impl Known<'_> {
     fn machines_end(&self) -> Option<Verdict> {
         let Known { program, stage, .. } = self;
         let with_log = |verdict: Verdict| Verdict { kernel: self.log.last_lines(), ..verdict };
-        if let Some(panic) = self.log.panic() {
+        if let (Some(panic), Some(_)) = (self.log.panic(), self.machine) {
             return Some(with_log(Verdict::of(PANIC, format!("the kernel panicked while {}: {panic}", self.doing()))));
         }
-        if let (Some(oops), Stage::Running | Stage::Ended(_)) = (self.log.oops(), stage) {
-            let end = match stage {
-                Stage::Ended(Ended { how: How::Status(status), .. }) => {
-                    format!("; {program} ended with status {status}")
-                }
-                Stage::Ended(Ended { how: How::Signal(number), .. }) => {
-                    format!("; {program} was ended by {}", signal_name(*number))
-                }
-                _ => String::new(),
-            };
-            return Some(with_log(Verdict::of(OOPS, format!("the kernel reported '{oops}'{end}"))));
+        if let (Some(oops), Stage::Running | Stage::Ended(_)) = (&self.oops, stage) {
+            return Some(with_log(Verdict::of(OOPS, format!("the kernel reported '{oops}'{}", self.after_oops()))));
         }
+        if let (Some(late), Stage::Running | Stage::Ended(_)) = (self.late, stage) {
+            return Some(self.too_late(late));
+        }
+        let machine = self.machine?;
         if matches!(stage, Stage::Ended(_) | Stage::NotStarted(_)) {
             return None;
         }
         if let Some(why) = self.log.failure() {
             return Some(with_log(Verdict::of(OWN_FAILURE, format!("{program} was not run: {why}"))));
         }
-        let verdict = match (self.wish, self.machine) {
+        let verdict = match (self.wish, machine) {
             (Some(Wish::Quit(Quit::Signal(number))), _) => {
                 let number = u8::try_from(number).unwrap_or(0);
                 return Some(Verdict::of(
@@ -141,9 +154,31 @@ impl Known<'_> {
         Some(if **stage == Stage::Running && verdict.status == TIME_IS_UP { verdict } else { with_log(verdict) })
     }
 
+    /// How the program ended after all.
+    fn after_oops(&self) -> String {
+        let program = self.program;
+        match self.stage {
+            Stage::Ended(Ended { how: How::Status(status), .. }) => format!("; {program} ended with status {status}"),
+            Stage::Ended(Ended { how: How::Signal(number), .. }) => {
+                format!("; {program} was ended by {}", signal_name(*number))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// A program's own time was up.
+    fn too_late(&self, limit: Duration) -> Verdict {
+        let stuck = match self.stage {
+            Stage::Running => "; it could not be ended",
+            _ => "",
+        };
+        Verdict::of(TIME_IS_UP, format!("time is up (--each-timeout, {limit:?}) while {}{stuck}", self.doing()))
+    }
+
     fn doing(&self) -> String {
         match self.stage {
             Stage::Booting | Stage::Nonsense => "it booted".to_owned(),
+            Stage::Between => format!("{} was to begin", self.program),
             _ => format!("{} ran", self.program),
         }
     }
@@ -161,7 +196,9 @@ impl Known<'_> {
                 format!("{} was ended by {}", self.program, signal_name(*number)),
             ),
             Stage::NotStarted(why) => not_started(self.program, why),
-            Stage::Booting | Stage::Running | Stage::Nonsense => Verdict::of(PANIC, "the machine ended"),
+            Stage::Booting | Stage::Running | Stage::Between | Stage::Nonsense => {
+                Verdict::of(PANIC, "the machine ended")
+            }
         }
     }
 }
@@ -226,9 +263,13 @@ mod tests {
     fn judge(stage: Stage, console: &str, wish: Option<Wish>) -> Verdict {
         let log = KernelLog::default();
         log.hear(console.as_bytes());
-        let machine = &MachineEnding::Event(SystemEvent::Shutdown);
-        let timeout = Some(Duration::from_secs(5));
-        Verdict::judge(&Known { program: "./a", stage: &stage, machine, wish, timeout, log: &log, lost: None })
+        let machine = MachineEnding::Event(SystemEvent::Shutdown);
+        Verdict::judge(&Known { wish, machine: Some(&machine), ..known(&stage, &log) })
+    }
+
+    /// Of a machine that goes on.
+    fn known<'a>(stage: &'a Stage, log: &'a KernelLog) -> Known<'a> {
+        Known { oops: log.oops(), timeout: Some(Duration::from_secs(5)), ..Known::of("./a", stage, log) }
     }
 
     fn ended(how: How) -> Stage {
@@ -260,6 +301,16 @@ mod tests {
         assert_eq!(judge(Stage::Running, "", None).status, PANIC);
         assert_eq!(judge(Stage::Booting, "", Some(Wish::Quit(Quit::Signal(2)))).status, 130);
         assert_eq!(judge(Stage::Booting, "vhart failed: no KVM\n", None).status, OWN_FAILURE);
+    }
+
+    #[test]
+    fn a_programs_own_time_is_told_from_the_runs() {
+        let (log, late) = (KernelLog::default(), Some(Duration::from_secs(3)));
+        let end = |stage| Verdict::judge(&Known { late, ..known(&stage, &log) });
+        let (ended, stuck) = (end(ended(How::Signal(15))), end(Stage::Running));
+        assert_eq!((ended.status, stuck.status), (TIME_IS_UP, TIME_IS_UP));
+        assert_eq!(ended.why.as_deref(), Some("time is up (--each-timeout, 3s) while ./a ran"));
+        assert!(stuck.why.unwrap().ends_with("it could not be ended"));
     }
 
     #[test]
