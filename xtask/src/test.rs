@@ -233,7 +233,7 @@ fn boots(outfit: &Outfit, offline: bool) -> anyhow::Result<Vec<String>> {
     }
     crate::shares::boot(&CHECK)?;
     let start_kernel = crate::exits::compare()?;
-    left_out.extend(crate::exec::check(there::lacks_root(offline)?)?);
+    left_out.extend(crate::exec::check(there::lacks_system(offline)?)?);
     crate::kallsyms::compare()?;
     crate::measured::check()?;
     crate::window::check()?;

@@ -11,8 +11,3 @@ pub fn lacks_kernel(offline: bool) -> anyhow::Result<bool> {
 pub fn lacks_system(offline: bool) -> anyhow::Result<bool> {
     Ok(offline && images::cached_debian_disk(&Apt::default(), &Cache::of_user()?).is_none())
 }
-
-/// The same of a Debian's root for programs of `vhart exec`.
-pub fn lacks_root(offline: bool) -> anyhow::Result<bool> {
-    Ok(offline && images::cached_debian_root(&Apt::default(), &Cache::of_user()?).is_none())
-}

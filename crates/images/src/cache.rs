@@ -27,7 +27,8 @@ const KEPT_WHEN_PRUNED: [(&str, usize); 9] = [
     ("hypervisor", 1),
     ("guests", 1),
     ("boot", 1),
-    ("rootfs", 1),
+    // Roots in memory, which versions before this one made.
+    ("rootfs", 0),
     (debian::SYSTEMS, 1),
     ("tools", 4),
     ("index", 0),

@@ -32,7 +32,6 @@ mod progress;
 pub mod qemu;
 mod request;
 mod room;
-mod rootfs;
 pub mod shell;
 pub mod tied;
 mod tools;
@@ -52,5 +51,4 @@ pub use progress::Progress;
 pub use request::{
     Apt, Architecture, Disk, Expired, Firmware, Freshness, Guest, Mode, Packages, Prepared, Request, Rootfs,
 };
-pub use rootfs::{cached_debian_root, debian_root};
 pub use tools::{Selection, Tools};

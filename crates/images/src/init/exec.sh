@@ -34,14 +34,26 @@ if [ "$(option vhart.exec)" = guest ]; then
     off
 fi
 
-if told vhart.rootfs=debian; then
-    for directory in proc sys dev run tmp boot mnt; do
-        mount -o rbind "/$directory" "/debian/$directory" || fail "there is no Debian root"
+if told vhart.root=debian; then
+    load $ROOT
+    # The last disk; those before it are the user's.
+    for disk in /dev/vd?; do system=$disk; done
+    mkdir -p /debian
+    mount -t ext4 -o noatime "$system" /debian || fail "there is no Debian on the last disk"
+    # What the disk looks for there.
+    mkdir -p /run/vhart/bin /debian/lib/modules
+    ln /bin/vhart /bin/guest /run/vhart/bin/ 2>/dev/null
+    cp -r /etc /run/vhart/
+    if [ -d /boot ]; then ln -s /boot /run/vhart/boot; fi
+    for directory in proc sys dev run tmp boot mnt lib/modules; do
+        # A guest has no kernel for another.
+        [ -d "/$directory" ] || continue
+        mount -o rbind "/$directory" "/debian/$directory" || fail "there is no Debian on the last disk"
     done
+    # On the disk it is a link to a file of systemd's.
+    rm -f /debian/etc/resolv.conf
     if [ -e /etc/resolv.conf ]; then cp /etc/resolv.conf /debian/etc/resolv.conf; fi
-    mkdir -p /debian/usr/local/bin
-    cp /bin/vhart /debian/usr/local/bin/vhart
-    chroot /debian /usr/local/bin/vhart agent || fail "the agent ended with status $?"
+    chroot /debian /run/vhart/bin/vhart agent || fail "the agent ended with status $?"
     off
 fi
 

@@ -37,8 +37,8 @@ if told cryptomgr.notests; then append="$append cryptomgr.notests"; fi
 
 disks=
 for disk in /dev/vd[a-z]; do
-    # A Debian's first disk is its own.
-    if [ "$disk" = /dev/vda ] && told vhart.root=debian; then continue; fi
+    # A Debian's first disk is its own. Of `vhart exec`'s the guest has all: there the host has no use for it.
+    if [ "$disk" = /dev/vda ] && told vhart.root=debian && ! told vhart.exec=; then continue; fi
     if [ -b "$disk" ]; then disks="$disks --disk $disk"; fi
 done
 

@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use super::record::Record;
 use super::reports::Heard;
 use super::session::Stage;
 use super::verdict::{Known, Verdict};
-use crate::cli::{Net, RunOptions};
+use crate::cli::{Disk, Net, RunOptions};
 use crate::debugger::{Debugger, Port};
 use crate::digest::Digests;
 use crate::ending::Stopper;
@@ -40,7 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Machines<'a> {
     options: &'a Options,
     images: Images,
-    root: Option<PathBuf>,
+    /// The Debian's, where there is to be one.
+    disk: Option<Disk>,
     stopper: &'a Stopper,
     interrupts: Interrupts,
     /// There was a machine before.
@@ -69,13 +69,17 @@ impl<'a> Machines<'a> {
     /// # Errors
     /// They cannot be had.
     pub fn prepare(options: &'a Options, stopper: &'a Stopper) -> Result<Machines<'a>> {
-        let own = Own { shares: !options.shares.is_empty(), ..Own::default() };
-        let images = Images::of(&options.software, Mode::Interactive, own, &Bars::new())?;
-        let root = match options.rootfs {
-            Rootfs::Busybox => None,
-            Rootfs::Debian => Some(software::debian_root(&options.software, &Bars::new())?),
+        let rootfs = match options.rootfs {
+            Rootfs::Busybox => images::Rootfs::Busybox,
+            Rootfs::Debian => images::Rootfs::Debian,
         };
-        Ok(Machines { options, images, root, stopper, interrupts: Interrupts::default(), again: OnceCell::new() })
+        let own = Own { shares: !options.shares.is_empty(), rootfs, ..Own::default() };
+        let images = Images::of(&options.software, Mode::Interactive, own, &Bars::new())?;
+        let disk = match options.rootfs {
+            Rootfs::Busybox => None,
+            Rootfs::Debian => Some(software::debian_disk(&options.software, &options.machine, &images, &Bars::new())?),
+        };
+        Ok(Machines { options, images, disk, stopper, interrupts: Interrupts::default(), again: OnceCell::new() })
     }
 
     /// Boots a machine and runs one command in it.
@@ -97,7 +101,8 @@ impl<'a> Machines<'a> {
         Ok((verdict, end.heard))
     }
 
-    /// Boots a machine and runs one command after the other in it, as far as they come. What becomes of them is `record`'s.
+    /// Boots a machine and runs one command after the other in it, as far as they come. What becomes of them is
+    /// `record`'s.
     ///
     /// # Errors
     /// The machine cannot be made.
@@ -108,14 +113,14 @@ impl<'a> Machines<'a> {
     }
 
     fn run(&self, conversation: Conversation, port: Port) -> Result<End> {
-        let Machines { options, images, root, stopper, interrupts, again } = self;
+        let Machines { options, images, disk, stopper, interrupts, again } = self;
         let log = conversation.heard.log.clone();
         let place = if again.set(()).is_ok() { Place::New } else { Place::Behind };
         let digests = Digests::wanted(&options.machine);
         let console = digests.listen(log.console(options.dmesg.as_deref(), place)?);
         let watchers = Watchers::wanted(&options.machine)?;
         let Conversation { plug, conductor, session, heard, lost } = conversation;
-        let config = run::config_with(&run_options(options, images, root.clone()), console, vec![plug])?;
+        let config = run::config_with(&run_options(options, images, disk.clone()), console, vec![plug])?;
         let explainer = Explainer::of(&options.machine, None)?;
         let config = MachineConfig {
             watching: watchers.watching(&explainer),
@@ -172,9 +177,10 @@ fn task(options: &Options, command: &Command, program: Program) -> Task {
 }
 
 /// What `vhart run` would have to be told.
-fn run_options(options: &Options, images: &Images, root: Option<PathBuf>) -> RunOptions {
+fn run_options(options: &Options, images: &Images, disk: Option<Disk>) -> RunOptions {
     let mut run = images.machine(&options.machine);
-    run.disks = options.disks.clone();
+    // Behind the user's, which keep their names.
+    run.disks = options.disks.iter().cloned().chain(disk).collect();
     run.shares = options.shares.clone();
     run.net = options.net.clone();
     run.forwards = options.forwards.clone();
@@ -186,13 +192,9 @@ fn run_options(options: &Options, images: &Images, root: Option<PathBuf>) -> Run
     if matches!(options.net, Some(Net::User(_))) || !options.forwards.is_empty() {
         words.push_str(" vhart.net");
     }
-    if root.is_some() {
-        words.push_str(" vhart.rootfs=debian");
-    }
     if options.keep.is_some() {
         words.push_str(" vhart.cores");
     }
-    run.initrd_more = root.into_iter().collect();
     run.append.get_or_insert_default().push_str(&words);
     run
 }

@@ -129,13 +129,22 @@ fn debian(options: &Options, mode: Mode, own: Own, progress: &dyn Progress) -> R
     images::with_debian(prepared, systems.each_ref().map(Option::as_ref), &sources, &boot).context("no Debian")
 }
 
-/// The archive with a Debian root.
+/// The disk with a Debian that is in the cache, as a machine has it that changes nothing there: made now if there is
+/// none, by a machine as `machine`, of what the images `of` the rest have.
 ///
 /// # Errors
-/// It is not in the cache and cannot be made.
-pub fn debian_root(software: &Software, progress: &dyn Progress) -> Result<PathBuf> {
-    let cache = software.packages.cache()?;
-    images::debian_root(&software.packages.apt(), &cache, progress).context("no Debian root")
+/// It cannot be made.
+pub fn debian_disk(
+    software: &Software,
+    machine: &MachineOptions,
+    of: &Images,
+    progress: &dyn Progress,
+) -> Result<cli::Disk> {
+    let (apt, cache) = (software.packages.apt(), software.packages.cache()?);
+    let sources = images::Sources { apt: &apt, cache: &cache, progress };
+    let boot = |making: &images::Making, line: &mut dyn FnMut(&str)| making::boot(machine, making, line);
+    let path = images::debian_disk(&sources, &of.prepared, &boot).context("no Debian")?;
+    Ok(disk(&images::Disk::Shared(path)))
 }
 
 /// What the user brings in place of what is made here.
