@@ -1,4 +1,5 @@
-//! What `vhart bench` promises, tried: counts that are the same each time, and a planted loss that is told with its reason.
+//! What `vhart bench` promises, tried: counts that are the same each time, a planted loss that is told with its reason, and parts of the
+//! guest's loss that add up to the whole.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,12 +19,15 @@ pub fn check() -> anyhow::Result<()> {
     eprintln!("== bench, counts twice");
     let place = tempfile::tempdir().context("no temporary directory")?;
     let files = ["one.json", "other.json"].map(|name| place.path().join(name));
-    let [one, other] = [count(&files[0], &[])?, count(&files[1], &[])?];
+    let report = place.path().join("report");
+    let said = report.to_str().context("the temporary directory is not UTF-8")?;
+    let [one, other] = [count(&files[0], &["--report", said])?, count(&files[1], &[])?];
     ensure!(one["runs"].as_array().is_some_and(|runs| runs.len() == 2), "bench: not one run of each place");
     for (one, other) in rows(&one["runs"]).zip(rows(&other["runs"])) {
         ensure!(one["outcomes"] == other["outcomes"], "bench: two deterministic runs differ: {one}\n{other}");
     }
     reasons(&one)?;
+    costs(&report)?;
     planted(&one, &count(&place.path().join("planted.json"), &["--plant", "10000"])?)?;
     small_pages(place.path())?;
     let compared = vhart()?.args(["bench", "--compare"]).args(&files).args(["--threshold", "0"]).status();
@@ -55,6 +59,50 @@ fn exits(results: &Value, workload: &str, reason: &str) -> u64 {
     let exits = outcomes.flat_map(|outcome| rows(&outcome["counts"]["exits"]));
     let named = exits.filter(|exit| exit["reason"].as_str().is_some_and(|text| text.contains(reason)));
     named.filter_map(|exit| exit["count"].as_u64()).sum()
+}
+
+/// How much of a whole its parts may miss, and how much of the guest's time may be unexplained where an instruction takes as long everywhere.
+const SLACK: f64 = 0.02;
+
+/// The parts of each guest's instructions, time and loss add up to what was measured, none is below nothing that cannot be, and nothing to speak
+/// of is unexplained.
+fn costs(report: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(report.join("costs.csv")).context("bench wrote no costs.csv")?;
+    for workload in WORKLOADS {
+        let took = cost(&text, workload, "time", "whole")?;
+        for of in ["instructions", "time", "loss"] {
+            let (whole, parts) = (cost(&text, workload, of, "whole")?, parts(&text, workload, of));
+            let sum: f64 = parts.iter().map(|(_, amount)| amount).sum();
+            ensure!(
+                (sum - whole).abs() <= SLACK * whole.abs(),
+                "bench: {of} of {workload}: {whole}, but parts of {sum}: {parts:?}"
+            );
+        }
+        let negative = parts(&text, workload, "time").into_iter().find(|(_, amount)| *amount < -SLACK * took);
+        ensure!(negative.is_none(), "bench: {workload} has a part of less than no time: {negative:?}");
+        let rest = cost(&text, workload, "loss", "unexplained")?;
+        ensure!(rest.abs() <= SLACK * took, "bench: {rest} s of {workload}'s {took} s are unexplained");
+    }
+    Ok(())
+}
+
+/// A part, by name.
+fn cost(text: &str, workload: &str, of: &str, name: &str) -> anyhow::Result<f64> {
+    let found = amounts(text, workload, of).find(|(part, _)| *part == name);
+    found.map(|(_, amount)| amount).with_context(|| format!("bench tells no {name} of {workload}'s {of}"))
+}
+
+/// All parts but the whole.
+fn parts<'a>(text: &'a str, workload: &'a str, of: &'a str) -> Vec<(&'a str, f64)> {
+    amounts(text, workload, of).filter(|(part, _)| *part != "whole").collect()
+}
+
+fn amounts<'a>(text: &'a str, workload: &'a str, of: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+    let rest = text.lines().filter_map(move |line| line.strip_prefix(&format!("{workload},guest,{of},")));
+    rest.filter_map(|rest| {
+        let (before, amount) = rest.rsplit_once(',')?;
+        Some((before.rsplit_once(',')?.0, amount.parse().ok()?))
+    })
 }
 
 /// Ten thousand characters to the serial port are as many stores that the VMM is asked for.

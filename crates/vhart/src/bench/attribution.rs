@@ -3,9 +3,12 @@
 //! All instructions and all time between a workload's marks are in one of the parts: the guest's own (VU and VS), exits by
 //! reason, and what the host does between an entry and an exit that is no exit (`between exits`). They add up because the
 //! machine counts each instruction once. Walks are no instructions; what they cost in time is estimated from the two pointer
-//! chases of the same run, whose instructions are the same, and what is left is called unexplained.
+//! chases of the same run, whose instructions are the same. Instructions that the program and the guest's kernel execute more
+//! are priced by what the host's take. What is left is called unexplained.
 
 use std::fmt;
+
+use workloads::Clock;
 
 use super::model::Counts;
 use super::options::Place;
@@ -37,22 +40,23 @@ impl fmt::Display for Part {
 /// What a workload costs more in the guest than in the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
-    /// Parts of the instructions.
+    /// Instructions that the guest executes more.
+    pub more: i64,
+    /// Their parts.
     pub parts: Vec<Part>,
     /// Steps of page walks that the guest's accesses took more: no instructions, and exact as well.
     pub steps: i64,
-    /// Parts of the time, in seconds: of all of the guest's, not only of what it took more.
+    /// All of the guest's time, in seconds.
+    pub took: f64,
+    /// Its parts.
     pub time: Vec<Part>,
-    /// Parts of what the guest took longer than the host, in seconds.
+    /// How much longer than the host the guest took, in seconds.
+    pub longer: f64,
+    /// The parts of that.
     pub loss: Vec<Part>,
 }
 
 impl Cost {
-    /// Instructions that the guest executes more.
-    pub fn more(&self) -> i64 {
-        self.parts.iter().map(|part| part.amount).sum::<f64>() as i64
-    }
-
     /// The largest parts, and the sum of all others.
     pub fn largest(&self, most: usize) -> Vec<Part> {
         let mut parts = self.parts.clone();
@@ -76,9 +80,16 @@ pub fn all(summaries: &Summaries) -> Vec<(&Row, &'static str, Cost)> {
 /// Of a workload that was counted in both.
 fn of(row: &Row, place: Place, all: &Summaries) -> Option<Cost> {
     let (host, guest) = (Timed::of(row.cell(Place::Host.name())?)?, Timed::of(row.cell(place.name())?)?);
-    let parts = instructions(host.counts, guest.counts);
-    let steps = guest.counts.steps() as i64 - host.counts.steps() as i64;
-    Some(Cost { parts, steps, time: time(&guest), loss: loss(&host, &guest, step(all)) })
+    let computes = row.clock == Clock::Processor;
+    Some(Cost {
+        more: guest.counts.instructions as i64 - host.counts.instructions as i64,
+        parts: instructions(host.counts, guest.counts),
+        steps: guest.counts.steps() as i64 - host.counts.steps() as i64,
+        took: guest.time,
+        time: time(&guest),
+        longer: guest.time - host.time,
+        loss: loss(&host, &guest, step(all), computes),
+    })
 }
 
 /// What was counted, and the time that it took.
@@ -101,6 +112,18 @@ impl Timed<'_> {
     fn seconds(&self, time_us: f64) -> f64 {
         time_us * self.time / self.counts.time_us.max(f64::MIN_POSITIVE)
     }
+
+    /// Instructions and seconds in a world.
+    fn of_world(&self, mode: &str) -> (f64, f64) {
+        let (instructions, time_us) = self.counts.of_worlds(&[mode]);
+        (instructions as f64, self.seconds(time_us))
+    }
+
+    /// What the host does beside exits, in seconds.
+    fn between_exits(&self) -> f64 {
+        let of_exits: f64 = self.counts.exits.iter().map(|exit| exit.time_us).sum();
+        self.seconds(self.counts.of_worlds(&["M", "HS", "U"]).1 - of_exits)
+    }
 }
 
 /// By what the guest executes more, in instructions.
@@ -121,19 +144,26 @@ fn instructions(host: &Counts, guest: &Counts) -> Vec<Part> {
 
 /// By what the guest's time went to, in seconds.
 fn time(guest: &Timed) -> Vec<Part> {
-    let counts = guest.counts;
-    let part = |name: &str, time_us| Part { name: name.into(), count: None, amount: guest.seconds(time_us) };
-    let of_exits: f64 = counts.exits.iter().map(|exit| exit.time_us).sum();
-    let outside = counts.of_worlds(&["M", "HS", "U"]).1 - of_exits;
-    let mut parts = vec![part("program", counts.of_worlds(&["VU"]).1), part("kernel", counts.of_worlds(&["VS"]).1)];
-    parts.extend(by_reason(counts, |exit| guest.seconds(exit.time_us)));
-    parts.push(part("between exits", outside.max(0.0)));
+    let part = |name: &str, amount| Part { name: name.into(), count: None, amount };
+    let mut parts = vec![part("program", guest.of_world("VU").1), part("kernel", guest.of_world("VS").1)];
+    parts.extend(by_reason(guest.counts, |exit| guest.seconds(exit.time_us)));
+    parts.push(part("between exits", guest.between_exits()));
     parts
 }
 
 /// By why the guest took longer, in seconds.
-fn loss(host: &Timed, guest: &Timed, step: Option<f64>) -> Vec<Part> {
+///
+/// The host's kernel and program say what an instruction takes, where they do nothing but compute.
+fn loss(host: &Timed, guest: &Timed, step: Option<f64>, computes: bool) -> Vec<Part> {
     let mut parts: Vec<Part> = by_reason(guest.counts, |exit| guest.seconds(exit.time_us));
+    let between = guest.between_exits() - host.of_world("M").1;
+    parts.push(Part { name: "between exits".into(), count: None, amount: between });
+    for (name, here, there) in [("program's instructions", "U", "VU"), ("kernel's instructions", "HS", "VS")] {
+        let ((few, seconds), (many, _)) = (host.of_world(here), guest.of_world(there));
+        if computes && few > 0.0 && many != few {
+            parts.push(Part { name: name.into(), count: None, amount: (many - few) * seconds / few });
+        }
+    }
     if let Some(step) = step {
         let more = guest.counts.steps() as f64 - host.counts.steps() as f64;
         parts.push(Part { name: "walk steps".into(), count: Some(more.max(0.0) as u64), amount: more * step });
@@ -210,16 +240,34 @@ mod tests {
         let (host, guest) = (Timed { counts: &host, time: 10.0 }, Timed { counts: &guest, time: 30.0 });
         let sum = |parts: Vec<Part>| parts.iter().map(|part| part.amount).sum::<f64>();
         assert!((sum(time(&guest)) - 30.0).abs() < 1e-9);
-        assert!((sum(loss(&host, &guest, Some(1e-8))) - 20.0).abs() < 1e-9);
+        assert!((sum(loss(&host, &guest, Some(1e-8), true)) - 20.0).abs() < 1e-9);
         // 11 of 25 us
-        assert!((loss(&host, &guest, None)[0].amount - 30.0 * 11.0 / 25.0).abs() < 1e-9);
+        assert!((loss(&host, &guest, None, true)[0].amount - 30.0 * 11.0 / 25.0).abs() < 1e-9);
+    }
+
+    /// Where each instruction takes 10 ns, as in a deterministic run, nothing is unexplained.
+    #[test]
+    fn instructions_that_take_as_long_everywhere_explain_all_of_the_loss() {
+        let host = counts(&[("U", 1000, 10.0), ("HS", 200, 2.0), ("M", 10, 0.1)], &[], 0);
+        let guest = counts(
+            &[("VU", 1000, 10.0), ("VS", 300, 3.0), ("HS", 700, 7.0), ("U", 300, 3.0), ("M", 30, 0.3)],
+            &[("mmio", 10, 900, 9.0)],
+            0,
+        );
+        let timed = |counts| Timed { counts, time: counts.time_us };
+        let said = loss(&timed(&host), &timed(&guest), None, true);
+        // adding 0 makes a zero that is below nothing one that is not
+        let amounts: Vec<(&str, f64)> =
+            said.iter().map(|part| (part.name.as_str(), (part.amount * 1e6).round() / 1e6 + 0.0)).collect();
+        let expected = [("mmio", 9.0), ("between exits", 1.2), ("kernel's instructions", 1.0), ("unexplained", 0.0)];
+        assert_eq!(amounts, expected);
     }
 
     #[test]
     fn the_largest_parts_come_first_and_none_is_lost() {
         let part = |name: &str, amount| Part { name: name.into(), count: None, amount };
         let parts = vec![part("a", 1.0), part("b", -50.0), part("c", 20.0), part("d", 2.0)];
-        let cost = Cost { parts, steps: 0, time: Vec::new(), loss: Vec::new() };
+        let cost = Cost { more: 0, parts, steps: 0, took: 0.0, time: Vec::new(), longer: 0.0, loss: Vec::new() };
         let said: Vec<String> = cost.largest(2).iter().map(Part::to_string).collect();
         assert_eq!(said, ["b -50", "c +20", "others +3"]);
     }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 
+use super::csv;
 use super::model::Results;
 use super::numbers::{Difference, least_chance};
 use super::summary::{Cell, Row, Summaries};
@@ -131,7 +132,8 @@ impl Comparison {
             let (chance, delta) = (row.difference.map(|of| of.chance), row.difference.map(|of| of.delta));
             let numbers =
                 [row.times[0], row.times[1], row.difference.map(|of| of.ratio), chance, delta, row.instructions];
-            format!("{},{},{},{}\n", row.workload, row.place, row.verdict.name(), numbers.map(number).join(","))
+            let (workload, place) = (csv::field(&row.workload), csv::field(&row.place));
+            format!("{workload},{place},{},{}\n", row.verdict.name(), numbers.map(number).join(","))
         });
         "workload,place,verdict,old_seconds,new_seconds,ratio,chance,delta,instructions_ratio\n".to_owned()
             + &rows.collect::<String>()

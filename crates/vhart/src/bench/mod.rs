@@ -7,6 +7,7 @@
 mod attribution;
 mod board;
 mod compare;
+pub mod csv;
 mod disk;
 mod environment;
 mod heard;

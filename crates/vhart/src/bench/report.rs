@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::csv;
 use super::model::Results;
 use super::summary::Summaries;
-use super::table::COUNTED;
 use crate::errors;
 
 /// Sees to it that there is such a directory.
@@ -27,38 +27,15 @@ pub fn prepare(directory: &Path) -> Result<()> {
 /// A file cannot be written.
 pub fn write(results: &Results, directory: &Path) -> Result<()> {
     let summaries = Summaries::of(results);
+    let lines: String = csv::lines(results, &summaries).map(|line| line + "\n").collect();
     let files = [
         ("index.html", page::text(results, &summaries)),
-        ("results.csv", csv(results, &summaries)),
+        ("results.csv", format!("{}\n{lines}", csv::heading())),
+        ("costs.csv", csv::costs(&summaries)),
         ("results.md", markdown::text(results, &summaries)),
         ("results.json", results.text()?),
     ];
     files.iter().try_for_each(|(name, text)| errors::write_file("report", &directory.join(name), text.as_bytes()))
-}
-
-/// A line for each workload and place.
-fn csv(results: &Results, summaries: &Summaries) -> String {
-    let counted = COUNTED.map(|(name, _)| name.replace(' ', "_")).join(",");
-    let mut text = format!("workload,group,place,rounds,median_seconds,least_seconds,most_seconds,{counted},failed\n");
-    for row in &summaries.rows {
-        for cell in results.settings.places.iter().filter_map(|place| row.cell(place)) {
-            let time = cell.time();
-            let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-            let times = [time.map(|time| time.median), time.map(|time| time.least), time.map(|time| time.most)];
-            let counts = COUNTED.map(|(_, of)| number(cell.count(of).map(|count| count.median)));
-            let failed = cell.failed.as_deref().unwrap_or_default().replace(['"', '\n'], "'");
-            let group = row.group.map_or("", |group| group.name());
-            text += &format!(
-                "{},{group},{},{},{},{},\"{failed}\"\n",
-                row.name,
-                cell.place,
-                cell.times.len(),
-                times.map(number).join(","),
-                counts.join(",")
-            );
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -75,7 +52,7 @@ mod tests {
         write(&results, &directory).unwrap();
         assert_eq!(Results::read(&directory.join("results.json")).unwrap(), results);
         let csv = std::fs::read_to_string(directory.join("results.csv")).unwrap();
-        assert_eq!(csv.lines().nth(1), Some("sort,integer,host,3,2,1,3,,,,,\"\""));
+        assert_eq!(csv.lines().nth(1), Some("sort,integer,host,3,2,1,3,,,,,"));
         assert!(std::fs::read_to_string(directory.join("index.html")).unwrap().starts_with("<!DOCTYPE html>"));
     }
 

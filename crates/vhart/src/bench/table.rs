@@ -148,7 +148,7 @@ fn costs(text: &mut String, summaries: &Summaries) {
     line(text, format_args!("\nmore than in the host: steps of walks, and instructions with what they are of"));
     for (row, place, cost) in costs {
         let parts: Vec<String> = cost.largest(PARTS).iter().map(ToString::to_string).collect();
-        let (steps, more) = (cost.steps, cost.more());
+        let (steps, more) = (cost.steps, cost.more);
         line(text, format_args!("{:16}{place:11}{steps:>+14}{more:>+14} {}", row.name, parts.join(", ")));
     }
 }

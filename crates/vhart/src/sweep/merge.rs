@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::plan::{Plan, Point};
 use super::point::Places;
-use crate::bench::model::{Counts, Results};
-use crate::bench::numbers::Summary;
-use crate::bench::summary::{Cell, Summaries};
+use crate::bench::csv;
+use crate::bench::model::Results;
+use crate::bench::summary::Summaries;
 use crate::errors;
 
 /// Number of the schema. It grows where something changes its meaning or goes away.
@@ -61,16 +61,13 @@ impl<'a> Merged<'a> {
         errors::replace_file("results", &out.join("results.csv"), self.csv().as_bytes())
     }
 
-    /// A line for each workload in each place of each point.
+    /// A line for each workload in each place of each point, behind the point's axes.
     fn csv(&self) -> String {
-        let axes: String = self.axes.iter().map(|axis| field(axis) + ",").collect();
-        let mut text = format!("{axes}workload,place,runs,seconds,least,most,instructions,exits,walk_reads,failed\n");
+        let axes: String = self.axes.iter().map(|axis| csv::field(axis) + ",").collect();
+        let mut text = format!("{axes}{}\n", csv::heading());
         for (point, results) in self.measured() {
-            let values: String = self.axes.iter().map(|axis| field(&point.axes[axis]) + ",").collect();
-            for row in &Summaries::of(results).rows {
-                let cells = results.settings.places.iter().filter_map(|place| row.cell(place));
-                cells.for_each(|cell| text += &format!("{values}{},{}\n", row.name, line(cell)));
-            }
+            let values: String = self.axes.iter().map(|axis| csv::field(&point.axes[axis]) + ",").collect();
+            csv::lines(results, &Summaries::of(results)).for_each(|line| text += &format!("{values}{line}\n"));
         }
         text
     }
@@ -101,34 +98,6 @@ impl<'a> Merged<'a> {
     }
 }
 
-/// A workload in a place: place, runs, times, counts, failure.
-fn line(cell: &Cell) -> String {
-    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let time = cell.time();
-    let count = |of: fn(&Counts) -> f64| number(cell.count(of).map(|count| count.median));
-    let walks = |counts: &Counts| counts.walks.iter().map(|walks| walks.reads as f64).sum();
-    let part = |of: fn(&Summary) -> f64| number(time.as_ref().map(of));
-    let times = [part(|of| of.median), part(|of| of.least), part(|of| of.most)];
-    [
-        cell.place.clone(),
-        cell.times.len().max(cell.counts.len()).to_string(),
-        times.join(","),
-        count(|counts| counts.instructions as f64),
-        count(|counts| counts.exit_count() as f64),
-        count(walks),
-        field(cell.failed.as_deref().unwrap_or_default()),
-    ]
-    .join(",")
-}
-
-/// A field of CSV, in quotes where it must be.
-fn field(text: &str) -> String {
-    match text.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,12 +118,9 @@ mod tests {
         let merged = Merged { format: "vhart sweep", version: VERSION, points, axes: &axes };
         let csv = merged.csv();
         let mut lines = csv.lines();
-        assert_eq!(
-            lines.next(),
-            Some("isa,workload,place,runs,seconds,least,most,instructions,exits,walk_reads,failed")
-        );
-        assert_eq!(lines.next(), Some("\"rv64,sstc=off\",sort,host,3,2,1,3,,,,"));
-        assert_eq!(lines.next(), Some("\"rv64,sstc=off\",sort,guest,3,4,2,6,,,,"));
+        assert_eq!(lines.next(), Some(format!("isa,{}", csv::heading()).as_str()));
+        assert_eq!(lines.next(), Some("\"rv64,sstc=off\",sort,integer,host,3,2,1,3,,,,,"));
+        assert_eq!(lines.next(), Some("\"rv64,sstc=off\",sort,integer,guest,3,4,2,6,,,,,"));
         assert_eq!(lines.next(), None);
         assert_eq!(merged.text(), "isa=rv64,sstc=off: 1 workloads  guest/host 2.00\n1 of 2 points measured\n");
         assert!(!merged.is_well());

@@ -191,7 +191,8 @@ fn costs(summaries: &Summaries, counts_alone: bool) -> String {
             );
         }
         text += "</table></div>\n<h3>Longer than in the host, by reason</h3>\n<p>Steps of walks are priced by the two pointer chases of the same \
-                 measurement, where both were run; what no part explains is called unexplained, and noise is in it.</p>\n";
+                 measurement, where both were run, and instructions that program and kernel execute more by what they take in the host; what no part \
+                 explains is called unexplained, and noise is in it.</p>\n";
         text += &loss_table(&costs);
     }
     text += "<h3>More than in the host</h3>\n<p>Exact: steps of page walks, and instructions, each of which between the marks is in one part.</p>\n\
@@ -202,7 +203,7 @@ fn costs(summaries: &Summaries, counts_alone: bool) -> String {
             "<tr><th>{}</th><td>{:+}</td><td>{:+}</td><td class=\"words\"><small>{}</small></td></tr>\n",
             named(row, place),
             cost.steps,
-            cost.more(),
+            cost.more,
             parts.join("; ")
         );
     }
@@ -221,12 +222,11 @@ fn loss_table(costs: &[(&Row, &str, attribution::Cost)]) -> String {
     let rows: String = costs
         .iter()
         .map(|(row, place, cost)| {
-            let whole: f64 = cost.loss.iter().map(|part| part.amount).sum();
             let signed = |amount: f64| format!("{}{}", if amount < 0.0 { "−" } else { "+" }, table::time(amount.abs()));
             format!(
                 "<tr><th>{}</th><td>{}</td><td class=\"words\"><small>{}</small></td></tr>\n",
                 named(row, place),
-                signed(whole),
+                signed(cost.longer),
                 legend(&cost.loss, signed)
             )
         })
@@ -252,7 +252,7 @@ fn stack(parts: &[Part]) -> String {
     let mut x = 0.0;
     let mut rects = String::new();
     for (at, part) in parts.iter().enumerate() {
-        let width = part.amount / whole * WIDTH;
+        let width = part.amount.max(0.0) / whole * WIDTH;
         let share = part.amount / whole * 100.0;
         rects += &format!(
             "<rect class=\"part{at}\" x=\"{x:.2}\" y=\"0\" width=\"{width:.2}\" height=\"14\"><title>{} {share:.1} %</title></rect>",
