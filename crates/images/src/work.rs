@@ -2,6 +2,8 @@
 //!
 //! It is what an emulator runs that has no vhart in it: the program's output comes over the serial port.
 
+pub mod said;
+
 use std::fs;
 use std::io;
 use std::path::Path;

@@ -66,6 +66,7 @@ workloads! {
     Virtualization Wall Some(Need::Kernel), {
         "breakpoint" 1 as_kernel, "ebreak and back, which firmware and hypervisors delegate";
         "illegal" 1 as_kernel, "an illegal instruction and back, which KVM takes and hands back";
+        "sbi-ipi" 1 as_kernel, "an interrupt that a hart sends itself by an SBI call";
         "sbi-null" 1 as_kernel, "an SBI call that does nothing";
         "mmio-read" 1 as_kernel, "a register of the serial port: in a guest of KVM, an exit to the VMM";
         "csr-trap" 1 as_kernel, "the counter of cycles read, for which a guest of KVM traps";

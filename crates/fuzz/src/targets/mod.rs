@@ -21,6 +21,7 @@ mod symbols;
 mod trace;
 mod traps;
 mod virtio;
+mod work;
 
 use arbitrary::{Result, Unstructured};
 
@@ -61,6 +62,7 @@ pub const TARGETS: &[Target] = &[
     symbols::TARGET,
     debugger::TARGET,
     traps::TARGET,
+    work::TARGET,
     packages::DEB,
     packages::CONTROL,
     packages::MODULE,

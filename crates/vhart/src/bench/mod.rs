@@ -74,6 +74,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let kernel =
         tempfile::Builder::new().prefix("vhart-bench-").suffix(".bin").tempfile().context("no room for files")?;
     std::fs::write(kernel.path(), work::SWITCHES).context("no room for files")?;
+    let statistics =
+        tempfile::Builder::new().prefix("vhart-bench-").suffix(".json").tempfile().context("no room for files")?;
     let is_booted = |place: &Place| match place {
         Place::Native | Place::Host | Place::Board | Place::Bare => false,
         // with Linux as its kernel, `vhart exec` boots it
@@ -106,6 +108,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         peers,
         at: options.at.clone(),
         kernel: kernel.path().to_owned(),
+        statistics: statistics.path().to_owned(),
         ended,
     };
     let results = measure(options, results, &places, &runner)?;

@@ -1,17 +1,19 @@
 //! One run of one place: a process, what it prints, and what its machine counted.
 
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::CommandFactory as _;
-use images::work;
+use images::work::said::{Lines, plain};
+use serde_json::Value;
 
 use super::board::{self, At};
 use super::heard::{Heard, absent};
@@ -25,8 +27,11 @@ use crate::cli::Cli;
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a machine may take that has been told to end.
 const GRACE: Duration = Duration::from_secs(20);
-/// How much of standard error says why.
+/// How much of standard error says why, in letters and lines.
 const LAST_WORDS: usize = 400;
+const LAST_LINES: usize = 20;
+/// Lines of a process that may wait to be looked at.
+const LINES: usize = 256;
 
 /// Options that mean the Linux of `vhart exec`, which is not what other subcommands boot.
 const OF_LINUX: [&str; 5] = ["kernel", "initrd", "append", "disk", "net"];
@@ -55,6 +60,8 @@ pub struct Runner {
     pub peers: Option<Peers>,
     /// The program that is a kernel.
     pub kernel: PathBuf,
+    /// Where machines write what they count.
+    pub statistics: PathBuf,
     /// Where the board is.
     pub at: Option<At>,
     /// Whether the user wants an end.
@@ -97,20 +104,25 @@ impl Runner {
         if wanted.is_empty() {
             return (Vec::new(), None);
         }
-        let mut heard = Heard::default();
-        let failed = command.and_then(|command| self.attempt(command, place, wanted, &mut heard, meter));
+        let mut heard = Heard::of(wanted);
+        let failed = self.forget().and(command);
+        let failed = failed.and_then(|command| self.attempt(command, place, &mut heard, meter));
         let failed = failed.err().map(|why| format!("{why:#}"));
-        (heard.outcomes(failed.as_deref(), wanted), failed)
+        (heard.outcomes(failed.as_deref(), &self.counted()), failed)
     }
 
-    fn attempt(
-        &self,
-        mut command: Command,
-        place: Place,
-        wanted: &[String],
-        heard: &mut Heard,
-        meter: &mut Meter,
-    ) -> Result<()> {
+    /// Nothing is counted so far.
+    fn forget(&self) -> Result<()> {
+        std::fs::write(&self.statistics, b"").context("no room for files")
+    }
+
+    /// What the machine has counted, which it writes in the end.
+    fn counted(&self) -> Value {
+        let text = std::fs::read_to_string(&self.statistics).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn attempt(&self, mut command: Command, place: Place, heard: &mut Heard<'_>, meter: &mut Meter) -> Result<()> {
         let peer = self.peers.as_ref().and_then(|peers| peers.kind(place));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start another vhart")?;
@@ -133,7 +145,7 @@ impl Runner {
         let may_be_1 = heard.outcomes.iter().any(|outcome| outcome.failed.is_some());
         let well = status.success() || heard.over || may_be_1 && status.code() == Some(1);
         anyhow::ensure!(well, "ended with {status}: {}", last_words(&said));
-        let all = heard.kernel_is_done || heard.outcomes.len() >= wanted.len();
+        let all = heard.kernel_is_done || heard.outcomes.len() >= heard.wanted.len();
         anyhow::ensure!(all, "ended before all workloads had run: {}", last_words(&heard.rest));
         Ok(())
     }
@@ -220,7 +232,7 @@ impl Runner {
                 command.args(self.disk.iter().flat_map(|disk| [OsStr::new("--disk"), disk.as_os_str()]));
             }
             _ => {
-                command.args(["exec", "--stat=-", "--level", place.name()]);
+                command.arg("exec").arg(self.stat()).args(["--level", place.name()]);
                 self.machine(&mut command, "--disk", "--net");
                 command.args(&self.options);
                 command.arg("--").arg(&self.workloads).args(&self.orders);
@@ -243,6 +255,13 @@ impl Runner {
         }
     }
 
+    /// Has a machine write what it counts. It prints what guests print, which is nothing to go by.
+    fn stat(&self) -> OsString {
+        let mut word = OsString::from("--stat=");
+        word.push(&self.statistics);
+        word
+    }
+
     /// What the program is told on a board, whose disks and serial ports are somebody's.
     fn of_board(&self) -> Vec<String> {
         let part = ["--part".to_owned(), self.settings.part.to_string()];
@@ -253,7 +272,7 @@ impl Runner {
     fn hypervisor(&self, append: &str, initrd: &Path) -> Command {
         let mut command = Command::new(&self.program);
         // kernel messages would break lines in two
-        command.args(["hypervisor", "--stat=-", "--guests", "1", "--append", append]);
+        command.arg("hypervisor").arg(self.stat()).args(["--guests", "1", "--append", append]);
         command.arg("--guest-initrd").arg(initrd);
         command.args((!self.has_option("--harts")).then_some("--harts=1"));
         self.machine(&mut command, "--guest-disk", "--guest-net");
@@ -262,20 +281,17 @@ impl Runner {
     }
 
     /// Takes what is printed until its end. Answers false where it has to be ended.
-    fn listen(&self, lines: &Receiver<String>, heard: &mut Heard, meter: &mut Meter) -> bool {
+    fn listen(&self, lines: &Receiver<String>, heard: &mut Heard<'_>, meter: &mut Meter) -> bool {
         let start = Instant::now();
         let mut told = None;
         loop {
             match lines.recv_timeout(LOOK) {
-                Ok(line) if line.trim_end() == work::OVER => {
-                    heard.over = heard.watched.is_some_and(|(kind, _)| !kind.ends());
-                    if heard.over {
-                        return true;
-                    }
-                }
                 Ok(line) => heard.take(&line, meter),
                 Err(RecvTimeoutError::Disconnected) => return true,
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+            if heard.over {
+                return true;
             }
             meter.tick();
             if self.ended.load(Ordering::Relaxed) {
@@ -299,10 +315,11 @@ fn disk_value(file: &Path) -> OsString {
 
 /// Reads lines on a thread of its own.
 fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
-    let (to, lines) = channel();
+    // whoever prints faster than is listened waits
+    let (to, lines) = sync_channel(LINES);
     std::thread::spawn(move || {
-        for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
-            if to.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+        for line in Lines(BufReader::new(from)) {
+            if to.send(line).is_err() {
                 return;
             }
         }
@@ -310,21 +327,24 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
-/// All of standard error, in the end.
+/// The last of standard error.
 fn lines_of_errors(child: &mut Child) -> Result<std::thread::JoinHandle<String>> {
-    let mut from = child.stderr.take().context("no standard error")?;
+    let from = child.stderr.take().context("no standard error")?;
     let read = move || {
-        let mut all = Vec::new();
-        // What could be read is what there is to tell.
-        let _ = from.read_to_end(&mut all);
-        String::from_utf8_lossy(&all).into_owned()
+        let mut last = VecDeque::new();
+        for line in Lines(BufReader::new(from)) {
+            last.push_back(line);
+            last.drain(..last.len().saturating_sub(LAST_LINES));
+        }
+        last.make_contiguous().join("\n")
     };
     std::thread::Builder::new().name("errors".into()).spawn(read).context("no thread")
 }
 
 /// The end of what a process said, in a line.
 fn last_words(said: &str) -> String {
-    let words: String = said.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("; ");
+    let lines: Vec<String> = said.lines().filter(|line| !line.trim().is_empty()).map(plain).collect();
+    let words = lines.join("; ");
     let start = words.char_indices().rev().nth(LAST_WORDS).map_or(0, |(at, _)| at);
     words[start..].to_owned()
 }
@@ -335,7 +355,7 @@ mod tests {
 
     #[test]
     fn last_words_are_a_line() {
-        assert_eq!(last_words("one\n\ntwo\n"), "one; two");
+        assert_eq!(last_words("one\n\n\x1b[2Jtwo\n"), "one;  [2Jtwo");
         assert_eq!(last_words(&"é".repeat(1000)).chars().count(), LAST_WORDS + 1);
     }
 }
