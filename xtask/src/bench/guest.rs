@@ -47,9 +47,7 @@ pub struct Programs {
     pub compute: Vec<(String, PathBuf)>,
     /// The same as programs of Linux.
     pub users: Vec<(String, PathBuf)>,
-    /// The S-mode program that switches between worlds.
-    pub switches: PathBuf,
-    /// The same as a flat image.
+    /// The S-mode program that switches between worlds, as a flat image.
     pub flat_switches: PathBuf,
     /// The S-mode program that takes interrupts.
     pub interrupts: PathBuf,
@@ -72,7 +70,7 @@ pub fn build(guest: &Path, into: &Path, cross: &Cross) -> anyhow::Result<Program
     }
     let switches = compiler.kernel(SWITCHES, ["start.S", "switches.c"])?;
     let interrupts = compiler.kernel(INTERRUPTS, ["interrupts.S", "interrupts.c"])?;
-    Ok(Programs { compute, users, flat_switches: compiler.flat(&switches)?, switches, interrupts })
+    Ok(Programs { compute, users, flat_switches: compiler.flat(&switches)?, interrupts })
 }
 
 struct Compiler<'a> {

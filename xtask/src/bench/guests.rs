@@ -11,10 +11,10 @@ use images::Phase;
 use super::child::{self, Run};
 use super::job::{self, Figures, Quantity};
 
-/// The row's name.
-pub const INIT: &str = "power-on-to-init";
-/// The row of memory that is neither guest's.
-pub const MEMORY: &str = "memory-beside";
+/// The rows' names: to the guest's init, and memory that is no guest's.
+const INIT_BELOW_KVM: &str = "power-on-to-init, KVM";
+const INIT_BELOW_OURS: &str = "power-on-to-init, hypervisor";
+const MEMORY: &str = "memory-beside, hypervisor";
 
 /// What the hypervisor says before its guests begin, and at the end.
 const BEGINS: &str = " MiB for guests";
@@ -29,7 +29,7 @@ pub fn below_kvm(run: &Run) -> anyhow::Result<Figures> {
     let lines = job::lines(&run.pieces);
     let at = |phase: Phase| arrival(&lines, |line| phase.marker().is_some_and(|marker| line.starts_with(marker)));
     let (begun, ended) = at(Phase::KvmLoaded).zip(at(Phase::GuestInit)).with_context(|| missing(run))?;
-    Ok(Figures::from([((INIT.to_owned(), Quantity::CpuSeconds), (ended - begun).as_secs_f64())]))
+    Ok(Figures::from([((INIT_BELOW_KVM.to_owned(), Quantity::CpuSeconds), (ended - begun).as_secs_f64())]))
 }
 
 /// Of a run of `vhart hypervisor --check`'s machine.
@@ -44,7 +44,7 @@ pub fn below_ours(run: &Run) -> anyhow::Result<Figures> {
     let memory = lines.iter().find_map(|(_, line)| kibibytes(line));
     let ((begun, ended), memory) = begun.zip(ended).zip(memory).with_context(|| missing(run))?;
     Ok(Figures::from([
-        ((INIT.to_owned(), Quantity::CpuSeconds), (ended - begun).as_secs_f64()),
+        ((INIT_BELOW_OURS.to_owned(), Quantity::CpuSeconds), (ended - begun).as_secs_f64()),
         ((MEMORY.to_owned(), Quantity::Kibibytes), memory),
     ]))
 }
@@ -84,7 +84,7 @@ mod tests {
         assert!(below_ours(&run(&lines)).is_err());
         lines.push("vhart hypervisor: 3456 KiB beside the guests' own, and 30 MiB of images");
         let figures = below_ours(&run(&lines)).unwrap();
-        assert_eq!(figures[&(INIT.to_owned(), Quantity::CpuSeconds)], 2.0);
+        assert_eq!(figures[&(INIT_BELOW_OURS.to_owned(), Quantity::CpuSeconds)], 2.0);
         assert_eq!(figures[&(MEMORY.to_owned(), Quantity::Kibibytes)], 3456.0);
     }
 

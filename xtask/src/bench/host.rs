@@ -10,9 +10,6 @@ use anyhow::{Context, bail};
 use super::child;
 use super::subject::Subject;
 
-/// Where the host's initramfs has the kernel of its guest.
-const GUEST_KERNEL: &str = "boot/vmlinuz";
-
 /// What `vhart linux --check` boots, or `vhart hypervisor`.
 pub struct Host {
     /// QEMU's command line for it, without the program.
@@ -29,18 +26,7 @@ impl Host {
         Host::printed(vhart, "linux", words.map(OsStr::new), limit)
     }
 
-    /// The same of vhart's hypervisor with one guest, whose kernel is `program`.
-    ///
-    /// # Errors
-    /// As for [`Host::of`].
-    pub fn of_hypervisor(vhart: &Subject, program: &Path, limit: std::time::Duration) -> anyhow::Result<Host> {
-        let words = ["--guests", "1", "--harts", "1", "--guest-kernel"].map(OsStr::new).into_iter();
-        // It needs no initial RAM disk: itself does for one.
-        let words = words.chain([program.as_os_str(), "--guest-initrd".as_ref(), program.as_os_str()]);
-        Host::printed(vhart, "hypervisor", words, limit)
-    }
-
-    /// The same with one guest as `vhart hypervisor --check` has it.
+    /// The same of vhart's hypervisor, with one guest as `vhart hypervisor --check` has it.
     ///
     /// # Errors
     /// As for [`Host::of`].
@@ -75,34 +61,6 @@ impl Host {
     /// The kernel's command line.
     pub fn append(&self) -> anyhow::Result<&str> {
         self.after("-append")
-    }
-
-    /// Writes the initial RAM disk to `to`, with `program` in place of the guest's kernel.
-    ///
-    /// # Errors
-    /// A file cannot be read or written.
-    pub fn with_guest(&self, program: &Path, to: PathBuf) -> anyhow::Result<PathBuf> {
-        let mut more = Archive::default();
-        more.file(GUEST_KERNEL, READABLE, &read(program)?);
-        self.with(more, to)
-    }
-
-    /// Writes the initial RAM disk to `to`, with init scripts that run `programs` in the host and in its guest; the scripts
-    /// are in `folder`.
-    ///
-    /// # Errors
-    /// A file cannot be read or written.
-    pub fn with_programs(&self, programs: &[(String, PathBuf)], folder: &Path, to: PathBuf) -> anyhow::Result<PathBuf> {
-        let common = |init: &str| -> anyhow::Result<Archive> {
-            let mut archive = Archive::default();
-            archive.file("init", EXECUTABLE, &read(&folder.join(init))?);
-            add_programs(&mut archive, programs)?;
-            archive.file("bench/run.sh", READABLE, &read(&folder.join("run.sh"))?);
-            Ok(archive)
-        };
-        let mut host = common("host.sh")?;
-        host.file("bench/guest.cpio", READABLE, &common("guest.sh")?.finish());
-        self.with(host, to)
     }
 
     /// Writes the initial RAM disk to `to`, with an init script that runs each of `programs` alone and twice at once; the

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::child::{self, Run};
-use super::guests;
 use super::host::Host;
 use super::subject::{Boot, Emulator, Interrupts, Subject};
+use super::{guests, work};
 
 /// The last line of the world-switch program.
 const DONE: &str = "switches: done";
@@ -22,8 +22,8 @@ const DONE: &str = "switches: done";
 const INTERRUPTED: &str = "interrupts: done";
 const IRQCHIP: &str = "interrupts: kernel-irqchip=";
 
-/// The last line of the programs in host and guest.
-const COMPUTED: &str = "compute: done";
+/// The job that `vhart bench` does.
+pub const WORK: &str = "work";
 
 /// The last line of the programs on two harts.
 const PAIRED: &str = "harts: done";
@@ -37,24 +37,19 @@ pub enum Job {
         /// The ELF file.
         file: PathBuf,
     },
-    /// The world-switch program as the machine's kernel.
-    Bare {
-        /// The program.
-        kernel: PathBuf,
+    /// What `vhart bench` measures once: programs, and what it takes to leave a world and come back.
+    Work {
+        /// The vhart that has other emulators do it.
+        vhart: PathBuf,
+        /// Where it writes its results.
+        results: PathBuf,
     },
-    /// The world-switch program as a guest of KVM, and how long a Linux takes there.
-    Guest {
-        /// The host.
-        host: Host,
-        /// The initial RAM disk with the program.
-        initrd: PathBuf,
-    },
-    /// The world-switch program as a guest of vhart's hypervisor, and how long a Linux takes there.
-    Hypervisor {
-        /// The hypervisor, with the program in its initial RAM disk.
-        host: Host,
-        /// The hypervisor, with a Linux there.
-        linux: Host,
+    /// A Linux guest's way to its init, below KVM and below vhart's hypervisor.
+    Guests {
+        /// The host with KVM.
+        kvm: Host,
+        /// The hypervisor.
+        hypervisor: Host,
     },
     /// The program for interrupts as the kernel of a machine with AIA.
     Interrupts {
@@ -66,13 +61,6 @@ pub enum Job {
         /// The host.
         host: Host,
         /// The initial RAM disk with the program.
-        initrd: PathBuf,
-    },
-    /// The compute programs as processes, in the host Linux and in its guest.
-    Inside {
-        /// The host.
-        host: Host,
-        /// The initial RAM disk with the programs.
         initrd: PathBuf,
     },
     /// The programs in a host Linux of two harts, alone and twice at the same time.
@@ -99,18 +87,14 @@ pub enum Job {
 pub enum Set {
     /// Programs that compute.
     Compute,
-    /// World switches of a program on the machine itself.
-    Bare,
-    /// World switches of a guest of KVM.
-    Guest,
-    /// World switches of a guest of vhart's hypervisor.
-    Hypervisor,
+    /// Work in host and guests, by `vhart bench`.
+    Work,
+    /// How a Linux guest comes about.
+    Guests,
     /// Interrupts of a program on a machine with AIA.
     Interrupts,
     /// Interrupts of a guest of KVM.
     GuestInterrupts,
-    /// Programs that compute as processes of the host Linux and of the guest Linux.
-    Inside,
     /// Programs at the same time on two harts.
     Harts,
     /// A host Linux and a guest Linux, from power on to power off.
@@ -143,12 +127,10 @@ impl Job {
     pub fn set(&self) -> Set {
         match self {
             Job::Compute { .. } => Set::Compute,
-            Job::Bare { .. } => Set::Bare,
-            Job::Guest { .. } => Set::Guest,
-            Job::Hypervisor { .. } => Set::Hypervisor,
+            Job::Work { .. } => Set::Work,
+            Job::Guests { .. } => Set::Guests,
             Job::Interrupts { .. } => Set::Interrupts,
             Job::GuestInterrupts { .. } => Set::GuestInterrupts,
-            Job::Inside { .. } => Set::Inside,
             Job::Harts { .. } => Set::Harts,
             Job::Linux { .. } => Set::Linux,
         }
@@ -158,21 +140,13 @@ impl Job {
     pub fn name(&self) -> &str {
         match self {
             Job::Compute { name, .. } => name,
-            Job::Bare { .. } => "switches-bare",
-            Job::Guest { .. } => "switches-guest",
-            Job::Hypervisor { .. } => "switches-hypervisor",
+            Job::Work { .. } => WORK,
+            Job::Guests { .. } => "guests",
             Job::Interrupts { .. } => "interrupts-bare",
             Job::GuestInterrupts { .. } => "interrupts-guest",
-            Job::Inside { .. } => "linux-compute",
             Job::Harts { .. } => "linux-harts",
             Job::Linux { .. } => "linux",
         }
-    }
-
-    /// Whether its figures are read beside those of `other`: their rounds alternate.
-    pub fn is_beside(&self, other: &Job) -> bool {
-        let switches = [Set::Bare, Set::Guest, Set::Hypervisor];
-        switches.contains(&self.set()) && switches.contains(&other.set())
     }
 
     /// Runs it once.
@@ -187,19 +161,11 @@ impl Job {
                 figures.extend(instructions(&run.errors).map(|n| ((name.clone(), Quantity::Instructions), n)));
                 Ok(figures)
             }
-            Job::Bare { kernel } => {
-                let boot = Boot { harts: 1, interrupts: Interrupts::Plic, kernel, linux: None };
-                switches(&child::run(subject.boot(&boot), limit)?.output())
-            }
-            Job::Guest { host, initrd } => {
-                let mut figures = switches(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?.output())?;
-                let run = child::run(subject.boot(&boot(1, host, host.initrd()?)?), limit)?;
-                figures.extend(guests::below_kvm(&run)?);
-                Ok(figures)
-            }
-            Job::Hypervisor { host, linux } => {
-                let mut figures = switches(&child::run(subject.boot(&hypervisor(host)?), limit)?.output())?;
-                figures.extend(guests::below_ours(&child::run(subject.boot(&hypervisor(linux)?), limit)?)?);
+            Job::Work { vhart, results } => work::run(subject, vhart, results, limit),
+            Job::Guests { kvm, hypervisor } => {
+                let mut figures = guests::below_kvm(&child::run(subject.boot(&boot(1, kvm, kvm.initrd()?)?), limit)?)?;
+                let run = child::run(subject.boot(&of_hypervisor(hypervisor)?), limit)?;
+                figures.extend(guests::below_ours(&run)?);
                 Ok(figures)
             }
             Job::Interrupts { kernel } => {
@@ -210,7 +176,6 @@ impl Job {
                 let boot = Boot { interrupts: Interrupts::Imsic, ..boot(2, host, initrd)? };
                 interrupts(&child::run(subject.boot(&boot), limit)?.output())
             }
-            Job::Inside { host, initrd } => inside(&child::run(subject.boot(&boot(1, host, initrd)?), limit)?),
             Job::Harts { host, initrd } => pairs(&child::run(subject.boot(&boot(2, host, initrd)?), limit)?.output()),
             Job::Linux { host, args, report } => match subject.emulator() {
                 Emulator::Vhart => checked_by_vhart(subject, host, args, report, limit),
@@ -226,7 +191,7 @@ fn boot<'a>(harts: u32, host: &'a Host, initrd: &'a Path) -> anyhow::Result<Boot
 }
 
 /// A machine with the hypervisor; its guests are in the initial RAM disk.
-fn hypervisor(host: &Host) -> anyhow::Result<Boot<'_>> {
+fn of_hypervisor(host: &Host) -> anyhow::Result<Boot<'_>> {
     let linux = Some((host.initrd()?, ""));
     Ok(Boot { harts: 1, interrupts: Interrupts::Plic, kernel: host.kernel()?, linux })
 }
@@ -279,47 +244,6 @@ fn switch(line: &str) -> Option<((String, Quantity), f64)> {
     Some(((name.to_owned(), Quantity::Nanoseconds), nanoseconds.parse().ok()?))
 }
 
-/// The lines of a console that `guest/linux/run.sh` prints around each program.
-///
-/// What counts is processor time of the emulator between the two, and of several runs the least: that is the program's, not
-/// what else the computer does.
-fn inside(run: &Run) -> anyhow::Result<Figures> {
-    let console = run.output();
-    if !console.contains(COMPUTED) {
-        bail!("the programs in host and guest did not come to their end:\n{}", child::tail(&console));
-    }
-    let mut figures = Figures::new();
-    let mut began = Duration::ZERO;
-    for (cpu, line) in lines(&run.pieces) {
-        let Some((place, name, what)) = computed(&line) else { continue };
-        match what.parse::<f64>() {
-            Ok(nanoseconds) => {
-                let key = |quantity| (format!("{name}, {place}"), quantity);
-                keep_least(&mut figures, key(Quantity::CpuSeconds), cpu.saturating_sub(began).as_secs_f64());
-                keep_least(&mut figures, key(Quantity::WallSeconds), nanoseconds / 1e9);
-            }
-            Err(_) => began = cpu,
-        }
-    }
-    figures.extend(by_host(&figures));
-    Ok(figures)
-}
-
-fn keep_least(figures: &mut Figures, key: (String, Quantity), value: f64) {
-    let known = figures.entry(key).or_insert(value);
-    *known = known.min(value);
-}
-
-/// How many times as long as in the host each program took in the guest.
-fn by_host(figures: &Figures) -> Figures {
-    let ratio = |((name, quantity), guest): (&(String, Quantity), &f64)| {
-        let name = name.strip_suffix(", guest").filter(|_| *quantity == Quantity::CpuSeconds)?;
-        let host = figures.get(&(format!("{name}, host"), *quantity))?;
-        Some(((format!("{name}, guest by host"), Quantity::Times), guest / host))
-    };
-    figures.iter().filter_map(ratio).collect()
-}
-
 /// The lines `harts NAME NANOSECONDS NANOSECONDS NANOSECONDS` of a console, which `guest/linux/harts.sh` prints: how long a
 /// program takes alone, and each of two at the same time. Two that take as long as one are a speed-up of two.
 fn pairs(console: &str) -> anyhow::Result<Figures> {
@@ -352,12 +276,6 @@ pub fn lines(pieces: &[child::Piece]) -> Vec<(Duration, String)> {
         }
     }
     lines
-}
-
-/// The words of a line `compute WHERE NAME WHAT`.
-fn computed(line: &str) -> Option<(&str, &str, &str)> {
-    let mut words = line.trim().strip_prefix("compute ")?.split(' ');
-    Some((words.next()?, words.next()?, words.next()?))
 }
 
 /// Runs `vhart linux --check` on the host's own initial RAM disk, so that no revision boots another.
@@ -428,30 +346,6 @@ mod tests {
         let names: Vec<_> = figures.iter().map(|((name, _), value)| (name.as_str(), *value)).collect();
         assert_eq!(names, [("msi-running, on", 900.0), ("msi-running, split", 950.5)]);
         assert!(interrupts("interrupts: kernel-irqchip=on\nmsi-running 900 16\n").is_err());
-    }
-
-    /// A run whose output comes line by line, a second of processor time after the other.
-    fn run(lines: &[&str]) -> Run {
-        let piece = |(at, line): (usize, &&str)| {
-            let at = Duration::from_secs(at as u64);
-            child::Piece { at, cpu: at, bytes: format!("{line}\r\n").into_bytes() }
-        };
-        let pieces = lines.iter().enumerate().map(piece).collect();
-        Run { wall: Duration::ZERO, cpu: Duration::ZERO, pieces, errors: String::new() }
-    }
-
-    #[test]
-    fn the_least_of_several_runs_counts_in_host_and_guest() {
-        let mut lines = vec!["compute host sort begins", "", "", "compute host sort 4000000000"];
-        lines.extend(["compute host sort begins", "", "compute host sort 5000000000"]);
-        lines.extend(["compute guest sort begins", "", "", "compute guest sort 5500000000"]);
-        assert!(inside(&run(&lines)).is_err());
-        lines.push(COMPUTED);
-        let figures = inside(&run(&lines)).unwrap();
-        let figure = |name: &str, quantity| figures[&(name.to_owned(), quantity)];
-        assert_eq!(figure("sort, host", Quantity::CpuSeconds), 2.0);
-        assert_eq!(figure("sort, host", Quantity::WallSeconds), 4.0);
-        assert_eq!(figure("sort, guest by host", Quantity::Times), 1.5);
     }
 
     #[test]

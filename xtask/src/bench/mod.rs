@@ -3,7 +3,6 @@
 //! The subjects run the same jobs alternately, so that what else the computer does hits both. It measures; it judges
 //! nothing.
 
-mod beside;
 mod build;
 mod child;
 mod document;
@@ -12,9 +11,12 @@ mod guests;
 mod host;
 mod job;
 mod objects;
+mod readme;
+mod report;
 mod results;
 mod series;
 mod subject;
+mod work;
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,7 +34,7 @@ use subject::{Emulator, Subject};
 
 use crate::tools;
 
-/// The document with the tables.
+/// The document with the tables of the jobs.
 const DOCUMENT: &str = "docs/benchmarks.md";
 
 /// What to measure, and what to do with the figures.
@@ -59,8 +61,8 @@ pub struct Options {
     /// How often each job is run.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Run this job only; may be repeated. Jobs: a program's name, switches-bare, switches-guest,
-    /// switches-hypervisor, interrupts-bare, interrupts-guest, linux-compute, linux-harts, linux.
+    /// Run this job only; may be repeated. Jobs: a program's name, interrupts-bare, interrupts-guest, guests, linux-harts, linux,
+    /// and work, a round of 'vhart bench' for each subject in turn; without --only there is its report instead.
     #[arg(long, value_name = "NAME", conflicts_with = "update_docs")]
     only: Vec<String>,
     /// Another bare-metal program, for example CoreMark; may be repeated.
@@ -75,9 +77,12 @@ pub struct Options {
     /// Write the figures to a file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the tables into docs/benchmarks.md, unless a job failed.
+    /// Write the tables into docs/benchmarks.md and docs/bench.md, and README's figures of them, unless something failed.
     #[arg(long)]
     update_docs: bool,
+    /// Measure nothing: write README's figures of the documents' tables.
+    #[arg(long, exclusive = true)]
+    readme: bool,
 }
 
 fn named_file(text: &str) -> Result<(String, PathBuf), String> {
@@ -102,6 +107,9 @@ pub fn flat_switches(cross: &tools::Cross) -> anyhow::Result<PathBuf> {
 /// Something is missing, or a job failed; the others are run and shown all the same.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let places = Places::find()?;
+    if options.readme {
+        return readme::update(&places.workspace);
+    }
     let programs = guest::build(&places.workspace.join("guest"), &places.bench(), &tools::cross()?)?;
     if options.build_only {
         println!("{}", places.bench().display());
@@ -112,13 +120,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let (results, failed) = options.measure(&jobs, &subjects)?;
     let tables = results.markdown();
     println!("{tables}");
+    let report = options.only.is_empty().then(|| options.report(&places, &subjects)).transpose()?;
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
-    if options.update_docs {
-        document::update(&places.workspace.join(DOCUMENT), &tables)?;
-    }
-    Ok(())
+    let Some(report) = report.filter(|_| options.update_docs) else { return Ok(()) };
+    document::update(&places.workspace.join(DOCUMENT), &tables)?;
+    report::update(&places.workspace, &report)?;
+    readme::update(&places.workspace)
 }
 
 impl Options {
@@ -145,28 +154,20 @@ impl Options {
         let elves = programs.compute.into_iter().chain(self.elf.iter().cloned());
         let mut jobs: Vec<Job> = elves.map(|(name, file)| Job::Compute { name, file }).collect();
         jobs.push(Job::Interrupts { kernel: programs.interrupts.clone() });
-        jobs.push(Job::Bare { kernel: programs.switches.clone() });
         jobs.retain(|job| self.wanted(job.name()));
-        if self.wanted("switches-guest") {
-            let host = self.host(subjects)?;
-            let initrd = host.with_guest(&programs.switches, places.bench().join("switches.cpio"))?;
-            jobs.push(Job::Guest { host, initrd });
+        let ours = subjects.first().context("nobody to ask")?;
+        if self.only.iter().any(|only| only == job::WORK) {
+            jobs.push(Job::Work { vhart: ours.program().to_owned(), results: places.bench().join("work.json") });
         }
-        if self.wanted("switches-hypervisor") {
-            let ours = subjects.first().context("nobody to ask")?;
-            let host = Host::of_hypervisor(ours, &programs.flat_switches, self.limit())?;
-            jobs.push(Job::Hypervisor { host, linux: Host::of_checked_hypervisor(ours, self.limit())? });
+        if self.wanted("guests") {
+            let hypervisor = Host::of_checked_hypervisor(ours, self.limit())?;
+            jobs.push(Job::Guests { kvm: self.host(subjects)?, hypervisor });
         }
         if self.wanted("interrupts-guest") {
             let (host, scripts) = (self.newer_host(subjects)?, places.workspace.join("guest/linux"));
             let initrd =
                 host.with_interrupts(&programs.interrupts, &scripts, places.bench().join("interrupts.cpio"))?;
             jobs.push(Job::GuestInterrupts { host, initrd });
-        }
-        if self.wanted("linux-compute") {
-            let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));
-            let initrd = host.with_programs(&programs.users, &scripts, places.bench().join("compute.cpio"))?;
-            jobs.push(Job::Inside { host, initrd });
         }
         if self.wanted("linux-harts") {
             let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));
@@ -212,14 +213,12 @@ impl Options {
         let names = subjects.iter().map(|subject| subject.name.clone()).collect();
         let mut results = Results { processor: processor(), rounds: self.rounds, subjects: names, rows: Vec::new() };
         let mut failed = Vec::new();
-        for group in jobs.chunk_by(|one, next| one.is_beside(next)) {
-            for (job, runs) in group.iter().zip(self.rounds(group, subjects)) {
-                match runs {
-                    Ok(runs) => results.add(job.set(), &runs),
-                    Err(why) => {
-                        eprintln!("{}: {why:#}", job.name());
-                        failed.push(job.name().to_owned());
-                    }
+        for job in jobs {
+            match self.rounds(job, subjects) {
+                Ok(runs) => results.add(job.set(), &runs),
+                Err(why) => {
+                    eprintln!("{}: {why:#}", job.name());
+                    failed.push(job.name().to_owned());
                 }
             }
             self.save(&results)?;
@@ -227,21 +226,21 @@ impl Options {
         Ok((results, failed))
     }
 
-    /// Runs the jobs of a group in turn by all subjects, as often as asked for: for each job, the figures of each subject's runs.
-    fn rounds(&self, group: &[Job], subjects: &[Subject]) -> Vec<anyhow::Result<Vec<Vec<Figures>>>> {
-        let mut runs: Vec<_> = group.iter().map(|_| Ok(vec![Vec::new(); subjects.len()])).collect();
+    /// Runs a job in turn by all subjects, as often as asked for: the figures of each subject's runs.
+    fn rounds(&self, job: &Job, subjects: &[Subject]) -> anyhow::Result<Vec<Vec<Figures>>> {
+        let mut runs = vec![Vec::new(); subjects.len()];
         for round in 1..=self.rounds {
-            for (job, runs) in group.iter().zip(&mut runs) {
-                // A job that has failed is not tried again.
-                let Ok(so_far) = runs else { continue };
-                eprintln!("{} {round}/{}", job.name(), self.rounds);
-                match self.round(job, subjects) {
-                    Ok(figures) => so_far.iter_mut().zip(figures).for_each(|(runs, figures)| runs.push(figures)),
-                    Err(why) => *runs = Err(why),
-                }
-            }
+            eprintln!("{} {round}/{}", job.name(), self.rounds);
+            runs.iter_mut().zip(self.round(job, subjects)?).for_each(|(runs, figures)| runs.push(figures));
         }
-        runs
+        Ok(runs)
+    }
+
+    /// Has `vhart bench` measure the same work here, in the host and in its guests. Answers where its report is.
+    fn report(&self, places: &Places, subjects: &[Subject]) -> anyhow::Result<PathBuf> {
+        let ours = subjects.first().context("nobody to ask")?;
+        let qemu = subjects.get(1).filter(|theirs| theirs.emulator() == Emulator::Qemu);
+        report::make(ours, qemu, self.rounds, places.bench().join("report"))
     }
 
     /// Runs `job` once by each subject.

@@ -5,7 +5,6 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::beside;
 use super::job::{Figures, Quantity, Set};
 use super::series::Series;
 
@@ -41,14 +40,12 @@ pub struct Row {
 const LEAST_SECONDS: f64 = 0.01;
 
 /// The sets, their headings, and the quantity that their tables show.
-const TABLES: [(Set, &str, Quantity); 9] = [
+const TABLES: [(Set, &str, Quantity); 7] = [
     (Set::Compute, "Bare-metal programs, seconds of processor time", Quantity::CpuSeconds),
-    (Set::Bare, "World switches of a kernel on the machine, nanoseconds", Quantity::Nanoseconds),
-    (Set::Guest, "World switches of a guest in KVM, nanoseconds", Quantity::Nanoseconds),
-    (Set::Hypervisor, "World switches of a guest in vhart's hypervisor, nanoseconds", Quantity::Nanoseconds),
+    (Set::Work, "Work in host and guests (`vhart bench --quick`), seconds", Quantity::CpuSeconds),
+    (Set::Guests, "A Linux guest from power on to its init, seconds of processor time", Quantity::CpuSeconds),
     (Set::Interrupts, "Interrupts of a kernel on a machine with AIA, nanoseconds", Quantity::Nanoseconds),
     (Set::GuestInterrupts, "Interrupts of a guest in KVM with AIA, nanoseconds", Quantity::Nanoseconds),
-    (Set::Inside, "Programs in the host Linux and in its guest, seconds of processor time", Quantity::CpuSeconds),
     (Set::Harts, "Programs on two harts, alone and twice at the same time, seconds", Quantity::WallSeconds),
     (Set::Linux, "`vhart linux --check`, seconds since power on", Quantity::WallSeconds),
 ];
@@ -89,7 +86,6 @@ impl Results {
                 let _ = write!(text, "\n### {heading}\n\n{}{mean}", self.table(&rows));
             }
         }
-        text.push_str(&beside::markdown(&self.rows));
         text
     }
 
@@ -116,14 +112,18 @@ fn arrival(row: &Row) -> f64 {
 
 /// The table shows one quantity, and what else there is of another that says more than a clock.
 fn shown(row: &Row, quantity: Quantity) -> bool {
-    row.quantity == quantity || matches!(row.quantity, Quantity::Times | Quantity::CpuSeconds | Quantity::Kibibytes)
+    let is_work = row.set == Set::Work;
+    row.quantity == quantity
+        || is_work
+        || matches!(row.quantity, Quantity::Times | Quantity::CpuSeconds | Quantity::Kibibytes)
 }
 
 /// What is said where a row differs from its table.
-pub fn unit(row: &Row) -> &'static str {
+fn unit(row: &Row) -> &'static str {
     match (row.set, row.quantity) {
         (Set::Linux, Quantity::CpuSeconds) => ", processor time",
-        (Set::Guest | Set::Hypervisor, Quantity::CpuSeconds) => ", seconds of processor time",
+        (Set::Work, Quantity::WallSeconds) => ", by the clock",
+        (Set::Work, Quantity::Nanoseconds) => ", nanoseconds",
         (_, Quantity::Kibibytes) => ", KiB",
         _ => "",
     }
@@ -153,7 +153,7 @@ fn mean(rows: &[&Row]) -> Option<String> {
     Some(format!("\nGeometric mean of the ratios: {mean:.2}\n"))
 }
 
-pub fn cell(series: &Series) -> String {
+fn cell(series: &Series) -> String {
     if series.is_empty() {
         return "–".to_owned();
     }
@@ -214,8 +214,8 @@ mod tests {
     #[test]
     fn what_only_one_tells_has_no_ratio() {
         let mut results = results();
-        results.add(Set::Bare, &[vec![figures("rdcycle", Quantity::Nanoseconds, 30.0)], vec![Figures::new()]]);
-        assert!(results.markdown().contains("| rdcycle | 30.0 (30.0–30.0) | – | – |"), "{}", results.markdown());
+        results.add(Set::Interrupts, &[vec![figures("mmio-read", Quantity::Nanoseconds, 30.0)], vec![Figures::new()]]);
+        assert!(results.markdown().contains("| mmio-read | 30.0 (30.0–30.0) | – | – |"), "{}", results.markdown());
     }
 
     #[test]

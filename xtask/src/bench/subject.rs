@@ -96,6 +96,11 @@ impl Subject {
         }
     }
 
+    /// Where it is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Runs a bare-metal program to its end.
     pub fn elf(&self, file: &Path) -> Command {
         match self.kind {

@@ -163,12 +163,12 @@ fn failure(results: &Results, name: &str, place: &str) -> Option<String> {
 }
 
 /// Pairs of places that a ratio says something about: the place, what it is divided by.
-pub fn pairs(places: &[String]) -> Vec<(&'static str, &'static str)> {
+pub fn pairs<Name: AsRef<str>>(places: &[Name]) -> Vec<(&'static str, &'static str)> {
     let [native, host, guest] = [Place::Native, Place::Host, Place::Guest].map(Place::name);
     let [qemu_host, qemu_guest] = [Place::QemuHost, Place::QemuGuest].map(Place::name);
     let [spike_host, spike_guest] = [Place::SpikeHost, Place::SpikeGuest].map(Place::name);
     let hypervisor = Place::Hypervisor.name();
-    let has = |name: &str| places.iter().any(|place| place == name);
+    let has = |name: &str| places.iter().any(|place| place.as_ref() == name);
     let of_peers = [
         (qemu_host, host),
         (qemu_guest, guest),
