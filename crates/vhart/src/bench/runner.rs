@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::CommandFactory as _;
-use images::work::said::{Lines, plain};
+use images::work::said::{Lines, MOST_TEXT, plain};
 use serde_json::Value;
 
 use super::board::{self, At};
@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long a machine may take that has been told to end.
 const GRACE: Duration = Duration::from_secs(20);
 /// How much of standard error says why, in letters and lines.
-const LAST_WORDS: usize = 400;
+const LAST_WORDS: usize = MOST_TEXT;
 const LAST_LINES: usize = 20;
 /// Lines of a process that may wait to be looked at.
 const LINES: usize = 256;
@@ -343,10 +343,9 @@ fn lines_of_errors(child: &mut Child) -> Result<std::thread::JoinHandle<String>>
 
 /// The end of what a process said, in a line.
 fn last_words(said: &str) -> String {
-    let lines: Vec<String> = said.lines().filter(|line| !line.trim().is_empty()).map(plain).collect();
-    let words = lines.join("; ");
-    let start = words.char_indices().rev().nth(LAST_WORDS).map_or(0, |(at, _)| at);
-    words[start..].to_owned()
+    let words = said.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("; ");
+    let start = words.char_indices().rev().nth(LAST_WORDS - 1).map_or(0, |(at, _)| at);
+    plain(&words[start..])
 }
 
 #[cfg(test)]
@@ -356,6 +355,7 @@ mod tests {
     #[test]
     fn last_words_are_a_line() {
         assert_eq!(last_words("one\n\n\x1b[2Jtwo\n"), "one;  [2Jtwo");
-        assert_eq!(last_words(&"é".repeat(1000)).chars().count(), LAST_WORDS + 1);
+        let end = last_words(&("é".repeat(1000) + "end"));
+        assert!(end.ends_with("éend") && end.chars().count() == LAST_WORDS, "{end}");
     }
 }
