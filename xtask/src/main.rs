@@ -26,6 +26,7 @@ mod there;
 mod tools;
 mod vmm;
 mod window;
+mod written;
 
 use anyhow::Context;
 use clap::Parser;

@@ -180,6 +180,7 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
         cargo(&format!("the same on the hypervisor, {machine}"), &words, &[("PATH", path)])?;
     }
     attack(&kernel, path)?;
+    crate::written::check(&kernel)?;
     on_qemu(&kernel)
 }
 

@@ -10,7 +10,7 @@ use arch::csr::{self as registers, ip, xcause};
 use arch::insn::fetch_len;
 use sbi::system::reset_reason;
 
-use crate::{attack, call, check, exceptions, extensions, harts, interrupts, memory, messages, standard};
+use crate::{attack, call, check, exceptions, extensions, harts, interrupts, memory, messages, standard, written};
 
 /// Harts that there are stacks for.
 pub const MOST_HARTS: usize = 8;
@@ -157,6 +157,10 @@ pub fn cause_of(what: impl FnOnce()) -> u64 {
 extern "C" fn first(hart: u64, tree: u64) -> ! {
     if attack::is_wanted(tree) {
         attack::run();
+        call::off(reset_reason::NO_REASON)
+    }
+    if written::is_wanted(tree) {
+        written::run();
         call::off(reset_reason::NO_REASON)
     }
     memory::untouched();

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
+use arch::addr::PAGE_BYTES;
 use spin::Mutex;
 
 use super::guests::{self, Ending, Guest};
@@ -76,8 +77,15 @@ fn key(byte: u8) {
             guest.pause_or_go_on();
             say(format_args!("\r\nvhart hypervisor: guest {} {}", guest.name, guest.told()));
         }
+        Key::Written => {
+            let pages = guest.take_written() / PAGE_BYTES;
+            say(format_args!(
+                "\r\nvhart hypervisor: guest {} has written to {pages} pages since this was asked",
+                guest.name
+            ));
+        }
         Key::Help => say(format_args!(
-            "Ctrl-B n: next guest, 1 to 9: that guest, l: list, p: pause it, or let it go on, s: stop it, r: begin it anew, Ctrl-B: Ctrl-B itself"
+            "Ctrl-B n: next guest, 1 to 9: that guest, l: list, p: pause it, or let it go on, d: pages written since the last d, s: stop it, r: begin it anew, Ctrl-B: Ctrl-B itself"
         )),
         Key::Nothing => {}
     }

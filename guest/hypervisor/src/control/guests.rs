@@ -23,9 +23,10 @@ use crate::interrupts::controller::Aia;
 use crate::interrupts::software::identity_at;
 use crate::interrupts::{self, files};
 use crate::memory::frames::PIECE_BYTES;
-use crate::memory::guest::{GuestMemory, NoMemory, vmids};
+use crate::memory::guest::{GuestMemory, NoMemory, fence_all, vmids};
 use crate::memory::{self, physical};
 use crate::sbi::firmware;
+use crate::sbi::guest::left;
 use crate::schedule;
 use crate::start::hart::{self, NOBODY};
 use crate::timers::{self, NEVER};
@@ -254,6 +255,20 @@ impl Guest {
     /// What goes into `hgatp` while it runs.
     pub fn hgatp(&self) -> u64 {
         self.memory.lock().hgatp(self.vmid)
+    }
+
+    /// How much of its memory has been written to since this was asked last, or at all, in bytes: a log, which begins with that.
+    pub fn take_written(&'static self) -> u64 {
+        let bytes = self.memory.lock().take_written();
+        self.forget(wanted::FENCE_GUEST);
+        fence_all();
+        bytes
+    }
+
+    /// Has all its virtual harts forget something before they execute on.
+    pub fn forget(&'static self, what: u32) {
+        self.vcpus.iter().for_each(|vcpu| schedule::tell(vcpu, what));
+        self.vcpus.iter().for_each(|vcpu| left(vcpu, what));
     }
 
     /// Whether another guest may have the same VMID, for want of more.

@@ -32,6 +32,8 @@ pub enum Key {
     Restart,
     /// It stands still, or goes on.
     Pause,
+    /// How much it has written to since this was asked last.
+    Written,
     /// What keys there are.
     Help,
     /// Nothing yet.
@@ -122,6 +124,7 @@ impl Screen {
             (true, b's') => Key::Stop,
             (true, b'r') => Key::Restart,
             (true, b'p') => Key::Pause,
+            (true, b'd') => Key::Written,
             (true, _) => Key::Help,
         }
     }
@@ -174,6 +177,7 @@ mod tests {
         assert_eq!((screen.key(COMMAND), screen.key(b'2'), screen.focus()), (Key::Nothing, Key::Switched, 1));
         assert_eq!((screen.key(COMMAND), screen.key(b'l')), (Key::Nothing, Key::List));
         assert_eq!((screen.key(COMMAND), screen.key(b's')), (Key::Nothing, Key::Stop));
+        assert_eq!((screen.key(COMMAND), screen.key(b'd')), (Key::Nothing, Key::Written));
         assert_eq!(
             (screen.key(COMMAND), screen.key(b'p'), screen.key(b'p')),
             (Key::Nothing, Key::Pause, Key::Guest(b'p'))

@@ -19,7 +19,6 @@ use super::machine;
 use super::software::{self, CsrAccess};
 use crate::devices::IMSIC;
 use crate::memory::guest::fence_all;
-use crate::sbi::guest::left;
 use crate::schedule;
 use crate::start::csr;
 use crate::start::hart::{self, Hart};
@@ -209,8 +208,7 @@ fn bring_out(hart: &Hart, number: u8) {
     vcpu.file.lock().place = Place::Leaving;
     let guest = vcpu.guest();
     guest.memory.lock().unmap_register_page(address(vcpu));
-    guest.vcpus.iter().for_each(|one| schedule::tell(one, wanted::FENCE_GUEST));
-    guest.vcpus.iter().for_each(|one| left(one, wanted::FENCE_GUEST));
+    guest.forget(wanted::FENCE_GUEST);
     fence_all();
     csr::order();
     let taken = take_out(number);

@@ -55,9 +55,11 @@ pub struct GuestMemory {
     /// Tables that a leaf has replaced: harts may remember that they were there.
     replaced: Vec<Phys>,
     /// Pieces that it has.
-    given: u64,
+    given: Vec<Phys>,
     /// How many it had at most.
-    most: u64,
+    most: usize,
+    /// Somebody wants to know what it writes: leaves stay small, and begin without D.
+    logged: bool,
 }
 
 /// The smallest scheme of the G-stage that the harts have: "the hypervisor may choose", and fewer levels are fewer accesses.
@@ -97,8 +99,9 @@ impl GuestMemory {
             table: Some(table),
             reserved: BTreeMap::new(),
             replaced: Vec::new(),
-            given: 0,
+            given: Vec::new(),
             most: 0,
+            logged: false,
         })
     }
 
@@ -109,7 +112,7 @@ impl GuestMemory {
 
     /// Bytes that it has been given, when it had most: one that has ended has none.
     pub fn given_bytes(&self) -> u64 {
-        self.most * PIECE_BYTES
+        self.most as u64 * PIECE_BYTES
     }
 
     /// Whether all of `len` bytes at `at` are the guest's.
@@ -118,14 +121,30 @@ impl GuestMemory {
         at >= self.base && end.is_some_and(|end| end <= self.base.0 + self.len_bytes)
     }
 
-    /// Sees to it that the guest whose VMID `hgatp` has finds memory at `at`, zeroed where it is new.
+    /// Sees to it that the guest whose VMID `hgatp` has finds memory at `at`, zeroed where it is new, and may write to it.
     ///
     /// # Errors
     /// There is none, or no more.
     pub fn touch(&mut self, at: GuestPhys) -> Result<Phys, NoMemory> {
         // A hart may remember that there was nothing.
         fence_address(at);
-        self.memory_at(at)
+        let found = self.memory_at(at);
+        self.wrote(at, 1);
+        found
+    }
+
+    /// Somebody has written there, or is about to, for whom no hart sets D.
+    pub fn wrote(&mut self, at: GuestPhys, len: u64) {
+        let Some(table) = self.table.as_mut().filter(|_| self.logged) else { return };
+        let pages = at.0 >> PAGE_SHIFT..at.0.saturating_add(len).div_ceil(PAGE_BYTES);
+        pages.for_each(|page| table.set_written(page << PAGE_SHIFT, &mut Physical));
+    }
+
+    /// How much may have been written to since this was called last, or at all, in bytes. Whoever calls has the guest's harts forget its
+    /// memory then: from that on they set D again, or ask for it by a fault.
+    pub fn take_written(&mut self) -> u64 {
+        self.logged = true;
+        self.table.as_mut().map_or(0, |table| table.take_written(&mut Physical))
     }
 
     fn memory_at(&mut self, at: GuestPhys) -> Result<Phys, NoMemory> {
@@ -147,8 +166,8 @@ impl GuestMemory {
         }
         let piece = FREE.lock().piece().ok_or(NoMemory::RunOut)?;
         self.reserved.insert(from, Reserved { piece, chunks: 0 });
-        self.given += 1;
-        self.most = self.most.max(self.given);
+        self.given.push(piece);
+        self.most = self.most.max(self.given.len());
         Ok(piece)
     }
 
@@ -160,8 +179,9 @@ impl GuestMemory {
         let (from, to) = (at.0 / CHUNK_BYTES * CHUNK_BYTES, piece.0 + chunk * CHUNK_BYTES);
         physical::zero(Phys(to), CHUNK_BYTES);
         let table = self.table.as_mut().ok_or(NoMemory::Outside)?;
+        let rights = if self.logged { Rights::GuestClean } else { Rights::Guest };
         for page in (0..CHUNK_BYTES).step_by(PAGE_BYTES as usize) {
-            let mapped = table.map(from + page, Phys(to + page), 0, Rights::Guest, &mut Physical);
+            let mapped = table.map(from + page, Phys(to + page), 0, rights, &mut Physical);
             mapped.map_err(|NotMapped| NoMemory::RunOut)?;
         }
         let key = at.0 - within;
@@ -169,7 +189,7 @@ impl GuestMemory {
             reserved.chunks |= 1 << chunk;
             reserved.chunks == u32::MAX
         });
-        if whole {
+        if whole && !self.logged {
             self.replaced.extend(table.join(key, Rights::Guest, &mut Physical));
             self.reserved.remove(&key);
         }
@@ -195,7 +215,9 @@ impl GuestMemory {
     /// # Errors
     /// Not all of it is the guest's, or there is no more memory; what came before may be copied.
     pub fn write(&mut self, at: GuestPhys, bytes: &[u8]) -> Result<(), NoMemory> {
-        self.parts(at, bytes.len(), |to, range| physical::copy_to(to, &bytes[range]))
+        self.parts(at, bytes.len(), |to, range| physical::copy_to(to, &bytes[range]))?;
+        self.wrote(at, bytes.len() as u64);
+        Ok(())
     }
 
     /// Copies the guest's memory to `into`.
@@ -238,16 +260,12 @@ impl GuestMemory {
     /// Takes all back: the guest has ended, or begins anew with memory that is zero.
     pub fn clear(&mut self) {
         if let Some(table) = self.table.take() {
-            let mut whole = |at: Phys, level| {
-                if level > 0 {
-                    FREE.lock().return_piece(at)
-                }
-            };
-            table.clear(&mut Physical, &mut whole);
+            table.clear(&mut Physical);
         }
-        core::mem::take(&mut self.reserved).into_values().for_each(|one| FREE.lock().return_piece(one.piece));
+        self.reserved.clear();
+        self.given.drain(..).for_each(|piece| FREE.lock().return_piece(piece));
         self.replaced.drain(..).for_each(|table| FREE.lock().return_pages(table, 1));
-        self.given = 0;
+        self.logged = false;
         self.table = Table::new(scheme(), Stage::Guest, &mut Physical);
     }
 }

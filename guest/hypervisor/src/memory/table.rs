@@ -32,13 +32,13 @@ pub enum Rights {
     Guest,
     /// A register of the machine's that a guest reaches itself.
     GuestRegister,
-    /// A guest's memory that it may not write to: what a dirty log waits for.
-    GuestReadOnly,
+    /// A guest's memory that nobody has written to since its log was taken: D is clear, and the hart sets it, or lets the hypervisor do so.
+    GuestClean,
 }
 
 impl Rights {
     // ANCHOR: rights
-    /// A and D are set: nobody asks for them.
+    /// A and D are set, where nobody asks for them.
     const fn bits(self) -> u64 {
         match self {
             Rights::Execute => V | R | X | G | A,
@@ -46,7 +46,7 @@ impl Rights {
             Rights::ReadWrite => V | R | W | G | A | D,
             Rights::Guest => V | R | W | X | U | A | D,
             Rights::GuestRegister => V | R | W | U | A | D,
-            Rights::GuestReadOnly => V | R | X | U | A,
+            Rights::GuestClean => V | R | W | X | U | A,
         }
     }
     // ANCHOR_END: rights
@@ -135,14 +135,32 @@ impl Table {
     /// There is no memory for their table.
     pub fn split(&mut self, from: u64, memory: &mut impl TableMemory) -> Result<(), NotMapped> {
         while let Some((at, leaf, level)) = self.leaf(from, memory).filter(|(.., level)| *level > 0) {
-            let table = memory.pages(1).ok_or(NotMapped)?;
-            for index in 0..1 << LEVEL_BITS {
-                let part = (index * leaf_bytes(level - 1)) >> PAGE_SHIFT << PPN_SHIFT;
-                memory.write(Phys(table.0 + index * PTE_BYTES), leaf.0 + part);
-            }
-            memory.write(at, table.0 >> PAGE_SHIFT << PPN_SHIFT | V);
+            split(at, leaf, level, memory)?;
         }
         Ok(())
+    }
+
+    /// A guest's memory at an address has been written to: sets D of its leaf, as a hart does that has Svadu.
+    pub fn set_written(&mut self, from: u64, memory: &mut impl TableMemory) {
+        if let Some((at, leaf, _)) = self.leaf(from, memory).filter(|(_, leaf, _)| leaf.has(X) && !leaf.has(D)) {
+            memory.write(at, leaf.0 | D);
+        }
+    }
+
+    /// How much of a guest's memory has D set, which is clear then: a log of what was written. Large leaves become small ones, as far as there
+    /// is memory for their tables. Harts go on to write without setting D to what is in this log, until they have forgotten it.
+    pub fn take_written(&mut self, memory: &mut impl TableMemory) -> u64 {
+        let mut bytes = 0;
+        self.visit(memory, |at, leaf, level, memory| {
+            if leaf.has(X) && leaf.has(D) {
+                bytes += leaf_bytes(level);
+                let clean = Pte(leaf.0 & !D);
+                if level == 0 || split(at, clean, level, memory).is_err() {
+                    memory.write(at, clean.0);
+                }
+            }
+        });
+        bytes
     }
 
     /// Lets one leaf at level 1 mean what a table below it does, all of which lies side by side; answers the table's page. Harts may go on
@@ -165,11 +183,19 @@ impl Table {
         Some((Phys((entry.ppn() << PAGE_SHIFT) + (from & (leaf_bytes(level) - 1))), level))
     }
 
-    /// Calls `leaf` with each leaf's memory and level, and gives all tables back.
-    pub fn clear(self, memory: &mut impl TableMemory, mut leaf: impl FnMut(Phys, u32)) {
-        let (level, entries) = (self.scheme.levels() - 1, 1 << (LEVEL_BITS + self.stage.widened()));
-        clear(self.root, level, entries, memory, &mut leaf);
+    /// Gives all tables back.
+    pub fn clear(self, memory: &mut impl TableMemory) {
+        self.visit(memory, |_, entry, _, memory| {
+            if entry.is_pointer() {
+                memory.return_pages(Phys(entry.ppn() << PAGE_SHIFT), 1);
+            }
+        });
         memory.return_pages(self.root, 1 << self.stage.widened());
+    }
+
+    fn visit<M: TableMemory>(&self, memory: &mut M, mut each: impl FnMut(Phys, Pte, u32, &mut M)) {
+        let (level, entries) = (self.scheme.levels() - 1, 1 << (LEVEL_BITS + self.stage.widened()));
+        visit(self.root, level, entries, memory, &mut each);
     }
 
     /// The leaf for an address: where it stands, itself, its level.
@@ -213,15 +239,32 @@ impl Table {
     }
 }
 
-fn clear(table: Phys, level: u32, entries: u64, memory: &mut impl TableMemory, leaf: &mut impl FnMut(Phys, u32)) {
-    for index in 0..entries {
-        let entry = Pte(memory.read(Phys(table.0 + index * PTE_BYTES)));
-        let to = Phys(entry.ppn() << PAGE_SHIFT);
+/// Puts a table of smaller leaves, which mean the same, in place of the one at `at`.
+fn split(at: Phys, leaf: Pte, level: u32, memory: &mut impl TableMemory) -> Result<(), NotMapped> {
+    let table = memory.pages(1).ok_or(NotMapped)?;
+    for index in 0..1 << LEVEL_BITS {
+        let part = (index * leaf_bytes(level - 1)) >> PAGE_SHIFT << PPN_SHIFT;
+        memory.write(Phys(table.0 + index * PTE_BYTES), leaf.0 + part);
+    }
+    memory.write(at, table.0 >> PAGE_SHIFT << PPN_SHIFT | V);
+    Ok(())
+}
+
+/// Calls `each` with all entries of a table and of those below it, which come first: where each stands, itself, its level.
+fn visit<M: TableMemory>(
+    table: Phys,
+    level: u32,
+    entries: u64,
+    memory: &mut M,
+    each: &mut impl FnMut(Phys, Pte, u32, &mut M),
+) {
+    for at in (0..entries).map(|index| Phys(table.0 + index * PTE_BYTES)) {
+        let entry = Pte(memory.read(at));
         if entry.is_pointer() && level > 0 {
-            clear(to, level - 1, 1 << LEVEL_BITS, memory, leaf);
-            memory.return_pages(to, 1);
-        } else if entry.has(V) {
-            leaf(to, level);
+            visit(Phys(entry.ppn() << PAGE_SHIFT), level - 1, 1 << LEVEL_BITS, memory, each);
+        }
+        if entry.has(V) {
+            each(at, entry, level, memory);
         }
     }
 }
@@ -230,7 +273,6 @@ fn clear(table: Phys, level: u32, entries: u64, memory: &mut impl TableMemory, l
 mod tests {
     use super::*;
     use alloc::collections::{BTreeMap, BTreeSet};
-    use alloc::vec::Vec;
     use arch::addr::PAGE_BYTES;
 
     /// Memory that counts its pages.
@@ -321,9 +363,57 @@ mod tests {
             pages.return_pages(below, 1);
             assert_eq!(table.lookup(0x803f_f123, &pages), Some((Phys(0x905f_f123), 1)), "{scheme:?}");
             assert_eq!(pages.left, left + 1);
-            table.clear(&mut pages, |_, level| assert_eq!(level, 1));
+            table.clear(&mut pages);
             assert_eq!(pages.left, 16);
         }
+    }
+
+    /// A guest's table with memory of 2 MiB by one leaf, a page, and a page of registers.
+    fn written(pages: &mut Pages) -> Table {
+        let mut table = Table::new(Scheme::Sv39, Stage::Guest, pages).unwrap();
+        table.map(0x8020_0000, Phys(0x9020_0000), 1, Rights::Guest, pages).unwrap();
+        table.map(0x8040_0000, Phys(0x9040_0000), 0, Rights::GuestClean, pages).unwrap();
+        table.map(0x2800_0000, Phys(0x2400_0000), 0, Rights::GuestRegister, pages).unwrap();
+        table
+    }
+
+    #[test]
+    fn what_was_written_is_told_once_page_by_page() {
+        let mut pages = memory(16);
+        let mut table = written(&mut pages);
+        assert_eq!(table.take_written(&mut pages), 2 << 20);
+        assert_eq!(table.take_written(&mut pages), 0);
+        assert_eq!(table.lookup(0x8023_4567, &pages), Some((Phys(0x9023_4567), 0)));
+        for at in [0x8020_0000, 0x8020_0fff, 0x8030_0000, 0x8040_0123] {
+            table.set_written(at, &mut pages);
+        }
+        assert_eq!(table.take_written(&mut pages), 3 * PAGE_BYTES);
+        assert_eq!(table.take_written(&mut pages), 0);
+    }
+
+    /// H extension, "Two-Stage Address Translation": a store needs D, which the hart sets or a guest-page fault asks for.
+    #[test]
+    fn a_log_clears_d_of_memory_and_of_nothing_else() {
+        let mut pages = memory(16);
+        let mut table = written(&mut pages);
+        table.take_written(&mut pages);
+        let bits = |table: &Table, at: u64| table.leaf(at, &pages).unwrap().1.0 & 0xff;
+        assert_eq!((bits(&table, 0x8020_0000), bits(&table, 0x803f_f000)), (0b0101_1111, 0b0101_1111));
+        assert_eq!(bits(&table, 0x2800_0000), 0b1101_0111);
+        table.set_written(0x2800_0000, &mut pages);
+        table.set_written(0x7000_0000, &mut pages);
+        assert_eq!(table.take_written(&mut pages), 0);
+    }
+
+    #[test]
+    fn a_log_without_memory_for_tables_is_of_larger_pages() {
+        let mut pages = memory(16);
+        let mut table = written(&mut pages);
+        pages.left = 0;
+        assert_eq!(table.take_written(&mut pages), 2 << 20);
+        assert_eq!(table.lookup(0x8020_0000, &pages), Some((Phys(0x9020_0000), 1)));
+        table.set_written(0x8030_0000, &mut pages);
+        assert_eq!(table.take_written(&mut pages), 2 << 20);
     }
 
     #[test]
@@ -334,9 +424,7 @@ mod tests {
         table.map(0x4000_0000_1000, Phys(0xa000_0000), 0, Rights::Guest, &mut pages).unwrap();
         table.unmap(0x8020_0000, &mut pages);
         table.map(0x8040_0000, Phys(0x9040_0000), 1, Rights::Guest, &mut pages).unwrap();
-        let mut leaves = Vec::new();
-        table.clear(&mut pages, |at, level| leaves.push((at.0, level)));
-        assert_eq!(leaves, [(0x9040_0000, 1), (0xa000_0000, 0)]);
+        table.clear(&mut pages);
         assert_eq!((pages.left, pages.given.len()), (16, 0));
     }
 

@@ -46,7 +46,7 @@ struct Queue {
 
 /// A chain that the machine's device has.
 struct Taken {
-    head: u16,
+    chain: Chain,
     /// The memory that it reads, and that it writes.
     buffers: [Vec<Buffer>; 2],
 }
@@ -159,7 +159,7 @@ impl Virtio {
                 break;
             }
             queue.ring.take();
-            queue.hand_on(Taken { head: chain.head, buffers })?;
+            queue.hand_on(Taken { chain, buffers })?;
             handed_on = true;
         }
         if handed_on && queue.machines.should_notify() {
@@ -227,7 +227,9 @@ impl Queue {
             let (inputs, mut outputs) = taken.slices();
             // SAFETY: these are the buffers that came with the token.
             let written = unsafe { self.machines.pop_used(token, &inputs, &mut outputs) }.map_err(|_| Broken)?;
-            self.ring.finish(taken.head, written, &Shared(memory))?;
+            let parts = taken.chain.parts.iter().filter(|part| part.writable);
+            parts.for_each(|part| memory.lock().wrote(part.at, part.len_bytes.into()));
+            self.ring.finish(taken.chain.head, written, &Shared(memory))?;
             any = true;
         }
         Ok(any && self.ring.wants_interrupt(&Shared(memory)))
