@@ -57,7 +57,6 @@ pub struct Guest {
     pub name: String,
     /// Its place in [`all`].
     pub number: usize,
-    vmid: u64,
     /// Its memory. Lock order: memory before the machine's free memory; a line before the schedule.
     pub memory: Mutex<GuestMemory>,
     /// How large that may become.
@@ -144,8 +143,8 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
         if wanted.aia == Aia::AplicImsic && !hart::board().has("ssaia") {
             return Err(Lack::Aia(wanted.name));
         }
-        let memory =
-            GuestMemory::new(MEMORY_BASE, wanted.memory_bytes).ok_or_else(|| Lack::Room(wanted.name.clone()))?;
+        let memory = GuestMemory::new((index as u64 + 1) % vmids(), MEMORY_BASE, wanted.memory_bytes)
+            .ok_or_else(|| Lack::Room(wanted.name.clone()))?;
         let harts = harts(&wanted)?;
         crowded |= harts != ALL_HARTS;
         let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu, harts)).collect();
@@ -157,7 +156,6 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
         guests.push(Guest {
             name: wanted.name.clone(),
             number: index,
-            vmid: (index as u64 + 1) % vmids(),
             memory: Mutex::new(memory),
             memory_bytes: wanted.memory_bytes,
             line: Mutex::new(Line::new(wanted.vcpus, wanted.aia)),
@@ -254,7 +252,7 @@ impl Guest {
 
     /// What goes into `hgatp` while it runs.
     pub fn hgatp(&self) -> u64 {
-        self.memory.lock().hgatp(self.vmid)
+        self.memory.lock().hgatp()
     }
 
     /// How much of its memory has been written to since this was asked last, or at all, in bytes: a log, which begins with that.

@@ -17,8 +17,8 @@ use cores::imsic::{FileRegister, InterruptFile, USUAL_IDENTITIES};
 use super::controller::Aia;
 use super::machine;
 use super::software::{self, CsrAccess};
+use crate::control::guests::Guest;
 use crate::devices::IMSIC;
-use crate::memory::guest::fence_all;
 use crate::schedule;
 use crate::start::csr;
 use crate::start::hart::{self, Hart};
@@ -208,8 +208,8 @@ fn bring_out(hart: &Hart, number: u8) {
     vcpu.file.lock().place = Place::Leaving;
     let guest = vcpu.guest();
     guest.memory.lock().unmap_register_page(address(vcpu));
-    guest.forget(wanted::FENCE_GUEST);
-    fence_all();
+    guest.forget(wanted::FENCE_FILES);
+    forget(guest);
     csr::order();
     let taken = take_out(number);
     let mut file = vcpu.file.lock();
@@ -223,6 +223,12 @@ fn bring_out(hart: &Hart, number: u8) {
     }
 }
 // ANCHOR_END: bring_out
+
+/// Forgets where the files of a guest's virtual harts were, of which one may be elsewhere now: their pages, and nothing else.
+pub fn forget(guest: &Guest) {
+    let memory = guest.memory.lock();
+    guest.vcpus.iter().for_each(|vcpu| memory.forget(address(vcpu)));
+}
 
 /// The registers of the arrays: 64 identities each.
 fn words() -> RangeInclusive<u8> {

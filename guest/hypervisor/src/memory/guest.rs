@@ -47,6 +47,7 @@ pub enum NoMemory {
 
 /// A guest's memory. Only what has been touched is there.
 pub struct GuestMemory {
+    vmid: u64,
     base: GuestPhys,
     len_bytes: u64,
     table: Option<Table>,
@@ -91,9 +92,10 @@ pub fn vmids() -> u64 {
 
 impl GuestMemory {
     /// Memory from `base` on, nothing of it there yet; none where there is no memory for its tables.
-    pub fn new(base: GuestPhys, len_bytes: u64) -> Option<GuestMemory> {
+    pub fn new(vmid: u64, base: GuestPhys, len_bytes: u64) -> Option<GuestMemory> {
         let table = Table::new(scheme(), Stage::Guest, &mut Physical)?;
         Some(GuestMemory {
+            vmid,
             base,
             len_bytes,
             table: Some(table),
@@ -106,8 +108,8 @@ impl GuestMemory {
     }
 
     /// The register's value for this memory.
-    pub fn hgatp(&self, vmid: u64) -> u64 {
-        hgatp(scheme(), vmid, self.table.as_ref().map_or(0, Table::root_ppn))
+    pub fn hgatp(&self) -> u64 {
+        hgatp(scheme(), self.vmid, self.table.as_ref().map_or(0, Table::root_ppn))
     }
 
     /// Bytes that it has been given, when it had most: one that has ended has none.
@@ -121,13 +123,13 @@ impl GuestMemory {
         at >= self.base && end.is_some_and(|end| end <= self.base.0 + self.len_bytes)
     }
 
-    /// Sees to it that the guest whose VMID `hgatp` has finds memory at `at`, zeroed where it is new, and may write to it.
+    /// Sees to it that the guest finds memory at `at`, zeroed where it is new, and may write to it.
     ///
     /// # Errors
     /// There is none, or no more.
     pub fn touch(&mut self, at: GuestPhys) -> Result<Phys, NoMemory> {
         // A hart may remember that there was nothing.
-        fence_address(at);
+        self.forget(at);
         let found = self.memory_at(at);
         self.wrote(at, 1);
         found
@@ -145,6 +147,15 @@ impl GuestMemory {
     pub fn take_written(&mut self) -> u64 {
         self.logged = true;
         self.table.as_mut().map_or(0, |table| table.take_written(&mut Physical))
+    }
+
+    /// Forgets what this hart remembers of the guest's page at `at`. "rs1 specifies a guest physical address [...] shifted right by 2 bits".
+    pub fn forget(&self, at: GuestPhys) {
+        let page = at.0 >> PAGE_SHIFT << (PAGE_SHIFT - 2);
+        // SAFETY: a fence changes no memory.
+        unsafe {
+            asm!(".option push", ".option arch, +h", "hfence.gvma {}, {}", ".option pop", in(reg) page, in(reg) self.vmid, options(nostack))
+        };
     }
 
     fn memory_at(&mut self, at: GuestPhys) -> Result<Phys, NoMemory> {
@@ -285,17 +296,6 @@ impl sbi::Memory for Shared<'_> {
     fn write(&self, address: u64, bytes: &[u8]) -> Option<()> {
         self.0.lock().write(GuestPhys(address), bytes).ok()
     }
-}
-
-/// Forgets what this hart remembers of the G-stage at `at`, for the guest whose VMID `hgatp` has. "rs1 specifies a guest physical address
-/// [...] shifted right by 2 bits".
-fn fence_address(at: GuestPhys) {
-    let vmid = csr::read::<{ registers::HGATP }>() >> atp::ID_SHIFT & ((1 << atp::VMID_BITS) - 1);
-    let page = at.0 >> PAGE_SHIFT << (PAGE_SHIFT - 2);
-    // SAFETY: a fence changes no memory.
-    unsafe {
-        asm!(".option push", ".option arch, +h", "hfence.gvma {}, {}", ".option pop", in(reg) page, in(reg) vmid, options(nostack))
-    };
 }
 
 /// Forgets all that this hart remembers of the G-stage, of every guest.

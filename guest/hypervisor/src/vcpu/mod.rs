@@ -58,8 +58,10 @@ mod image {
         pub const FENCE_GUEST: u32 = 1 << 6;
         /// Stand still: the guest is paused.
         pub const PAUSE: u32 = 1 << 7;
+        /// Forget where the guest's interrupt files were.
+        pub const FENCE_FILES: u32 = 1 << 8;
         /// What has to be forgotten: no reason to wake whoever waits.
-        pub const FENCES: u32 = FENCE | FENCE_I | FENCE_GUEST;
+        pub const FENCES: u32 = FENCE | FENCE_I | FENCE_GUEST | FENCE_FILES;
     }
 
     /// Where a virtual hart begins.

@@ -138,6 +138,9 @@ fn serve(asked: u32, vcpu: &Vcpu, context: &mut Context) {
     if asked & wanted::FENCE_GUEST != 0 {
         fence_all();
     }
+    if asked & wanted::FENCE_FILES != 0 {
+        files::forget(vcpu.guest());
+    }
     if asked & wanted::FENCE_I != 0 {
         fence_instructions();
         context.pmu.note(FirmwareEvent::FenceIReceived);
