@@ -184,6 +184,16 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
     on_qemu(&kernel)
 }
 
+/// Machines of QEMU's that it runs on: vhart's options, and what differs in the CPU.
+const ON_QEMU: [(&str, &str); 6] = [
+    ("--vcpus 1 --harts 1", ""),
+    ("--vcpus 2", ""),
+    ("--vcpus 2 --harts 1", ""),
+    ("--vcpus 4", ""),
+    ("--vcpus 4 --harts 4", ""),
+    ("--vcpus 4", ",sstc=off"),
+];
+
 /// The same on QEMU, with OpenSBI, where a variable names it; answers that it was left out where none does.
 fn on_qemu(kernel: &str) -> anyhow::Result<Option<String>> {
     let Some(qemu) = std::env::var_os("VHART_QEMU").filter(|name| !name.is_empty()) else {
@@ -191,16 +201,20 @@ fn on_qemu(kernel: &str) -> anyhow::Result<Option<String>> {
             "guest/checks below the hypervisor on QEMU (VHART_QEMU names no qemu-system-riscv64)".to_owned(),
         ));
     };
-    eprintln!("== the same on the hypervisor, on QEMU");
-    let words = ["hypervisor", "--guests", "1", "--vcpus", "2", "--guest-kernel", kernel, "--guest-initrd", kernel];
-    let output = Command::new(VHART).args(words).args(["--print", "qemu"]).output().context("cannot run vhart")?;
-    let line = String::from_utf8_lossy(&output.stdout).into_owned();
-    let options = line.trim().strip_prefix("qemu-system-riscv64 ").context("vhart printed no command line")?;
-    let script = format!("exec \"$0\" {options} </dev/null");
-    let output = Command::new("sh").args(["-c", &script]).arg(qemu).output().context("cannot run sh")?;
-    let console = String::from_utf8_lossy(&output.stdout).into_owned();
-    let passed = console.contains("checks: ") && !console.contains("failed: ") && console.contains(" is off");
-    ensure!(passed, "the checks on QEMU:\n{console}");
+    for (options, cpu) in ON_QEMU {
+        eprintln!("== the same on the hypervisor, on QEMU, {options}{cpu}");
+        let files = ["--guest-kernel", kernel, "--guest-initrd", kernel, "--print", "qemu"];
+        let words = ["hypervisor", "--guests", "1"].into_iter().chain(options.split(' ')).chain(files);
+        let output = Command::new(VHART).args(words).output().context("cannot run vhart")?;
+        let line =
+            String::from_utf8_lossy(&output.stdout).replace("-cpu rv64,h=true", &format!("-cpu rv64,h=true{cpu}"));
+        let line = line.trim().strip_prefix("qemu-system-riscv64 ").context("vhart printed no command line")?;
+        let script = format!("exec \"$0\" {line} </dev/null");
+        let output = Command::new("sh").args(["-c", &script]).arg(&qemu).output().context("cannot run sh")?;
+        let console = String::from_utf8_lossy(&output.stdout).into_owned();
+        let passed = console.contains("checks: ") && !console.contains("failed: ") && console.contains(" is off");
+        ensure!(passed, "the checks on QEMU, {options}{cpu}:\n{console}");
+    }
     Ok(None)
 }
 
