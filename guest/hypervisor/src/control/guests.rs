@@ -480,6 +480,8 @@ impl sbi::Console for DebugConsole {
 
     fn read(&mut self, into: &mut [u8]) -> usize {
         let mut line = self.0.devices();
-        into.iter_mut().map_while(|place| line.take_typed().map(|byte| *place = byte)).count()
+        let count = into.iter_mut().map_while(|place| line.take_typed().map(|byte| *place = byte)).count();
+        interrupts::drive(&mut line, &self.0.vcpus);
+        count
     }
 }

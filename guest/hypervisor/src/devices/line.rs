@@ -87,9 +87,10 @@ impl Line {
         self.settle();
     }
 
-    /// Takes a byte as the debug console's calls do.
+    /// Takes a byte as the debug console's calls do: what was typed first has come to the UART, where nobody may look for it.
     pub fn take_typed(&mut self) -> Option<u8> {
-        self.typed.pop_front()
+        let is_there = self.read(Place::Uart(uart16550::LINE_STATUS)) as u8 & uart16550::lsr::DATA_READY != 0;
+        if is_there { Some(self.read(Place::Uart(uart16550::DATA)) as u8) } else { self.typed.pop_front() }
     }
 
     /// Whether a virtual hart is notified of an interrupt.
@@ -156,6 +157,15 @@ mod tests {
         assert_eq!(line.read(DATA), u64::from(b'x'));
         line.write(Place::Controller(0x20_1004), UART_INTERRUPT.into());
         assert!(!line.notifies(1));
+    }
+
+    /// SBI 3.0, "Debug Console Extension", `sbi_debug_console_read`: a guest that has no driver for the UART reads what is typed.
+    #[test]
+    fn what_is_typed_is_read_by_calls_in_order() {
+        let mut line = line();
+        line.type_in(b"abcdefghijklmnopqrstuvwxyz");
+        let read: Vec<u8> = core::iter::from_fn(|| line.take_typed()).collect();
+        assert_eq!(read, b"abcdefghijklmnopqrstuvwxyz");
     }
 
     #[test]
