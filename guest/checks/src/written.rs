@@ -1,7 +1,7 @@
 //! A guest that says how many pages it has written to, for whoever counts them too.
 //!
-//! Run where the kernel's command line has the word `checks.written`. It writes to some pages, says to how many, waits for a key, and goes on;
-//! then it turns its machine off. Beside those it writes to its stack and to few others.
+//! Run where the kernel's command line has the word `checks.written`. It writes to some pages, says to how many, waits
+//! for a key, and goes on; then it turns its machine off. Beside those it writes to its stack and to few others.
 
 use sbi::function::Dbcn;
 

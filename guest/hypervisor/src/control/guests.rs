@@ -255,7 +255,8 @@ impl Guest {
         self.memory.lock().hgatp()
     }
 
-    /// How much of its memory has been written to since this was asked last, or at all, in bytes: a log, which begins with that.
+    /// How much of its memory has been written to since this was asked last, or at all, in bytes: a log, which begins
+    /// with that.
     pub fn take_written(&'static self) -> u64 {
         let bytes = self.memory.lock().take_written();
         self.forget(wanted::FENCE_GUEST);

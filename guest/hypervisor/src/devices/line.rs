@@ -87,7 +87,8 @@ impl Line {
         self.settle();
     }
 
-    /// Takes a byte as the debug console's calls do: what was typed first has come to the UART, where nobody may look for it.
+    /// Takes a byte as the debug console's calls do: what was typed first has come to the UART, where nobody may look
+    /// for it.
     pub fn take_typed(&mut self) -> Option<u8> {
         let is_there = self.read(Place::Uart(uart16550::LINE_STATUS)) as u8 & uart16550::lsr::DATA_READY != 0;
         if is_there { Some(self.read(Place::Uart(uart16550::DATA)) as u8) } else { self.typed.pop_front() }
@@ -159,7 +160,8 @@ mod tests {
         assert!(!line.notifies(1));
     }
 
-    /// SBI 3.0, "Debug Console Extension", `sbi_debug_console_read`: a guest that has no driver for the UART reads what is typed.
+    /// SBI 3.0, "Debug Console Extension", `sbi_debug_console_read`: a guest that has no driver for the UART reads what
+    /// is typed.
     #[test]
     fn what_is_typed_is_read_by_calls_in_order() {
         let mut line = line();

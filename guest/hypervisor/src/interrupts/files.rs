@@ -224,7 +224,8 @@ fn bring_out(hart: &Hart, number: u8) {
 }
 // ANCHOR_END: bring_out
 
-/// Forgets where the files of a guest's virtual harts were, of which one may be elsewhere now: their pages, and nothing else.
+/// Forgets where the files of a guest's virtual harts were, of which one may be elsewhere now: their pages, and nothing
+/// else.
 pub fn forget(guest: &Guest) {
     let memory = guest.memory.lock();
     guest.vcpus.iter().for_each(|vcpu| memory.forget(address(vcpu)));

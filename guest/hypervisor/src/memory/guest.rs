@@ -142,14 +142,15 @@ impl GuestMemory {
         pages.for_each(|page| table.set_written(page << PAGE_SHIFT, &mut Physical));
     }
 
-    /// How much may have been written to since this was called last, or at all, in bytes. Whoever calls has the guest's harts forget its
-    /// memory then: from that on they set D again, or ask for it by a fault.
+    /// How much may have been written to since this was called last, or at all, in bytes. Whoever calls has the guest's
+    /// harts forget its memory then: from that on they set D again, or ask for it by a fault.
     pub fn take_written(&mut self) -> u64 {
         self.logged = true;
         self.table.as_mut().map_or(0, |table| table.take_written(&mut Physical))
     }
 
-    /// Forgets what this hart remembers of the guest's page at `at`. "rs1 specifies a guest physical address [...] shifted right by 2 bits".
+    /// Forgets what this hart remembers of the guest's page at `at`. "rs1 specifies a guest physical address [...]
+    /// shifted right by 2 bits".
     pub fn forget(&self, at: GuestPhys) {
         let page = at.0 >> PAGE_SHIFT << (PAGE_SHIFT - 2);
         // SAFETY: a fence changes no memory.

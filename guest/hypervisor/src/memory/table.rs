@@ -32,7 +32,8 @@ pub enum Rights {
     Guest,
     /// A register of the machine's that a guest reaches itself.
     GuestRegister,
-    /// A guest's memory that nobody has written to since its log was taken: D is clear, and the hart sets it, or lets the hypervisor do so.
+    /// A guest's memory that nobody has written to since its log was taken: D is clear, and the hart sets it, or lets
+    /// the hypervisor do so.
     GuestClean,
 }
 
@@ -147,8 +148,9 @@ impl Table {
         }
     }
 
-    /// How much of a guest's memory has D set, which is clear then: a log of what was written. Large leaves become small ones, as far as there
-    /// is memory for their tables. Harts go on to write without setting D to what is in this log, until they have forgotten it.
+    /// How much of a guest's memory has D set, which is clear then: a log of what was written. Large leaves become
+    /// small ones, as far as there is memory for their tables. Harts go on to write without setting D to what is in
+    /// this log, until they have forgotten it.
     pub fn take_written(&mut self, memory: &mut impl TableMemory) -> u64 {
         let mut bytes = 0;
         self.visit(memory, |at, leaf, level, memory| {
@@ -250,7 +252,8 @@ fn split(at: Phys, leaf: Pte, level: u32, memory: &mut impl TableMemory) -> Resu
     Ok(())
 }
 
-/// Calls `each` with all entries of a table and of those below it, which come first: where each stands, itself, its level.
+/// Calls `each` with all entries of a table and of those below it, which come first: where each stands, itself, its
+/// level.
 fn visit<M: TableMemory>(
     table: Phys,
     level: u32,
@@ -391,7 +394,8 @@ mod tests {
         assert_eq!(table.take_written(&mut pages), 0);
     }
 
-    /// H extension, "Two-Stage Address Translation": a store needs D, which the hart sets or a guest-page fault asks for.
+    /// H extension, "Two-Stage Address Translation": a store needs D, which the hart sets or a guest-page fault asks
+    /// for.
     #[test]
     fn a_log_clears_d_of_memory_and_of_nothing_else() {
         let mut pages = memory(16);
