@@ -153,7 +153,7 @@ enum Use {
 }
 
 /// Pages that are loaded from to displace others: as many as the first level has, from a multiple of their count on.
-const OTHERS: u64 = 0xc0_0000;
+const OTHERS: u64 = FIRST_LEVEL;
 /// Where they are, between the stages.
 const OTHERS_GUEST: u64 = 0xe0_0000;
 const FIRST_LEVEL: u64 = DATA_ENTRIES as u64 * PAGE_BYTES;

@@ -11,7 +11,7 @@ use crate::fence::Table;
 use crate::second_level::{Owner, SecondLevel};
 
 /// Entries of a [`DataTable`].
-pub const DATA_ENTRIES: usize = 1024;
+pub const DATA_ENTRIES: usize = 4096;
 const _: () = assert!(DATA_ENTRIES <= 1 << 16, "a slot's number is 16 bits");
 
 /// One page.
@@ -105,11 +105,20 @@ impl DataTable {
             DataEntry { read: allow(readable), write: allow(writable), addend: page.wrapping_sub(start), leaves };
     }
 
+    /// Changes those entries that `chosen` names.
+    fn change(&mut self, chosen: impl Fn(&DataEntry) -> bool, change: impl Fn(&mut DataEntry)) {
+        for slot in self.filled.slots(DATA_ENTRIES) {
+            if chosen(&self.entries[slot]) {
+                change(&mut self.entries[slot]);
+            }
+        }
+    }
+
     /// Takes away the right to write to the page at this host address.
     pub fn forbid_writes(&mut self, page: u64) {
         if self.used {
-            let of_page = |e: &&mut DataEntry| e.write != NO_PAGE && e.write.wrapping_add(e.addend) == page;
-            self.entries.iter_mut().filter(of_page).for_each(|e| e.write = NO_PAGE);
+            let of_page = |e: &DataEntry| e.write != NO_PAGE && e.write.wrapping_add(e.addend) == page;
+            self.change(of_page, |e| e.write = NO_PAGE);
         }
     }
 }
@@ -136,15 +145,13 @@ impl Table for DataTable {
             return;
         }
         behind.clear_pages(self.owner, va);
-        let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && e.leaves.holds(e.page(), va);
-        self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
+        self.change(|e| e.page() != NO_PAGE && e.leaves.holds(e.page(), va), |e| *e = EMPTY);
     }
 
     fn clear_guest_physical(&mut self, gpa: u64, behind: &mut SecondLevel) {
         if self.used && self.covered.guest.may_have(gpa) {
             behind.clear_guest_physical(self.owner, gpa);
-            let in_page = |e: &&mut DataEntry| e.page() != NO_PAGE && e.leaves.holds_guest(gpa);
-            self.entries.iter_mut().filter(in_page).for_each(|e| *e = EMPTY);
+            self.change(|e| e.page() != NO_PAGE && e.leaves.holds_guest(gpa), |e| *e = EMPTY);
         }
     }
 }
