@@ -7,8 +7,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use crate::check::{same, that};
 
 /// Memory that nothing is in: kernels, trees and initial RAM disks lie elsewhere in 64 MiB.
-const FIRST: u64 = 0x8100_0000;
-const LAST: u64 = 0x8180_0000;
+pub const FIRST: u64 = 0x8100_0000;
+/// Its end.
+pub const LAST: u64 = 0x8180_0000;
 
 static DIRTY: AtomicU64 = AtomicU64::new(0);
 

@@ -3,18 +3,16 @@
 //! Run where the kernel's command line has the word `checks.written`. It writes to some pages, says to how many, waits
 //! for a key, and goes on; then it turns its machine off. Beside those it writes to its stack and to few others.
 
+use arch::addr::PAGE_BYTES;
 use sbi::function::Dbcn;
 
 use crate::call::call;
 use crate::check::say;
 use crate::machine::tree_words;
+use crate::memory::{FIRST, LAST};
 
 /// The word that asks for it.
 const WORD: &[u8] = b"checks.written";
-/// Memory that nothing is in: its pages are read at first, so that all of it is there.
-const FIRST: u64 = 0x8100_0000;
-const LAST: u64 = 0x8180_0000;
-const PAGE_BYTES: u64 = 0x1000;
 /// From one page that is written to the next.
 const STEP: u64 = 5 * PAGE_BYTES;
 /// How many pages, each time.
@@ -27,6 +25,7 @@ pub fn is_wanted(tree: u64) -> bool {
 
 /// All of it.
 pub fn run() {
+    // All of it is there then.
     // SAFETY: memory that is the kernel's and not in use.
     (FIRST..LAST).step_by(PAGE_BYTES as usize).for_each(|at| _ = unsafe { (at as *const u64).read_volatile() });
     for pages in PAGES {
