@@ -25,7 +25,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("L3 composition", &["vhart-firmware", "vhart-board", "vhart-gdb", "vhart-images", "vhart-trace"]),
     (
         "L4 programs",
-        &["vhart", "vhart-hypervisor", "vhart-checks", "vhart-first-vmm", "vhart-conformance", "vhart-fuzz", "xtask"],
+        &[
+            "vhart-kit",
+            "vhart",
+            "vhart-hypervisor",
+            "vhart-checks",
+            "vhart-first-vmm",
+            "vhart-conformance",
+            "vhart-fuzz",
+            "xtask",
+        ],
     ),
 ];
 

@@ -5,6 +5,7 @@
 
 use arch::insn::{At, OPCODES, decode, decompress};
 use arch::isa::Isa;
+use fastrand::Rng;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -17,18 +18,7 @@ fn isa() -> Isa {
     Isa::parse(MARCH).expect("binutils' string is ours")
 }
 
-/// xorshift64*, the seed from the decimals of pi.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
-    }
-}
-
+/// The decimals of pi.
 const SEED: u64 = 3_141_592_653_589_793;
 
 fn tool(name: &str) -> Command {
@@ -103,11 +93,11 @@ fn every_row_reads_as_in_binutils() {
     if is_left_out() {
         return;
     }
-    let mut random = Random(SEED);
+    let mut random = Rng::with_seed(SEED);
     let known = OPCODES.iter().map(|o| o.row()).filter(|row| row.needs.met_by(isa()));
     let words: Vec<u32> = known
         .flat_map(|row| (0..40).map(move |_| row.pattern))
-        .map(|pattern| random.next() & !pattern.mask | pattern.value)
+        .map(|pattern| random.u32(..) & !pattern.mask | pattern.value)
         .collect();
     compare("rows", &words);
 }
@@ -117,8 +107,8 @@ fn random_words_read_as_in_binutils() {
     if is_left_out() {
         return;
     }
-    let mut random = Random(SEED);
-    let words: Vec<u32> = (0..200_000).map(|_| random.next() | 3).filter(|raw| raw & 0x1f != 0x1f).collect();
+    let mut random = Rng::with_seed(SEED);
+    let words: Vec<u32> = (0..200_000).map(|_| random.u32(..) | 3).filter(|raw| raw & 0x1f != 0x1f).collect();
     compare("words", &words);
 }
 

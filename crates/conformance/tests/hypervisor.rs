@@ -3,13 +3,11 @@
 //! The file is the suite's `rvh_test.elf` for its platform `spike`, built with `LOG_LEVEL=LOG_DETAIL`, so that it says the
 //! outcome of each assertion.
 
-use std::error::Error;
 use std::sync::{Arc, Mutex};
 
 use arch::Isa;
-use board::{Cpu, Ending, Engine, Firmware, HartSet, Harts, Machine, MachineConfig, Modes, Parts, TimeSource};
-use hart::{Hart, HartParts};
-use privileged::Config;
+use board::{Ending, Firmware, Machine, MachineConfig, TimeSource};
+use kit::By;
 
 /// What the suite was written for: it names every bit of `mip` and `sip` that it expects, and knows no LCOFIP.
 const ISA: &str = "rv64gch_zicntr";
@@ -41,28 +39,6 @@ const ARGUED: [(&str, &str); 4] = [
     ),
 ];
 
-/// Makes interpreted harts.
-struct Interpreter;
-
-impl Engine for Interpreter {
-    fn modes(&self) -> Modes {
-        Modes::All
-    }
-
-    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
-        let hart = Hart::new(HartParts {
-            config: Config::new(parts.isa, 0),
-            ram: parts.ram,
-            bus: parts.bus,
-            clock: parts.clock,
-            pins: parts.pins[0].clone(),
-            alone: true,
-            crowded: false,
-        });
-        Ok(Harts { harts: HartSet::Emulated(vec![Box::new(hart)]), cpu: Cpu::of_isa(parts.isa) })
-    }
-}
-
 /// What the program at `path` prints.
 fn output(path: &str) -> String {
     let printed = Arc::new(Mutex::new(Vec::new()));
@@ -76,7 +52,7 @@ fn output(path: &str) -> String {
         max_instructions: Some(MOST_INSTRUCTIONS),
         ..MachineConfig::default()
     };
-    let mut machine = Machine::new(config, &mut Interpreter).unwrap();
+    let mut machine = Machine::new(config, &mut By::Interpreter).unwrap();
     assert_eq!(machine.run().unwrap(), Ending::ToHost(1), "the suite comes to its end");
     let printed = printed.lock().unwrap();
     String::from_utf8_lossy(&printed).into_owned()

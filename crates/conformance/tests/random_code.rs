@@ -8,8 +8,7 @@ use bus::{Bus, Device};
 use conformance::rng::Rng;
 use hart::{Hart, HartParts};
 use memory::Ram;
-use privileged::Config;
-use vcpu::{Clock, EmulatedHart, HartPins, Reg, Vcpu};
+use vcpu::{EmulatedHart, Reg, Vcpu};
 
 const RAM_BASE: u64 = 0x8000_0000;
 const RAM_BYTES: u64 = 1 << 20;
@@ -48,15 +47,7 @@ fn parts(random: &mut Rng) -> HartParts {
     }
     let bus = Bus::default();
     bus.map("echo", Phys(0x1000_0000), 0x1000, Arc::new(Mutex::new(Echo::default()))).unwrap();
-    HartParts {
-        config: Config::new(Isa::ALL, 0),
-        ram,
-        bus: Arc::new(bus),
-        clock: Arc::new(Clock::virtual_time()),
-        pins: HartPins::new(),
-        alone: true,
-        crowded: false,
-    }
+    HartParts { bus: Arc::new(bus), ..kit::alone(Isa::ALL, RAM_BYTES).with_ram(ram).parts() }
 }
 
 /// Registers that point into RAM or at the device, so that accesses go somewhere.

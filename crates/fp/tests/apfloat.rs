@@ -126,7 +126,7 @@ fn convert<A: Float + FloatConvert<B>, B: Float>(from: Fmt, to: Fmt, bits: u64) 
 }
 
 fn all<T: Float>(fmt: Fmt, seed: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     for _ in 0..rounds() {
         let operands = [(); 3].map(|()| random.operand(fmt));
         arithmetic::<T>(fmt, operands);
@@ -142,7 +142,7 @@ fn all<T: Float>(fmt: Fmt, seed: u64) {
 
 /// Addends close to a product, where a fused operation cancels.
 fn cancelling<T: Float>(fmt: Fmt, seed: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     for _ in 0..rounds() {
         let [a, b] = [(); 2].map(|()| random.operand(fmt));
         let product = (T::from_bits(a.into()) * T::from_bits(b.into())).value;
@@ -179,7 +179,7 @@ fn every_half_converts() {
 
 #[test]
 fn conversions_agree() {
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     for _ in 0..4 * rounds() {
         let (single, double) = (random.operand(Fmt::S), random.operand(Fmt::D));
         convert::<Single, Half>(Fmt::S, Fmt::H, single);

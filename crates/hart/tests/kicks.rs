@@ -1,20 +1,13 @@
 //! How soon a kick ends a quantum.
 
-use std::sync::Arc;
-
-use arch::{Isa, Phys};
-use bus::Bus;
+use arch::Isa;
+use hart::Hart;
 use hart::engine::POLL;
-use hart::{Hart, HartParts};
-use memory::Ram;
-use privileged::Config;
-use vcpu::{Clock, Exit, HartPins, Vcpu};
+use kit::Alone;
+use vcpu::{Clock, Exit, Vcpu};
 
 fn hart(clock: Clock) -> Hart {
-    let config = Config::new(Isa::ALL, 0);
-    let ram = Ram::new(Phys(0x8000_0000), 0x1000).unwrap();
-    let (bus, clock, pins) = (Arc::new(Bus::default()), Arc::new(clock), HartPins::new());
-    Hart::new(HartParts { config, ram, bus, clock, pins, alone: true, crowded: false })
+    Alone { clock, ..kit::alone(Isa::ALL, 0x1000) }.hart()
 }
 
 /// Runs for as many instructions as `budget`, of which nothing is known but their number. Answers how far it got from look to

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arch::csr::ip;
 use arch::insn::{Bare, Insn, J};
 use arch::{Isa, Mode, Phys};
-use bus::Bus;
-use hart::{Hart, HartParts};
+use hart::Hart;
+use kit::Alone;
 use memory::Ram;
 use privileged::Config;
-use vcpu::{Clock, Exit, HartPins, Vcpu};
+use vcpu::{Clock, Exit, Vcpu};
 
 const BASE: u64 = 0x8000_0000;
 
@@ -22,18 +22,9 @@ fn idle_loop_of(config: Config) -> (Hart, Arc<Clock>) {
     let ram = Ram::new(Phys(BASE), 0x1000).unwrap();
     ram.store_u32(0, Insn::Wfi(Bare {}).encode()).unwrap();
     ram.store_u32(4, Insn::Jal(J { rd: 0, imm: -4 }).encode()).unwrap();
-    let clock = Arc::new(Clock::virtual_time());
-    let parts = HartParts {
-        config,
-        ram,
-        bus: Arc::new(Bus::default()),
-        clock: clock.clone(),
-        pins: HartPins::new(),
-        alone: true,
-        crowded: false,
-    };
-    let mut hart = Hart::new(parts);
+    let mut hart = Alone { config, ..kit::alone(Isa::ALL, 0x1000).with_ram(ram) }.hart();
     vcpu::EmulatedHart::enter_supervisor(&mut hart, BASE);
+    let clock = hart.core.clock.clone();
     (hart, clock)
 }
 

@@ -4,51 +4,17 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use arch::{Isa, Phys};
-use board::{Cpu, Ending, Engine, Firmware, HartSet, Harts, Machine, MachineConfig, Modes, Parts, TimeSource};
+use board::{Ending, Firmware, Machine, MachineConfig, TimeSource};
 use conformance::elf::Image;
-use hart::{Hart, HartParts};
-use jit::{JitHart, JitParts};
 use memory::Ram;
-use privileged::Config;
-use vcpu::{EmulatedHart, SystemEvent};
+use vcpu::SystemEvent;
+
+pub use kit::By;
 
 /// Bytes of memory.
 const RAM_BYTES: u64 = 64 << 20;
 /// A program that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Who executes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    Interpreter,
-    Translator,
-}
-
-impl Engine for By {
-    fn modes(&self) -> Modes {
-        Modes::All
-    }
-
-    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn std::error::Error + Send + Sync>> {
-        let harts = parts.pins.iter().enumerate().map(|(id, pins)| {
-            let hart = HartParts {
-                config: pins.fitting(Config::new(parts.isa, id as u64)),
-                ram: parts.ram.clone(),
-                bus: parts.bus.clone(),
-                clock: parts.clock.clone(),
-                pins: pins.clone(),
-                alone: parts.pins.len() == 1,
-                crowded: false,
-            };
-            let made: Box<dyn EmulatedHart> = match self {
-                By::Interpreter => Box::new(Hart::new(hart)),
-                By::Translator => Box::new(JitHart::new(JitParts { hart, code_bytes: None })?),
-            };
-            Ok::<_, jit::Error>(made)
-        });
-        Ok(Harts { harts: HartSet::Emulated(harts.collect::<Result<_, _>>()?), cpu: Cpu::of_isa(parts.isa) })
-    }
-}
 
 /// Runs `image` until it powers off, with harts that run at the same time, and answers what is in memory then.
 ///

@@ -15,16 +15,18 @@ pub fn widths(fmt: Fmt) -> (u32, u32) {
     }
 }
 
-/// splitmix64.
-pub struct Random(pub u64);
+/// Random operands.
+pub struct Random(fastrand::Rng);
 
 impl Random {
+    /// Those of a seed.
+    pub fn new(seed: u64) -> Random {
+        Random(fastrand::Rng::with_seed(seed))
+    }
+
     /// The next 64 bits.
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.u64(..)
     }
 
     /// A number below `limit`.

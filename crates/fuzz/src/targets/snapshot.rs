@@ -7,11 +7,8 @@ use std::time::Duration;
 
 use arch::Isa;
 use board::snapshot::{Shape, Snapshot};
-use board::{Aia, Cpu, Engine, Firmware, HartSet, Harts, Machine, MachineConfig, Modes, Parts, Plug, TimeSource};
-use hart::{Hart, HartParts};
-use jit::{JitHart, JitParts};
-use privileged::Config;
-use vcpu::EmulatedHart;
+use board::{Aia, Ending, Firmware, Machine, MachineConfig, Plug, TimeSource};
+use kit::By;
 use virtio::PortConfig;
 
 use super::Target;
@@ -28,47 +25,12 @@ const RUNS_FOR: u64 = 20_000;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes of code memory of a translated hart.
 const CODE_BYTES: usize = 1 << 20;
+/// Where the host can have none, all is interpreted.
+const HAS_TRANSLATOR: bool = cfg!(all(target_arch = "x86_64", unix));
 /// Where magic number and version end, and the parts begin.
 const PARTS: usize = 20;
 /// How many parts there are that have no place.
 const PLACELESS: usize = 2;
-
-/// Who executes.
-#[derive(Clone, Copy)]
-enum By {
-    Interpreter,
-    Translator,
-}
-
-impl Engine for By {
-    fn modes(&self) -> Modes {
-        Modes::All
-    }
-
-    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn std::error::Error + Send + Sync>> {
-        let make = |id: usize| -> Box<dyn EmulatedHart> {
-            let hart = || HartParts {
-                config: parts.pins[id].fitting(Config::new(parts.isa, id as u64)),
-                ram: parts.ram.clone(),
-                bus: parts.bus.clone(),
-                clock: parts.clock.clone(),
-                pins: parts.pins[id].clone(),
-                alone: parts.pins.len() == 1,
-                crowded: false,
-            };
-            // where the host can have no translator, the interpreter does it
-            match self {
-                By::Interpreter => Box::new(Hart::new(hart())),
-                By::Translator => match JitHart::new(JitParts { hart: hart(), code_bytes: Some(CODE_BYTES) }) {
-                    Ok(translated) => Box::new(translated),
-                    Err(_) => Box::new(Hart::new(hart())),
-                },
-            }
-        };
-        let harts = (0..parts.pins.len()).map(make).collect();
-        Ok(Harts { harts: HartSet::Emulated(harts), cpu: Cpu::of_isa(parts.isa) })
-    }
-}
 
 /// A machine with something in every kind of part.
 fn config(firmware: Firmware) -> MachineConfig {
@@ -93,16 +55,21 @@ fn config(firmware: Firmware) -> MachineConfig {
 
 /// Saves machines that have run a little: one without a firmware, and one in its supervisor.
 fn seeds() -> Vec<Vec<u8>> {
-    // `lui s0, 0x80100; 1: addi t0, t0, 1; sd t0, (s0); csrw sscratch, t0; j 1b`
-    let code: [u32; 5] = [0x8010_0437, 0x0012_8293, 0x0054_3023, 0x1402_9073, 0xff5f_f06f];
+    // `auipc s0, 0x100; 1: addi t0, t0, 1; sd t0, (s0); csrw sscratch, t0; j 1b`
+    let code: [u32; 5] = [0x0010_0417, 0x0012_8293, 0x0054_3023, 0x1402_9073, 0xff5f_f06f];
     let mut file = tempfile::NamedTempFile::new().expect("there is room for a file");
     code.iter().for_each(|word| file.write_all(&word.to_le_bytes()).expect("there is room for a file"));
     let saved = |firmware| {
-        let config = MachineConfig { kernel: Some(file.path().into()), max_instructions: None, ..config(firmware) };
+        let config = MachineConfig {
+            kernel: Some(file.path().into()),
+            max_instructions: None,
+            timeout: None,
+            ..config(firmware)
+        };
         let shape = Shape::of(&config);
         let mut machine = Machine::new(config, &mut By::Interpreter).expect("there is such a machine");
         machine.pause_at(SAVED_AT);
-        machine.run().expect("it runs");
+        assert_eq!(machine.run().expect("it runs"), Ending::Paused, "the program runs on");
         let mut bytes = Vec::new();
         machine.save("a seed", &shape, &mut bytes).expect("it can be saved");
         bytes
@@ -115,15 +82,36 @@ fn run(input: &[u8]) {
     let _ = Snapshot::read(input).map_err(|why| assert!(one_line(&why.to_string()), "{why}"));
     let sealed = sealed(input);
     let Ok(snapshot) = Snapshot::read(&sealed[..]) else { return };
+    let by = [By::Interpreter, By::TranslatorWithin(CODE_BYTES)]
+        [usize::from(HAS_TRANSLATOR) & crc32fast::hash(input) as usize];
+    let mut engine = by;
+    let (config, shape) = config_like(&snapshot);
+    match Machine::of_snapshot(config, &mut engine, snapshot) {
+        Ok(mut machine) => {
+            drop(machine.run());
+            loads_again(machine, &shape, &mut engine);
+        }
+        Err(why) => assert!(one_line(&why.to_string()), "{why}"),
+    }
+}
+
+/// The machine that a snapshot is of, as far as it may choose.
+fn config_like(snapshot: &Snapshot) -> (MachineConfig, Shape) {
     let mut config = config(Firmware::Builtin);
     snapshot.head.shape.complete(&mut config, &MachineConfig { isa: Isa::ALL, ..MachineConfig::default() });
     // another size is refused by who has not asked for it
     config.memory_bytes = RAM_BYTES;
-    let mut engine = if crc32fast::hash(input) & 1 == 0 { By::Interpreter } else { By::Translator };
-    match Machine::of_snapshot(config, &mut engine, snapshot) {
-        Ok(mut machine) => drop(machine.run()),
-        Err(why) => assert!(one_line(&why.to_string()), "{why}"),
-    }
+    let shape = Shape::of(&config);
+    (config, shape)
+}
+
+/// What was loaded and has run is a machine like any other: what it has come to is possible.
+fn loads_again(mut machine: Machine, shape: &Shape, engine: &mut By) {
+    let mut bytes = Vec::new();
+    machine.save("what has run", shape, &mut bytes).expect("it could be saved before");
+    let snapshot = Snapshot::read(&bytes[..]).expect("it was written whole");
+    let (config, _) = config_like(&snapshot);
+    drop(Machine::of_snapshot(config, engine, snapshot).expect("a machine that ran is possible"));
 }
 
 /// The same file with right check sums, as far as its parts can be told.

@@ -216,18 +216,15 @@ impl Privileged for Machine {
     }
 }
 
-/// xorshift64*, the seed from the decimals of pi.
-pub struct Random(u64);
+/// Words as programs have them, the seed from the decimals of pi.
+pub struct Random(fastrand::Rng);
 
 impl Random {
     pub fn new() -> Self {
-        Random(3_141_592_653_589_793)
+        Random(fastrand::Rng::with_seed(3_141_592_653_589_793))
     }
     pub fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        self.0.u64(..)
     }
     /// A word as programs have them: any, small, or at a corner.
     pub fn word(&mut self) -> u64 {
