@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use arch::csr::{self, envcfg, ip, pmpcfg, stateen, status};
 use arch::isa::Extension;
 use arch::{Exception, Mode};
-use bus::Stateful;
 use events::{Event, HartState, Sink};
 use privileged::Effects;
 use vcpu::debug::Debuggee;
@@ -118,7 +117,8 @@ impl EmulatedHart for Hart {
         core.look = true;
     }
 
-    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+    #[cfg(feature = "state")]
+    fn stateful(&mut self) -> Option<&mut dyn bus::Stateful> {
         Some(self)
     }
 

@@ -1,14 +1,16 @@
 //! What a hart is saved as, whoever executes it. Wires and interrupt files are its pins' own state.
 
-use arch::Privilege;
 use bus::state::{Plain, Unfit, Unsaved, check};
-use privileged::State;
+use privileged::{Config, State};
 use serde::{Deserialize, Serialize};
 
 use crate::core::{Core, NOT_RESERVED, RESERVED_WIDE};
 use crate::fence::Fence;
 use crate::hart::Hart;
 use crate::statistics::TranslationCounts;
+
+/// Instructions and traps that a hart can have counted: at a thousand million in a second, those of a hundred years.
+const MOST_COUNTED: u64 = 1 << 62;
 
 /// A hart between two instructions.
 #[derive(Deserialize, Serialize)]
@@ -64,10 +66,7 @@ impl Plain for Hart {
     }
 
     fn load(&mut self, saved: Saved) -> Result<(), Unfit> {
-        check(
-            saved.x[0] == 0 && saved.pc & 1 == 0 && is_possible(&saved.state),
-            "a hart was in no state that there is",
-        )?;
+        saved.check(&self.core.config)?;
         let core = &mut self.core;
         core.set_reservation(saved.reservation.as_ref())?;
         (core.x, core.f, core.pc, core.state) = (saved.x, saved.f, saved.pc, saved.state);
@@ -82,9 +81,15 @@ impl Plain for Hart {
     }
 }
 
-/// Whether the mode is one that there is.
-fn is_possible(state: &State) -> bool {
-    !(state.mode.virt && state.mode.privilege == Privilege::Machine)
+impl Saved {
+    /// Whether a hart made so can come to this.
+    fn check(&self, config: &Config) -> Result<(), Unfit> {
+        self.state.check(config).map_err(|why| Unfit::of(why.to_string()))?;
+        check(self.x[0] == 0, "its x0 was not zero")?;
+        check(self.pc & 1 == 0, "its pc was odd")?;
+        // later than at any turn, a hart's count would come around
+        check(self.state.instret.max(self.traps) <= MOST_COUNTED, "it had executed more than any hart can")
+    }
 }
 
 impl Core {

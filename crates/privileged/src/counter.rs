@@ -19,6 +19,11 @@ impl Counter {
         if self.stopped { self.base } else { self.base.wrapping_add(retired) }
     }
 
+    /// Whether it stands.
+    pub const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// The instruction writes `value`; the next one reads it.
     ///
     /// Unprivileged architecture, "CSR Instructions": "if an instruction modifies a CSR [...] that has side effects

@@ -9,7 +9,7 @@ use core::fmt;
 
 use arch::csr::{hpmevent, ip};
 use arch::event::{FIRST_PROGRAMMABLE, PROGRAMMABLE_COUNTERS};
-use arch::{Event, Mode, Privilege};
+use arch::{Event, Extension, Mode, Privilege};
 
 use crate::{Config, State};
 
@@ -65,6 +65,19 @@ pub struct Hpm {
     active: u32,
 }
 
+impl Hpm {
+    /// Which counters would run in some mode, by bits.
+    pub(crate) fn active(&self) -> u64 {
+        self.active.into()
+    }
+
+    /// What the books have of `mhpmcounter` `number`, in any way: zero where it never was anything.
+    pub(crate) fn stored(&self, number: usize) -> u64 {
+        let counter = place(number).map(|place| self.counters[place]).unwrap_or_default();
+        counter.value | counter.since.unwrap_or(0)
+    }
+}
+
 /// The place of a counter in [`Hpm`], by its number.
 fn place(number: usize) -> Option<usize> {
     number.checked_sub(FIRST_PROGRAMMABLE).filter(|&place| place < PROGRAMMABLE_COUNTERS)
@@ -93,6 +106,17 @@ impl State {
     #[inline(always)]
     pub const fn counts_events(&self) -> bool {
         self.hpm.active != 0
+    }
+
+    /// Whether `mcountinhibit` lets the counter at this place run.
+    fn is_active(&self, place: usize) -> bool {
+        self.mcountinhibit >> (place + FIRST_PROGRAMMABLE) & 1 == 0
+    }
+
+    /// The counters that would run in some mode, by bits, as the registers say.
+    pub(crate) fn active_counters(&self) -> u64 {
+        let counts = |&place: &usize| self.event(place).is_some() && self.is_active(place);
+        (0..PROGRAMMABLE_COUNTERS).filter(counts).fold(0, |bits, place| bits | 1 << place)
     }
 
     /// The event that the counter at this place is to count.
@@ -125,21 +149,21 @@ impl State {
     }
 
     /// The counter whose `mhpmevent` is at this place will count another event from where it stands.
-    pub(crate) fn change_event(&mut self, place: usize, mhpmevent: u64) {
+    pub(crate) fn change_event(&mut self, config: &Config, place: usize, mhpmevent: u64) {
         self.mhpmevent[place] = mhpmevent;
         if let Some(counter) = self.hpm.counters.get_mut(place) {
             counter.since = None;
         }
-        self.settle_counters();
+        self.settle_counters(config);
     }
 
     /// Brings the books up to date with [`Hpm::totals`]: adds what was counted, notes overflows, and lets counters run or stand as
     /// the registers and the mode now say. Whether an interrupt became pending.
-    pub fn settle_counters(&mut self) -> bool {
+    pub fn settle_counters(&mut self, config: &Config) -> bool {
         let mut raised = false;
         self.hpm.active = 0;
         for place in 0..PROGRAMMABLE_COUNTERS {
-            raised |= self.settle(place);
+            raised |= self.settle(config, place);
         }
         if raised {
             self.mip |= ip::LCOFIP;
@@ -148,22 +172,22 @@ impl State {
     }
 
     /// Whether an overflow of the counter at this place wants an interrupt.
-    fn settle(&mut self, place: usize) -> bool {
+    fn settle(&mut self, config: &Config, place: usize) -> bool {
         let Some(event) = self.event(place) else {
             self.hpm.counters[place].since = None;
             return false;
         };
+        let active = self.is_active(place);
         let total = self.hpm.totals.0[event as usize];
         let counter = &mut self.hpm.counters[place];
         let value = counter.read(total);
         // between two looks nothing happens 2^63 times; a counter that was just written to may stand one before that
         let overflowed = counter.since.is_some() && value < counter.value && counter.value - value > u64::MAX / 2;
         counter.value = value;
-        let active = self.mcountinhibit >> (place + FIRST_PROGRAMMABLE) & 1 == 0;
         self.hpm.active |= u32::from(active) << place;
         let runs = active && self.mhpmevent[place] & inhibit(self.mode) == 0;
         counter.since = runs.then_some(total);
-        overflowed && self.note_overflow(place)
+        overflowed && config.has(Extension::Sscofpmf) && self.note_overflow(place)
     }
 
     /// "If a hardware performance monitor counter overflows while the associated OF bit is zero, then a 'count overflow interrupt
@@ -203,13 +227,13 @@ mod tests {
     }
 
     /// Retires instructions, and comes to a mode by the last of them.
-    fn retire(state: &mut State, count: u64, mode: Mode) {
+    fn retire(state: &mut State, config: &Config, count: u64, mode: Mode) {
         state.instret += count;
         for event in [Event::Cycles, Event::Instructions] {
             state.hpm.totals.0[event as usize] = state.instret;
         }
         state.mode = mode;
-        state.settle_counters();
+        state.settle_counters(config);
     }
 
     fn counter(state: &mut State, config: &Config) -> u64 {
@@ -229,10 +253,10 @@ mod tests {
         for (mode, inhibit) in modes {
             for (inhibits, counted) in [(inhibit, 0), (INHIBITS & !inhibit, 5), (0, 5)] {
                 let (mut state, config) = hart(inhibits);
-                retire(&mut state, 0, mode);
+                retire(&mut state, &config, 0, mode);
                 let before = counter(&mut state, &config);
                 state.mode = mode;
-                retire(&mut state, 5, Mode::M);
+                retire(&mut state, &config, 5, Mode::M);
                 assert_eq!(counter(&mut state, &config) - before, counted, "{mode:?} {inhibits:#x}");
             }
         }
@@ -243,27 +267,39 @@ mod tests {
         let (mut state, config) = hart(0);
         write(&mut state, &config, MHPMCOUNTER3, 5_u64.wrapping_neg()).unwrap();
         assert_eq!(state.instructions_to_overflow(), 6, "the one that writes, and five");
-        retire(&mut state, 5, Mode::M);
+        retire(&mut state, &config, 5, Mode::M);
         assert_eq!((state.mip & ip::LCOFIP, read(&state, &config, SCOUNTOVF)), (0, Ok(0)));
-        retire(&mut state, 1, Mode::M);
+        retire(&mut state, &config, 1, Mode::M);
         assert_eq!((state.mip & ip::LCOFIP, read(&state, &config, SCOUNTOVF)), (ip::LCOFIP, Ok(1 << 3)));
         state.mip = 0;
         write(&mut state, &config, MHPMCOUNTER3, u64::MAX).unwrap();
-        retire(&mut state, 9, Mode::M);
+        retire(&mut state, &config, 9, Mode::M);
         assert_eq!((state.mip, counter(&mut state, &config)), (0, 7), "OF is still set");
+    }
+
+    /// OF and the interrupt are Sscofpmf's.
+    #[test]
+    fn without_sscofpmf_an_overflow_leaves_no_trace() {
+        let config = Config::new(arch::Isa::ALL.without(Extension::Sscofpmf), 0);
+        let mut state = State::reset(&config);
+        write(&mut state, &config, MHPMEVENT3, Event::Instructions.selector()).unwrap();
+        write(&mut state, &config, MHPMCOUNTER3, u64::MAX).unwrap();
+        retire(&mut state, &config, 9, Mode::M);
+        assert_eq!((state.mip, read(&state, &config, MHPMEVENT3)), (0, Ok(Event::Instructions.selector())));
+        assert_eq!(counter(&mut state, &config), 7);
     }
 
     #[test]
     fn an_inhibited_counter_keeps_what_is_written() {
         let (mut state, config) = hart(0);
-        retire(&mut state, 4, Mode::M);
+        retire(&mut state, &config, 4, Mode::M);
         write(&mut state, &config, MCOUNTINHIBIT, 1 << 3).unwrap();
-        retire(&mut state, 4, Mode::M);
+        retire(&mut state, &config, 4, Mode::M);
         assert_eq!(counter(&mut state, &config), 4);
         write(&mut state, &config, MHPMCOUNTER3, 77).unwrap();
-        retire(&mut state, 4, Mode::M);
+        retire(&mut state, &config, 4, Mode::M);
         write(&mut state, &config, MCOUNTINHIBIT, 0).unwrap();
-        retire(&mut state, 3, Mode::M);
+        retire(&mut state, &config, 3, Mode::M);
         assert_eq!(counter(&mut state, &config), 80);
         assert!(state.counts_events());
     }
@@ -271,11 +307,11 @@ mod tests {
     #[test]
     fn another_event_goes_on_from_where_the_counter_stands() {
         let (mut state, config) = hart(0);
-        retire(&mut state, 4, Mode::M);
+        retire(&mut state, &config, 4, Mode::M);
         state.hpm.totals.0[Event::TableReads as usize] = 1000;
         write(&mut state, &config, MHPMEVENT3, Event::TableReads.selector()).unwrap();
         state.hpm.totals.0[Event::TableReads as usize] = 1003;
-        retire(&mut state, 100, Mode::M);
+        retire(&mut state, &config, 100, Mode::M);
         assert_eq!(counter(&mut state, &config), 7);
     }
 
@@ -293,7 +329,7 @@ mod tests {
             assert_eq!(read(&state, &config, MHPMEVENT3 + number), Ok(stored), "{number}");
             write(&mut state, &config, MHPMCOUNTER3 + number, 9).unwrap();
         }
-        retire(&mut state, 3, Mode::M);
+        retire(&mut state, &config, 3, Mode::M);
         assert_eq!(read(&state, &config, MHPMCOUNTER3 + 16), Ok(0));
         assert_eq!(read(&state, &config, MHPMCOUNTER3 + 15), Ok(11), "the one that writes is not counted");
     }

@@ -192,17 +192,19 @@ pub(crate) fn write_address(state: &mut State, index: usize, value: u64) {
     }
 }
 
+/// What an entry's configuration makes of a value. But in lockdown, R = 0 with W = 1 is reserved.
+pub(crate) fn legal_config(state: &State, value: u8) -> u8 {
+    let reserved = state.mseccfg & seccfg::MML == 0 && value & pmpcfg::R == 0;
+    value & (pmpcfg::L | pmpcfg::A | pmpcfg::X | pmpcfg::R | if reserved { 0 } else { pmpcfg::W })
+}
+
 /// Writes the configuration of entry `index`, unless locked.
 pub(crate) fn write_config(state: &mut State, index: usize, value: u8) {
     if is_locked(state, index) {
         return;
     }
     let lockdown = state.mseccfg & seccfg::MML != 0;
-    let mut cfg = value & (pmpcfg::L | pmpcfg::A | pmpcfg::X | pmpcfg::W | pmpcfg::R);
-    if !lockdown && cfg & pmpcfg::R == 0 {
-        // R = 0 with W = 1 is reserved.
-        cfg &= !pmpcfg::W;
-    }
+    let cfg = legal_config(state, value);
     let bypass = state.mseccfg & seccfg::RLB != 0;
     if bypass || !lockdown || !adds_machine_code(cfg) {
         state.pmpcfg[index] = cfg;
@@ -219,6 +221,9 @@ fn adds_machine_code(cfg: u8) -> bool {
     };
     cfg & pmpcfg::L != 0 && executable
 }
+
+/// The fields of `mseccfg`.
+pub(crate) const SECURITY: u64 = seccfg::MML | seccfg::MMWP | seccfg::RLB;
 
 /// Writes `mseccfg`: MML and MMWP are sticky, RLB cannot be set once an entry is locked.
 pub(crate) fn write_security(state: &mut State, config: &Config, value: u64) {

@@ -25,6 +25,16 @@ fn mode_field(config: &Config, value: u64) -> u64 {
     if config.supports_mode(value >> atp::MODE_SHIFT) { atp::MODE } else { 0 }
 }
 
+/// What of a value `satp` and `vsatp` can hold.
+pub fn legal_supervisor(config: &Config, value: u64) -> u64 {
+    value & (mode_field(config, value) | supervisor_fields(config))
+}
+
+/// What of a value `hgatp` can hold.
+pub fn legal_guest(config: &Config, value: u64) -> u64 {
+    value & guest_fields(config, value)
+}
+
 /// "[...] if `satp` is written with an unsupported MODE, the entire write has no effect".
 pub fn write_satp(state: &mut State, config: &Config, value: u64) -> Effects {
     match mode_field(config, value) {
@@ -41,11 +51,14 @@ pub fn write_vsatp(state: &mut State, config: &Config, value: u64) -> Effects {
     }
 }
 
-/// A MODE that is not supported leaves only MODE as it is. The root table has four pages: the low bits of PPN are zero,
-/// in mode Bare too.
+/// The root table has four pages: the low bits of PPN are zero, in mode Bare too.
+fn guest_fields(config: &Config, value: u64) -> u64 {
+    mode_field(config, value) | id(config.vmid_bits, atp::VMID_BITS) | atp::PPN & !3
+}
+
+/// A MODE that is not supported leaves only MODE as it is.
 pub fn write_hgatp(state: &mut State, config: &Config, value: u64) -> Effects {
-    let fields = mode_field(config, value) | id(config.vmid_bits, atp::VMID_BITS) | atp::PPN & !3;
-    update(&mut state.hgatp, fields, value, Effects::TRANSLATION)
+    update(&mut state.hgatp, guest_fields(config, value), value, Effects::TRANSLATION)
 }
 
 #[cfg(test)]

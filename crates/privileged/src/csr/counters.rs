@@ -10,7 +10,7 @@ use arch::{Extension, Mode};
 
 use super::replace;
 use crate::hpm::{self, INHIBITS};
-use crate::{Config, Effects, State};
+use crate::{Config, Counter, Effects, State};
 
 /// The bits that exist in the counter-enable registers.
 pub fn existing(config: &Config) -> u64 {
@@ -18,13 +18,29 @@ pub fn existing(config: &Config) -> u64 {
     basic | config.bits_if(Extension::Zihpm, counteren::HPM)
 }
 
-/// `time` cannot be stopped. The bits of counters that count nothing can be stored. The books of programmable counters
+/// The bits of `mcountinhibit`: `time` cannot be stopped.
+fn inhibits(config: &Config) -> u64 {
+    existing(config) & !counteren::TM
+}
+
+/// What `mcountinhibit` holds, and by it which programmable counters are told to run.
+pub fn inhibits_held(state: &State, config: &Config) -> [(u64, u64); 2] {
+    let running = (state.hpm.active(), state.active_counters());
+    [(state.mcountinhibit, state.mcountinhibit & inhibits(config)), running]
+}
+
+/// Whether a counter stands where its bit of `mcountinhibit` says so.
+pub fn stop_held(state: &State, counter: &Counter, bit: u64) -> [(u64, u64); 1] {
+    [(counter.is_stopped().into(), (state.mcountinhibit & bit != 0).into())]
+}
+
+/// The bits of counters that count nothing can be stored. The books of programmable counters
 /// are up to date: [`State::settle_counters`] lets those run again that now may.
 pub fn write_mcountinhibit(state: &mut State, config: &Config, value: u64) -> Effects {
-    let changed = replace(&mut state.mcountinhibit, existing(config) & !counteren::TM, value);
+    let changed = replace(&mut state.mcountinhibit, inhibits(config), value);
     state.mcycle.stop(state.instret, state.mcountinhibit & counteren::CY != 0);
     state.minstret.stop(state.instret, state.mcountinhibit & counteren::IR != 0);
-    state.settle_counters();
+    state.settle_counters(config);
     Effects::COUNTERS.when(changed != 0)
 }
 
@@ -61,14 +77,24 @@ pub fn mhpmevent(state: &State, address: u16) -> u64 {
     state.mhpmevent[place(address)]
 }
 
-/// An event that does not exist is 0, none. OF and the inhibits exist with Sscofpmf.
-pub fn write_mhpmevent(state: &mut State, config: &Config, address: u16, value: u64) -> Effects {
+/// What `mhpmevent` at `address` makes of a value: an event that does not exist is 0, none. OF and the inhibits exist
+/// with Sscofpmf.
+fn legal_event(config: &Config, address: u16, value: u64) -> u64 {
     let guests = hpmevent::VSINH | hpmevent::VUINH;
     let absent = if config.has(Extension::H) { 0 } else { guests };
     let fields = config.bits_if(Extension::Sscofpmf, (hpmevent::OF | INHIBITS) & !absent);
     let legal = hpm::legal_event(config, FIRST_PROGRAMMABLE + place(address), value);
-    state.change_event(place(address), legal & (fields | !(hpmevent::OF | INHIBITS)));
+    legal & (fields | !(hpmevent::OF | INHIBITS))
+}
+
+pub fn write_mhpmevent(state: &mut State, config: &Config, address: u16, value: u64) -> Effects {
+    state.change_event(config, place(address), legal_event(config, address, value));
     Effects::COUNTERS
+}
+
+/// What `mhpmevent` at `address` holds.
+pub fn event_held(state: &State, config: &Config, address: u16) -> [(u64, u64); 1] {
+    [(mhpmevent(state, address), legal_event(config, address, mhpmevent(state, address)))]
 }
 
 /// The number of the counter at `address`, which is its user's or the machine's.
@@ -79,6 +105,13 @@ fn number(address: u16) -> usize {
 
 pub fn hpmcounter(state: &State, address: u16) -> u64 {
     state.event_counter(number(address))
+}
+
+/// What `mhpmcounter` at `address` holds: nothing where it cannot count.
+pub fn counter_held(state: &State, config: &Config, address: u16) -> [(u64, u64); 1] {
+    let value = state.hpm.stored(number(address));
+    let can_count = number(address) - FIRST_PROGRAMMABLE < usize::from(config.programmable_counters);
+    [(value, if can_count { value } else { 0 })]
 }
 
 pub fn write_mhpmcounter(state: &mut State, config: &Config, address: u16, value: u64) -> Effects {

@@ -33,6 +33,16 @@ const fn legal(value: u64) -> u64 {
     if reserved { value & !envcfg::CBIE } else { value }
 }
 
+/// What `senvcfg` makes of a value.
+pub fn legal_user(config: &Config, value: u64) -> u64 {
+    legal(value) & user_fields(config)
+}
+
+/// What `menvcfg` makes of a value, and `henvcfg` where that withholds nothing.
+pub fn legal_supervisor(config: &Config, value: u64) -> u64 {
+    legal(value) & (user_fields(config) | supervisor_fields(config))
+}
+
 /// A and D are set by hardware where the hart is not said to leave them to software (Svade), as in QEMU.
 pub fn menvcfg_after_reset(config: &Config) -> u64 {
     if config.updates_by_default() { config.bits_if(Extension::Svadu, envcfg::ADUE) } else { 0 }
@@ -83,6 +93,11 @@ fn enables_of_aia(config: &Config) -> u64 {
     let window = if has_window { stateen::CSRIND } else { 0 };
     let imsic = if config.has_imsic() { stateen::IMSIC } else { 0 };
     window | config.bits_if(Extension::Ssaia, stateen::AIA) | imsic
+}
+
+/// What a state enable of M-mode or the hypervisor holds, of all that there are of that level.
+pub fn enables_held(config: &Config, index: usize, registers: &[u64; 4]) -> [(u64, u64); 1] {
+    [(registers[index], registers[index] & enables(config, index))]
 }
 
 /// `mstateen[index]`; where only the supervisor's half of the extension exists, it withholds nothing.

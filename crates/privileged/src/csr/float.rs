@@ -7,21 +7,36 @@ use crate::{Effects, State};
 /// Lowest bit of `frm` in `fcsr`.
 pub const FRM_SHIFT: u32 = 5;
 
+/// The flags that there are.
+const FLAGS: u64 = 0x1f;
+/// The bits of a rounding mode.
+const ROUNDING: u64 = 7;
+
+/// What `fflags` holds.
+pub const fn flags_held(state: &State) -> [(u64, u64); 1] {
+    [(state.fflags as u64, state.fflags as u64 & FLAGS)]
+}
+
+/// What `frm` holds.
+pub const fn rounding_held(state: &State) -> [(u64, u64); 1] {
+    [(state.frm as u64, state.frm as u64 & ROUNDING)]
+}
+
 /// `fcsr`: the rounding mode above the flags.
 pub const fn fcsr(state: &State) -> u64 {
     (state.frm as u64) << FRM_SHIFT | state.fflags as u64
 }
 
 pub const fn write_fcsr(state: &mut State, value: u64) -> Effects {
-    state.fflags = (value & 0x1f) as u8;
+    state.fflags = (value & FLAGS) as u8;
     // Reserved rounding modes can be stored; instructions that use them are illegal.
-    state.frm = (value >> FRM_SHIFT & 7) as u8;
+    state.frm = (value >> FRM_SHIFT & ROUNDING) as u8;
     state.dirty_fp();
     Effects::FP
 }
 
 pub const fn write_fflags(state: &mut State, value: u64) -> Effects {
-    write_fcsr(state, (state.frm as u64) << FRM_SHIFT | value & 0x1f)
+    write_fcsr(state, (state.frm as u64) << FRM_SHIFT | value & FLAGS)
 }
 
 pub const fn write_frm(state: &mut State, value: u64) -> Effects {

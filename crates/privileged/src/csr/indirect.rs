@@ -5,6 +5,8 @@
 //! IMSIC". An interrupt file is not the hart's own: what an access shows of it and leaves there are inputs and outputs of
 //! [`State`]. With AIA alone there are no registers `*ireg2` to `*ireg6`; where they are, nothing is behind them yet.
 
+use core::array;
+
 use arch::csr::{self, iselect, stateen};
 use arch::{Extension, Mode, Privilege};
 
@@ -121,13 +123,25 @@ pub fn ireg(state: &State, address: u16) -> u64 {
     }
 }
 
+/// The bits that there are in a word of an `iprio` array.
+fn priority_bits(config: &Config, level: Level, word: usize) -> u64 {
+    config.priorities(settable(config, level), 8 * word as u32)
+}
+
+/// What the `iprio` array of a level holds.
+pub fn priorities_held(state: &State, config: &Config, level: Level) -> [(u64, u64); 8] {
+    let words = if level == Level::Machine { &state.miprio } else { &state.siprio };
+    let exists = has_array(config, level);
+    array::from_fn(|n| (words[n], if exists { words[n] & priority_bits(config, level, n) } else { 0 }))
+}
+
 pub fn write_ireg(state: &mut State, config: &Config, address: u16, value: u64) -> Effects {
     let level = level(address);
     let Some(word) = priorities_at(selected(state, level)) else {
         state.file = value;
         return Effects::FILE;
     };
-    let bits = config.priorities(settable(config, level), 8 * word as u32);
+    let bits = priority_bits(config, level, word);
     match level {
         Level::Machine => super::put(&mut state.miprio[word], bits, value, Effects::INTERRUPTS),
         Level::Supervisor => super::put(&mut state.siprio[word], bits, value, Effects::INTERRUPTS),
@@ -174,14 +188,18 @@ pub fn window(state: &State, config: &Config, address: u16) -> Verdict {
     }
 }
 
-/// An `iprio` array through a window: AIA. VS level has none.
-fn priorities(state: &State, config: &Config, level: Level, number: u64, denied: Denied) -> Verdict {
-    let has_array = match level {
+/// Whether a level has an `iprio` array. VS level has none.
+fn has_array(config: &Config, level: Level) -> bool {
+    match level {
         Level::Machine => config.has(Extension::Smaia),
         Level::Supervisor => config.has(Extension::Ssaia),
         Level::Guest => false,
-    };
-    require(has_array && priorities_at(number).is_some(), denied)?;
+    }
+}
+
+/// An `iprio` array through a window: AIA.
+fn priorities(state: &State, config: &Config, level: Level, number: u64, denied: Denied) -> Verdict {
+    require(has_array(config, level) && priorities_at(number).is_some(), denied)?;
     enabled(state, config, 0, stateen::AIA)
 }
 

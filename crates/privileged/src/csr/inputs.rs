@@ -118,7 +118,7 @@ mod tests {
         write(&mut before, &config, csr::MHPMCOUNTER3, u64::MAX - 1).unwrap();
         let mut after = before.clone();
         after.hpm.totals.0[Event::Exceptions as usize] += 5;
-        after.settle_counters();
+        after.settle_counters(&config);
         let found: Vec<u16> = differing(&config, &[before, after]).collect();
         let wanted = Inputs::EVENTS.and(Inputs::OVERFLOWS);
         found.iter().for_each(|&address| assert!(inputs(address).has(wanted), "{address:#x}"));

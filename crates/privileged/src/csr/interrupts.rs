@@ -19,7 +19,7 @@ use crate::{Config, Effects, State};
 const VIRTUAL_SHIFT: u32 = 1;
 
 /// The interrupts that `mideleg` can delegate, without those it always does.
-fn delegable(config: &Config) -> u64 {
+pub fn delegable(config: &Config) -> u64 {
     ip::SUPERVISOR | config.bits_if(Extension::Sscofpmf, ip::LCOFIP)
 }
 
@@ -30,6 +30,11 @@ pub fn write_mideleg(state: &mut State, config: &Config, value: u64) -> Effects 
 /// What can be delegated to VS-mode: only its own interrupts. LCOFIP is delegated further by Shlcofideleg, which is
 /// absent; of the others AIA 1.0 says that a bit "may be writable or may be read-only zero".
 pub const HIDELEG: u64 = ip::VIRTUAL;
+
+/// The bits of `mip` that software can come to hold: those of [`write_mip`], whoever they are of now.
+pub fn software(config: &Config) -> u64 {
+    ip::SUPERVISOR | config.bits_if(Extension::Sscofpmf, ip::LCOFIP) | config.bits_if(Extension::H, ip::VSSIP)
+}
 
 /// STIP can be written unless `stimecmp` drives it, and SEIP unless `mvien` makes it the wire alone; VSTIP, VSEIP and SGEIP are
 /// `hip`'s, and the rest are wires.
@@ -65,6 +70,16 @@ pub fn existing(config: &Config) -> u64 {
 /// What `mvien` can have: software and external interrupts, and those that can be asserted without any event.
 pub fn filterable(config: &Config) -> u64 {
     ip::SSIP | ip::SEIP | config.virtual_interrupts()
+}
+
+/// The enables in `sie` that are none of `mie`'s: of what `mvien` can have.
+pub fn independent(config: &Config) -> u64 {
+    config.bits_if(Extension::Smaia, filterable(config))
+}
+
+/// What of `mvip` is no alias of a bit of `mip`.
+pub fn asserted(config: &Config) -> u64 {
+    ip::SSIP | config.virtual_interrupts()
 }
 
 /// `mvip`: of what `mvien` does not have, aliases of the bits that software writes in `mip`.

@@ -79,6 +79,14 @@ pub fn implemented(config: &Config) -> impl Iterator<Item = u16> {
     name::all().filter(move |&address| check(&open, config, address, false).is_ok())
 }
 
+/// The first CSR that holds what no write can have left in it, in a hart made so: one of a state that came from
+/// elsewhere.
+pub fn illegal(state: &State, config: &Config) -> Option<u16> {
+    let open = gate::all_open(config, Mode::M);
+    let exists = |address| check(&open, config, address, false).is_ok();
+    name::all().find(|&address| !table::holds_legal(state, config, address, exists(address)))
+}
+
 /// The bits of the CSR at `address` that software chooses in a hart made so: those that come out otherwise where
 /// nothing but them is written otherwise, be it as the hart comes out of reset or where all is enabled and delegated.
 pub fn writable(config: &Config, address: u16) -> u64 {

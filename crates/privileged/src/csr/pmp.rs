@@ -3,6 +3,8 @@
 //!
 //! Privileged architecture, "Physical Memory Protection CSRs".
 
+use core::array;
+
 use arch::csr::{PMPADDR0, PMPCFG0, pmpcfg};
 
 use crate::{Config, Effects, State, pmp};
@@ -45,6 +47,24 @@ pub fn write_pmpcfg(state: &mut State, config: &Config, address: u16, value: u64
         pmp::write_config(state, index, byte);
     }
     CHANGED
+}
+
+/// What `pmpcfg` at `address` holds, entry by entry.
+pub fn configs_held(state: &State, config: &Config, address: u16) -> [(u64, u64); PER_REGISTER] {
+    array::from_fn(|n| {
+        let entry = first(address) + n;
+        // odd registers do not exist: the entries are those of the even ones before
+        let byte = if address.is_multiple_of(2) { state.pmpcfg[entry] } else { 0 };
+        let exists = entry < usize::from(config.pmp_entries);
+        (byte.into(), if exists { pmp::legal_config(state, byte).into() } else { 0 })
+    })
+}
+
+/// What `pmpaddr` at `address` holds.
+pub fn address_held(state: &State, config: &Config, address: u16) -> [(u64, u64); 1] {
+    let exists = entry(address) < usize::from(config.pmp_entries);
+    let held = state.pmpaddr[entry(address)];
+    [(held, if exists { held & pmp::ADDRESS_MASK } else { 0 })]
 }
 
 pub fn pmpaddr(state: &State, address: u16) -> u64 {

@@ -45,10 +45,18 @@ pub const fn vsstatus(state: &State) -> u64 {
 }
 
 /// MPP never holds the reserved 2; U-mode takes its place.
-pub fn write_mstatus(state: &mut State, config: &Config, value: u64) -> Effects {
+pub fn legal_machine(config: &Config, value: u64) -> u64 {
     let reserved = value & status::MPP == 2 << status::MPP_SHIFT;
-    let legal = if reserved { value & !status::MPP } else { value };
-    effects(replace(&mut state.mstatus, machine_fields(config), legal))
+    machine_fields(config) & if reserved { value & !status::MPP } else { value }
+}
+
+/// What `vsstatus` makes of a value.
+pub fn legal_supervisor(config: &Config, value: u64) -> u64 {
+    value & supervisor_fields(config)
+}
+
+pub fn write_mstatus(state: &mut State, config: &Config, value: u64) -> Effects {
+    effects(replace(&mut state.mstatus, machine_fields(config), legal_machine(config, value)))
 }
 
 pub fn write_sstatus(state: &mut State, config: &Config, value: u64) -> Effects {
@@ -74,11 +82,20 @@ pub const fn hstatus(state: &State) -> u64 {
 /// What can be written in `hstatus` besides VGEIN.
 const HYPERVISOR: u64 = h::GVA | h::SPV | h::SPVP | h::HU | h::VTVM | h::VTW | h::VTSR;
 
+/// Where VGEIN can hold what `value` has there, it is among the fields.
+fn hypervisor_fields(config: &Config, value: u64) -> u64 {
+    let supported = (value & h::VGEIN) >> h::VGEIN_SHIFT <= u64::from(config.guest_external_interrupts);
+    HYPERVISOR | if supported { h::VGEIN } else { 0 }
+}
+
+/// What of a value `hstatus` can hold.
+pub fn legal_hypervisor(config: &Config, value: u64) -> u64 {
+    value & hypervisor_fields(config, value)
+}
+
 /// VGEIN keeps its value where the new one is above GEILEN. SPVP has no effects: HLV and HSV look at it at each access.
 pub fn write_hstatus(state: &mut State, config: &Config, value: u64) -> Effects {
-    let supported = (value & h::VGEIN) >> h::VGEIN_SHIFT <= u64::from(config.guest_external_interrupts);
-    let fields = HYPERVISOR | if supported { h::VGEIN } else { 0 };
-    let changed = replace(&mut state.hstatus, fields, value);
+    let changed = replace(&mut state.hstatus, hypervisor_fields(config, value), value);
     Effects::INTERRUPTS.when(changed & h::VGEIN != 0)
 }
 
