@@ -13,7 +13,7 @@ use super::program::Program;
 use super::record::Record;
 use super::reports::{self, Outcome};
 use super::session::Stage;
-use super::verdict::{FAILED, OWN_FAILURE, TIME_IS_UP};
+use super::verdict::{ONE_FAILED, OWN_FAILURE, TIME_IS_UP};
 use crate::debugger::Port;
 use crate::ending::{Ending as Wish, Stopper};
 use crate::errors;
@@ -104,7 +104,7 @@ fn status_of_all(outcomes: &[Outcome], ended_by: Option<Wish>) -> u8 {
         Some(wish @ Wish::Quit(_)) => wish.status(),
         _ if of(OWN_FAILURE) => OWN_FAILURE,
         _ if outcomes.iter().all(Outcome::passed) => 0,
-        _ => FAILED,
+        _ => ONE_FAILED,
     }
 }
 

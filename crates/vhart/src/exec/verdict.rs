@@ -15,7 +15,7 @@ use crate::terminal::Quit;
 use crate::wire::{Ended, How, NotStarted};
 
 /// One of several programs ended with another status than 0, or did not run.
-pub const FAILED: u8 = 1;
+pub const ONE_FAILED: u8 = 1;
 /// The kernel reported an oops while the program ran.
 pub const OOPS: u8 = 122;
 /// The kernel panicked, or the machine ended before the program did.
