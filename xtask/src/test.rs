@@ -132,6 +132,8 @@ fn hypervisor(path: &str) -> anyhow::Result<Option<String>> {
         cargo(&what, &[&CHECK[..], &["--aia", aia]].concat(), &[("PATH", path)])?;
     }
     cargo("the same where htinst tells nothing", &[&CHECK[..], &["--htinst", "zero"]].concat(), &[("PATH", path)])?;
+    let more = ["--guests", "3", "--vmid-bits", "1"];
+    cargo("three guests for two VMIDs", &[&CHECK[..], &more].concat(), &[("PATH", path)])?;
     checks(path)
 }
 
@@ -178,6 +180,13 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
         let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel];
         let words: Vec<&str> = run.into_iter().chain(files).chain(machine.split(' ')).collect();
         cargo(&format!("the same on the hypervisor, {machine}"), &words, &[("PATH", path)])?;
+    }
+    // Guests that look for each other's memory in their own, with one VMID for all, and with two.
+    for bits in ["0", "1"] {
+        let run = ["run", "--release", "--quiet", "--", "hypervisor", "--guests", "3", "--vcpus", "2"];
+        let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel, "--vmid-bits", bits, "--deterministic"];
+        let what = format!("three of them on the hypervisor, --vmid-bits {bits}");
+        cargo(&what, &[&run[..], &files].concat(), &[("PATH", path)])?;
     }
     attack(&kernel, path)?;
     crate::written::check(&kernel)?;

@@ -69,6 +69,9 @@ pub enum TrapInstruction {
     Zero,
 }
 
+/// VMIDMAX: "The maximal value of VMIDLEN".
+pub const MOST_VMID_BITS: u8 = arch::csr::atp::VMID_BITS as u8;
+
 /// Where the machine's time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeSource {
@@ -131,6 +134,8 @@ pub struct MachineConfig {
     pub isa: Isa,
     /// What they tell of an access that traps.
     pub trap_instruction: TrapInstruction,
+    /// Bits of VMID that they have, at most [`MOST_VMID_BITS`].
+    pub vmid_bits: u8,
     /// Their interrupt controller.
     pub aia: Aia,
     /// Who answers SBI calls.
@@ -184,6 +189,7 @@ impl Default for MachineConfig {
             memory_bytes: 1 << 30,
             isa: Isa::default(),
             trap_instruction: TrapInstruction::default(),
+            vmid_bits: MOST_VMID_BITS,
             aia: Aia::None,
             firmware: Firmware::Builtin,
             kernel: None,

@@ -23,6 +23,8 @@ pub struct Parts {
     pub isa: Isa,
     /// What harts of that ISA tell of an access that traps; whoever has none of its own cannot say.
     pub trap_instruction: TrapInstruction,
+    /// Bits of VMID that such harts have.
+    pub vmid_bits: u8,
     /// Guest memory.
     pub ram: Ram,
     /// The devices.

@@ -43,7 +43,8 @@ mod watched;
 mod wiring;
 
 pub use config::{
-    Aia, Debugging, Firmware, MachineConfig, Plug, SlotMaker, TimeSource, TrapInstruction, Watching, Whom,
+    Aia, Debugging, Firmware, MOST_VMID_BITS, MachineConfig, Plug, SlotMaker, TimeSource, TrapInstruction, Watching,
+    Whom,
 };
 pub use console::{Keyboard, Terminal};
 pub use control::Control;

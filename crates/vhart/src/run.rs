@@ -148,6 +148,7 @@ pub fn bare(options: &MachineOptions, console: ConsoleOut) -> MachineConfig {
         memory_bytes: options.memory,
         isa,
         trap_instruction: options.htinst.map_or_else(Default::default, Into::into),
+        vmid_bits: options.vmid_bits.unwrap_or(board::MOST_VMID_BITS),
         aia: options.aia.of(isa),
         console,
         time: options.deterministic.map_or(TimeSource::Wall, |_| INSTRUCTION_TIME),

@@ -93,6 +93,22 @@ fn htinst_has_the_instruction_or_zero_and_pseudoinstructions_in_any_case() {
     }
 }
 
+/// H extension, "Hypervisor Guest Address Translation and Protection (`hgatp`) Register": "The number of implemented
+/// VMID bits, termed VMIDLEN, may be determined by writing one to every bit position in the VMID field, then reading
+/// back"; "The least-significant bits of VMID are implemented first".
+#[test]
+fn hgatp_has_as_many_vmid_bits_as_asked_for() {
+    let programs = Programs::new();
+    let file = programs.assemble("vmid", &[], 0x8020_0000);
+    for engine in ["interp", "jit"] {
+        for (bits, out) in [("0", "0000000000000000\n"), ("3", "0000000000000007\n"), ("14", "0000000000003fff\n")] {
+            let words = ["run", "--engine", engine, "--isa", "rv64", "--vmid-bits", bits, "--kernel"];
+            let said = say_of(&words, &file, LIMIT);
+            assert_eq!((said.status, &*said.out), (Some(0), out), "{engine} {bits}: {}", said.err);
+        }
+    }
+}
+
 #[test]
 fn a_driver_that_never_reads_the_iir_is_interrupted_once_and_goes_on() {
     let programs = Programs::new();

@@ -67,6 +67,7 @@ impl Machine {
 struct Shared {
     isa: Isa,
     trap_instruction: TrapInstruction,
+    vmid_bits: u8,
     ram: Ram,
     clock: Arc<Clock>,
     pins: Vec<Arc<HartPins>>,
@@ -82,7 +83,8 @@ impl Shared {
         let pins = |_| config.aia.imsic().map_or_else(HartPins::new, HartPins::with_imsic);
         let pins = (0..config.harts).map(pins).collect();
         let isa = config.aia.isa(config.isa);
-        Ok(Shared { isa, trap_instruction: config.trap_instruction, ram, clock: Arc::new(clock), pins })
+        let (trap_instruction, vmid_bits) = (config.trap_instruction, config.vmid_bits);
+        Ok(Shared { isa, trap_instruction, vmid_bits, ram, clock: Arc::new(clock), pins })
     }
 
     /// The devices; what they take is no longer in `config`.
@@ -106,6 +108,7 @@ impl Shared {
         Parts {
             isa: self.isa,
             trap_instruction: self.trap_instruction,
+            vmid_bits: self.vmid_bits,
             ram: self.ram.clone(),
             bus: bus.clone(),
             clock: self.clock.clone(),

@@ -16,7 +16,7 @@ use vcpu::PinsState;
 
 /// The version of what is in a file. It is raised whenever anything changes in a type that is saved: they are told apart by
 /// nothing else.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// A machine without its memory.
 #[derive(Deserialize, Serialize)]

@@ -13,6 +13,7 @@ pub struct Shape {
     /// What harts can do, extension by extension: ISA strings do not name all, such as paging.
     extensions: Vec<String>,
     trap_instruction: TrapInstruction,
+    vmid_bits: u8,
     aia: Aia,
     /// Whether vhart itself is the firmware.
     builtin_firmware: bool,
@@ -27,6 +28,7 @@ impl Shape {
             memory_bytes: config.memory_bytes,
             extensions: config.isa.iter().map(|extension| extension.name().into()).collect(),
             trap_instruction: config.trap_instruction,
+            vmid_bits: config.vmid_bits,
             aia: config.aia,
             builtin_firmware: config.firmware == Firmware::Builtin,
             interface: config.interface,
@@ -39,6 +41,7 @@ impl Shape {
         adopt(&mut config.harts, &usual.harts, harts);
         adopt(&mut config.memory_bytes, &usual.memory_bytes, self.memory_bytes);
         adopt(&mut config.trap_instruction, &usual.trap_instruction, self.trap_instruction);
+        adopt(&mut config.vmid_bits, &usual.vmid_bits, self.vmid_bits);
         adopt(&mut config.aia, &usual.aia, self.aia);
         adopt(&mut config.interface, &usual.interface, self.interface);
         adopt(&mut config.isa, &usual.isa, self.isa());
@@ -74,6 +77,7 @@ impl Shape {
             ("harts", self.harts.to_string(), own.harts.to_string()),
             ("memory", mib(self.memory_bytes), mib(own.memory_bytes)),
             ("htinst", told(self.trap_instruction), told(own.trap_instruction)),
+            ("VMID bits", self.vmid_bits.to_string(), own.vmid_bits.to_string()),
             ("AIA", interrupts(self.aia), interrupts(own.aia)),
             ("firmware", firmware(self.builtin_firmware).into(), firmware(own.builtin_firmware).into()),
             ("virtio registers", format!("{:?}", self.interface), format!("{:?}", own.interface)),
@@ -117,6 +121,16 @@ mod tests {
         saved.complete(&mut config, &usual);
         assert_eq!(saved, Shape::of(&config));
         assert_eq!(Shape::of(&usual).differences(&Shape::of(&zero())), ["htinst Transformed, not Zero"]);
+    }
+
+    #[test]
+    fn harts_have_as_many_vmids_as_they_had() {
+        let usual = MachineConfig::default();
+        let (saved, mut config) =
+            (Shape::of(&MachineConfig { vmid_bits: 1, ..Default::default() }), MachineConfig::default());
+        assert_eq!(saved.differences(&Shape::of(&config)), ["VMID bits 1, not 14"]);
+        saved.complete(&mut config, &usual);
+        assert_eq!(saved, Shape::of(&config));
     }
 
     /// As a string it would be Sv39's: `satp` then took no other mode.

@@ -75,6 +75,11 @@ pub struct MachineOptions {
     #[arg(long, value_enum, value_name = "WHAT", help_heading = MACHINE)]
     pub htinst: Option<Htinst>,
 
+    /// Bits of a VMID that harts have; with 0 there is one VMID, and hypervisors forget translations between guests [default: 14]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=i64::from(board::MOST_VMID_BITS)))]
+    #[arg(help_heading = MACHINE)]
+    pub vmid_bits: Option<u8>,
+
     #[command(flatten)]
     pub aia: AiaOptions,
 
@@ -206,6 +211,10 @@ impl MachineOptions {
             }
             _ if self.htinst.is_some() && self.is_host_s() => {
                 Err("a guest of engine kvm has no htinst: choose --engine jit or interp, or leave --htinst out".into())
+            }
+            _ if self.vmid_bits.is_some() && self.is_host_s() => {
+                Err("a guest of engine kvm has no VMIDs: choose --engine jit or interp, or leave --vmid-bits out"
+                    .into())
             }
             _ if self.kvm.is_some() && !self.is_host_s() => {
                 Err("--kvm is about the host of engine kvm: choose --engine kvm".into())

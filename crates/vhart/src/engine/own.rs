@@ -29,6 +29,7 @@ pub(super) fn parts_of(parts: &Parts) -> impl Iterator<Item = HartParts> + '_ {
     parts.pins.iter().enumerate().map(move |(id, pins)| HartParts {
         config: pins.fitting(privileged::Config {
             transformed_instructions: parts.trap_instruction == TrapInstruction::Transformed,
+            vmid_bits: parts.vmid_bits,
             ..privileged::Config::new(parts.isa, id as u64)
         }),
         ram: parts.ram.clone(),

@@ -23,7 +23,7 @@ use crate::interrupts::controller::Aia;
 use crate::interrupts::software::identity_at;
 use crate::interrupts::{self, files};
 use crate::memory::frames::PIECE_BYTES;
-use crate::memory::guest::{GuestMemory, NoMemory, fence_all, vmids};
+use crate::memory::guest::{GuestMemory, NoMemory, fence_all};
 use crate::memory::{self, physical};
 use crate::sbi::firmware;
 use crate::sbi::guest::left;
@@ -143,8 +143,8 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
         if wanted.aia == Aia::AplicImsic && !hart::board().has("ssaia") {
             return Err(Lack::Aia(wanted.name));
         }
-        let memory = GuestMemory::new((index as u64 + 1) % vmids(), MEMORY_BASE, wanted.memory_bytes)
-            .ok_or_else(|| Lack::Room(wanted.name.clone()))?;
+        let memory =
+            GuestMemory::new(MEMORY_BASE, wanted.memory_bytes).ok_or_else(|| Lack::Room(wanted.name.clone()))?;
         let harts = harts(&wanted)?;
         crowded |= harts != ALL_HARTS;
         let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu, harts)).collect();
@@ -250,11 +250,6 @@ impl Guest {
         devices::find(at, self.aia()).filter(has)
     }
 
-    /// What goes into `hgatp` while it runs.
-    pub fn hgatp(&self) -> u64 {
-        self.memory.lock().hgatp()
-    }
-
     /// How much of its memory has been written to since this was asked last, or at all, in bytes: a log, which begins
     /// with that.
     pub fn take_written(&'static self) -> u64 {
@@ -268,11 +263,6 @@ impl Guest {
     pub fn forget(&'static self, what: u32) {
         self.vcpus.iter().for_each(|vcpu| schedule::tell(vcpu, what));
         self.vcpus.iter().for_each(|vcpu| left(vcpu, what));
-    }
-
-    /// Whether another guest may have the same VMID, for want of more.
-    pub fn shares_vmid(&self) -> bool {
-        vmids() <= all().len() as u64
     }
 
     /// What goes into `htimedelta`: its time begins with it.

@@ -1,11 +1,12 @@
 //! A guest's memory: the G-stage's tables, and memory given as it is touched.
 //!
-//! A first touch keeps a piece of 2 MiB for the guest, and zeroes and maps the 64 KiB of it that it is in, by pages of 4 KiB; once all of the
-//! piece has been touched, one leaf maps it. So a touch costs what it uses, and what is used much is found by few entries (J. Navarro et al.,
-//! "Practical, transparent operating system support for superpages", 2002).
+//! A first touch keeps a piece of 2 MiB for the guest, and zeroes and maps the 64 KiB of it that it is in, by pages of
+//! 4 KiB; once all of the piece has been touched, one leaf maps it. So a touch costs what it uses, and what is used
+//! much is found by few entries (J. Navarro et al., "Practical, transparent operating system support for superpages",
+//! 2002).
 //!
-//! H extension, "Two-Stage Address Translation", "Hypervisor Guest Address Translation and Protection (`hgatp`) Register" and
-//! "Memory-Management Fences".
+//! H extension, "Two-Stage Address Translation", "Hypervisor Guest Address Translation and Protection (`hgatp`)
+//! Register" and "Memory-Management Fences".
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -22,6 +23,7 @@ use super::frames::PIECE_BYTES;
 use super::image::FREE;
 use super::physical::{self, Physical};
 use super::table::{NotMapped, Rights, Stage, Table};
+use super::vmids::{Vmid, Vmids};
 use crate::sbi::fences::Range;
 use crate::start::csr;
 
@@ -47,7 +49,7 @@ pub enum NoMemory {
 
 /// A guest's memory. Only what has been touched is there.
 pub struct GuestMemory {
-    vmid: u64,
+    vmid: Vmid,
     base: GuestPhys,
     len_bytes: u64,
     table: Option<Table>,
@@ -63,7 +65,8 @@ pub struct GuestMemory {
     logged: bool,
 }
 
-/// The smallest scheme of the G-stage that the harts have: "the hypervisor may choose", and fewer levels are fewer accesses.
+/// The smallest scheme of the G-stage that the harts have: "the hypervisor may choose", and fewer levels are fewer
+/// accesses.
 pub fn scheme() -> Scheme {
     static SCHEME: Once<Scheme> = Once::new();
     *SCHEME.call_once(|| {
@@ -83,19 +86,20 @@ fn hgatp(scheme: Scheme, vmid: u64, root_ppn: u64) -> u64 {
     mode << atp::MODE_SHIFT | vmid << atp::ID_SHIFT | root_ppn
 }
 
-/// How many VMIDs there are: "writing one to every bit position in the VMID field, then reading back".
-pub fn vmids() -> u64 {
-    static COUNT: Once<u64> = Once::new();
+/// The VMIDs that the harts have: "writing one to every bit position in the VMID field, then reading back".
+fn vmids() -> &'static Mutex<Vmids> {
+    static VMIDS: Once<Mutex<Vmids>> = Once::new();
     const ALL: u64 = (1 << atp::VMID_BITS) - 1;
-    *COUNT.call_once(|| (csr::probe::<{ registers::HGATP }>(hgatp(scheme(), ALL, 0)) >> atp::ID_SHIFT & ALL) + 1)
+    let legal = || csr::probe::<{ registers::HGATP }>(hgatp(scheme(), ALL, 0)) >> atp::ID_SHIFT & ALL;
+    VMIDS.call_once(|| Mutex::new(Vmids::new(legal() + 1)))
 }
 
 impl GuestMemory {
     /// Memory from `base` on, nothing of it there yet; none where there is no memory for its tables.
-    pub fn new(vmid: u64, base: GuestPhys, len_bytes: u64) -> Option<GuestMemory> {
+    pub fn new(base: GuestPhys, len_bytes: u64) -> Option<GuestMemory> {
         let table = Table::new(scheme(), Stage::Guest, &mut Physical)?;
         Some(GuestMemory {
-            vmid,
+            vmid: Vmid::default(),
             base,
             len_bytes,
             table: Some(table),
@@ -107,9 +111,12 @@ impl GuestMemory {
         })
     }
 
-    /// The register's value for this memory.
-    pub fn hgatp(&self) -> u64 {
-        hgatp(scheme(), self.vmid, self.table.as_ref().map_or(0, Table::root_ppn))
+    /// The register's value for this memory, and the generation of the VMID in it: for a hart that is to run the
+    /// guest. Others may run it by an older one until they load it anew.
+    pub fn hgatp(&mut self) -> (u64, u64) {
+        self.vmid = vmids().lock().renew(self.vmid);
+        let root = self.table.as_ref().map_or(0, Table::root_ppn);
+        (hgatp(scheme(), self.vmid.number, root), self.vmid.generation)
     }
 
     /// Bytes that it has been given, when it had most: one that has ended has none.
@@ -149,14 +156,14 @@ impl GuestMemory {
         self.table.as_mut().map_or(0, |table| table.take_written(&mut Physical))
     }
 
-    /// Forgets what this hart remembers of the guest's page at `at`. "rs1 specifies a guest physical address [...]
-    /// shifted right by 2 bits".
+    /// Forgets what this hart remembers of the guest's page at `at`, by the guest's VMID and by that in `hgatp`: a hart
+    /// that runs the guest may do so by one of an older generation.
     pub fn forget(&self, at: GuestPhys) {
-        let page = at.0 >> PAGE_SHIFT << (PAGE_SHIFT - 2);
-        // SAFETY: a fence changes no memory.
-        unsafe {
-            asm!(".option push", ".option arch, +h", "hfence.gvma {}, {}", ".option pop", in(reg) page, in(reg) self.vmid, options(nostack))
-        };
+        let here = csr::read::<{ registers::HGATP }>() >> atp::ID_SHIFT & ((1 << atp::VMID_BITS) - 1);
+        fence_address(at, here);
+        if here != self.vmid.number {
+            fence_address(at, self.vmid.number);
+        }
     }
 
     fn memory_at(&mut self, at: GuestPhys) -> Result<Phys, NoMemory> {
@@ -299,6 +306,16 @@ impl sbi::Memory for Shared<'_> {
     }
 }
 
+/// Forgets what this hart remembers of the G-stage at `at` by a VMID. "rs1 specifies a guest physical address [...]
+/// shifted right by 2 bits".
+fn fence_address(at: GuestPhys, vmid: u64) {
+    let page = at.0 >> PAGE_SHIFT << (PAGE_SHIFT - 2);
+    // SAFETY: a fence changes no memory.
+    unsafe {
+        asm!(".option push", ".option arch, +h", "hfence.gvma {}, {}", ".option pop", in(reg) page, in(reg) vmid, options(nostack))
+    };
+}
+
 /// Forgets all that this hart remembers of the G-stage, of every guest.
 pub fn fence_all() {
     // SAFETY: a fence changes no memory.
@@ -311,7 +328,8 @@ pub fn fence_guest_virtual() {
     unsafe { asm!(".option push", ".option arch, +h", "hfence.vvma", ".option pop", options(nostack)) };
 }
 
-/// Forgets what is named of that, as an SFENCE.VMA of the guest's own would. "`hfence.vvma` executes as `sfence.vma` with VS-level".
+/// Forgets what is named of that, as an SFENCE.VMA of the guest's own would. "`hfence.vvma` executes as `sfence.vma`
+/// with VS-level".
 pub fn fence_guest_range(range: Range) {
     let (first, count) = match (range.pages, range.asid) {
         (Some(pages), _) => pages,

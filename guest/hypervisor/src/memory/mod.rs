@@ -1,8 +1,8 @@
 //! Part 3: memory.
 //!
 //! Whose memory is whose (`frames`), page tables of both stages (`table`), the hypervisor's own (`own`) and a guest's
-//! (`guest`), and accesses to addresses where no memory is (`access`). Addresses of the machine, of guests and of their
-//! programs are types of their own: `arch::{Phys, GuestPhys, Virt}`.
+//! (`guest`) by its VMID (`vmids`), and accesses to addresses where no memory is (`access`). Addresses of the machine,
+//! of guests and of their programs are types of their own: `arch::{Phys, GuestPhys, Virt}`.
 
 pub mod access;
 pub mod frames;
@@ -13,6 +13,7 @@ pub mod own;
 #[cfg(feature = "image")]
 pub mod physical;
 pub mod table;
+pub mod vmids;
 
 #[cfg(feature = "image")]
 pub use image::*;

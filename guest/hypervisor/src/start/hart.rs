@@ -39,6 +39,8 @@ pub struct Hart {
     pub float_owner: AtomicUsize,
     /// Whose translations it may remember, for each guest: the virtual hart that ran here last.
     pub last_of_guest: Vec<AtomicUsize>,
+    /// The generation of VMIDs by which it remembers translations.
+    pub generation: AtomicU64,
     /// Whether it executes a guest's instructions.
     pub in_guest: AtomicBool,
     /// When the time slice of whoever it runs ends.
@@ -135,6 +137,7 @@ extern "C" fn on_its_own_stack() -> ! {
         running: AtomicPtr::default(),
         float_owner: AtomicUsize::new(NOBODY),
         last_of_guest: manifest.guests.iter().map(|_| AtomicUsize::new(NOBODY)).collect(),
+        generation: AtomicU64::new(0),
         in_guest: AtomicBool::new(false),
         slice_end: AtomicU64::new(NEVER),
         files: Mutex::new([None; FILES]),

@@ -19,7 +19,7 @@ use crate::sbi::guest::{allow_counters, counter};
 use crate::sbi::steal;
 use crate::schedule;
 use crate::start::csr;
-use crate::start::hart::{self, Hart};
+use crate::start::hart::{self, Hart, NOBODY};
 use crate::timers::{self, NEVER};
 
 /// What becomes of a virtual hart after an exit, and after it was put aside.
@@ -198,11 +198,16 @@ const CLEAN_FS: u64 = 2 << status::FS.trailing_zeros();
 
 fn load(hart: &Hart, vcpu: &'static Vcpu, context: &mut Context) {
     let guest = vcpu.guest();
-    csr::write::<{ registers::HGATP }>(guest.hgatp());
+    let (hgatp, generation) = guest.memory.lock().hgatp();
+    csr::write::<{ registers::HGATP }>(hgatp);
+    // What it remembers by a VMID of an older generation may be another guest's.
+    if hart.generation.swap(generation, Ordering::Relaxed) != generation {
+        hart.last_of_guest.iter().for_each(|last| last.store(NOBODY, Ordering::Relaxed));
+    }
     let last_here = hart.last_of_guest[vcpu.guest].swap(vcpu.number, Ordering::Relaxed);
     let last_hart = vcpu.last_hart.swap(hart.index, Ordering::Relaxed);
     let moved = last_hart != hart.index;
-    if last_here != vcpu.number || moved || guest.shares_vmid() {
+    if last_here != vcpu.number || moved {
         fence_all();
         fence_guest_virtual();
         fence_instructions();
