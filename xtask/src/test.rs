@@ -190,6 +190,7 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
     }
     attack(&kernel, path)?;
     crate::written::check(&kernel)?;
+    large(&kernel)?;
     on_qemu(&kernel)
 }
 
@@ -225,6 +226,18 @@ fn on_qemu(kernel: &str) -> anyhow::Result<Option<String>> {
         ensure!(passed, "the checks on QEMU, {options}{cpu}:\n{console}");
     }
     Ok(None)
+}
+
+/// The same kernel uses a GiB of its memory, which is mapped by one leaf in the end.
+fn large(kernel: &str) -> anyhow::Result<()> {
+    eprintln!("== the same on the hypervisor, a GiB of a guest's memory");
+    let words = ["hypervisor", "--guests", "1", "--memory", "4G", "--guest-memory", "2G", "--append", "checks.large"];
+    let files = ["--guest-kernel", kernel, "--guest-initrd", kernel];
+    let output = Command::new(VHART).args(words).args(files).output().context("cannot run vhart")?;
+    let console = String::from_utf8_lossy(&output.stdout).into_owned();
+    let passed = output.status.success() && console.contains(" 1 leaves of 1 GiB");
+    ensure!(passed, "a guest that uses a GiB of its memory:\n{console}");
+    Ok(())
 }
 
 /// The same kernel attacks, with a disk and a network of its own, and a Linux beside it boots, reads its disk, and powers off.

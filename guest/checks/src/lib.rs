@@ -4,7 +4,8 @@
 //! fail, then how many passed, and turns the machine off: with a failure where one failed. It does not know whether it runs below a
 //! hypervisor of vhart's, below KVM, or on the bare machine; where two of these differ, one of them is wrong.
 //! With `checks.attack` on its command line it checks nothing: it attacks whoever runs it, and its neighbours
-//! (`attack`). With `checks.written` it writes to memory, and says to how much (`written`).
+//! (`attack`). With `checks.written` it writes to memory, and says to how much (`written`); with `checks.large` it uses
+//! a GiB of it (`large`).
 
 #![no_std]
 
@@ -22,6 +23,8 @@ mod extensions;
 mod harts;
 #[cfg(feature = "image")]
 mod interrupts;
+#[cfg(feature = "image")]
+mod large;
 #[cfg(feature = "image")]
 mod machine;
 #[cfg(feature = "image")]

@@ -10,7 +10,8 @@ use arch::csr::{self as registers, ip, xcause};
 use arch::insn::fetch_len;
 use sbi::system::reset_reason;
 
-use crate::{attack, call, check, exceptions, extensions, harts, interrupts, memory, messages, standard, written};
+use crate::{attack, call, check, exceptions, extensions, harts, interrupts, large};
+use crate::{memory, messages, standard, written};
 
 /// Harts that there are stacks for.
 pub const MOST_HARTS: usize = 8;
@@ -162,6 +163,10 @@ extern "C" fn first(hart: u64, tree: u64) -> ! {
     if written::is_wanted(tree) {
         written::run();
         call::off(reset_reason::NO_REASON)
+    }
+    if large::is_wanted(tree) {
+        large::run();
+        check::end()
     }
     memory::untouched();
     standard::check(hart, tree);

@@ -110,6 +110,10 @@ pub fn list(guest: &Guest) {
         milliseconds(guest.vcpus.iter().map(|vcpu| vcpu.times.ran()).sum()),
         milliseconds(guest.vcpus.iter().map(|vcpu| vcpu.times.stolen()).sum())
     ));
+    let leaves = guest.memory.lock().large_leaves();
+    if leaves != 0 {
+        say(format_args!("  {leaves:>10} leaves of 1 GiB"));
+    }
     for (reason, name) in Reason::NAMES.iter().enumerate() {
         let count: u64 =
             guest.vcpus.iter().map(|vcpu| vcpu.exits[reason].load(core::sync::atomic::Ordering::Relaxed)).sum();

@@ -137,6 +137,9 @@ fn is_kernel(image: &[u8]) -> bool {
 pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
     console::share(Screen::new(manifest.console, manifest.guests.iter().map(|guest| guest.name.clone()).collect()));
     let (mut number, mut crowded) = (0, false);
+    // With some room for tables.
+    let all_bytes: u64 = manifest.guests.iter().map(|wanted| wanted.memory_bytes).sum();
+    let roomy = all_bytes + all_bytes / 64 <= memory::free_bytes();
     let mut guests = Vec::new();
     let mut slots = hart::board().virtio.clone();
     for (index, wanted) in manifest.guests.into_iter().enumerate() {
@@ -144,7 +147,7 @@ pub fn make(manifest: Manifest<'static>) -> Result<(), Lack> {
             return Err(Lack::Aia(wanted.name));
         }
         let memory =
-            GuestMemory::new(MEMORY_BASE, wanted.memory_bytes).ok_or_else(|| Lack::Room(wanted.name.clone()))?;
+            GuestMemory::new(MEMORY_BASE, wanted.memory_bytes, roomy).ok_or_else(|| Lack::Room(wanted.name.clone()))?;
         let harts = harts(&wanted)?;
         crowded |= harts != ALL_HARTS;
         let vcpus = (0..wanted.vcpus).map(|vcpu| Vcpu::new(index, vcpu, number + vcpu, harts)).collect();

@@ -13,6 +13,9 @@ use arch::pte::LEVEL_BITS;
 /// Bytes of a piece: what a leaf one level up maps.
 pub const PIECE_BYTES: u64 = PAGE_BYTES << LEVEL_BITS;
 const PAGES: usize = 1 << LEVEL_BITS;
+/// Bytes of a large piece: what a leaf two levels up maps.
+pub const LARGE_BYTES: u64 = PIECE_BYTES << LEVEL_BITS;
+const PIECES: usize = 1 << LEVEL_BITS;
 
 /// A piece that is cut into pages.
 struct Cut {
@@ -61,6 +64,17 @@ impl Frames {
     /// A piece. What is in it is anything.
     pub fn piece(&mut self) -> Option<Phys> {
         self.whole.pop().map(Phys)
+    }
+
+    /// Pieces side by side, as many as one leaf maps that is one level up from theirs, at a multiple of their size.
+    pub fn large(&mut self) -> Option<Phys> {
+        let is_first = |base: &&u64| base.is_multiple_of(LARGE_BYTES);
+        let is_whole = |base: &&u64| {
+            self.whole.iter().filter(|piece| (**base..**base + LARGE_BYTES).contains(*piece)).count() == PIECES
+        };
+        let base = *self.whole.iter().filter(is_first).find(is_whole)?;
+        self.whole.retain(|piece| !(base..base + LARGE_BYTES).contains(piece));
+        Some(Phys(base))
     }
 
     /// Takes a piece back.
@@ -143,6 +157,19 @@ mod tests {
         assert_eq!(all.len(), 6 * PAGES - 6);
         all.dedup();
         assert_eq!(all.len(), 6 * PAGES - 6);
+    }
+
+    #[test]
+    fn a_large_piece_is_whole_and_aligned() {
+        let mut frames = Frames::new();
+        let taken = 0x1_0030_0000..0x1_0030_0001;
+        frames.add(0x8020_0000..0x1_8000_0000, core::slice::from_ref(&taken));
+        // the first GiB lacks its first piece, the third one that is somebody's
+        let free = frames.free_bytes();
+        assert_eq!((frames.large(), frames.free_bytes()), (Some(Phys(0x1_4000_0000)), free - LARGE_BYTES));
+        assert_eq!((frames.large(), frames.large()), (Some(Phys(0xc000_0000)), None));
+        (0..512).for_each(|piece| frames.return_piece(Phys(0xc000_0000 + piece * PIECE_BYTES)));
+        assert_eq!(frames.large(), Some(Phys(0xc000_0000)));
     }
 
     #[test]

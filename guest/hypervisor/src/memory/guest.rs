@@ -19,7 +19,7 @@ use arch::pte::Scheme;
 use arch::{GuestPhys, Phys};
 use spin::{Mutex, Once};
 
-use super::frames::PIECE_BYTES;
+use super::frames::{LARGE_BYTES, PIECE_BYTES};
 use super::image::FREE;
 use super::physical::{self, Physical};
 use super::table::{NotMapped, Rights, Stage, Table};
@@ -36,6 +36,13 @@ struct Reserved {
     piece: Phys,
     /// A bit for each chunk that has.
     chunks: u32,
+}
+
+/// Memory that is a guest's, as much as one leaf maps that is one level up from a piece's.
+struct Large {
+    base: Phys,
+    /// How many of its pieces have been touched as a whole.
+    whole: u64,
 }
 
 /// Why an access of a guest's has no memory.
@@ -55,6 +62,12 @@ pub struct GuestMemory {
     table: Option<Table>,
     /// By the guest's addresses.
     reserved: BTreeMap<u64, Reserved>,
+    /// The same: where its pieces come from, as far as there is as much side by side.
+    large: BTreeMap<u64, Large>,
+    /// How often all of one has come to be mapped by one leaf.
+    large_leaves: u64,
+    /// The machine has memory for all that guests may touch, so that this one may keep what it has not touched.
+    roomy: bool,
     /// Tables that a leaf has replaced: harts may remember that they were there.
     replaced: Vec<Phys>,
     /// Pieces that it has.
@@ -96,7 +109,7 @@ fn vmids() -> &'static Mutex<Vmids> {
 
 impl GuestMemory {
     /// Memory from `base` on, nothing of it there yet; none where there is no memory for its tables.
-    pub fn new(base: GuestPhys, len_bytes: u64) -> Option<GuestMemory> {
+    pub fn new(base: GuestPhys, len_bytes: u64, roomy: bool) -> Option<GuestMemory> {
         let table = Table::new(scheme(), Stage::Guest, &mut Physical)?;
         Some(GuestMemory {
             vmid: Vmid::default(),
@@ -104,6 +117,9 @@ impl GuestMemory {
             len_bytes,
             table: Some(table),
             reserved: BTreeMap::new(),
+            large: BTreeMap::new(),
+            large_leaves: 0,
+            roomy,
             replaced: Vec::new(),
             given: Vec::new(),
             most: 0,
@@ -183,11 +199,27 @@ impl GuestMemory {
         if let Some(reserved) = self.reserved.get(&from) {
             return Ok(reserved.piece);
         }
-        let piece = FREE.lock().piece().ok_or(NoMemory::RunOut)?;
+        let piece = match self.large(at) {
+            Some(large) => Phys(large.base.0 + from % LARGE_BYTES),
+            None => FREE.lock().piece().ok_or(NoMemory::RunOut)?,
+        };
         self.reserved.insert(from, Reserved { piece, chunks: 0 });
         self.given.push(piece);
         self.most = self.most.max(self.given.len());
         Ok(piece)
+    }
+
+    /// The large piece that `at` is in, or will be in.
+    fn large(&mut self, at: GuestPhys) -> Option<&mut Large> {
+        let from = at.0 / LARGE_BYTES * LARGE_BYTES;
+        if !self.roomy || !self.contains(GuestPhys(from), LARGE_BYTES) {
+            return None;
+        }
+        if !self.large.contains_key(&from) {
+            let base = FREE.lock().large()?;
+            self.large.insert(from, Large { base, whole: 0 });
+        }
+        self.large.get_mut(&from)
     }
 
     // ANCHOR: give
@@ -209,12 +241,29 @@ impl GuestMemory {
             reserved.chunks == u32::MAX
         });
         if whole && !self.logged {
-            self.replaced.extend(table.join(key, Rights::Guest, &mut Physical));
+            self.replaced.extend(table.join(key, 1, Rights::Guest, &mut Physical));
             self.reserved.remove(&key);
+            self.join_large(at);
         }
         Ok(Phys(piece.0 + within))
     }
     // ANCHOR_END: give
+
+    /// One more piece of a large one is whole: the last lets one leaf map all.
+    fn join_large(&mut self, at: GuestPhys) {
+        let Some(large) = self.large.get_mut(&(at.0 / LARGE_BYTES * LARGE_BYTES)) else { return };
+        large.whole += 1;
+        if large.whole * PIECE_BYTES == LARGE_BYTES {
+            let table = self.table.as_mut().and_then(|table| table.join(at.0, 2, Rights::Guest, &mut Physical));
+            self.replaced.extend(table);
+            self.large_leaves += 1;
+        }
+    }
+
+    /// How often it was so.
+    pub fn large_leaves(&self) -> u64 {
+        self.large_leaves
+    }
 
     /// Lets the guest reach a page of the machine's registers itself, at an address where it has no memory.
     ///
@@ -282,6 +331,10 @@ impl GuestMemory {
             table.clear(&mut Physical);
         }
         self.reserved.clear();
+        let all = |large: Large| (0..LARGE_BYTES).step_by(PIECE_BYTES as usize).map(move |at| Phys(large.base.0 + at));
+        let untouched =
+            core::mem::take(&mut self.large).into_values().flat_map(all).filter(|one| !self.given.contains(one));
+        untouched.for_each(|piece| FREE.lock().return_piece(piece));
         self.given.drain(..).for_each(|piece| FREE.lock().return_piece(piece));
         self.replaced.drain(..).for_each(|table| FREE.lock().return_pages(table, 1));
         self.logged = false;

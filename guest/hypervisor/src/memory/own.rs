@@ -12,7 +12,7 @@ use arch::csr::atp;
 use arch::pte::Scheme;
 use spin::{Mutex, Once};
 
-use super::frames::PIECE_BYTES;
+use super::frames::{LARGE_BYTES, PIECE_BYTES};
 use super::image::FREE;
 use super::physical::Physical;
 use super::table::{Rights, Stage, Table, leaf_bytes};
@@ -23,7 +23,6 @@ static TABLE: Once<Mutex<Table>> = Once::new();
 /// The level of a leaf that maps a piece, and of one that maps 1 GiB.
 const PIECE_LEVEL: u32 = 1;
 const LARGE_LEVEL: u32 = 2;
-const LARGE_BYTES: u64 = leaf_bytes(LARGE_LEVEL);
 
 /// All of the image.
 pub fn image() -> Range<u64> {

@@ -165,15 +165,15 @@ impl Table {
         bytes
     }
 
-    /// Lets one leaf at level 1 mean what a table below it does, all of which lies side by side; answers the table's page. Harts may go on
-    /// to read it, to the same end, until they have forgotten it.
-    pub fn join(&mut self, from: u64, rights: Rights, memory: &mut impl TableMemory) -> Option<Phys> {
-        let (first, _) = self.lookup(from & !(leaf_bytes(1) - 1), memory)?;
+    /// Lets one leaf at `level` mean what a table below it does, all of which lies side by side; answers the table's page.
+    /// Harts may go on to read it, to the same end, until they have forgotten it.
+    pub fn join(&mut self, from: u64, level: u32, rights: Rights, memory: &mut impl TableMemory) -> Option<Phys> {
+        let (first, _) = self.lookup(from & !(leaf_bytes(level) - 1), memory)?;
         let mut table = self.root;
-        for level in (2..self.scheme.levels()).rev() {
-            table = Phys(Pte(memory.read(self.entry(table, from, level))).ppn() << PAGE_SHIFT);
+        for above in (level + 1..self.scheme.levels()).rev() {
+            table = Phys(Pte(memory.read(self.entry(table, from, above))).ppn() << PAGE_SHIFT);
         }
-        let at = self.entry(table, from, 1);
+        let at = self.entry(table, from, level);
         let below = Pte(memory.read(at));
         memory.write(at, first.0 >> PAGE_SHIFT << PPN_SHIFT | rights.bits());
         Some(Phys(below.ppn() << PAGE_SHIFT))
@@ -362,7 +362,7 @@ mod tests {
                 table.map(from, Phys(to), 0, Rights::Guest, &mut pages).unwrap();
             }
             let left = pages.left;
-            let below = table.join(0x8030_0000, Rights::Guest, &mut pages).unwrap();
+            let below = table.join(0x8030_0000, 1, Rights::Guest, &mut pages).unwrap();
             pages.return_pages(below, 1);
             assert_eq!(table.lookup(0x803f_f123, &pages), Some((Phys(0x905f_f123), 1)), "{scheme:?}");
             assert_eq!(pages.left, left + 1);
@@ -418,6 +418,23 @@ mod tests {
         assert_eq!(table.lookup(0x8020_0000, &pages), Some((Phys(0x9020_0000), 1)));
         table.set_written(0x8030_0000, &mut pages);
         assert_eq!(table.take_written(&mut pages), 2 << 20);
+    }
+
+    #[test]
+    fn pieces_that_are_joined_mean_the_same_by_one_leaf_of_1_gib() {
+        for scheme in [Scheme::Sv39, Scheme::Sv48, Scheme::Sv57] {
+            let mut pages = memory(16);
+            let mut table = Table::new(scheme, Stage::Guest, &mut pages).unwrap();
+            for piece in 0..512 {
+                let offset = piece * leaf_bytes(1);
+                table.map(0x8000_0000 + offset, Phys(0x1_4000_0000 + offset), 1, Rights::Guest, &mut pages).unwrap();
+            }
+            let below = table.join(0xa000_0000, 2, Rights::Guest, &mut pages).unwrap();
+            pages.return_pages(below, 1);
+            assert_eq!(table.lookup(0xbfff_f123, &pages), Some((Phys(0x1_7fff_f123), 2)), "{scheme:?}");
+            table.clear(&mut pages);
+            assert_eq!(pages.left, 16);
+        }
     }
 
     #[test]
