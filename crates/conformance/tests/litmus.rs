@@ -66,6 +66,8 @@ enum Op {
     StoreDependent(u64),
     /// A fence: predecessors and successors.
     Fence(u8, u8),
+    /// FENCE.TSO.
+    FenceTso,
     /// Stores one to a variable by AMOSWAP.
     Swap(u64, u8),
     /// Loads a variable by AMOOR with x0.
@@ -130,6 +132,16 @@ const TESTS: &[Litmus] = &[
     Litmus {
         name: "LB+fence.rw.rws",
         harts: &[&[Load(X), Fence(RW, RW), Store(Y, 1)], &[Load(Y), Fence(RW, RW), Store(X, 1)]],
+        forbidden: |r, _| r == [1, 1],
+    },
+    Litmus {
+        name: "MP+fence.tsos",
+        harts: &[&[Store(X, 1), FenceTso, Store(Y, 1)], &[Load(Y), FenceTso, Load(X)]],
+        forbidden: |r, _| r == [1, 0],
+    },
+    Litmus {
+        name: "LB+fence.tsos",
+        harts: &[&[Load(X), FenceTso, Store(Y, 1)], &[Load(Y), FenceTso, Store(X, 1)]],
         forbidden: |r, _| r == [1, 1],
     },
     Litmus {
@@ -212,6 +224,7 @@ fn emit(code: &mut Code, ops: &[Op]) -> u8 {
                 code.put(Insn::Sw(S { rs1: VAR, rs2: DEPENDENCY, imm: var(variable) }));
             }
             Op::Fence(pred, succ) => code.put(Insn::Fence(Fence { rd: 0, rs1: 0, succ, pred, fm: 0 })),
+            FenceTso => code.put(Insn::FenceTso(Bare {})),
             Swap(variable, aqrl) => {
                 code.addi(T, 0, 1);
                 code.addi(T2, VAR, var(variable));

@@ -34,8 +34,16 @@ fn access(rng: &mut Rng, opcode: Opcode, rs1: u32, offset: i64) -> u32 {
     (fields | rs1 << 15) & !pattern.mask | pattern.value
 }
 
+/// An instruction that computes; now and then it has the base for its result, which ends a row.
+fn arithmetic(rng: &mut Rng, opcode: Opcode, base: u32) -> u32 {
+    let rd = if rng.one_in(8) { base } else { rng.pick(&[10, 8, 28, 31]) };
+    let operands = rd << 7 | rng.pick(&REGISTERS) << 15 | rng.pick(&REGISTERS) << 20;
+    let pattern = opcode.row().pattern;
+    (operands | rng.bits() as u32 & 0xfe00_7000) & !pattern.mask | pattern.value
+}
+
 /// A row: what it begins with puts an address into a register.
-fn row(rng: &mut Rng, opcodes: &[Opcode]) -> Vec<u32> {
+fn row(rng: &mut Rng, opcodes: &[Opcode], others: &[Opcode]) -> Vec<u32> {
     let base = rng.pick(&BASES);
     // near the beginning of a page, whichever it is, or anywhere
     let page = rng.below(8);
@@ -47,19 +55,23 @@ fn row(rng: &mut Rng, opcodes: &[Opcode]) -> Vec<u32> {
         let offset = if rng.one_in(16) { rng.below(4000) as i64 - 2000 } else { middle + rng.below(160) as i64 - 80 };
         let opcode = rng.pick(opcodes);
         words.push(access(rng, opcode, base, offset));
+        while rng.one_in(3) {
+            let opcode = rng.pick(others);
+            words.push(arithmetic(rng, opcode, base));
+        }
     }
     words
 }
 
 /// Page tables for the data: RAM that may be written, that may be read only, that is not there, and a device, next to
-/// each other. Code is where it is.
+/// each other. Code is where it is, and cannot be written, wherever a base leads.
 fn tables<B: Backend>(pair: &Pair<B>) -> u64 {
     let [root, middle, low, code] = [0, 1, 2, 3].map(|number| conformance::pair::TABLES + number * PAGE);
     let entry = |at: u64, to: u64, flags: u64| pair.put(at, &(to >> 2 | flags | pte::V).to_le_bytes());
     let all = pte::R | pte::W | pte::A | pte::D;
     entry(root, middle, 0);
     entry(root + (RAM_BASE >> 30) * 8, code, 0);
-    entry(code, RAM_BASE, all | pte::X);
+    entry(code, RAM_BASE, pte::R | pte::X | pte::A);
     entry(middle, low, 0);
     let ram = RAM_BASE + 0x1_0000;
     let data = low + (DATA >> 12 & 0x1ff) * 8;
@@ -93,11 +105,12 @@ fn so_they_do_by_the_back_end_for_tests() {
 fn programs<B: Backend>(count: u64) {
     let is_access = |o: &Opcode| matches!(o.row().class, Class::Load | Class::Store);
     let opcodes: Vec<Opcode> = OPCODES.iter().copied().filter(is_access).collect();
-    assert!(opcodes.len() > 10);
+    let others: Vec<Opcode> = OPCODES.iter().copied().filter(|o| o.row().class == Class::Alu).collect();
+    assert!(opcodes.len() > 10 && others.len() > 90);
     let mut traps = 0;
     for seed in 1..=count {
         let mut rng = Rng::new(seed);
-        let mut words: Vec<u32> = (0..ROWS).flat_map(|_| row(&mut rng, &opcodes)).collect();
+        let mut words: Vec<u32> = (0..ROWS).flat_map(|_| row(&mut rng, &opcodes, &others)).collect();
         words.push(e::wfi());
         let mut pair = Pair::<B>::on(None);
         // what traps is passed over

@@ -95,7 +95,7 @@ pub struct Ordering {
 /// i being bit 3.
 #[derive(Clone, Copy, Debug)]
 pub struct Fence {
-    /// The mode: 8 is FENCE.TSO, of both sets `rw`.
+    /// The mode.
     pub fm: u8,
     /// Of what comes before.
     pub pred: u8,
@@ -108,6 +108,15 @@ impl Fence {
     pub const READS: u8 = 0b1010;
     /// Output and writing of memory.
     pub const WRITES: u8 = 0b0101;
+    const TSO: u8 = 8;
+    const READ_WRITE: u8 = 0b0011;
+
+    /// Whether it is FENCE.TSO, which "leaves non-AMO store operations in the FENCE.TSO's predecessor set unordered with
+    /// non-AMO loads in its successor set" (Unprivileged 20240411, "Memory Ordering Instructions"). With other sets that
+    /// mode is reserved, and the fence an ordinary one.
+    pub fn is_tso(self) -> bool {
+        (self.fm, self.pred, self.succ) == (Self::TSO, Self::READ_WRITE, Self::READ_WRITE)
+    }
 }
 
 /// Blocks: where they begin, how they go on, and the instructions in them.

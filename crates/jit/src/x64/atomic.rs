@@ -168,9 +168,9 @@ impl Atomics for Emitter {
         Some(self.result(RAX))
     }
 
-    /// Only stores before loads need more than the host's order.
+    /// Only stores before loads need more than the host's order; FENCE.TSO leaves them as they are.
     fn fence(&mut self, fence: Fence) {
-        if fence.pred & Fence::WRITES != 0 && fence.succ & Fence::READS != 0 {
+        if !fence.is_tso() && fence.pred & Fence::WRITES != 0 && fence.succ & Fence::READS != 0 {
             self.hot.fence();
         }
     }
