@@ -4,6 +4,14 @@
 //! instructions and stays there, doing to its hart what the debugger asks ([`Control::with`]), until it is to go on.
 //! All harts stop when one meets a point of the debugger's, finishes a step, or when somebody asks. While they stand,
 //! the machine's clock stands.
+//!
+//! # How a debugger holds it
+//!
+//! A hart that is to stand comes to `board::control` on its own thread and does to itself what the debugger sends
+//! (`docs/adr/0009`). `vcpu::debug` is what a debugger may do to a hart, and the points that make it stop;
+//! `hart::debug` keeps them out of decoded blocks, of generated code and of the data tables, so that nothing is
+//! asked where nothing is near. A KVM guest's hart has `ebreak`s in memory instead (`kvm::spots`), and takes a step
+//! alone (`riscv64::turns`). `gdb` is the protocol (`gdbstub`) with what frames and adds to it.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,6 +7,19 @@
 //! registers' values are at hand.
 //!
 //! Left out: what another hart changes while the walk is read.
+//!
+//! # How a fault is explained
+//!
+//! `privileged::translate::walk` is `walk_seen` with `()` for its `Witness`, which sees nothing and costs nothing;
+//! `explain` has one that puts the steps into order, and memory that takes writes for done. Which bits decide about
+//! a leaf's permission is found by asking the walker's own rule (`permits`) what it would say were they different.
+//! A hart keeps its last exceptions but environment calls (`hart::faults`), with the registers that decided and
+//! what the access had asked for; a `vcpu::Snapshot` has them. The board shows harts (`board::Show`) when there is
+//! something to be told of them, and when somebody asks (`board::Asker`).
+//!
+//! Names are found in the memory of the kernel that runs (`symbols::Kernel`, `docs/adr/0011`): an `events::Look`
+//! shows the registers and memory of a hart, to whoever hears of an event, or of one that stands. A profile
+//! (`vhart::profile`) looks at harts where the board lets them stand for it (`board::Sampling`).
 
 #![forbid(unsafe_code)]
 

@@ -6,6 +6,26 @@
 //!
 //! Time and other harts: a hart notices kicks, wires and timers every few thousand instructions, and at each
 //! instruction that could make an interrupt due. Harts of one machine run on threads of their own or take turns on one.
+//!
+//! # How a hart runs
+//!
+//! `hart::Hart` executes *blocks* of decoded instructions. A block is keyed by physical address (`blocks`), so it
+//! survives every switch of address space; FENCE.I makes blocks be compared with memory before they run again, if
+//! their pages were written to since (`memory::CodeWatch`); every million instructions there is an implicit one. A
+//! *context* (`contexts`) is what decides how an address translates: V, privilege, SUM, MXR, `satp` or `vsatp` and
+//! `hgatp`. Each context has a table of data pages and a table of jump targets of its own (`tlb`); a trap, xRET, V
+//! switch or `satp` write selects another table and forgets nothing. Behind the data tables is a larger one that
+//! all contexts share (`second_level`). Fences drop what they name by address, ASID and VMID. All that misses goes
+//! through the one walker in `privileged::translate`, for which leaves of the G-stage are remembered
+//! (`guest_stage`). What is counted on the way is in `docs/statistics.md`; it reaches the command line through
+//! `vcpu::Vcpu::statistics`.
+//!
+//! Time, wires and kicks are looked at every 16384 instructions (4096 where interpreted, which takes as long) and
+//! after each instruction that could make an interrupt due; where kicks come, more often for a while, and a thread
+//! that waits looks on before it sleeps (`docs/adr/0017`). `minstret` is exact at every CSR access. A `Record` sees
+//! every instruction and its effects; `()` sees nothing and costs nothing. An `events::Sink` hears of traps,
+//! returns, SBI calls, fences, walks, CSR writes and device accesses, from paths that are cold anyway
+//! (`hart::watch`, `docs/adr/0008`); statistics are made of them (`vhart::stat`), and traces (`trace`).
 
 #![forbid(unsafe_code)]
 

@@ -5,6 +5,13 @@
 //! the file system, unpacks the archive into it and has dpkg configure all (`init/make-disk.sh`). That machine is the
 //! caller's to boot. The disk is kept in the cache and is never written to again: whoever boots from it has a snapshot,
 //! or a copy of their own ([`own`]).
+//!
+//! # How a Debian comes about
+//!
+//! `images::debian` unpacks packages into an archive with dpkg's records, and has a machine, which
+//! `vhart::linux::making` boots, make a file system and configure them (`init/make-disk.sh`, `docs/adr/0021`). With
+//! `vhart.root=debian` both init scripts go on into the disk (`init/debian.sh`): what the initramfs had is in
+//! `/run/vhart`, and an unattended run goes on in a unit of systemd's.
 
 mod own;
 mod records;

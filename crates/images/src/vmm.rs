@@ -5,6 +5,13 @@
 //! built there, by whichever tool chain can be had: the target that rustup has or can fetch (`vmm/rustup.rs`), else
 //! Debian's compiler in its packages (`vmm/debian.rs`). The cache keeps what was built with its record, so that it is
 //! built once for each state of the sources.
+//!
+//! # The VMM that comes along
+//!
+//! `vhart` without its features `linux` and `machine`, in profile `vmm`, is the riscv64 program that runs the
+//! guest. `images::vmm` embeds one that was built before (`guest/vmm`; the hypervisor, `guest/hypervisor/ready`,
+//! and the workloads, `guest/workloads/ready`, likewise), with the record of the files, packages and settings it
+//! was made of; whether a workspace would make the same is told by their hash.
 
 mod cargo;
 mod debian;

@@ -14,6 +14,18 @@
 //!
 //! What touches CSRs, page tables or the machine's memory needs the feature `image`; the rest is plain data and
 //! functions, which a PC tests. Privileged architecture 1.13 (20240411) with the hypervisor extension 1.0; SBI 3.0.
+//!
+//! # The hypervisor
+//!
+//! `guest/hypervisor` runs on the machine, not in vhart: HS-mode, in KVM's place (`docs/adr/0010`). A folder is a
+//! part; `schedule::run` is a hart's loop, `vcpu::run` what happens between putting a virtual hart on a hart and
+//! putting it aside, `vcpu::exit` the one `match` over causes. What needs the machine is behind the feature
+//! `image`. It uses `arch`, `sbi` and `cores`. A guest's virtio device is a device of the machine's behind
+//! registers and queues of the hypervisor's (`devices::virtio`), or a network card that leads to other guests
+//! (`devices::virtio::{card, switch}`). Interrupts of guests are in `interrupts`: a virtual hart's interrupt file
+//! is one of its hart's or in software (`interrupts::files`). Locks, outermost first: a virtual hart's context, a
+//! guest's virtio device, its memory or its line, a virtual hart's interrupt file, the schedule's queue, the
+//! console, the free memory.
 
 #![cfg_attr(not(test), no_std)]
 

@@ -3,6 +3,14 @@
 //! A listing is a block `console` of Markdown ([`listing`]). Each page has a directory of its own with the book's
 //! programs in it, built; its listings run there in order. Blocks `console` of the other documents are listings too.
 //! The Chinese edition ([`translation`]) has the same listings, which are not run again.
+//!
+//! # The book
+//!
+//! `docs/book` is mdBook's layout. `cargo xtask book` (`xtask/src/book`) runs each listing in a directory with the
+//! book's programs and compares what is printed; it also checks what mdBook does not: links, anchors, includes,
+//! pages without a place in the summary (`docs/adr/0007`). `guest/first-vmm` is built as the VMM is (`images::vmm`)
+//! where a page runs it. `docs/book/zh` is the Chinese edition, whose paragraphs name the English ones that they
+//! translate (`book::translation`, `docs/adr/0020`).
 
 mod listing;
 mod page;

@@ -1,7 +1,16 @@
 //! Machines in files: saved, and loaded again into one that is made alike.
 //!
-//! A [`Saved`] is a machine without its memory, as plain data; [`mod@file`] is how both lie in a file. A snapshot is of a machine
-//! that stands between two turns ([`crate::Ending::Paused`]), whoever executes its harts.
+//! A [`Saved`] is a machine without its memory, as plain data; [`mod@file`] is how both lie in a file. A snapshot is of
+//! a machine that stands between two turns ([`crate::Ending::Paused`]), whoever executes its harts.
+//!
+//! # How a machine is saved
+//!
+//! Every `Part`, virtio device and hart says what its state is, as a type of nothing but data
+//! (`bus::state::Plain`); the board saves and loads all that are on its list, as bytes by their names
+//! (`board::snapshot`, `machine::saved`, `docs/adr/0019`), between two turns of the harts and requests of the
+//! devices. A change of a saved type raises `snapshot::SCHEMA` (`board/tests/schema.rs` tells when). What a hart is
+//! loaded with is what its CSRs' rows let it hold (`privileged::State::check`). It is all behind the feature
+//! `state`, which the VMM is without.
 
 pub mod file;
 mod memory;
@@ -14,8 +23,8 @@ use bus::state::{Unfit, Unsaved};
 use serde::{Deserialize, Serialize};
 use vcpu::PinsState;
 
-/// The version of what is in a file. It is raised whenever anything changes in a type that is saved: they are told apart by
-/// nothing else.
+/// The version of what is in a file. It is raised whenever anything changes in a type that is saved: they are told
+/// apart by nothing else.
 pub const SCHEMA: u32 = 3;
 
 /// A machine without its memory.

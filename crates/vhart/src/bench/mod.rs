@@ -1,8 +1,17 @@
 //! `vhart bench`: the same work on this computer, in the host Linux and in its guest, measured in turn.
 //!
-//! Workloads are `guest/workloads`: a program for riscv64, and here the same code in this program (`vhart workload`). Each run of a
-//! place is a process of its own, `vhart exec` where there is a machine; the workloads mark what they do, and `--stat` counts between
-//! the marks.
+//! Workloads are `guest/workloads`: a program for riscv64, and here the same code in this program (`vhart workload`).
+//! Each run of a place is a process of its own, `vhart exec` where there is a machine; the workloads mark what they do,
+//! and `--stat` counts between the marks.
+//!
+//! # How work is measured
+//!
+//! `vhart bench` (`vhart::bench`, `docs/adr/0018`) runs `guest/workloads` here and by `vhart exec --stat` in host
+//! and guest, one process for each run. A workload marks what it does by a system call that there is not
+//! (`events::Mark`); `vhart::stat` counts between marks, page walks only there. Other emulators and vhart's
+//! hypervisor boot an initramfs whose init runs them (`images::work`). What only a kernel can measure is
+//! `guest/switches`, in C, which is carried along as a flat image (`cargo xtask switches`). `vhart sweep`
+//! (`vhart::sweep`) is `vhart bench` for every combination of a file; schedulers are handed `--task`.
 
 mod attribution;
 mod board;

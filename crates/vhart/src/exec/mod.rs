@@ -1,8 +1,20 @@
 //! `vhart exec`: one program on a RISC-V Linux with KVM, as if it ran here.
 //!
-//! The host Linux boots, and its first process is the agent ([`crate::agent`]), which hears over a port of the virtio console
-//! what to run. The program's input and output have ports of their own, so that they come byte for byte and apart; the serial
-//! port has the kernel's messages alone.
+//! The host Linux boots, and its first process is the agent ([`crate::agent`]), which hears over a port of the virtio
+//! console what to run. The program's input and output have ports of their own, so that they come byte for byte and
+//! apart; the serial port has the kernel's messages alone.
+//!
+//! # How a program runs in it
+//!
+//! `vhart exec` (`vhart::exec`) boots the host Linux with four ports of the virtio console (`virtio::console`): a
+//! program's input, its outputs, and orders and reports (`vhart::wire`). `vhart agent`, in the initramfs as the
+//! VMM, starts the program and carries its bytes; in a guest the ports lead on through the host's
+//! (`docs/adr/0014`). What has no room on its way stays in the guest's rings; nothing is spliced or kept. With
+//! `--rootfs debian` the agent begins in the Debian on the machine's last disk. The serial port has the kernel's
+//! messages, by which a panic or an oops is known. Of several commands (`exec::several`) the next is ordered when
+//! all that the one before wrote is out; where runs are to be the same all orders are there from the beginning, and
+//! the agent goes on by itself. What has become of each is kept in one `exec::record::Record`, over as many
+//! machines as it takes.
 
 mod commands;
 mod conductor;
