@@ -73,7 +73,7 @@ fn wrong_usage_is_status_2_and_names_the_option() {
         (&["elf", "--aia", "aplic-imsic", "--aia-guests", "1", "--isa", "rv64gc", "a"], "--isa has no h"),
         (&["run", "--engine", "kvm", "--kvm", "riscv-aia=fast", "a"], "auto, hwaccel or emul"),
         (&["run", "--htinst", "off", "a"], "transformed, zero"),
-        (&["run", "--vmid-bits", "15", "a"], "15 is not in ..=14"),
+        (&["run", "--vmid-bits", "15", "a"], "15 is not in 0..=14"),
         (&["run", "--engine", "kvm", "--vmid-bits", "7", "a"], "a guest of engine kvm has no VMIDs"),
         (&["run", "--engine", "kvm", "--htinst", "zero", "a"], "a guest of engine kvm has no htinst"),
         (&["walk"], "walk"),
