@@ -263,7 +263,7 @@ impl Core {
             Target::Ram(offset) => write_ram(&self.ram, offset, bytes, value),
             Target::Bus(phys) => {
                 // A device may have raised or dropped an interrupt of this hart.
-                self.look = true;
+                self.recheck_interrupts = true;
                 // first told, then done: what the device does by itself comes behind
                 if self.tells(Kind::Mmio) && self.bus.takes(phys, bytes as usize) {
                     self.tell_device(phys, true, bytes, value);

@@ -135,7 +135,7 @@ pub struct Core {
     /// The last exceptions.
     pub(crate) faults: Box<Faults>,
     /// Something happened after which interrupts must be looked at before the next instruction.
-    pub look: bool,
+    pub recheck_interrupts: bool,
     /// FENCE.I is due.
     pub fence_i: bool,
     /// The tick at which a WFI goes on that only a guest's interrupts wake, or 0.
@@ -236,7 +236,7 @@ impl Core {
             loops: Loops::default(),
             roots: Roots::default(),
             faults: Box::default(),
-            look: true,
+            recheck_interrupts: true,
             fence_i: false,
             nap: 0,
             waiting: false,
@@ -276,7 +276,7 @@ impl Core {
     pub fn select(&mut self) {
         self.data.select(data_key(&self.state));
         self.code.select(code_key(&self.state));
-        self.look = true;
+        self.recheck_interrupts = true;
     }
 
     /// Whether instructions are to be executed on, until so much [`Core::work`] is done.
@@ -330,7 +330,7 @@ impl Core {
     pub fn heeded_kick(&mut self) -> bool {
         let kicked = self.clock.is_wall() && self.pins.take_attention();
         if kicked {
-            (self.exit, self.look) = (Some(Exit::Quantum), true);
+            (self.exit, self.recheck_interrupts) = (Some(Exit::Quantum), true);
         }
         kicked
     }
@@ -397,7 +397,7 @@ impl Core {
             }
         }
         self.refresh_time();
-        self.look = true;
+        self.recheck_interrupts = true;
     }
 
     /// The next tick at which a timer of this hart raises an interrupt.

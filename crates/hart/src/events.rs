@@ -10,7 +10,7 @@ impl Core {
     #[cold]
     pub fn count_events(&mut self, retired: u64) {
         self.state.hpm.totals = self.totals(retired);
-        self.look |= self.state.settle_counters(&self.config);
+        self.recheck_interrupts |= self.state.settle_counters(&self.config);
     }
 
     /// Puts the counts of events as they were when so many instructions had retired, and leaves the counters.

@@ -62,7 +62,7 @@ impl EmulatedHart for Hart {
         }
         self.core.tell_remote_fence(&fence);
         self.core.fence_outside(fence);
-        self.core.look = true;
+        self.core.recheck_interrupts = true;
     }
 
     fn set_supervisor_timer(&mut self, deadline: u64) {
@@ -73,7 +73,7 @@ impl EmulatedHart for Hart {
             self.core.sbi_timer = deadline;
         }
         self.core.tell_firmware_timer(deadline);
-        self.core.look = true;
+        self.core.recheck_interrupts = true;
     }
 
     fn vmid(&self) -> u16 {
@@ -114,7 +114,7 @@ impl EmulatedHart for Hart {
         core.count_events(core.state.instret);
         core.as_machine(|core| core.write_between(address, value));
         core.count_events(core.state.instret);
-        core.look = true;
+        core.recheck_interrupts = true;
     }
 
     #[cfg(feature = "state")]

@@ -92,7 +92,7 @@ impl Hart {
     /// The privileged state, to be changed by tests and debuggers. Cached consequences are dropped.
     pub fn state_mut(&mut self) -> &mut State {
         self.core.forget(&crate::fence::Fence::All);
-        self.core.look = true;
+        self.core.recheck_interrupts = true;
         &mut self.core.state
     }
 
@@ -216,7 +216,7 @@ impl Hart {
     /// Takes the interrupt that is due, if any. Whether any waits is noted for generated code.
     pub fn interrupt(&mut self) -> Option<Cause> {
         let core = &mut self.core;
-        core.look = false;
+        core.recheck_interrupts = false;
         if core.tells_pending() {
             core.tell_pending();
         }
@@ -240,7 +240,7 @@ impl Hart {
             if std::mem::take(&mut self.core.fence_i) {
                 self.blocks.fence(&mut self.core.watcher);
             }
-            if self.core.look {
+            if self.core.recheck_interrupts {
                 self.interrupt();
             }
             if self.core.pace == Pace::Instruction || self.core.may_stop_within() {
@@ -248,11 +248,11 @@ impl Hart {
                 continue;
             }
             let until = poll.saturating_sub(self.core.traps);
-            while self.block(record) && !self.core.look && self.core.state.instret < until {}
+            while self.block(record) && !self.core.recheck_interrupts && self.core.state.instret < until {}
         }
     }
 
-    /// Executes the block at `pc`. Whether all of it retired; if not, there is more to look at than [`Core::look`].
+    /// Executes the block at `pc`. Whether all of it retired; if not, there is more to look at than [`Core::recheck_interrupts`].
     #[inline(always)]
     fn block<R: Record>(&mut self, record: &mut R) -> bool {
         self.block_until::<R, false>(u64::MAX, record)

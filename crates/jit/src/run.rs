@@ -59,7 +59,7 @@ fn one<B: Backend>(hart: &mut Hart, translator: &mut Translator<B>) {
     if std::mem::take(&mut hart.core.fence_i) {
         translator.fence(&mut hart.core);
     }
-    if hart.core.look && hart.interrupt().is_some() {
+    if hart.core.recheck_interrupts && hart.interrupt().is_some() {
         return;
     }
     hart.single(&mut ());
@@ -81,7 +81,7 @@ fn go<B: Backend>(hart: &mut Hart, translator: &mut Translator<B>) -> Option<u64
         if hart.core.exit.is_some() || hart.core.waiting || hart.core.recount {
             break;
         }
-        if hart.core.look {
+        if hart.core.recheck_interrupts {
             hart.interrupt();
             looked = true;
             if hart.core.exit.is_some() {
@@ -237,7 +237,7 @@ fn interpret<B: Backend>(hart: &mut Hart, site: &Site) -> bool {
     match done {
         Ok(()) => {
             let core = &mut hart.core;
-            if !site.leaves && !core.look && !core.fence_i && core.exit.is_none() {
+            if !site.leaves && !core.recheck_interrupts && !core.fence_i && core.exit.is_none() {
                 if !only_accesses(&site.insn) {
                     note_mode(core);
                     note_waiting(core);

@@ -61,7 +61,7 @@ impl<R: Record> Run<'_, R> {
             self.core.note_root(new);
         }
         if inputs.has(Inputs::EVENTS.and(Inputs::OVERFLOWS)) && self.core.state.counts_events() {
-            (self.core.recount, self.core.look) = (true, true);
+            (self.core.recount, self.core.recheck_interrupts) = (true, true);
         }
         if R::ON {
             let now = privileged::csr::read(&self.core.state, &self.core.config, address).unwrap_or_default();
@@ -94,13 +94,13 @@ impl Core {
     pub(crate) fn apply(&mut self, effects: Effects) {
         if effects.has(Effects::PROTECTION) {
             self.forget(&Fence::All);
-            self.look = true;
+            self.recheck_interrupts = true;
         }
         if effects.has(Effects::TRANSLATION) {
             self.select();
         }
         if effects.has(Effects::INTERRUPTS | Effects::TIMER) {
-            self.look = true;
+            self.recheck_interrupts = true;
         }
     }
 }
@@ -162,7 +162,7 @@ impl<R: Record> Privileged for Run<'_, R> {
 
     fn wfi(&mut self) -> Out<Self> {
         self.permit(permit::wfi(&self.core.state))?;
-        (self.core.waiting, self.core.look) = (true, true);
+        (self.core.waiting, self.core.recheck_interrupts) = (true, true);
         self.core.waits_since = self.core.clock.now();
         if self.core.tells(Kind::Wait) {
             self.core.tell(self.place_of(), &Event::Wait);
@@ -182,7 +182,7 @@ impl<R: Record> Privileged for Run<'_, R> {
     }
 
     fn fence_i(&mut self) -> Out<Self> {
-        (self.core.fence_i, self.core.look) = (true, true);
+        (self.core.fence_i, self.core.recheck_interrupts) = (true, true);
         self.core.tell_instruction_fence(self.place_of());
         Ok(())
     }
