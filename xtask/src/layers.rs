@@ -1,5 +1,5 @@
-//! The layer check: dependencies between the workspace's crates point only up ARCHITECTURE.md's list, files of a crate use each
-//! other in no circle, and files and functions are short.
+//! The layer check: dependencies between the workspace's crates point only up ARCHITECTURE.md's list, files of a crate
+//! use each other in no circle, and files and functions are short.
 
 mod files;
 mod sizes;

@@ -1,5 +1,5 @@
-//! What `vhart bench` promises, tried: counts that are the same each time, a planted loss that is told with its reason, and parts of the
-//! guest's loss that add up to the whole.
+//! What `vhart bench` promises, tried: counts that are the same each time, a planted loss that is told with its reason,
+//! and parts of the guest's loss that add up to the whole.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,11 +61,12 @@ fn exits(results: &Value, workload: &str, reason: &str) -> u64 {
     named.filter_map(|exit| exit["count"].as_u64()).sum()
 }
 
-/// How much of a whole its parts may miss, and how much of the guest's time may be unexplained where an instruction takes as long everywhere.
+/// How much of a whole its parts may miss, and how much of the guest's time may be unexplained where an instruction
+/// takes as long everywhere.
 const SLACK: f64 = 0.02;
 
-/// The parts of each guest's instructions, time and loss add up to what was measured, none is below nothing that cannot be, and nothing to speak
-/// of is unexplained.
+/// The parts of each guest's instructions, time and loss add up to what was measured, none is below nothing that cannot
+/// be, and nothing to speak of is unexplained.
 fn costs(report: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(report.join("costs.csv")).context("bench wrote no costs.csv")?;
     for workload in WORKLOADS {
@@ -118,8 +119,9 @@ fn planted(without: &Value, with: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A guest without large pages walks through each of its pages: as much as a program that asked for small ones, and more than one that has
-/// large ones. Each chase has a machine of its own, for what ran before has touched the memory already.
+/// A guest without large pages walks through each of its pages: as much as a program that asked for small ones, and
+/// more than one that has large ones. Each chase has a machine of its own, for what ran before has touched the memory
+/// already.
 fn small_pages(place: &Path) -> anyhow::Result<()> {
     let [small, planted, large] = [
         ("small.json", ["chase-4k"].as_slice()),
@@ -156,7 +158,8 @@ fn steps(results: &Value, workload: &str) -> u64 {
     outcomes.flat_map(|outcome| rows(&outcome["counts"]["walks"])).filter_map(|walks| walks["reads"].as_u64()).sum()
 }
 
-/// Memory that nobody has touched is given to a guest page by page, each with an exit; what a program computes has none to speak of.
+/// Memory that nobody has touched is given to a guest page by page, each with an exit; what a program computes has none
+/// to speak of.
 fn reasons(results: &Value) -> anyhow::Result<()> {
     let counts: BTreeMap<&str, u64> =
         WORKLOADS.iter().map(|name| (*name, exits(results, name, "page mapped"))).collect();

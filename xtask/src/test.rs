@@ -240,7 +240,8 @@ fn large(kernel: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same kernel attacks, with a disk and a network of its own, and a Linux beside it boots, reads its disk, and powers off.
+/// The same kernel attacks, with a disk and a network of its own, and a Linux beside it boots, reads its disk, and
+/// powers off.
 fn attack(kernel: &str, path: &str) -> anyhow::Result<()> {
     const DISK: &str = "target/attacked.img";
     let disk = std::fs::File::create(DISK).and_then(|file| file.set_len(16 << 20));

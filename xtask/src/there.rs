@@ -1,4 +1,5 @@
-//! What of Debian boots need, and whether it is in the cache: where nothing may be fetched, a boot is left out that lacks it.
+//! What of Debian boots need, and whether it is in the cache: where nothing may be fetched, a boot is left out that
+//! lacks it.
 
 use images::{Apt, Cache, Request};
 

@@ -1,7 +1,7 @@
 //! riscv-hyp-tests on the whole machine, where `VHART_HYP_TESTS` names the suite's ELF file.
 //!
-//! The file is the suite's `rvh_test.elf` for its platform `spike`, built with `LOG_LEVEL=LOG_DETAIL`, so that it says the
-//! outcome of each assertion.
+//! The file is the suite's `rvh_test.elf` for its platform `spike`, built with `LOG_LEVEL=LOG_DETAIL`, so that it says
+//! the outcome of each assertion.
 
 use std::sync::{Arc, Mutex};
 

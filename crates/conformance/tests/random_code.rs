@@ -1,5 +1,5 @@
-//! Random bytes as code, in every mode and on both engines: whatever a guest executes ends in a trap at worst, never in a
-//! panic or a hang.
+//! Random bytes as code, in every mode and on both engines: whatever a guest executes ends in a trap at worst, never in
+//! a panic or a hang.
 
 use std::sync::{Arc, Mutex};
 

@@ -75,8 +75,8 @@ pub enum Register {
     F(u8),
     /// Control and status.
     Csr(u16),
-    /// The mode, as the RISC-V Debug Specification 1.0, "Virtual Debug Registers", has it: privilege in bits 0 and 1, V in
-    /// bit 2.
+    /// The mode, as the RISC-V Debug Specification 1.0, "Virtual Debug Registers", has it: privilege in bits 0 and 1, V
+    /// in bit 2.
     Priv,
 }
 

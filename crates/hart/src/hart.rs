@@ -252,7 +252,8 @@ impl Hart {
         }
     }
 
-    /// Executes the block at `pc`. Whether all of it retired; if not, there is more to look at than [`Core::recheck_interrupts`].
+    /// Executes the block at `pc`. Whether all of it retired; if not, there is more to look at than
+    /// [`Core::recheck_interrupts`].
     #[inline(always)]
     fn block<R: Record>(&mut self, record: &mut R) -> bool {
         self.block_until::<R, false>(u64::MAX, record)

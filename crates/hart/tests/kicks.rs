@@ -10,8 +10,8 @@ fn hart(clock: Clock) -> Hart {
     Alone { clock, ..kit::alone(Isa::ALL, 0x1000) }.hart()
 }
 
-/// Runs for as many instructions as `budget`, of which nothing is known but their number. Answers how far it got from look to
-/// look, and what ended it. It is kicked as it gets to `kicked`.
+/// Runs for as many instructions as `budget`, of which nothing is known but their number. Answers how far it got from
+/// look to look, and what ended it. It is kicked as it gets to `kicked`.
 fn looks(hart: &mut Hart, budget: u64, kicked: u64) -> (Vec<u64>, Exit) {
     let mut steps = Vec::new();
     let exit = hart.drive_by(budget, POLL, |hart, poll| {
@@ -43,7 +43,8 @@ fn where_time_goes_by_instructions_a_kick_changes_no_later_quantum() {
     assert_eq!(looks(&mut hart, 2 * POLL, u64::MAX), (vec![POLL; 2], Exit::Quantum));
 }
 
-/// Runs a loop of two instructions, the first of them `first`, after it was kicked: how many instructions it executed then.
+/// Runs a loop of two instructions, the first of them `first`, after it was kicked: how many instructions it executed
+/// then.
 fn executed_after_kick(first: u32, clock: Clock) -> u64 {
     let mut hart = hart(clock);
     hart.core.ram.store_u32(0, first).unwrap();

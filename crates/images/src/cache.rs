@@ -1,8 +1,8 @@
 //! The cache: everything fetched and built, in one directory of the user's.
 //!
-//! Nothing in it is ever half there: files and directories are made under `tmp/` and renamed into place. Whoever adds to
-//! a part of it holds that part's lock (`lock`); whoever finds what it needs reads without. What a killed run left under `tmp/` goes with
-//! the next lock.
+//! Nothing in it is ever half there: files and directories are made under `tmp/` and renamed into place. Whoever adds
+//! to a part of it holds that part's lock (`lock`); whoever finds what it needs reads without. What a killed run left
+//! under `tmp/` goes with the next lock.
 
 mod lock;
 
@@ -17,8 +17,8 @@ use crate::debian;
 use crate::error::{Error, OnFile, Result};
 pub use lock::Lock;
 
-/// The directory of the parts of Debian. The number changes when what is kept of a package changes, so that older caches
-/// are not taken for whole.
+/// The directory of the parts of Debian. The number changes when what is kept of a package changes, so that older
+/// caches are not taken for whole.
 pub(crate) const PACKAGES: &str = "debian-3";
 
 /// How many things of each kind stay when the cache is pruned.
@@ -148,8 +148,8 @@ impl Cache {
         Ok(entry.len_bytes)
     }
 
-    /// Removes what no run as the last ones would use: older versions, what was downloaded only to be unpacked, and what
-    /// earlier versions of this program kept elsewhere. Returns how many bytes that were.
+    /// Removes what no run as the last ones would use: older versions, what was downloaded only to be unpacked, and
+    /// what earlier versions of this program kept elsewhere. Returns how many bytes that were.
     ///
     /// # Errors
     /// Where something cannot be removed; what could be is gone.

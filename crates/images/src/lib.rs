@@ -1,9 +1,10 @@
 //! Gets kernels and user land for a riscv64 host and its guest, and builds their initramfs.
 //!
-//! [`prepare`] turns a [`Request`] into files that a machine boots: the kernel, its modules and busybox come from Debian's
-//! packages, which are fetched and verified here ([`Packages`]); the initramfs of host and guest are built here;
-//! all is kept in the user's [`Cache`]. [`Phase`] and [`Watch`] are the protocol by which an unattended run is followed on
-//! the console. [`qemu::command`] boots the same files on QEMU. [`vmm::get`] has the riscv64 VMM that the guest needs.
+//! [`prepare`] turns a [`Request`] into files that a machine boots: the kernel, its modules and busybox come from
+//! Debian's packages, which are fetched and verified here ([`Packages`]); the initramfs of host and guest are built
+//! here; all is kept in the user's [`Cache`]. [`Phase`] and [`Watch`] are the protocol by which an unattended run is
+//! followed on the console. [`qemu::command`] boots the same files on QEMU. [`vmm::get`] has the riscv64 VMM that the
+//! guest needs.
 //!
 //! [`Tools`] are programs out of Debian's packages that run on this machine without being installed.
 //!

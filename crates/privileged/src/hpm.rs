@@ -1,9 +1,9 @@
 //! Programmable counters: `mhpmcounter3` and those behind it.
 //!
-//! Privileged architecture, "Hardware Performance Monitor"; "Sscofpmf". Whoever executes counts events anyway, for reasons of
-//! his own, and gives the counts ([`Totals`]). A counter is what such a count has grown by while the counter ran, so that an event
-//! costs nothing. The books are brought up to date ([`State::settle_counters`]) before a CSR of this chapter is accessed, when the
-//! mode changes, and now and then in between, which is when an overflow is seen.
+//! Privileged architecture, "Hardware Performance Monitor"; "Sscofpmf". Whoever executes counts events anyway, for
+//! reasons of his own, and gives the counts ([`Totals`]). A counter is what such a count has grown by while the counter
+//! ran, so that an event costs nothing. The books are brought up to date ([`State::settle_counters`]) before a CSR of
+//! this chapter is accessed, when the mode changes, and now and then in between, which is when an overflow is seen.
 
 use core::fmt;
 
@@ -18,8 +18,8 @@ pub(crate) const INHIBITS: u64 = hpmevent::MINH | hpmevent::SINH | hpmevent::UIN
 /// The bits of `mhpmevent` that select.
 const SELECTOR: u64 = !(hpmevent::OF | INHIBITS);
 
-/// How often each event has happened since reset. They are an input, and no part of a state: states that differ in nothing else
-/// are the same.
+/// How often each event has happened since reset. They are an input, and no part of a state: states that differ in
+/// nothing else are the same.
 #[derive(Clone, Copy, Default)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Totals(#[cfg_attr(feature = "state", serde(with = "arch::array"))] pub [u64; Event::COUNT]);
@@ -157,8 +157,8 @@ impl State {
         self.settle_counters(config);
     }
 
-    /// Brings the books up to date with [`Hpm::totals`]: adds what was counted, notes overflows, and lets counters run or stand as
-    /// the registers and the mode now say. Whether an interrupt became pending.
+    /// Brings the books up to date with [`Hpm::totals`]: adds what was counted, notes overflows, and lets counters run
+    /// or stand as the registers and the mode now say. Whether an interrupt became pending.
     pub fn settle_counters(&mut self, config: &Config) -> bool {
         let mut raised = false;
         self.hpm.active = 0;
@@ -190,8 +190,8 @@ impl State {
         overflowed && config.has(Extension::Sscofpmf) && self.note_overflow(place)
     }
 
-    /// "If a hardware performance monitor counter overflows while the associated OF bit is zero, then a 'count overflow interrupt
-    /// request' is generated."
+    /// "If a hardware performance monitor counter overflows while the associated OF bit is zero, then a 'count overflow
+    /// interrupt request' is generated."
     fn note_overflow(&mut self, place: usize) -> bool {
         let first = self.mhpmevent[place] & hpmevent::OF == 0;
         self.mhpmevent[place] |= hpmevent::OF;

@@ -5,8 +5,9 @@
 //! clock: whoever executes instructions (the crate `hart`) brings these.
 //!
 //! Privileged architecture, with Sm1p13, Sv39 to Sv57, H 1.0 and the extensions that [`Config::isa`] may name. M, S and
-//! U modes are always there; SXLEN, UXLEN and VSXLEN are 64 and every mode is little-endian. Not modelled: debug mode and triggers (their registers say that there are none),
-//! Smrnmi, Smdbltrp/Ssdbltrp, Smcntrpmf, control-flow integrity, pointer masking, vectors.
+//! U modes are always there; SXLEN, UXLEN and VSXLEN are 64 and every mode is little-endian. Not modelled: debug mode
+//! and triggers (their registers say that there are none), Smrnmi, Smdbltrp/Ssdbltrp, Smcntrpmf, control-flow
+//! integrity, pointer masking, vectors.
 
 #![no_std]
 #![forbid(unsafe_code)]

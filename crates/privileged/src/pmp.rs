@@ -82,7 +82,8 @@ pub fn check_executable_load(state: &State, config: &Config, addr: Phys, len: u6
     [Access::Load, Access::Fetch].into_iter().all(|access| check(state, config, addr, len, access, privilege))
 }
 
-/// Whether [`check`] says the same of every access inside the `len` bytes at `addr`, so that the verdict on one can be kept for all.
+/// Whether [`check`] says the same of every access inside the `len` bytes at `addr`, so that the verdict on one can be
+/// kept for all.
 pub fn region_uniform(state: &State, config: &Config, addr: Phys, len: u64) -> bool {
     if is_open(state) {
         return true;

@@ -1,8 +1,8 @@
 //! How a run ends, and who ends it.
 //!
-//! The machine may power off by itself; the user, a signal or a timeout may want it to. The first of them counts. A machine
-//! that does not stop then, as it waits for a terminal that nobody reads or for a file that does not open, is left behind:
-//! the way out waits for no lock, no device and no output.
+//! The machine may power off by itself; the user, a signal or a timeout may want it to. The first of them counts. A
+//! machine that does not stop then, as it waits for a terminal that nobody reads or for a file that does not open, is
+//! left behind: the way out waits for no lock, no device and no output.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! What `vhart exec` and its agent in the machine say to each other over the control port.
 //!
-//! A frame is a kind, the length of what follows, and that: byte strings, each behind its length. Lengths have 32 bits, the
-//! lowest byte first. The program's input and output have ports of their own.
+//! A frame is a kind, the length of what follows, and that: byte strings, each behind its length. Lengths have 32 bits,
+//! the lowest byte first. The program's input and output have ports of their own.
 
 use std::io::{self, Read};
 use std::time::Duration;

@@ -120,7 +120,8 @@ fn a_queue_of_an_impossible_size_needs_a_reset() {
     }
 }
 
-/// Puts an indirect table with one descriptor with `flags` at `BUFFERS`, and a descriptor that refers to it on the ring.
+/// Puts an indirect table with one descriptor with `flags` at `BUFFERS`, and a descriptor that refers to it on the
+/// ring.
 fn offer_indirect(driver: &mut Driver<Entropy>, flags: u16) {
     driver.memory.write_obj(BUFFERS + 0x1000, GuestAddress(BUFFERS)).unwrap();
     driver.memory.write_obj(u64::from(flags) << 32 | 64, GuestAddress(BUFFERS + 8)).unwrap();

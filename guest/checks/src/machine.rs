@@ -1,6 +1,7 @@
 //! The machine below: the way in, CSRs, traps.
 //!
-//! Privileged architecture, "Supervisor Trap Vector Base Address (`stvec`) Register" and "Supervisor Cause (`scause`) Register".
+//! Privileged architecture, "Supervisor Trap Vector Base Address (`stvec`) Register" and "Supervisor Cause (`scause`)
+//! Register".
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::{asm, global_asm};
@@ -121,7 +122,8 @@ extern "C" fn trapped() {
             LAST.scause.store(scause, Ordering::SeqCst);
             LAST.stval.store(read::<{ registers::STVAL }>(), Ordering::SeqCst);
             LAST.sepc.store(sepc, Ordering::SeqCst);
-            // SAFETY: the instruction that trapped was fetched from there, but for one that could not be: then its caller's is left to do.
+            // SAFETY: the instruction that trapped was fetched from there, but for one that could not be: then its
+            // caller's is left to do.
             let low = unsafe { (sepc as *const u16).read_volatile() };
             write::<{ registers::SEPC }>(sepc + fetch_len(low));
         }

@@ -1,7 +1,8 @@
-//! A Linux guest below KVM and below vhart's hypervisor: how long from its power on to its init, and what memory it takes beside its own.
+//! A Linux guest below KVM and below vhart's hypervisor: how long from its power on to its init, and what memory it
+//! takes beside its own.
 //!
-//! Both say on the console that the guest is about to begin: the host Linux that it has KVM, after which it starts the guest's VMM, and the
-//! hypervisor how much memory it has for guests, before it loads any.
+//! Both say on the console that the guest is about to begin: the host Linux that it has KVM, after which it starts the
+//! guest's VMM, and the hypervisor how much memory it has for guests, before it loads any.
 
 use std::time::Duration;
 

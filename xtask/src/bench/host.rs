@@ -63,8 +63,8 @@ impl Host {
         self.after("-append")
     }
 
-    /// Writes the initial RAM disk to `to`, with an init script that runs each of `programs` alone and twice at once; the
-    /// script is in `folder`.
+    /// Writes the initial RAM disk to `to`, with an init script that runs each of `programs` alone and twice at once;
+    /// the script is in `folder`.
     ///
     /// # Errors
     /// A file cannot be read or written.
@@ -75,8 +75,8 @@ impl Host {
         self.with(archive, to)
     }
 
-    /// Writes the initial RAM disk to `to`, with an init script that runs `program` as a guest whose interrupts the kernel has;
-    /// the script is in `folder`.
+    /// Writes the initial RAM disk to `to`, with an init script that runs `program` as a guest whose interrupts the
+    /// kernel has; the script is in `folder`.
     ///
     /// # Errors
     /// A file cannot be read or written.
@@ -88,8 +88,8 @@ impl Host {
         self.with(archive, to)
     }
 
-    /// Writes the initial RAM disk to `to`, with `more` behind it: Linux unpacks archives one after the other, and a later
-    /// file replaces one of the same name.
+    /// Writes the initial RAM disk to `to`, with `more` behind it: Linux unpacks archives one after the other, and a
+    /// later file replaces one of the same name.
     fn with(&self, more: Archive, to: PathBuf) -> anyhow::Result<PathBuf> {
         let mut content = read(self.initrd()?)?;
         content.resize(content.len().next_multiple_of(4), 0);

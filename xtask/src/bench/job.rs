@@ -217,7 +217,8 @@ fn switches(console: &str) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// The lines of the program for interrupts, which ran once for each way of having controllers: a line between says which.
+/// The lines of the program for interrupts, which ran once for each way of having controllers: a line between says
+/// which.
 fn interrupts(console: &str) -> anyhow::Result<Figures> {
     let mut figures = Figures::new();
     let mut irqchip = "";
@@ -244,8 +245,8 @@ fn switch(line: &str) -> Option<((String, Quantity), f64)> {
     Some(((name.to_owned(), Quantity::Nanoseconds), nanoseconds.parse().ok()?))
 }
 
-/// The lines `harts NAME NANOSECONDS NANOSECONDS NANOSECONDS` of a console, which `guest/linux/harts.sh` prints: how long a
-/// program takes alone, and each of two at the same time. Two that take as long as one are a speed-up of two.
+/// The lines `harts NAME NANOSECONDS NANOSECONDS NANOSECONDS` of a console, which `guest/linux/harts.sh` prints: how
+/// long a program takes alone, and each of two at the same time. Two that take as long as one are a speed-up of two.
 fn pairs(console: &str) -> anyhow::Result<Figures> {
     if !console.contains(PAIRED) {
         bail!("the programs on two harts did not come to their end:\n{}", child::tail(console));

@@ -37,7 +37,8 @@ pub enum Emulator {
 pub enum Interrupts {
     /// A PLIC.
     Plic,
-    /// An APLIC that sends messages to the harts' IMSICs, which have files for guests. There is an entropy device besides.
+    /// An APLIC that sends messages to the harts' IMSICs, which have files for guests. There is an entropy device
+    /// besides.
     Imsic,
 }
 

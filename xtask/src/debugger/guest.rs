@@ -88,7 +88,8 @@ fn start(port: u16) -> anyhow::Result<Child> {
     vhart.spawn().context("cannot run vhart")
 }
 
-/// Reads where the kernel has what is asked for. All else that the guest says is read by a thread, which has its shell end it.
+/// Reads where the kernel has what is asked for. All else that the guest says is read by a thread, which has its shell
+/// end it.
 fn addresses(machine: &mut Child) -> anyhow::Result<[u64; 3]> {
     let mut out = BufReader::new(machine.stdout.take().context("there is a pipe")?);
     let mut found = [None; NAMES.len()];

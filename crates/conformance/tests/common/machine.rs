@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs `image` until it powers off, with harts that run at the same time, and answers what is in memory then.
 ///
-/// Without a firmware all harts start at its entry, in M-mode with their number in a0; with the built-in one, hart 0 does in
-/// S-mode.
+/// Without a firmware all harts start at its entry, in M-mode with their number in a0; with the built-in one, hart 0
+/// does in S-mode.
 pub fn run(by: By, harts: usize, firmware: Firmware, image: &Image) -> Ram {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&image.to_elf()).unwrap();

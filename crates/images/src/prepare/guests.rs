@@ -1,6 +1,7 @@
 //! Guests of the hypervisor: kernel and initramfs in one file, with the manifest that says which guests there are.
 //!
-//! `guest/hypervisor/src/control/manifest.rs` has the format: a flattened device tree, which the machine gets as its initial RAM disk.
+//! `guest/hypervisor/src/control/manifest.rs` has the format: a flattened device tree, which the machine gets as its
+//! initial RAM disk.
 
 use std::fs;
 use std::path::{Path, PathBuf};

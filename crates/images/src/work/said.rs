@@ -1,7 +1,8 @@
-//! What work that measures itself prints: lines of workloads (`guest/workloads`), and of operations of a kernel (`guest/switches`).
+//! What work that measures itself prints: lines of workloads (`guest/workloads`), and of operations of a kernel
+//! (`guest/switches`).
 //!
-//! It comes out of a machine, where anybody may print anything: lines and words have an end, numbers that are no times are none, and
-//! nothing is kept that a terminal would take for an order.
+//! It comes out of a machine, where anybody may print anything: lines and words have an end, numbers that are no times
+//! are none, and nothing is kept that a terminal would take for an order.
 
 use std::io::{BufRead, Read as _};
 

@@ -111,9 +111,9 @@ impl Fence {
     const TSO: u8 = 8;
     const READ_WRITE: u8 = 0b0011;
 
-    /// Whether it is FENCE.TSO, which "leaves non-AMO store operations in the FENCE.TSO's predecessor set unordered with
-    /// non-AMO loads in its successor set" (Unprivileged 20240411, "Memory Ordering Instructions"). With other sets that
-    /// mode is reserved, and the fence an ordinary one.
+    /// Whether it is FENCE.TSO, which "leaves non-AMO store operations in the FENCE.TSO's predecessor set unordered
+    /// with non-AMO loads in its successor set" (Unprivileged 20240411, "Memory Ordering Instructions"). With other
+    /// sets that mode is reserved, and the fence an ordinary one.
     pub fn is_tso(self) -> bool {
         (self.fm, self.pred, self.succ) == (Self::TSO, Self::READ_WRITE, Self::READ_WRITE)
     }

@@ -20,7 +20,8 @@ const S2: Reg = Reg::X(18);
 /// What its handler saw.
 const S4: Reg = Reg::X(20);
 
-/// A hart stops at a breakpoint, takes steps, and goes on; an `ebreak` of its own comes to its own handler, and its time stands with it.
+/// A hart stops at a breakpoint, takes steps, and goes on; an `ebreak` of its own comes to its own handler, and its
+/// time stands with it.
 pub fn stops() -> Checked {
     let options = Options { debugged: true, ..Options::default() };
     let mut machine = match Machine::new(guests::LOOP, 1, options) {

@@ -12,8 +12,8 @@ pub const END: &[u32] = &[
     0x0000006f, // jal zero,18
 ];
 
-/// Says [`GREETING`] by DBCN, writes to and reads from the device, sleeps until an external interrupt comes, spins until the
-/// device's flag is set.
+/// Says [`GREETING`] by DBCN, writes to and reads from the device, sleeps until an external interrupt comes, spins
+/// until the device's flag is set.
 #[rustfmt::skip]
 pub const WAYS_OUT: &[u32] = &[
     0x00000417, // auipc s0,0x0
@@ -118,8 +118,8 @@ pub const SECOND: &[u32] = &[
     0xffdff06f, // jal zero,14
 ];
 
-/// Writes the answers to a vendor's call to 0x10, to an experimental one to 0x18, to whether there is STA to 0x20, to STA's
-/// own call to 0x28, and what STA has written to memory to 0x30: its sequence number and flags.
+/// Writes the answers to a vendor's call to 0x10, to an experimental one to 0x18, to whether there is STA to 0x20, to
+/// STA's own call to 0x28, and what STA has written to memory to 0x30: its sequence number and flags.
 #[rustfmt::skip]
 pub const CALLS: &[u32] = &[
     0x100004b7, // lui s1,0x10000
@@ -201,8 +201,8 @@ pub const MESSAGES: &[u32] = &[
     0x00648023, // sb t1,0(s1)
 ];
 
-/// Writes 's' to 0, suspends its system, and goes on with [`SLEEP_OPAQUE`], which it writes to 0x18, or writes why not to 0x10. Writes 'i' to 0
-/// when it sees an external interrupt wait.
+/// Writes 's' to 0, suspends its system, and goes on with [`SLEEP_OPAQUE`], which it writes to 0x18, or writes why not
+/// to 0x10. Writes 'i' to 0 when it sees an external interrupt wait.
 #[rustfmt::skip]
 pub const SLEEP: &[u32] = &[
     0x100004b7, // lui s1,0x10000
@@ -229,8 +229,8 @@ pub const SLEEP: &[u32] = &[
 /// What a guest that slept is given.
 pub const SLEEP_OPAQUE: u64 = 0x53;
 
-/// Counts to 3 in a loop at [`LOOP_AT`], meets an `ebreak` of its own, behind which it is at [`LOOP_END_AT`], writes how far it counted to 0x10 and
-/// the cause of the trap to 0x18.
+/// Counts to 3 in a loop at [`LOOP_AT`], meets an `ebreak` of its own, behind which it is at [`LOOP_END_AT`], writes
+/// how far it counted to 0x10 and the cause of the trap to 0x18.
 #[rustfmt::skip]
 pub const LOOP: &[u32] = &[
     0x100004b7, // lui s1,0x10000
@@ -255,8 +255,10 @@ pub const LOOP: &[u32] = &[
 pub const LOOP_AT: u64 = 0x18;
 pub const LOOP_END_AT: u64 = 0x24;
 
-/// Asks for steal time where it cannot be (across the grain, beyond memory, with a flag) and writes the answers to 0x10, 0x18 and 0x20; then where it can, with the answer to 0x28. Writes 'g' to 0 and looks at it until there is something at [`STEAL_ENDS_AT`]; then writes whether
-/// it ever saw an odd sequence number to 0x30, how often the time was less than before to 0x38, the time to 0x40, the number to 0x48.
+/// Asks for steal time where it cannot be (across the grain, beyond memory, with a flag) and writes the answers to
+/// 0x10, 0x18 and 0x20; then where it can, with the answer to 0x28. Writes 'g' to 0 and looks at it until there is
+/// something at [`STEAL_ENDS_AT`]; then writes whether it ever saw an odd sequence number to 0x30, how often the time
+/// was less than before to 0x38, the time to 0x40, the number to 0x48.
 #[rustfmt::skip]
 pub const STEAL: &[u32] = &[
     0x00000417, // auipc s0,0x0
@@ -315,8 +317,8 @@ pub const STEAL: &[u32] = &[
 /// Where the guest is told to end.
 pub const STEAL_ENDS_AT: u64 = 0x600;
 
-/// Writes 'r' to 0, waits for a word at 8 and clears it; writes to [`PAGES`]'s first two pages, then 'd' to 0; waits again, writes to the first and the
-/// last, then 'e'; waits again.
+/// Writes 'r' to 0, waits for a word at 8 and clears it; writes to [`PAGES`]'s first two pages, then 'd' to 0; waits
+/// again, writes to the first and the last, then 'e'; waits again.
 #[rustfmt::skip]
 pub const WRITES: &[u32] = &[
     0x00010417, // auipc s0,0x10

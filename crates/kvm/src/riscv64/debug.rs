@@ -1,9 +1,9 @@
 //! A debugger's part in a vCPU.
 //!
-//! Breakpoints are [`crate::spots::Spots`]: `ebreak`s, which KVM leaves to this process while a vCPU is debugged (`KVM_SET_GUEST_DEBUG`,
-//! Linux 6.10). Where they are is decided as harts go on, by the page tables of the one that the debugger looks at. A guest's own
-//! `ebreak` is handed on to it. KVM has no single step: a hart that takes one executes alone, with breakpoints wherever its
-//! instruction may lead and where its trap would.
+//! Breakpoints are [`crate::spots::Spots`]: `ebreak`s, which KVM leaves to this process while a vCPU is debugged
+//! (`KVM_SET_GUEST_DEBUG`, Linux 6.10). Where they are is decided as harts go on, by the page tables of the one that
+//! the debugger looks at. A guest's own `ebreak` is handed on to it. KVM has no single step: a hart that takes one
+//! executes alone, with breakpoints wherever its instruction may lead and where its trap would.
 //!
 //! Left out: watchpoints and events, for which KVM has nothing.
 
@@ -147,8 +147,8 @@ impl KvmVcpu {
         None
     }
 
-    /// Enters the guest's handler of breakpoints as the processor would have (Privileged 20240411, "Supervisor Trap Vector Base Address
-    /// Register" and "Supervisor Status Register").
+    /// Enters the guest's handler of breakpoints as the processor would have (Privileged 20240411, "Supervisor Trap
+    /// Vector Base Address Register" and "Supervisor Status Register").
     fn hand_on(&mut self) {
         let (pc, mut sstatus) = (self.reg(Reg::Pc), self.csr(csr::SSTATUS));
         let enabled = sstatus & status::SIE != 0;

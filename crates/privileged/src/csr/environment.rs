@@ -77,8 +77,8 @@ pub fn number(address: u16) -> usize {
 /// The bits that exist in `mstateen[index]` and `hstateen[index]`.
 ///
 /// Those that control state which this hart does not have are zero, C among them: there is no custom state. That leaves
-/// none for `sstateen`. (In Spike, C and CSRIND can be written, and AIA cannot.) AIA 1.0, "Access control by the state-enable
-/// CSRs": "The IMSIC bit is implemented in `mstateen0` only if the hart has an IMSIC."
+/// none for `sstateen`. (In Spike, C and CSRIND can be written, and AIA cannot.) AIA 1.0, "Access control by the
+/// state-enable CSRs": "The IMSIC bit is implemented in `mstateen0` only if the hart has an IMSIC."
 #[inline]
 pub fn enables(config: &Config, index: usize) -> u64 {
     match index {

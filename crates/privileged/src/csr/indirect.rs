@@ -1,9 +1,10 @@
-//! The windows into registers that are selected by number, `*iselect` and `*ireg`; the `iprio` arrays; and which accesses reach
-//! an interrupt file.
+//! The windows into registers that are selected by number, `*iselect` and `*ireg`; the `iprio` arrays; and which
+//! accesses reach an interrupt file.
 //!
-//! "Smcsrind/Sscsrind"; AIA 1.0, "Control and Status Registers (CSRs) Added to Harts" and "CSRs for external interrupts via an
-//! IMSIC". An interrupt file is not the hart's own: what an access shows of it and leaves there are inputs and outputs of
-//! [`State`]. With AIA alone there are no registers `*ireg2` to `*ireg6`; where they are, nothing is behind them yet.
+//! "Smcsrind/Sscsrind"; AIA 1.0, "Control and Status Registers (CSRs) Added to Harts" and "CSRs for external interrupts
+//! via an IMSIC". An interrupt file is not the hart's own: what an access shows of it and leaves there are inputs and
+//! outputs of [`State`]. With AIA alone there are no registers `*ireg2` to `*ireg6`; where they are, nothing is behind
+//! them yet.
 
 use core::array;
 
@@ -94,10 +95,10 @@ fn of_file(state: &State, config: &Config, address: u16) -> Option<FileAccess> {
     }
 }
 
-/// The interrupts whose priority numbers can be set at a level. "For a given interrupt number, if the corresponding bit in `mie`
-/// is read-only zero, then the interrupt's priority number [...] must be read-only zero as well. The priority number for a
-/// machine-level external interrupt [...] must also be read-only zero"; those of VS level "are always ignored and should be"
-/// in M-mode's array.
+/// The interrupts whose priority numbers can be set at a level. "For a given interrupt number, if the corresponding bit
+/// in `mie` is read-only zero, then the interrupt's priority number [...] must be read-only zero as well. The priority
+/// number for a machine-level external interrupt [...] must also be read-only zero"; those of VS level "are always
+/// ignored and should be" in M-mode's array.
 fn settable(config: &Config, level: Level) -> u64 {
     use csr::ip;
     match level {
@@ -168,9 +169,10 @@ pub fn select(state: &State, config: &Config, address: u16) -> Verdict {
 
 /// `mireg`, `sireg`, `vsireg` and those behind them: what is selected, and whether it lies open.
 ///
-/// AIA 1.0, "Hypervisor and VS CSRs": "the H extension's usual rules for when to raise a virtual instruction exception (based on
-/// whether an instruction is HS-qualified) are not applicable." What is not allotted has no rules; recommended is an
-/// illegal-instruction exception, and with AIA in VS-mode, as in Spike and QEMU, a virtual-instruction exception.
+/// AIA 1.0, "Hypervisor and VS CSRs": "the H extension's usual rules for when to raise a virtual instruction exception
+/// (based on whether an instruction is HS-qualified) are not applicable." What is not allotted has no rules;
+/// recommended is an illegal-instruction exception, and with AIA in VS-mode, as in Spike and QEMU, a
+/// virtual-instruction exception.
 pub fn window(state: &State, config: &Config, address: u16) -> Verdict {
     exists(config, address)?;
     enabled(state, config, 0, stateen::CSRIND)?;
@@ -210,8 +212,9 @@ fn file(state: &State, config: &Config, level: Level, number: u64, denied: Denie
     require(!is_odd, denied)
 }
 
-/// A level's interrupt file: IMSIC, and of supervisor level SEI in `mvien`. "When the hart does not have an IMSIC, the following
-/// raise a virtual instruction exception [...], not an illegal instruction exception, despite that `mstateen0`.IMSIC is zero".
+/// A level's interrupt file: IMSIC, and of supervisor level SEI in `mvien`. "When the hart does not have an IMSIC, the
+/// following raise a virtual instruction exception [...], not an illegal instruction exception, despite that
+/// `mstateen0`.IMSIC is zero".
 fn open_file(state: &State, config: &Config, level: Level, denied: Denied) -> Verdict {
     require(config.has_imsic(), denied)?;
     enabled(state, config, 0, stateen::IMSIC)?;
@@ -224,9 +227,9 @@ fn open_file(state: &State, config: &Config, level: Level, denied: Denied) -> Ve
 
 /// `mtopei`, `stopei`, `vstopei`.
 ///
-/// AIA 1.0, "Virtual instruction exceptions": "Instructions that read/write CSR `stopei` or `vstopei` are considered to be
-/// HS-qualified unless all of following are true: the hart has an IMSIC, extension Smstateen is implemented, and bit 58 of
-/// `mstateen0` is zero."
+/// AIA 1.0, "Virtual instruction exceptions": "Instructions that read/write CSR `stopei` or `vstopei` are considered to
+/// be HS-qualified unless all of following are true: the hart has an IMSIC, extension Smstateen is implemented, and bit
+/// 58 of `mstateen0` is zero."
 pub fn top_external(state: &State, config: &Config, address: u16) -> Verdict {
     let extension = if address == csr::MTOPEI { Extension::Smaia } else { Extension::Ssaia };
     super::gate::having(state, config, address, extension)?;

@@ -8,8 +8,8 @@ pub struct Inputs(u8);
 impl Inputs {
     /// Nothing but registers, and the count of retired instructions, which every access has exactly.
     pub const NONE: Inputs = Inputs(0);
-    /// `State::time`, `State::pins`, `State::hgeip` and `State::topei`: what it shows, or the deadline that a write sets, depends on
-    /// them.
+    /// `State::time`, `State::pins`, `State::hgeip` and `State::topei`: what it shows, or the deadline that a write
+    /// sets, depends on them.
     pub const TIME: Inputs = Inputs(1);
     /// The counts of events that programmable counters count, or which of them a write stops.
     pub const EVENTS: Inputs = Inputs(1 << 1);

@@ -2,8 +2,8 @@
 //!
 //! Privileged architecture, "Machine Interrupt (`mip` and `mie`) Registers" and "Supervisor Interrupt (`sip` and `sie`)
 //! Registers"; H extension, "Hypervisor Interrupt (`hvip`, `hip`, and `hie`) Registers" and "Virtual Supervisor
-//! Interrupt (`vsip` and `vsie`) Registers"; "Sscofpmf"; AIA 1.0, "Interrupt filtering and virtual interrupts for supervisor
-//! level" and "Virtual interrupts for VS level".
+//! Interrupt (`vsip` and `vsie`) Registers"; "Sscofpmf"; AIA 1.0, "Interrupt filtering and virtual interrupts for
+//! supervisor level" and "Virtual interrupts for VS level".
 
 use core::mem::offset_of;
 
@@ -36,8 +36,8 @@ pub fn software(config: &Config) -> u64 {
     ip::SUPERVISOR | config.bits_if(Extension::Sscofpmf, ip::LCOFIP) | config.bits_if(Extension::H, ip::VSSIP)
 }
 
-/// STIP can be written unless `stimecmp` drives it, and SEIP unless `mvien` makes it the wire alone; VSTIP, VSEIP and SGEIP are
-/// `hip`'s, and the rest are wires.
+/// STIP can be written unless `stimecmp` drives it, and SEIP unless `mvien` makes it the wire alone; VSTIP, VSEIP and
+/// SGEIP are `hip`'s, and the rest are wires.
 pub fn write_mip(state: &mut State, config: &Config, value: u64) -> Effects {
     let fields = ip::SSIP
         | writable_timer(state)
@@ -94,8 +94,8 @@ pub fn write_mvip(state: &mut State, config: &Config, value: u64) -> Effects {
     update(&mut state.mvip, own, value, Effects::INTERRUPTS).and(write_pending(state, aliases, value))
 }
 
-/// The delegated interrupts, without those of the hypervisor extension, which `hip` shows; and what M-mode asserts of those
-/// that it filters.
+/// The delegated interrupts, without those of the hypervisor extension, which `hip` shows; and what M-mode asserts of
+/// those that it filters.
 pub fn sip(state: &State, config: &Config) -> u64 {
     pending(state, config) & state.mideleg | state.mvip() & filtered(state)
 }
@@ -112,8 +112,8 @@ pub const fn sie(state: &State) -> u64 {
     state.mie & state.mideleg | state.sie & filtered(state)
 }
 
-/// "When an interrupt is delegated by `mideleg`, the writable bit in `sie` is an alias of the corresponding bit in `mie`; else it
-/// is an independent writable bit."
+/// "When an interrupt is delegated by `mideleg`, the writable bit in `sie` is an alias of the corresponding bit in
+/// `mie`; else it is an independent writable bit."
 pub const fn write_sie(state: &mut State, value: u64) -> Effects {
     let filtered = filtered(state);
     let independent = update(&mut state.sie, filtered, value, Effects::INTERRUPTS);
@@ -151,7 +151,8 @@ pub fn write_hvip(state: &mut State, config: &Config, value: u64) -> Effects {
     Effects::INTERRUPTS.when(software | injected != 0)
 }
 
-/// The delegated interrupts by the codes of S-mode; and what HS-mode asserts of those from 13 on, none of which it delegates.
+/// The delegated interrupts by the codes of S-mode; and what HS-mode asserts of those from 13 on, none of which it
+/// delegates.
 pub fn vsip(state: &State, config: &Config) -> u64 {
     (pending(state, config) & state.hideleg) >> VIRTUAL_SHIFT | state.hvip & state.hvien
 }
@@ -170,7 +171,8 @@ pub const fn write_vsie(state: &mut State, value: u64) -> Effects {
     write_enables(state, state.hideleg, value << VIRTUAL_SHIFT).and(independent)
 }
 
-/// The fields of `hvictl`. IID has six bits, the fewest that there may be: as many as name the interrupts that registers have.
+/// The fields of `hvictl`. IID has six bits, the fewest that there may be: as many as name the interrupts that
+/// registers have.
 pub const HVICTL: u64 = {
     const IID: u64 = (1 << 6) - 1;
     hvictl::VTI | IID << hvictl::IID_SHIFT | hvictl::DPR | hvictl::IPRIOM | hvictl::IPRIO

@@ -1,7 +1,7 @@
 //! Bytes between the program's pipes and the ports.
 //!
-//! A program has pipes and not the ports themselves: a port cannot be opened twice, as `/dev/stdout` is. Nothing is spliced
-//! into a port: Linux's driver loses the pages where its ring has too little room for them
+//! A program has pipes and not the ports themselves: a port cannot be opened twice, as `/dev/stdout` is. Nothing is
+//! spliced into a port: Linux's driver loses the pages where its ring has too little room for them
 //! (drivers/char/virtio_console.c, `port_fops_splice_write`: they are freed when adding the buffer fails).
 
 use std::fs::File;
@@ -17,8 +17,8 @@ use rustix::io::Errno;
 
 use super::PIECE;
 
-/// What is still taken of a pipe whose program has ended: the most that a pipe holds, unless root said otherwise. Somebody
-/// whom it left behind may write forever.
+/// What is still taken of a pipe whose program has ended: the most that a pipe holds, unless root said otherwise.
+/// Somebody whom it left behind may write forever.
 const MOST_LEFT: usize = 1 << 20;
 /// How long a port that seems to have ended is left alone.
 const TICK: Duration = Duration::from_millis(2);

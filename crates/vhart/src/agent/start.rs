@@ -15,7 +15,8 @@ const PACKED: &str = "/run/programs";
 /// Bytes of a program's head that tell what it is.
 const HEAD: u64 = 4096;
 
-/// Starts what is to be run, in a group of processes of its own; all is ready when `report` is called, and nothing runs yet.
+/// Starts what is to be run, in a group of processes of its own; all is ready when `report` is called, and nothing runs
+/// yet.
 pub fn start(task: &Task, report: impl FnOnce()) -> Result<Child, NotStarted> {
     let [word, arguments @ ..] = task.words.as_slice() else {
         return Err(failed(&io::ErrorKind::NotFound.into(), None));

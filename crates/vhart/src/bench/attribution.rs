@@ -1,10 +1,10 @@
 //! Where a guest's loss goes: what it executes more than the host, and what its time goes to.
 //!
-//! All instructions and all time between a workload's marks are in one of the parts: the guest's own (VU and VS), exits by
-//! reason, and what the host does between an entry and an exit that is no exit (`between exits`). They add up because the
-//! machine counts each instruction once. Walks are no instructions; what they cost in time is estimated from the two pointer
-//! chases of the same run, whose instructions are the same. Instructions that the program and the guest's kernel execute more
-//! are priced by what the host's take. What is left is called unexplained.
+//! All instructions and all time between a workload's marks are in one of the parts: the guest's own (VU and VS), exits
+//! by reason, and what the host does between an entry and an exit that is no exit (`between exits`). They add up
+//! because the machine counts each instruction once. Walks are no instructions; what they cost in time is estimated
+//! from the two pointer chases of the same run, whose instructions are the same. Instructions that the program and the
+//! guest's kernel execute more are priced by what the host's take. What is left is called unexplained.
 
 use std::fmt;
 
@@ -94,8 +94,8 @@ fn of(row: &Row, place: Place, all: &Summaries) -> Option<Cost> {
 
 /// What was counted, and the time that it took.
 ///
-/// The machine's clock goes on while this computer does something else, which is as likely in one part as in another: parts are
-/// shares of the machine's time, of the time that counts.
+/// The machine's clock goes on while this computer does something else, which is as likely in one part as in another:
+/// parts are shares of the machine's time, of the time that counts.
 struct Timed<'a> {
     counts: &'a Counts,
     /// In seconds.
@@ -174,7 +174,8 @@ fn loss(host: &Timed, guest: &Timed, step: Option<f64>, computes: bool) -> Vec<P
     parts
 }
 
-/// What a step of a walk takes, in seconds: the chase through small pages takes so much longer than that through large ones.
+/// What a step of a walk takes, in seconds: the chase through small pages takes so much longer than that through large
+/// ones.
 fn step(all: &Summaries) -> Option<f64> {
     let host = |name: &str| Timed::of(all.rows.iter().find(|row| row.name == name)?.cell("host")?);
     let (small, large) = (host("chase-4k")?, host("chase-2m")?);

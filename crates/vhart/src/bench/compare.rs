@@ -1,7 +1,8 @@
 //! `--compare`: what changed between two files beyond noise.
 //!
 //! Times change where a two-sided Mann-Whitney test finds a difference that chance makes in at most one of twenty
-//! comparisons, and the medians differ by more than the threshold. Counts of instructions change where medians do by more than it.
+//! comparisons, and the medians differ by more than the threshold. Counts of instructions change where medians do by
+//! more than it.
 
 use std::fmt::Write as _;
 

@@ -75,7 +75,8 @@ pub struct MachineOptions {
     #[arg(long, value_enum, value_name = "WHAT", help_heading = MACHINE)]
     pub htinst: Option<Htinst>,
 
-    /// Bits of a VMID that harts have; with 0 there is one VMID, and hypervisors forget translations between guests [default: 14]
+    /// Bits of a VMID that harts have; with 0 there is one VMID, and hypervisors forget translations between guests
+    /// [default: 14]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=i64::from(board::MOST_VMID_BITS)))]
     #[arg(help_heading = MACHINE)]
     pub vmid_bits: Option<u8>,

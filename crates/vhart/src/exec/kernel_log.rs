@@ -1,4 +1,5 @@
-//! What the kernel says on the serial port: kept, written where the user wants it, and looked through for what went wrong.
+//! What the kernel says on the serial port: kept, written where the user wants it, and looked through for what went
+//! wrong.
 
 use std::fs::File;
 use std::path::Path;

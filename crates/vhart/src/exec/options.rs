@@ -116,8 +116,8 @@ pub struct Options {
 
     /// A directory of this computer, in the machine at /mnt/NAME: `DIR[,readonly][,tag=NAME]`; may be repeated
     ///
-    /// The first is at /mnt/share where it has no tag, and the program begins there; a relative path is one in it. docs/share.md
-    /// says whose the files are.
+    /// The first is at /mnt/share where it has no tag, and the program begins there; a relative path is one in it.
+    /// docs/share.md says whose the files are.
     #[arg(long = "share", value_name = "DIR", value_parser = crate::cli::parse_share, help_heading = DEVICES)]
     pub shares: Vec<Share>,
 

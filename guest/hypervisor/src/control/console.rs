@@ -1,7 +1,7 @@
 //! The machine's console.
 //!
-//! The firmware's debug console (SBI 3.0, "Debug Console Extension"), which every board has: nothing of a UART is known here. What is
-//! typed is looked for now and then.
+//! The firmware's debug console (SBI 3.0, "Debug Console Extension"), which every board has: nothing of a UART is known
+//! here. What is typed is looked for now and then.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,7 +1,7 @@
 //! What of the guests' output is shown, and for whom keys are.
 //!
-//! One guest has the console, and what the others say meanwhile is kept, its end at least, until they have it. Or all are shown, line by
-//! line.
+//! One guest has the console, and what the others say meanwhile is kept, its end at least, until they have it. Or all
+//! are shown, line by line.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;

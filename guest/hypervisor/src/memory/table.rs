@@ -1,7 +1,7 @@
 //! Page tables of any scheme and either stage.
 //!
-//! Privileged architecture, "Sv39: Page-Based 39-bit Virtual-Memory System" and its siblings; H extension, "Guest Physical Address
-//! Translation": the G-stage's root is four times as large.
+//! Privileged architecture, "Sv39: Page-Based 39-bit Virtual-Memory System" and its siblings; H extension, "Guest
+//! Physical Address Translation": the G-stage's root is four times as large.
 
 use arch::Phys;
 use arch::addr::PAGE_SHIFT;
@@ -165,8 +165,8 @@ impl Table {
         bytes
     }
 
-    /// Lets one leaf at `level` mean what a table below it does, all of which lies side by side; answers the table's page.
-    /// Harts may go on to read it, to the same end, until they have forgotten it.
+    /// Lets one leaf at `level` mean what a table below it does, all of which lies side by side; answers the table's
+    /// page. Harts may go on to read it, to the same end, until they have forgotten it.
     pub fn join(&mut self, from: u64, level: u32, rights: Rights, memory: &mut impl TableMemory) -> Option<Phys> {
         let (first, _) = self.lookup(from & !(leaf_bytes(level) - 1), memory)?;
         let mut table = self.root;

@@ -1,7 +1,7 @@
 //! Part 2: a virtual hart.
 //!
-//! How it is entered and left (`switch`), what it finds of the machine (`environment`, `offer`), what it is left for (`exit`), and what
-//! happens between two exits (`run`), and where its time goes (`times`).
+//! How it is entered and left (`switch`), what it finds of the machine (`environment`, `offer`), what it is left for
+//! (`exit`), and what happens between two exits (`run`), and where its time goes (`times`).
 
 #[cfg(feature = "image")]
 pub mod environment;

@@ -1,8 +1,8 @@
 //! A virtual hart on a hart: put there, entered until it must give way, and put aside.
 //!
-//! H extension, "Hypervisor Virtual Interrupt Pending (`hvip`) Register", "Hypervisor Guest Address Translation and Protection (`hgatp`)
-//! Register": translations are remembered by VMID, which all virtual harts of a guest share, so that what one leaves behind must be
-//! forgotten before another runs in its place.
+//! H extension, "Hypervisor Virtual Interrupt Pending (`hvip`) Register", "Hypervisor Guest Address Translation and
+//! Protection (`hgatp`) Register": translations are remembered by VMID, which all virtual harts of a guest share, so
+//! that what one leaves behind must be forgotten before another runs in its place.
 
 use core::sync::atomic::{Ordering, fence};
 
@@ -72,7 +72,8 @@ pub fn run(vcpu: &'static Vcpu) -> Next {
     next
 }
 
-/// Says that it is on its way, and does what others want of it: whoever wants something from then on interrupts this hart.
+/// Says that it is on its way, and does what others want of it: whoever wants something from then on interrupts this
+/// hart.
 fn ready(hart: &Hart, vcpu: &Vcpu, context: &mut Context) -> Next {
     loop {
         if !timers::has_sstc() {
@@ -183,7 +184,8 @@ fn start_at(vcpu: &Vcpu, begin: Begin, hvip: u64, context: &mut Context) {
     context.registers.hstatus = file | hstatus::SPV | hstatus::SPVP | hstatus::VSXL_64 | waits_trap;
     context.registers.set(sbi::register::A0, vcpu.index as u64);
     context.registers.set(sbi::register::A1, begin.opaque);
-    // Nobody promises that programs may read the time from the start, but Linux without a PMU leaves it to whoever was there before.
+    // Nobody promises that programs may read the time from the start, but Linux without a PMU leaves it to whoever was
+    // there before.
     let scounteren = counteren::CY | counteren::TM | counteren::IR;
     context.vs = VsLevel { vsstatus: status::UXL_64, scounteren, hvip, ..VsLevel::default() };
     context.vs.restore();

@@ -1,5 +1,5 @@
-//! The page: tables, bars with their spread, what the guest's time goes to, where it was measured, and how to do it again.
-//! It loads nothing and runs nothing.
+//! The page: tables, bars with their spread, what the guest's time goes to, where it was measured, and how to do it
+//! again. It loads nothing and runs nothing.
 
 use clap::ValueEnum as _;
 use workloads::{Clock, Group};
@@ -342,7 +342,8 @@ fn again(results: &Results) -> String {
 /// The day and time in UTC of so many seconds since 1970.
 fn date(seconds: u64) -> String {
     let (days, rest) = ((seconds / 86_400) as i64, seconds % 86_400);
-    // Days since 1 March of year 0, so that the leap day is a year's last (Hinnant, "chrono-Compatible Low-Level Date Algorithms")
+    // Days since 1 March of year 0, so that the leap day is a year's last (Hinnant, "chrono-Compatible Low-Level Date
+    // Algorithms")
     let shifted = days + 719_468;
     let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -20,7 +20,8 @@ const MAC: u64 = 1 << 5;
 /// "receiveq1" and "transmitq1".
 const RECEIVE: usize = 0;
 const TRANSMIT: usize = 1;
-/// `struct virtio_net_hdr` of a frame for a guest: nothing is left for it to do, and it lies in one buffer (`num_buffers`).
+/// `struct virtio_net_hdr` of a frame for a guest: nothing is left for it to do, and it lies in one buffer
+/// (`num_buffers`).
 const HEADER: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
 /// What a frame may have: Ethernet's header, and that of a VLAN with 1500 bytes behind them ("Maximum MAC Client Data
 /// Size").
