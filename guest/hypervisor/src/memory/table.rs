@@ -156,10 +156,7 @@ impl Table {
         self.visit(memory, |at, leaf, level, memory| {
             if leaf.has(X) && leaf.has(D) {
                 bytes += leaf_bytes(level);
-                let clean = Pte(leaf.0 & !D);
-                if level == 0 || split(at, clean, level, memory).is_err() {
-                    memory.write(at, clean.0);
-                }
+                into_pages(at, Pte(leaf.0 & !D), level, memory);
             }
         });
         bytes
@@ -250,6 +247,17 @@ fn split(at: Phys, leaf: Pte, level: u32, memory: &mut impl TableMemory) -> Resu
     }
     memory.write(at, table.0 >> PAGE_SHIFT << PPN_SHIFT | V);
     Ok(())
+}
+
+/// Puts `leaf` at `at`, as pages of 4 KiB as far as there is memory for their tables.
+fn into_pages(at: Phys, leaf: Pte, level: u32, memory: &mut impl TableMemory) {
+    if level == 0 || split(at, leaf, level, memory).is_err() {
+        return memory.write(at, leaf.0);
+    }
+    let table = Pte(memory.read(at)).ppn() << PAGE_SHIFT;
+    for at in (0..1 << LEVEL_BITS).map(|index| Phys(table + index * PTE_BYTES)).filter(|_| level > 1) {
+        into_pages(at, Pte(memory.read(at)), level - 1, memory);
+    }
 }
 
 /// Calls `each` with all entries of a table and of those below it, which come first: where each stands, itself, its
@@ -407,6 +415,18 @@ mod tests {
         table.set_written(0x2800_0000, &mut pages);
         table.set_written(0x7000_0000, &mut pages);
         assert_eq!(table.take_written(&mut pages), 0);
+    }
+
+    #[test]
+    fn a_log_of_a_gib_is_of_pages_too() {
+        let mut pages = memory(600);
+        let mut table = Table::new(Scheme::Sv39, Stage::Guest, &mut pages).unwrap();
+        table.map(0x8000_0000, Phys(0xc000_0000), 2, Rights::Guest, &mut pages).unwrap();
+        assert_eq!(table.take_written(&mut pages), 1 << 30);
+        table.set_written(0x8123_4000, &mut pages);
+        assert_eq!(table.take_written(&mut pages), PAGE_BYTES);
+        table.clear(&mut pages);
+        assert_eq!(pages.left, 600);
     }
 
     #[test]
