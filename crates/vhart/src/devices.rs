@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use board::map::VIRTIO_SLOTS;
 use board::{Plug, SlotMaker};
-use virtio::{BlockAccess, BlockFile, DiskError, DiskOptions, NetConfig, Serving, UserNet};
+use virtio::{BlockAccess, BlockFile, ChangedDisk, DiskError, DiskOptions, NetConfig, Serving, UserNet};
 
 use crate::cli::{Disk, RunOptions, User, open_shares};
 use crate::errors::{tell, without_number};
@@ -25,9 +25,10 @@ pub fn plugs(options: &RunOptions, others: Vec<Plug>) -> Result<Vec<Plug>> {
         Some(_) => Serving::Hart,
         None => Serving::Thread,
     };
+    let changed = options.snapshots.changed_disks();
     let mut plugs = Vec::new();
     for (index, asked) in options.disks.iter().enumerate() {
-        plugs.push(Plug { slot: asked.slot, make: disk(asked, &options.disks[..index], serving)? });
+        plugs.push(Plug { slot: asked.slot, make: disk(asked, &options.disks[..index], serving, changed)? });
     }
     if let Some(user) = options.net() {
         plugs.push(Plug { slot: user.slot, make: network(user)? });
@@ -44,7 +45,7 @@ pub fn plugs(options: &RunOptions, others: Vec<Plug>) -> Result<Vec<Plug>> {
 }
 
 /// Opens a disk. `others` are those that are open.
-fn disk(disk: &Disk, others: &[Disk], serving: Serving) -> Result<SlotMaker> {
+fn disk(disk: &Disk, others: &[Disk], serving: Serving, changed: ChangedDisk) -> Result<SlotMaker> {
     let access = match (disk.readonly, disk.snapshot) {
         (true, _) => BlockAccess::ReadOnly,
         (false, true) => BlockAccess::Snapshot,
@@ -54,6 +55,7 @@ fn disk(disk: &Disk, others: &[Disk], serving: Serving) -> Result<SlotMaker> {
         access,
         cache: disk.cache,
         discard: disk.discard,
+        changed,
         report: Arc::new(|text| tell(without_number(text))),
     };
     let file = match BlockFile::open(&disk.file, options) {

@@ -11,4 +11,9 @@ impl SnapshotOptions {
     pub fn loads(&self) -> bool {
         false
     }
+
+    /// What becomes of a snapshot whose disks are not as they were.
+    pub fn changed_disks(&self) -> virtio::ChangedDisk {
+        virtio::ChangedDisk::Refused
+    }
 }

@@ -45,6 +45,16 @@ pub enum Discard {
     Unmap,
 }
 
+/// What becomes of a snapshot whose disk has another name, or was written to since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangedDisk {
+    /// It is not loaded: the guest's file system would not be what the guest believes.
+    #[default]
+    Refused,
+    /// It is loaded, and the user is told.
+    Taken,
+}
+
 /// Takes a sentence for the user about what went wrong with a disk while the machine runs.
 pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -57,13 +67,21 @@ pub struct DiskOptions {
     pub cache: Cache,
     /// What becomes of discarded blocks.
     pub discard: Discard,
+    /// What becomes of a snapshot, if it is not as it was.
+    pub changed: ChangedDisk,
     /// Who hears of the host's errors, each kind once.
     pub report: Report,
 }
 
 impl From<BlockAccess> for DiskOptions {
     fn from(access: BlockAccess) -> Self {
-        DiskOptions { access, cache: Cache::default(), discard: Discard::default(), report: Arc::new(|_| ()) }
+        DiskOptions {
+            access,
+            cache: Cache::default(),
+            discard: Discard::default(),
+            changed: ChangedDisk::default(),
+            report: Arc::new(|_| ()),
+        }
     }
 }
 
@@ -243,6 +261,12 @@ impl BlockFile {
     /// The name of the file, without directories.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What is as the user asks for it.
+    #[cfg(feature = "state")]
+    pub(super) fn options(&self) -> &DiskOptions {
+        &self.options
     }
 
     /// The image, whatever is written elsewhere.

@@ -30,7 +30,7 @@ use file::Patience;
 use request::{Disk, Job, Rules, Status, Step};
 use worker::{Order, Shared, Thread};
 
-pub use file::{BlockAccess, BlockFile, Cache, Discard, DiskError, DiskOptions, Report};
+pub use file::{BlockAccess, BlockFile, Cache, ChangedDisk, Discard, DiskError, DiskOptions, Report};
 
 /// Bytes per sector; the unit of every number in the protocol.
 pub const SECTOR_BYTES: u64 = 512;

@@ -3,12 +3,12 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use bus::state::{Plain, Unfit, Unsaved, check};
+use bus::state::{Plain, Unfit, Unsaved};
 use serde::{Deserialize, Serialize};
 
 use super::file::BlockFile;
 use super::overlay::Written;
-use super::{Block, Server};
+use super::{Block, ChangedDisk, DiskOptions, Server};
 
 /// A disk that no request is at.
 #[derive(Deserialize, Serialize)]
@@ -34,6 +34,32 @@ impl Image {
         let modified = (info.mtime(), info.mtime_nsec());
         Ok(Image { name: file.name().to_owned(), len_bytes: file.len_bytes(), modified })
     }
+
+    /// Whether a guest that had this finds it again in `own`. What the user takes all the same is told.
+    fn fits(&self, own: &Image, options: &DiskOptions) -> Result<(), Unfit> {
+        let (then, now) = ((&self.name, self.len_bytes), (&own.name, own.len_bytes));
+        let changed = match self {
+            _ if self == own => return Ok(()),
+            _ if then == now => format!("disk image {:?} was written to since the snapshot was taken", self.name),
+            _ => format!("its disk image was {:?} of {} bytes, not {:?} of {}", then.0, then.1, now.0, now.1),
+        };
+        // what the guest knows of its end stays true
+        if options.changed == ChangedDisk::Refused || self.len_bytes != own.len_bytes {
+            return Err(Unfit::of(format!("{changed}{}", self.advice(own))));
+        }
+        (options.report)(&format!("{changed}; what the guest remembers of it may be wrong"));
+        Ok(())
+    }
+
+    /// What to do about an image that is another.
+    fn advice(&self, own: &Image) -> &'static str {
+        match self.len_bytes == own.len_bytes {
+            true => {
+                ": put it back as it was (cp -p keeps its time), or add --load-changed-disks to go on with it as it is"
+            }
+            false => ": name the one that the machine had",
+        }
+    }
 }
 
 impl Plain for Block {
@@ -56,15 +82,14 @@ impl Plain for Block {
     fn load(&mut self, saved: Saved) -> Result<(), Unfit> {
         let mut disk = self.shared.disk();
         let own = Image::of(&disk.file).map_err(|why| Unfit::of(why.to_string()))?;
-        let Image { name, len_bytes, modified } = &saved.image;
-        let other =
-            || format!("its disk image was {name:?} of {len_bytes} bytes, not {:?} of {}", own.name, own.len_bytes);
-        check((name, len_bytes) == (&own.name, &own.len_bytes), &other())?;
-        check(*modified == own.modified, &format!("disk image {name:?} was written to since the snapshot was taken"))?;
-        match (disk.file.overlay_mut(), &saved.written) {
-            (Some(overlay), Some(written)) => overlay.load(written)?,
-            (None, None) => {}
-            _ => return Err(Unfit::of(format!("only one of the two machines has disk {name:?} with snapshot=on"))),
+        let is_kept_aside = disk.file.overlay_mut().is_some();
+        if is_kept_aside != saved.written.is_some() {
+            let name = &saved.image.name;
+            return Err(Unfit::of(format!("only one of the two machines has disk {name:?} with snapshot=on")));
+        }
+        saved.image.fits(&own, disk.file.options())?;
+        if let (Some(overlay), Some(written)) = (disk.file.overlay_mut(), &saved.written) {
+            overlay.load(written)?;
         }
         (self.features, self.writeback) = (saved.features, saved.writeback);
         Ok(())
