@@ -185,9 +185,10 @@ impl Machine {
         if self.loaded.is_empty() {
             return Err(Error::NothingToRun);
         }
-        self.stopper.go_on();
         let ending = self.run_on();
         if let Ok(Ending::Paused) = ending {
+            // only now: one who asks between two runs is not forgotten
+            self.stopper.go_on();
             return ending;
         }
         self.control.iter().for_each(|control| control.end());

@@ -38,7 +38,8 @@ impl MachineStopper {
         self.demand(STOP);
     }
 
-    /// Ends [`crate::Machine::run`] soon, at a place where the machine can be saved: it comes back with [`Ending::Paused`].
+    /// Ends [`crate::Machine::run`] soon, at a place where the machine can be saved: it comes back with
+    /// [`Ending::Paused`]. A machine that is not running pauses as soon as it runs.
     pub fn pause(&self) {
         self.demand(PAUSE);
     }

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use board::{Engine, Machine, MachineConfig};
 
-use crate::cli::ElfOptions;
+use crate::cli::{ElfOptions, SnapshotOptions};
 use crate::commit_log::CommitLog;
 use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
 use crate::explaining::Explainer;
 use crate::signature::Signature;
+use crate::snapshots::Snapshots;
 use crate::watchers::Watchers;
 use crate::{debugger, engine, errors, run, terminal};
 
@@ -47,9 +48,10 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
         // what it could not write is the error that the run ends with
         log.open(file, Box::new(move || machine.stop()))?;
     }
-    terminal::watch_signals(stopper.on_quit())?;
+    terminal::watch_signals(stopper.on_quit(), None)?;
     let debugger = port.lead_to(&machine, &watchers)?;
-    let ending = run::drive(&mut machine, &options.machine, &stopper, &explainer, |_, _| Ok(()));
+    let snapshots = Snapshots::wanted(&SnapshotOptions::default())?;
+    let ending = run::drive(&mut machine, &options.machine, &stopper, &explainer, &snapshots);
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     watchers.report(&machine)?;
     log.close()?;

@@ -1,6 +1,7 @@
 //! `vhart run`: boots a kernel or firmware.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use ::devices::ConsoleOut;
 use anyhow::{Result, bail};
@@ -60,22 +61,35 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
         return Ok(ExitCode::SUCCESS);
     }
     machine.warnings().iter().for_each(errors::tell);
-    let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     stopper.stops(machine.stopper());
     watchers.meet(&machine);
-    let keys = Keys { on_look: watchers.on_look(), on_explain: explaining::on_explain(&machine) };
+    let keys = Keys {
+        on_look: watchers.on_look(),
+        on_explain: explaining::on_explain(&machine),
+        on_save: on_save(&snapshots, &options.machine),
+    };
     let keyboard = machine.keyboard();
     let ported = ports.attach(stopper, &keys)?;
     let attached = typist.attach(Taker::of(move |bytes| keyboard.type_in(bytes)), stopper, keys)?;
+    // whoever knows the number may send signals
+    let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     let debugger = port.lead_to(&machine, &watchers)?;
-    let keep = |machine: &mut Machine, ending: &board::Ending| snapshots.after(machine, ending);
-    let ending = drive(&mut machine, &options.machine, stopper, &explainer, keep);
+    let ending = drive(&mut machine, &options.machine, stopper, &explainer, &snapshots);
     let ending = ending.map(|ending| after_reset(ending, &panic));
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     drop((attached, ported));
     watchers.report(&machine)?;
     digests.print(&machine);
     Ok(ending?.into())
+}
+
+/// What saves the machine while it runs.
+fn on_save(snapshots: &Snapshots, options: &MachineOptions) -> terminal::OnSave {
+    let (wishes, is_host_s) = (snapshots.wishes(), options.is_host_s());
+    Arc::new(move |file| match is_host_s {
+        true => Err("machines whose harts the host executes cannot be saved; choose --engine jit or interp"),
+        false => wishes.save(file),
+    })
 }
 
 /// What a run has come to that may have ended with a reset. That is told, as nothing else tells which it was.
@@ -166,8 +180,8 @@ pub fn standard_output() -> ConsoleOut {
     Box::new(move |bytes| screen.show(bytes))
 }
 
-/// Runs `machine` to its end, within the limits and with the reports that the user asked for. What it has come to is `keep`'s
-/// before.
+/// Runs `machine` to its end, within the limits and with the reports that the user asked for, and saves it where it
+/// is to be.
 ///
 /// # Errors
 /// The machine cannot go on.
@@ -176,14 +190,14 @@ pub fn drive(
     options: &MachineOptions,
     stopper: &Stopper,
     explainer: &Explainer,
-    keep: impl FnOnce(&mut Machine, &board::Ending) -> Result<()>,
+    snapshots: &Snapshots,
 ) -> Result<Ending> {
     let stats = options.stats.then(|| Stats::begin(machine));
-    let ending = machine.run();
+    let ending = snapshots.run(machine);
     terminal::restore();
     stats.iter().for_each(|stats| stats.print(machine));
     let ending = ending?;
-    keep(machine, &ending)?;
+    snapshots.after(machine, &ending)?;
     if is_limit(&ending, stopper) {
         explainer.at_limit(machine);
     }

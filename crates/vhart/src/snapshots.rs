@@ -1,20 +1,24 @@
 //! Machines that are saved to files, and loaded from them.
 
+mod wishes;
+
+pub use wishes::Wishes;
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail};
 use board::snapshot::{Shape, Snapshot};
-use board::{Ending, Engine, Machine, MachineConfig, MachineStopper};
+use board::{Ending, Engine, Machine, MachineConfig};
 use devices::ConsoleOut;
 use tempfile::NamedTempFile;
 
 use crate::cli::SnapshotOptions;
 use crate::ending::Unhurried;
 use crate::{errors, run};
+use wishes::Wish;
 
 /// Bytes that are written and read at once.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -24,6 +28,7 @@ pub struct Snapshots {
     save: Option<Saving>,
     load: Option<PathBuf>,
     shape: Option<Shape>,
+    wishes: Wishes,
 }
 
 /// Where and when a machine is saved.
@@ -31,8 +36,6 @@ struct Saving {
     file: PathBuf,
     at: Option<u64>,
     when: Option<String>,
-    /// Who pauses the machine when the console has shown that.
-    machine: Arc<OnceLock<MachineStopper>>,
 }
 
 impl Snapshots {
@@ -41,32 +44,32 @@ impl Snapshots {
     /// # Errors
     /// The directory of the file to be saved cannot be written to.
     pub fn wanted(options: &SnapshotOptions) -> Result<Snapshots> {
-        let save = options.save_snapshot.as_ref().map(|file| Saving {
-            file: file.clone(),
-            at: options.save_at,
-            when: options.save_when.clone(),
-            machine: Arc::default(),
-        });
+        let file = options.save_snapshot.clone();
         // long before it is needed
-        save.iter().try_for_each(|saving| saving.begin().map(drop))?;
-        Ok(Snapshots { save, load: options.load_snapshot.clone(), shape: None })
+        file.iter().try_for_each(|file| begin(file).map(drop))?;
+        let wishes = Wishes::to(file.clone());
+        let save = file.map(|file| Saving { file, at: options.save_at, when: options.save_when.clone() });
+        Ok(Snapshots { save, load: options.load_snapshot.clone(), shape: None, wishes })
+    }
+
+    /// Who takes wishes to save the machine while it runs.
+    pub fn wishes(&self) -> Wishes {
+        self.wishes.clone()
     }
 
     /// `console`, listened to for the text at which the machine is saved.
     pub fn listen(&self, mut console: ConsoleOut) -> ConsoleOut {
-        let Some((machine, text)) =
-            self.save.as_ref().and_then(|saving| Some((saving.machine.clone(), saving.when.clone()?)))
-        else {
-            return console;
-        };
-        let (text, mut last, mut seen) = (text.into_bytes(), Vec::new(), false);
+        let Some(text) = self.save.as_ref().and_then(|saving| saving.when.clone()) else { return console };
+        let (wishes, text, mut last, mut seen) = (self.wishes(), text.into_bytes(), Vec::new(), false);
         Box::new(move |bytes| {
             console(bytes);
             if !seen {
                 last.extend_from_slice(bytes);
                 seen = last.windows(text.len()).any(|window| window == text);
                 last.drain(..last.len().saturating_sub(text.len() - 1));
-                machine.get().filter(|_| seen).into_iter().for_each(MachineStopper::pause);
+                if seen {
+                    wishes.add(Wish::End);
+                }
             }
         })
     }
@@ -90,11 +93,39 @@ impl Snapshots {
                 Machine::of_snapshot(config, engine, snapshot).with_context(failed)?
             }
         };
-        if let Some(saving) = &self.save {
-            saving.machine.get_or_init(|| machine.stopper());
-            saving.at.into_iter().for_each(|at| machine.pause_at(at));
-        }
+        self.wishes.meet(machine.stopper());
+        self.save.iter().filter_map(|saving| saving.at).for_each(|at| machine.pause_at(at));
         Ok(machine)
+    }
+
+    /// Runs the machine to its end, or to where it is to be saved for good; and saves it as often as somebody wishes
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// As [`Machine::run`]'s.
+    pub fn run(&self, machine: &mut Machine) -> Result<Ending, board::Error> {
+        loop {
+            let ending = machine.run()?;
+            if ending != Ending::Paused || self.grant(machine) {
+                return Ok(ending);
+            }
+        }
+    }
+
+    /// Does what was wished of a machine that pauses. Whether it ends here.
+    fn grant(&self, machine: &mut Machine) -> bool {
+        let retired = machine.retired().load(Ordering::Relaxed);
+        let mut ends = self.save.as_ref().and_then(|saving| saving.at).is_some_and(|at| retired >= at);
+        while let Some(wish) = self.wishes.take() {
+            match wish {
+                Wish::End => ends = true,
+                Wish::Save(file) => match self.save(machine, &file) {
+                    Ok(saved) => errors::tell(format!("{saved}; the machine goes on")),
+                    Err(why) => errors::tell(errors::sentence(&why)),
+                },
+            }
+        }
+        ends
     }
 
     /// Saves the machine, if it is to be saved where it has ended.
@@ -109,46 +140,49 @@ impl Snapshots {
             Ending::Stopped | Ending::TimedOut | Ending::OutOfInstructions if !is_place => {}
             _ => bail!("the run ended before the machine was to be saved: '{}' is not written", saving.file.display()),
         }
-        let shape = self.shape.as_ref().context("no machine")?;
-        let bytes = saving.write(machine, shape)?;
-        let (mib, retired) = (bytes.div_ceil(1 << 20), machine.retired().load(Ordering::Relaxed));
-        errors::tell(format!("saved to '{}' after {retired} instructions: {mib} MiB", saving.file.display()));
+        errors::tell(self.save(machine, &saving.file)?);
         Ok(())
+    }
+
+    /// Saves the machine, and says so.
+    fn save(&self, machine: &mut Machine, file: &Path) -> Result<String> {
+        let shape = self.shape.as_ref().context("no machine")?;
+        let bytes = write(machine, shape, file)?;
+        let (mib, retired) = (bytes.div_ceil(1 << 20), machine.retired().load(Ordering::Relaxed));
+        Ok(format!("saved to '{}' after {retired} instructions: {mib} MiB", file.display()))
     }
 }
 
-impl Saving {
-    fn directory(&self) -> &Path {
-        self.file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    }
+fn directory(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
 
-    fn failed(&self) -> String {
-        format!("cannot save the machine to '{}'", self.file.display())
-    }
+fn failed(file: &Path) -> String {
+    format!("cannot save the machine to '{}'", file.display())
+}
 
-    /// A file beside the one that is to be there. It takes its place once it is whole.
-    fn begin(&self) -> Result<NamedTempFile> {
-        if self.file.is_dir() {
-            bail!("{}: it is a directory", self.failed());
-        }
-        tempfile::Builder::new().prefix(".vhart-snapshot-").tempfile_in(self.directory()).with_context(|| self.failed())
+/// A file beside the one that is to be there. It takes its place once it is whole.
+fn begin(file: &Path) -> Result<NamedTempFile> {
+    if file.is_dir() {
+        bail!("{}: it is a directory", failed(file));
     }
+    tempfile::Builder::new().prefix(".vhart-snapshot-").tempfile_in(directory(file)).with_context(|| failed(file))
+}
 
-    /// Answers how many bytes were written.
-    fn write(&self, machine: &mut Machine, shape: &Shape) -> Result<u64> {
-        let _unhurried = Unhurried::begin();
-        let failed = || self.failed();
-        let mut file = self.begin()?;
-        let mut to = BufWriter::with_capacity(BUFFER_BYTES, file.as_file_mut());
-        machine.save(&command_line(), shape, &mut to).with_context(failed)?;
-        to.flush().with_context(failed)?;
-        drop(to);
-        file.as_file().sync_all().with_context(failed)?;
-        let bytes = file.as_file().metadata().with_context(failed)?.len();
-        file.persist(&self.file).with_context(failed)?;
-        File::open(self.directory()).and_then(|directory| directory.sync_all()).with_context(failed)?;
-        Ok(bytes)
-    }
+/// Answers how many bytes were written.
+fn write(machine: &mut Machine, shape: &Shape, file: &Path) -> Result<u64> {
+    let _unhurried = Unhurried::begin();
+    let failed = || failed(file);
+    let mut beside = begin(file)?;
+    let mut to = BufWriter::with_capacity(BUFFER_BYTES, beside.as_file_mut());
+    machine.save(&command_line(), shape, &mut to).with_context(failed)?;
+    to.flush().with_context(failed)?;
+    drop(to);
+    beside.as_file().sync_all().with_context(failed)?;
+    let bytes = beside.as_file().metadata().with_context(failed)?.len();
+    beside.persist(file).with_context(failed)?;
+    File::open(directory(file)).and_then(|directory| directory.sync_all()).with_context(failed)?;
+    Ok(bytes)
 }
 
 /// The command, as it can be typed again.

@@ -6,6 +6,7 @@
 //! lost: what the machine does not take yet waits.
 
 mod escape;
+mod monitor;
 mod raw;
 mod signals;
 mod typed;
@@ -14,11 +15,15 @@ pub use raw::restore;
 pub use typed::NEXT_OFFER;
 
 use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use crate::errors;
+
 use escape::{Escapes, Key};
+use monitor::{Command, Line};
 use typed::Typed;
 
 /// Bytes from a terminal that wait for the machine. So many that whoever pastes into a machine that takes nothing can
@@ -60,13 +65,18 @@ pub type OnExplain = Arc<dyn Fn() + Send + Sync>;
 /// Answers what Ctrl-A S shows.
 pub type OnLook = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// What keys do that do not end the machine.
+/// Saves the machine while it runs, to a file if it is named. Answers what stands in the way.
+pub type OnSave = Arc<dyn Fn(Option<PathBuf>) -> Result<(), &'static str> + Send + Sync>;
+
+/// What keys, commands and signals do that do not end the machine.
 #[derive(Clone)]
 pub struct Keys {
     /// Ctrl-A S.
     pub on_look: OnLook,
     /// Ctrl-A E.
     pub on_explain: OnExplain,
+    /// `savevm`, and SIGUSR1.
+    pub on_save: OnSave,
 }
 
 /// The terminal in the machine's hands; given back when dropped.
@@ -83,12 +93,13 @@ impl Drop for Attached {
 /// # Errors
 /// When the terminal or the signals cannot be set up; everything is as before then.
 pub fn attach(taker: Taker, on_quit: OnQuit, keys: Keys) -> Result<Attached> {
-    signals::watch(on_quit.clone(), || drop(raw::enter())).context("cannot watch for signals")?;
+    signals::watch(on_quit.clone(), || drop(raw::enter()), Some(keys.on_save.clone()))
+        .context("cannot watch for signals")?;
     raw::enter().context("cannot put the terminal into raw mode")?;
     let attached = Attached(());
     let escapes = std::io::stdin().is_terminal().then(Escapes::default);
     let typed = Arc::new(Typed::new(if escapes.is_some() { MOST_TYPED } else { MOST_PIPED }));
-    let reader = Reader { typed: typed.clone(), on_quit, keys, escapes };
+    let reader = Reader { typed: typed.clone(), on_quit, keys, escapes, command: None };
     spawn("console input", move || reader.run())?;
     let type_all = move || {
         typed.type_into(taker.take);
@@ -102,12 +113,13 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
     std::thread::Builder::new().name(name.into()).spawn(run).context("no thread").map(drop)
 }
 
-/// Only watches for signals: what a program without a console of its own needs. The terminal stays as it is.
+/// Only watches for signals: what a program without a console of its own needs. The terminal stays as it is. With
+/// `on_save` there is one that saves the machine.
 ///
 /// # Errors
 /// When the signals cannot be watched.
-pub fn watch_signals(on_quit: OnQuit) -> Result<()> {
-    signals::watch(on_quit, || ()).context("cannot watch for signals")
+pub fn watch_signals(on_quit: OnQuit, on_save: Option<OnSave>) -> Result<()> {
+    signals::watch(on_quit, || (), on_save).context("cannot watch for signals")
 }
 
 /// The thread that reads standard input until it ends.
@@ -117,6 +129,8 @@ struct Reader {
     keys: Keys,
     /// Only on a terminal.
     escapes: Option<Escapes>,
+    /// The command that is being typed, while what is typed is none of the machine's.
+    command: Option<Line>,
 }
 
 impl Reader {
@@ -134,19 +148,51 @@ impl Reader {
     }
 
     fn take(&mut self, bytes: &[u8]) {
-        let Some(escapes) = &mut self.escapes else { return self.typed.add(bytes) };
-        let mut plain = Vec::with_capacity(bytes.len());
-        for &byte in bytes {
-            match escapes.feed(byte) {
-                Key::Byte(byte) => plain.push(byte),
-                Key::Nothing => {}
-                Key::Quit => (self.on_quit)(Quit::User),
-                Key::Explain => (self.keys.on_explain)(),
-                Key::Help => print_help(),
-                Key::Look => print((self.keys.on_look)()),
-            }
+        if self.escapes.is_none() {
+            return self.typed.add(bytes);
         }
+        let plain: Vec<u8> = bytes.iter().filter_map(|&byte| self.key(byte)).collect();
         self.typed.add(&plain);
+    }
+
+    /// Does what a byte asks for. Answers it if it is for the machine.
+    fn key(&mut self, byte: u8) -> Option<u8> {
+        match self.escapes.as_mut()?.feed(byte) {
+            Key::Byte(byte) if self.command.is_none() => return Some(byte),
+            Key::Byte(byte) => self.command(byte),
+            Key::Nothing => {}
+            Key::Quit => (self.on_quit)(Quit::User),
+            Key::Monitor => self.turn(),
+            Key::Explain => (self.keys.on_explain)(),
+            Key::Help => show(escape::HELP.as_bytes()),
+            Key::Look => print((self.keys.on_look)()),
+        }
+        None
+    }
+
+    /// Takes commands, or no longer.
+    fn turn(&mut self) {
+        let begins = self.command.is_none();
+        self.command = begins.then(Line::default);
+        show(b"\n");
+        if begins {
+            show(monitor::PROMPT.as_bytes());
+        }
+    }
+
+    /// Takes a byte of a command.
+    fn command(&mut self, byte: u8) {
+        let Some(line) = &mut self.command else { return };
+        let (echo, command) = line.feed(byte);
+        show(&echo);
+        let Some(command) = command else { return };
+        match command {
+            Command::Nothing => {}
+            Command::Save(file) => (self.keys.on_save)(file).unwrap_or_else(errors::tell),
+            Command::Quit => (self.on_quit)(Quit::User),
+            Command::Show(text) => show(text.as_bytes()),
+        }
+        show(monitor::PROMPT.as_bytes());
     }
 }
 
@@ -155,7 +201,7 @@ fn print(text: String) {
     let _ = writeln!(std::io::stderr().lock(), "\nvhart: {text}");
 }
 
-fn print_help() {
-    // A terminal that is gone needs no help.
-    let _ = std::io::stderr().lock().write_all(escape::HELP.as_bytes());
+/// Shows what is to be seen as it is. A terminal that is gone needs nothing.
+fn show(bytes: &[u8]) {
+    let _ = std::io::stderr().lock().write_all(bytes);
 }

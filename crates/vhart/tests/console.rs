@@ -126,6 +126,32 @@ fn echoed(words: &[&str], program: &Path, text: &[u8]) -> Vec<u8> {
     back
 }
 
+#[test]
+fn a_machine_is_saved_by_a_command_and_goes_on() {
+    let programs = Programs::new();
+    let (echo, to) = (programs.bare("echo", &[]), programs.path("a.snapshot"));
+    let terminal = Terminal::new();
+    let mut child = terminal.run(&["run", "--firmware", "none", "--memory", "8M", "--timeout", "60s"], &echo);
+    terminal.wait_until_raw();
+    let typed = |text: String| (&terminal.user).write_all(text.as_bytes()).unwrap();
+    typed(format!("a\x01csavevm\rsavevm {}\r", to.display()));
+    let shown = shown_until(&terminal, "the machine goes on");
+    assert!(shown.contains("(vhart) savevm\r\nvhart: save it where?"), "{shown}");
+    typed("wrong\r\x01cb.".to_owned());
+    let shown = shown_until(&terminal, "b.");
+    assert!(shown.contains("no command 'wrong'"), "{shown}");
+    assert_eq!(end_within(&mut child, SOON).and_then(|status| status.code()), Some(0));
+    let mut later = terminal.run(&["run", "--timeout", "60s", "-loadvm"], &to);
+    terminal.wait_until_raw();
+    typed("c.".to_owned());
+    assert_eq!(
+        end_within(&mut later, SOON).and_then(|status| status.code()),
+        Some(0),
+        "{}",
+        shown_until(&terminal, "c.")
+    );
+}
+
 /// Letters in an order that tells which are missing, and a full stop.
 fn text(len: usize) -> Vec<u8> {
     let mut letters = fastrand::Rng::with_seed(len as u64);

@@ -3,8 +3,11 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
-use common::{Programs, Said, say};
+use common::{Programs, Said, say, vhart};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Where the built-in firmware starts a kernel.
 const KERNEL: u64 = 0x8020_0000;
@@ -150,7 +153,66 @@ fn a_disk_is_the_same_or_the_snapshot_is_refused() {
     assert!(refusal(&[], &snapshot).contains("device virtio7 does not fit"));
     std::thread::sleep(std::time::Duration::from_millis(20));
     std::fs::write(&disk, [2; 4096]).unwrap();
-    assert!(with(&disk).err.contains(r#"disk image "disk.img" was written to since the snapshot was taken"#));
+    let changed = r#"disk image "disk.img" was written to since the snapshot was taken"#;
+    let refused = with(&disk).err;
+    assert!(refused.contains(changed) && refused.contains("add --load-changed-disks"), "{refused}");
+    let taken = |path: &Path| {
+        let words = ["--max-instructions", "20000", "--load-changed-disks", "--disk", &path.display().to_string()];
+        run(&words, &[("--load-snapshot", &snapshot)])
+    };
+    let said = taken(&disk);
+    assert_eq!(said.status, Some(124), "{}", said.err);
+    assert!(said.err.contains(&format!("{changed}; what the guest remembers of it may be wrong")), "{}", said.err);
+    assert!(taken(&other).err.contains("of 4096 bytes, not \"other.img\" of 8192: name the one that the machine had"));
+    std::fs::rename(&disk, programs.path("renamed.img")).unwrap();
+    assert_eq!(taken(&programs.path("renamed.img")).status, Some(124));
+}
+
+/// Waits until a file has a text so often. Answers what is in it then.
+fn wait_for(path: &Path, text: &str, often: usize, child: &mut Child) -> String {
+    let start = Instant::now();
+    loop {
+        let there = std::fs::read_to_string(path).unwrap_or_default();
+        if there.matches(text).count() >= often {
+            return there;
+        }
+        assert!(child.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(60), "{text}: {there}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The instructions after which machines were saved.
+fn saved_after(told: &str) -> Vec<u64> {
+    let numbers =
+        told.lines().filter_map(|line| line.split_once(" after ")?.1.split_once(" instructions")?.0.parse().ok());
+    numbers.collect()
+}
+
+#[test]
+fn a_machine_that_a_signal_saves_goes_on() {
+    let programs = Programs::new();
+    let file = programs.bare("spin", &[]);
+    for (name, words) in [("threads", &["--harts", "2"][..]), ("turns", &["--harts", "2", "--deterministic"])] {
+        let [to, pid, told] = ["snapshot", "pid", "told"].map(|what| programs.path(&format!("{name}.{what}")));
+        let fixed = ["run", "--firmware", "none", "--memory", "8M", "--serial", "null", "--timeout", LIMIT];
+        let err = std::fs::File::create(&told).unwrap();
+        let mut command = vhart(&[&fixed, words].concat());
+        command.arg("--kernel").arg(&file).arg("--save-snapshot").arg(&to).arg("--pidfile").arg(&pid);
+        let mut child = command.stdout(Stdio::null()).stderr(err).spawn().unwrap();
+        wait_for(&pid, "\n", 1, &mut child);
+        for often in 1..=2 {
+            kill_process(Pid::from_child(&child), Signal::USR1).unwrap();
+            wait_for(&told, "the machine goes on", often, &mut child);
+            let limit = ["--max-instructions", "20000"];
+            let later = run(&[&limit, &words[2..]].concat(), &[("-loadvm", &to)]);
+            assert_eq!(later.status, Some(124), "{}", later.err);
+        }
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(143));
+        let told = std::fs::read_to_string(&told).unwrap();
+        let after = saved_after(&told);
+        assert!(after.len() == 3 && after.is_sorted_by(|one, next| one < next), "{name}: {told}");
+    }
 }
 
 #[test]

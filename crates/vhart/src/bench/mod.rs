@@ -217,7 +217,7 @@ fn orders(options: &Options, settings: &Settings) -> Vec<String> {
 /// Runs all rounds that are left, and writes what there is after each.
 fn measure(options: &Options, mut results: Results, places: &[Place], runner: &Runner) -> Result<Results> {
     let (ended, end) = (&runner.ended, runner.ended.clone());
-    terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)))?;
+    terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)), None)?;
     let left: Vec<(u32, Place)> =
         turns(places, results.settings.rounds).filter(|(round, place)| !results.has(place.name(), *round)).collect();
     let mut meter = Meter::new(&left, results.settings.workloads.len(), results.settings.rounds);

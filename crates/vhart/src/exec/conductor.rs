@@ -189,10 +189,13 @@ impl Interrupts {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         if self.watched.set(()).is_ok() {
             let (now, stopper) = (self.now.clone(), stopper.clone());
-            terminal::watch_signals(Arc::new(move |quit| {
-                let now = now.lock().unwrap_or_else(PoisonError::into_inner);
-                now.iter().for_each(|now| now.by(quit, &stopper));
-            }))?;
+            terminal::watch_signals(
+                Arc::new(move |quit| {
+                    let now = now.lock().unwrap_or_else(PoisonError::into_inner);
+                    now.iter().for_each(|now| now.by(quit, &stopper));
+                }),
+                None,
+            )?;
         }
         Ok(())
     }

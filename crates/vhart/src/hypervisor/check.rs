@@ -64,7 +64,7 @@ fn boot(
     let mut machine = Machine::new(config, &mut *engine)?;
     stopper.stops(machine.stopper());
     watchers.meet(&machine);
-    terminal::watch_signals(stopper.on_quit())?;
+    terminal::watch_signals(stopper.on_quit(), None)?;
     lock(watch).start(machine.retired());
     let debugger = port.lead_to(&machine, &watchers)?;
     let ending = machine.run();

@@ -116,7 +116,7 @@ impl Check {
         let mut machine = Machine::new(config, &mut *engine)?;
         stopper.stops(machine.stopper());
         watchers.meet(&machine);
-        terminal::watch_signals(stopper.on_quit())?;
+        terminal::watch_signals(stopper.on_quit(), None)?;
         lock(&self.record).start(machine.retired());
         if options.software.firmware == Firmware::BuiltIn {
             self.follow(|record| record.reach(Phase::Firmware));

@@ -76,6 +76,6 @@ impl Typist {
             Input::Window => window::type_into(taker)?,
             Input::Nowhere => {}
         }
-        terminal::watch_signals(stopper.on_quit()).map(|()| None)
+        terminal::watch_signals(stopper.on_quit(), Some(keys.on_save)).map(|()| None)
     }
 }

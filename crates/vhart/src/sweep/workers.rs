@@ -18,7 +18,7 @@ use crate::{errors, terminal};
 pub fn run(plan: &Plan, places: &Places, left: &[usize], jobs: usize) -> Result<bool> {
     let ended = Arc::new(AtomicBool::new(false));
     let end = ended.clone();
-    terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)))?;
+    terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)), None)?;
     let queue = Mutex::new(left.iter().copied().collect::<VecDeque<usize>>());
     let (failed, through, start) = (AtomicBool::new(false), AtomicUsize::new(0), Instant::now());
     let next = || queue.lock().ok()?.pop_front().filter(|_| !ended.load(Ordering::Relaxed));

@@ -5,6 +5,7 @@ const CTRL_A: u8 = 1;
 /// What Ctrl-A H shows.
 pub const HELP: &str = "
 vhart: Ctrl-A X  quits
+       Ctrl-A C  takes commands, such as savevm, until it is typed again
        Ctrl-A E  explains the last fault of each hart
        Ctrl-A H  shows this
        Ctrl-A S  shows who executed how much so far, and what virtual machines were left for
@@ -20,6 +21,8 @@ pub enum Key {
     Nothing,
     /// End the machine.
     Quit,
+    /// What is typed is commands from now on, or no longer.
+    Monitor,
     /// Explain the last faults.
     Explain,
     /// Show the escapes.
@@ -43,6 +46,7 @@ impl Escapes {
         }
         match byte {
             b'x' | b'X' => Key::Quit,
+            b'c' | b'C' => Key::Monitor,
             b'e' | b'E' => Key::Explain,
             b'h' | b'H' | b'?' => Key::Help,
             b's' | b'S' => Key::Look,
@@ -68,8 +72,8 @@ mod tests {
 
     #[test]
     fn escapes_are_kept_back() {
-        let all = [Key::Quit, Key::Byte(b'a'), Key::Help, Key::Look, Key::Explain];
-        assert_eq!(keys(b"\x01xa\x01H\x01s\x01e"), all);
+        let all = [Key::Quit, Key::Byte(b'a'), Key::Help, Key::Look, Key::Explain, Key::Monitor];
+        assert_eq!(keys(b"\x01xa\x01H\x01s\x01e\x01c"), all);
         assert_eq!(keys(b"\x01z"), []);
     }
 

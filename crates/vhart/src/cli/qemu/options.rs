@@ -157,7 +157,7 @@ const ROWS: &[Row] = &[
     flag("no-shutdown", Note("vhart ends when the machine powers off")),
     valued("action", Read(machine::action)),
     valued("watchdog-action", Ignored),
-    valued("loadvm", NO_SNAPSHOTS),
+    valued("loadvm", Same("load-snapshot")),
     valued("incoming", NO_SNAPSHOTS),
     valued("dump-vmstate", NO_SNAPSHOTS),
     flag("only-migratable", Ignored),
