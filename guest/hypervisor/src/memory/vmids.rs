@@ -4,6 +4,8 @@
 //! UNSPECIFIED and may be zero". A guest keeps its VMID until all have been given. Then a new generation begins, in
 //! which whoever runs next gets one anew, and a hart that meets it forgets all that it remembers by the old one's.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 /// A VMID, good in its generation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Vmid {
@@ -42,8 +44,20 @@ impl Vmids {
     // ANCHOR_END: renew
 }
 
+/// The generation by which a hart remembers translations.
+#[derive(Debug, Default)]
+pub struct Remembered(AtomicU64);
+
+impl Remembered {
+    /// Whether the hart has to forget what it remembers by any VMID, since it meets this generation for the first time.
+    pub fn meets(&self, generation: u64) -> bool {
+        self.0.swap(generation, Ordering::Relaxed) != generation
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeMap;
     use alloc::vec::Vec;
 
     use super::*;
@@ -68,6 +82,25 @@ mod tests {
                 assert!(current.number < count);
                 let twins = held.iter().filter(|vmid| **vmid == current).count();
                 assert_eq!(twins, 1, "{count} VMIDs, round {round}");
+            }
+        }
+    }
+
+    /// What emulators do not show: they remember by all of `hgatp`, or nothing at all.
+    #[test]
+    fn no_hart_remembers_another_guests_translations_by_the_vmid_that_it_loads() {
+        for count in [1, 2, 4] {
+            let (mut vmids, mut held) = (Vmids::new(count), [Vmid::default(); 5]);
+            let mut harts: [(Remembered, BTreeMap<u64, usize>); 3] = Default::default();
+            for round in 0..1000usize {
+                let (guest, hart) = (round * round % 7 % 5, round * 5 % 11 % 3);
+                held[guest] = vmids.renew(held[guest]);
+                let (remembered, translations) = &mut harts[hart];
+                if remembered.meets(held[guest].generation) {
+                    translations.clear();
+                }
+                let before = translations.insert(held[guest].number, guest);
+                assert!(before.is_none_or(|before| before == guest), "{count} VMIDs, round {round}");
             }
         }
     }

@@ -18,6 +18,7 @@ use super::tree::Board;
 use super::{csr, heap, panic};
 use crate::control::{console, guests};
 use crate::interrupts::{files, machine};
+use crate::memory::vmids::Remembered;
 use crate::memory::{self, own};
 use crate::sbi::firmware;
 use crate::schedule;
@@ -40,7 +41,7 @@ pub struct Hart {
     /// Whose translations it may remember, for each guest: the virtual hart that ran here last.
     pub last_of_guest: Vec<AtomicUsize>,
     /// The generation of VMIDs by which it remembers translations.
-    pub generation: AtomicU64,
+    pub remembered: Remembered,
     /// Whether it executes a guest's instructions.
     pub in_guest: AtomicBool,
     /// When the time slice of whoever it runs ends.
@@ -137,7 +138,7 @@ extern "C" fn on_its_own_stack() -> ! {
         running: AtomicPtr::default(),
         float_owner: AtomicUsize::new(NOBODY),
         last_of_guest: manifest.guests.iter().map(|_| AtomicUsize::new(NOBODY)).collect(),
-        generation: AtomicU64::new(0),
+        remembered: Remembered::default(),
         in_guest: AtomicBool::new(false),
         slice_end: AtomicU64::new(NEVER),
         files: Mutex::new([None; FILES]),

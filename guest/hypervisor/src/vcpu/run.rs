@@ -203,7 +203,7 @@ fn load(hart: &Hart, vcpu: &'static Vcpu, context: &mut Context) {
     let (hgatp, generation) = guest.memory.lock().hgatp();
     csr::write::<{ registers::HGATP }>(hgatp);
     // What it remembers by a VMID of an older generation may be another guest's.
-    if hart.generation.swap(generation, Ordering::Relaxed) != generation {
+    if hart.remembered.meets(generation) {
         hart.last_of_guest.iter().for_each(|last| last.store(NOBODY, Ordering::Relaxed));
     }
     let last_here = hart.last_of_guest[vcpu.guest].swap(vcpu.number, Ordering::Relaxed);
