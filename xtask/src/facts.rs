@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 /// Constants that have name and value in common by chance, or that stand for another thing.
-const BY_CHANCE: [(&str, &str); 28] = [
+const BY_CHANCE: [(&str, &str); 29] = [
     ("ALL_HARTS", "SBI's, of its hart lists, and a mask of harts"),
     ("AT_ONCE", "what is fetched at once, and bytes that are moved in one step"),
     ("BACKLOG_BYTES", "of the machine's serial port, and of a guest's"),
@@ -38,6 +38,7 @@ const BY_CHANCE: [(&str, &str); 28] = [
     ("PATIENCE", "with a debugger, and with a guest that is checked"),
     ("PIECE", "what is read at once, here and in the machine"),
     ("PIECE_BYTES", "pieces of a file and of a disk request"),
+    ("RAM_BASE", "of test machines, whose crates have none in common that is no test's own"),
     ("READABLE", "a file's mode, as EXECUTABLE"),
     ("RECEIVE", "VIRTIO's sections on console and network number their queues each"),
     ("ROOM", "of code that is made, and of what a port has to say"),

@@ -41,7 +41,8 @@ enum Chore {
     Bench(Box<bench::Options>),
     /// Run the listings of the book and compare what they print, or write it into the pages.
     Book(book::Options),
-    /// Boot a machine again and again, by default guests with AIA on more harts than there are processors, and count what passes.
+    /// Boot a machine again and again, by default guests with AIA on more harts than there are processors, and count
+    /// what passes.
     Boots(boots::Options),
     /// Make the VMM that vhart carries along anew, or check that it is of these sources.
     Vmm(vmm::Options),
@@ -53,8 +54,8 @@ enum Chore {
     Kallsyms,
     /// Boot host and guest, and compare the exits that --stat counts with those of KVM's own tracepoint.
     KvmExits,
-    /// Check that crates depend only on layers above them in ARCHITECTURE.md, that files of a crate use each other in no circle, that files
-    /// and functions are short, and that no number is typed twice.
+    /// Check that crates depend only on layers above them in ARCHITECTURE.md, that files of a crate use each other in
+    /// no circle, that files and functions are short, and that no number is typed twice.
     Layers,
     /// Make the program of world switches that vhart carries along anew.
     Switches,

@@ -132,7 +132,8 @@ impl Machine {
         self.retired.clone()
     }
 
-    /// Registers and privileged state of all harts, as text: the same for the same state. Empty where the host keeps them.
+    /// Registers and privileged state of all harts, as text: the same for the same state. Empty where the host keeps
+    /// them.
     pub fn state(&self) -> String {
         let mut text = String::new();
         if let Executors::Emulated { harts, .. } = &self.executors {
@@ -169,7 +170,8 @@ impl Machine {
     }
 
     /// Has [`Machine::run`] come back with [`Ending::Paused`] once all harts have retired so many instructions
-    /// ([`Machine::retired`]): with the first turn of the harts, or some ten milliseconds later, when they all run at once.
+    /// ([`Machine::retired`]): with the first turn of the harts, or some ten milliseconds later, when they all run at
+    /// once.
     pub fn pause_at(&mut self, retired: u64) {
         self.limits.pause_at = retired;
     }

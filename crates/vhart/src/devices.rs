@@ -15,8 +15,8 @@ use crate::errors::{tell, without_number};
 /// The network card's address: the one that QEMU gives its first card.
 const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 
-/// Opens what the user asked for, in the order of the options, and puts `others` behind it. The source of random numbers comes last, if there is a
-/// slot left.
+/// Opens what the user asked for, in the order of the options, and puts `others` behind it. The source of random
+/// numbers comes last, if there is a slot left.
 ///
 /// # Errors
 /// A disk or a directory cannot be opened, or a forwarded port is taken.

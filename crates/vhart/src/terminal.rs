@@ -1,9 +1,9 @@
 //! The user's terminal as the machine's console.
 //!
-//! [`attach`] puts the terminal into raw mode and hands what is typed to the machine, except the escapes that begin with Ctrl-A.
-//! The terminal is as it was when [`Attached`] is dropped, and also after a panic, a signal, or [`restore`] before
-//! an exit. A standard input that is no terminal (a pipe, a file) is handed on as it is, without escapes. Nothing typed is
-//! lost: what the machine does not take yet waits.
+//! [`attach`] puts the terminal into raw mode and hands what is typed to the machine, except the escapes that begin
+//! with Ctrl-A. The terminal is as it was when [`Attached`] is dropped, and also after a panic, a signal, or
+//! [`restore`] before an exit. A standard input that is no terminal (a pipe, a file) is handed on as it is, without
+//! escapes. Nothing typed is lost: what the machine does not take yet waits.
 
 mod escape;
 mod monitor;

@@ -29,8 +29,8 @@ fn digest(said: &Said) -> &str {
     line.and_then(|line| line.split(',').next()).unwrap_or_else(|| panic!("{}", said.err))
 }
 
-/// Saves a machine after its first turn, and what that makes of it after its next, again and again, on one engine after the
-/// other, at most so many times. Answers what was printed, and the last snapshot.
+/// Saves a machine after its first turn, and what that makes of it after its next, again and again, on one engine after
+/// the other, at most so many times. Answers what was printed, and the last snapshot.
 fn in_pieces(programs: &Programs, words: &[&str], file: &Path, most: usize) -> (String, PathBuf) {
     let (from, to) = (programs.path("from.snapshot"), programs.path("to.snapshot"));
     let mut printed = String::new();

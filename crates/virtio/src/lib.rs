@@ -1,9 +1,9 @@
 //! Virtio devices behind the memory-mapped transport.
 //!
 //! Models "Virtual I/O Device (VIRTIO) Version 1.2": the transport ("Virtio Over MMIO", version 2, and version 1 for
-//! legacy drivers), split virtqueues with event index and indirect descriptors, and the block, network, entropy, console and
-//! 9P devices. A driver may write anything anywhere: a ring that makes no sense sets DEVICE_NEEDS_RESET and is left alone
-//! until the driver resets the device.
+//! legacy drivers), split virtqueues with event index and indirect descriptors, and the block, network, entropy,
+//! console and 9P devices. A driver may write anything anywhere: a ring that makes no sense sets DEVICE_NEEDS_RESET and
+//! is left alone until the driver resets the device.
 //!
 //! Files, sockets and other things that can fail are opened before the device is made, so that errors come before the
 //! machine runs.

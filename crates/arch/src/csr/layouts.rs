@@ -52,6 +52,8 @@ fields! {
 pub mod frm {
     use super::{Field, float};
 
+    /// The bits of a rounding mode.
+    pub const BITS: u64 = 7;
     /// The whole, which is the last field of `fcsr`.
     pub const FIELDS: &[Field] = &[Field { low: 0, ..float::FIELDS[float::FIELDS.len() - 1] }];
 }

@@ -11,7 +11,7 @@ use crate::expr::{fold, fold_unary};
 use crate::host::{FFLAGS, GO_ON, LEAVE, Runtime, SecondHalf};
 
 /// The bits of a rounding mode.
-const ROUNDING: u64 = 7;
+const ROUNDING: u64 = arch::csr::frm::BITS;
 
 /// What is not in the hart.
 #[derive(Default)]

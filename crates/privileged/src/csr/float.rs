@@ -10,7 +10,7 @@ pub const FRM_SHIFT: u32 = 5;
 /// The flags that there are.
 const FLAGS: u64 = 0x1f;
 /// The bits of a rounding mode.
-const ROUNDING: u64 = 7;
+const ROUNDING: u64 = arch::csr::frm::BITS;
 
 /// What `fflags` holds.
 pub const fn flags_held(state: &State) -> [(u64, u64); 1] {

@@ -32,8 +32,8 @@ pub struct SnapshotOptions {
 
     /// Begin where a machine was saved
     ///
-    /// Harts, memory, instruction set, interrupt controller and firmware are that machine's, and no kernel is needed. Disks,
-    /// shares and ports are to be named as they were; a disk that was written to since is refused.
+    /// Harts, memory, instruction set, interrupt controller and firmware are that machine's, and no kernel is needed.
+    /// Disks, shares and ports are to be named as they were; a disk that was written to since is refused.
     #[arg(long, visible_alias = "loadvm", value_name = "FILE", help_heading = HEADING)]
     pub load_snapshot: Option<PathBuf>,
 

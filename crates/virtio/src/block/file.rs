@@ -304,7 +304,8 @@ impl BlockFile {
         }
     }
 
-    /// Makes `len` bytes from `at` on zeros without writing them; the guest does not need their blocks if `unmap` says so.
+    /// Makes `len` bytes from `at` on zeros without writing them; the guest does not need their blocks if `unmap` says
+    /// so.
     ///
     /// # Errors
     /// It cannot be done this way.

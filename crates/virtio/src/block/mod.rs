@@ -133,7 +133,8 @@ impl Block {
     }
 
     /// "A write becomes stable once it is completed and [...] neither VIRTIO_BLK_F_CONFIG_WCE nor VIRTIO_BLK_F_FLUSH
-    /// feature were negotiated", or `writeback` is 0. Whoever keeps the file safe by other means, or not at all, said so.
+    /// feature were negotiated", or `writeback` is 0. Whoever keeps the file safe by other means, or not at all, said
+    /// so.
     fn writes_are_stable(&self) -> bool {
         let has = |feature: u32| self.features & 1 << feature != 0;
         match self.cache {
