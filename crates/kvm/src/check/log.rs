@@ -28,7 +28,7 @@ pub fn tells() -> Checked {
     passed("pages written are told, each once, and no others")
 }
 
-/// How long pages are logged again and again. Linux 7.2 without Svadu comes to its fault in less.
+/// How long pages are logged again and again. Linux 7.2 without Svadu need not come to its fault in that time.
 const LONG: Duration = Duration::from_secs(3);
 /// Rounds that are enough, on a fast computer.
 const ROUNDS: u64 = 20_000;
