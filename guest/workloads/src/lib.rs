@@ -110,6 +110,8 @@ pub enum Need {
     Serial,
     /// To be the kernel: another program does it (`guest/switches`), and its time is that of one.
     Kernel,
+    /// To be the kernel of a machine with AIA and two harts, likewise.
+    Aia,
 }
 
 /// Why a workload has no result.

@@ -63,6 +63,14 @@ workloads! {
         "ipi" 2000 interrupts::ipi, "another processor interrupted while it computes";
         "wake" 1000 interrupts::wake, "a thread on another processor woken, and back";
     }
+    Interrupts Wall Some(Need::Aia), {
+        "msi-self" 1 as_kernel, "a message to the hart's own interrupt file (AIA), until it is claimed";
+        "msi-running" 1 as_kernel, "a message to another hart, which computes";
+        "msi-sleeping" 1 as_kernel, "a message to another hart, which has slept for 2 ms";
+        "wire-running" 1 as_kernel, "the serial port's interrupt, by the APLIC, to a hart that computes";
+        "wire-sleeping" 1 as_kernel, "the same to one that has slept";
+        "completion" 1 as_kernel, "a request to the entropy device, until its interrupt is claimed";
+    }
     Virtualization Wall Some(Need::Kernel), {
         "breakpoint" 1 as_kernel, "ebreak and back, which firmware and hypervisors delegate";
         "illegal" 1 as_kernel, "an illegal instruction and back, which KVM takes and hands back";

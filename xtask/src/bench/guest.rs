@@ -51,6 +51,8 @@ pub struct Programs {
     pub flat_switches: PathBuf,
     /// The S-mode program that takes interrupts.
     pub interrupts: PathBuf,
+    /// The same as a flat image.
+    pub flat_interrupts: PathBuf,
 }
 
 /// Compiles every program from the sources in `guest` into `into`, unless it is there already.
@@ -70,7 +72,8 @@ pub fn build(guest: &Path, into: &Path, cross: &Cross) -> anyhow::Result<Program
     }
     let switches = compiler.kernel(SWITCHES, ["start.S", "switches.c"])?;
     let interrupts = compiler.kernel(INTERRUPTS, ["interrupts.S", "interrupts.c"])?;
-    Ok(Programs { compute, users, flat_switches: compiler.flat(&switches)?, interrupts })
+    let (flat_switches, flat_interrupts) = (compiler.flat(&switches)?, compiler.flat(&interrupts)?);
+    Ok(Programs { compute, users, flat_switches, interrupts, flat_interrupts })
 }
 
 struct Compiler<'a> {
@@ -101,7 +104,9 @@ impl Compiler<'_> {
     fn kernel(&self, name: &str, sources: [&str; 2]) -> anyhow::Result<PathBuf> {
         let folder = self.guest.join("switches");
         let start = format!("-Wl,--defsym=start_address={KERNEL_START:#x}").into();
-        self.compile(name, &sources.map(|source| folder.join(source)), &[start, self.on_the_machine()])
+        // For what the assembler includes.
+        let included = joined("-Wa,-I,", &folder);
+        self.compile(name, &sources.map(|source| folder.join(source)), &[start, included, self.on_the_machine()])
     }
 
     /// What is in memory once `elf` is loaded.
@@ -136,7 +141,8 @@ impl Compiler<'_> {
 
     /// Whether `file` is younger than all that it was made of.
     fn is_fresh(&self, file: &Path, sources: &[PathBuf]) -> bool {
-        let common = ["machine.ld", "compute/work.h", "switches/common.h"].map(|name| self.guest.join(name));
+        let common = ["machine.ld", "compute/work.h", "switches/common.h", "switches/header.inc"]
+            .map(|name| self.guest.join(name));
         let made = modified(file);
         made.is_some() && sources.iter().chain(&common).all(|source| modified(source).is_some_and(|at| Some(at) < made))
     }

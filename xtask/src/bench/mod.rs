@@ -92,13 +92,14 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-/// Compiles the program of world switches, as a flat image.
+/// Compiles the programs of world switches and of interrupts, as flat images.
 ///
 /// # Errors
 /// The compiler is missing, or refuses a program.
-pub fn flat_switches(cross: &tools::Cross) -> anyhow::Result<PathBuf> {
+pub fn flat_kernels(cross: &tools::Cross) -> anyhow::Result<[PathBuf; 2]> {
     let places = Places::find()?;
-    Ok(guest::build(&places.workspace.join("guest"), &places.bench(), cross)?.flat_switches)
+    let programs = guest::build(&places.workspace.join("guest"), &places.bench(), cross)?;
+    Ok([programs.flat_switches, programs.flat_interrupts])
 }
 
 /// Measures, and shows the figures.

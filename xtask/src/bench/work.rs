@@ -64,7 +64,9 @@ fn figures(results: &Value, of: &str) -> Figures {
 fn figure(name: &str, outcome: &Value) -> Option<(Quantity, f64)> {
     let workload = workloads::find(name)?;
     match workload.clock {
-        _ if workload.needs == Some(Need::Kernel) => Some((Quantity::Nanoseconds, outcome["seconds"].as_f64()? * 1e9)),
+        _ if matches!(workload.needs, Some(Need::Kernel | Need::Aia)) => {
+            Some((Quantity::Nanoseconds, outcome["seconds"].as_f64()? * 1e9))
+        }
         Clock::Processor => Some((Quantity::CpuSeconds, outcome["processor"].as_f64()?)),
         Clock::Wall => Some((Quantity::WallSeconds, outcome["seconds"].as_f64()?)),
     }

@@ -1,11 +1,14 @@
 //! Operations that a program measures which is a kernel (`guest/switches`).
 
+use images::work::Kernel;
 use workloads::Need;
 
 use super::model::Outcome;
 
 /// Its names that are not the workloads'.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 8] = [
+    ("msi-self-running", "msi-self"),
+    ("notice-completion", "completion"),
     ("ipi", "sbi-ipi"),
     ("illegal-instruction", "illegal"),
     ("rdcycle", "csr-trap"),
@@ -14,15 +17,20 @@ const NAMES: [(&str, &str); 6] = [
     ("touch-2m", "fault-2m"),
 ];
 
-/// Whether a kernel measures this workload.
-pub fn has(name: &str) -> bool {
-    workloads::find(name).is_some_and(|workload| workload.needs == Some(Need::Kernel))
+/// The kernel that measures this workload, if one does.
+pub fn of(name: &str) -> Option<Kernel> {
+    match workloads::find(name)?.needs? {
+        Need::Kernel => Some(Kernel::Switches),
+        Need::Aia => Some(Kernel::Interrupts),
+        _ => None,
+    }
 }
 
 /// What came of an operation, whose time is that of one, if it is a workload.
 pub fn outcome(said: &str, seconds: f64, iterations: u64) -> Option<Outcome> {
     let name = NAMES.iter().find(|(theirs, _)| *theirs == said).map_or(said, |(_, ours)| ours);
-    has(name).then(|| Outcome { workload: name.to_owned(), iterations, seconds: Some(seconds), ..Outcome::default() })
+    of(name)?;
+    Some(Outcome { workload: name.to_owned(), iterations, seconds: Some(seconds), ..Outcome::default() })
 }
 
 #[cfg(test)]
@@ -34,6 +42,7 @@ mod tests {
         let outcome_of = |name| outcome(name, 1e-6, 4096).map(|outcome| (outcome.workload, outcome.seconds));
         assert_eq!(outcome_of("sbi-null"), Some(("sbi-null".into(), Some(1e-6))));
         assert_eq!(outcome_of("touch-4k"), Some(("fault-4k".into(), Some(1e-6))));
+        assert_eq!(outcome_of("notice-completion"), Some(("completion".into(), Some(1e-6))));
         assert_eq!((outcome_of("sscratch-write"), outcome_of("sort")), (None, None));
     }
 }

@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use images::vmm::{self, Choice, Product};
-use images::work;
+use images::work::{self, Kernel};
 use workloads::Need;
 
 use crate::linux::Bars;
@@ -80,21 +80,20 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let disk = options.need(Need::Disk).then(disk::make).transpose()?;
     let disk = disk.as_ref().map(tempfile::NamedTempFile::path);
     let orders = orders(options, &settings);
-    let kernel =
-        tempfile::Builder::new().prefix("vhart-bench-").suffix(".bin").tempfile().context("no room for files")?;
-    std::fs::write(kernel.path(), work::SWITCHES).context("no room for files")?;
-    let statistics =
-        tempfile::Builder::new().prefix("vhart-bench-").suffix(".json").tempfile().context("no room for files")?;
+    let files = tempfile::Builder::new().prefix("vhart-bench-").tempdir().context("no room for files")?;
+    for kernel in Kernel::ALL {
+        std::fs::write(files.path().join(kernel.name()), kernel.image()).context("no room for files")?;
+    }
     let is_booted = |place: &Place| match place {
         Place::Native | Place::Host | Place::Board | Place::Bare => false,
         // with Linux as its kernel, `vhart exec` boots it
-        Place::Guest => options.need(Need::Kernel),
+        Place::Guest => options.need(Need::Kernel) || options.need(Need::Aia),
         _ => true,
     };
     let peers = match places.iter().any(is_booted) {
         false => None,
         true => {
-            let orders = orders.iter().cloned().chain(settings.of_kernels_and_programs().1).collect();
+            let orders = orders.iter().cloned().chain(settings.programs()).collect();
             let work = Work { options: &options.machine, disk, program: &program, orders };
             Some(Peers::of(&found, &work)?)
         }
@@ -116,8 +115,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         timeout: options.timeout,
         peers,
         at: options.at.clone(),
-        kernel: kernel.path().to_owned(),
-        statistics: statistics.path().to_owned(),
+        files: files.path().to_owned(),
         ended,
     };
     let results = measure(options, results, &places, &runner)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use images::work::Kernel;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -65,9 +66,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The workloads that a kernel measures, and those that are programs.
-    pub fn of_kernels_and_programs(&self) -> (Vec<String>, Vec<String>) {
-        self.workloads.iter().cloned().partition(|name| kernel::has(name))
+    /// The workloads that are programs.
+    pub fn programs(&self) -> Vec<String> {
+        self.workloads.iter().filter(|name| kernel::of(name).is_none()).cloned().collect()
+    }
+
+    /// The workloads that this kernel measures.
+    pub fn of_kernel(&self, kernel: Kernel) -> Vec<String> {
+        self.workloads.iter().filter(|name| kernel::of(name) == Some(kernel)).cloned().collect()
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::CommandFactory as _;
+use images::work::Kernel;
 use images::work::said::{Lines, MOST_TEXT, plain};
 use serde_json::Value;
 
@@ -58,10 +59,8 @@ pub struct Runner {
     pub timeout: Duration,
     /// Other emulators.
     pub peers: Option<Peers>,
-    /// The program that is a kernel.
-    pub kernel: PathBuf,
-    /// Where machines write what they count.
-    pub statistics: PathBuf,
+    /// Where the programs are that are kernels, by their names, and machines write what they count.
+    pub files: PathBuf,
     /// Where the board is.
     pub at: Option<At>,
     /// Whether the user wants an end.
@@ -73,18 +72,21 @@ impl Runner {
     pub fn run(&self, place: Place, round: u32, meter: &mut Meter) -> Run {
         let start = Instant::now();
         meter.begin_run(place, round);
-        let (kernels, programs) = self.settings.of_kernels_and_programs();
+        let programs = self.settings.programs();
         let (mut outcomes, mut failed) = match place {
             Place::Bare => (absent(&programs, "it has no Linux"), None),
             _ => self.part(self.command(place), place, &programs, meter),
         };
-        let (of_kernel, why) = match self.kernel_command(place) {
-            Some(_) if self.settings.counts => (absent(&kernels, "it is measured in time alone"), None),
-            Some(command) => self.part(Ok(command), place, &kernels, meter),
-            None => (absent(&kernels, "no other kernel can be put there"), None),
-        };
-        outcomes.extend(of_kernel);
-        failed = failed.or(why);
+        for kernel in Kernel::ALL {
+            let wanted = self.settings.of_kernel(kernel);
+            let (of_kernel, why) = match self.kernel_command(place, kernel) {
+                Some(_) if self.settings.counts => (absent(&wanted, "it is measured in time alone"), None),
+                Some(command) => self.part(Ok(command), place, &wanted, meter),
+                None => (absent(&wanted, "no other kernel can be put there"), None),
+            };
+            outcomes.extend(of_kernel);
+            failed = failed.or(why);
+        }
         if self.settings.counts {
             // what is not the same each time
             outcomes.iter_mut().for_each(|outcome| outcome.processor = None);
@@ -111,14 +113,19 @@ impl Runner {
         (heard.outcomes(failed.as_deref(), &self.counted()), failed)
     }
 
+    /// Where machines write what they count.
+    fn statistics(&self) -> PathBuf {
+        self.files.join("statistics")
+    }
+
     /// Nothing is counted so far.
     fn forget(&self) -> Result<()> {
-        std::fs::write(&self.statistics, b"").context("no room for files")
+        std::fs::write(self.statistics(), b"").context("no room for files")
     }
 
     /// What the machine has counted, which it writes in the end.
     fn counted(&self) -> Value {
-        let text = std::fs::read_to_string(&self.statistics).unwrap_or_default();
+        let text = std::fs::read_to_string(self.statistics()).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 
@@ -156,7 +163,9 @@ impl Runner {
             return board::command(at, &self.program, &self.workloads, &self.of_board());
         }
         let mut command = match &self.peers {
-            Some(peers) if place == Place::Hypervisor => self.hypervisor("vhart.exec=bench loglevel=1", peers.initrd()),
+            Some(peers) if place == Place::Hypervisor => {
+                self.hypervisor("vhart.exec=bench loglevel=1", peers.initrd(), None)
+            }
             Some(peers) if peers.kind(place).is_some() => peers.command(place).context("there is no such emulator")?,
             _ => self.own(place),
         };
@@ -165,41 +174,49 @@ impl Runner {
     }
 
     /// What runs the program that is a kernel there, where there is a place for it.
-    fn kernel_command(&self, place: Place) -> Option<Command> {
+    fn kernel_command(&self, place: Place, kernel: Kernel) -> Option<Command> {
+        let file = self.files.join(kernel.name());
         let mut command = match place {
-            Place::Bare | Place::Host => self.machine_with(&self.kernel),
+            Place::Bare | Place::Host => self.machine_with(&file, kernel),
             Place::Guest => {
-                let (kernel, initrd, append) = self.peers.as_ref()?.host_of_kernel();
-                let mut command = self.machine_with(kernel);
+                let (host, initrd, append) = self.peers.as_ref()?.host_of_kernel(kernel);
+                let mut command = self.machine_with(host, kernel);
                 command.arg("--initrd").arg(initrd).args(["--append", append]);
                 command.args((!self.has_option("--memory")).then_some("--memory=1G"));
                 command
             }
             Place::Hypervisor => {
-                let mut command = self.hypervisor("", &self.kernel);
-                command.arg("--guest-kernel").arg(&self.kernel);
+                let mut command = self.hypervisor("", &file, Some(kernel));
+                command.arg("--guest-kernel").arg(&file);
                 command
             }
-            _ => self.peers.as_ref()?.kernel_command(place, &self.kernel)?,
+            _ => self.peers.as_ref()?.kernel_command(place, kernel, &file)?,
         };
         command.stdin(Stdio::null());
         Some(command)
     }
 
     fn has_option(&self, name: &str) -> bool {
-        self.options.iter().any(|option| option == name)
+        let is_it = |text: &str| text.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
+        self.options.iter().any(|option| option.to_str().is_some_and(is_it))
     }
 
-    /// A machine with that kernel.
-    fn machine_with(&self, kernel: &Path) -> Command {
+    /// The machine for work of that kernel, which boots this file.
+    fn machine_with(&self, file: &Path, kernel: Kernel) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(["run", "--no-reboot", "--kernel"]).arg(kernel);
-        command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs())).args(self.options_for("run"));
+        command.args(["run", "--no-reboot", "--kernel"]).arg(file).args(of_kernel(kernel).iter().flatten());
+        let options = self.options_for("run", Some(kernel));
+        command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs())).args(options);
         command
     }
 
     /// The user's options, which are of `vhart exec`, as far as another subcommand has them, too.
-    fn options_for(&self, subcommand: &str) -> Vec<&OsString> {
+    fn options_for(&self, subcommand: &str, kernel: Option<Kernel>) -> Vec<&OsString> {
+        let set = |long: &str| {
+            let words = kernel.into_iter().flat_map(of_kernel).flatten();
+            words.filter_map(|word| word.strip_prefix("--")).any(|word| word == long)
+                || long == "aia-guests" && kernel == Some(Kernel::Interrupts)
+        };
         let cli = Cli::command();
         let known = |long: &str| {
             let of = cli.find_subcommand(subcommand);
@@ -213,7 +230,7 @@ impl Runner {
             // what begins without dashes is the value of what stood before; short options are all of the machine's
             if let Some(name) = text.strip_prefix("--") {
                 let long = name.split('=').next().unwrap_or_default();
-                kept = known(long) && !OF_LINUX.contains(&long);
+                kept = known(long) && !OF_LINUX.contains(&long) && !set(long);
             } else if text.starts_with('-') {
                 kept = true;
             }
@@ -239,7 +256,7 @@ impl Runner {
                 command.args((self.small_pages && place == Place::Guest).then_some("--small-pages"));
             }
         };
-        command.args(self.settings.of_kernels_and_programs().1);
+        command.args(self.settings.programs());
         command
     }
 
@@ -258,25 +275,28 @@ impl Runner {
     /// Has a machine write what it counts. It prints what guests print, which is nothing to go by.
     fn stat(&self) -> OsString {
         let mut word = OsString::from("--stat=");
-        word.push(&self.statistics);
+        word.push(self.statistics());
         word
     }
 
     /// What the program is told on a board, whose disks and serial ports are somebody's.
     fn of_board(&self) -> Vec<String> {
         let part = ["--part".to_owned(), self.settings.part.to_string()];
-        part.into_iter().chain(self.settings.of_kernels_and_programs().1).collect()
+        part.into_iter().chain(self.settings.programs()).collect()
     }
 
-    /// A guest of vhart's hypervisor on one hart, whose init runs the work.
-    fn hypervisor(&self, append: &str, initrd: &Path) -> Command {
+    /// A guest of vhart's hypervisor on one hart, whose init runs the work; or on what a kernel needs.
+    fn hypervisor(&self, append: &str, initrd: &Path, kernel: Option<Kernel>) -> Command {
         let mut command = Command::new(&self.program);
         // kernel messages would break lines in two
         command.arg("hypervisor").arg(self.stat()).args(["--guests", "1", "--append", append]);
         command.arg("--guest-initrd").arg(initrd);
-        command.args((!self.has_option("--harts")).then_some("--harts=1"));
+        match kernel.and_then(of_kernel) {
+            Some(words) => command.args(words).arg("--vcpus=2"),
+            None => command.args((!self.has_option("--harts")).then_some("--harts=1")),
+        };
         self.machine(&mut command, "--guest-disk", "--guest-net");
-        command.args(self.options_for("hypervisor"));
+        command.args(self.options_for("hypervisor", kernel));
         command
     }
 
@@ -303,6 +323,11 @@ impl Runner {
             }
         }
     }
+}
+
+/// What a machine must have for work of this kernel, whatever it has otherwise.
+fn of_kernel(kernel: Kernel) -> Option<[&'static str; 4]> {
+    (kernel == Kernel::Interrupts).then_some(["--aia", "aplic-imsic", "--harts", "2"])
 }
 
 /// A disk's file, for an option of vhart's.

@@ -6,13 +6,13 @@
 mod spike;
 mod worked;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use images::work::{self, Level};
+use images::work::{self, Kernel, Level};
 
 pub use self::worked::Since;
 use super::options::{Against, Place};
@@ -147,8 +147,8 @@ pub struct Peers {
     _directory: tempfile::TempDir,
 }
 
-/// The host's initramfs with another kernel for its guest.
-const WITH_KERNEL: &str = "kernel.cpio";
+/// The machine for interrupts by AIA, as QEMU has it.
+const WITH_AIA: [(&str, &str); 2] = [("-machine", "virt,aia=aplic-imsic,aia-guests=5"), ("-smp", "2")];
 
 /// A command line.
 struct Boot {
@@ -202,17 +202,20 @@ impl Peers {
     }
 
     /// What runs the program that is a kernel there: `file` on the machine itself, or in the guest's place.
-    pub fn kernel_command(&self, place: Place, file: &Path) -> Option<Command> {
+    pub fn kernel_command(&self, place: Place, kernel: Kernel, file: &Path) -> Option<Command> {
         let boot = self.boot(place).filter(|boot| boot.kind == Kind::Qemu)?;
         let mut words = boot.words.clone();
-        let mut set = |option: &str, value: &Path| {
+        let mut set = |option: &str, value: &OsStr| {
             let at = words.iter().position(|word| word == option)?;
             *words.get_mut(at + 1)? = value.into();
             Some(())
         };
         match place {
-            Place::QemuHost => set("-kernel", file)?,
-            _ => set("-initrd", &self.with_kernel())?,
+            Place::QemuHost => set("-kernel", file.as_os_str())?,
+            _ => set("-initrd", self.with_kernel(kernel).as_os_str())?,
+        }
+        if kernel == Kernel::Interrupts {
+            WITH_AIA.iter().try_for_each(|(option, value)| set(option, value.as_ref()))?;
         }
         let mut command = Command::new(&boot.program);
         command.args(words);
@@ -220,12 +223,13 @@ impl Peers {
     }
 
     /// The host, in which that program is the guest's kernel: kernel, initramfs, and the kernel's command line.
-    pub fn host_of_kernel(&self) -> (&Path, PathBuf, &str) {
-        (&self.kernel, self.with_kernel(), &self.append)
+    pub fn host_of_kernel(&self, kernel: Kernel) -> (&Path, PathBuf, &str) {
+        (&self.kernel, self.with_kernel(kernel), &self.append)
     }
 
-    fn with_kernel(&self) -> PathBuf {
-        self.initrd.with_file_name(WITH_KERNEL)
+    /// The host's initramfs with this kernel for its guest.
+    fn with_kernel(&self, kernel: Kernel) -> PathBuf {
+        self.initrd.with_file_name(kernel.name())
     }
 
     /// An initramfs whose init runs the work, where it is booted.
@@ -268,7 +272,9 @@ impl Software {
         for (level, file) in [Level::Host, Level::Guest].into_iter().zip(&initrd) {
             work::with_work(&images.prepared().initrd, &program, &work.orders, level, file)?;
         }
-        work::with_switches(&images.prepared().initrd, &directory.join(WITH_KERNEL))?;
+        for kernel in Kernel::ALL {
+            work::with_kernel(&images.prepared().initrd, kernel, &directory.join(kernel.name()))?;
+        }
         Ok(Software { images, options, initrd })
     }
 }
