@@ -63,7 +63,7 @@ impl<'a> Merged<'a> {
 
     /// A line for each workload in each place of each point, behind the point's axes.
     fn csv(&self) -> String {
-        let axes: String = self.axes.iter().map(|axis| csv::field(axis) + ",").collect();
+        let axes: String = self.axes.iter().map(|axis| column(axis) + ",").collect();
         let mut text = format!("{axes}{}\n", csv::heading());
         for (point, results) in self.measured() {
             let values: String = self.axes.iter().map(|axis| csv::field(&point.axes[axis]) + ",").collect();
@@ -98,10 +98,23 @@ impl<'a> Merged<'a> {
     }
 }
 
+/// The heading of an axis; one that has the name of a column of results is told apart.
+fn column(axis: &str) -> String {
+    match csv::heading().split(',').any(|heading| heading == axis) {
+        true => format!("axis_{axis}"),
+        false => csv::field(axis),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bench::model::tests::results;
+
+    #[test]
+    fn no_two_columns_have_one_name() {
+        assert_eq!(["isa", "workload"].map(column), ["isa", "axis_workload"]);
+    }
 
     #[test]
     fn a_line_has_the_axes_and_what_was_measured() {

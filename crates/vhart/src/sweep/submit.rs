@@ -52,12 +52,13 @@ fn hyperqueue(options: &Options, left: &[usize], task: &[OsString]) -> Vec<OsStr
 
 /// What `sbatch` is told.
 fn slurm(options: &Options, places: &Places, left: &[usize], task: &[OsString]) -> Vec<OsString> {
-    let output = places.out().join("slurm-%A_%a.log");
+    // what begins with a percent sign is the array's and the task's number there
+    let output = format!("{}/slurm-%A_%a.log", places.out().display().to_string().replace('%', "%%"));
     let words = [
         "--wait".to_owned(),
         "--job-name=vhart-sweep".to_owned(),
         format!("--array={}", ranges(left)),
-        format!("--output={}", output.display()),
+        format!("--output={output}"),
     ];
     let wrap = format!("--wrap=exec {}", images::shell::line(task.iter().map(|word| word.to_string_lossy())));
     words.into_iter().chain(options.words.iter().cloned()).chain([wrap]).map(OsString::from).collect()
