@@ -1,6 +1,7 @@
 //! The machine's memory by its physical addresses, which the hypervisor's own tables map one to one (`own`).
 
 use core::arch::asm;
+use core::sync::atomic::{Ordering, fence};
 
 use arch::Phys;
 use arch::addr::PAGE_BYTES;
@@ -101,6 +102,8 @@ impl TableMemory for Physical {
     }
 
     fn write(&mut self, at: Phys, entry: u64) {
+        // Another hart that walks here finds what the entry names as it was written before.
+        fence(Ordering::Release);
         // SAFETY: `at` is in a table, which was taken from the free memory.
         unsafe { (at.0 as *mut u64).write_volatile(entry) }
     }
