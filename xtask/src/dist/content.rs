@@ -66,7 +66,7 @@ fn text_names(workspace: &Path) -> anyhow::Result<Vec<String>> {
             let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
             if entry.file_type()?.is_dir() {
                 directories.push(name);
-            } else if [".md", ".json", ".png"].iter().any(|end| name.ends_with(end)) {
+            } else if [".md", ".json", ".png", ".svg"].iter().any(|end| name.ends_with(end)) {
                 names.push(name);
             }
         }
