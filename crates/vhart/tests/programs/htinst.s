@@ -56,19 +56,7 @@ guest:  ld a1, (a0)
 
         .balign 4
 trap:   csrr s0, HTINST
-        li s1, 60
-        li s2, UART
-digit:  srl t0, s0, s1
-        andi t0, t0, 15
-        addi t0, t0, '0'
-        li t1, '9'
-        ble t0, t1, 1f
-        addi t0, t0, 'a' - '0' - 10
-1:      sb t0, (s2)
-        addi s1, s1, -4
-        bgez s1, digit
-        li t0, '\n'
-        sb t0, (s2)
+        print_hex s0
         csrr t0, scause
         li t1, 10                       # ECALL
         beq t0, t1, over
