@@ -39,7 +39,8 @@ pub fn explain(scene: &Scene, about: Chosen) -> Option<Explanation> {
         Chosen::Pc => Some(of_pc(scene)),
         Chosen::Address { address, world, access } => {
             let state = &scene.hart.state;
-            let mode = world.unwrap_or(if access == Access::Fetch { state.mode } else { state.data_mode() });
+            let own = if access == Access::Fetch { state.mode } else { state.data_mode() };
+            let mode = world.map_or(own, |world| scene.hart.mode_named(world));
             Some(of_access(scene, "address", &Request::in_mode(state, access, mode, Virt(address))))
         }
     }
@@ -58,7 +59,7 @@ impl Scene<'_> {
         let found = instruction::at(state, &self.hart.config, self.ram, pc);
         Instruction {
             pc: Hex(pc),
-            mode: state.mode.name(),
+            mode: self.hart.mode_name(state.mode),
             raw: found.map(|(raw, _)| Hex(raw.into())),
             text: found.and_then(|(raw, len)| disassembled(raw, len, &self.hart.config.isa, pc)),
             symbol: self.name(state.mode, pc),
@@ -80,6 +81,16 @@ impl Scene<'_> {
     /// The trap with its handler's name.
     fn named(&self, told: TrapTold, to: Mode) -> TrapTold {
         TrapTold { handler_symbol: self.name(to, told.handler.0), ..told }
+    }
+
+    /// The same of a guest's hart, which shows neither modes as its host has them nor who hands on traps.
+    fn told_by_host(&self, told: TrapTold, from: Mode, to: Mode) -> TrapTold {
+        let (from, to) = (self.hart.mode_name(from), self.hart.mode_name(to));
+        let (because, delegation) = match self.hart.is_guests {
+            true => ("its host leaves the trap to the guest".into(), Vec::new()),
+            false => (told.because, told.delegation),
+        };
+        TrapTold { from, to, because, delegation, ..told }
     }
 
     /// Makes the access, as far as that can be done without an effect.
@@ -265,14 +276,14 @@ fn of_access(scene: &Scene, asked: &'static str, request: &Request) -> Explanati
             false,
             scene.hart.config.has(Extension::H),
         );
-        scene.named(told, to)
+        scene.told_by_host(scene.named(told, to), state.mode, to)
     });
-    let access = access_told(&state, request);
+    let access = AccessTold { mode: scene.hart.mode_name(request.mode), ..access_told(&state, request) };
     Explanation {
         schema: SCHEMA,
         hart: scene.hart.config.hart_id,
         asked,
-        summary: access_summary(request, &outcome),
+        summary: access_summary(request, scene.hart.mode_name(request.mode), &outcome),
         instruction: None,
         trap: told,
         access: Some(access),
@@ -286,8 +297,8 @@ fn of_access(scene: &Scene, asked: &'static str, request: &Request) -> Explanati
     }
 }
 
-fn access_summary(request: &Request, outcome: &Outcome) -> String {
-    let what = format!("a {} at {} in {}-mode", access_name(request.access), Hex(request.va.0), request.mode.name());
+fn access_summary(request: &Request, mode: &str, outcome: &Outcome) -> String {
+    let what = format!("a {} at {} in {mode}-mode", access_name(request.access), Hex(request.va.0));
     match (&outcome.finding, &outcome.target, outcome.trap) {
         (Some(finding), _, Some(trap)) => format!("{what} raises {}: {}", trap.cause.words(), finding.sentence),
         (None, Some(target), _) => format!("{what} goes to physical address {}, {}", target.physical, target.what),
@@ -319,4 +330,49 @@ fn access_told(state: &State, request: &Request) -> AccessTold {
         _ => None,
     };
     AccessTold { kind: access_name(request.access), address: Hex(request.va.0), mode: request.mode.name(), by }
+}
+
+#[cfg(test)]
+mod tests {
+    use privileged::Config;
+
+    use super::*;
+
+    const START: u64 = 0x8000_0000;
+
+    /// A guest's hart as its host shows it, in S-mode, with `satp`.
+    fn guests(satp: u64) -> Snapshot {
+        let config = Config::new(Isa::BASE, 0);
+        let mut state = State::reset(&config);
+        (state.mode, state.satp, state.medeleg) = (Mode::HS, satp, u64::MAX);
+        let (faults, x) = ([None; 4], [0; 32]);
+        let (builtin_firmware, is_guests) = (true, true);
+        let (origin, now, waits_since, timer) = (None, 0, None, None);
+        Snapshot { state, config, pc: START, x, faults, origin, builtin_firmware, is_guests, now, waits_since, timer }
+    }
+
+    fn asked(hart: &Snapshot, about: Chosen) -> Explanation {
+        let (ram, bus) = (Ram::new(arch::Phys(START), 0x1000).unwrap(), Bus::default());
+        explain(&Scene { hart, ram: &ram, bus: &bus, names: None }, about).unwrap()
+    }
+
+    #[test]
+    fn a_guests_kernel_is_in_vs_mode() {
+        let said = asked(&guests(0), Chosen::Pc);
+        assert_eq!(said.instruction.unwrap().mode, "VS");
+        assert_eq!(said.access.unwrap().mode, "VS");
+        assert!(said.summary.contains(" in VS-mode "), "{}", said.summary);
+    }
+
+    #[test]
+    fn a_guests_vu_is_asked_for_by_that_name_and_walks_its_own_tables() {
+        // Sv39, and a root without an entry
+        let hart = guests(8 << 60 | START >> 12);
+        let about = Chosen::Address { address: 0x4000, world: Some(Mode::VU), access: Access::Load };
+        let said = asked(&hart, about);
+        let trap = said.trap.unwrap();
+        assert_eq!((trap.from, trap.to, trap.name.as_str()), ("VU", "VS", "load page fault"));
+        assert!(trap.delegation.is_empty(), "{trap:?}");
+        assert!(said.walk.unwrap().first.is_some());
+    }
 }

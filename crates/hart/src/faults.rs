@@ -71,6 +71,7 @@ impl Core {
             faults: self.faults.last,
             origin: self.faults.origin(),
             builtin_firmware: self.sbi,
+            is_guests: false,
             now: self.clock.now(),
             waits_since: self.waiting.then_some(self.waits_since),
             timer: self.next_timer(),

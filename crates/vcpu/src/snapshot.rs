@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub origin: Option<Fault>,
     /// Whether M-mode is a firmware outside the hart.
     pub builtin_firmware: bool,
+    /// Whether it is a guest's, shown by its host: what it has as S and U are VS and VU.
+    pub is_guests: bool,
     /// The time, in ticks.
     pub now: u64,
     /// In WFI: the tick at which it began to wait.
@@ -30,6 +32,16 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// What the manual calls a mode of the hart.
+    pub const fn mode_name(&self, mode: Mode) -> &'static str {
+        Mode { virt: mode.virt || self.is_guests, ..mode }.name()
+    }
+
+    /// The mode of the hart that `named` is. A guest's VS and VU are its S and U.
+    pub const fn mode_named(&self, named: Mode) -> Mode {
+        Mode { virt: named.virt && !self.is_guests, ..named }
+    }
+
     /// The last of them; if a mode is named, the last for a handler in it.
     pub fn fault(&self, to: Option<Mode>) -> Option<&Fault> {
         let wanted = |fault: &&Fault| to.is_none_or(|to| fault.to == to);

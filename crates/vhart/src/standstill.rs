@@ -40,7 +40,7 @@ pub fn doing(sight: &Sight, symbols: &Symbols) -> String {
         Some(since) => format!("waits since {} (WFI) {}", seconds(hart.now.saturating_sub(since)), awaited(hart)),
         None => "executes".to_owned(),
     };
-    format!("hart {number} {what} in {}-mode{guest}, {}{process}", mode.name(), place(&names, hart.pc, mode))
+    format!("hart {number} {what} in {}-mode{guest}, {}{process}", hart.mode_name(mode), place(&names, hart.pc, mode))
 }
 
 /// What the hart waits for.

@@ -33,7 +33,8 @@ pub fn snapshot(vcpu: &VcpuFd, cpu: &Cpu, hart: u32) -> Snapshot {
     // what the hart waits for is its host's to know
     let (now, timer) = (state.time, Some(state.stimecmp).filter(|&at| at != u64::MAX));
     let (faults, origin, waits_since) = ([None; 4], None, None);
-    Snapshot { state, config, pc, x, faults, origin, builtin_firmware: true, now, waits_since, timer }
+    let (builtin_firmware, is_guests) = (true, true);
+    Snapshot { state, config, pc, x, faults, origin, builtin_firmware, is_guests, now, waits_since, timer }
 }
 
 /// Puts the value of a supervisor CSR where a machine with all modes keeps it.
