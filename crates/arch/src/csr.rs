@@ -56,6 +56,7 @@ registers! {
     0x001 FFLAGS "fflags" (float::FIELDS, float::FLAGS);
     0x002 FRM "frm" (frm::FIELDS);
     0x003 FCSR "fcsr" (float::FIELDS);
+    0x015 SEED "seed" (seed::FIELDS);
     0xc00 CYCLE "cycle";
     0xc01 TIME "time";
     0xc02 INSTRET "instret";

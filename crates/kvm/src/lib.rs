@@ -29,6 +29,8 @@ mod options;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod registers;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
+mod seed;
+#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod spots;
 
 pub use aia::{AiaMode, AiaPlan};

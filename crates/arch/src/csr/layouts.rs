@@ -59,6 +59,18 @@ pub mod frm {
 }
 
 fields! {
+    /// Fields of `seed` (Scalar Cryptography 1.0, "The `seed` CSR").
+    seed {
+        0..=15 ENTROPY "entropy"; 30..=31 OPST (0 "BIST", 1 "WAIT", 2 "ES16", 3 "DEAD");
+    } {
+        /// There is no entropy yet; the next read may have some.
+        pub const WAIT: u64 = 1 << OPST.trailing_zeros();
+        /// [`ENTROPY`] has 16 bits.
+        pub const ES16: u64 = 2 << OPST.trailing_zeros();
+    }
+}
+
+fields! {
     /// Fields of `mstatus`, and of its subsets `sstatus` and `vsstatus`.
     status {
         1 SIE; 3 MIE; 5 SPIE; 6 UBE; 7 MPIE; 8 SPP (0 "U", 1 "S");

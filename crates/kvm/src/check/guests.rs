@@ -81,6 +81,20 @@ pub const NOTICES: &[u32] = &[
     0x0344b023, // sd s4,32(s1)
 ];
 
+/// Reads `seed` and writes that to 0x10, 0x18, 0x20 and 0x28.
+#[rustfmt::skip]
+pub const SEED: &[u32] = &[
+    0x100004b7, // lui s1,0x10000
+    0x01501373, // csrrw t1,seed,zero
+    0x0064b823, // sd t1,16(s1)
+    0x01501373, // csrrw t1,seed,zero
+    0x0064bc23, // sd t1,24(s1)
+    0x01501373, // csrrw t1,seed,zero
+    0x0264b023, // sd t1,32(s1)
+    0x01501373, // csrrw t1,seed,zero
+    0x0264b423, // sd t1,40(s1)
+];
+
 /// Starts hart 1 at [`SECOND_AT`] with [`SECOND_OPAQUE`], writes the answer to 0x10, and waits for it.
 #[rustfmt::skip]
 pub const FIRST: &[u32] = &[

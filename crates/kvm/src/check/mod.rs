@@ -12,10 +12,11 @@ mod steal;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use arch::csr::seed;
 use arch::{Interrupt, Phys};
 use bus::{IrqSink, MsiSink, Unmapped};
 
-use crate::{Aia, AiaMode, AiaPlan, Options};
+use crate::{Aia, AiaMode, AiaPlan, Offer, Options};
 use guests::{GREETING, GREETING_AT, NOTICES_ROUNDS, SECOND_AT, SECOND_OPAQUE};
 use machine::{DEVICE, Machine};
 
@@ -39,13 +40,14 @@ type Checked = Result<Verdict, Failure>;
 /// A check and its name.
 type Check = (&'static str, fn() -> Checked);
 
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 15] = [
     ("ways out", ways_out),
     ("registers", registers),
     ("state", state),
     ("reset", reset),
     ("second hart", second_hart),
     ("forwarded calls", forwarded),
+    ("entropy", entropy),
     ("sleep", sleep::wakes),
     ("debugger", debugger::stops),
     ("steal time", steal::grows),
@@ -169,6 +171,19 @@ fn forwarded() -> Checked {
     }
     expect("steal time's call", machine.device.value(0x28), 0)?;
     passed("a vendor's and an experimental call; steal time is told")
+}
+
+/// A processor with Zkr: a guest reads `seed`, for which the kernel asks this process.
+fn entropy() -> Checked {
+    if !crate::info()?.isa.iter().any(|&(name, offer)| name == "zkr" && offer != Offer::Off) {
+        return Ok(Verdict::Skipped("the processor has no Zkr, or the kernel does not hand it on".into()));
+    }
+    let mut machine = Machine::new(guests::SEED, 1, Options::default())?;
+    machine.run()?;
+    let reads = [0x10, 0x18, 0x20, 0x28].map(|offset| machine.device.value(offset));
+    expect("bits beside the entropy", reads.map(|read| read & !seed::ENTROPY), [seed::ES16; 4])?;
+    expect("whether all reads are alike", reads.iter().all(|read| *read == reads[0]), false)?;
+    passed(format!("four reads of seed: {reads:x?}"))
 }
 
 /// Notices are passed on without an exit; and what an exit costs.

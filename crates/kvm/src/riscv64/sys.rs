@@ -137,6 +137,18 @@ pub fn answer_sbi(run: &mut kvm_run, answer: SbiRet) {
     run.__bindgen_anon_1.riscv_sbi.ret = [answer.error as u64, answer.value];
 }
 
+/// Number of the CSR that the last exit was for. Only after an exit with the reason `KVM_EXIT_RISCV_CSR`.
+pub fn csr_of_exit(run: &kvm_run) -> u64 {
+    // SAFETY: every variant of the union is plain integers, so whatever was last written reads as valid values.
+    // JUSTIFICATION: kvm-ioctls does not decode this exit.
+    unsafe { run.__bindgen_anon_1.riscv_csr }.csr_num
+}
+
+/// What the guest's instruction reads from it when it runs again.
+pub fn answer_csr(run: &mut kvm_run, value: u64) {
+    run.__bindgen_anon_1.riscv_csr.ret_value = value;
+}
+
 /// Reads an attribute of a device that is a `u32`.
 pub fn device_u32(device: &DeviceFd, group: u32, attribute: u64) -> io::Result<u32> {
     let mut value = 0u32;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use arch::{Interrupt, Phys};
+use arch::{Interrupt, Phys, csr};
 use events::{Event, SbiCall, Sink};
 use kvm_bindings::{
-    KVM_EXIT_INTR, KVM_EXIT_MMIO, KVM_EXIT_RISCV_SBI, KVM_EXIT_SYSTEM_EVENT, KVM_MP_STATE_RUNNABLE,
+    KVM_EXIT_INTR, KVM_EXIT_MMIO, KVM_EXIT_RISCV_CSR, KVM_EXIT_RISCV_SBI, KVM_EXIT_SYSTEM_EVENT, KVM_MP_STATE_RUNNABLE,
     KVM_MP_STATE_STOPPED, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN, kvm_mp_state,
 };
 use kvm_ioctls::{KvmRunWrapper, VcpuExit, VcpuFd};
@@ -27,6 +27,7 @@ use super::{describe, state, sys};
 use crate::Error;
 use crate::forwarded::Sbi;
 use crate::registers::{Group, timer};
+use crate::seed;
 
 /// How often a suspended hart looks for what ends its sleep.
 const SLEEP: Duration = Duration::from_millis(10);
@@ -171,6 +172,7 @@ impl KvmVcpu {
                 let _ = self.machine.bus.write(Phys(at), &value.1.to_le_bytes()[..value.0]);
             }
             Ok(VcpuExit::Unsupported(KVM_EXIT_RISCV_SBI)) => return self.answer_sbi(),
+            Ok(VcpuExit::Unsupported(KVM_EXIT_RISCV_CSR)) => return self.answer_csr(),
             Ok(VcpuExit::SystemEvent(kind, data)) => {
                 let event = system_event(kind, data);
                 self.tell_exit(KVM_EXIT_SYSTEM_EVENT);
@@ -209,6 +211,17 @@ impl KvmVcpu {
             watch.tell(&Event::SbiCall(SbiCall { extension: eid.into(), function: fid, args }));
             watch.tell(&Event::SbiReturn { error: answer.error as u64, value: answer.value });
         }
+        None
+    }
+
+    /// Of the CSRs that the kernel has no answer for itself it asks for one here: `seed`.
+    fn answer_csr(&mut self) -> Option<Exit> {
+        let run = self.fd.get_kvm_run();
+        match sys::csr_of_exit(run) {
+            number if number == u64::from(csr::SEED) => sys::answer_csr(run, seed::read()),
+            number => return Some(self.halt(format!("KVM asks for a CSR that nobody here has: {number:#x}"))),
+        }
+        self.tell_exit(KVM_EXIT_RISCV_CSR);
         None
     }
 

@@ -55,8 +55,9 @@ const COPY_TREE: [(u32, &str); 24] = [
     (0x0000_0013, "addi zero,zero,0"),
 ];
 
-/// Extensions that Debian's kernel and KVM use, as far as Spike has them.
-const ISA: &str = "rv64gch_zicntr_zihpm_zba_zbb_zbs_sstc_svadu";
+/// Extensions that Debian's kernel and KVM use, as far as Spike has them. Zkr is where entropy comes from: Spike has no
+/// device for it, and an idle Linux, whose clock goes by instructions, gathers none.
+const ISA: &str = "rv64gch_zicntr_zihpm_zba_zbb_zbs_sstc_svadu_zkr";
 
 /// Spike's words but for its name. What it loads is written into the directory.
 pub fn words(software: &Software, initrd: &Path, directory: &Path) -> Result<Vec<OsString>> {
