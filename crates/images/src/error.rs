@@ -38,6 +38,14 @@ pub enum Error {
         /// What there is.
         free_bytes: u64,
     },
+    /// The cache's directory cannot be made or written to.
+    #[error("cannot write to the cache {} (--cache or VHART_CACHE names another directory)", path.display())]
+    Unwritable {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// There is no place for a cache.
     #[error("no cache directory: HOME and XDG_CACHE_HOME are unset, name one with --cache (or VHART_CACHE)")]
     NoCache,
@@ -77,7 +85,7 @@ pub enum Error {
         since: String,
     },
     /// The Release file has a date to come.
-    #[error("suite {suite} of {mirror} is of {date}, and this machine's clock says {now}: is it right?")]
+    #[error("suite {suite} of {mirror} is of {date}, and this machine's clock says {now} (is it right?)")]
     Future {
         /// The suite asked for.
         suite: String,

@@ -126,7 +126,9 @@ impl Stopper {
         }
         match &*self.machine() {
             Some(machine) => machine.stop(),
-            None => errors::tell("time is up before the machine was ready (see --timeout); is a file a pipe?"),
+            None => errors::tell(
+                "time is up before the machine was ready: --timeout covers downloads, builds and pipes before it, too",
+            ),
         }
     }
 

@@ -82,32 +82,32 @@ impl Client {
     pub(crate) fn get(&self, address: &str, from: u64) -> Result<Answer, Failure> {
         let mut address = parse(address)?;
         for _ in 0..=REDIRECTS {
-            let response = self.ask(&address, from)?;
+            let route = self.route(&address)?;
+            let response = self.ask(&address, &route, from)?;
             match response.headers().get("location") {
                 Some(place) if response.status().is_redirection() => {
                     let place = place.to_str().map_err(|_| Failure::Lasting(format!("{address} redirects nowhere")))?;
                     address = follow(&address, place)?;
                 }
-                _ => return answer(&address, response, from),
+                _ => return answer(&asked(&address, &route), response, from),
             }
         }
         Err(Failure::Lasting(format!("more than {REDIRECTS} redirects, the last to {address}")))
     }
 
-    fn ask(&self, address: &Uri, from: u64) -> Result<Response<Body>, Failure> {
-        let route = self.route(address)?;
-        let agent = match &route {
+    fn ask(&self, address: &Uri, route: &Route, from: u64) -> Result<Response<Body>, Failure> {
+        let agent = match route {
             Route::Whole(proxy) => self.proxied(proxy)?,
             Route::Direct | Route::Tunnel(_) => self.agent(address)?.clone(),
         };
         let mut request = agent.get(without_user(address)?);
-        if let Route::Tunnel(proxy) = &route {
+        if let Route::Tunnel(proxy) = route {
             request = request.config().proxy(Some(proxy.clone())).build();
         }
         if let Some(words) = user_of(address).or_else(|| self.settings.credentials(address)) {
             request = request.header("Authorization", basic(&words));
         }
-        if let Route::Whole(proxy) = &route
+        if let Route::Whole(proxy) = route
             && let Some(words) = user_of(proxy)
         {
             request = request.header("Proxy-Authorization", basic(&words));
@@ -115,7 +115,7 @@ impl Client {
         if from > 0 {
             request = request.header("Range", format!("bytes={from}-"));
         }
-        request.call().map_err(|why| explain(why, address, &route))
+        request.call().map_err(|why| explain(why, &asked(address, route)))
     }
 
     fn route(&self, address: &Uri) -> Result<Route, Failure> {
@@ -261,11 +261,20 @@ fn basic((user, password): &(String, String)) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// What the server's `response` means.
-fn answer(address: &Uri, response: Response<Body>, from: u64) -> Result<Answer, Failure> {
+/// What was asked, and through whom, for messages.
+fn asked(address: &Uri, route: &Route) -> String {
+    let by = match route {
+        Route::Direct => String::new(),
+        Route::Whole(proxy) => format!(" through the proxy {}", shown(proxy)),
+        Route::Tunnel(proxy) => format!(" through the proxy {}", shown(proxy.uri())),
+    };
+    format!("{}{by}", shown(address))
+}
+
+/// What the server's `response` to what was asked means.
+fn answer(asked: &str, response: Response<Body>, from: u64) -> Result<Answer, Failure> {
     let status = response.status();
-    let shown = shown(address);
-    let said = || format!("{shown} answered {status}");
+    let said = || format!("{asked} answered {status}");
     match status.as_u16() {
         200 => {
             let len_bytes = response.body().content_length();
@@ -279,7 +288,7 @@ fn answer(address: &Uri, response: Response<Body>, from: u64) -> Result<Answer, 
         206 => {
             let (start, len_bytes) = content_range(&response).unwrap_or((from, None));
             if start != from {
-                return Err(Failure::Passing(format!("{shown} sent other bytes than those asked for")));
+                return Err(Failure::Passing(format!("{asked} sent other bytes than those asked for")));
             }
             Ok(Answer { start, len_bytes, kind: kind(&response), body: Box::new(response.into_body().into_reader()) })
         }
@@ -292,7 +301,7 @@ fn answer(address: &Uri, response: Response<Body>, from: u64) -> Result<Answer, 
 }
 
 fn kind(response: &Response<Body>) -> String {
-    response.body().mime_type().filter(|kind| !kind.is_empty()).unwrap_or("a file of no kind").to_owned()
+    response.body().mime_type().filter(|kind| !kind.is_empty()).unwrap_or("a file").to_owned()
 }
 
 /// First byte and whole length in "bytes 5-9/10".
@@ -308,8 +317,14 @@ const NO_ADDRESS: &str = "failed to lookup address information";
 /// How rustls, whose errors come as I/O errors in the middle of a handshake, begins to speak of a certificate.
 const NO_TRUST: &str = "invalid peer certificate";
 
+/// How rustls begins to speak of an answer that is not TLS.
+const NO_TLS: &str = "received corrupt message";
+
 fn explain_io(why: &std::io::Error, place: &str) -> Failure {
     let text = why.to_string();
+    if text.starts_with(NO_TLS) {
+        return Failure::Lasting(format!("{place} does not answer as https does (is it at http://?)"));
+    }
     if text.starts_with(NO_ADDRESS) {
         return unresolved(place);
     }
@@ -327,16 +342,10 @@ fn unresolved(place: &str) -> Failure {
 }
 
 /// Why a request got no answer.
-fn explain(why: ureq::Error, address: &Uri, route: &Route) -> Failure {
-    let by = match route {
-        Route::Direct => String::new(),
-        Route::Whole(proxy) => format!(" through the proxy {}", shown(proxy)),
-        Route::Tunnel(proxy) => format!(" through the proxy {}", shown(proxy.uri())),
-    };
-    let place = format!("{}{by}", shown(address));
+fn explain(why: ureq::Error, place: &str) -> Failure {
     match why {
-        ureq::Error::HostNotFound => unresolved(&place),
-        ureq::Error::Io(why) => explain_io(&why, &place),
+        ureq::Error::HostNotFound => unresolved(place),
+        ureq::Error::Io(why) => explain_io(&why, place),
         ureq::Error::ConnectProxyFailed(said) => {
             Failure::Lasting(format!("{place}: the proxy refuses: {}", said.trim()))
         }

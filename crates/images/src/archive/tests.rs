@@ -233,7 +233,7 @@ fn a_page_where_a_file_should_be_is_called_one() {
         Some(_) if request.path.ends_with(".deb") => Reply::whole(page).kind(""),
         file => file.map_or(Reply::missing(), Reply::whole),
     });
-    assert!(nameless.complaint().contains("gave a file of no kind of 41 bytes"));
+    assert!(nameless.complaint().contains("gave a file of 41 bytes"));
     let portal = Place::new(repository(), |_, _| Reply::whole(page).kind("text/html"));
     assert!(portal.complaint().contains("is no Release file (a log-in page of this network"));
 }
@@ -367,6 +367,10 @@ fn a_proxy_is_asked_for_whole_addresses() {
 #[test]
 fn a_proxy_that_refuses_is_named() {
     let place = Place::honest(repository());
+    let refuses = Server::start(|_| Reply::status("403 Forbidden"));
+    let request = Apt { mirror: Some("http://archive.invalid".to_owned()), ..place.request() };
+    let why = place.fetch_by(proxied(&refuses.address()), &request, "big", &()).unwrap_err().to_string();
+    assert!(why.contains(&format!("through the proxy {}/ answered 403", refuses.address())), "{why}");
     let proxy = Server::start(|_| Reply::status("407 Proxy Authentication Required"));
     let request = Apt { mirror: Some("http://archive.invalid".to_owned()), ..place.request() };
     let why = place.fetch_by(proxied(&proxy.address()), &request, "big", &()).unwrap_err().to_string();
@@ -393,6 +397,24 @@ fn who_gives_no_answer_is_named() {
     let request = Apt { mirror: Some("file:///srv/debian".to_owned()), ..place.request() };
     let why = place.fetch(&request, "big").unwrap_err().to_string();
     assert!(why.contains("is no address that starts with http:// or https://"), "{why}");
+}
+
+#[test]
+fn who_knows_no_tls_is_named() {
+    let place = Place::honest(repository());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
+            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let request = Apt { mirror: Some(address.clone()), ..place.request() };
+    let why = place.fetch(&request, "big").unwrap_err().to_string();
+    let told = why.starts_with(&format!("{address}/dists/stable/InRelease does not answer as https does"));
+    // Where there is nothing to check certificates with, that is said first.
+    assert!(told || why.contains("over TLS"), "{why}");
 }
 
 #[test]

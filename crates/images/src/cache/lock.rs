@@ -70,9 +70,22 @@ impl Cache {
     fn lock_file(&self, name: &Path) -> Result<LockFile> {
         let path = self.path(name);
         let directory = path.parent().unwrap_or(self.root());
-        fs::create_dir_all(directory).on_file("make directory", directory)?;
-        let file = File::options().create(true).read(true).append(true).open(&path).on_file("write", &path)?;
-        Ok(LockFile { path, file })
+        let open = || {
+            fs::create_dir_all(directory)?;
+            File::options().create(true).read(true).append(true).open(&path)
+        };
+        match open() {
+            Ok(file) => Ok(LockFile { path, file }),
+            Err(source) => Err(self.unwritable(&path, source)),
+        }
+    }
+
+    /// Why the first that is written, at `path`, cannot be.
+    fn unwritable(&self, path: &Path, source: std::io::Error) -> Error {
+        match Error::file("write", path, source) {
+            Error::File { source, .. } => Error::Unwritable { path: self.root().to_owned(), source },
+            full => full,
+        }
     }
 
     /// An empty directory under `tmp/` that goes when it is dropped.
@@ -141,6 +154,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::at(directory.path().join("cache"));
         (directory, cache)
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_is_named_with_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let why = Cache::at(&path).lock("part", "it", &()).err().unwrap();
+        assert_eq!(
+            why.to_string(),
+            format!("cannot write to the cache {} (--cache or VHART_CACHE names another directory)", path.display())
+        );
     }
 
     /// What somebody who takes a lock of `cache` is told while `held` is held; the lock comes after it is dropped.

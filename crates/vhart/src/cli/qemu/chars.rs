@@ -138,10 +138,19 @@ pub fn mon(line: &mut Line, text: &str) -> Result<(), String> {
     monitor(line, text)
 }
 
-/// `-display none` or `-vga none`: there is no display.
+/// `-display none`: there is no display.
 pub fn display(line: &mut Line, text: &str) -> Result<(), String> {
+    no_display(line, "display", text)
+}
+
+/// `-vga none`: nor a card for one.
+pub fn vga(line: &mut Line, text: &str) -> Result<(), String> {
+    no_display(line, "vga", text)
+}
+
+fn no_display(line: &mut Line, option: &str, text: &str) -> Result<(), String> {
     if text != "none" {
-        line.ignore(format!("-display {text}"));
+        line.ignore(format!("-{option} {text}"));
     }
     Ok(())
 }

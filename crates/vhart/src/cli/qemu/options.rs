@@ -112,7 +112,7 @@ const ROWS: &[Row] = &[
     valued("usbdevice", NO_SUCH_BUS),
     valued("display", Read(chars::display)),
     valued("spice", NO_DISPLAY),
-    valued("vga", Read(chars::display)),
+    valued("vga", Read(chars::vga)),
     flag("full-screen", Ignored),
     valued("vnc", NO_DISPLAY),
     valued("g", Ignored),

@@ -193,6 +193,7 @@ fn what_means_nothing_is_ignored_with_a_note() {
         ("-M virt,usb=off", "ignored, because it means nothing here: -machine usb=off"),
         ("-accel tcg,thread=multi", "ignored, because it means nothing here: -accel thread=multi"),
         ("-m 1G,slots=2,maxmem=4G", "ignored, because it means nothing here: -m slots=2, -m maxmem=4G"),
+        ("-display gtk -vga std", "ignored, because it means nothing here: -display gtk, -vga std"),
         ("-smp 2,maxcpus=4", "ignored, because it means nothing here: -smp maxcpus=4"),
         (
             "-global virtio-blk-device.num-queues=2",
