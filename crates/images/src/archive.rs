@@ -138,6 +138,12 @@ impl<'a> Archive<'a> {
         read_packed(path).map(Index::parse)
     }
 
+    /// Removes the indexes of all suites, once what they were for is unpacked.
+    pub(crate) fn forget_indexes(&self) -> Result<()> {
+        let lock = self.cache.lock(INDEXES, "a package index", self.progress)?;
+        self.cache.prune(INDEXES, 0, &lock)
+    }
+
     /// Where an index lies: by its sum, where it is what the Release file says even while the archive is updated.
     fn index_addresses(&self, directory: &str, name: &str, sum: &Sum) -> Vec<String> {
         let base = suite_address(&self.source.uri, self.suite);

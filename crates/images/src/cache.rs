@@ -6,6 +6,7 @@
 
 mod lock;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -30,9 +31,10 @@ const KEPT_WHEN_PRUNED: [(&str, usize); 9] = [
     // Roots in memory, which versions before this one made.
     ("rootfs", 0),
     (debian::SYSTEMS, 1),
-    ("tools", 4),
     ("index", 0),
     ("downloads", 0),
+    // What cargo built lies in the workspace; versions before this one had it here.
+    ("toolchain", 0),
 ];
 
 /// The directory that holds what was fetched and built.
@@ -164,8 +166,8 @@ impl Cache {
                 remove(&kind)?;
             }
         }
-        children(&self.path("toolchain"))?.iter().filter(|path| is_old_root(path)).try_for_each(|path| remove(path))?;
         children(&self.path(PACKAGES))?.iter().try_for_each(|source| prune_versions(source))?;
+        prune_tools(children(&self.path("tools"))?)?;
         Ok(before.saturating_sub(len_bytes(&self.root)?))
     }
 
@@ -183,11 +185,6 @@ impl Cache {
     }
 }
 
-/// Whether this is a root as mmdebstrap once made it.
-fn is_old_root(path: &Path) -> bool {
-    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("debian-") && name != "debian-build")
-}
-
 /// Removes the versions of parts in the directory `source` that no pointer beside them names.
 fn prune_versions(source: &Path) -> Result<()> {
     let things = children(source)?;
@@ -196,6 +193,14 @@ fn prune_versions(source: &Path) -> Result<()> {
         things.iter().filter(is_pointer).filter_map(|path| fs::read_to_string(path).ok()).collect();
     let named = |path: &Path| current.iter().any(|name| path.file_name() == Some(OsStr::new(name)));
     things.iter().filter(|path| path.is_dir() && !named(path)).try_for_each(|path| remove(path))
+}
+
+/// Removes of the trees with the same programs, `NAME-KEY`, all but the one that was used last.
+fn prune_tools(mut trees: Vec<PathBuf>) -> Result<()> {
+    trees.sort_by_key(|tree| std::cmp::Reverse(modified(tree)));
+    let name = |tree: &Path| Some(tree.file_name()?.to_str()?.rsplit_once('-')?.0.to_owned());
+    let mut seen = BTreeSet::new();
+    trees.iter().filter(|tree| !seen.insert(name(tree))).try_for_each(|tree| remove(tree))
 }
 
 /// When a file or directory was last written; long ago where nothing tells.
@@ -255,10 +260,11 @@ mod tests {
             "debian-1/stable/linux-1/vmlinuz",
             "debian-3/stable/linux-1/vmlinuz",
             "debian-3/stable/linux-2/vmlinuz",
-            "toolchain/debian-1/usr/bin/x",
             "toolchain/rustup/x",
             "boot/new",
+            "tools/rust-1/x",
             "tools/dtc-1/x",
+            "tools/rust-2/x",
         ] {
             fs::create_dir_all(cache.path(name).parent().unwrap()).unwrap();
             fs::write(cache.path(name), name).unwrap();
@@ -266,10 +272,13 @@ mod tests {
         fs::write(cache.path("debian-3/stable/linux.current"), "linux-2").unwrap();
         cache.used(&cache.path("boot/new"));
         let old = SystemTime::now() - std::time::Duration::from_secs(60);
-        File::open(cache.path("boot/old")).unwrap().set_modified(old).unwrap();
+        for name in ["boot/old", "tools/rust-1"] {
+            File::open(cache.path(name)).unwrap().set_modified(old).unwrap();
+        }
         assert!(cache.prune_unused(&lock).unwrap() > 0);
-        let left = ["boot/new", "debian-3/stable/linux-2/vmlinuz", "tools/dtc-1/x", "toolchain/rustup/x"];
-        let gone = ["boot/old", "downloads/x.part", "debian-1", "debian-3/stable/linux-1", "toolchain/debian-1"];
+        let left = ["boot/new", "debian-3/stable/linux-2/vmlinuz", "tools/dtc-1/x", "tools/rust-2/x"];
+        let gone =
+            ["boot/old", "downloads/x.part", "debian-1", "debian-3/stable/linux-1", "toolchain/rustup", "tools/rust-1"];
         assert!(left.iter().all(|name| cache.path(name).exists()));
         assert!(gone.iter().all(|name| !cache.path(name).exists()));
     }

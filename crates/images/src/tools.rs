@@ -101,6 +101,8 @@ pub(crate) struct Recipe<'a> {
     pub(crate) choose: Choose<'a>,
     /// Which files of theirs.
     pub(crate) keep: fn(&str) -> bool,
+    /// What else is done with the tree before it is used.
+    pub(crate) finish: fn(&Path) -> Result<()>,
 }
 
 impl<'a> Recipe<'a> {
@@ -112,6 +114,7 @@ impl<'a> Recipe<'a> {
             key: format!("{} {mirror} {selection:?}", apt.suite),
             choose: Box::new(move |archive| choose(&selection, archive)),
             keep: |_| true,
+            finish: |_| Ok(()),
         }
     }
 
@@ -169,6 +172,7 @@ impl<'a> Recipe<'a> {
         fs::write(&list, lines.concat()).on_file("write", &list)?;
         let directory = cache.publish(&root, &place, lock)?;
         archive.forget(&paths, lock);
+        archive.forget_indexes()?;
         Ok(Tools { directory })
     }
 
@@ -185,7 +189,8 @@ impl<'a> Recipe<'a> {
             progress.fraction(number as f64 / paths.len() as f64);
             tree.add(path, &self.keep)?;
         }
-        tree.finish(final_root, machine)
+        tree.finish(final_root, machine)?;
+        (self.finish)(root)
     }
 }
 

@@ -136,6 +136,15 @@ pub(crate) fn merged(path: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(path).filter(|path| path.file_name().is_some()))
 }
 
+/// The names in a directory, sorted.
+pub(crate) fn children(directory: &Path) -> Result<Vec<String>> {
+    let listing = fs::read_dir(directory).on_file("read", directory)?;
+    let mut names: Vec<String> =
+        listing.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// The target of a link at `name` as it must be written in the tree: relative.
 fn from_here(name: &Path, target: &Path) -> PathBuf {
     match target.strip_prefix("/") {

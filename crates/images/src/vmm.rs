@@ -15,11 +15,13 @@
 
 mod cargo;
 mod debian;
+mod holes;
 mod product;
 mod program;
 mod ready;
 mod record;
 mod rustup;
+mod slim;
 mod sources;
 mod workspace;
 
@@ -41,6 +43,9 @@ pub use workspace::find as workspace;
 
 /// How many are kept beside a new one.
 const KEPT: usize = 3;
+
+/// The directory of builds in a workspace.
+const BUILDS: &str = "target/riscv64";
 
 /// The name of a program's record in its directory.
 const RECORD: &str = "record.toml";
@@ -75,6 +80,13 @@ impl Means<'_> {
     /// The lock of what is wanted.
     fn lock(&self) -> Result<Lock> {
         self.cache.lock(self.product.directory(), self.product.name(), self.progress)
+    }
+
+    /// Where cargo's files of such builds lie: among the workspace's others, so that `cargo clean` takes them along; in
+    /// the cache where the workspace cannot be written to.
+    fn builds(&self) -> PathBuf {
+        let here = self.workspace.map(|workspace| workspace.join(BUILDS));
+        here.filter(|here| fs::create_dir_all(here).is_ok()).unwrap_or_else(|| self.cache.path("toolchain"))
     }
 }
 
@@ -143,12 +155,12 @@ fn kept(product: Product, workspace: &Path, cache: &Cache) -> Result<Option<Path
 }
 
 fn compile(sources: &Sources, means: Means<'_>) -> Result<Built> {
-    let Means { product, cache, apt, progress, .. } = means;
-    if let Some(root) = debian::Root::cached(cache, apt) {
+    let Means { product, progress, .. } = means;
+    if let Some(root) = debian::Root::cached(means) {
         return root.build(product, sources, debian::directory(product), progress);
     }
     if rustup::has_target(product, sources, progress) {
-        match rustup::build(product, sources, cache, progress) {
+        match rustup::build(product, sources, &means.builds(), progress) {
             Err(why) => progress.note(&format!("{why}; Debian's tool chain may do better")),
             built => return built,
         }
@@ -175,7 +187,7 @@ impl Maker {
     /// # Errors
     /// It is not there and cannot be had.
     pub fn get(means: Means<'_>) -> Result<Maker> {
-        if let Some(root) = debian::Root::cached(means.cache, means.apt) {
+        if let Some(root) = debian::Root::cached(means) {
             return Ok(Maker(root));
         }
         let sources = Sources::find(means.workspace.ok_or(Error::NoWorkspace { option: means.product.option() })?)?;
@@ -188,7 +200,7 @@ impl Maker {
     /// It is not there and cannot be had.
     pub fn get_where_possible(means: Means<'_>, offline: bool) -> Result<Maker> {
         match offline {
-            true => debian::Root::cached(means.cache, means.apt).map(Maker).ok_or(Error::NoToolchain),
+            true => debian::Root::cached(means).map(Maker).ok_or(Error::NoToolchain),
             false => Maker::get(means),
         }
     }
@@ -315,6 +327,17 @@ mod tests {
         assert_eq!(hex_sha256(&[&fs::read(path).unwrap()]), ready::record(Product::Vmm).unwrap().program_sha256);
         let why = get(&Choice::Built, means(None, &cache, &Apt::default(), &())).unwrap_err();
         assert!(matches!(why, Error::NoWorkspace { .. }), "{why}");
+    }
+
+    #[test]
+    fn builds_lie_in_the_workspace_or_where_none_is_in_the_cache() {
+        let (sources, place) = (sources::tests::workspace(), tempfile::tempdir().unwrap());
+        let (cache, apt) = (Cache::at(place.path()), Apt::default());
+        assert_eq!(means(Some(sources.path()), &cache, &apt, &()).builds(), sources.path().join("target/riscv64"));
+        assert_eq!(means(None, &cache, &apt, &()).builds(), place.path().join("toolchain"));
+        fs::remove_dir_all(sources.path().join("target")).unwrap();
+        fs::write(sources.path().join("target"), "in the way").unwrap();
+        assert_eq!(means(Some(sources.path()), &cache, &apt, &()).builds(), place.path().join("toolchain"));
     }
 
     #[test]

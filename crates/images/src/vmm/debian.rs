@@ -11,9 +11,8 @@ use std::process::Command;
 
 use super::cargo::{self, Built};
 use super::product::Product;
-use super::{Means, sources::Sources};
+use super::{Means, holes, slim, sources::Sources};
 use crate::archive::{self, Archive, Index, Package};
-use crate::cache::Cache;
 use crate::error::{Error, OnFile, Result};
 use crate::progress::{Progress, step};
 use crate::request::{Apt, Architecture};
@@ -21,7 +20,7 @@ use crate::room;
 use crate::shell::quoted;
 use crate::tied;
 use crate::tools::{self, Recipe, Tools};
-use crate::tree;
+use crate::tree::{self, children};
 
 /// What the tool chain and the build in it take.
 const ROOM_BYTES: u64 = 1_200_000_000;
@@ -34,14 +33,26 @@ const TARGET: &str = "riscv64gc-unknown-linux-gnu";
 /// Words for rustc: lld in place of a C compiler, and everything in one file at a fixed address.
 const FLAGS: [&str; 3] = ["-Clinker-flavor=ld", "-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
 
-/// What compiler and cargo name as needed, and is not for what is done here: the linker is lld.
-const WITHOUT: [&str; 9] =
-    ["gcc", "c-compiler", "binutils", "libc-dev", "debconf", "dpkg", "linux-libc-dev", "libc-dev-bin", "rpcsvc-proto"];
+/// What compiler and cargo name as needed, and is not for what is done here: the linker is lld, and cargo is offline.
+const WITHOUT: [&str; 12] = [
+    "gcc",
+    "c-compiler",
+    "binutils",
+    "libc-dev",
+    "debconf",
+    "dpkg",
+    "linux-libc-dev",
+    "libc-dev-bin",
+    "rpcsvc-proto",
+    "libsasl2-modules-db",
+    "openssl-provider-legacy",
+    "libc-gconv-modules-extra",
+];
 
-/// The directory of builds in the cache.
-const BUILDS: &str = "toolchain/debian-build";
+/// Changes with what is kept of the packages.
+const FORM: &str = "2";
 
-/// The directory among them of a product that is wanted here and now.
+/// The directory, among those of builds, of a product that is wanted here and now.
 pub(super) fn directory(product: Product) -> &'static str {
     match product {
         Product::Vmm => "build",
@@ -64,13 +75,13 @@ pub(super) struct Root {
 
 impl Root {
     /// The root in the cache, if it is there.
-    pub(super) fn cached(cache: &Cache, apt: &Apt) -> Option<Root> {
-        let suites = [apt.clone(), newer(apt)];
-        suites.iter().find_map(|apt| recipe(apt).cached(cache)).and_then(|tools| Root::of(tools, cache).ok())
+    pub(super) fn cached(means: Means<'_>) -> Option<Root> {
+        let suites = [means.apt.clone(), newer(means.apt)];
+        suites.iter().find_map(|apt| recipe(apt).cached(means.cache)).and_then(|tools| Root::of(tools, means).ok())
     }
 
-    fn of(tools: Tools, cache: &Cache) -> Result<Root> {
-        Ok(Root { tools, machine: tools::native("tool chain")?, builds: cache.path(BUILDS) })
+    fn of(tools: Tools, means: Means<'_>) -> Result<Root> {
+        Ok(Root { tools, machine: tools::native("tool chain")?, builds: means.builds() })
     }
 
     /// Makes the root: from the suite asked for where its compiler is of version `needed` ("1.95") or later, else from
@@ -83,7 +94,7 @@ impl Root {
         tools::native("Rust compiler")?;
         room::check(cache.root(), ROOM_BYTES)?;
         let apt = if is_new_enough(means, needed)? { apt.clone() } else { newer(apt) };
-        Root::of(recipe(&apt).get(&apt, cache, progress)?, cache)
+        Root::of(recipe(&apt).get(&apt, cache, progress)?, means)
     }
 
     /// Builds `product` with the root's tools, in the directory of that name.
@@ -229,7 +240,27 @@ fn newer(apt: &Apt) -> Apt {
 
 fn recipe(apt: &Apt) -> Recipe<'static> {
     let mirror = archive::mirror(apt);
-    Recipe { name: "rust", key: format!("{} {mirror}", apt.suite), choose: Box::new(choose), keep: is_needed }
+    Recipe {
+        name: "rust",
+        key: format!("{} {mirror} {FORM}", apt.suite),
+        choose: Box::new(choose),
+        keep: is_needed,
+        finish,
+    }
+}
+
+/// Leaves out what no build calls, and what only debuggers read.
+fn finish(root: &Path) -> Result<()> {
+    slim::slim(&root.join("usr/lib").join(tree::triplet(tools::native("tool chain")?)))?;
+    let targets = root.join("usr/lib/rustlib");
+    for directory in children(&targets)?.iter().map(|name| targets.join(name).join("lib")).filter(|path| path.is_dir())
+    {
+        for library in children(&directory)?.iter().filter(|name| name.ends_with(".rlib")) {
+            let path = directory.join(library);
+            holes::make(&path).on_file("read", &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether the suite has a compiler of version `needed` or later.
@@ -292,7 +323,7 @@ fn is_needed(name: &str) -> bool {
     if !cfg!(target_arch = "riscv64") && if of_guest { file.starts_with("libproc_macro-") } else { static_c() } {
         return false;
     }
-    if ["libtest-", "libgetopts-", "rustdoc"].iter().any(|start| file.starts_with(start)) {
+    if ["libtest-", "libgetopts-", "libprofiler_builtins-", "rustdoc"].iter().any(|start| file.starts_with(start)) {
         return false;
     }
     let unused = ["usr/include/", "usr/libexec/", "usr/share/", "usr/src/", "usr/lib/debug/", "etc/", "var/"];
@@ -304,15 +335,6 @@ fn lld(root: &Path) -> Result<PathBuf> {
     let bin = root.join("usr/bin");
     let name = children(&bin)?.into_iter().find(|name| name.starts_with("ld.lld"));
     name.map(|name| bin.join(name)).ok_or_else(|| Error::Missing { place: root.to_owned(), what: "ld.lld".to_owned() })
-}
-
-/// The names in a directory, sorted.
-fn children(directory: &Path) -> Result<Vec<String>> {
-    let listing = fs::read_dir(directory).on_file("read", directory)?;
-    let mut names: Vec<String> =
-        listing.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    Ok(names)
 }
 
 /// Sees to it that cargo has other people's crates: it was with them that this program was built, so that mostly all
@@ -345,6 +367,7 @@ mod tests {
         assert!(is_needed("usr/lib/riscv64-linux-gnu/libc.a"));
         assert!(is_needed("usr/lib/x86_64-linux-gnu/libc_nonshared.a"));
         assert!(!is_needed("usr/bin/rustdoc"));
+        assert!(!is_needed("usr/lib/rustlib/riscv64gc-unknown-linux-gnu/lib/libprofiler_builtins-06.rlib"));
         assert!(!is_needed("usr/include/stdio.h"));
     }
 }

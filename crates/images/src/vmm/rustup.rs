@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use super::cargo::{self, Built};
 use super::product::Product;
 use super::sources::Sources;
-use crate::cache::Cache;
 use crate::error::Result;
 use crate::progress::{Progress, step};
 use crate::tied;
@@ -63,9 +62,9 @@ fn quietly(mut command: Command, directory: &Path) -> Command {
     command
 }
 
-/// Builds `product`; cargo's own files stay in the cache for the next time.
-pub(super) fn build(product: Product, sources: &Sources, cache: &Cache, progress: &dyn Progress) -> Result<Built> {
-    let (workspace, output) = (sources.workspace(), cache.path("toolchain/rustup"));
+/// Builds `product`; cargo's own files stay in `builds` for the next time.
+pub(super) fn build(product: Product, sources: &Sources, builds: &Path, progress: &dyn Progress) -> Result<Built> {
+    let (workspace, output) = (sources.workspace(), builds.join("rustup"));
     let job = cargo::Job {
         product,
         command: &|program| {
