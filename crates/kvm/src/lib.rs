@@ -27,6 +27,8 @@ mod names;
 mod next;
 mod options;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
+mod patience;
+#[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod registers;
 #[cfg(any(test, all(target_arch = "riscv64", target_os = "linux")))]
 mod seed;

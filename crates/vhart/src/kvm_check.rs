@@ -30,6 +30,7 @@ fn line(name: &str, verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed(what) => format!("passed   {name}: {what}"),
         Verdict::Skipped(why) => format!("skipped  {name}: {why}"),
+        Verdict::Known(what) => format!("known    {name}: {what}"),
         Verdict::Failed(why) => format!("FAILED   {name}: {why}"),
     }
 }

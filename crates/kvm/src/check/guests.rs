@@ -95,6 +95,49 @@ pub const SEED: &[u32] = &[
     0x0264b423, // sd t1,40(s1)
 ];
 
+/// How often [`ANSWERED`] does its accesses.
+pub const ANSWERED_ROUNDS: u64 = 200;
+/// So often writes 1 to 0x50, then 0, and reads it until it is 0; and writes how many ticks it took to 0x10.
+#[rustfmt::skip]
+pub const ANSWERED: &[u32] = &[
+    0x100004b7, // lui s1,0x10000
+    0x0c800913, // addi s2,zero,200
+    0x00100393, // addi t2,zero,1
+    0xc01029f3, // csrrs s3,time,zero
+    0x0474a823, // sw t2,80(s1)
+    0x0404a823, // sw zero,80(s1)
+    0x0504a303, // lw t1,80(s1)
+    0xfe031ee3, // bne t1,zero,18
+    0xfff90913, // addi s2,s2,-1
+    0xfe0916e3, // bne s2,zero,10
+    0xc0102a73, // csrrs s4,time,zero
+    0x413a0a33, // sub s4,s4,s3
+    0x0144b823, // sd s4,16(s1)
+];
+
+/// Loads from 0 in all ways, and writes what came to 0x8, 0x10, 0x18 (LB, LH, LW), 0x20, 0x28, 0x30 (LBU, LHU, LWU),
+/// 0x38 (LD) and 0x40 (C.LW).
+#[rustfmt::skip]
+pub const SIGNS: &[u32] = &[
+    0x100004b7, // lui s1,0x10000
+    0x00048303, // lb t1,0(s1)
+    0x0064b423, // sd t1,8(s1)
+    0x00049303, // lh t1,0(s1)
+    0x0064b823, // sd t1,16(s1)
+    0x0004a303, // lw t1,0(s1)
+    0x0064bc23, // sd t1,24(s1)
+    0x0004c303, // lbu t1,0(s1)
+    0x0264b023, // sd t1,32(s1)
+    0x0004d303, // lhu t1,0(s1)
+    0x0264b423, // sd t1,40(s1)
+    0x0004e303, // lwu t1,0(s1)
+    0x0264b823, // sd t1,48(s1)
+    0x0004b303, // ld t1,0(s1)
+    0x0264bc23, // sd t1,56(s1)
+    0x00014080, // c.lw s0,0(s1); c.nop
+    0x0484b023, // sd s0,64(s1)
+];
+
 /// Starts hart 1 at [`SECOND_AT`] with [`SECOND_OPAQUE`], writes the answer to 0x10, and waits for it.
 #[rustfmt::skip]
 pub const FIRST: &[u32] = &[
