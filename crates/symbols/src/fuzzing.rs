@@ -20,6 +20,15 @@ pub enum Layout {
     Behind,
     /// Addresses from themselves.
     Relative,
+    /// The same, with nothing that has eight bytes: Linux 7.2.
+    Narrow,
+}
+
+impl Layout {
+    /// What parts are aligned to.
+    const fn align(self) -> usize {
+        if matches!(self, Layout::Narrow) { 4 } else { 8 }
+    }
 }
 
 /// Places in the image.
@@ -39,7 +48,6 @@ mod at {
 
 /// The task that runs.
 pub const TASK: u64 = START + at::TASK as u64;
-const PARTS: usize = 8;
 
 /// Names, their kinds and offsets: those that a kernel has, and so many functions, the first of which has a long name.
 pub fn names(functions: usize) -> Vec<(u8, String, u32)> {
@@ -138,7 +146,7 @@ fn table(image: &mut Vec<u8>, names: &[(u8, String, u32)], layout: Layout) {
         image.extend(START.to_le_bytes());
     }
     image.extend((names.len() as u32).to_le_bytes());
-    pad(image);
+    pad(image, layout);
     let (first, mut markers) = (image.len(), Vec::new());
     for (number, (kind, name, _)) in names.iter().enumerate() {
         if number.is_multiple_of(MARKED) {
@@ -149,17 +157,17 @@ fn table(image: &mut Vec<u8>, names: &[(u8, String, u32)], layout: Layout) {
         image.extend(if len < 0x80 { vec![len as u8] } else { vec![len as u8 | 0x80, (len >> 7) as u8] });
         image.extend(text.bytes());
     }
-    pad(image);
+    pad(image, layout);
     image.extend(markers.into_iter().flat_map(u32::to_le_bytes));
-    pad(image);
-    tokens(image);
+    pad(image, layout);
+    tokens(image, layout);
     if layout != Layout::Before {
         offsets(image, names, layout);
         image.extend(START.to_le_bytes());
     }
 }
 
-fn tokens(image: &mut Vec<u8>) {
+fn tokens(image: &mut Vec<u8>, layout: Layout) {
     let (first, mut index) = (image.len(), Vec::new());
     for token in 0..=255u8 {
         index.push((image.len() - first) as u16);
@@ -170,20 +178,21 @@ fn tokens(image: &mut Vec<u8>) {
         });
         image.push(0);
     }
-    pad(image);
+    pad(image, layout);
     image.extend(index.into_iter().flat_map(u16::to_le_bytes));
 }
 
 fn offsets(image: &mut Vec<u8>, names: &[(u8, String, u32)], layout: Layout) {
     for (_, _, offset) in names {
         let from_itself = (*offset as usize).wrapping_sub(image.len()) as u32;
-        image.extend(if layout == Layout::Relative { from_itself } else { *offset }.to_le_bytes());
+        let is_relative = matches!(layout, Layout::Relative | Layout::Narrow);
+        image.extend(if is_relative { from_itself } else { *offset }.to_le_bytes());
     }
-    pad(image);
+    pad(image, layout);
 }
 
-fn pad(bytes: &mut Vec<u8>) {
-    bytes.resize(aligned(bytes.len(), PARTS), 0);
+fn pad(bytes: &mut Vec<u8>, layout: Layout) {
+    bytes.resize(aligned(bytes.len(), layout.align()), 0);
 }
 
 /// A hart in HS-mode whose memory has these bytes at [`START`], and nothing else; or again and again wherever it looks.

@@ -14,8 +14,10 @@ use crate::table::Symbol;
 const TOKENS: usize = 256;
 /// Names between two markers.
 pub(crate) const MARKED: usize = 256;
-/// Parts are aligned so.
+/// Parts are aligned so where some have words of eight bytes.
 const ALIGN: usize = 8;
+/// And so where none has, as in Linux 7.2: addresses from themselves need no base.
+const NARROW_ALIGN: usize = 4;
 /// A kernel with more symbols is none.
 const MOST_SYMBOLS: usize = 1 << 21;
 /// A longer name is none: `KSYM_NAME_LEN` is 512.
@@ -58,11 +60,12 @@ impl Tokens {
             tokens.push(at..at + len);
             at += len + 1;
         }
-        let index = aligned(at, ALIGN);
-        let agrees = |(number, token): (usize, &Range<usize>)| {
+        let agrees = |index: usize, number: usize, token: &Range<usize>| {
             u16_at(image, index + 2 * number) == u16::try_from(token.start - start).ok()
         };
-        tokens.iter().enumerate().all(agrees).then_some(Tokens { tokens, start, end: index + 2 * TOKENS })
+        let is_index = |&index: &usize| tokens.iter().enumerate().all(|(number, token)| agrees(index, number, token));
+        let index = [aligned(at, ALIGN), aligned(at, NARROW_ALIGN)].into_iter().find(is_index)?;
+        Some(Tokens { tokens, start, end: index + 2 * TOKENS })
     }
 
     /// All symbols, if the rest of the table is there.
@@ -216,7 +219,8 @@ impl Addresses {
 /// What the addresses of the names can be: since Linux 6.4 they follow the index of tokens, before they stood in front
 /// of the names.
 fn addresses(start: u64, index_end: usize, names: &Names) -> Vec<Addresses> {
-    let (len, behind) = (4 * names.count, aligned(index_end, ALIGN));
+    // whatever parts are aligned to, the index ends so
+    let (len, behind) = (4 * names.count, index_end);
     let before = names.counted.checked_sub(ALIGN).and_then(|base| {
         let offsets = base.checked_sub(aligned(len, ALIGN))?;
         Some(Addresses::FromBase(offsets, base))
@@ -233,8 +237,10 @@ mod tests {
 
     #[test]
     fn every_symbol_of_every_layout_is_found() {
-        for layout in [Layout::Before, Layout::Behind, Layout::Relative] {
-            let names = names(1000);
+        let layouts = [Layout::Before, Layout::Behind, Layout::Relative, Layout::Narrow];
+        // as many names more, so many ways to be aligned
+        for (layout, more) in layouts.into_iter().flat_map(|layout| (0..8).map(move |more| (layout, more))) {
+            let names = names(1000 + more);
             let found = kallsyms(&image(&names, layout), START).unwrap_or_else(|| panic!("{layout:?}"));
             let planted: Vec<Symbol> = names
                 .into_iter()
