@@ -1,14 +1,15 @@
 //! The layer check: dependencies between the workspace's crates point only up ARCHITECTURE.md's list, files of a crate
-//! use each other in no circle, and files and functions are short.
+//! use each other in no circle, files and functions are short, and tests share what they need.
 
 mod files;
+mod kit;
 mod sizes;
 mod sources;
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
-pub use sources::crates;
+pub use sources::{collect, crates};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -49,11 +50,12 @@ pub fn check() -> anyhow::Result<()> {
     check_files()
 }
 
-/// Checks the files of all crates, and their functions.
+/// Checks the files of all crates, their functions, and what their tests have of their own.
 fn check_files() -> anyhow::Result<()> {
     let workspace = crate::vmm::workspace()?;
     let (mut wrong, mut functions) = (Vec::new(), Vec::new());
     for folder in sources::crates(&workspace)? {
+        wrong.extend(kit::check(&workspace, &folder)?);
         let sources = sources::of_crate(&workspace, &folder)?;
         wrong.extend(files::check(&sources));
         wrong.extend(sources.iter().filter_map(sizes::check_file));

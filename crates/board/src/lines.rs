@@ -111,19 +111,10 @@ mod tests {
         }
     }
 
-    #[derive(Default)]
-    struct Levels(Mutex<Vec<(u32, bool)>>);
-
-    impl IrqSink for Levels {
-        fn set_level(&self, number: u32, level: bool) {
-            self.0.lock().unwrap().push((number, level));
-        }
-    }
-
     #[test]
     fn changes_are_told_once_and_all_of_it_is_passed_on() {
-        let (heard, levels) = (Heard::default(), Arc::new(Levels::default()));
-        let lines = Lines::new(levels.clone(), Arc::new(Clock::virtual_time()), Box::new(heard.clone()));
+        let (heard, wire) = (Heard::default(), Arc::new(kit::Wire::default()));
+        let lines = Lines::new(wire.clone(), Arc::new(Clock::virtual_time()), Box::new(heard.clone()));
         let device = Phys(0x1000_8000);
         lines.name(3, device);
         lines.completed(3, 1, 512);
@@ -132,6 +123,6 @@ mod tests {
         let (up, down) = (Event::Line { device, level: true }, Event::Line { device, level: false });
         let expected = [Event::Completed { device, queue: 1, bytes: 512 }, up, down, up, down];
         assert_eq!(*heard.0.lock().unwrap(), expected);
-        assert_eq!(levels.0.lock().unwrap().len(), 6);
+        assert_eq!((wire.driven(), wire.rises()), (6, 2));
     }
 }

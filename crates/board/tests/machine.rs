@@ -1,183 +1,16 @@
 //! The run loops, with harts that do what a test tells them.
 
-use std::collections::VecDeque;
-use std::error::Error;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arch::isa::Isa;
-use board::{
-    Cpu, Ending, Engine, Firmware, HartSet, Harts, HostedHart, Machine, MachineConfig, Modes, Parts, TimeSource,
-};
-use bus::Bus;
-use vcpu::{Clock, EmulatedHart, Exit, Fence, HartPins, Reg, Reset, SystemEvent, Vcpu, Wakeup};
+use board::{Ending, Firmware, Machine, MachineConfig, Modes, TimeSource};
+use kit::{Act, Fakes, Script};
+use vcpu::{Reset, SystemEvent};
 
 const FINISHER: u64 = 0x10_0000;
 const UART: u64 = 0x1000_0000;
-
-/// What a hart does in one call of `run`.
-enum Act {
-    /// Retires so many instructions.
-    Work(u64),
-    /// Waits for its timer, so many ticks after the machine's start, or only for a kick.
-    Wait(Option<u64>),
-    /// Writes to a device.
-    Store(u64, u32),
-    /// Cannot go on.
-    Halt,
-    /// Comes back with an event of its host.
-    Event(SystemEvent),
-    /// Waits until its host puts it back to reset, which that can only where this comes next.
-    Reset,
-    /// Calls the firmware: a7, a6, a0, a1, a2.
-    Sbi([u64; 5]),
-    /// Makes the same call until it answers this value.
-    Await([u64; 5], u64),
-}
-
-struct Fake {
-    script: Arc<Mutex<VecDeque<Act>>>,
-    bus: Arc<Bus>,
-    clock: Arc<Clock>,
-    pins: Arc<HartPins>,
-    x: [u64; 32],
-    pc: u64,
-    instret: u64,
-}
-
-impl Vcpu for Fake {
-    /// Does the next act of the script; a script that has ended waits for a kick.
-    fn run(&mut self, _budget: u64) -> Exit {
-        self.pins.take_attention();
-        let act = self.script.lock().unwrap().pop_front();
-        match act.unwrap_or(Act::Wait(None)) {
-            Act::Work(instructions) => self.instret += instructions,
-            Act::Wait(Some(until)) if self.clock.now() >= until => {}
-            Act::Wait(until) => {
-                if until.is_some() {
-                    self.script.lock().unwrap().push_front(Act::Wait(until));
-                }
-                return Exit::Idle { until };
-            }
-            Act::Store(address, value) => self.bus.write(arch::Phys(address), &value.to_le_bytes()).unwrap(),
-            Act::Halt => return Exit::Halted,
-            Act::Event(event) => return Exit::System(event),
-            Act::Reset => {
-                self.script.lock().unwrap().push_front(Act::Reset);
-                return Exit::Idle { until: None };
-            }
-            Act::Await([a7, a6, ..], value) if (self.x[17], self.x[16], self.x[11]) == (a7, a6, value) => {}
-            Act::Await(call, value) => {
-                self.script.lock().unwrap().push_front(Act::Await(call, value));
-                return self.call(call);
-            }
-            Act::Sbi(call) => return self.call(call),
-        }
-        Exit::Quantum
-    }
-    fn reg(&self, reg: Reg) -> u64 {
-        match reg {
-            Reg::Pc => self.pc,
-            Reg::X(n) => self.x[usize::from(n)],
-        }
-    }
-    fn set_reg(&mut self, reg: Reg, value: u64) {
-        match reg {
-            Reg::Pc => self.pc = value,
-            Reg::X(n) => self.x[usize::from(n)] = value,
-        }
-    }
-    fn instret(&self) -> Option<u64> {
-        Some(self.instret)
-    }
-    fn pins(&self) -> Arc<HartPins> {
-        self.pins.clone()
-    }
-}
-
-impl Fake {
-    fn call(&mut self, [a7, a6, a0, a1, a2]: [u64; 5]) -> Exit {
-        [(17, a7), (16, a6), (10, a0), (11, a1), (12, a2)].iter().for_each(|&(n, value)| self.x[n] = value);
-        Exit::Sbi
-    }
-}
-
-impl EmulatedHart for Fake {
-    fn reset_machine(&mut self, pc: u64) {
-        self.pc = pc;
-    }
-    fn enter_supervisor(&mut self, pc: u64) {
-        self.pc = pc;
-    }
-    fn resume_supervisor(&mut self, pc: u64) {
-        self.pc = pc;
-    }
-    /// An IPI is all that wakes a fake.
-    fn wakeup(&mut self) -> Wakeup {
-        if self.pins.take_ssip() { Wakeup::Now } else { Wakeup::Until(None) }
-    }
-    fn set_pace(&mut self, _: vcpu::Pace) {}
-    fn fence(&mut self, _: Fence) {}
-    fn set_supervisor_timer(&mut self, _: u64) {}
-    fn vmid(&self) -> u16 {
-        0
-    }
-    fn watch(&mut self, _: Option<Box<dyn events::Sink>>) {}
-    fn tell(&mut self, _: &events::Event) {}
-    fn describe(&self, _text: &mut String) {}
-    fn csr(&mut self, _: u16) -> u64 {
-        0
-    }
-    fn set_csr(&mut self, _: u16, _: u64) {}
-}
-
-impl HostedHart for Fake {
-    fn halt_reason(&self) -> Option<String> {
-        Some("the script says so".into())
-    }
-    fn reset(&mut self) -> bool {
-        let mut script = self.script.lock().unwrap();
-        let can = matches!(script.front(), Some(Act::Reset));
-        if can {
-            script.pop_front();
-            (self.x, self.pc) = ([0; 32], 0);
-        }
-        can
-    }
-}
-
-type Script = Arc<Mutex<VecDeque<Act>>>;
-
-/// Makes fake harts, one for each script.
-struct Fakes {
-    modes: Modes,
-    scripts: Vec<Script>,
-}
-
-impl Engine for Fakes {
-    fn modes(&self) -> Modes {
-        self.modes
-    }
-    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
-        let (bus, clock) = (parts.bus, parts.clock);
-        let fakes = parts.pins.iter().zip(&self.scripts).map(|(pins, script)| Fake {
-            script: script.clone(),
-            bus: bus.clone(),
-            clock: clock.clone(),
-            pins: pins.clone(),
-            x: [0; 32],
-            pc: 0,
-            instret: 0,
-        });
-        let harts = match self.modes {
-            Modes::All => HartSet::Emulated(fakes.map(|fake| Box::new(fake) as Box<dyn EmulatedHart>).collect()),
-            Modes::SupervisorOnly => HartSet::Hosted(fakes.map(|fake| Box::new(fake) as Box<dyn HostedHart>).collect()),
-        };
-        Ok(Harts { harts, cpu: Cpu::of_isa(Isa::default()) })
-    }
-}
 
 /// A kernel of a few bytes, which fakes do not read.
 struct Kernel(tempfile::NamedTempFile);
@@ -196,7 +29,7 @@ impl Kernel {
 }
 
 fn machine(config: MachineConfig, modes: Modes, scripts: Vec<Vec<Act>>) -> Machine {
-    let scripts: Vec<Script> = scripts.into_iter().map(|acts| Arc::new(Mutex::new(acts.into()))).collect();
+    let scripts: Vec<_> = scripts.into_iter().map(|acts| Arc::new(Mutex::new(Script::from(acts)))).collect();
     Machine::new(MachineConfig { harts: scripts.len(), ..config }, &mut Fakes { modes, scripts }).unwrap()
 }
 
@@ -382,7 +215,7 @@ fn guests_whose_host_cannot_do_that_end_with_their_reset() {
 fn a_host_without_interrupt_files_gives_its_guests_none() {
     let kernel = Kernel::new();
     let config = MachineConfig { aia: board::Aia::AplicImsic { guest_files: 0 }, ..kernel.config() };
-    let mut fakes = Fakes { modes: Modes::SupervisorOnly, scripts: vec![Script::default()] };
+    let mut fakes = Fakes::idle(Modes::SupervisorOnly);
     assert!(Machine::new(config, &mut fakes).err().unwrap().to_string().contains("no interrupt files"));
 }
 
@@ -402,7 +235,7 @@ fn guests_have_no_machine_level_devices_and_no_firmware_image() {
         |machine: &Machine, name: &str| machine.device_tree().windows(name.len()).any(|part| part == name.as_bytes());
     assert!(!contains(&guest, "clint") && contains(&guest, "plic"));
     let config = MachineConfig { firmware: Firmware::Image("fw.bin".into()), ..kernel.config() };
-    let mut fakes = Fakes { modes: Modes::SupervisorOnly, scripts: vec![Script::default()] };
+    let mut fakes = Fakes::idle(Modes::SupervisorOnly);
     assert!(Machine::new(config, &mut fakes).err().unwrap().to_string().contains("firmware image"));
 }
 
@@ -416,7 +249,7 @@ fn impossible_machines_are_refused() {
         MachineConfig { memory_bytes: (64 << 20) + 1, ..kernel.config() },
         MachineConfig { append: "a\0b".into(), ..kernel.config() },
     ] {
-        let mut fakes = Fakes { modes: Modes::All, scripts: vec![Script::default()] };
+        let mut fakes = Fakes::idle(Modes::All);
         assert!(Machine::new(config, &mut fakes).is_err());
     }
 }

@@ -1,10 +1,9 @@
 //! The virtio-mmio slots: all are there, and who is plugged in where.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use arch::Phys;
-use board::{Engine, Harts, Machine, MachineConfig, Modes, Parts, Plug, SlotMaker};
+use board::{Machine, MachineConfig, Plug, SlotMaker};
 use bus::Bus;
 use virtio::Interface;
 
@@ -13,26 +12,12 @@ const SLOTS: u64 = 0x1000_1000;
 const ENTROPY: u32 = 4;
 const CONSOLE: u32 = 3;
 
-/// Takes the bus that harts would get, and makes none.
-#[derive(Default)]
-struct BusTaker(Option<Arc<Bus>>);
-
-impl Engine for BusTaker {
-    fn modes(&self) -> Modes {
-        Modes::All
-    }
-    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
-        self.0 = Some(parts.bus);
-        Err("there are no harts".into())
-    }
-}
-
 /// The error is why there is no such machine.
 fn bus(plugs: Vec<Plug>, interface: Interface) -> Result<Arc<Bus>, String> {
-    let mut taker = BusTaker::default();
+    let mut engine = kit::NoHarts::default();
     let config = MachineConfig { plugs, interface, memory_bytes: 16 << 20, ..MachineConfig::default() };
-    let error = Machine::new(config, &mut taker).err().unwrap();
-    taker.0.ok_or(error.to_string())
+    Machine::new(config, &mut engine).map_err(|error| error.to_string())?;
+    Ok(engine.0.unwrap())
 }
 
 fn registers(bus: &Bus, offset: u64) -> [u32; 8] {

@@ -19,7 +19,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod asm;
 pub mod commit;
 pub mod elf;
 pub mod known_differences;
@@ -29,7 +28,6 @@ pub mod lockstep_translated;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod pair;
 pub mod privileged;
-pub mod rng;
 pub mod self_modifying;
 pub mod spike;
 pub mod stream;

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use ::privileged::{Aia, Cause, Config, MachineIds, State};
 use arch::addr::PAGE_BYTES;
 use arch::{Isa, Mode, Phys, Privilege};
-use bus::{Bus, Device};
+use bus::Device;
 use hart::engine::NOT_RESERVED;
 use hart::{Hart, HartParts, Record, Step};
 use memory::Ram;
-use vcpu::{Clock, EmulatedHart, HartPins, Reg, Vcpu};
+use vcpu::{EmulatedHart, Reg, Vcpu};
 
 use crate::commit::{Commit, Store};
 use crate::elf::Image;
@@ -206,17 +206,9 @@ pub fn hart_in(ram: &Ram, entry: u64) -> Hart {
 
 /// What a hart with this memory is made of.
 pub(crate) fn parts_in(ram: &Ram, isa: &str) -> HartParts {
-    let bus = Bus::default();
-    bus.map("clint", Phys(0x0200_0000), 0x1_0000, Arc::new(Mutex::new(Sink))).expect("an empty bus");
-    HartParts {
-        config: config_of(isa),
-        ram: ram.clone(),
-        bus: Arc::new(bus),
-        clock: Arc::new(Clock::virtual_time()),
-        pins: HartPins::new(),
-        alone: true,
-        crowded: false,
-    }
+    let parts = HartParts { config: config_of(isa), ..kit::alone(Isa::ALL, ram.clone()) };
+    parts.bus.map("clint", Phys(0x0200_0000), 0x1_0000, Arc::new(Mutex::new(Sink))).expect("an empty bus");
+    parts
 }
 
 /// Both harts, at the same instruction.

@@ -20,8 +20,8 @@ use crate::commit::Commit;
 use crate::elf::Image;
 use crate::known_differences;
 use crate::lockstep::{self, Agreement, Error, RAM_BASE, RAM_BYTES, Seen, is_atomic};
-use crate::rng::Rng;
 use crate::spike::Spike;
+use kit::Rng;
 
 /// The longest quantum, in instructions.
 const LONGEST_QUANTUM: u64 = 200;

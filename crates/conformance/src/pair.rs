@@ -8,13 +8,12 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use arch::pte;
-use arch::{Interrupt, Isa, Mode, Phys};
-use bus::{Bus, Device};
+use arch::{Isa, Mode, Phys};
 use hart::{Hart, HartParts, Record};
 use jit::{Backend, Host, JitHart, JitParts};
 use memory::{Ram, Watcher};
 use privileged::Config;
-use vcpu::{Clock, Exit, HartPins, Vcpu};
+use vcpu::{Exit, Vcpu};
 
 pub use crate::lockstep::RAM_BASE;
 
@@ -27,33 +26,12 @@ pub const TABLES: u64 = RAM_BASE + 0x10_0000;
 /// Instructions shown before a difference.
 const SHOWN: usize = 24;
 
-/// A device that answers with what was written last, and drives MSIP with bit 0 of what is written to its first byte.
-pub struct Echo {
-    last: u8,
-    pins: Arc<HartPins>,
-}
-
-impl Device for Echo {
-    fn read(&mut self, _offset: u64, data: &mut [u8]) {
-        data.fill(self.last);
-    }
-    fn write(&mut self, offset: u64, data: &[u8]) {
-        self.last = data.first().copied().unwrap_or_default();
-        if offset == 0 {
-            self.pins.set(Interrupt::MachineSoftware, self.last & 1 != 0);
-        }
-    }
-}
-
 /// What a machine is made of.
 pub fn parts(config: Config) -> (HartParts, Ram) {
-    let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
-    let pins = HartPins::new();
-    let bus = Bus::default();
-    let echo = Echo { last: 0, pins: pins.clone() };
-    bus.map("echo", Phys(DEVICE), 0x1000, Arc::new(Mutex::new(echo))).unwrap();
-    let clock = Arc::new(Clock::virtual_time());
-    let parts = HartParts { config, ram: ram.clone(), bus: Arc::new(bus), clock, pins, alone: true, crowded: false };
+    let ram = kit::ram(RAM_BYTES);
+    let parts = HartParts { config, ..kit::alone(Isa::ALL, ram.clone()) };
+    let echo = kit::Echo::new(parts.pins.clone());
+    parts.bus.map("echo", Phys(DEVICE), 0x1000, Arc::new(Mutex::new(echo))).unwrap();
     (parts, ram)
 }
 

@@ -7,9 +7,9 @@ use arch::csr::{self, atp, status};
 use arch::insn::{B, I, R, S, Shift};
 use arch::{Insn, Mode, pte};
 
-use crate::asm::Code;
 use crate::elf::Image;
 use crate::lockstep::{MTIMECMP, RAM_BASE, TOHOST};
+use kit::Code;
 
 /// The page that code is written to, and its other names.
 const BUFFER: u64 = RAM_BASE + 0x10_0000;

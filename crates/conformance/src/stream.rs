@@ -6,10 +6,10 @@
 use arch::insn::{B, Bare, Class, I, J, OPCODES, Opcode, U, decompress};
 use arch::{Extension, Insn, Isa, Mode, csr};
 
-use crate::asm::Code;
 use crate::elf::Image;
 use crate::lockstep::{CONSTANTS, MTIMECMP, RAM_BASE, TOHOST};
-use crate::rng::Rng;
+use kit::Code;
+use kit::Rng;
 
 /// How many [`CONSTANTS`] there are, integers and floats in turn.
 const CONSTANTS_COUNT: u64 = 8192;
@@ -382,13 +382,9 @@ impl Stream {
             1 => self.code.put(Insn::Ebreak(Bare {})),
             2 => self.code.put(Insn::FenceI(I { rd: 0, rs1: 0, imm: 0 })),
             3 => self.code.put(Insn::WrsSto(Bare {})),
-            4 => {
+            which => {
                 let rd = self.free();
-                self.code.csrr(rd, csr::INSTRET);
-            }
-            _ => {
-                let rd = self.free();
-                self.code.csrr(rd, csr::MSTATUS);
+                self.code.csrr(rd, if which == 4 { csr::INSTRET } else { csr::MSTATUS });
             }
         }
     }

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use arch::{Isa, Phys};
 use bus::{Bus, IrqLine, SharedDevice};
 use conformance::lockstep::{RAM_BASE, RAM_BYTES};
-use conformance::rng::Rng;
 use devices::aplic::{Aplic, Domain, Harts};
 use devices::{Clint, FileLevel, Finisher, ImsicPages, PowerSwitch, Uart16550};
 use hart::{Hart, HartParts};
+use kit::Rng;
 use memory::Ram;
 use privileged::Config;
 use vcpu::{Clock, EmulatedHart, Exit, FileId, HartPins, ImsicShape, SystemEvent};
@@ -67,7 +67,7 @@ struct Machine {
 
 impl Machine {
     fn new(program: &[u8], make: impl Fn(HartParts) -> Box<dyn EmulatedHart>) -> Machine {
-        let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
+        let ram = kit::ram(RAM_BYTES);
         ram.write_bytes(0, program).unwrap();
         let pins = HartPins::with_imsic(ImsicShape { identities: ImsicShape::IDENTITIES, guest_files: GUEST_FILES });
         let (clock, said) = (Arc::new(Clock::virtual_time()), Arc::new(Mutex::new(Vec::new())));
@@ -93,8 +93,8 @@ impl Machine {
             bus.map("device", Phys(base), len, device).unwrap();
         }
         let config = pins.fitting(Config::new(Isa::ALL, 0));
-        let (bus, crowded, alone) = (Arc::new(bus), false, true);
-        let mut hart = make(HartParts { config, ram, bus, clock: clock.clone(), pins, alone, crowded });
+        let (bus, time) = (Arc::new(bus), clock.clone());
+        let mut hart = make(HartParts { config, bus, clock: time, pins, ..kit::alone(Isa::ALL, ram) });
         hart.reset_machine(RAM_BASE);
         Machine { hart, clock, power, said }
     }
@@ -158,21 +158,18 @@ const CLAIMS: u64 = SHARED + 64;
 
 impl Movers {
     fn new(make: impl Fn(HartParts) -> Box<dyn EmulatedHart>) -> Movers {
-        let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
-        ram.write_bytes(0, &assembled("move")).unwrap();
+        let shared = kit::alone(Isa::ALL, kit::ram(RAM_BYTES));
+        shared.ram.write_bytes(0, &assembled("move")).unwrap();
         let shape = ImsicShape { identities: ImsicShape::IDENTITIES, guest_files: GUEST_FILES };
         let pins: Vec<_> = (0..2).map(|_| HartPins::with_imsic(shape)).collect();
-        let (bus, clock) = (Arc::new(Bus::default()), Arc::new(Clock::virtual_time()));
-        let hart = |(id, pins): (usize, &Arc<HartPins>)| {
-            let config = pins.fitting(Config::new(Isa::ALL, id as u64));
-            let (ram, bus, clock, pins) = (ram.clone(), bus.clone(), clock.clone(), pins.clone());
-            let mut hart = make(HartParts { config, ram, bus, clock, pins, alone: false, crowded: false });
+        let hart = |(id, pins): (u64, &Arc<HartPins>)| {
+            let mut hart = make(kit::one_of_many(&shared, id, pins));
             hart.reset_machine(RAM_BASE);
             hart.set_pace(vcpu::Pace::Instruction);
             hart
         };
-        let harts = pins.iter().enumerate().map(hart).collect();
-        Movers { harts, pins, ram, sent: [0; 256] }
+        let harts = (0..).zip(&pins).map(hart).collect();
+        Movers { harts, pins, ram: shared.ram, sent: [0; 256] }
     }
 
     fn shared(&self, offset: u64) -> u64 {

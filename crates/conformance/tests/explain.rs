@@ -5,12 +5,12 @@ use arch::csr::{self, envcfg, hstatus, status};
 use arch::insn::{R1, Rs};
 use arch::pte;
 use arch::{Exception, Insn, Mode};
-use conformance::asm::Code;
 use conformance::elf::Image;
 use conformance::lockstep::{RAM_BASE, compare, config};
 use conformance::{pair, spike};
 use explain::{Chosen, Explanation, Scene, explain};
 use hart::{Hart, Step};
+use kit::Code;
 use privileged::Cause;
 use vcpu::EmulatedHart;
 

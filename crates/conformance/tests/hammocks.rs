@@ -4,10 +4,10 @@
 mod common;
 
 use arch::insn::{Class, OPCODES, Opcode};
-use common::{Pair, RAM_BASE, encode as e};
-use conformance::rng::Rng;
+use common::{Pair, RAM_BASE};
 use jit::{Backend, Host, Toy};
-use vcpu::Exit;
+use kit::{Registers, Rng, encode as e};
+use vcpu::{Exit, Vcpu};
 
 const PROGRAMS: u64 = 600;
 const HAMMOCKS: usize = 250;
@@ -67,11 +67,11 @@ fn programs<B: Backend>(count: u64) {
         pair.put_words(START, &words);
         let values: Vec<u64> = (0..32).map(|_| rng.integer()).collect();
         pair.both(|hart| {
-            hart.core.pc = START;
-            hart.core.x[1..].copy_from_slice(&values[1..]);
+            hart.set_pc(START);
+            hart.set_all_x(&values);
             hart.state_mut().m.tvec = HANDLER;
         });
         while !matches!(pair.run(7).unwrap_or_else(|why| panic!("seed {seed}: {why}")), Exit::Idle { .. }) {}
-        assert_eq!(pair.jit.hart().core.traps, 0, "seed {seed}: all of them are legal");
+        assert_eq!(pair.jit.traps(), 0, "seed {seed}: all of them are legal");
     }
 }

@@ -6,8 +6,8 @@ use arch::insn::{B, Bare, Csr, Fence, I, S};
 use arch::{Insn, csr, pte};
 use board::Firmware;
 use common::machine::{By, run, word};
-use conformance::asm::Code;
 use conformance::elf::Image;
+use kit::Code;
 use sbi::function::{Hsm, Ipi, Rfence};
 use sbi::{Function, register};
 

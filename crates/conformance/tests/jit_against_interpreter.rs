@@ -8,11 +8,13 @@ use arch::csr::{self, envcfg, pmpcfg, stateen, status};
 use arch::{Isa, Mode, Privilege};
 use common::layout::{self, CODE, CODE_PAGES, DATA, DATA_PAGES, ENTRIES, ENTRY_BYTES, HANDLER, POOL, Stage, bits};
 use common::program::{BASES, LINKS, Source};
-use common::{DEVICE, Pair, RAM_BASE, encode as e};
-use conformance::rng::Rng;
+use common::{DEVICE, Pair, RAM_BASE};
+use hart::Hart;
 use jit::{Backend, Host, Toy};
+use kit::{Registers, Rng, encode as e};
 use privileged::Config;
-use vcpu::Exit;
+use vcpu::debug::Debuggee;
+use vcpu::{Exit, Vcpu};
 
 /// Programs that run if nobody says otherwise.
 const RUNS: u64 = 400;
@@ -151,11 +153,11 @@ fn prepare<B: Backend>(mut pair: Pair<B>, rng: &mut Rng, world: &World, second: 
     let open = rng.one_in(2);
     let (lines, asserted) = (bits(rng.one_in(2), rng.bits()), bits(rng.one_in(2), rng.bits()));
     pair.both(|hart| {
-        let pins = &hart.core.pins;
+        let pins = hart.pins();
         let raise = || (1..64).for_each(|line| pins.set_guest_external(line, lines >> line & 1 != 0));
         pins.looking_behind(raise);
-        hart.core.f.copy_from_slice(&floats);
-        hart.core.pc = HANDLER;
+        (0..).zip(&floats).for_each(|(number, &value)| hart.set_f(number, value));
+        hart.set_pc(HANDLER);
         let state = hart.state_mut();
         state.m.tvec = HANDLER;
         (state.s.tvec, state.vs.tvec) = (stvec, stvec);
@@ -211,7 +213,7 @@ fn program<B: Backend>(seed: u64, source: &Source, sum: &mut Sum) -> Result<(), 
         };
         if let Exit::Idle { .. } = exit {
             sum.idle += 1;
-            pair.both(|hart| hart.core.waiting = false);
+            pair.both(Hart::rouse);
         } else if rng.one_in(3) {
             // out of loops
             let mode = pair.plain.state().mode;
@@ -219,15 +221,15 @@ fn program<B: Backend>(seed: u64, source: &Source, sum: &mut Sum) -> Result<(), 
             let registers: Vec<u64> = (0..32).map(|register| value(&mut rng, register)).collect();
             let floats: Vec<u64> = (0..32).map(|_| rng.float()).collect();
             pair.both(|hart| {
-                hart.core.pc = pc;
-                hart.core.x[1..].copy_from_slice(&registers[1..]);
-                hart.core.f.copy_from_slice(&floats);
+                hart.set_pc(pc);
+                hart.set_all_x(&registers);
+                (0..).zip(&floats).for_each(|(number, &value)| hart.set_f(number, value));
             });
         }
     }
     let counters = pair.jit.counters();
     sum.retired += pair.plain.state().instret;
-    sum.traps += pair.plain.core.traps;
+    sum.traps += pair.plain.traps();
     sum.flushes += counters.flushes;
     sum.translated += counters.instructions;
     sum.interpreted += counters.interpreted;

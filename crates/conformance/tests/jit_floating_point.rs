@@ -5,8 +5,11 @@ mod common;
 
 use arch::insn::{Class, OPCODES, Opcode};
 use arch::{Isa, csr};
-use common::{Pair, RAM_BASE, encode as e};
-use vcpu::{Exit, Vcpu};
+use common::{Pair, RAM_BASE};
+use hart::Hart;
+use kit::{Registers, encode as e};
+use vcpu::debug::Debuggee;
+use vcpu::{EmulatedHart, Exit, Fence, Vcpu};
 
 const INPUT: u64 = RAM_BASE + 0x10_0000;
 const OUTPUT: u64 = RAM_BASE + 0x1000;
@@ -132,10 +135,10 @@ fn combinations(opcode: Opcode) -> Vec<[u64; 3]> {
 }
 
 /// The registers of an instruction: its sources and its result.
-type Registers = ([u8; 3], u8);
+type Operands = ([u8; 3], u8);
 
 /// Such as generated code holds in registers, one of which is overwritten or read twice, and such as it does not hold.
-const REGISTERS: [Registers; 11] = [
+const REGISTERS: [Operands; 11] = [
     ([11, 12, 13], 14),
     ([11, 12, 13], 11),
     ([11, 12, 13], 12),
@@ -150,7 +153,7 @@ const REGISTERS: [Registers; 11] = [
 ];
 
 /// The instruction on these registers.
-fn instance(opcode: Opcode, rm: Option<u32>, (sources, rd): Registers) -> u32 {
+fn instance(opcode: Opcode, rm: Option<u32>, (sources, rd): Operands) -> u32 {
     let pattern = opcode.row().pattern;
     let [rs1, rs2, rs3] = sources.map(u32::from);
     let mut raw = rs3 << 27 | rs2 << 20 | rs1 << 15 | u32::from(rd) << 7;
@@ -166,7 +169,7 @@ fn has_rounding(opcode: Opcode) -> bool {
 }
 
 /// A loop over all combinations.
-fn code(insn: u32, (sources, rd): Registers, frm: i32) -> Vec<u32> {
+fn code(insn: u32, (sources, rd): Operands, frm: i32) -> Vec<u32> {
     use arch::insn::{I, Insn, S};
     let load = |rd: u8, imm| Insn::Fld(I { rd, rs1: 20, imm }).encode();
     let store = |rs2: u8, imm| Insn::Fsd(S { rs1: 21, rs2, imm }).encode();
@@ -202,14 +205,13 @@ impl Bench {
         self.count = combinations.len() as u64;
     }
 
-    fn run(&mut self, insn: u32, registers: Registers, frm: u32) {
+    fn run(&mut self, insn: u32, registers: Operands, frm: u32) {
         self.pair.put_words(RAM_BASE, &code(insn, registers, frm as i32));
         let end = INPUT + self.count * STRIDE;
         self.pair.both(|hart| {
-            hart.core.waiting = false;
-            hart.core.fence_i = true;
-            hart.core.pc = RAM_BASE;
-            (hart.core.x[20], hart.core.x[21], hart.core.x[22]) = (INPUT, OUTPUT, end);
+            hart.fence(Fence::Instructions);
+            hart.set_pc(RAM_BASE);
+            hart.set_x([(20, INPUT), (21, OUTPUT), (22, end)]);
         });
         // the code was written from outside
         for ram in &self.pair.rams {
@@ -245,10 +247,11 @@ impl Bench {
             );
         }
         let (ours, plain) = (self.pair.jit.hart(), &self.pair.plain);
-        assert_eq!(ours.core.f, plain.core.f, "{name} {rm}");
-        assert_eq!(ours.core.x, plain.core.x, "{name} {rm}");
+        let floats = |hart: &Hart| -> Vec<u64> { (0..32).map(|number| hart.f(number)).collect() };
+        assert_eq!(floats(ours), floats(plain), "{name} {rm}");
+        assert_eq!(ours.all_x(), plain.all_x(), "{name} {rm}");
         assert_eq!(ours.state(), plain.state(), "{name} {rm}");
-        assert_eq!(ours.core.traps, 0, "{name} {rm}");
+        assert_eq!(ours.traps(), 0, "{name} {rm}");
     }
 }
 
@@ -285,7 +288,7 @@ fn values_and_flags_are_the_interpreters() {
 #[test]
 fn results_of_half_precision_are_rounded_once() {
     const PAIRS: usize = 20_000;
-    let mut random = conformance::rng::Rng::new(7);
+    let mut random = kit::Rng::new(7);
     let mut operands = |_| [random.bits(), random.bits(), 0].map(|bits| bits | u64::MAX << 16);
     let combinations: Vec<[u64; 3]> = (0..PAIRS).map(&mut operands).collect();
     let mut bench = Bench { pair: Pair::new(None), count: 0 };

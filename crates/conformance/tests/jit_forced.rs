@@ -4,8 +4,10 @@
 mod common;
 
 use arch::{csr, pte};
-use common::{DEVICE, Pair, RAM_BASE, encode as e};
-use vcpu::Exit;
+use common::{DEVICE, Pair, RAM_BASE};
+use kit::{Registers, encode as e};
+use vcpu::debug::Debuggee;
+use vcpu::{Exit, Vcpu};
 
 /// Where a test's program is.
 const START: u64 = RAM_BASE + 0x1000;
@@ -21,8 +23,8 @@ fn pair(code_bytes: Option<usize>) -> Pair {
     let mut pair = Pair::new(code_bytes);
     pair.put_words(HANDLER, &[e::wfi()]);
     pair.both(|hart| {
-        hart.core.pc = START;
-        hart.core.x[9] = DATA;
+        hart.set_pc(START);
+        hart.set_x([(9, DATA)]);
         hart.state_mut().m.tvec = HANDLER;
     });
     pair
@@ -39,7 +41,7 @@ fn finish(pair: &mut Pair) {
 }
 
 fn again(pair: &mut Pair, pc: u64) {
-    pair.both(|hart| (hart.core.pc, hart.core.waiting) = (pc, false));
+    pair.both(|hart| hart.set_pc(pc));
 }
 
 #[test]
@@ -64,7 +66,8 @@ fn a_full_cache_is_emptied_and_filled_again() {
     }
     pair.put_words(base + 200 * 4096, &[e::addi(12, 12, -1), e::bne(12, 0, 8), e::wfi(), e::jalr(0, 13, 0)]);
     pair.both(|hart| {
-        (hart.core.pc, hart.core.x[12], hart.core.x[13]) = (base, 3, base);
+        hart.set_pc(base);
+        hart.set_x([(12, 3), (13, base)]);
     });
     finish(&mut pair);
     let counters = pair.jit.counters();
@@ -85,7 +88,7 @@ fn a_quantum_of_one_instruction_gets_on() {
     long.put_words(START, &program);
     finish(&mut long);
     assert!(quanta > 20, "{quanta}");
-    assert_eq!(tiny.jit.hart().core.x, long.jit.hart().core.x);
+    assert_eq!(tiny.jit.all_x(), long.jit.all_x());
     assert_eq!(tiny.jit.hart().state(), long.jit.hart().state());
 }
 
@@ -118,7 +121,7 @@ fn a_loop_of_floating_point_ends_with_its_quantum() {
         }
     }
     assert!(traps > 10, "{traps}");
-    assert_eq!(f64::from_bits(pair.jit.hart().core.f[11]), f64::from(ROUNDS));
+    assert_eq!(f64::from_bits(pair.jit.f(11)), f64::from(ROUNDS));
 }
 
 /// Stores the instruction in x14 over the first of [`OTHER`], and calls that before and after FENCE.I.
@@ -128,16 +131,16 @@ fn a_store_to_code_is_seen_behind_fence_i() {
     let call = [e::jalr(1, 13, 0)];
     pair.put_words(OTHER, &[e::addi(10, 10, 1), e::jalr(0, 1, 0)]);
     pair.put_words(START, &[&call[..], &[e::sw(14, 13, 0), e::fence_i()], &call, &[e::wfi()]].concat());
-    pair.both(|hart| (hart.core.x[13], hart.core.x[14]) = (OTHER, e::addi(10, 10, 0x100).into()));
+    pair.both(|hart| hart.set_x([(13, OTHER), (14, e::addi(10, 10, 0x100).into())]));
     finish(&mut pair);
-    assert_eq!(pair.jit.hart().core.x[10], 0x101);
+    assert_eq!(pair.jit.x(10), 0x101);
     assert_eq!(pair.jit.counters().changed_pages, 1);
     // the block is its own page's: stores over what is behind it, and executes that
     pair.put_words(START + 0x100, &[e::sw(14, 9, 0), e::fence_i(), e::addi(10, 10, 1), e::wfi()]);
-    pair.both(|hart| hart.core.x[9] = START + 0x108);
+    pair.both(|hart| hart.set_x([(9, START + 0x108)]));
     again(&mut pair, START + 0x100);
     finish(&mut pair);
-    assert_eq!(pair.jit.hart().core.x[10], 0x201);
+    assert_eq!(pair.jit.x(10), 0x201);
 }
 
 /// A jump to a few instructions and an indirect jump has a copy of them behind it: both copies change.
@@ -150,14 +153,13 @@ fn a_dispatch_that_is_repeated_changes_with_its_page() {
     pair.put_words(START + 0x80, &[e::wfi()]);
     pair.put_words(OTHER, &[e::sw(14, 15, 0), e::fence_i(), e::jalr(0, 16, 0)]);
     pair.both(|hart| {
-        let x = &mut hart.core.x;
-        (x[13], x[14], x[15], x[16]) = (START + 0x80, e::addi(11, 11, 0x100).into(), DISPATCH, START);
+        let new = e::addi(11, 11, 0x100).into();
+        hart.set_x([(13, START + 0x80), (14, new), (15, DISPATCH), (16, START)]);
     });
     finish(&mut pair);
     again(&mut pair, OTHER);
     finish(&mut pair);
-    let x = &pair.jit.hart().core.x;
-    assert_eq!((x[10], x[11]), (2, 0x101));
+    assert_eq!((pair.jit.x(10), pair.jit.x(11)), (2, 0x101));
 }
 
 #[test]
@@ -166,9 +168,9 @@ fn a_fault_in_the_middle_of_a_block_is_exact() {
     let bad = [e::addi(10, 10, 1), e::addi(11, 10, 1), e::ld(10, 8, 0), e::addi(10, 10, 1), e::addi(11, 11, 1)];
     pair.put_words(START, &bad);
     finish(&mut pair);
-    let core = &pair.jit.hart().core;
-    assert_eq!((core.x[10], core.x[11], core.traps), (1, 2, 1));
-    assert_eq!((core.state.m.epc, core.state.instret), (START + 8, 3));
+    let (hart, state) = (&pair.jit, pair.jit.hart().state());
+    assert_eq!((hart.x(10), hart.x(11), hart.traps()), (1, 2, 1));
+    assert_eq!((state.m.epc, state.instret), (START + 8, 3));
 }
 
 #[test]
@@ -178,15 +180,14 @@ fn a_device_store_in_the_middle_of_a_block_interrupts_behind_it() {
     pair.put_words(HANDLER, &[e::jal(0, 0)]);
     pair.put_words(START, &[e::addi(10, 0, 1), e::sb(10, 8, 0), e::addi(11, 11, 1), e::addi(11, 11, 1), e::wfi()]);
     pair.both(|hart| {
-        hart.core.x[8] = DEVICE;
+        hart.set_x([(8, DEVICE)]);
         let state = hart.state_mut();
         (state.mie, state.mstatus) = (csr::ip::MSIP, state.mstatus | csr::status::MIE);
     });
     for _ in 0..10 {
         let _ = pair.run(1).unwrap();
     }
-    let core = &pair.jit.hart().core;
-    assert_eq!((core.x[11], core.traps, core.state.m.epc), (0, 1, START + 8));
+    assert_eq!((pair.jit.x(11), pair.jit.traps(), pair.jit.hart().state().m.epc), (0, 1, START + 8));
 }
 
 /// Sv39 for HS-mode: gigabyte 0 holds pages that a test maps, the rest of RAM is mapped as it is.
@@ -201,8 +202,7 @@ fn supervisor(pair: &mut Pair, pc: u64) {
         state.mode = arch::Mode::HS;
         state.satp = 8 << 60 | 1 << 44 | TABLES >> 12;
         (state.pmpaddr[0], state.pmpcfg[0]) = ((1 << 54) - 1, 0x1f);
-        hart.core.select();
-        hart.core.pc = pc;
+        hart.set_pc(pc);
     });
 }
 
@@ -227,11 +227,10 @@ fn a_page_written_by_one_name_changes_under_another() {
     pair.put_words(START, &[&calls[..], &[e::sw(14, 12, 0), e::fence_i()], &calls, &[e::wfi()]].concat());
     supervisor(&mut pair, START);
     pair.both(|hart| {
-        (hart.core.x[12], hart.core.x[13], hart.core.x[15]) = (OTHER, 0x1000, 0x2000);
-        hart.core.x[14] = e::addi(10, 10, 0x100).into();
+        hart.set_x([(12, OTHER), (13, 0x1000), (14, e::addi(10, 10, 0x100).into()), (15, 0x2000)]);
     });
     finish(&mut pair);
-    assert_eq!(pair.jit.hart().core.x[10], 0x202);
+    assert_eq!(pair.jit.x(10), 0x202);
 }
 
 #[test]
@@ -246,11 +245,9 @@ fn sfence_vma_moves_code_whatever_it_names() {
         let fence = Insn::SfenceVma(Rs { rs1, rs2 }).encode();
         pair.put_words(START, &[e::jalr(1, 13, 0), e::sd(14, 12, 0), fence, e::jalr(1, 13, 0), e::wfi()]);
         supervisor(&mut pair, START);
-        pair.both(|hart| {
-            (hart.core.x[12], hart.core.x[13], hart.core.x[14], hart.core.x[15]) = (at, 0x1000, value, 1);
-        });
+        pair.both(|hart| hart.set_x([(12, at), (13, 0x1000), (14, value), (15, 1)]));
         finish(&mut pair);
-        assert_eq!(pair.jit.hart().core.x[10], 0x101, "sfence.vma x{rs1},x{rs2}");
+        assert_eq!(pair.jit.x(10), 0x101, "sfence.vma x{rs1},x{rs2}");
     }
 }
 
@@ -274,11 +271,11 @@ fn an_instruction_across_pages_is_fetched_anew() {
     let program = [call, e::sd(14, 12, 0), fence, call, e::sd(0, 12, 0), fence, call];
     pair.put_words(START, &program);
     supervisor(&mut pair, START);
-    pair.both(|hart| (hart.core.x[12], hart.core.x[13], hart.core.x[14]) = (at, 0x1ffe, value));
+    pair.both(|hart| hart.set_x([(12, at), (13, 0x1ffe), (14, value)]));
     finish(&mut pair);
-    let core = &pair.jit.hart().core;
-    assert_eq!((core.x[10], core.traps), (0x101, 1));
-    assert_eq!((core.state.m.epc, core.state.m.tval), (0x1ffe, 0x2000));
+    assert_eq!((pair.jit.x(10), pair.jit.traps()), (0x101, 1));
+    let trap = &pair.jit.hart().state().m;
+    assert_eq!((trap.epc, trap.tval), (0x1ffe, 0x2000));
 }
 
 #[test]
@@ -291,12 +288,9 @@ fn an_instruction_across_pages_runs_as_code_until_its_end_changes() {
     let call = e::jalr(1, 13, 0);
     let calls = [e::addi(12, 0, CALLS), call, e::addi(12, 12, -1), e::bne(12, 0, -8)];
     pair.put_words(START, &[&calls[..], &[e::sb(14, 15, 3), call, e::wfi()]].concat());
-    pair.both(|hart| {
-        let x = &mut hart.core.x;
-        (x[13], x[14], x[15]) = (OTHER + 0xffe, word(0x101)[3].into(), OTHER + 0xffe);
-    });
+    pair.both(|hart| hart.set_x([(13, OTHER + 0xffe), (14, word(0x101)[3].into()), (15, OTHER + 0xffe)]));
     finish(&mut pair);
-    assert_eq!(pair.jit.hart().core.x[10], CALLS as u64 + 0x101);
+    assert_eq!(pair.jit.x(10), CALLS as u64 + 0x101);
     let counters = pair.jit.counters();
     assert!(counters.finds < CALLS as u64 / 2, "{counters:?}");
 }
@@ -310,10 +304,10 @@ fn the_floating_point_csrs_are_accessed_in_place() {
     pair.put_words(START, &[&[e::addi(12, 0, 1000)], &accesses[..], &again_and_end].concat());
     pair.both(|hart| {
         hart.state_mut().mstatus |= status::FS;
-        hart.core.x[14] = 0x35;
+        hart.set_x([(14, 0x35)]);
     });
     finish(&mut pair);
-    assert_eq!(pair.jit.hart().core.x[11], 0x15);
+    assert_eq!(pair.jit.x(11), 0x15);
     let calls = pair.jit.counters().calls;
     assert!(calls.csr < 10, "{calls:?}");
 }
@@ -323,7 +317,7 @@ fn the_floating_point_csrs_are_accessed_in_place() {
 fn a_jump_to_the_last_address_traps() {
     let mut pair = pair(None);
     pair.put_words(START, &[e::jalr(0, 10, 0)]);
-    pair.both(|hart| hart.core.x[10] = u64::MAX);
+    pair.both(|hart| hart.set_x([(10, u64::MAX)]));
     finish(&mut pair);
 }
 
@@ -347,6 +341,6 @@ fn a_product_of_products_without_carries_is_computed_at_once() {
     let mut pair = pair(None);
     let clmul = |rd, rs1, rs2| arch::Insn::Clmul(arch::insn::R { rd, rs1, rs2 }).encode();
     pair.put_words(START, &[e::bne(11, 0, 12), clmul(29, 31, 31), clmul(29, 10, 29), e::wfi()]);
-    pair.both(|hart| (hart.core.x[10], hart.core.x[31]) = (0x1234_5678_9abc, 0x1_0001));
+    pair.both(|hart| hart.set_x([(10, 0x1234_5678_9abc), (31, 0x1_0001)]));
     finish(&mut pair);
 }

@@ -11,8 +11,8 @@ use arch::Insn;
 use arch::insn::{Amo, B, Bare, Fence, I, Lr, R, S};
 use board::Firmware;
 use common::machine::{By, run, word};
-use conformance::asm::Code;
 use conformance::elf::Image;
+use kit::Code;
 use memory::Ram;
 
 const BASE: u64 = 0x8000_0000;

@@ -4,30 +4,14 @@
 use std::sync::{Arc, Mutex};
 
 use arch::{Isa, Mode, Phys};
-use bus::{Bus, Device};
-use conformance::rng::Rng;
 use hart::{Hart, HartParts};
-use memory::Ram;
+use kit::{RAM_BASE, Rng};
 use vcpu::{EmulatedHart, Reg, Vcpu};
 
-const RAM_BASE: u64 = 0x8000_0000;
 const RAM_BYTES: u64 = 1 << 20;
 /// Programs tried; each is another seed.
 const PROGRAMS: u64 = 300;
 const INSTRUCTIONS: u64 = 20_000;
-
-/// A device that answers with what was written last.
-#[derive(Default)]
-struct Echo(u8);
-
-impl Device for Echo {
-    fn read(&mut self, _offset: u64, data: &mut [u8]) {
-        data.fill(self.0);
-    }
-    fn write(&mut self, _offset: u64, data: &[u8]) {
-        self.0 = data.first().copied().unwrap_or_default();
-    }
-}
 
 /// A legal encoding more often than not, else anything.
 fn word(random: &mut Rng) -> u32 {
@@ -41,13 +25,14 @@ fn word(random: &mut Rng) -> u32 {
 }
 
 fn parts(random: &mut Rng) -> HartParts {
-    let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
+    let ram = kit::ram(RAM_BYTES);
     for offset in (0..RAM_BYTES).step_by(4) {
         ram.store_u32(offset, word(random)).unwrap();
     }
-    let bus = Bus::default();
-    bus.map("echo", Phys(0x1000_0000), 0x1000, Arc::new(Mutex::new(Echo::default()))).unwrap();
-    HartParts { bus: Arc::new(bus), ..kit::alone(Isa::ALL, RAM_BYTES).with_ram(ram).parts() }
+    let parts = kit::alone(Isa::ALL, ram);
+    let echo = kit::Echo::new(parts.pins.clone());
+    parts.bus.map("echo", Phys(0x1000_0000), 0x1000, Arc::new(Mutex::new(echo))).unwrap();
+    parts
 }
 
 /// Registers that point into RAM or at the device, so that accesses go somewhere.

@@ -1,13 +1,9 @@
 //! Random accesses to the registers of every device of the board, of any width and alignment: whatever a guest writes
 //! there, the devices go on. (The virtio devices have such a test of their own, with random rings.)
 
-use std::error::Error;
-use std::sync::{Arc, Mutex};
-
 use arch::Phys;
-use board::{Cpu, Engine, Firmware, HartSet, Harts, Machine, MachineConfig, Modes, Parts, TimeSource};
-use bus::Bus;
-use conformance::rng::Rng;
+use board::{Firmware, Machine, MachineConfig, TimeSource};
+use kit::{NoHarts, Rng};
 
 /// Base and bytes of a region with registers, as in `board`'s memory map.
 const REGIONS: [(u64, u64); 7] = [
@@ -21,22 +17,9 @@ const REGIONS: [(u64, u64); 7] = [
 ];
 const ACCESSES: u64 = 400_000;
 
-/// Makes no harts, and keeps the bus.
-struct Harness(Arc<Mutex<Option<Arc<Bus>>>>);
-
-impl Engine for Harness {
-    fn modes(&self) -> Modes {
-        Modes::All
-    }
-    fn harts(&mut self, parts: Parts) -> Result<Harts, Box<dyn Error + Send + Sync>> {
-        *self.0.lock().unwrap() = Some(parts.bus);
-        Ok(Harts { harts: HartSet::Emulated(Vec::new()), cpu: Cpu::of_isa(parts.isa) })
-    }
-}
-
 #[test]
 fn devices_take_random_accesses() {
-    let bus = Arc::new(Mutex::new(None));
+    let mut engine = NoHarts::default();
     let config = MachineConfig {
         harts: 3,
         memory_bytes: 16 << 20,
@@ -44,8 +27,8 @@ fn devices_take_random_accesses() {
         time: TimeSource::Instructions { per_tick: 1 },
         ..MachineConfig::default()
     };
-    let machine = Machine::new(config, &mut Harness(bus.clone())).unwrap();
-    let bus = bus.lock().unwrap().take().unwrap();
+    let machine = Machine::new(config, &mut engine).unwrap();
+    let bus = engine.0.unwrap();
     let mut random = Rng::new(1);
     let mut done = 0u64;
     for _ in 0..ACCESSES {

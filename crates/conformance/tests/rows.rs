@@ -5,10 +5,10 @@ mod common;
 
 use arch::insn::{Class, OPCODES, Opcode};
 use arch::{Mode, pte};
-use common::{DEVICE, Pair, RAM_BASE, encode as e};
-use conformance::rng::Rng;
+use common::{DEVICE, Pair, RAM_BASE};
 use jit::{Backend, Host, Toy};
-use vcpu::Exit;
+use kit::{Registers, Rng, encode as e};
+use vcpu::{Exit, Vcpu};
 
 const PROGRAMS: u64 = 300;
 const ROWS: usize = 40;
@@ -120,15 +120,15 @@ fn programs<B: Backend>(count: u64) {
         let satp = tables(&pair);
         let values: Vec<u64> = (0..32).map(|_| rng.integer()).collect();
         pair.both(|hart| {
-            hart.core.pc = START;
-            hart.core.x[1..].copy_from_slice(&values[1..]);
+            hart.set_pc(START);
+            hart.set_all_x(&values);
             let state = hart.state_mut();
             (state.mode, state.satp, state.m.tvec) = (Mode::HS, satp, HANDLER);
             state.mstatus |= arch::csr::status::FS;
             (state.pmpcfg[0], state.pmpaddr[0]) = (ALL_OPEN, u64::MAX >> 10);
         });
         while !matches!(pair.run(7).unwrap_or_else(|why| panic!("seed {seed}: {why}")), Exit::Idle { .. }) {}
-        traps += pair.jit.hart().core.traps;
+        traps += pair.jit.traps();
     }
     assert!(traps > count, "some pages are not there");
 }

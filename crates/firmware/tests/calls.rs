@@ -1,93 +1,16 @@
 //! Calls as a kernel makes them, against harts that only remember.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use arch::Isa;
 use arch::csr::{self, hpmevent};
-use arch::{Isa, Phys};
 use devices::PowerSwitch;
 use firmware::{Awaited, Firmware, State};
+use kit::{Asked, FakeHart, RAM_BASE};
 use memory::Ram;
 use sbi::function::{Base, Dbcn, Hsm, Ipi, Legacy, Pmu, Rfence, Srst, Susp, Time};
 use sbi::{Console, Error, Extension, Function, register};
-use vcpu::{EmulatedHart, Exit, Fence, FenceRange, HartPins, Reg, Reset, SystemEvent, Vcpu, Wakeup};
-
-const RAM_BASE: u64 = 0x8000_0000;
-
-#[derive(Default)]
-struct Log {
-    fences: Vec<Fence>,
-    timers: Vec<u64>,
-    entered: Vec<u64>,
-    /// CSRs written: the harts remember them, and count nothing.
-    csrs: BTreeMap<u16, u64>,
-}
-
-struct FakeHart {
-    x: [u64; 32],
-    pc: u64,
-    pins: Arc<HartPins>,
-    log: Arc<Mutex<Log>>,
-}
-
-impl Vcpu for FakeHart {
-    fn run(&mut self, _budget: u64) -> Exit {
-        Exit::Sbi
-    }
-    fn reg(&self, reg: Reg) -> u64 {
-        match reg {
-            Reg::Pc => self.pc,
-            Reg::X(n) => self.x[usize::from(n)],
-        }
-    }
-    fn set_reg(&mut self, reg: Reg, value: u64) {
-        match reg {
-            Reg::Pc => self.pc = value,
-            Reg::X(n) => self.x[usize::from(n)] = value,
-        }
-    }
-    fn instret(&self) -> Option<u64> {
-        None
-    }
-    fn pins(&self) -> Arc<HartPins> {
-        self.pins.clone()
-    }
-}
-
-impl EmulatedHart for FakeHart {
-    fn reset_machine(&mut self, pc: u64) {
-        self.pc = pc;
-    }
-    fn enter_supervisor(&mut self, pc: u64) {
-        self.pc = pc;
-        self.log.lock().unwrap().entered.push(pc);
-    }
-    fn resume_supervisor(&mut self, pc: u64) {
-        self.pc = pc;
-    }
-    fn wakeup(&mut self) -> Wakeup {
-        Wakeup::Until(None)
-    }
-    fn set_pace(&mut self, _: vcpu::Pace) {}
-    fn fence(&mut self, fence: Fence) {
-        self.log.lock().unwrap().fences.push(fence);
-    }
-    fn set_supervisor_timer(&mut self, deadline: u64) {
-        self.log.lock().unwrap().timers.push(deadline);
-    }
-    fn vmid(&self) -> u16 {
-        5
-    }
-    fn watch(&mut self, _: Option<Box<dyn events::Sink>>) {}
-    fn tell(&mut self, _: &events::Event) {}
-    fn describe(&self, _text: &mut String) {}
-    fn csr(&mut self, address: u16) -> u64 {
-        self.log.lock().unwrap().csrs.get(&address).copied().unwrap_or_default()
-    }
-    fn set_csr(&mut self, address: u16, value: u64) {
-        self.log.lock().unwrap().csrs.insert(address, value);
-    }
-}
+use vcpu::{Fence, FenceRange, HartPins, Reg, Reset, SystemEvent, Vcpu};
 
 #[derive(Clone, Default)]
 struct FakeConsole(Arc<Mutex<(Vec<u8>, Vec<u8>)>>);
@@ -109,8 +32,7 @@ struct Bench {
     awaited: Vec<Awaited>,
     /// What calls have shown.
     shown: Vec<u8>,
-    harts: Vec<Box<dyn EmulatedHart>>,
-    logs: Vec<Arc<Mutex<Log>>>,
+    harts: Vec<FakeHart>,
     console: FakeConsole,
     power: Arc<PowerSwitch>,
     ram: Ram,
@@ -118,18 +40,14 @@ struct Bench {
 
 impl Bench {
     fn new(count: usize) -> Self {
-        let ram = Ram::new(Phys(RAM_BASE), 1 << 20).unwrap();
+        let ram = kit::ram(1 << 20);
         let power = PowerSwitch::new(Vec::new());
         let console = FakeConsole::default();
         let pins: Vec<_> = (0..count).map(|_| HartPins::new()).collect();
         let mut firmware = Firmware::new(pins.clone(), Isa::ALL, ram.clone(), power.clone(), Box::new(console.clone()));
-        let logs: Vec<_> = (0..count).map(|_| Arc::<Mutex<Log>>::default()).collect();
-        let hart = |(log, pins): (&Arc<Mutex<Log>>, Arc<HartPins>)| -> Box<dyn EmulatedHart> {
-            Box::new(FakeHart { x: [0; 32], pc: 0, pins, log: log.clone() })
-        };
-        let mut harts: Vec<_> = logs.iter().zip(pins).map(hart).collect();
-        firmware.boot(harts[0].as_mut(), RAM_BASE, RAM_BASE + 0x1000);
-        Bench { firmware, awaited: Vec::new(), shown: Vec::new(), harts, logs, console, power, ram }
+        let mut harts: Vec<_> = pins.into_iter().map(FakeHart::new).collect();
+        firmware.boot(&mut harts[0], RAM_BASE, RAM_BASE + 0x1000);
+        Bench { firmware, awaited: Vec::new(), shown: Vec::new(), harts, console, power, ram }
     }
 
     /// `a0` and `a1` after a call by hart 0.
@@ -147,15 +65,20 @@ impl Bench {
         hart.set_reg(Reg::X(register::A7), eid.into());
         hart.set_reg(Reg::X(register::A6), fid);
         (0..6).for_each(|n| hart.set_reg(Reg::X(10 + n), args.get(usize::from(n)).copied().unwrap_or(0)));
-        let to_do = self.firmware.answer(id, self.harts[id].as_mut());
+        let to_do = self.firmware.answer(id, &mut self.harts[id]);
         self.awaited = to_do.awaited;
         self.shown.extend(to_do.shown);
         (self.harts[id].reg(Reg::X(10)) as i64, self.harts[id].reg(Reg::X(11)))
     }
 
+    /// What was asked of a hart.
+    fn asked(&self, hart: usize) -> MutexGuard<'_, Asked> {
+        self.harts[hart].asked()
+    }
+
     /// Lets a hart do what others asked of it, as before it executes.
     fn serve(&mut self, hart: usize) {
-        self.firmware.requests().serve(hart, self.harts[hart].as_mut());
+        self.firmware.requests().serve(hart, &mut self.harts[hart]);
     }
 }
 
@@ -166,7 +89,7 @@ const INVALID_ADDRESS: i64 = Error::InvalidAddress as i64;
 #[test]
 fn boot_enters_the_kernel_with_hart_id_and_device_tree() {
     let bench = Bench::new(2);
-    assert_eq!(bench.logs[0].lock().unwrap().entered, [RAM_BASE]);
+    assert_eq!(bench.asked(0).entered, [RAM_BASE]);
     assert_eq!((bench.harts[0].reg(Reg::X(10)), bench.harts[0].reg(Reg::X(11))), (0, RAM_BASE + 0x1000));
     assert!(bench.firmware.runs(0) && !bench.firmware.runs(1));
 }
@@ -238,7 +161,7 @@ fn a_suspended_hart_says_so_until_it_awakes() {
     // what it translates with stays: fences are for it, too
     assert_eq!(bench.call(Rfence::RemoteSfenceVma, &[0b10, 0]).0, 0);
     bench.serve(1);
-    assert_eq!(bench.logs[1].lock().unwrap().fences.len(), 1);
+    assert_eq!(bench.asked(1).fences.len(), 1);
     bench.firmware.awakes(1);
     assert_eq!(bench.call(Hsm::HartGetStatus, &[1]), (0, State::Started as u64));
 }
@@ -287,7 +210,7 @@ fn fences_carry_their_range_and_the_caller_s_vmid() {
         Fence::Supervisor { range, asid: Some(9) },
         Fence::GuestVirtual { range: FenceRange::All, asid: None, vmid: 5 },
     ];
-    assert_eq!(bench.logs[0].lock().unwrap().fences, expected);
+    assert_eq!(bench.asked(0).fences, expected);
 }
 
 #[test]
@@ -302,7 +225,7 @@ fn a_fence_of_another_hart_is_waited_for_until_it_is_done() {
     assert!(!requests.is_done(bench.awaited[0]));
     bench.serve(1);
     assert!(requests.is_done(bench.awaited[0]));
-    let fences = |hart: usize| bench.logs[hart].lock().unwrap().fences.len();
+    let fences = |hart: usize| bench.asked(hart).fences.len();
     assert_eq!([fences(0), fences(1), fences(2)], [1, 1, 0]);
 }
 
@@ -313,9 +236,9 @@ fn a_hart_that_sleeps_does_the_fence_when_it_goes_on() {
     bench.serve(1);
     assert!(bench.firmware.requests().leave(1));
     bench.call(Rfence::RemoteSfenceVma, &[0b10, 0]);
-    assert!(bench.awaited.is_empty() && bench.logs[1].lock().unwrap().fences.is_empty());
+    assert!(bench.awaited.is_empty() && bench.asked(1).fences.is_empty());
     bench.serve(1);
-    assert_eq!(bench.logs[1].lock().unwrap().fences.len(), 1);
+    assert_eq!(bench.asked(1).fences.len(), 1);
 }
 
 #[test]
@@ -364,7 +287,7 @@ fn reset_presses_the_power_switch() {
 fn timers_reach_the_hart() {
     let mut bench = Bench::new(1);
     assert_eq!(bench.call(Time::SetTimer, &[1234]).0, 0);
-    assert_eq!(bench.logs[0].lock().unwrap().timers, [1234]);
+    assert_eq!(bench.asked(0).timers, [1234]);
 }
 
 /// Numbers of general events, and of a raw one.
@@ -376,7 +299,7 @@ const FIRMWARE: u64 = 15 << 16;
 const ALL_COUNTERS: u64 = (1 << 35) - 1 - 2;
 
 fn csr_of(bench: &Bench, address: u16) -> u64 {
-    bench.logs[0].lock().unwrap().csrs.get(&address).copied().unwrap_or_default()
+    bench.asked(0).csrs.get(&address).copied().unwrap_or_default()
 }
 
 #[test]
@@ -476,7 +399,7 @@ fn snapshots_are_saved_and_taken_back() {
     assert_eq!(bench.call(Pmu::SnapshotSetShmem, &[RAM_BASE + 0x2000, 0, 0]).0, 0);
     bench.call(Pmu::CounterConfigMatching, &[0, ALL_COUNTERS, 0, CYCLES]);
     bench.call(Pmu::CounterStart, &[3, 1, 1, 7]);
-    bench.logs[0].lock().unwrap().csrs.insert(csr::MHPMEVENT3, 1 | hpmevent::OF);
+    bench.asked(0).csrs.insert(csr::MHPMEVENT3, 1 | hpmevent::OF);
     assert_eq!(bench.call(Pmu::CounterStop, &[2, 0b10, 2]).0, 0);
     // counted from the base, 2
     assert_eq!((bench.ram.load_u64(0x2000), bench.ram.load_u64(0x2000 + 16)), (Some(0b10), Some(7)));

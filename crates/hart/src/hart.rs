@@ -463,7 +463,11 @@ impl Vcpu for Hart {
 
     fn set_reg(&mut self, reg: Reg, value: u64) {
         match reg {
-            Reg::Pc => self.core.pc = instruction_address(value),
+            Reg::Pc => {
+                self.core.pc = instruction_address(value);
+                // whoever is put somewhere executes there
+                self.core.waiting = false;
+            }
             Reg::X(0) => {}
             Reg::X(register) => self.core.x[usize::from(register & 31)] = value,
         }

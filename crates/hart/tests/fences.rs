@@ -4,18 +4,16 @@
 //! executed, and every page is used again: it answers by the new leaf, after a walk, exactly where the fence names it.
 //! That what stays is not walked for is allowed, not asked, by the manual; it is what this hart promises.
 
-mod common;
-
 use arch::addr::PAGE_BYTES;
 use arch::csr::atp;
 use arch::insn::{I, Rs};
-use arch::{Insn, Isa, Mode, Phys, pte};
+use arch::{Insn, Isa, Mode, pte};
 use hart::Hart;
 use hart::engine::{DATA_ENTRIES, Run};
+use kit::{RAM_BASE, Registers};
 use memory::Ram;
 use vcpu::EmulatedHart;
 
-const RAM_BASE: u64 = 0x8000_0000;
 const RAM_BYTES: u64 = 40 << 20;
 /// Root, middle and lowest tables of the three trees.
 const SUPERVISOR: Tree = Tree { root: RAM_BASE, rights: 0, moves: NEW - OLD };
@@ -162,13 +160,13 @@ struct Bench(Hart);
 
 impl Bench {
     fn new() -> Bench {
-        let ram = Ram::new(Phys(RAM_BASE), RAM_BYTES).unwrap();
+        let ram = kit::ram(RAM_BYTES);
         for tree in [SUPERVISOR, FIRST, SECOND] {
             tree.map_ram(&ram);
             tree.map_places(&ram, false);
             tree.map_others(&ram);
         }
-        let mut hart = common::hart(Isa::default(), ram);
+        let mut hart = kit::hart(Isa::default(), ram);
         hart.enter_supervisor(RAM_BASE);
         Bench(hart)
     }
@@ -185,14 +183,14 @@ impl Bench {
     }
 
     fn execute(&mut self, insn: &Insn) {
-        let pc = self.0.core.pc;
+        let pc = self.0.pc();
         let mut record = ();
         let mut run = Run::new(&mut self.0.core, &mut record, pc);
         semantics::execute(&mut run, insn).unwrap();
     }
 
     fn load(&mut self, va: u64) {
-        self.0.core.x[usize::from(ADDRESS)] = va;
+        self.0.set_x([(ADDRESS, va)]);
         self.execute(&Insn::Ld(I { rd: VALUE, rs1: ADDRESS, imm: 0 }));
     }
 
@@ -214,7 +212,7 @@ impl Bench {
                 host - self.0.core.ram_on_host()
             }
             Use::Fetch => {
-                self.0.core.pc = place.va;
+                self.0.set_pc(place.va);
                 self.0.core.fetch_offset().unwrap()
             }
         };
@@ -283,8 +281,7 @@ fn check_one(fence: (&str, Make, About, Space), by: Use, address: Option<u64>, i
     bench.enter(executor);
     let shift = if about == About::GuestPhysical { 2 } else { 0 };
     let operand = |register: u8, value: Option<u64>| value.map_or(0, |_| register);
-    bench.0.core.x[usize::from(ADDRESS)] = address.unwrap_or(0) >> shift;
-    bench.0.core.x[usize::from(ID)] = id.unwrap_or(0);
+    bench.0.set_x([(ADDRESS, address.unwrap_or(0) >> shift), (ID, id.unwrap_or(0))]);
     bench.execute(&make(Rs { rs1: operand(ADDRESS, address), rs2: operand(ID, id) }));
     for ((space, place), before) in all().zip(before) {
         let (now, walked) = bench.physical(space, by, place);

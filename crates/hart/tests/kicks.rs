@@ -1,13 +1,14 @@
 //! How soon a kick ends a quantum.
 
+use std::sync::Arc;
+
 use arch::Isa;
-use hart::Hart;
 use hart::engine::POLL;
-use kit::Alone;
+use hart::{Hart, HartParts};
 use vcpu::{Clock, Exit, Vcpu};
 
 fn hart(clock: Clock) -> Hart {
-    Alone { clock, ..kit::alone(Isa::ALL, 0x1000) }.hart()
+    Hart::new(HartParts { clock: Arc::new(clock), ..kit::alone(Isa::ALL, kit::ram(0x1000)) })
 }
 
 /// Runs for as many instructions as `budget`, of which nothing is known but their number. Answers how far it got from
@@ -18,7 +19,7 @@ fn looks(hart: &mut Hart, budget: u64, kicked: u64) -> (Vec<u64>, Exit) {
         steps.push(poll - hart.core.work());
         hart.core.state.instret += poll - hart.core.work();
         if hart.core.work() >= kicked {
-            hart.core.pins.kick();
+            hart.pins().kick();
         }
     });
     (steps, exit)
@@ -51,7 +52,7 @@ fn executed_after_kick(first: u32, clock: Clock) -> u64 {
     // jal zero, -4
     hart.core.ram.store_u32(4, 0xffdf_f06f).unwrap();
     vcpu::EmulatedHart::enter_supervisor(&mut hart, 0x8000_0000);
-    hart.core.pins.kick();
+    hart.pins().kick();
     assert_eq!(hart.run(4 * POLL), Exit::Quantum);
     hart.instret().unwrap()
 }

@@ -1,17 +1,14 @@
 //! Pages that others have displaced from the first level of the data tables: what they permit is decided anew.
 
-mod common;
-
 use arch::addr::PAGE_BYTES;
 use arch::csr::atp;
 use arch::insn::{I, S};
-use arch::{Extension, Insn, Isa, Mode, Phys, pte};
+use arch::{Extension, Insn, Isa, Mode, pte};
 use hart::Hart;
 use hart::engine::{DATA_ENTRIES, Run, Stop};
-use memory::Ram;
+use kit::{RAM_BASE, Registers};
 use vcpu::EmulatedHart;
 
-const RAM_BASE: u64 = 0x8000_0000;
 const FIRST_LEVEL: u64 = DATA_ENTRIES as u64 * PAGE_BYTES;
 /// A place, and one in a page that displaces its page.
 const PLACE: u64 = RAM_BASE + 0x1008;
@@ -24,11 +21,11 @@ const STORE: Insn = Insn::Sd(S { rs1: ADDRESS, rs2: VALUE, imm: 0 });
 
 /// A hart whose first page of RAM is a page table that maps the GiB of RAM to itself, with more rights than reading.
 fn hart(rights: u64) -> Hart {
-    let ram = Ram::new(Phys(RAM_BASE), 2 * FIRST_LEVEL).unwrap();
+    let ram = kit::ram(2 * FIRST_LEVEL);
     let leaf = RAM_BASE >> 12 << 10 | pte::V | pte::R | pte::A | rights;
     ram.store_u64((RAM_BASE >> 30) * pte::PTE_BYTES, leaf).unwrap();
     // software sets A and D
-    let mut hart = common::hart(Isa::default().with(Extension::Svade), ram);
+    let mut hart = kit::hart(Isa::default().with(Extension::Svade), ram);
     hart.enter_supervisor(RAM_BASE);
     hart.core.state.mode = Mode::HS;
     hart.core.state.satp = atp::SV39 << atp::MODE_SHIFT | RAM_BASE >> 12;
@@ -37,7 +34,7 @@ fn hart(rights: u64) -> Hart {
 }
 
 fn access(hart: &mut Hart, insn: &Insn, va: u64) -> Result<(), Stop> {
-    hart.core.x[usize::from(ADDRESS)] = va;
+    hart.set_x([(ADDRESS, va)]);
     let mut record = ();
     let mut run = Run::new(&mut hart.core, &mut record, RAM_BASE);
     semantics::execute(&mut run, insn)

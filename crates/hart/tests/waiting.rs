@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use arch::csr::ip;
 use arch::insn::{Bare, Insn, J};
-use arch::{Isa, Mode, Phys};
-use hart::Hart;
-use kit::Alone;
-use memory::Ram;
+use arch::{Isa, Mode};
+use hart::{Hart, HartParts};
+use kit::Registers;
 use privileged::Config;
 use vcpu::{Clock, Exit, Vcpu};
 
-const BASE: u64 = 0x8000_0000;
+const BASE: u64 = kit::RAM_BASE;
 
 /// A hart in HS-mode in a loop of WFI, open to all of memory, and its clock.
 fn idle_loop() -> (Hart, Arc<Clock>) {
@@ -19,10 +18,10 @@ fn idle_loop() -> (Hart, Arc<Clock>) {
 }
 
 fn idle_loop_of(config: Config) -> (Hart, Arc<Clock>) {
-    let ram = Ram::new(Phys(BASE), 0x1000).unwrap();
+    let ram = kit::ram(0x1000);
     ram.store_u32(0, Insn::Wfi(Bare {}).encode()).unwrap();
     ram.store_u32(4, Insn::Jal(J { rd: 0, imm: -4 }).encode()).unwrap();
-    let mut hart = Alone { config, ..kit::alone(Isa::ALL, 0x1000).with_ram(ram) }.hart();
+    let mut hart = Hart::new(HartParts { config, ..kit::alone(Isa::ALL, ram) });
     vcpu::EmulatedHart::enter_supervisor(&mut hart, BASE);
     let clock = hart.core.clock.clone();
     (hart, clock)
@@ -41,6 +40,19 @@ fn an_idle_loop_that_only_a_guest_could_leave_goes_round_slowly() {
         clock.advance(until - clock.now());
     }
     assert!(hart.instret() > Some(2), "it goes on");
+}
+
+/// As a debugger may, with nothing pending.
+#[test]
+fn a_hart_that_is_put_somewhere_else_executes_there() {
+    let (mut hart, _) = idle_loop();
+    assert!(matches!(hart.run(1_000), Exit::Idle { .. }));
+    let waited = hart.instret();
+    assert!(matches!(hart.run(1_000), Exit::Idle { .. }));
+    assert_eq!(hart.instret(), waited);
+    hart.set_pc(BASE + 4);
+    assert!(matches!(hart.run(1_000), Exit::Idle { .. }));
+    assert_eq!(hart.instret(), waited.map(|before| before + 2), "the jump, and WFI");
 }
 
 #[test]

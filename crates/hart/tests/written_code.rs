@@ -1,13 +1,10 @@
 //! Code that is written to: what was decoded before is not executed behind FENCE.I, nor for long without one.
 
-mod common;
-
 use arch::insn::{B, I, J, S};
-use arch::{Insn, Isa, Phys};
-use memory::Ram;
-use vcpu::{Reg, Vcpu};
+use arch::{Insn, Isa};
+use kit::{RAM_BASE, Registers};
+use vcpu::Vcpu;
 
-const RAM_BASE: u64 = 0x8000_0000;
 /// Holds the address of the first instruction.
 const FIRST: u8 = 5;
 /// Holds what is written there.
@@ -25,16 +22,15 @@ const WRITE: Insn = Insn::Sw(S { rs1: FIRST, rs2: NEW, imm: 0 });
 
 /// Executes `program` from its first instruction on, and answers what is in [`RESULT`].
 fn result(program: &[Insn], budget: u64) -> u64 {
-    let ram = Ram::new(Phys(RAM_BASE), 1 << 16).unwrap();
+    let ram = kit::ram(1 << 16);
     for (offset, insn) in (0..).step_by(4).zip(program) {
         ram.store_u32(offset, insn.encode()).unwrap();
     }
-    let mut hart = common::hart(Isa::default(), ram);
-    hart.set_reg(Reg::Pc, RAM_BASE);
-    hart.set_reg(Reg::X(FIRST), RAM_BASE);
-    hart.set_reg(Reg::X(NEW), set(RESULT, 1).encode().into());
+    let mut hart = kit::hart(Isa::default(), ram);
+    hart.set_pc(RAM_BASE);
+    hart.set_x([(FIRST, RAM_BASE), (NEW, set(RESULT, 1).encode().into())]);
     hart.run(budget);
-    hart.reg(Reg::X(RESULT))
+    hart.x(RESULT)
 }
 
 #[test]

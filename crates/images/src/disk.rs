@@ -35,16 +35,11 @@ pub(crate) fn write(path: &Path) -> Result<()> {
     fill().on_file("write", path)
 }
 
-/// Bytes without an obvious order, the same every time (Marsaglia's xorshift64).
+/// Bytes without an obvious order, the same every time.
 fn pattern() -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    std::iter::repeat_with(next).flatten().take(PATTERN_LEN).collect()
+    let mut bytes = vec![0; PATTERN_LEN];
+    fastrand::Rng::with_seed(1).fill(&mut bytes);
+    bytes
 }
 
 #[cfg(test)]

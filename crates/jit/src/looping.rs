@@ -7,8 +7,7 @@ use arch::{Insn, Isa, Phys};
 use bus::Bus;
 use hart::HartParts;
 use memory::Ram;
-use privileged::Config;
-use vcpu::{Clock, EmulatedHart, HartPins};
+use vcpu::EmulatedHart;
 
 use crate::{JitHart, JitParts};
 
@@ -39,13 +38,5 @@ pub fn in_front_of(base: u64, insns: &[Insn], bus: Bus) -> JitHart {
 
 /// What a hart is made of that is alone, with RAM at `base`.
 pub fn parts(base: u64, bus: Bus) -> HartParts {
-    HartParts {
-        config: Config::new(Isa::ALL, 0),
-        ram: Ram::new(Phys(base), 1 << 20).unwrap(),
-        bus: Arc::new(bus),
-        clock: Arc::new(Clock::virtual_time()),
-        pins: HartPins::new(),
-        alone: true,
-        crowded: false,
-    }
+    HartParts { bus: Arc::new(bus), ..kit::alone(Isa::ALL, Ram::new(Phys(base), 1 << 20).unwrap()) }
 }

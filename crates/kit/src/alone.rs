@@ -3,57 +3,90 @@
 use std::sync::Arc;
 
 use arch::{Isa, Phys};
-use bus::Bus;
 use hart::{Hart, HartParts};
 use memory::Ram;
 use privileged::Config;
-use vcpu::{Clock, HartPins};
+use vcpu::{Clock, HartPins, Reg, Vcpu};
 
-/// Where its memory begins.
+/// Where memory begins.
 pub const RAM_BASE: u64 = 0x8000_0000;
 
-/// What a hart is made with that a test may want otherwise.
-pub struct Alone {
-    /// What it can do.
-    pub config: Config,
-    /// Its memory.
-    pub ram: Ram,
-    /// Its devices: none.
-    pub bus: Arc<Bus>,
-    /// Its time, which goes by instructions.
-    pub clock: Clock,
-}
-
-/// A hart after reset with so many bytes of memory, and nothing else: to be made by [`Alone::hart`].
+/// So much memory, empty, at [`RAM_BASE`].
 ///
 /// # Panics
-/// There is not so much memory.
-pub fn alone(isa: Isa, ram_bytes: u64) -> Alone {
-    let ram = Ram::new(Phys(RAM_BASE), ram_bytes).expect("there is so much memory");
-    Alone { config: Config::new(isa, 0), ram, bus: Arc::default(), clock: Clock::virtual_time() }
+/// There is not so much.
+pub fn ram(bytes: u64) -> Ram {
+    Ram::new(Phys(RAM_BASE), bytes).expect("there is so much memory")
 }
 
-impl Alone {
-    /// The same with another memory.
-    pub fn with_ram(self, ram: Ram) -> Alone {
-        Alone { ram, ..self }
-    }
-
-    /// What a hart is made of, whoever executes it.
-    pub fn parts(self) -> HartParts {
-        HartParts {
-            config: self.config,
-            ram: self.ram,
-            bus: self.bus,
-            clock: Arc::new(self.clock),
-            pins: HartPins::new(),
-            alone: true,
-            crowded: false,
-        }
-    }
-
-    /// It, interpreted.
-    pub fn hart(self) -> Hart {
-        Hart::new(self.parts())
+/// What a hart is made of that is alone with `ram`, has no devices, and whose time goes by instructions. What a test
+/// wants otherwise it puts in the place.
+pub fn alone(isa: Isa, ram: Ram) -> HartParts {
+    HartParts {
+        config: Config::new(isa, 0),
+        ram,
+        bus: Arc::default(),
+        clock: Arc::new(Clock::virtual_time()),
+        pins: HartPins::new(),
+        alone: true,
+        crowded: false,
     }
 }
+
+/// The same, made and interpreted.
+pub fn hart(isa: Isa, ram: Ram) -> Hart {
+    Hart::new(alone(isa, ram))
+}
+
+/// One of several harts that share what `shared` is made of: by its number, with these pins.
+pub fn one_of_many(shared: &HartParts, id: u64, pins: &Arc<HartPins>) -> HartParts {
+    HartParts {
+        config: pins.fitting(Config { hart_id: id, ..shared.config.clone() }),
+        ram: shared.ram.clone(),
+        bus: shared.bus.clone(),
+        clock: shared.clock.clone(),
+        pins: pins.clone(),
+        alone: false,
+        crowded: shared.crowded,
+    }
+}
+
+/// A hart's registers as tests read and write them.
+pub trait Registers: Vcpu {
+    /// An integer register.
+    fn x(&self, number: u8) -> u64 {
+        self.reg(Reg::X(number))
+    }
+
+    /// All of them.
+    fn all_x(&self) -> [u64; 32] {
+        std::array::from_fn(|number| self.x(number as u8))
+    }
+
+    /// Writes some.
+    fn set_x<const N: usize>(&mut self, values: [(u8, u64); N]) {
+        values.into_iter().for_each(|(number, value)| self.set_reg(Reg::X(number), value));
+    }
+
+    /// Writes all of them but x0.
+    fn set_all_x(&mut self, values: &[u64]) {
+        (0..).zip(values).for_each(|(number, &value)| self.set_reg(Reg::X(number), value));
+    }
+
+    /// Where it is.
+    fn pc(&self) -> u64 {
+        self.reg(Reg::Pc)
+    }
+
+    /// Puts it somewhere else. It waits there for nothing.
+    fn set_pc(&mut self, pc: u64) {
+        self.set_reg(Reg::Pc, pc);
+    }
+
+    /// Lets it go on behind a WFI, whether there is something to go on for or not.
+    fn rouse(&mut self) {
+        self.set_pc(self.pc());
+    }
+}
+
+impl<V: Vcpu> Registers for V {}

@@ -1,11 +1,11 @@
 //! Help for tests: a driver that sets a device up and puts requests on its rings.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 #[cfg(feature = "state")]
 use bus::Stateful;
-use bus::{Device, IrqLine, IrqSink};
+use bus::{Device, IrqLine};
+use kit::Wire;
 use memory::GuestMemoryMmap;
 use virtio_bindings::bindings::virtio_ring::{VRING_DESC_F_NEXT, VRING_DESC_F_WRITE};
 use vm_memory::{Bytes, GuestAddress};
@@ -21,16 +21,6 @@ pub const BUFFERS: u64 = MEMORY_BASE + 0x10_0000;
 
 /// Features that drivers accept or do not.
 pub const VERSION_1: u64 = 1 << 32;
-
-/// Remembers the level of the wire.
-#[derive(Default)]
-pub struct Wire(pub AtomicBool);
-
-impl IrqSink for Wire {
-    fn set_level(&self, _number: u32, level: bool) {
-        self.0.store(level, Ordering::SeqCst);
-    }
-}
 
 /// A guest's driver for one device.
 pub struct Driver<D: VirtioDevice> {
@@ -196,7 +186,7 @@ impl<D: VirtioDevice> Driver<D> {
     }
 
     pub fn interrupted(&self) -> bool {
-        self.wire.0.load(Ordering::SeqCst)
+        self.wire.is_high()
     }
 
     pub fn needs_reset(&self) -> bool {

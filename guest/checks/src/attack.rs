@@ -10,6 +10,7 @@ use core::arch::asm;
 
 use arch::csr::{self as registers, ip};
 use cores::virtio_mmio as virtio;
+use fastrand::Rng;
 use sbi::Extension;
 use sbi::function::{Dbcn, Ipi, Rfence, Time};
 
@@ -32,23 +33,12 @@ pub fn is_wanted(tree: u64) -> bool {
     tree_words(tree, WORD) != 0
 }
 
-/// Numbers that look random, the same in each run: xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
-
 /// All of them.
 pub fn run() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    // the same numbers in each run
+    let mut random = Rng::with_seed(1);
     for (name, attack) in [
-        ("addresses", addresses as fn(&mut Random)),
+        ("addresses", addresses as fn(&mut Rng)),
         ("calls", calls),
         ("fences", fences),
         ("timers", timers),
@@ -66,14 +56,14 @@ pub fn run() {
 
 /// Loads and stores all over the guest-physical addresses: where others' memory, the machine's devices and the
 /// hypervisor are, too.
-fn addresses(random: &mut Random) {
+fn addresses(random: &mut Rng) {
     for round in 0..ROUNDS {
         let at = match round % 4 {
             // Not the kernel's own: that begins at 2 GiB, and is smaller than this.
-            0 => 0x9000_0000 + random.next() % 0x4000_0000,
-            1 => random.next() % 0x0800_0000,
-            2 => random.next() >> 23,
-            _ => random.next(),
+            0 => 0x9000_0000 + random.u64(..) % 0x4000_0000,
+            1 => random.u64(..) % 0x0800_0000,
+            2 => random.u64(..) >> 23,
+            _ => random.u64(..),
         } & !7;
         // SAFETY: what is there is nobody's, or a device of the guest's own; the handler goes on behind the access.
         cause_of(|| unsafe { asm!("ld t0, 0({})", in(reg) at, out("t0") _, options(nostack)) });
@@ -83,32 +73,32 @@ fn addresses(random: &mut Random) {
 }
 
 /// Any function of any extension but those that end the guest or one of its harts, with any arguments.
-fn calls(random: &mut Random) {
+fn calls(random: &mut Rng) {
     for _ in 0..ROUNDS {
-        let extension = Extension::ALL[(random.next() % Extension::ALL.len() as u64) as usize];
-        let eid = if random.next() % 4 == 0 { random.next() as u32 } else { extension as u32 };
+        let extension = Extension::ALL[(random.u64(..) % Extension::ALL.len() as u64) as usize];
+        let eid = if random.u64(..) % 4 == 0 { random.u64(..) as u32 } else { extension as u32 };
         let mine = [Extension::Srst, Extension::Hsm, Extension::Susp, Extension::Legacy];
         if mine.contains(&extension) || eid <= 0xf {
             continue;
         }
-        let args = core::array::from_fn(|_| random.next() >> (random.next() % 64));
-        raw(eid.into(), random.next() % 8, args);
+        let args = core::array::from_fn(|_| random.u64(..) >> (random.u64(..) % 64));
+        raw(eid.into(), random.u64(..) % 8, args);
     }
     call(Time::SetTimer, [u64::MAX, 0, 0, 0, 0]);
 }
 
-fn fences(random: &mut Random) {
+fn fences(random: &mut Rng) {
     for _ in 0..ROUNDS {
-        call(Rfence::RemoteSfenceVmaAsid, [0, u64::MAX, random.next(), random.next(), random.next()]);
+        call(Rfence::RemoteSfenceVmaAsid, [0, u64::MAX, random.u64(..), random.u64(..), random.u64(..)]);
         call(Rfence::RemoteFenceI, [0, u64::MAX, 0, 0, 0]);
     }
 }
 
 /// Deadlines that have passed, one after the other, with the interrupt let in.
-fn timers(random: &mut Random) {
+fn timers(random: &mut Rng) {
     set::<{ registers::SIE }>(ip::STIP);
     for _ in 0..ROUNDS {
-        call(Time::SetTimer, [now().wrapping_sub(random.next() % 3), 0, 0, 0, 0]);
+        call(Time::SetTimer, [now().wrapping_sub(random.u64(..) % 3), 0, 0, 0, 0]);
         set::<{ registers::SSTATUS }>(arch::csr::status::SIE);
         clear::<{ registers::SSTATUS }>(arch::csr::status::SIE);
     }
@@ -116,7 +106,7 @@ fn timers(random: &mut Random) {
     call(Time::SetTimer, [u64::MAX, 0, 0, 0, 0]);
 }
 
-fn interrupts(_: &mut Random) {
+fn interrupts(_: &mut Rng) {
     for _ in 0..ROUNDS {
         call(Ipi::SendIpi, [0, u64::MAX, 0, 0, 0]);
     }
@@ -124,7 +114,7 @@ fn interrupts(_: &mut Random) {
 }
 
 /// Reads and writes every CSR but those by which this program itself runs.
-fn all_registers(random: &mut Random) {
+fn all_registers(random: &mut Rng) {
     let code = RINGS as *mut u32;
     for csr in 0..0x1000u32 {
         let own = [registers::STVEC, registers::SATP, registers::SSTATUS, registers::SIE, registers::SEPC];
@@ -139,54 +129,57 @@ fn all_registers(random: &mut Random) {
         // SAFETY: the three instructions are a function of two arguments; what traps is passed over.
         unsafe {
             asm!("fence.i", options(nostack));
-            core::mem::transmute::<*mut u32, extern "C" fn(u64, u64) -> u64>(code)(0, random.next());
+            core::mem::transmute::<*mut u32, extern "C" fn(u64, u64) -> u64>(code)(0, random.u64(..));
         }
     }
     write::<{ registers::SCOUNTEREN }>(0);
 }
 
 /// Interrupt files, by their CSRs and their pages, and an APLIC: any register, any value.
-fn messages(random: &mut Random) {
+fn messages(random: &mut Rng) {
     for _ in 0..ROUNDS {
-        cause_of(|| write::<{ registers::SISELECT }>(random.next() >> (random.next() % 64)));
-        cause_of(|| write::<{ registers::SISELECT }>(random.next() % 0x200));
-        cause_of(|| write::<{ registers::SIREG }>(random.next()));
-        cause_of(|| write::<{ registers::STOPEI }>(random.next()));
-        store(0x2800_0000 + random.next() % 0x4_2000, random.next() as u32 % 0x400);
-        store(0xd00_0000 + random.next() % 0x4000 / 4 * 4, random.next() as u32 >> (random.next() % 32));
+        cause_of(|| write::<{ registers::SISELECT }>(random.u64(..) >> (random.u64(..) % 64)));
+        cause_of(|| write::<{ registers::SISELECT }>(random.u64(..) % 0x200));
+        cause_of(|| write::<{ registers::SIREG }>(random.u64(..)));
+        cause_of(|| write::<{ registers::STOPEI }>(random.u64(..)));
+        store(0x2800_0000 + random.u64(..) % 0x4_2000, random.u64(..) as u32 % 0x400);
+        store(0xd00_0000 + random.u64(..) % 0x4000 / 4 * 4, random.u64(..) as u32 >> (random.u64(..) % 32));
     }
     clear::<{ registers::SIE }>(ip::SEIP);
 }
 
-fn console(random: &mut Random) {
+fn console(random: &mut Rng) {
     for _ in 0..ROUNDS {
-        call(Dbcn::ConsoleWriteByte, [random.next(), 0, 0, 0, 0]);
+        call(Dbcn::ConsoleWriteByte, [random.u64(..), 0, 0, 0, 0]);
     }
     call(Dbcn::ConsoleWrite, [1 << 16, RINGS, 0, 0, 0]);
 }
 
 /// Devices are driven as far as they run, with queues that hold random numbers; and any register is written.
-fn devices(random: &mut Random) {
+fn devices(random: &mut Rng) {
     for device in (0..DEVICES).map(|index| FIRST_DEVICE + 0x1000 * index) {
-        for _ in 0..100 {
-            begin(device, |_| {
-                let place = (RINGS as u32).wrapping_add((random.next() as u32 % 64) << 8);
-                let wild = if random.next() % 8 == 0 { random.next() as u32 } else { 0 };
-                [1 << (random.next() % 7), place, wild]
-            });
-            for _ in 0..20 {
-                scribble(random);
-                store(device + virtio::QUEUE_NOTIFY, random.next() as u32 % 4);
-            }
-            store(device + random.next() % 0x200 / 4 * 4, random.next() as u32);
-        }
+        (0..100).for_each(|_| drive(device, random));
         store(device + virtio::STATUS, 0);
     }
 }
 
+/// Drives one for a while, and writes one of its registers.
+fn drive(device: u64, random: &mut Rng) {
+    begin(device, |_| {
+        let place = (RINGS as u32).wrapping_add((random.u64(..) as u32 % 64) << 8);
+        let wild = if random.u64(..) % 8 == 0 { random.u64(..) as u32 } else { 0 };
+        [1 << (random.u64(..) % 7), place, wild]
+    });
+    for _ in 0..20 {
+        scribble(random);
+        store(device + virtio::QUEUE_NOTIFY, random.u64(..) as u32 % 4);
+    }
+    store(device + random.u64(..) % 0x200 / 4 * 4, random.u64(..) as u32);
+}
+
 /// Frames through every network card, as many at once as its queue takes: for everybody, for anybody, for each guest
 /// that there could be, some by another's name, some too short or too long. Nothing is taken in.
-fn frames(random: &mut Random) {
+fn frames(random: &mut Rng) {
     /// "Network Device", and its queue that sends.
     const NETWORK: u32 = 1;
     const TRANSMIT: u32 = 1;
@@ -208,20 +201,20 @@ fn frames(random: &mut Random) {
 }
 
 /// A frame, and the descriptor of that number.
-fn write_frame(card: u64, rings: u64, index: u64, random: &mut Random) {
+fn write_frame(card: u64, rings: u64, index: u64, random: &mut Rng) {
     let [low, high] = [0, 4].map(|offset| u64::from(load(card + virtio::CONFIG + offset)));
     let own = (high << 32 | low) & 0xffff_ffff_ffff;
     let of_guest = |number: u64| own & 0xff_ffff_ffff | (number % 66) << 40;
     let to = match index % 4 {
         0 => 0xffff_ffff_ffff,
-        1 => random.next(),
-        _ => of_guest(random.next()),
+        1 => random.u64(..),
+        _ => of_guest(random.u64(..)),
     };
-    let from = if index % 8 == 7 { of_guest(random.next()) } else { own };
+    let from = if index % 8 == 7 { of_guest(random.u64(..)) } else { own };
     let len_bytes = match index {
         0..16 => 12 + 60,
         16..30 => 12 + 1514,
-        _ => random.next() % 0x1000,
+        _ => random.u64(..) % 0x1000,
     };
     let frame = RINGS + 0x4000 + 0x800 * index;
     put(frame + 12, to as u32);
@@ -259,14 +252,14 @@ fn begin(device: u64, mut queue: impl FnMut(u32) -> [u32; 3]) {
 }
 
 /// Random numbers in the rings: descriptors among them whose addresses are the guest's own, and small indices.
-fn scribble(random: &mut Random) {
+fn scribble(random: &mut Rng) {
     for _ in 0..64 {
-        let at = RINGS + random.next() % 0x5000 / 8 * 8;
-        let value = match random.next() % 4 {
-            0 => random.next(),
-            1 => RINGS + random.next() % 0x10_0000,
-            2 => random.next() & 0x0003_0003_0000_0fff,
-            _ => random.next() & 0x0007_0007_0007_0007,
+        let at = RINGS + random.u64(..) % 0x5000 / 8 * 8;
+        let value = match random.u64(..) % 4 {
+            0 => random.u64(..),
+            1 => RINGS + random.u64(..) % 0x10_0000,
+            2 => random.u64(..) & 0x0003_0003_0000_0fff,
+            _ => random.u64(..) & 0x0007_0007_0007_0007,
         };
         // SAFETY: memory that nothing is in.
         unsafe { (at as *mut u64).write_volatile(value) };

@@ -10,7 +10,7 @@ use crate::random::Random;
 /// Sorts 64 Ki numbers, again and again from the same disorder.
 pub fn sort(iterations: u64) -> Result<u64, String> {
     let mut random = Random::new(1);
-    let numbers: Vec<u64> = (0..1 << 16).map(|_| random.next()).collect();
+    let numbers: Vec<u64> = (0..1 << 16).map(|_| random.bits()).collect();
     let sum = |numbers: &[u64]| numbers.iter().fold(0u64, |sum, number| sum.wrapping_add(*number));
     let mut sorted = Vec::new();
     for _ in 0..iterations {
@@ -78,7 +78,7 @@ pub fn crc(iterations: u64) -> Result<u64, String> {
     let of = |bytes: &[u8]| !bytes.iter().fold(!0u32, |crc, byte| table[usize::from(crc as u8 ^ byte)] ^ crc >> 8);
     expect("CRC of 123456789", of(b"123456789").into(), 0xcbf4_3926)?;
     let mut random = Random::new(3);
-    let bytes: Vec<u8> = (0..1 << 18).map(|_| random.next() as u8).collect();
+    let bytes: Vec<u8> = (0..1 << 18).map(|_| random.bits() as u8).collect();
     let crcs: Vec<u32> = (0..iterations).map(|_| of(black_box(&bytes))).collect();
     crcs.iter().try_fold(0, |_, crc| expect("CRC again", (*crc).into(), crcs[0].into()))
 }
@@ -211,7 +211,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 /// Prints numbers, joins them to a text, and reads them back.
 pub fn strings(iterations: u64) -> Result<u64, String> {
     let mut random = Random::new(5);
-    let numbers: Vec<u64> = (0..2000).map(|_| random.next() >> random.below(60)).collect();
+    let numbers: Vec<u64> = (0..2000).map(|_| random.bits() >> random.below(60)).collect();
     let mut length = 0;
     for _ in 0..iterations {
         let text = black_box(&numbers).iter().map(u64::to_string).collect::<Vec<_>>().join(", ");

@@ -21,6 +21,7 @@ mod timers;
 pub use command::command;
 pub use disk::content as disk_content;
 pub use list::{ALL, find};
+pub use random::Random;
 
 /// What a workload exercises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -44,7 +44,8 @@ pub fn of_crate(workspace: &Path, folder: &Path) -> anyhow::Result<Vec<Source>> 
     Ok(parsed.into_iter().map(|parsed| parsed.source).filter(|source| !is_of_tests(&source.module)).collect())
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+/// Appends the Rust files below a folder.
+pub fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
         if path.is_dir() {

@@ -7,8 +7,8 @@ use arch::insn::{B, Bare, I, R, U};
 use arch::{Exception, Insn, Mode, csr};
 
 use super::layout::{BUDGET, NEXT, STAY, TEMPS};
-use crate::asm::Code;
 use crate::lockstep::RAM_BASE;
+use kit::Code;
 
 /// Where the handlers are.
 #[derive(Clone, Copy, Debug)]

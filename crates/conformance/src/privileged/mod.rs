@@ -14,12 +14,12 @@ use arch::csr::{self, status};
 use arch::insn::{Bare, Rs};
 use arch::{Insn, Mode};
 
-use crate::asm::Code;
 use crate::elf::Image;
 use crate::lockstep::MTIMECMP;
-use crate::rng::Rng;
 use crate::spike;
 use handlers::Handlers;
+use kit::Code;
+use kit::Rng;
 use layout::{BUDGET, CODE, CONSTANTS, CONSTANTS_COUNT, DATA, DATA_PAGES, FREE, NEXT, OPERAND, STAY, TOHOST};
 use tables::Tables;
 use values::Values;

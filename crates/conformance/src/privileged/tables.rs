@@ -7,7 +7,7 @@ use arch::pte::{self, Scheme};
 
 use super::layout::{CODE, DATA, DATA_PAGES, NOWHERE, TABLES, TO_USER, USER_WINDOW};
 use crate::lockstep::RAM_BASE;
-use crate::rng::Rng;
+use kit::Rng;
 
 const PAGE: u64 = arch::addr::PAGE_BYTES;
 const LEAF: u64 = pte::V | pte::R | pte::W | pte::X | pte::A | pte::D;

@@ -9,7 +9,7 @@ use arch::{Exception, Mode};
 use super::handlers::Handlers;
 use super::layout::{DATA, TABLES};
 use super::tables::Tables;
-use crate::rng::Rng;
+use kit::Rng;
 
 /// Exceptions that must come to M-mode, and one that does not exist here, whose bit Spike has.
 const UNDELEGATED: u64 = 1 << Exception::InstructionAccessFault as u64

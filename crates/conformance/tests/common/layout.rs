@@ -4,8 +4,8 @@ use arch::pte;
 
 use super::{DEVICE, Pair, RAM_BASE};
 pub use conformance::pair::TABLES;
-use conformance::rng::Rng;
 use jit::Backend;
+use kit::Rng;
 
 /// The trap handler.
 pub const HANDLER: u64 = RAM_BASE;

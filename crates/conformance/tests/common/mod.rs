@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
-pub mod encode;
 pub mod layout;
 pub mod machine;
 pub mod program;

@@ -4,7 +4,7 @@ use arch::Isa;
 use arch::csr;
 use arch::insn::{Class, Insn, OPCODES, Opcode, decompress};
 
-use conformance::rng::Rng;
+use kit::Rng;
 
 /// Registers that mostly point to data: some live in host registers, some in memory.
 pub const BASES: [u8; 6] = [2, 8, 10, 14, 20, 28];

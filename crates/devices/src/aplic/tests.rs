@@ -2,10 +2,7 @@
 //!
 //! Offsets are those of AIA 1.0, "Memory-mapped control region for an interrupt domain".
 
-use std::sync::Mutex;
-
 use arch::{Interrupt, Phys};
-use bus::Unmapped;
 
 use super::core::{Core, Shape};
 use super::*;
@@ -498,17 +495,6 @@ fn a_reset_leaves_the_wires_alone() {
     assert!(is_pending(&mut core));
 }
 
-/// Takes messages, as interrupt files do that are at page 0x10000.
-#[derive(Default)]
-struct Files(Mutex<Vec<u32>>);
-
-impl MsiSink for Files {
-    fn send(&self, address: Phys, data: u32) -> Result<(), Unmapped> {
-        self.0.lock().unwrap().push(data);
-        if address == Phys(0x1000_0000) { Ok(()) } else { Err(Unmapped) }
-    }
-}
-
 fn write(registers: &mut AplicRegisters, offset: u64, value: u32) {
     registers.write(offset, &value.to_le_bytes());
 }
@@ -540,14 +526,14 @@ fn a_wire_reaches_the_pin_of_its_domain() {
 
 #[test]
 fn a_message_without_a_file_is_lost_and_others_arrive() {
-    let files = Arc::new(Files::default());
+    let files = Arc::new(kit::Messages::to(|address| address == Phys(0x1000_0000)));
     let aplic = Aplic::new(96, Harts::Messaged { count: 2, guest_files: 0, files: files.clone() });
     let mut machine = aplic.registers(M);
     write(&mut machine, MMSIADDRCFG, 0x1_0000);
     write(&mut machine, MMSIADDRCFGH, 1 << 12);
     write(&mut machine, GENMSI, 1 << 18 | 7);
     write(&mut machine, GENMSI, 8);
-    assert_eq!(*files.0.lock().unwrap(), [7, 8]);
+    assert_eq!(files.take().iter().map(|&(_, data)| data).collect::<Vec<_>>(), [7, 8]);
 }
 
 #[test]

@@ -164,30 +164,22 @@ impl DtNode for Rtc {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Sender, channel};
-
-    use bus::IrqSink;
+    use kit::Wire;
 
     use super::*;
 
-    struct Wire(Mutex<Sender<bool>>);
-
-    impl IrqSink for Wire {
-        fn set_level(&self, _number: u32, level: bool) {
-            let _ = self.0.lock().unwrap().send(level);
-        }
-    }
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     #[test]
     fn an_alarm_of_the_host_s_clock_fires_by_itself() {
-        let (sender, receiver) = channel();
-        let mut rtc = Rtc::new(TimeOfDay::Host, IrqLine::new(Arc::new(Wire(Mutex::new(sender))), 11));
+        let wire = Arc::new(Wire::default());
+        let mut rtc = Rtc::new(TimeOfDay::Host, IrqLine::new(wire.clone(), 11));
         let due = host_nanos() + 20_000_000;
         rtc.write(0x10, &1u32.to_le_bytes());
         rtc.write(0x0c, &((due >> 32) as u32).to_le_bytes());
         rtc.write(0x08, &(due as u32).to_le_bytes());
-        assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(true));
+        assert!(wire.becomes(true, PATIENCE));
         rtc.write(0x1c, &1u32.to_le_bytes());
-        assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(false));
+        assert!(wire.becomes(false, PATIENCE));
     }
 }

@@ -118,21 +118,11 @@ impl DtNode for Uart16550 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
-    use bus::IrqSink;
+    use kit::Wire;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Wire(AtomicBool);
-
-    impl IrqSink for Wire {
-        fn set_level(&self, _number: u32, level: bool) {
-            self.0.store(level, Ordering::Relaxed);
-        }
-    }
 
     fn uart() -> (Uart16550, Arc<Wire>, Arc<Mutex<Vec<u8>>>) {
         let wire = Arc::new(Wire::default());
@@ -162,30 +152,19 @@ mod tests {
         uart.write(1, &[0x01]);
         let input: Vec<u8> = (0..100).collect();
         assert_eq!(uart.push_input(&input), 100);
-        assert!(wire.0.load(Ordering::Relaxed));
+        assert!(wire.is_high());
         let got: Vec<u8> = (0..100).map(|_| read(&mut uart, 0)).collect();
         assert_eq!(got, input);
-        assert!(!wire.0.load(Ordering::Relaxed));
-    }
-
-    /// Counts how often a wire goes high.
-    #[derive(Default)]
-    struct Rises(AtomicBool, AtomicUsize);
-
-    impl IrqSink for Rises {
-        fn set_level(&self, _number: u32, level: bool) {
-            let before = self.0.swap(level, Ordering::Relaxed);
-            self.1.fetch_add(usize::from(level && !before), Ordering::Relaxed);
-        }
+        assert!(!wire.is_high());
     }
 
     #[test]
     fn without_a_fifo_each_byte_raises_the_wire_anew() {
-        let wire = Arc::new(Rises::default());
+        let wire = Arc::new(Wire::default());
         let mut uart = Uart16550::new(Box::new(|_| ()), IrqLine::new(wire.clone(), 10));
         uart.write(1, &[0x01]);
         uart.push_input(b"abc");
-        let rises = [0; 3].map(|_| (wire.1.load(Ordering::Relaxed), read(&mut uart, 0)));
+        let rises = [0; 3].map(|_| (wire.rises(), read(&mut uart, 0)));
         assert_eq!(rises, [(1, b'a'), (2, b'b'), (3, b'c')], "an APLIC that sends messages sends one for each");
     }
 
@@ -200,12 +179,12 @@ mod tests {
 
     /// How often the wire has risen before each of three bytes is read that were typed at once, and these.
     fn rises_of_each(fifo_control: u8) -> ([usize; 3], [u8; 3]) {
-        let wire = Arc::new(Rises::default());
+        let wire = Arc::new(Wire::default());
         let mut uart = Uart16550::new(Box::new(|_| ()), IrqLine::new(wire.clone(), 10));
         uart.write(2, &[fifo_control]);
         uart.write(1, &[0x01]);
         uart.push_input(b"abc");
-        let each = [0; 3].map(|_| (wire.1.load(Ordering::Relaxed), read(&mut uart, 0)));
+        let each = [0; 3].map(|_| (wire.rises(), read(&mut uart, 0)));
         (each.map(|(rises, _)| rises), each.map(|(_, byte)| byte))
     }
 

@@ -1,11 +1,12 @@
 //! The APLIC's two domains, by wire and by messages, with wires and resets from outside.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
 use arch::{Interrupt, Phys};
-use bus::{Device, InterruptController, IrqSink, MsiSink, Unmapped};
+use bus::{Device, InterruptController, IrqSink};
 use devices::aplic::{Aplic, AplicRegisters, Domain, Harts, Layout, region_bytes};
+use kit::Messages;
 use vcpu::HartPins;
 
 use super::{Target, with};
@@ -59,20 +60,9 @@ fn seeds() -> Vec<Vec<u8>> {
     [1, 4, 5, 6, 7].into_iter().flat_map(|mode| [interrupt(0, mode), interrupt(1, mode)]).chain([extempore]).collect()
 }
 
-/// Takes messages, and refuses some.
-#[derive(Default)]
-struct Files(Mutex<Vec<(Phys, u32)>>);
-
-impl MsiSink for Files {
-    fn send(&self, address: Phys, data: u32) -> std::result::Result<(), Unmapped> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((address, data));
-        if address.0 >> 28 == 2 { Ok(()) } else { Err(Unmapped) }
-    }
-}
-
 struct Machine {
     pins: Vec<Arc<HartPins>>,
-    files: Arc<Files>,
+    files: Arc<Messages>,
     aplic: Arc<Aplic>,
     domains: [AplicRegisters; 2],
     wired: bool,
@@ -81,7 +71,7 @@ struct Machine {
 impl Machine {
     fn new(messages: bool) -> Machine {
         let pins: Vec<_> = (0..HARTS).map(|_| HartPins::new()).collect();
-        let files = Arc::new(Files::default());
+        let files = Arc::new(Messages::to(|address| address.0 >> 28 == 2));
         let aplic = Aplic::new(
             SOURCES,
             match messages {
@@ -104,7 +94,7 @@ impl Machine {
             3 => self.aplic.hand_over((!self.wired).then_some(LAYOUT)),
             _ => self.reset(),
         }
-        let sent = std::mem::take(&mut *self.files.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let sent = self.files.take();
         assert!(sent.len() <= if self.wired { 0 } else { MOST_MESSAGES }, "{} messages", sent.len());
         assert!(sent.iter().all(|(_, data)| *data < 1 << 11));
         self.check_levels();

@@ -10,11 +10,10 @@ use board::Held;
 use board::control::{Action, Why};
 use bus::Bus;
 use gdb::{Debugged, Outcome, Session, Witness};
-use hart::{Hart, HartParts};
+use hart::Hart;
 use memory::Ram;
-use privileged::Config;
 use vcpu::debug::{Debuggee, Points};
-use vcpu::{Clock, EmulatedHart, HartPins, Vcpu};
+use vcpu::{EmulatedHart, HartPins, Vcpu};
 
 use super::{Target, with};
 
@@ -162,16 +161,14 @@ impl Witness for Blind {
 
 impl Machine {
     fn new() -> Machine {
-        let ram = Ram::new(Phys(BASE), RAM_BYTES).expect("the host has a little memory");
-        let (bus, clock) = (Arc::new(Bus::default()), Arc::new(Clock::virtual_time()));
+        let shared = kit::alone(Isa::ALL, kit::ram(RAM_BYTES));
         let harts = std::array::from_fn(|id| {
-            let config = Config::new(Isa::ALL, id as u64);
-            let (ram, bus, clock, pins) = (ram.clone(), bus.clone(), clock.clone(), HartPins::new());
-            let mut hart = Hart::new(HartParts { config, ram, bus, clock, pins, alone: false, crowded: false });
+            let mut hart = Hart::new(kit::one_of_many(&shared, id as u64, &HartPins::new()));
             hart.reset_machine(BASE);
             RefCell::new(hart)
         });
         // a loop: addi x1, x1, 1; j .-4
+        let (ram, bus) = (shared.ram, shared.bus);
         ram.write_bytes(0, &[0x93, 0x80, 0x10, 0, 0x6f, 0xf0, 0xdf, 0xff]).expect("it is in RAM");
         Machine(Rc::new(Parts { ram, bus, harts, went: RefCell::default() }))
     }

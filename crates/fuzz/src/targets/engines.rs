@@ -6,8 +6,11 @@ use arbitrary::{Result, Unstructured};
 use arch::csr::pmpcfg;
 use arch::{Isa, Mode};
 use conformance::pair::{DEVICE, Pair, RAM_BASE};
+use hart::Hart;
+use kit::Registers;
 use privileged::Config;
 use vcpu::Exit;
+use vcpu::debug::Debuggee;
 
 use super::{Target, with};
 
@@ -48,7 +51,7 @@ fn run(input: &mut Unstructured) -> Result<()> {
     pair.put(CODE, input.bytes(len)?);
     for budget in stretches {
         match pair.run(1 + u64::from(budget)) {
-            Ok(Exit::Idle { .. }) => pair.both(|hart| hart.core.waiting = false),
+            Ok(Exit::Idle { .. }) => pair.both(Hart::rouse),
             Ok(Exit::Quantum) => {}
             Ok(_) => break,
             Err(_) if pair.code_was_written() => break,
@@ -68,10 +71,10 @@ fn prepare(pair: &mut Pair, input: &mut Unstructured) -> Result<()> {
     let at = |offset: u16| CODE + u64::from(offset) % CODE_BYTES as u64;
     pair.both(|hart| {
         for number in 1..32 {
-            hart.core.x[number] = registers[number % registers.len()];
-            hart.core.f[number] = floats[number % 2].rotate_left(number as u32 / 2 * 8);
+            hart.set_x([(number, registers[usize::from(number) % registers.len()])]);
+            hart.set_f(number, floats[usize::from(number) % 2].rotate_left(u32::from(number) / 2 * 8));
         }
-        hart.core.pc = at(pc) & !1;
+        hart.set_pc(at(pc) & !1);
         let state = hart.state_mut();
         (state.m.tvec, state.s.tvec, state.vs.tvec) = (at(handler) & !3, at(handler) & !3, CODE);
         state.mode = mode;

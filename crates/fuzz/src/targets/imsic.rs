@@ -10,9 +10,10 @@ use arch::{Isa, Mode, Phys};
 use bus::{Bus, MsiSink};
 use devices::{FileLevel, ImsicPages, Part};
 use hart::{Hart, HartParts, Step};
+use kit::Registers;
 use memory::Ram;
 use privileged::{Config, FileAccess, FileId};
-use vcpu::{Clock, EmulatedHart, HartPins, ImsicShape};
+use vcpu::{EmulatedHart, HartPins, ImsicShape, Vcpu};
 
 use super::{Target, with};
 
@@ -124,9 +125,8 @@ impl Machine {
         {
             bus.map(name, Phys(base), len, device.clone()).expect("the regions do not overlap");
         }
-        let ram = Ram::new(Phys(CODE), PAGE).expect("a page of memory");
-        let (config, clock) = (pins.fitting(Config::new(Isa::ALL, 0)), Arc::new(Clock::virtual_time()));
-        let parts = HartParts { config, ram: ram.clone(), bus: bus.clone(), clock, pins, alone: true, crowded: false };
+        let (ram, config) = (kit::ram(PAGE), pins.fitting(Config::new(Isa::ALL, 0)));
+        let parts = HartParts { config, bus: bus.clone(), pins, ..kit::alone(Isa::ALL, ram.clone()) };
         let mut hart = Hart::new(parts);
         hart.reset_machine(CODE);
         let state = hart.state_mut();
@@ -203,11 +203,12 @@ impl Machine {
         let raw = u32::from(address) << 20 | 6 << 15 | operation << 12 | 5 << 7 | 0x73;
         self.ram.write_bytes(0, &raw.to_le_bytes()).expect("it is within memory");
         self.hart.state_mut().mode = mode;
-        (self.hart.core.pc, self.hart.core.x[5], self.hart.core.x[6]) = (CODE, 0, value);
+        self.hart.set_pc(CODE);
+        self.hart.set_x([(5, 0), (6, value)]);
         let reached = privileged::csr::file_access(self.hart.state(), &self.hart.core.config, address);
         let step = self.hart.step(&mut ());
         assert!(reached.is_none() || step == Step::Retired, "{address:#x} in {mode:?}: {step:?}");
-        let old = self.hart.core.x[5];
+        let old = self.hart.x(5);
         match reached {
             Some(FileAccess::Top(id)) => {
                 let file = &mut self.files[index(id)];
@@ -237,7 +238,7 @@ impl Machine {
 
     /// Every wire has the level of its file.
     fn check(&self) {
-        let pins = &self.hart.core.pins;
+        let pins = self.hart.pins();
         let external = pins.levels() & (ip::MEIP | ip::SEIP);
         let level = |file: usize, bit: u64| if self.files[file].signals() { bit } else { 0 };
         assert_eq!(external, level(0, ip::MEIP) | level(1, ip::SEIP));

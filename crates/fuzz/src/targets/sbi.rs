@@ -4,15 +4,13 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
-use arch::{Isa, Phys};
-use bus::Bus;
+use arch::Isa;
 use devices::PowerSwitch;
 use firmware::Firmware;
-use hart::{Hart, HartParts};
+use hart::Hart;
 use memory::Ram;
-use privileged::Config;
 use sbi::{Console, Extension, Function, register};
-use vcpu::{Clock, EmulatedHart, HartPins, Reg, Vcpu};
+use vcpu::{EmulatedHart, HartPins, Reg, Vcpu};
 
 use super::{Target, with};
 
@@ -67,15 +65,11 @@ struct Machine {
 
 impl Machine {
     fn new() -> Machine {
-        let ram = Ram::new(Phys(BASE), RAM_BYTES).expect("the host has a little memory");
+        let shared = kit::alone(Isa::ALL, kit::ram(RAM_BYTES));
         let pins: Vec<_> = (0..HARTS).map(|_| HartPins::new()).collect();
-        let (bus, clock) = (Arc::new(Bus::default()), Arc::new(Clock::virtual_time()));
-        let hart = |(id, pins): (usize, &Arc<HartPins>)| {
-            let config = Config::new(Isa::ALL, id as u64);
-            let (ram, bus, clock, pins) = (ram.clone(), bus.clone(), clock.clone(), pins.clone());
-            Hart::new(HartParts { config, ram, bus, clock, pins, alone: false, crowded: false })
-        };
-        let harts: Vec<Hart> = pins.iter().enumerate().map(hart).collect();
+        let hart = |(id, pins): (u64, &Arc<HartPins>)| Hart::new(kit::one_of_many(&shared, id, pins));
+        let harts: Vec<Hart> = (0..).zip(&pins).map(hart).collect();
+        let ram = shared.ram;
         let power = PowerSwitch::new(pins.clone());
         let firmware = Firmware::new(pins, Isa::ALL, ram.clone(), power.clone(), Box::new(Typist));
         Machine { ram, firmware, harts, power }

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,8 @@ use ::virtio::{
     ShareAccess, ShareDir, ShareOptions, Slot,
 };
 use arbitrary::{Result, Unstructured};
-use bus::{Device, IrqLine, IrqSink};
+use bus::{Device, IrqLine};
+use kit::Wire;
 use memory::GuestMemoryMmap;
 use vm_memory::{Bytes, GuestAddress};
 
@@ -96,16 +96,6 @@ mod register {
 const WRITE: u16 = 2;
 const NEXT: u16 = 1;
 const INDIRECT: u16 = 4;
-
-/// Remembers the level of the wire.
-#[derive(Default)]
-struct Wire(AtomicBool);
-
-impl IrqSink for Wire {
-    fn set_level(&self, _number: u32, level: bool) {
-        self.0.store(level, Ordering::SeqCst);
-    }
-}
 
 thread_local! {
     /// A directory that may not be written: what messages do is another target's affair.
@@ -282,7 +272,7 @@ impl Driver {
     fn recovers(&mut self, queue: usize, buffers: &[Buffer], outside: impl FnOnce()) {
         self.write(register::STATUS, 0);
         assert_eq!(self.read(register::STATUS), 0);
-        assert!(!self.wire.0.load(Ordering::SeqCst), "the wire is high after a reset");
+        assert!(!self.wire.is_high(), "the wire is high after a reset");
         self.put(UNTOUCHED, &MARK);
         self.start(0);
         self.offer(queue, 0, buffers);
@@ -290,7 +280,7 @@ impl Driver {
         outside();
         assert!(soon(|| self.used(queue) == 1), "a plain request is not answered after a reset");
         assert_eq!(self.read(register::STATUS), 0xf);
-        assert!(soon(|| self.wire.0.load(Ordering::SeqCst)), "no interrupt for a plain request");
+        assert!(soon(|| self.wire.is_high()), "no interrupt for a plain request");
         let mut mark = [0; MARK.len()];
         self.memory.read_slice(&mut mark, GuestAddress(UNTOUCHED)).expect("it is in memory");
         assert!(mark == MARK, "something was written after a reset that was asked for before");

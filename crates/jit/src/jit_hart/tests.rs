@@ -9,6 +9,8 @@ use arch::insn::{Bare, Csr, I, J, Rm, S};
 use arch::{Insn, Phys, csr};
 use bus::Bus;
 use events::{Event, Kinds, Look, Sink, Stamp};
+use kit::Registers;
+use vcpu::debug::Debuggee;
 use vcpu::{EmulatedHart, Pace, Vcpu};
 
 use crate::JitHart;
@@ -22,12 +24,11 @@ fn a_hart_goes_on_where_its_quantum_ended() {
         for budget in [1, 2, 3, 5, 100, 16_384, 20_000] {
             hart.run(budget);
             let done = hart.instret().unwrap();
-            let hart = hart.hart();
             let (rounds, rest) = (done / 3, done % 3);
-            assert_eq!(hart.core.pc, base + 4 * rest, "{base:#x}");
+            assert_eq!(hart.pc(), base + 4 * rest, "{base:#x}");
             let a0 = rounds + u64::from(rest > 0);
             let a1 = 2 * (rounds + u64::from(rest > 1));
-            assert_eq!((hart.core.x[usize::from(A0)], hart.core.x[usize::from(A1)]), (a0, a1), "{base:#x}");
+            assert_eq!((hart.x(A0), hart.x(A1)), (a0, a1), "{base:#x}");
         }
         assert!(hart.instret().unwrap() >= 36_000);
     }
@@ -72,11 +73,11 @@ fn dividing(also: &[Insn]) -> JitHart {
     let bus = Bus::default();
     bus.map("divides", Phys(DEVICE), 0x1000, Arc::new(Mutex::new(Divides))).unwrap();
     let mut hart = in_front_of(BASE, &insns, bus);
-    let core = &mut hart.hart_mut().core;
-    (core.f[1], core.f[2]) = (1f64.to_bits(), 3f64.to_bits());
-    core.x[usize::from(A0)] = DEVICE;
-    core.state.mstatus |= csr::status::FS;
-    core.state.m.tvec = BASE;
+    [(1, 1f64), (2, 3.0)].into_iter().for_each(|(number, value)| hart.set_f(number, value.to_bits()));
+    hart.set_x([(A0, DEVICE)]);
+    let state = hart.hart_mut().state_mut();
+    state.mstatus |= csr::status::FS;
+    state.m.tvec = BASE;
     hart
 }
 
@@ -85,8 +86,7 @@ fn only_inexact(mut hart: JitHart) {
     for budget in 1..200 {
         divide();
         hart.run(budget);
-        let core = &hart.hart().core;
-        assert_eq!(u64::from(core.state.fflags) | core.x[usize::from(SEEN)], u64::from(fp::Flags::NX.0), "{budget}");
+        assert_eq!(u64::from(hart.hart().state().fflags) | hart.x(SEEN), u64::from(fp::Flags::NX.0), "{budget}");
     }
 }
 
@@ -128,7 +128,7 @@ fn csr_calls(swapped: u64, prepare: impl FnOnce(&mut JitHart)) -> (u64, JitHart)
     let mut hart = in_front_of(BASE, &[swap, read, Insn::Jal(J { rd: 0, imm: -8 })], Bus::default());
     hart.hart_mut().core.config.guest_external_interrupts = LINES;
     hart.enter_supervisor(BASE);
-    hart.hart_mut().core.x[usize::from(A0)] = swapped;
+    hart.set_x([(A0, swapped)]);
     prepare(&mut hart);
     hart.run(1000);
     (hart.counters().calls.csr, hart)
@@ -142,8 +142,7 @@ fn vgein(number: u8) -> u64 {
 fn another_guest_file_is_chosen_in_generated_code() {
     let (calls, hart) = csr_calls(vgein(3) | hstatus::SPVP, |_| {});
     assert_eq!(calls, 0);
-    let core = &hart.hart().core;
-    let swapped = [core.state.hstatus, core.x[usize::from(A0)] & !hstatus::VSXL_64];
+    let swapped = [hart.hart().state().hstatus, hart.x(A0) & !hstatus::VSXL_64];
     assert!(swapped.contains(&(vgein(3) | hstatus::SPVP)) && swapped.contains(&0), "{swapped:x?}");
 }
 
@@ -152,9 +151,8 @@ fn where_it_may_matter_which_guest_file_is_chosen_the_interpreter_looks() {
     let (calls, _) = csr_calls(vgein(3), |hart| hart.pins().set_guest_external(3, true));
     assert!(calls > 100, "a line is high: {calls}");
     let (calls, hart) = csr_calls(vgein(LINES + 1), |_| {});
-    let core = &hart.hart().core;
     assert_eq!(calls, 1, "there is no such line, and what comes back from there chooses none");
-    assert_eq!((core.state.hstatus | core.x[usize::from(A0)]) & hstatus::VGEIN, 0);
+    assert_eq!((hart.hart().state().hstatus | hart.x(A0)) & hstatus::VGEIN, 0);
 }
 
 #[test]
@@ -165,5 +163,5 @@ fn the_enables_of_what_a_hypervisor_asserts_are_seen_in_generated_code() {
         (state.mie, state.hideleg) = (csr::ip::VSTIP | csr::ip::VSEIP | csr::ip::MTIP, csr::ip::VSTIP);
     });
     // AIA 1.0, "Virtual interrupts for VS level": vsie has the bits that hvien has, and those that hideleg delegates
-    assert_eq!((calls, hart.hart().core.x[usize::from(A1)]), (0, csr::ip::LCOFIP | csr::ip::STIP));
+    assert_eq!((calls, hart.x(A1)), (0, csr::ip::LCOFIP | csr::ip::STIP));
 }

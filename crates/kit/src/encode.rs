@@ -1,4 +1,8 @@
-//! Encodings that the tests write by hand.
+//! Instructions by their names, encoded.
+//!
+//! Operands stand in the order in which assembler has them; an offset is in bytes.
+
+#![allow(missing_docs, reason = "the names are the manual's")]
 
 use arch::insn::{B, Bare, Csr, I, Insn, J, R, S, U};
 

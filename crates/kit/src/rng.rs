@@ -1,24 +1,23 @@
 //! A small deterministic random number generator.
 //!
-//! SplitMix64: a program is a function of its seed alone, on every host and in every release of every crate.
+//! SplitMix64, as measured work has it: a program is a function of its seed alone, on every host and in every release
+//! of every crate.
+
+use workloads::Random;
 
 /// A stream of random numbers, a function of its seed.
 #[derive(Clone, Debug)]
-pub struct Rng(u64);
+pub struct Rng(Random);
 
 impl Rng {
     /// The stream of `seed`.
     pub const fn new(seed: u64) -> Self {
-        Rng(seed)
+        Rng(Random::new(seed))
     }
 
     /// 64 random bits.
     pub const fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.bits()
     }
 
     /// A number below `bound`, which is not 0.
