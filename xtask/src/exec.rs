@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
 /// How long a run may take, on a busy computer.
 const LIMIT: &str = "3m";
@@ -235,14 +235,9 @@ fn alike() -> anyhow::Result<()> {
         finish(start(&["--deterministic=7", "--harts", "2"], &words, b"input\n")?)
     };
     let (one, other) = (run()?, run()?);
-    if !one.status.success() || (&one.stdout, &one.stderr) != (&other.stdout, &other.stderr) {
-        bail!(
-            "exec, deterministic: {}\n{}{}",
-            one.status,
-            String::from_utf8_lossy(&one.stderr),
-            String::from_utf8_lossy(&other.stderr)
-        );
-    }
+    let is_same = (&one.stdout, &one.stderr) == (&other.stdout, &other.stderr);
+    let [said, again] = [&one, &other].map(|output| String::from_utf8_lossy(&output.stderr));
+    ensure!(one.status.success() && is_same, "exec, deterministic: {}\n{said}{again}", one.status);
     Ok(())
 }
 

@@ -52,12 +52,7 @@ pub fn told(pasted: &Pasted) -> Told {
 /// The mode before the trap: `hstatus.SPV` with `sstatus.SPP`, or `mstatus.MPV` with MPP.
 fn from(pasted: &Pasted) -> Option<Mode> {
     if let (true, Some(mstatus)) = (pasted.machine, pasted.mstatus) {
-        let virt = mstatus & status::MPV != 0;
-        return Some(match (mstatus & status::MPP) >> status::MPP_SHIFT {
-            3 => Mode::M,
-            0 => Mode { privilege: Privilege::User, virt },
-            _ => Mode { privilege: Privilege::Supervisor, virt },
-        });
+        return Some(before_m(mstatus));
     }
     let privilege = match pasted.sstatus? & status::SPP {
         0 => Privilege::User,
@@ -65,6 +60,16 @@ fn from(pasted: &Pasted) -> Option<Mode> {
     };
     let virt = pasted.virt || pasted.hstatus.is_some_and(|hstatus| hstatus & hstatus::SPV != 0);
     Some(Mode { privilege, virt })
+}
+
+/// Where a trap to M-mode came from.
+fn before_m(mstatus: u64) -> Mode {
+    let virt = mstatus & status::MPV != 0;
+    match (mstatus & status::MPP) >> status::MPP_SHIFT {
+        3 => Mode::M,
+        0 => Mode { privilege: Privilege::User, virt },
+        _ => Mode { privilege: Privilege::Supervisor, virt },
+    }
 }
 
 fn summary(
@@ -275,20 +280,20 @@ fn notes(pasted: &Pasted, exception: Exception) -> Vec<String> {
 }
 
 fn manual(exception: Option<Exception>) -> Vec<&'static str> {
-    let mut sections = vec!["Privileged: \"Supervisor Cause (scause) Register\""];
-    match exception {
-        Some(exception) if exception.is_guest_page_fault() => sections.extend([
-            "H extension: \"Guest-Page Faults\"",
-            "H extension: \"Hypervisor Trap Value (htval) Register\"",
-            "H extension: \"Transformed Instruction or Pseudoinstruction for mtinst or htinst\"",
-        ]),
-        Some(Exception::VirtualInstruction) => sections.push("H extension: \"Trap Cause Codes\""),
+    const GUEST_PAGE_FAULTS: &[&str] = &[
+        "H extension: \"Guest-Page Faults\"",
+        "H extension: \"Hypervisor Trap Value (htval) Register\"",
+        "H extension: \"Transformed Instruction or Pseudoinstruction for mtinst or htinst\"",
+    ];
+    let of_it = match exception {
+        Some(exception) if exception.is_guest_page_fault() => GUEST_PAGE_FAULTS,
+        Some(Exception::VirtualInstruction) => &["H extension: \"Trap Cause Codes\""],
         Some(Exception::InstructionPageFault | Exception::LoadPageFault | Exception::StorePageFault) => {
-            sections.push("Privileged: \"Virtual Address Translation Process\"");
+            &["Privileged: \"Virtual Address Translation Process\""]
         }
-        _ => {}
-    }
-    sections
+        _ => &[],
+    };
+    [&["Privileged: \"Supervisor Cause (scause) Register\""], of_it].concat()
 }
 
 /// A trap in lines.

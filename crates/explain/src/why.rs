@@ -120,16 +120,13 @@ impl Case<'_> {
         let Tree { scheme, table, .. } = self.failed.tree;
         let name = scheme_name(scheme, table);
         let mode = Bit::new(self.register(), "MODE", mode_of(scheme));
+        let (address, bits) = (self.address(), scheme.address_bits());
         let sentence = if self.is_guest() {
-            let bits = scheme.address_bits() + pte::WIDENED_BITS;
-            format!(
-                "guest-physical address {} has bits at or above bit {bits}, where {name} wants zeros",
-                self.address()
-            )
+            let bits = bits + pte::WIDENED_BITS;
+            format!("guest-physical address {address} has bits at or above bit {bits}, where {name} wants zeros")
         } else {
-            let top = scheme.address_bits() - 1;
-            let address = self.address();
-            format!("address {address} is not canonical: {name} wants bits 63:{} all equal to bit {top}", top + 1)
+            let top = bits - 1;
+            format!("address {address} is not canonical: {name} wants bits 63:{bits} all equal to bit {top}")
         };
         Found::new("address-too-wide", sentence, vec![mode], &[SV39, PROCESS])
     }

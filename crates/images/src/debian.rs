@@ -239,11 +239,7 @@ impl Maker<'_> {
             }
         });
         self.sources.progress.end();
-        match (course.failure.take(), ended) {
-            (None, Ok(())) if course.done => Ok(()),
-            (None, Ok(())) => Err(course.complaint("the machine powered off too early")),
-            (Some(why), _) | (None, Err(why)) => Err(course.complaint(&why)),
-        }
+        course.outcome(ended)
     }
 }
 
@@ -267,6 +263,15 @@ struct Course {
 }
 
 impl Course {
+    /// How it ended, where the machine ended so.
+    fn outcome(mut self, ended: std::result::Result<(), String>) -> Result<()> {
+        match (self.failure.take(), ended) {
+            (None, Ok(())) if self.done => Ok(()),
+            (None, Ok(())) => Err(self.complaint("the machine powered off too early")),
+            (Some(why), _) | (None, Err(why)) => Err(self.complaint(&why)),
+        }
+    }
+
     /// Takes a line; says how far that is, where it tells.
     fn line(&mut self, line: &str) -> Option<f64> {
         let line = line.trim();

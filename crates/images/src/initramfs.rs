@@ -134,17 +134,14 @@ impl Contents {
 /// The shell variables that the scripts get from here.
 fn markers() -> String {
     let phases = Phase::ALL.iter().filter_map(|phase| Some((phase.script_variable()?, phase.marker()?)));
-    let drivers = modules::DRIVERS.join(" ");
-    let shares = modules::SHARES.join(" ");
-    let root = modules::ROOT.join(" ");
     let others = [
         ("FAILED", FAILED),
         ("PAGE", PAGE),
         ("DISK_MAGIC", disk::MAGIC),
         ("MAKING", debian::MARK),
-        ("DRIVERS", &drivers),
-        ("SHARES", &shares),
-        ("ROOT", &root),
+        ("DRIVERS", &modules::DRIVERS.join(" ")),
+        ("SHARES", &modules::SHARES.join(" ")),
+        ("ROOT", &modules::ROOT.join(" ")),
     ];
     phases.chain(others).map(|(name, text)| format!("{name}='{text}'\n")).collect()
 }

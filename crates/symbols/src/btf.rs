@@ -115,16 +115,20 @@ fn starts(types: &[u8]) -> Option<Vec<u32>> {
     while at < types.len() && starts.len() < MOST_TYPES {
         starts.push(u32::try_from(at).ok()?);
         let (kind, count) = of_info(u32_at(types, at + 4)?);
-        at += TYPE_BYTES
-            + match kind {
-                kind::INT | kind::VAR | kind::DECL_TAG => 4,
-                kind::ARRAY => 12,
-                kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => 12 * count,
-                kind::ENUM | kind::FUNC_PROTO => 8 * count,
-                _ => 0,
-            };
+        at += TYPE_BYTES + behind(kind, count);
     }
     Some(starts)
+}
+
+/// Bytes that a type of a kind with so many members has behind what all have.
+const fn behind(kind: u32, count: usize) -> usize {
+    match kind {
+        kind::INT | kind::VAR | kind::DECL_TAG => 4,
+        kind::ARRAY => 12,
+        kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => 12 * count,
+        kind::ENUM | kind::FUNC_PROTO => 8 * count,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]

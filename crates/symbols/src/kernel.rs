@@ -64,18 +64,21 @@ impl Kernel {
     pub fn same_in_guest(&self, hart: &dyn Look) -> Option<Kernel> {
         let (start, bytes) = place(hart, Mode::VS).filter(|(_, bytes)| *bytes == self.bytes)?;
         let moved = start.wrapping_sub(self.start);
-        let banner = self.banner.as_ref()?;
-        let mut there = vec![0; banner.len()];
-        hart.read(Mode::VS, Virt(self.table.address("linux_banner")?.wrapping_add(moved)), &mut there)?;
-        if there != banner.as_bytes() {
-            return None;
-        }
+        self.has_banner(hart, moved).filter(|is_same| *is_same)?;
         let own = self.table.symbols().iter().filter(|symbol| symbol.module.is_none());
         let symbols = own.map(|symbol| Symbol { address: symbol.address.wrapping_add(moved), ..symbol.clone() });
         let head = self.table.address("modules").map(|head| head.wrapping_add(moved));
         let found = self.layout.zip(head).map(|(layout, head)| modules(hart, Mode::VS, &layout, head));
         let table = with_modules(symbols.collect(), found.unwrap_or_default(), start..start.saturating_add(bytes));
         Some(Kernel { start, table, ..self.clone() })
+    }
+
+    /// Whether a guest has the banner of this kernel, so far from its own place.
+    fn has_banner(&self, hart: &dyn Look, moved: u64) -> Option<bool> {
+        let banner = self.banner.as_ref()?;
+        let mut there = vec![0; banner.len()];
+        hart.read(Mode::VS, Virt(self.table.address("linux_banner")?.wrapping_add(moved)), &mut there)?;
+        Some(there == banner.as_bytes())
     }
 
     /// The kernel whose bytes these are, with the modules that are found from the head of their list on.

@@ -47,9 +47,7 @@ pub fn of_functions(functions: &BTreeMap<(Whose, u64), Function>) -> Vec<Vec<u8>
     let mut last = None;
     for (&(of, start), (len, name, module)) in functions {
         if last.replace(of) != Some(of) || chunks.last().is_none_or(|chunk| chunk.len() >= CHUNK_BYTES) {
-            let mut chunk = vec![FUNCTIONS];
-            put(&mut chunk, code(of));
-            chunks.push(chunk);
+            chunks.push(begin(of));
         }
         let chunk = chunks.last_mut().expect("there is one");
         put(chunk, start);
@@ -58,6 +56,13 @@ pub fn of_functions(functions: &BTreeMap<(Whose, u64), Function>) -> Vec<Vec<u8>
         put_text(chunk, module);
     }
     chunks
+}
+
+/// A chunk of functions without any yet.
+fn begin(of: Whose) -> Vec<u8> {
+    let mut chunk = vec![FUNCTIONS];
+    put(&mut chunk, code(of));
+    chunk
 }
 
 /// A process as contents of a chunk.

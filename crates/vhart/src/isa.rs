@@ -15,15 +15,20 @@ pub fn print(isa: Isa) -> Result<ExitCode> {
     for &opcode in OPCODES.iter().filter(|opcode| opcode.row().needs.met_by(isa)) {
         let row = opcode.row();
         let needs: Vec<&str> = row.needs.all.names().chain(row.needs.or.map(|or| or.name())).collect();
-        let how = match translated.as_ref().map(|list| list.contains(&opcode)) {
-            Some(true) => "generated",
-            Some(false) => "interpreted",
-            None => "-",
-        };
+        let how = engine_jit(translated.as_deref(), opcode);
         text += &format!("{:<16} {:<16} {how}\n", row.function.replace('_', "."), needs.join(" "));
     }
     errors::print(text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How engine `jit` executes an instruction, where there is that engine.
+fn engine_jit(translated: Option<&[Opcode]>, opcode: Opcode) -> &'static str {
+    match translated.map(|list| list.contains(&opcode)) {
+        Some(true) => "generated",
+        Some(false) => "interpreted",
+        None => "-",
+    }
 }
 
 /// The instructions with generated code, on hosts that code is generated for.

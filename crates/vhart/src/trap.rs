@@ -36,6 +36,14 @@ fn take(pasted: &mut Pasted, word: &str) -> Result<()> {
     if word.contains('=') {
         return Ok(pasted.set(word)?);
     }
+    match pasted.read(&text(word)?) {
+        0 => bail!("'{word}' has no register of a trap: scause=0x15, 'cause: 000000000000000d' or their like"),
+        _ => Ok(()),
+    }
+}
+
+/// What is in a file, or what is typed.
+fn text(word: &str) -> Result<String> {
     let mut text = Vec::new();
     let reads = || format!("cannot read '{word}' (registers are written as NAME=VALUE)");
     match word {
@@ -43,8 +51,5 @@ fn take(pasted: &mut Pasted, word: &str) -> Result<()> {
         file => std::fs::File::open(file).with_context(reads)?.take(MOST_BYTES).read_to_end(&mut text),
     }
     .with_context(reads)?;
-    match pasted.read(&String::from_utf8_lossy(&text)) {
-        0 => bail!("'{word}' has no register of a trap: scause=0x15, 'cause: 000000000000000d' or their like"),
-        _ => Ok(()),
-    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -50,6 +50,14 @@ pub struct Terms {
     pub all_or_none: bool,
 }
 
+impl Terms {
+    fn parse(limit: &[u8], more: u8, all_or_none: u8) -> Option<Terms> {
+        let millis = u64::from_le_bytes(limit.try_into().ok()?);
+        let limit = (millis > 0).then(|| Duration::from_millis(millis));
+        Some(Terms { limit, more: more == 1, all_or_none: all_or_none == 1 })
+    }
+}
+
 /// What is to be run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Task {
@@ -120,6 +128,15 @@ pub enum How {
     Signal(u8),
 }
 
+impl How {
+    fn bytes(self) -> [u8; 2] {
+        match self {
+            How::Status(status) => [0, status],
+            How::Signal(number) => [1, number],
+        }
+    }
+}
+
 const RUN: u8 = 1;
 const INPUT_ENDS: u8 = 2;
 const SIGNAL: u8 = 3;
@@ -173,11 +190,7 @@ impl Order {
     fn parse(kind: u8, content: &[u8]) -> Option<Order> {
         let fields = fields(content)?;
         match (kind, fields.as_slice()) {
-            (TERMS, [limit, [more, all_or_none]]) => {
-                let limit = u64::from_le_bytes((*limit).try_into().ok()?);
-                let limit = (limit > 0).then(|| Duration::from_millis(limit));
-                Some(Order::Terms(Terms { limit, more: *more == 1, all_or_none: *all_or_none == 1 }))
-            }
+            (TERMS, [limit, [more, all_or_none]]) => Terms::parse(limit, *more, *all_or_none).map(Order::Terms),
             (RUN, fields) => Task::parse(fields).map(Order::Run),
             (INPUT_ENDS, [total]) => Some(Order::InputEnds(u64::from_le_bytes((*total).try_into().ok()?))),
             (SIGNAL, [number]) => Some(Order::Signal(i32::from_le_bytes((*number).try_into().ok()?))),
@@ -227,11 +240,7 @@ impl Report {
             Report::TimeIsUp => frame(TIME_IS_UP, &[]),
             Report::Core(Core { name, piece }) => frame(CORE, &[name, piece]),
             Report::Ended(Ended { how, written: [out, err] }) => {
-                let how = match how {
-                    How::Status(status) => [0, *status],
-                    How::Signal(number) => [1, *number],
-                };
-                frame(ENDED, &[&how, &out.to_le_bytes(), &err.to_le_bytes()])
+                frame(ENDED, &[&how.bytes(), &out.to_le_bytes(), &err.to_le_bytes()])
             }
         }
     }

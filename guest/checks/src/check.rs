@@ -44,19 +44,22 @@ pub fn end() -> ! {
 
 /// Prints a line on the debug console.
 pub fn say(text: fmt::Arguments<'_>) {
-    struct Console;
-    impl Write for Console {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let mut rest = text.as_bytes();
-            while !rest.is_empty() {
-                let ret = call::call(Dbcn::ConsoleWrite, [rest.len() as u64, rest.as_ptr() as u64, 0, 0, 0]);
-                if ret.error != 0 {
-                    return Err(fmt::Error);
-                }
-                rest = &rest[(ret.value as usize).min(rest.len())..];
-            }
-            Ok(())
-        }
-    }
     let _ = writeln!(Console, "{text}\r");
+}
+
+/// The SBI's debug console.
+struct Console;
+
+impl Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let ret = call::call(Dbcn::ConsoleWrite, [rest.len() as u64, rest.as_ptr() as u64, 0, 0, 0]);
+            if ret.error != 0 {
+                return Err(fmt::Error);
+            }
+            rest = &rest[(ret.value as usize).min(rest.len())..];
+        }
+        Ok(())
+    }
 }

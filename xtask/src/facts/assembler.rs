@@ -20,9 +20,8 @@ pub fn check() -> anyhow::Result<()> {
     let workspace = crate::vmm::workspace()?;
     let names = csrs::names(&workspace)?;
     let mut wrong = Vec::new();
-    for file in
-        FOLDERS.iter().map(|folder| programs(&workspace.join(folder))).collect::<anyhow::Result<Vec<_>>>()?.concat()
-    {
+    let files = FOLDERS.iter().map(|folder| programs(&workspace.join(folder))).collect::<anyhow::Result<Vec<_>>>()?;
+    for file in files.concat() {
         let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let place = file.strip_prefix(&workspace).unwrap_or(&file).display();
         let found = unnamed(&names, &text).into_iter().chain(misnamed(&names, &text));

@@ -4,6 +4,7 @@
 //! registers. Encodings of whole instructions, and what comments say, it does not see.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -40,19 +41,12 @@ fn read(path: &Path) -> anyhow::Result<String> {
 
 /// All sources outside the home.
 fn sources(workspace: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let (mut found, mut left) = (Vec::new(), vec![workspace.join("crates"), workspace.join("xtask")]);
-    while let Some(folder) = left.pop() {
-        let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() && path != workspace.join(HOME) && !path.ends_with("target") {
-                left.push(path);
-            } else if path.extension().is_some_and(|ext| ext == "rs") {
-                found.push(path);
-            }
-        }
+    let mut found = Vec::new();
+    for folder in ["crates", "xtask"] {
+        crate::layers::collect(&workspace.join(folder), &mut found)?;
     }
-    found.sort();
+    let (home, built) = (workspace.join(HOME), OsStr::new("target"));
+    found.retain(|path| !path.starts_with(&home) && path.iter().all(|part| part != built));
     Ok(found)
 }
 

@@ -171,17 +171,21 @@ fn tls() -> Result<TlsConfig, String> {
     if !processor_will_do() {
         return Err("this processor lacks instructions for it; take an archive that starts with http://".to_owned());
     }
-    let found = rustls_native_certs::load_native_certs();
-    let certificates: Vec<Certificate<'static>> =
-        found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    if certificates.is_empty() {
+    let provider = Arc::new(rustls_graviola::default_provider());
+    let config = TlsConfig::builder().root_certs(RootCerts::from(certificates()?.into_iter()));
+    Ok(config.unversioned_rustls_crypto_provider(provider).build())
+}
+
+/// Whom this system trusts.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn certificates() -> Result<Vec<Certificate<'static>>, String> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    if found.is_empty() {
         let what =
             "this system has no certificates (package ca-certificates); take an archive that starts with http://";
         return Err(what.to_owned());
     }
-    let provider = Arc::new(rustls_graviola::default_provider());
-    let config = TlsConfig::builder().root_certs(RootCerts::from(certificates.into_iter()));
-    Ok(config.unversioned_rustls_crypto_provider(provider).build())
+    Ok(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -32,19 +32,17 @@ impl Settings {
 
     /// The settings under `etc` and those of the variables that `get` knows.
     pub(crate) fn from(etc: &Path, get: impl Fn(&str) -> Option<String>) -> Settings {
-        let mut apt = HashMap::new();
-        let files = [parts(&etc.join("apt.conf.d"), &["conf"]), vec![etc.join("apt.conf")]].concat();
-        for text in files.iter().filter_map(|path| fs::read_to_string(path).ok()) {
-            apt.extend(configuration(&text));
-        }
-        let credentials = [vec![etc.join("auth.conf")], parts(&etc.join("auth.conf.d"), &["conf"])].concat();
-        let credentials = credentials.iter().filter_map(|path| fs::read_to_string(path).ok());
+        let texts = |files: [Vec<PathBuf>; 2]| -> Vec<String> {
+            files.iter().flatten().filter_map(|path| fs::read_to_string(path).ok()).collect()
+        };
+        let apt = texts([parts(&etc.join("apt.conf.d"), &["conf"]), vec![etc.join("apt.conf")]]);
+        let credentials = texts([vec![etc.join("auth.conf")], parts(&etc.join("auth.conf.d"), &["conf"])]);
         let present =
             |name: &&str| get(name).filter(|value| !value.is_empty()).map(|value| ((*name).to_owned(), value));
         Settings {
-            apt,
+            apt: apt.iter().flat_map(|text| configuration(text)).collect(),
             variables: VARIABLES.iter().filter_map(present).collect(),
-            credentials: credentials.collect::<Vec<_>>().join("\n"),
+            credentials: credentials.join("\n"),
         }
     }
 

@@ -114,11 +114,11 @@ fn manifest(request: &Request, guests: &Guests, kernel: &Path, parts: &Parts) ->
     let what = format!("{contents} {other:?} {guests:?} {:?} {}", request.guest, append(request, &[], Vec::new()));
     let name = format!("{BUILT}/{}.dtb", &hex_sha256(&[what.as_bytes()])[..16]);
     let path = request.cache.path(&name);
-    if path.is_file() {
+    let is_there = path.is_file();
+    if is_there {
         request.cache.used(&path);
-        return Ok((name, true));
     }
-    Ok((name, false))
+    Ok((name, is_there))
 }
 
 fn write(
@@ -180,18 +180,23 @@ fn tree(request: &Request, guests: &Guests, contents: &[(&str, Vec<u8>)]) -> Vec
     let mut tree = DeviceTree::new();
     let unattended = matches!(request.mode, Mode::Check(_));
     text(&mut tree.root, "console", if unattended { "lines" } else { "keys" });
+    tree.root.add_child(images(contents));
+    let mut all = DeviceTreeNode::new_unchecked("guests");
+    (0..guests.count).for_each(|number| all.add_child(guest(request, guests, number, unattended)));
+    guests.other.iter().for_each(|one| all.add_child(other(request, guests, one, unattended)));
+    tree.root.add_child(all);
+    tree.to_dtb()
+}
+
+/// What guests are made of, by names that they go by.
+fn images(contents: &[(&str, Vec<u8>)]) -> DeviceTreeNode {
     let mut images = DeviceTreeNode::new_unchecked("images");
     for (name, content) in contents {
         let mut image = DeviceTreeNode::new_unchecked(*name);
         image.add_property(DeviceTreeProperty::new_unchecked("data", &content[..]));
         images.add_child(image);
     }
-    tree.root.add_child(images);
-    let mut all = DeviceTreeNode::new_unchecked("guests");
-    (0..guests.count).for_each(|number| all.add_child(guest(request, guests, number, unattended)));
-    guests.other.iter().for_each(|one| all.add_child(other(request, guests, one, unattended)));
-    tree.root.add_child(all);
-    tree.to_dtb()
+    images
 }
 
 fn guest(request: &Request, guests: &Guests, number: u32, unattended: bool) -> DeviceTreeNode {

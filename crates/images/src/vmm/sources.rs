@@ -53,10 +53,7 @@ impl Sources {
         }
         for entry in fs::read_dir(&full).on_file("read", &full)? {
             let name = entry.on_file("read", &full)?.file_name();
-            let text = name.to_string_lossy();
-            let hidden = text.starts_with('.');
-            let left_out = LEFT_OUT.contains(&&*text) && full.join(&name).is_dir();
-            if !hidden && !left_out {
+            if is_source(&name.to_string_lossy(), &full) {
                 self.add(&path.join(&name))?;
             }
         }
@@ -176,6 +173,12 @@ fn copy(from: &Path, to: &Path, time: Option<SystemTime>) -> Result<()> {
     fs::copy(from, to).on_file("write", to)?;
     let time = time.unwrap_or_else(SystemTime::now);
     File::options().write(true).open(to).and_then(|file| file.set_modified(time)).on_file("write", to)
+}
+
+/// Whether something of a directory goes into a build.
+fn is_source(name: &str, directory: &Path) -> bool {
+    let left_out = LEFT_OUT.contains(&name) && directory.join(name).is_dir();
+    !name.starts_with('.') && !left_out
 }
 
 #[cfg(test)]

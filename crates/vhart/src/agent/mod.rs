@@ -181,20 +181,24 @@ const PIECE: usize = 32 << 10;
 
 fn send_cores(control: &mut File) -> io::Result<()> {
     for entry in std::fs::read_dir(CORES).into_iter().flatten().flatten() {
-        let Ok(mut file) = File::open(entry.path()) else { continue };
-        let (name, mut buffer) = (entry.file_name().into_encoded_bytes(), vec![0; PIECE]);
-        loop {
-            let count = file.read(&mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            let core = Core { name: name.clone(), piece: buffer[..count].to_vec() };
-            control.write_all(&Report::Core(core).frame())?;
-        }
+        let Ok(file) = File::open(entry.path()) else { continue };
+        send_core(control, file, &entry.file_name().into_encoded_bytes())?;
         // Those of the next program are its own.
         let _ = std::fs::remove_file(entry.path());
     }
     Ok(())
+}
+
+fn send_core(control: &mut File, mut file: File, name: &[u8]) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        let core = Core { name: name.to_vec(), piece: buffer[..count].to_vec() };
+        control.write_all(&Report::Core(core).frame())?;
+    }
 }
 
 /// Leaves file systems on disks as they are to be found again.

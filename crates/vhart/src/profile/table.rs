@@ -18,12 +18,8 @@ pub fn of(report: &Report) -> String {
 }
 
 fn of_world(text: &mut String, world: &World, all: u64) -> std::fmt::Result {
-    let how = match (world.name, world.with_callers) {
-        ("U" | "VU", _) => "by process".to_owned(),
-        (_, 0) => "no callers: no frame pointers were found".to_owned(),
-        (_, some) => format!("{} % with callers, by frame pointers", some * 100 / world.samples.max(1)),
-    };
-    writeln!(text, "{}: {}, {} samples ({how})", world.title(), percent(world.samples, all), world.samples)?;
+    let (share, how) = (percent(world.samples, all), how(world));
+    writeln!(text, "{}: {share}, {} samples ({how})", world.title(), world.samples)?;
     writeln!(text, "     self    total")?;
     for function in world.functions.iter().take(SHOWN) {
         let (own, total) = (percent(function.own, all), percent(function.total, all));
@@ -32,6 +28,15 @@ fn of_world(text: &mut String, world: &World, all: u64) -> std::fmt::Result {
     match world.functions.len().saturating_sub(SHOWN) {
         0 => Ok(()),
         more => writeln!(text, "                    and {more} more"),
+    }
+}
+
+/// How the samples of a world were told apart.
+fn how(world: &World) -> String {
+    match (world.name, world.with_callers) {
+        ("U" | "VU", _) => "by process".to_owned(),
+        (_, 0) => "no callers: no frame pointers were found".to_owned(),
+        (_, some) => format!("{} % with callers, by frame pointers", some * 100 / world.samples.max(1)),
     }
 }
 

@@ -60,16 +60,20 @@ impl Pipe {
 pub fn read_all(mut file: File, taker: &mut Taker) {
     let mut buffer = [0; 4096];
     loop {
-        let mut rest = match file.read(&mut buffer) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+        match file.read(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => return,
-            Ok(count) => &buffer[..count],
-        };
-        while !rest.is_empty() {
-            rest = &rest[(taker.take)(rest).min(rest.len())..];
-            if !rest.is_empty() {
-                std::thread::sleep(NEXT_OFFER);
-            }
+            Ok(count) => offer(&buffer[..count], taker),
+        }
+    }
+}
+
+/// Offers bytes until all are taken.
+fn offer(mut rest: &[u8], taker: &mut Taker) {
+    while !rest.is_empty() {
+        rest = &rest[(taker.take)(rest).min(rest.len())..];
+        if !rest.is_empty() {
+            std::thread::sleep(NEXT_OFFER);
         }
     }
 }

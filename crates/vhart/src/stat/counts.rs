@@ -285,15 +285,17 @@ impl Counts {
                 self.close(None);
                 self.at = Some(At { world: None, instret: stamp.instret, time: stamp.time, waits_since: None });
             }
-            HartState::Reset | HartState::Started | HartState::Resumed => {
-                self.wake(stamp.time);
-                // a hart that has done nothing yet was in no world
-                if self.instructions == 0 {
-                    self.worlds.clear();
-                }
-                self.enter(stamp, stamp.mode);
-            }
+            HartState::Reset | HartState::Started | HartState::Resumed => self.begin(stamp),
         }
+    }
+
+    fn begin(&mut self, stamp: &Stamp) {
+        self.wake(stamp.time);
+        // a hart that has done nothing yet was in no world
+        if self.instructions == 0 {
+            self.worlds.clear();
+        }
+        self.enter(stamp, stamp.mode);
     }
 
     fn wait(&mut self, now: u64) {
@@ -312,19 +314,24 @@ impl Counts {
     fn trap(&mut self, stamp: &Stamp, taken: &events::Taken) {
         let from = World::of(stamp.mode, stamp.vmid);
         let call = self.call.take();
-        if stamp.mode.virt && !taken.to.virt {
-            self.close(None);
-            let exit = GuestExit { taken: *taken, pc: stamp.pc, call };
-            let (vmid, instret, time) = (stamp.vmid, stamp.instret, stamp.time);
-            self.open = Some(Open { exit, vmid, instret, time, to_user: false });
+        let is_exit = stamp.mode.virt && !taken.to.virt;
+        if is_exit {
+            self.leave_guest(stamp, GuestExit { taken: *taken, pc: stamp.pc, call });
         }
         let to = World::of(taken.to, 0).mode;
         match taken.interrupt() {
             Some(_) => *self.interrupts.entry((from, to, taken.cause)).or_default() += 1,
-            None if stamp.mode.virt && !taken.to.virt => {}
+            None if is_exit => {}
             None => *self.exceptions.entry((from, to, taken.cause)).or_default() += 1,
         }
         self.enter(stamp, taken.to);
+    }
+
+    /// An exit begins, which lasts until the guest goes on.
+    fn leave_guest(&mut self, stamp: &Stamp, exit: GuestExit) {
+        self.close(None);
+        let (vmid, instret, time) = (stamp.vmid, stamp.instret, stamp.time);
+        self.open = Some(Open { exit, vmid, instret, time, to_user: false });
     }
 
     fn returned(&mut self, stamp: &Stamp, to: Mode, target: u64) {

@@ -172,18 +172,23 @@ fn kind(name: &str) -> Result<Kind> {
 fn texts(axis: &str, values: &[toml::Value]) -> Result<Vec<String>> {
     let mut texts: Vec<String> = Vec::new();
     for value in values {
-        let text = match value {
-            toml::Value::String(text) => text.clone(),
-            toml::Value::Integer(number) => number.to_string(),
-            toml::Value::Float(number) => number.to_string(),
-            toml::Value::Boolean(on) => on.to_string(),
-            _ => bail!("axis {axis}: values are texts, numbers, or true and false"),
-        };
+        let text = text(axis, value)?;
         ensure!(!texts.contains(&text), "axis {axis} has {text} twice");
         texts.push(text);
     }
     ensure!(!texts.is_empty(), "axis {axis} has no values");
     Ok(texts)
+}
+
+/// A value as an option has it.
+fn text(axis: &str, value: &toml::Value) -> Result<String> {
+    Ok(match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) => number.to_string(),
+        toml::Value::Boolean(on) => on.to_string(),
+        _ => bail!("axis {axis}: values are texts, numbers, or true and false"),
+    })
 }
 
 /// An option with its value; one that is there or not where the value is true or false.

@@ -59,11 +59,10 @@ impl Overlay {
         let first = at / CLUSTER_BYTES;
         let end = at + data.len() as u64;
         let last = (end - 1) / CLUSTER_BYTES;
-        if !at.is_multiple_of(CLUSTER_BYTES) {
-            self.copy(base, first)?;
-        }
-        if !end.is_multiple_of(CLUSTER_BYTES) {
-            self.copy(base, last)?;
+        for (edge, cluster) in [(at, first), (end, last)] {
+            if !edge.is_multiple_of(CLUSTER_BYTES) {
+                self.copy(base, cluster)?;
+            }
         }
         self.file.write_all_at(data, at)?;
         (first..=last).for_each(|cluster| self.mark(cluster));

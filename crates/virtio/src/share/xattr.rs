@@ -74,12 +74,7 @@ impl Server {
         let bytes = match name {
             b"" => list(&node)?,
             _ if !name.starts_with(USERS) => return Err(Errno::OPNOTSUPP),
-            _ => {
-                let mut value = Vec::with_capacity(MOST_BYTES);
-                getxattr(node.path(), name, spare_capacity(&mut value))?;
-                value.shrink_to_fit();
-                value
-            }
+            _ => value(&node, name)?,
         };
         reply.u64(bytes.len() as u64);
         self.name(new, Fid { node, user, open: Open::Attribute(Value { bytes, _counted }) })
@@ -107,4 +102,12 @@ fn list(node: &Node) -> Answer<Vec<u8>> {
     listxattr(node.path(), spare_capacity(&mut all))?;
     let names = all.split_inclusive(|&byte| byte == 0).filter(|name| name.starts_with(USERS));
     Ok(names.flatten().copied().collect())
+}
+
+/// The value of an attribute that has one.
+fn value(node: &Node, name: &[u8]) -> Answer<Vec<u8>> {
+    let mut value = Vec::with_capacity(MOST_BYTES);
+    getxattr(node.path(), name, spare_capacity(&mut value))?;
+    value.shrink_to_fit();
+    Ok(value)
 }

@@ -67,11 +67,16 @@ impl Line {
         std::mem::take(&mut self.shares).write(&mut self)?;
         std::mem::take(&mut self.chars).write(&mut self)?;
         std::mem::take(&mut self.slots).write(&mut self);
+        self.note_ignored();
+        self.words.extend(last);
+        Ok((self.words, self.notes))
+    }
+
+    /// Says in one note, the first, all that was ignored.
+    fn note_ignored(&mut self) {
         if !self.ignored.is_empty() {
             let list = self.ignored.join(", ");
             self.notes.insert(0, format!("ignored, because it means nothing here: {list}"));
         }
-        self.words.extend(last);
-        Ok((self.words, self.notes))
     }
 }
