@@ -9,12 +9,10 @@ use board::{Engine, Machine, MachineConfig};
 
 use crate::cli::{ElfOptions, SnapshotOptions};
 use crate::commit_log::CommitLog;
-use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
-use crate::explaining::Explainer;
+use crate::onlookers::Onlookers;
 use crate::signature::Signature;
 use crate::snapshots::Snapshots;
-use crate::watchers::Watchers;
 use crate::{debugger, engine, errors, run, terminal};
 
 /// Runs the subcommand.
@@ -24,18 +22,10 @@ use crate::{debugger, engine, errors, run, terminal};
 pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     let stopper = Stopper::within(options.machine.timeout)?;
     let log = CommitLog::default();
-    let digests = Digests::wanted(&options.machine);
     let port = debugger::Port::open(&options.machine)?;
-    let watchers = Watchers::wanted(&options.machine)?;
-    let explainer = Explainer::of(&options.machine, Some(&options.file))?;
-    let config = MachineConfig {
-        watching: watchers.watching(&explainer),
-        show: explainer.show(),
-        sampling: watchers.sampling(),
-        ..config(options, &digests)
-    };
-    let mut machine = Machine::new(config, &mut *engine(options, &log))?;
-    watchers.meet(&machine);
+    let onlookers = Onlookers::wanted(&options.machine, Some(&options.file))?;
+    let mut machine = Machine::new(config(options, &onlookers), &mut *engine(options, &log))?;
+    onlookers.watchers.meet(&machine);
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
@@ -49,13 +39,12 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
         log.open(file, Box::new(move || machine.stop()))?;
     }
     terminal::watch_signals(stopper.on_quit(), None)?;
-    let debugger = port.lead_to(&machine, &watchers)?;
+    let debugger = port.lead_to(&machine, &onlookers.watchers)?;
     let snapshots = Snapshots::wanted(&SnapshotOptions::default())?;
-    let ending = run::drive(&mut machine, &options.machine, &stopper, &explainer, &snapshots);
+    let ending = run::drive(&mut machine, &stopper, &onlookers, &snapshots);
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
-    watchers.report(&machine)?;
+    onlookers.report(&machine)?;
     log.close()?;
-    digests.print(&machine);
     let ending = ending?;
     if let (Some(file), Some(signature), true) = (&options.signature, signature, is_result(ending)) {
         let text = signature.text(&machine, options.signature_granularity);
@@ -64,14 +53,14 @@ pub fn run(options: &ElfOptions) -> Result<ExitCode> {
     Ok(ending.into())
 }
 
-fn config(options: &ElfOptions, digests: &Digests) -> MachineConfig {
-    MachineConfig {
+fn config(options: &ElfOptions, onlookers: &Onlookers) -> MachineConfig {
+    onlookers.join(MachineConfig {
         firmware: board::Firmware::None,
         kernel: Some(options.file.clone()),
         time: run::INSTRUCTION_TIME,
         no_reboot: true,
-        ..run::bare(&options.machine, digests.listen(run::standard_output()))
-    }
+        ..run::bare(&options.machine, onlookers.listen(run::standard_output()))
+    })
 }
 
 fn engine(options: &ElfOptions, log: &CommitLog) -> Box<dyn Engine> {

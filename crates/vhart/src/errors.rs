@@ -8,6 +8,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+#[cfg(feature = "linux")]
+use crate::beside::Beside;
+
 /// Prints `error` as `vhart: SENTENCE` and answers exit status 1.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     tell(sentence(error));
@@ -79,10 +82,12 @@ pub fn replace_file(what: &str, path: &Path, data: &[u8]) -> Result<()> {
     if path.metadata().is_ok_and(|there| !there.is_file()) || path.as_os_str() == STANDARD_OUTPUT {
         return write_file(what, path, data);
     }
-    let mut new = path.to_owned().into_os_string();
-    new.push(".part");
-    write_file(what, new.as_ref(), data)?;
-    std::fs::rename(&new, path).with_context(|| format!("cannot write {what} '{}'", path.display()))
+    let replace = || {
+        let mut new = Beside::begin(path, 0o666)?;
+        new.file().write_all(data)?;
+        new.take_place()
+    };
+    replace().map(drop).with_context(|| format!("cannot write {what} '{}'", path.display()))
 }
 
 /// Sees to it that the file that the user named for `what` can be written, long before it is.
@@ -128,12 +133,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("results");
         replace_file("results", &file, b"old").unwrap();
+        let reading = File::open(&file).unwrap();
         replace_file("results", &file, b"new").unwrap();
+        assert_eq!(std::io::read_to_string(reading).unwrap(), "old");
         assert_eq!(std::fs::read(&file).unwrap(), b"new");
-        // nothing can be written beside it
-        std::fs::create_dir(directory.path().join("results.part")).unwrap();
-        replace_file("results", &file, b"newest").unwrap_err();
-        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
         replace_file("results", Path::new("/dev/full"), b"x").unwrap_err();
     }
 

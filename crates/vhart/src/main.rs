@@ -8,6 +8,8 @@ mod agent;
 #[cfg(feature = "linux")]
 mod bench;
 #[cfg(feature = "machine")]
+mod beside;
+#[cfg(feature = "machine")]
 mod chains;
 mod cli;
 #[cfg(feature = "machine")]
@@ -48,6 +50,7 @@ mod naming;
 #[cfg(all(feature = "watch", not(feature = "machine")))]
 #[path = "naming_missing.rs"]
 mod naming;
+mod onlookers;
 mod panic;
 mod pidfile;
 mod ports;

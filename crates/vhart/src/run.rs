@@ -11,17 +11,14 @@ use virtio::Interface;
 
 use crate::cli::{Firmware, MachineOptions, RunOptions};
 use crate::debugger::Port;
-use crate::digest::Digests;
 use crate::ending::{Ending, Stopper};
-use crate::explaining::Explainer;
+use crate::onlookers::Onlookers;
 use crate::panic::Panic;
 use crate::pidfile::PidFile;
 use crate::ports::Ports;
 use crate::screen::Screen;
 use crate::snapshots::Snapshots;
-use crate::stats::Stats;
 use crate::terminal::{self, Keys, Taker};
-use crate::watchers::Watchers;
 use crate::{debugger, devices, engine, errors, explaining, serial};
 
 /// A tick of 100 ns for ten instructions: harts of 100 MHz.
@@ -40,31 +37,23 @@ pub fn run(options: &RunOptions) -> Result<ExitCode> {
 /// # Errors
 /// As [`run`]'s.
 pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<ExitCode> {
-    let digests = Digests::wanted(&options.machine);
     let panic = Panic::default();
     let (console, typist) = serial::open(&options.serial)?;
     let mut snapshots = Snapshots::wanted(&options.snapshots)?;
     let mut ports = Ports::open(&options.ports)?;
-    let watchers = Watchers::wanted(&options.machine)?;
-    let explainer = Explainer::of(&options.machine, options.kernel())?;
+    let onlookers = Onlookers::wanted(&options.machine, options.kernel())?;
     let others = ports.plug().into_iter().collect();
-    let config = config_with(options, panic.listen(digests.listen(snapshots.listen(console))), others)?;
-    let config = MachineConfig {
-        watching: watchers.watching(&explainer),
-        show: explainer.show(),
-        sampling: watchers.sampling(),
-        ..config
-    };
-    let mut machine = snapshots.machine(config, &mut *engine::of(&options.machine))?;
+    let config = config_with(options, panic.listen(onlookers.listen(snapshots.listen(console))), others)?;
+    let mut machine = snapshots.machine(onlookers.join(config), &mut *engine::of(&options.machine))?;
     if let Some(file) = &options.machine.dump_dtb {
         errors::write_file("device tree", file, machine.device_tree())?;
         return Ok(ExitCode::SUCCESS);
     }
     machine.warnings().iter().for_each(errors::tell);
     stopper.stops(machine.stopper());
-    watchers.meet(&machine);
+    onlookers.watchers.meet(&machine);
     let keys = Keys {
-        on_look: watchers.on_look(),
+        on_look: onlookers.watchers.on_look(),
         on_explain: explaining::on_explain(&machine),
         on_save: on_save(&snapshots, &options.machine),
     };
@@ -73,13 +62,12 @@ pub fn run_until(options: &RunOptions, stopper: &Stopper, port: Port) -> Result<
     let attached = typist.attach(Taker::of(move |bytes| keyboard.type_in(bytes)), stopper, keys)?;
     // whoever knows the number may send signals
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let debugger = port.lead_to(&machine, &watchers)?;
-    let ending = drive(&mut machine, &options.machine, stopper, &explainer, &snapshots);
+    let debugger = port.lead_to(&machine, &onlookers.watchers)?;
+    let ending = drive(&mut machine, stopper, &onlookers, &snapshots);
     let ending = ending.map(|ending| after_reset(ending, &panic));
     debugger.end(ending.as_ref().map_or(1, |ending| ending.status()));
     drop((attached, ported));
-    watchers.report(&machine)?;
-    digests.print(&machine);
+    onlookers.report(&machine)?;
     Ok(ending?.into())
 }
 
@@ -185,23 +173,14 @@ pub fn standard_output() -> ConsoleOut {
 ///
 /// # Errors
 /// The machine cannot go on.
-pub fn drive(
-    machine: &mut Machine,
-    options: &MachineOptions,
-    stopper: &Stopper,
-    explainer: &Explainer,
-    snapshots: &Snapshots,
-) -> Result<Ending> {
-    let stats = options.stats.then(|| Stats::begin(machine));
-    let ending = snapshots.run(machine);
-    terminal::restore();
-    stats.iter().for_each(|stats| stats.print(machine));
-    let ending = ending?;
+pub fn drive(machine: &mut Machine, stopper: &Stopper, onlookers: &Onlookers, snapshots: &Snapshots) -> Result<Ending> {
+    let ending = onlookers.measure(machine, |machine| {
+        let ending = snapshots.run(machine);
+        terminal::restore();
+        ending
+    })?;
     snapshots.after(machine, &ending)?;
-    if is_limit(&ending, stopper) {
-        explainer.at_limit(machine);
-    }
-    explainer.at_end(machine)?;
+    onlookers.explain(machine, &ending, stopper)?;
     match ending {
         board::Ending::Event(SystemEvent::Shutdown) | board::Ending::Paused => Ok(Ending::PowerOff),
         board::Ending::Event(SystemEvent::Reset(Reset::AfterFailure) | SystemEvent::SystemFailure) => {
@@ -213,7 +192,7 @@ pub fn drive(
         board::Ending::TimedOut | board::Ending::OutOfInstructions => Ok(Ending::Limit),
         board::Ending::ToHost(value) => Ok(test_result(value)),
         board::Ending::Halted { hart, reason } => {
-            explainer.halted(machine, hart);
+            onlookers.explainer.halted(machine, hart);
             bail!("hart {hart} cannot go on{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default())
         }
     }
@@ -226,6 +205,12 @@ pub fn is_limit(ending: &board::Ending, stopper: &Stopper) -> bool {
         board::Ending::Stopped => stopper.ending() == Some(Ending::Limit),
         _ => false,
     }
+}
+
+/// What a debugger is told of a run that is well where the machine powers off.
+#[cfg(feature = "linux")]
+pub fn unless_off(ending: &Result<board::Ending, board::Error>) -> u8 {
+    u8::from(!matches!(ending, Ok(board::Ending::Event(SystemEvent::Shutdown))))
 }
 
 /// What a write to `tohost` says: 1 is success, and otherwise the test's number stands above the lowest bit.

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use board::snapshot::{Shape, Snapshot};
 use board::{Ending, Engine, Machine, MachineConfig};
 use devices::ConsoleOut;
-use tempfile::NamedTempFile;
 
+use crate::beside::Beside;
 use crate::cli::SnapshotOptions;
 use crate::ending::Unhurried;
 use crate::{errors, run};
@@ -153,20 +153,13 @@ impl Snapshots {
     }
 }
 
-fn directory(file: &Path) -> &Path {
-    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 fn failed(file: &Path) -> String {
     format!("cannot save the machine to '{}'", file.display())
 }
 
-/// A file beside the one that is to be there. It takes its place once it is whole.
-fn begin(file: &Path) -> Result<NamedTempFile> {
-    if file.is_dir() {
-        bail!("{}: it is a directory", failed(file));
-    }
-    tempfile::Builder::new().prefix(".vhart-snapshot-").tempfile_in(directory(file)).with_context(|| failed(file))
+/// The machine's memory is its user's alone.
+fn begin(file: &Path) -> Result<Beside> {
+    Beside::begin(file, 0o600).with_context(|| failed(file))
 }
 
 /// Answers how many bytes were written.
@@ -174,15 +167,11 @@ fn write(machine: &mut Machine, shape: &Shape, file: &Path) -> Result<u64> {
     let _unhurried = Unhurried::begin();
     let failed = || failed(file);
     let mut beside = begin(file)?;
-    let mut to = BufWriter::with_capacity(BUFFER_BYTES, beside.as_file_mut());
+    let mut to = BufWriter::with_capacity(BUFFER_BYTES, beside.file());
     machine.save(&command_line(), shape, &mut to).with_context(failed)?;
     to.flush().with_context(failed)?;
     drop(to);
-    beside.as_file().sync_all().with_context(failed)?;
-    let bytes = beside.as_file().metadata().with_context(failed)?.len();
-    beside.persist(file).with_context(failed)?;
-    File::open(directory(file)).and_then(|directory| directory.sync_all()).with_context(failed)?;
-    Ok(bytes)
+    beside.take_place().with_context(failed)
 }
 
 /// The command, as it can be typed again.

@@ -13,12 +13,10 @@ use super::Options;
 use super::prepared::{Prepared, guests};
 use super::watch::{Row, Watch};
 use crate::debugger::Port;
-use crate::digest::Digests;
 use crate::ending::Stopper;
-use crate::explaining::Explainer;
+use crate::onlookers::Onlookers;
 use crate::run;
 use crate::screen::Screen;
-use crate::watchers::Watchers;
 use crate::{errors, terminal};
 
 /// How long a run may take where the user sets no limit.
@@ -53,30 +51,18 @@ fn boot(
     port: Port,
     watch: &Arc<Mutex<Watch>>,
 ) -> Result<Ending> {
-    let digests = Digests::wanted(&options.machine);
-    let mut config = run::config(&prepared.run_options(options), digests.listen(console(options, watch)))?;
-    let watchers = Watchers::wanted(&options.machine)?;
-    let explainer = Explainer::of(&options.machine, None)?;
-    (config.watching, config.show) = (watchers.watching(&explainer), explainer.show());
-    config.sampling = watchers.sampling();
+    let onlookers = Onlookers::wanted(&options.machine, None)?;
+    let console = onlookers.listen(console(options, watch));
+    let mut config = onlookers.join(run::config(&prepared.run_options(options), console)?);
     config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
     let mut engine = crate::engine::of(&options.machine);
     let mut machine = Machine::new(config, &mut *engine)?;
     stopper.stops(machine.stopper());
-    watchers.meet(&machine);
+    onlookers.watchers.meet(&machine);
     terminal::watch_signals(stopper.on_quit(), None)?;
     lock(watch).start(machine.retired());
-    let debugger = port.lead_to(&machine, &watchers)?;
-    let ending = machine.run();
-    debugger.end(u8::from(!matches!(ending, Ok(Ending::Event(SystemEvent::Shutdown)))));
-    watchers.report(&machine)?;
-    let ending = ending?;
-    if run::is_limit(&ending, stopper) {
-        explainer.at_limit(&machine);
-    }
-    explainer.at_end(&machine)?;
-    digests.print(&machine);
-    Ok(ending)
+    let debugger = port.lead_to(&machine, &onlookers.watchers)?;
+    onlookers.run(&mut machine, stopper, |ending| debugger.end(run::unless_off(ending)))
 }
 
 /// Takes what the console shows, and shows it where the user wants to see it.

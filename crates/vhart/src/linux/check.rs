@@ -18,16 +18,13 @@ use super::record::{Arrival, Record};
 use super::report::{self, ByName, HEADING, Report};
 use super::{Options, Rootfs};
 use crate::debugger::Port;
-use crate::digest::Digests;
 use crate::ending::{Ending as Wish, Stopper};
 use crate::errors;
-use crate::explaining::Explainer;
 use crate::kvm_check::MARK;
+use crate::onlookers::Onlookers;
 use crate::run;
 use crate::screen::Screen;
-use crate::stats::Stats;
 use crate::terminal::{self, Quit};
-use crate::watchers::Watchers;
 
 /// How long a run may take where the user sets no limit: ten times what it takes on a slow computer.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -105,38 +102,25 @@ struct Ended {
 impl Check {
     /// Boots, and follows the run to its end.
     fn boot(&self, options: &Options, images: &Images, stopper: &Stopper, port: Port) -> Result<Ended> {
-        let digests = Digests::wanted(&options.machine);
-        let mut config = crate::run::config(&images.run_options(options), digests.listen(self.console(options)))?;
-        let watchers = Watchers::wanted(&options.machine)?;
-        let explainer = Explainer::of(&options.machine, None)?;
-        (config.watching, config.show) = (watchers.watching(&explainer), explainer.show());
-        config.sampling = watchers.sampling();
+        let onlookers = Onlookers::wanted(&options.machine, None)?;
+        let console = onlookers.listen(self.console(options));
+        let mut config = onlookers.join(crate::run::config(&images.run_options(options), console)?);
         config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
         let mut engine = crate::engine::of(&options.machine);
         let mut machine = Machine::new(config, &mut *engine)?;
         stopper.stops(machine.stopper());
-        watchers.meet(&machine);
+        onlookers.watchers.meet(&machine);
         terminal::watch_signals(stopper.on_quit(), None)?;
         lock(&self.record).start(machine.retired());
         if options.software.firmware == Firmware::BuiltIn {
             self.follow(|record| record.reach(Phase::Firmware));
         }
-        let stats = options.machine.stats.then(|| Stats::begin(&machine));
-        let debugger = port.lead_to(&machine, &watchers)?;
-        let ending = machine.run();
-        debugger.end(u8::from(!matches!(ending, Ok(Ending::Event(SystemEvent::Shutdown)))));
-        stats.iter().for_each(|stats| stats.print(&machine));
-        watchers.report(&machine)?;
-        let ending = ending?;
-        if run::is_limit(&ending, stopper) {
-            explainer.at_limit(&machine);
-        }
-        explainer.at_end(&machine)?;
-        digests.print(&machine);
+        let debugger = port.lead_to(&machine, &onlookers.watchers)?;
+        let ending = onlookers.run(&mut machine, stopper, |ending| debugger.end(run::unless_off(ending)))?;
         if matches!(ending, Ending::Event(SystemEvent::Shutdown)) {
             self.follow(|record| record.reach(Phase::HostOff));
         }
-        let statistics = stats.map(|_| machine.statistics().iter().map(report::by_name).collect());
+        let statistics = options.machine.stats.then(|| machine.statistics().iter().map(report::by_name).collect());
         let limit = options.machine.timeout.unwrap_or(TIMEOUT);
         Ok(Ended { early: early(&ending, stopper.ending(), limit), statistics })
     }
