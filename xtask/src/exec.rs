@@ -184,11 +184,7 @@ fn foreign() -> anyhow::Result<()> {
 fn share() -> anyhow::Result<()> {
     for level in ["host", "guest"] {
         eprintln!("== exec, a share, in the {level}");
-        let directory = tempfile::tempdir().context("no room")?;
-        let script = directory.path().join("test.sh");
-        std::fs::write(&script, "#!/bin/sh\npwd; cat given; echo made >made\n").context("no room")?;
-        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).context("no room")?;
-        std::fs::write(directory.path().join("given"), "given\n").context("no room")?;
+        let directory = shared().context("no room")?;
         let share = directory.path().to_str().context("a name of a temporary directory")?;
         let output = finish(start(&["--level", level, "--share", share], &["./test.sh".into()], b"")?)?;
         let made = std::fs::read(directory.path().join("made")).unwrap_or_default();
@@ -196,6 +192,16 @@ fn share() -> anyhow::Result<()> {
         ensure!(as_told, "exec, a share: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
+}
+
+/// A directory with a script that reads and writes there.
+fn shared() -> std::io::Result<tempfile::TempDir> {
+    let directory = tempfile::tempdir()?;
+    let script = directory.path().join("test.sh");
+    std::fs::write(&script, "#!/bin/sh\npwd; cat given; echo made >made\n")?;
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+    std::fs::write(directory.path().join("given"), "given\n")?;
+    Ok(directory)
 }
 
 /// Whoever reads one line ends a program that writes without end.

@@ -28,11 +28,9 @@ fn compare_of(whose: &str) -> anyhow::Result<()> {
     let file = std::env::temp_dir().join(format!("vhart-symbols-{}-{whose}", std::process::id()));
     let (found, said) = both(whose, &file).with_context(|| what.clone())?;
     let (found, said) = (symbols(&found), symbols(&said));
-    let differences: Vec<String> = found
-        .difference(&said)
-        .map(|symbol| format!("found alone: {symbol}"))
-        .chain(said.difference(&found).map(|symbol| format!("said alone: {symbol}")))
-        .collect();
+    let alone = found.difference(&said).map(|symbol| format!("found alone: {symbol}"));
+    let others = said.difference(&found).map(|symbol| format!("said alone: {symbol}"));
+    let differences: Vec<String> = alone.chain(others).collect();
     println!("{:>18} {:>10} {:>10}", whose, found.len(), said.len());
     differences.iter().take(SHOWN).for_each(|difference| println!("{difference}"));
     ensure!(differences.is_empty(), "{what}: {} differ", differences.len());

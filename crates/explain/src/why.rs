@@ -298,13 +298,7 @@ impl Case<'_> {
         if changes.contains(&Change::Mxr) && !knows_mxr {
             return false;
         }
-        for change in changes {
-            match change {
-                Change::Entry(_, bit) => entry.0 ^= bit,
-                Change::Sum => request.permits.sum = !request.permits.sum,
-                Change::Mxr => tree.mxr = !tree.mxr,
-            }
-        }
+        changes.iter().for_each(|change| change.apply(&mut request, &mut tree, &mut entry));
         let is_valid = entry.has(pte::R) || !entry.has(pte::W);
         is_valid && permits(&request, tree, entry)
     }
@@ -390,6 +384,17 @@ enum Change {
     Entry(&'static str, u64),
     Sum,
     Mxr,
+}
+
+impl Change {
+    /// Makes it, in what an access, its tree and its leaf say.
+    fn apply(self, request: &mut Request, tree: &mut Tree, entry: &mut Pte) {
+        match self {
+            Change::Entry(_, bit) => entry.0 ^= bit,
+            Change::Sum => request.permits.sum = !request.permits.sum,
+            Change::Mxr => tree.mxr = !tree.mxr,
+        }
+    }
 }
 
 const CHANGES: [Change; 6] = [

@@ -48,11 +48,6 @@ pub struct Layout {
 impl Layout {
     /// As the kernel's type information says.
     pub fn of(btf: &Btf) -> Option<Layout> {
-        let memory = || {
-            let entry = |member| btf.offset("module_memory", member);
-            let (base, size) = (entry("base")?, entry("size")?);
-            Some([btf.offset("module", "mem")?, base, size, btf.size("module_memory")?])
-        };
         Some(Layout {
             list: btf.offset("module", "list")?,
             name: btf.offset("module", "name")?,
@@ -61,7 +56,7 @@ impl Layout {
             count: btf.offset("mod_kallsyms", "num_symtab")?,
             strings: btf.offset("mod_kallsyms", "strtab")?,
             kinds: btf.offset("mod_kallsyms", "typetab").unwrap_or(0),
-            memory: memory(),
+            memory: memory(btf),
         })
     }
 }
@@ -156,6 +151,13 @@ fn symbol(entry: &[u8], strings: &[u8], kind: Option<u8>, module: Option<u16>) -
     let is_defined = u16_at(entry, 6)? != UNDEFINED;
     let kind = kind.filter(u8::is_ascii_alphabetic).unwrap_or(b't');
     is_defined.then_some(Symbol { address: u64_at(entry, 8)?, kind, name, module })
+}
+
+/// Where a module's memory is, in kernels that say so part by part.
+fn memory(btf: &Btf) -> Option<[u64; 4]> {
+    let entry = |member| btf.offset("module_memory", member);
+    let (base, size) = (entry("base")?, entry("size")?);
+    Some([btf.offset("module", "mem")?, base, size, btf.size("module_memory")?])
 }
 
 #[cfg(test)]

@@ -353,10 +353,7 @@ impl<W: Write> Perfetto<W> {
 
     /// A store to a device: of a virtio device's, one that begins or ends a flow.
     fn device(&mut self, stamp: &Stamp, event: &Event, address: u64, value: u64) -> io::Result<()> {
-        let found = self.devices.iter().find(|device| address.wrapping_sub(device.base) < device.len);
-        let register =
-            found.filter(|device| device.name.starts_with("virtio")).map(|device| (device.base, address - device.base));
-        match register {
+        match self.virtio_register(address) {
             Some((base, QUEUE_NOTIFY)) => {
                 self.flows += 1;
                 self.notified.entry((base, value)).or_default().push(self.flows);
@@ -368,6 +365,12 @@ impl<W: Write> Perfetto<W> {
             }
             _ => self.instant(stamp, event, &[], &[]),
         }
+    }
+
+    /// The base of the virtio device with this address, and which register that is.
+    fn virtio_register(&self, address: u64) -> Option<(u64, u64)> {
+        let found = self.devices.iter().find(|device| address.wrapping_sub(device.base) < device.len);
+        found.filter(|device| device.name.starts_with("virtio")).map(|device| (device.base, address - device.base))
     }
 
     fn instant(&mut self, stamp: &Stamp, event: &Event, flows: &[u64], ends: &[u64]) -> io::Result<()> {

@@ -138,16 +138,20 @@ impl Options {
         if ours.emulator() != Emulator::Vhart {
             bail!("'{}' is not vhart", vhart.display());
         }
+        Ok(std::iter::once(ours).chain(self.other(places)?).collect())
+    }
+
+    /// Whom it is measured against.
+    fn other(&self, places: &Places) -> anyhow::Result<Option<Subject>> {
         let engine = self.against_engine.as_deref();
-        let theirs = match (&self.against, &self.against_rev) {
+        Ok(match (&self.against, &self.against_rev) {
             (Some(program), _) => Some(Subject::at(program, engine)?),
             (None, Some(revision)) => {
                 let (program, short) = places.vhart_at(revision)?;
                 Some(Subject::at(&program, engine)?.called(&format!("at {short}")))
             }
             (None, None) => None,
-        };
-        Ok(std::iter::once(ours).chain(theirs).collect())
+        })
     }
 
     /// The jobs that were asked for. What boots Linux is prepared only if it is among them.

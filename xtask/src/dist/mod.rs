@@ -40,19 +40,25 @@ struct Output {
 /// Makes the release.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let workspace = crate::vmm::workspace()?;
-    for product in Product::ALL {
-        ensure!(
-            vmm::ready_record(product)?.fits(&workspace)?,
-            "{} that would go in is older than its sources: make it anew with `cargo xtask vmm`",
-            product.name()
-        );
-    }
+    check_ready(&workspace)?;
     let epoch = epoch(&workspace)?;
     let made = make(&workspace, &workspace.join("target/dist-build"), epoch)?;
     if options.twice {
         compare(&made, &make_elsewhere(&workspace, epoch)?)?;
     }
     write(&options.out, &made)
+}
+
+/// What was built before is of these sources.
+fn check_ready(workspace: &Path) -> anyhow::Result<()> {
+    for product in Product::ALL {
+        ensure!(
+            vmm::ready_record(product)?.fits(workspace)?,
+            "{} that would go in is older than its sources: make it anew with `cargo xtask vmm`",
+            product.name()
+        );
+    }
+    Ok(())
 }
 
 fn make(workspace: &Path, target: &Path, epoch: u64) -> anyhow::Result<Vec<Output>> {

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Result;
-use board::{Ending as MachineEnding, Machine, MachineConfig};
+use board::{Ending as MachineEnding, Machine};
 use images::Mode;
 
 use super::commands::Command;
@@ -22,13 +22,10 @@ use super::session::Stage;
 use super::verdict::{Known, Verdict};
 use crate::cli::{Disk, Net, RunOptions};
 use crate::debugger::{Debugger, Port};
-use crate::digest::Digests;
 use crate::ending::Stopper;
-use crate::explaining::Explainer;
 use crate::linux::Bars;
 use crate::linux::images::{self as software, Images, Own};
-use crate::stats::Stats;
-use crate::watchers::Watchers;
+use crate::onlookers::Onlookers;
 use crate::wire::Task;
 use crate::{engine, run};
 
@@ -116,36 +113,19 @@ impl<'a> Machines<'a> {
         let Machines { options, images, disk, stopper, interrupts, again } = self;
         let log = conversation.heard.log.clone();
         let place = if again.set(()).is_ok() { Place::New } else { Place::Behind };
-        let digests = Digests::wanted(&options.machine);
-        let console = digests.listen(log.console(options.dmesg.as_deref(), place)?);
-        let watchers = Watchers::wanted(&options.machine)?;
+        let onlookers = Onlookers::wanted(&options.machine, None)?;
+        let console = onlookers.listen(log.console(options.dmesg.as_deref(), place)?);
         let Conversation { plug, conductor, session, heard, lost } = conversation;
         let config = run::config_with(&run_options(options, images, disk.clone()), console, vec![plug])?;
-        let explainer = Explainer::of(&options.machine, None)?;
-        let config = MachineConfig {
-            watching: watchers.watching(&explainer),
-            show: explainer.show(),
-            sampling: watchers.sampling(),
-            ..config
-        };
-        let mut machine = Machine::new(config, &mut *engine::of(&options.machine))?;
+        let mut machine = Machine::new(onlookers.join(config), &mut *engine::of(&options.machine))?;
         stopper.stops(machine.stopper());
-        watchers.meet(&machine);
+        onlookers.watchers.meet(&machine);
         interrupts.are_for(&conductor, &session, stopper)?;
         let outlets = conductor.outlets.clone();
         let conducting = conductor.begin(machine.stopper())?;
-        let stats = options.machine.stats.then(|| Stats::begin(&machine));
-        let debugger = port.lead_to(&machine, &watchers)?;
-        let ending = machine.run();
-        outlets.iter().for_each(|outlet| outlet.finish(PATIENCE));
-        stats.iter().for_each(|stats| stats.print(&machine));
-        watchers.report(&machine)?;
-        let ending = ending?;
-        if run::is_limit(&ending, stopper) {
-            explainer.at_limit(&machine);
-        }
-        explainer.at_end(&machine)?;
-        digests.print(&machine);
+        let debugger = port.lead_to(&machine, &onlookers.watchers)?;
+        let ended = |_: &_| outlets.iter().for_each(|outlet| outlet.finish(PATIENCE));
+        let ending = onlookers.run(&mut machine, stopper, ended)?;
         // With it whoever tells of stages goes.
         drop(machine);
         let stuck = conducting.finish();

@@ -51,6 +51,17 @@ pub enum Sharing {
     Lines,
 }
 
+impl Sharing {
+    /// What the root's `console` says; one at a time, where it says nothing.
+    fn named(word: Option<&str>) -> Result<Sharing, Wrong> {
+        match word {
+            None | Some("keys") => Ok(Sharing::Keys),
+            Some("lines") => Ok(Sharing::Lines),
+            Some(_) => Err(Wrong::Value("the root".into(), "console")),
+        }
+    }
+}
+
 /// One guest, as it is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted<'a> {
@@ -109,11 +120,7 @@ impl<'a> Manifest<'a> {
     pub fn read(flattened: &'a [u8]) -> Result<Manifest<'a>, Wrong> {
         let tree = Fdt::new(flattened).map_err(|why| Wrong::Tree(why.to_string()))?;
         known(tree.root(), &["console"])?;
-        let console = match text(tree.root(), "console").as_deref() {
-            None | Some("keys") => Sharing::Keys,
-            Some("lines") => Sharing::Lines,
-            Some(_) => return Err(Wrong::Value("the root".into(), "console")),
-        };
+        let console = Sharing::named(text(tree.root(), "console").as_deref())?;
         let guests = tree.find_node("/guests").ok_or(Wrong::Empty)?;
         let guests = guests.children().map(|node| guest(tree, node)).collect::<Result<Vec<_>, _>>()?;
         match guests.len() {

@@ -91,14 +91,11 @@ impl Screen {
         for &byte in bytes {
             let line = &mut self.lines[guest];
             line.push(byte);
-            if byte == b'\n' || line.len() == LINE_BYTES {
-                shown.extend_from_slice(b"[");
-                shown.extend_from_slice(self.names[guest].as_bytes());
-                shown.extend_from_slice(b"] ");
+            let ends = byte == b'\n';
+            if ends || line.len() == LINE_BYTES {
+                shown.extend_from_slice(&[&b"["[..], self.names[guest].as_bytes(), b"] "].concat());
                 shown.append(line);
-                if byte != b'\n' {
-                    shown.push(b'\n');
-                }
+                shown.extend((!ends).then_some(b'\n'));
             }
         }
         shown

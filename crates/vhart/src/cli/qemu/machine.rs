@@ -126,10 +126,7 @@ const GROUPS: [&str; 8] = ["drawers", "books", "sockets", "dies", "clusters", "m
 pub fn smp(line: &mut Line, text: &str) -> Result<(), String> {
     let mut all = Properties::read("-smp", text, Some("cpus"));
     let (cpus, most) = (all.take_number("cpus")?, all.take_number("maxcpus")?);
-    let mut product = 1u64;
-    for group in GROUPS {
-        product = product.saturating_mul(all.take_number(group)?.unwrap_or(1));
-    }
+    let product = product(&mut all)?;
     all.finish()?;
     let harts = cpus.unwrap_or_else(|| if product == 1 { most.unwrap_or(1) } else { product });
     value::harts(&harts.to_string()).map_err(|why| format!("-smp: {why}"))?;
@@ -138,6 +135,11 @@ pub fn smp(line: &mut Line, text: &str) -> Result<(), String> {
     }
     line.option("harts", harts.to_string());
     Ok(())
+}
+
+/// How many processors the groups come to.
+fn product(all: &mut Properties) -> Result<u64, String> {
+    GROUPS.iter().try_fold(1u64, |product, group| Ok(product.saturating_mul(all.take_number(group)?.unwrap_or(1))))
 }
 
 /// `-m 2G` or `size=2G,...`
