@@ -3,22 +3,8 @@
     .section .text.entry, "ax"
     .globl _start
 _start:
-    .option push
-    .option norvc
-    j 1f                        # Linux, Documentation/arch/riscv/boot-image-header.rst
-    .balign 8
-    .option pop
-    .quad 0x200000              # text_offset
-    .quad kernel_end - _start   # image_size
-    .quad 0                     # flags
-    .word 2                     # version
-    .word 0
-    .quad 0
-    .ascii "RISCV\0\0\0"
-    .ascii "RSC\x05"
-    .word 0
-
-1:  la t0, bss_start
+    image_header end=kernel_end
+    la t0, bss_start
     la t1, kernel_end
 2:  sd zero, 0(t0)
     addi t0, t0, 8

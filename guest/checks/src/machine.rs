@@ -18,7 +18,12 @@ use crate::{memory, messages, standard, written};
 pub const MOST_HARTS: usize = 8;
 const STACK_BYTES: usize = 16 << 10;
 
-global_asm!(include_str!("entry.S"), STACK_BYTES = const STACK_BYTES, MOST_HARTS = const MOST_HARTS);
+global_asm!(
+    include_str!("../../switches/header.inc"),
+    include_str!("entry.S"),
+    STACK_BYTES = const STACK_BYTES,
+    MOST_HARTS = const MOST_HARTS
+);
 
 unsafe extern "C" {
     static stacks: u8;
