@@ -199,9 +199,9 @@ fn supervisor(pair: &mut Pair, pc: u64) {
     pair.put(TABLES + 0x1000, &pointer(TABLES + 0x2000));
     pair.both(|hart| {
         let state = hart.state_mut();
-        state.mode = arch::Mode::HS;
         state.satp = 8 << 60 | 1 << 44 | TABLES >> 12;
         (state.pmpaddr[0], state.pmpcfg[0]) = ((1 << 54) - 1, 0x1f);
+        hart.set_mode(arch::Mode::HS);
         hart.set_pc(pc);
     });
 }
