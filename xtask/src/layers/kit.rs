@@ -75,7 +75,7 @@ fn test_code<'a>(file: &str, text: &'a str) -> &'a str {
     if OF_TESTS.iter().any(|of_tests| file.starts_with(of_tests)) || file.split('/').any(is_of_tests) {
         return text;
     }
-    text.find("\n#[cfg(test)]\nmod tests").map_or("", |at| &text[at..])
+    text.find("\n#[cfg(test)]\nmod tests {").map_or("", |at| &text[at..])
 }
 
 #[cfg(test)]
@@ -93,6 +93,8 @@ mod tests {
         }
         assert!(objections("crates/devices/src/plic/mod.rs", wire).is_empty());
         assert!(objections("crates/kit/src/wire.rs", wire).is_empty());
+        let elsewhere = format!("#[cfg(test)]\nmod tests;\n{wire}");
+        assert!(objections("crates/a/src/b.rs", &format!("\n{elsewhere}")).is_empty());
     }
 
     #[test]
