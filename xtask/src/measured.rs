@@ -11,6 +11,9 @@ use serde_json::Value;
 /// Workloads of each kind that take little.
 const WORKLOADS: [&str; 5] = ["sort", "matmul", "syscall", "page-fault", "touch-4k"];
 
+/// Workloads that want two harts.
+const TWO_HARTS: [&str; 2] = ["ipi", "wake"];
+
 /// Counts twice, and compares.
 ///
 /// # Errors
@@ -21,15 +24,16 @@ pub fn check() -> anyhow::Result<()> {
     let files = ["one.json", "other.json"].map(|name| place.path().join(name));
     let report = place.path().join("report");
     let said = report.to_str().context("the temporary directory is not UTF-8")?;
-    let [one, other] = [count(&files[0], &["--report", said])?, count(&files[1], &[])?];
+    let [one, other] = [count(&files[0], &WORKLOADS, &["--report", said])?, count(&files[1], &WORKLOADS, &[])?];
     ensure!(one["runs"].as_array().is_some_and(|runs| runs.len() == 2), "bench: not one run of each place");
     for (one, other) in rows(&one["runs"]).zip(rows(&other["runs"])) {
         ensure!(one["outcomes"] == other["outcomes"], "bench: two deterministic runs differ: {one}\n{other}");
     }
     reasons(&one)?;
     costs(&report)?;
-    planted(&one, &count(&place.path().join("planted.json"), &["--plant", "10000"])?)?;
+    planted(&one, &count(&place.path().join("planted.json"), &WORKLOADS, &["--plant", "10000"])?)?;
     small_pages(place.path())?;
+    two_harts(&count(&place.path().join("two-harts.json"), &TWO_HARTS, &["--", "--harts", "1"])?)?;
     let compared = vhart()?.args(["bench", "--compare"]).args(&files).args(["--threshold", "0"]).status();
     ensure!(compared.context("cannot run vhart")?.success(), "bench: --compare finds a difference where there is none");
     Ok(())
@@ -39,9 +43,9 @@ fn vhart() -> anyhow::Result<Command> {
     Ok(Command::new(std::path::absolute(crate::test::VHART).context("no current directory")?))
 }
 
-fn count(file: &Path, more: &[&str]) -> anyhow::Result<Value> {
+fn count(file: &Path, workloads: &[&str], more: &[&str]) -> anyhow::Result<Value> {
     let mut command = vhart()?;
-    command.args(["bench", "--counts", "--quick", "--json"]).arg(file).args(more).args(WORKLOADS);
+    command.args(["bench", "--counts", "--quick", "--json"]).arg(file).args(workloads).args(more);
     let status = command.status().context("cannot run vhart")?;
     ensure!(status.success(), "bench --counts ended with {status}");
     let text = std::fs::read_to_string(file).context("bench wrote no results")?;
@@ -156,6 +160,15 @@ fn steps(results: &Value, workload: &str) -> u64 {
     let guest = rows(&results["runs"]).filter(|run| run["place"] == "guest");
     let outcomes = guest.flat_map(|run| rows(&run["outcomes"])).filter(|outcome| outcome["workload"] == workload);
     outcomes.flat_map(|outcome| rows(&outcome["counts"]["walks"])).filter_map(|walks| walks["reads"].as_u64()).sum()
+}
+
+/// What wants two harts has them in host and guest, where the machine that was asked for has one.
+fn two_harts(results: &Value) -> anyhow::Result<()> {
+    for run in rows(&results["runs"]) {
+        let counted = rows(&run["outcomes"]).filter(|outcome| outcome["counts"]["instructions"].as_u64() > Some(0));
+        ensure!(counted.count() == TWO_HARTS.len(), "bench: not all of {TWO_HARTS:?} were counted: {run}");
+    }
+    Ok(())
 }
 
 /// Memory that nobody has touched is given to a guest page by page, each with an exit; what a program computes has none

@@ -109,6 +109,8 @@ pub enum Need {
     Network,
     /// A serial port of the machine's that nobody needs.
     Serial,
+    /// Two harts.
+    TwoHarts,
     /// To be the kernel: another program does it (`guest/switches`), and its time is that of one.
     Kernel,
     /// To be the kernel of a machine with AIA and two harts, likewise.

@@ -35,6 +35,8 @@ pub struct Guests {
     pub disks: u32,
     /// The first has the machine's network card.
     pub net: bool,
+    /// The first has the machine's source of random numbers.
+    pub rng: bool,
     /// All have a network card that leads to the others.
     pub link: bool,
     /// Their interrupt controllers, by the manifest's word; none: a PLIC.
@@ -61,7 +63,8 @@ impl Guests {
 
     /// The kinds of the machine's devices that one has, as the manifest calls them.
     fn devices(&self, number: u32) -> Vec<&'static str> {
-        let has = [(number < self.disks, "block"), (self.net && number == 0, "net")];
+        let is_first = number == 0;
+        let has = [(number < self.disks, "block"), (self.net && is_first, "net"), (self.rng && is_first, "entropy")];
         has.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind).collect()
     }
 }
@@ -259,8 +262,16 @@ mod tests {
             ..Request::new(Cache::at(place.path().join("cache")))
         };
         let other = Other { kernel: file("mine"), append: "quiet".into() };
-        let guests =
-            Guests { count: 2, vcpus: 3, other: Some(other), disks: 2, net: true, link: true, aia: Some("aplic") };
+        let guests = Guests {
+            count: 2,
+            vcpus: 3,
+            other: Some(other),
+            disks: 2,
+            net: true,
+            rng: true,
+            link: true,
+            aia: Some("aplic"),
+        };
         let prepared = prepare_guests(&request, &guests, &()).unwrap();
         assert_eq!(prepare_guests(&request, &guests, &()).unwrap(), prepared);
         let flattened = fs::read(prepared.manifest).unwrap();
@@ -269,7 +280,7 @@ mod tests {
         assert_eq!(property("/images/initrd", "data"), b"initrd");
         assert_eq!(property("/guests/guest2", "vcpus"), [0, 0, 0, 3]);
         assert_eq!(property("/guests/guest1", "aia"), b"aplic\0");
-        assert_eq!(property("/guests/guest1", "devices"), b"block\0net\0");
+        assert_eq!(property("/guests/guest1", "devices"), b"block\0net\0entropy\0");
         assert_eq!(property("/guests/guest2", "devices"), b"block\0");
         assert_eq!(
             (property("/images/other", "data"), property("/guests/other", "bootargs")),

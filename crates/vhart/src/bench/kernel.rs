@@ -1,9 +1,7 @@
 //! Operations that a program measures which is a kernel (`guest/switches`).
 
-use images::work::Kernel;
-use workloads::Need;
-
 use super::model::Outcome;
+use super::testbed::Testbed;
 
 /// Its names that are not the workloads'.
 const NAMES: [(&str, &str); 8] = [
@@ -17,19 +15,10 @@ const NAMES: [(&str, &str); 8] = [
     ("touch-2m", "fault-2m"),
 ];
 
-/// The kernel that measures this workload, if one does.
-pub fn of(name: &str) -> Option<Kernel> {
-    match workloads::find(name)?.needs? {
-        Need::Kernel => Some(Kernel::Switches),
-        Need::Aia => Some(Kernel::Interrupts),
-        _ => None,
-    }
-}
-
 /// What came of an operation, whose time is that of one, if it is a workload.
 pub fn outcome(said: &str, seconds: f64, iterations: u64) -> Option<Outcome> {
     let name = NAMES.iter().find(|(theirs, _)| *theirs == said).map_or(said, |(_, ours)| ours);
-    of(name)?;
+    Testbed::of(name).kernel()?;
     Some(Outcome { workload: name.to_owned(), iterations, seconds: Some(seconds), ..Outcome::default() })
 }
 

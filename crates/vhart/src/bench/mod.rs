@@ -30,20 +30,23 @@ mod report;
 mod runner;
 pub mod summary;
 mod table;
+mod testbed;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::{Context, Result, bail};
 use images::vmm::{self, Choice, Product};
 use images::work::{self, Kernel};
 use workloads::Need;
 
+use crate::errors;
+use crate::exec::verdict::BY_SIGNAL;
 use crate::linux::Bars;
-use crate::{errors, terminal};
+use crate::terminal::{self, Quit};
 use model::{Results, Settings};
 pub use options::Options;
 use options::{Place, Whose};
@@ -84,6 +87,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     for kernel in Kernel::ALL {
         std::fs::write(files.path().join(kernel.name()), kernel.image()).context("no room for files")?;
     }
+    let machine: Vec<OsString> = options.machine.iter().map(OsString::from).collect();
     let is_booted = |place: &Place| match place {
         Place::Native | Place::Host | Place::Board | Place::Bare => false,
         // with Linux as its kernel, `vhart exec` boots it
@@ -93,8 +97,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let peers = match places.iter().any(is_booted) {
         false => None,
         true => {
-            let orders = orders.iter().cloned().chain(settings.programs()).collect();
-            let work = Work { options: &options.machine, disk, program: &program, orders };
+            let work = Work {
+                options: &machine,
+                disk,
+                program: &program,
+                orders: &orders,
+                settings: &settings,
+                files: files.path(),
+            };
             Some(Peers::of(&found, &work)?)
         }
     };
@@ -102,12 +112,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let versions: Vec<&str> = found.iter().map(|peer| peer.version.as_str()).collect();
     environment.peer = (!versions.is_empty()).then(|| versions.join(", "));
     let results = begin(options, Results::new(environment, settings))?;
-    let ended = Arc::new(AtomicBool::new(false));
+    let ended = Arc::new(AtomicU8::new(0));
     let runner = Runner {
         program: std::env::current_exe().context("cannot tell where this program is")?,
         workloads: program,
         settings: results.settings.clone(),
-        options: options.machine.iter().map(OsString::from).collect(),
+        options: machine,
         orders,
         small_pages: options.plant_small_pages,
         disk: disk.map(Path::to_owned),
@@ -116,12 +126,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         peers,
         at: options.at.clone(),
         files: files.path().to_owned(),
-        ended,
+        ended: ended.clone(),
     };
     let results = measure(options, results, &places, &runner)?;
-    options.report.iter().try_for_each(|directory| report::write(&results, directory))?;
     let summary = summary::Summaries::of(&results);
+    // before the report, for which there may be no room
     errors::print(table::text(&results, &summary))?;
+    options.report.iter().try_for_each(|directory| report::write(&results, directory))?;
+    if let signal @ 1.. = ended.load(Ordering::Relaxed) {
+        return Ok(ExitCode::from(BY_SIGNAL.saturating_add(signal)));
+    }
     let allowed = found.iter().filter(|peer| options.only_allows(peer.kind));
     let allowed: Vec<&str> = allowed.flat_map(|peer| options.places_of(peer.kind)).map(Place::name).collect();
     let is_well = missing.is_empty() && summary.failures().all(|(_, place, _)| allowed.contains(&place));
@@ -214,8 +228,13 @@ fn orders(options: &Options, settings: &Settings) -> Vec<String> {
 
 /// Runs all rounds that are left, and writes what there is after each.
 fn measure(options: &Options, mut results: Results, places: &[Place], runner: &Runner) -> Result<Results> {
-    let (ended, end) = (&runner.ended, runner.ended.clone());
-    terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)), None)?;
+    let end = runner.ended.clone();
+    let on_quit = move |quit| match quit {
+        Quit::Signal(signal) => end.store(u8::try_from(signal).unwrap_or(u8::MAX), Ordering::Relaxed),
+        // nobody types at a machine
+        Quit::User => {}
+    };
+    terminal::watch_signals(Arc::new(on_quit), None)?;
     let left: Vec<(u32, Place)> =
         turns(places, results.settings.rounds).filter(|(round, place)| !results.has(place.name(), *round)).collect();
     let mut meter = Meter::new(&left, results.settings.workloads.len(), results.settings.rounds);
@@ -226,7 +245,7 @@ fn measure(options: &Options, mut results: Results, places: &[Place], runner: &R
             continue;
         }
         let run = runner.run(place, round, &mut meter);
-        if ended.load(Ordering::Relaxed) {
+        if runner.is_ended() {
             break;
         }
         meter.end_run(place, &run);
@@ -238,7 +257,7 @@ fn measure(options: &Options, mut results: Results, places: &[Place], runner: &R
         }
     }
     meter.end();
-    if ended.load(Ordering::Relaxed) {
+    if runner.is_ended() {
         let hint = if options.json.is_some() { "; --resume goes on" } else { "" };
         errors::tell(format!("ended after {} runs{hint}", results.runs.len()));
     }

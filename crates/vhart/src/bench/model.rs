@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use images::work::Kernel;
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::kernel;
+use super::testbed::Testbed;
 
 /// What the file says it is.
 const FORMAT: &str = "vhart bench";
@@ -66,14 +65,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The workloads that are programs.
-    pub fn programs(&self) -> Vec<String> {
-        self.workloads.iter().filter(|name| kernel::of(name).is_none()).cloned().collect()
-    }
-
-    /// The workloads that this kernel measures.
-    pub fn of_kernel(&self, kernel: Kernel) -> Vec<String> {
-        self.workloads.iter().filter(|name| kernel::of(name) == Some(kernel)).cloned().collect()
+    /// The workloads that this testbed is for.
+    pub fn on(&self, testbed: Testbed) -> Vec<String> {
+        self.workloads.iter().filter(|name| Testbed::of(name) == testbed).cloned().collect()
     }
 }
 
@@ -192,7 +186,7 @@ impl Results {
     fn parse(text: &str) -> Result<Results> {
         let value: Value = serde_json::from_str(text).context("it is no JSON")?;
         match (value["format"].as_str(), value["version"].as_u64()) {
-            (Some(FORMAT), Some(VERSION)) => Ok(serde_json::from_value(value)?),
+            (Some(FORMAT), Some(VERSION)) => serde_path_to_error::deserialize(value).map_err(|why| by_field(&why)),
             (Some(FORMAT), Some(version)) => bail!("field version is {version}, and this vhart reads {VERSION}"),
             (Some(FORMAT), None) => bail!("field version is no number"),
             (Some(other), _) => bail!("field format is '{other}', not '{FORMAT}'"),
@@ -274,6 +268,14 @@ impl Counts {
     /// How many exits there were.
     pub fn exit_count(&self) -> u64 {
         self.exits.iter().map(|exit| exit.count).sum()
+    }
+}
+
+/// Which field is wrong, and how.
+fn by_field(why: &serde_path_to_error::Error<serde_json::Error>) -> anyhow::Error {
+    match why.path().iter().next() {
+        Some(_) => anyhow!("field {}: {}", why.path(), why.inner()),
+        None => anyhow!("{}", why.inner()),
     }
 }
 
@@ -386,7 +388,7 @@ pub mod tests {
 
     #[test]
     fn foreign_and_older_files_are_refused_by_the_field() {
-        let whole: Value = serde_json::from_str(&results(&[]).text().unwrap()).unwrap();
+        let whole: Value = serde_json::from_str(&results(&[("sort", "host", &[1.0, 2.0])]).text().unwrap()).unwrap();
         let refusal = |change: &dyn Fn(&mut Value)| {
             let mut value = whole.clone();
             change(&mut value);
@@ -395,7 +397,16 @@ pub mod tests {
         assert_eq!(refusal(&|value| value["version"] = 0.into()), "field version is 0, and this vhart reads 1");
         assert_eq!(refusal(&|value| value["format"] = "x".into()), "field format is 'x', not 'vhart bench'");
         assert_eq!(refusal(&|value| *value = json!({"passed": true})), "field format is missing");
-        assert!(refusal(&|value| value["settings"]["rounds"] = "many".into()).contains("many"));
+        let many = "invalid type: string \"many\", expected u32";
+        assert_eq!(
+            refusal(&|value| value["settings"]["rounds"] = "many".into()),
+            format!("field settings.rounds: {many}")
+        );
+        assert_eq!(refusal(&|value| value["runs"][1]["round"] = "many".into()), format!("field runs[1].round: {many}"));
+        assert_eq!(
+            refusal(&|value| drop(value["settings"].as_object_mut().unwrap().remove("rounds"))),
+            "field settings: missing field `rounds`"
+        );
         assert_eq!(refusal(&|value| drop(value.as_object_mut().unwrap().remove("runs"))), "missing field `runs`");
         assert_eq!(format!("{:#}", Results::parse("no").unwrap_err()).split(':').next(), Some("it is no JSON"));
     }

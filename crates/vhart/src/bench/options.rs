@@ -16,7 +16,7 @@ const RESULTS: &str = "Results";
 
 const AFTER: &str = "\
 Examples:
-  vhart bench --quick                             all workloads, in less than two minutes
+  vhart bench --quick                             all workloads, in about two minutes
   vhart bench sort syscall --places host,guest    two of them, without this computer itself
   vhart bench --json new.json --report out        results for programs, and a page for people
   vhart bench --compare old.json new.json         what changed beyond noise; exit status 1 where something got slower

@@ -3,26 +3,27 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufReader, Read};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use clap::CommandFactory as _;
 use images::work::Kernel;
 use images::work::said::{Lines, MOST_TEXT, plain};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use super::board::{self, At};
 use super::heard::{Heard, absent};
 use super::model::{Outcome, Run, Settings};
 use super::options::Place;
-use super::peers::Peers;
+use super::peers::{Kind, Peers};
 use super::progress::Meter;
-use crate::cli::Cli;
+use super::testbed::{self, Testbed};
 
 /// How often a wish to end is looked for.
 const LOOK: Duration = Duration::from_millis(100);
@@ -33,9 +34,6 @@ const LAST_WORDS: usize = MOST_TEXT;
 const LAST_LINES: usize = 20;
 /// Lines of a process that may wait to be looked at.
 const LINES: usize = 256;
-
-/// Options that mean the Linux of `vhart exec`, which is not what other subcommands boot.
-const OF_LINUX: [&str; 5] = ["kernel", "initrd", "append", "disk", "net"];
 
 /// What runs workloads.
 pub struct Runner {
@@ -63,28 +61,28 @@ pub struct Runner {
     pub files: PathBuf,
     /// Where the board is.
     pub at: Option<At>,
-    /// Whether the user wants an end.
-    pub ended: Arc<AtomicBool>,
+    /// The signal by which the user wants an end; 0 so far.
+    pub ended: Arc<AtomicU8>,
 }
 
 impl Runner {
+    /// Whether the user wants an end.
+    pub fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) != 0
+    }
+
     /// Runs all workloads in a place.
     pub fn run(&self, place: Place, round: u32, meter: &mut Meter) -> Run {
         let start = Instant::now();
         meter.begin_run(place, round);
-        let programs = self.settings.programs();
-        let (mut outcomes, mut failed) = match place {
-            Place::Bare => (absent(&programs, "it has no Linux"), None),
-            _ => self.part(self.command(place), place, &programs, meter),
-        };
-        for kernel in Kernel::ALL {
-            let wanted = self.settings.of_kernel(kernel);
-            let (of_kernel, why) = match self.kernel_command(place, kernel) {
-                Some(_) if self.settings.counts => (absent(&wanted, "it is measured in time alone"), None),
-                Some(command) => self.part(Ok(command), place, &wanted, meter),
-                None => (absent(&wanted, "no other kernel can be put there"), None),
+        let (mut outcomes, mut failed) = (Vec::new(), None);
+        for testbed in Testbed::ALL {
+            let wanted = self.settings.on(testbed);
+            let (of_testbed, why) = match self.lacks(place, testbed) {
+                Some(what) => (absent(&wanted, what), None),
+                None => self.part(place, testbed, &wanted, meter),
             };
-            outcomes.extend(of_kernel);
+            outcomes.extend(of_testbed);
             failed = failed.or(why);
         }
         if self.settings.counts {
@@ -95,11 +93,25 @@ impl Runner {
         Run { place, round, seconds: start.elapsed().as_secs_f64(), failed, outcomes }
     }
 
+    /// Why there is no such testbed in a place.
+    fn lacks(&self, place: Place, testbed: Testbed) -> Option<&'static str> {
+        let is_spike = matches!(place, Place::SpikeHost | Place::SpikeGuest);
+        match testbed {
+            Testbed::Asked | Testbed::TwoHarts if place == Place::Bare => Some("it has no Linux"),
+            Testbed::TwoHarts if is_spike => Some("its clock goes by instructions"),
+            Testbed::Kernel(_) if is_spike || matches!(place, Place::Native | Place::Board) => {
+                Some("no other kernel can be put there")
+            }
+            Testbed::Kernel(_) if self.settings.counts => Some("it is measured in time alone"),
+            _ => None,
+        }
+    }
+
     /// Runs one process, whose work these are. Answers what came of it, and why it did not come to its end.
     fn part(
         &self,
-        command: Result<Command>,
         place: Place,
+        testbed: Testbed,
         wanted: &[String],
         meter: &mut Meter,
     ) -> (Vec<Outcome>, Option<String>) {
@@ -107,8 +119,8 @@ impl Runner {
             return (Vec::new(), None);
         }
         let mut heard = Heard::of(wanted);
-        let failed = self.forget().and(command);
-        let failed = failed.and_then(|command| self.attempt(command, place, &mut heard, meter));
+        let command = self.forget().and_then(|()| self.command(place, testbed));
+        let failed = command.and_then(|command| self.attempt(command, place, &mut heard, meter));
         let failed = failed.err().map(|why| format!("{why:#}"));
         (heard.outcomes(failed.as_deref(), &self.counted()), failed)
     }
@@ -130,23 +142,19 @@ impl Runner {
     }
 
     fn attempt(&self, mut command: Command, place: Place, heard: &mut Heard<'_>, meter: &mut Meter) -> Result<()> {
-        let peer = self.peers.as_ref().and_then(|peers| peers.kind(place));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // whatever it starts has its end with it
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().context("cannot start another vhart")?;
-        heard.watched = peer.map(|kind| (kind, child.id()));
+        heard.watched = Kind::of(place).map(|kind| (kind, child.id()));
         let lines = lines(child.stdout.take().context("no standard output")?);
         let errors = lines_of_errors(&mut child)?;
-        let in_time = self.listen(&lines, heard, meter);
-        if !in_time {
-            // It may have ended in this moment.
-            let _ = child.kill();
-        }
-        if heard.over {
-            // Spike does not end where its machine is off.
-            let _ = child.kill();
+        let in_time = self.listen(&child, &lines, heard, meter);
+        // Spike does not end where its machine is off
+        if !in_time || heard.over {
+            tell(&child, Signal::KILL);
         }
         let status = child.wait().context("cannot wait for another vhart")?;
-        let said = errors.join().unwrap_or_default();
+        let said = errors.recv_timeout(GRACE).unwrap_or_default();
         anyhow::ensure!(in_time, "took longer than --timeout: {}", last_words(&heard.rest));
         // a workload that fails its check says so itself
         let may_be_1 = heard.outcomes.iter().any(|outcome| outcome.failed.is_some());
@@ -157,117 +165,83 @@ impl Runner {
         Ok(())
     }
 
-    /// What runs them there.
-    fn command(&self, place: Place) -> Result<Command> {
-        if let (Place::Board, Some(at)) = (place, &self.at) {
-            return board::command(at, &self.program, &self.workloads, &self.of_board());
-        }
-        let mut command = match &self.peers {
-            Some(peers) if place == Place::Hypervisor => {
-                self.hypervisor("vhart.exec=bench loglevel=1", peers.initrd(), None)
+    /// What does a testbed's work there.
+    fn command(&self, place: Place, testbed: Testbed) -> Result<Command> {
+        let mut command = match (place, testbed.kernel()) {
+            (Place::Native, _) => self.native(testbed),
+            (Place::Board, _) => {
+                let at = self.at.as_ref().context("there is no board")?;
+                // its standard input is how the program comes there
+                return board::command(at, &self.program, &self.workloads, &self.of_board(testbed));
             }
-            Some(peers) if peers.kind(place).is_some() => peers.command(place).context("there is no such emulator")?,
-            _ => self.own(place),
+            (Place::Host | Place::Bare, Some(kernel)) => self.kernel(testbed, &self.image(kernel)),
+            (Place::Guest, Some(_)) => self.kernel_of_guest(testbed)?,
+            (Place::Host | Place::Guest | Place::Bare, None) => self.exec(place, testbed),
+            (Place::Hypervisor, _) => self.hypervisor(testbed)?,
+            (Place::QemuHost | Place::QemuGuest | Place::SpikeHost | Place::SpikeGuest, _) => {
+                self.peers()?.command(place, testbed).context("there is no such emulator")?
+            }
         };
         command.stdin(Stdio::null());
         Ok(command)
     }
 
-    /// What runs the program that is a kernel there, where there is a place for it.
-    fn kernel_command(&self, place: Place, kernel: Kernel) -> Option<Command> {
-        let file = self.files.join(kernel.name());
-        let mut command = match place {
-            Place::Bare | Place::Host => self.machine_with(&file, kernel),
-            Place::Guest => {
-                let (host, initrd, append) = self.peers.as_ref()?.host_of_kernel(kernel);
-                let mut command = self.machine_with(host, kernel);
-                command.arg("--initrd").arg(initrd).args(["--append", append]);
-                command.args((!self.has_option("--memory")).then_some("--memory=1G"));
-                command
-            }
-            Place::Hypervisor => {
-                let mut command = self.hypervisor("", &file, Some(kernel));
-                command.arg("--guest-kernel").arg(&file);
-                command
-            }
-            _ => self.peers.as_ref()?.kernel_command(place, kernel, &file)?,
-        };
-        command.stdin(Stdio::null());
-        Some(command)
+    fn peers(&self) -> Result<&Peers> {
+        self.peers.as_ref().context("there is nothing to boot")
     }
 
-    fn has_option(&self, name: &str) -> bool {
-        let is_it = |text: &str| text.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
-        self.options.iter().any(|option| option.to_str().is_some_and(is_it))
+    /// Where a kernel lies that does the work.
+    fn image(&self, kernel: Kernel) -> PathBuf {
+        self.files.join(kernel.name())
     }
 
-    /// The machine for work of that kernel, which boots this file.
-    fn machine_with(&self, file: &Path, kernel: Kernel) -> Command {
+    /// The program, on this computer itself.
+    fn native(&self, testbed: Testbed) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(["run", "--no-reboot", "--kernel"]).arg(file).args(of_kernel(kernel).iter().flatten());
-        let options = self.options_for("run", Some(kernel));
-        command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs())).args(options);
+        command.arg("workload").args(["--part", &self.settings.part.to_string(), "--before", "workload"]);
+        command.args(self.disk.iter().flat_map(|disk| [OsStr::new("--disk"), disk.as_os_str()]));
+        command.args(self.settings.on(testbed));
         command
     }
 
-    /// The user's options, which are of `vhart exec`, as far as another subcommand has them, too.
-    fn options_for(&self, subcommand: &str, kernel: Option<Kernel>) -> Vec<&OsString> {
-        let set = |long: &str| {
-            let words = kernel.into_iter().flat_map(of_kernel).flatten();
-            words.filter_map(|word| word.strip_prefix("--")).any(|word| word == long)
-                || long == "aia-guests" && kernel == Some(Kernel::Interrupts)
-        };
-        let cli = Cli::command();
-        let known = |long: &str| {
-            let of = cli.find_subcommand(subcommand);
-            let mut names =
-                of.into_iter().flat_map(|of| of.get_arguments()).filter_map(|of| of.get_long_and_visible_aliases());
-            names.any(|names| names.contains(&long))
-        };
-        let mut kept = true;
-        let mut keep = |option: &&OsString| {
-            let text = option.to_str().unwrap_or_default();
-            // what begins without dashes is the value of what stood before; short options are all of the machine's
-            if let Some(name) = text.strip_prefix("--") {
-                let long = name.split('=').next().unwrap_or_default();
-                kept = known(long) && !OF_LINUX.contains(&long) && !set(long);
-            } else if text.starts_with('-') {
-                kept = true;
-            }
-            kept
-        };
-        self.options.iter().filter(|option| keep(option)).collect()
-    }
-
-    /// What runs programs of Linux's in places that vhart has.
-    fn own(&self, place: Place) -> Command {
+    /// The program, in vhart's Linux.
+    fn exec(&self, place: Place, testbed: Testbed) -> Command {
         let mut command = Command::new(&self.program);
-        let part = self.settings.part.to_string();
-        match place {
-            Place::Native => {
-                command.arg("workload").args(["--part", &part, "--before", "workload"]);
-                command.args(self.disk.iter().flat_map(|disk| [OsStr::new("--disk"), disk.as_os_str()]));
-            }
-            _ => {
-                command.arg("exec").arg(self.stat()).args(["--level", place.name()]);
-                self.machine(&mut command, "--disk", "--net");
-                command.args(&self.options);
-                command.arg("--").arg(&self.workloads).args(&self.orders);
-                command.args((self.small_pages && place == Place::Guest).then_some("--small-pages"));
-            }
-        };
-        command.args(self.settings.programs());
+        command.arg("exec").arg(self.stat()).args(["--level", place.name()]);
+        self.limits(&mut command, "--disk", "--net");
+        command.args(testbed.options("exec", &self.options));
+        command.arg("--").arg(&self.workloads).args(&self.orders);
+        command.args((self.small_pages && place == Place::Guest).then_some("--small-pages"));
+        command.args(self.settings.on(testbed));
         command
     }
 
-    /// What all machines of vhart's have in common; options name a disk and a network card there.
-    fn machine(&self, command: &mut Command, disk: &str, net: &str) {
+    /// A machine that boots this kernel.
+    fn kernel(&self, testbed: Testbed, file: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["run", "--no-reboot", "--kernel"]).arg(file);
+        command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs()));
+        command.args(testbed.options("run", &self.options));
+        command
+    }
+
+    /// A host whose guest is the machine's kernel.
+    fn kernel_of_guest(&self, testbed: Testbed) -> Result<Command> {
+        let host = self.peers()?.host(testbed)?;
+        let mut command = self.kernel(testbed, &host.kernel);
+        command.arg("--initrd").arg(&host.of_guest).args(["--append", &host.append]);
+        command.args((!testbed::is_given("memory", "run", &self.options)).then_some("--memory=1G"));
+        Ok(command)
+    }
+
+    /// What all machines of vhart's that boot a Linux have in common; options name a disk and a network card there.
+    fn limits(&self, command: &mut Command, disk: &str, net: &str) {
         command.arg("--timeout").arg(format!("{}s", self.timeout.as_secs()));
         command.args(self.settings.counts.then_some("--deterministic"));
         if let Some(file) = &self.disk {
             command.arg(disk).arg(disk_value(file));
         }
-        if self.network && !self.has_option("--net") {
+        if self.network && !testbed::is_given("net", "exec", &self.options) {
             command.args([net, "user"]);
         }
     }
@@ -280,30 +254,32 @@ impl Runner {
     }
 
     /// What the program is told on a board, whose disks and serial ports are somebody's.
-    fn of_board(&self) -> Vec<String> {
+    fn of_board(&self, testbed: Testbed) -> Vec<String> {
         let part = ["--part".to_owned(), self.settings.part.to_string()];
-        part.into_iter().chain(self.settings.programs()).collect()
+        part.into_iter().chain(self.settings.on(testbed)).collect()
     }
 
-    /// A guest of vhart's hypervisor on one hart, whose init runs the work; or on what a kernel needs.
-    fn hypervisor(&self, append: &str, initrd: &Path, kernel: Option<Kernel>) -> Command {
+    /// A guest of vhart's hypervisor on one hart, whose init or whose kernel does the work; or on what the testbed has.
+    fn hypervisor(&self, testbed: Testbed) -> Result<Command> {
         let mut command = Command::new(&self.program);
-        // kernel messages would break lines in two
-        command.arg("hypervisor").args(["--guests", "1", "--append", append]);
-        // a kernel makes no marks to count between, and counting takes a part of what its operations take
-        command.args(kernel.is_none().then(|| self.stat()));
-        command.arg("--guest-initrd").arg(initrd);
-        match kernel.and_then(of_kernel) {
-            Some(words) => command.args(words).arg("--vcpus=2"),
-            None => command.args((!self.has_option("--harts")).then_some("--harts=1")),
+        command.args(["hypervisor", "--guests", "1"]);
+        match testbed.kernel().map(|kernel| self.image(kernel)) {
+            // it makes no marks to count between, and counting takes a part of what its operations take
+            Some(file) => command.args(["--append", "", "--guest-initrd"]).arg(&file).arg("--guest-kernel").arg(&file),
+            // kernel messages would break lines in two
+            None => {
+                command.args(["--append", "vhart.exec=bench loglevel=1"]).arg(self.stat());
+                command.arg("--guest-initrd").arg(&self.peers()?.host(testbed)?.of_host)
+            }
         };
-        self.machine(&mut command, "--guest-disk", "--guest-net");
-        command.args(self.options_for("hypervisor", kernel));
-        command
+        self.limits(&mut command, "--guest-disk", "--guest-net");
+        let options = testbed.options("hypervisor", &self.options);
+        command.args((!testbed::is_given("harts", "hypervisor", &options)).then_some("--harts=1")).args(options);
+        Ok(command)
     }
 
     /// Takes what is printed until its end. Answers false where it has to be ended.
-    fn listen(&self, lines: &Receiver<String>, heard: &mut Heard<'_>, meter: &mut Meter) -> bool {
+    fn listen(&self, child: &Child, lines: &Receiver<String>, heard: &mut Heard<'_>, meter: &mut Meter) -> bool {
         let start = Instant::now();
         let mut told = None;
         loop {
@@ -316,9 +292,12 @@ impl Runner {
                 return true;
             }
             meter.tick();
-            if self.ended.load(Ordering::Relaxed) {
-                // the terminal's signal went to the machine as well, which ends by itself
-                told.get_or_insert_with(Instant::now);
+            if self.is_ended() {
+                // it ends by itself
+                told.get_or_insert_with(|| {
+                    tell(child, Signal::INT);
+                    Instant::now()
+                });
             }
             if told.is_some_and(|told: Instant| told.elapsed() > GRACE / 10) || start.elapsed() > self.timeout + GRACE {
                 return false;
@@ -327,9 +306,9 @@ impl Runner {
     }
 }
 
-/// What a machine must have for work of this kernel, whatever it has otherwise.
-fn of_kernel(kernel: Kernel) -> Option<[&'static str; 4]> {
-    (kernel == Kernel::Interrupts).then_some(["--aia", "aplic-imsic", "--harts", "2"])
+/// Sends a signal to a process and to all that it has started, which may have ended in this moment.
+fn tell(child: &Child, signal: Signal) {
+    let _ = kill_process_group(Pid::from_child(child), signal);
 }
 
 /// A disk's file, for an option of vhart's.
@@ -355,17 +334,20 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// The last of standard error.
-fn lines_of_errors(child: &mut Child) -> Result<std::thread::JoinHandle<String>> {
+fn lines_of_errors(child: &mut Child) -> Result<Receiver<String>> {
     let from = child.stderr.take().context("no standard error")?;
+    let (to, said) = sync_channel(1);
     let read = move || {
         let mut last = VecDeque::new();
         for line in Lines(BufReader::new(from)) {
             last.push_back(line);
             last.drain(..last.len().saturating_sub(LAST_LINES));
         }
-        last.make_contiguous().join("\n")
+        // nobody waits for it where the process was not in time
+        let _ = to.send(last.make_contiguous().join("\n"));
     };
-    std::thread::Builder::new().name("errors".into()).spawn(read).context("no thread")
+    std::thread::Builder::new().name("errors".into()).spawn(read).context("no thread")?;
+    Ok(said)
 }
 
 /// The end of what a process said, in a line.

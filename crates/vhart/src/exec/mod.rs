@@ -29,7 +29,7 @@ mod reports;
 mod sections;
 mod session;
 mod several;
-mod verdict;
+pub mod verdict;
 
 use std::process::ExitCode;
 use std::time::Instant;

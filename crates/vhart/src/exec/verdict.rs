@@ -29,7 +29,7 @@ pub const CANNOT_RUN: u8 = 126;
 /// There is no such program, or something that it needs is missing.
 pub const NOT_FOUND: u8 = 127;
 /// Ended by a signal: what shells add to its number.
-const BY_SIGNAL: u8 = 128;
+pub const BY_SIGNAL: u8 = 128;
 
 /// A run's result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -80,6 +80,10 @@ pub struct Options {
     #[arg(long, value_name = "user|none", value_parser = net::parse_net, help_heading = GUESTS)]
     pub guest_net: Option<Net>,
 
+    /// The machine's source of random numbers for the first guest
+    #[arg(long, help_heading = GUESTS)]
+    pub guest_rng: bool,
+
     /// Network cards by which guests reach each other, at 10.0.3.1 and on [default: on where there are several guests]
     #[arg(long, value_enum, value_name = "on|off", help_heading = GUESTS)]
     pub guest_link: Option<Switched>,

@@ -85,6 +85,7 @@ pub fn guests(options: &Options) -> Guests {
         other: options.other_kernel.clone().map(|kernel| Other { kernel, append }),
         disks: options.guest_disks.len() as u32,
         net: matches!(options.guest_net, Some(cli::Net::User(_))),
+        rng: options.guest_rng,
         link: options.has_link(),
         aia: Some(options.guest_aia()).filter(|kind| *kind != cli::AiaKind::None).map(cli::AiaKind::word),
     }
@@ -107,6 +108,8 @@ fn devices(options: &Options) -> Vec<String> {
     if guests(options).net {
         words.extend(["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"].map(str::to_owned));
     }
+    words
+        .extend(options.guest_rng.then_some(["-device", "virtio-rng-device"]).into_iter().flatten().map(str::to_owned));
     words
 }
 

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::plan::Point;
 use crate::bench::model::Results;
 use crate::bench::summary::Summaries;
+use crate::exec::verdict::BY_SIGNAL;
 
 /// How often it is looked whether a point has ended.
 const LOOK: Duration = Duration::from_millis(50);
@@ -124,6 +125,10 @@ impl Places {
             }
             std::thread::sleep(LOOK);
         };
+        if status.code().is_some_and(|code| code > i32::from(BY_SIGNAL)) {
+            // the terminal's signal went to it as well
+            return Ok(false);
+        }
         // 0 and 1 are results: `is_whole` says whether they are all.
         if matches!(status.code(), Some(0 | 1)) && self.is_done(point) {
             return Ok(true);

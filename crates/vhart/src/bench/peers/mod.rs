@@ -6,16 +6,18 @@
 mod spike;
 mod worked;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use images::work::{self, Kernel, Level};
+use images::work::{self, Level};
 
 pub use self::worked::Since;
+use super::model::Settings;
 use super::options::{Against, Place};
+use super::testbed::Testbed;
 use crate::cli::{self, Cli};
 use crate::errors;
 use crate::linux::images::Images;
@@ -58,6 +60,11 @@ impl Kind {
             (Kind::Spike, Level::Host) => Place::SpikeHost,
             (Kind::Spike, Level::Guest) => Place::SpikeGuest,
         }
+    }
+
+    /// The one that has the place.
+    pub fn of(place: Place) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| [Level::Host, Level::Guest].map(|level| kind.place(level)).contains(&place))
     }
 
     /// Whether it ends when its machine goes off. Spike looks for the words by which a program tells it in the
@@ -139,152 +146,161 @@ pub fn find(named: &[Against]) -> (Vec<Found>, Vec<String>) {
 
 /// Emulators with what they boot.
 pub struct Peers {
-    boots: Vec<(Place, Boot)>,
-    initrd: PathBuf,
-    kernel: PathBuf,
-    append: String,
-    /// Where the initramfs lie; it goes with this.
-    _directory: tempfile::TempDir,
+    boots: Vec<Boot>,
+    hosts: Vec<HostLinux>,
 }
-
-/// The machine for interrupts by AIA, as QEMU has it.
-const WITH_AIA: [(&str, &str); 2] = [("-machine", "virt,aia=aplic-imsic,aia-guests=5"), ("-smp", "2")];
 
 /// A command line.
 struct Boot {
-    kind: Kind,
+    place: Place,
+    testbed: Testbed,
     program: PathBuf,
     words: Vec<OsString>,
+}
+
+/// A host Linux that does a testbed's work, or has its guest do it.
+pub struct HostLinux {
+    testbed: Testbed,
+    /// Its kernel.
+    pub kernel: PathBuf,
+    /// The kernel's command line.
+    pub append: String,
+    /// The initramfs whose init does the work itself.
+    pub of_host: PathBuf,
+    /// The one whose guest does it.
+    pub of_guest: PathBuf,
 }
 
 /// What is to be run.
 pub struct Work<'a> {
     /// Options of `vhart linux`.
-    pub options: &'a [String],
+    pub options: &'a [OsString],
     /// The disk that workloads may write to.
     pub disk: Option<&'a Path>,
     /// The program.
     pub program: &'a Path,
-    /// Its words.
-    pub orders: Vec<String>,
+    /// Its words, but for the workloads.
+    pub orders: &'a [String],
+    /// The workloads.
+    pub settings: &'a Settings,
+    /// Where kernels lie that do the work, and files of this may.
+    pub files: &'a Path,
 }
 
 /// What all of them boot.
 struct Software {
+    testbed: Testbed,
     images: Images,
     options: linux::Options,
-    /// The initramfs that run the work, of host and guest.
+    /// The initramfs of host and guest.
     initrd: [PathBuf; 2],
+    /// The kernel that does the work in the host's place, if it is one.
+    kernel: Option<PathBuf>,
 }
 
 impl Peers {
-    /// Of these emulators. Without any there are the initramfs, for vhart's own hypervisor.
+    /// Of these emulators. Without any there are the hosts, for vhart's own machines.
     ///
     /// # Errors
     /// What they boot cannot be had.
     pub fn of(found: &[Found], work: &Work) -> Result<Peers> {
-        let directory = tempfile::Builder::new().prefix("vhart-bench-").tempdir().context("no room for files")?;
-        let software = Software::of(found, work, directory.path())?;
-        let mut boots = Vec::new();
-        for peer in found {
-            for (level, initrd) in [Level::Host, Level::Guest].into_iter().zip(&software.initrd) {
+        let mut peers = Peers { boots: Vec::new(), hosts: Vec::new() };
+        for testbed in Testbed::ALL.into_iter().filter(|testbed| !work.settings.on(*testbed).is_empty()) {
+            let software = Software::of(found, work, testbed)?;
+            for (peer, level) in found.iter().flat_map(|peer| [(peer, Level::Host), (peer, Level::Guest)]) {
                 let words = match peer.kind {
-                    Kind::Qemu => qemu_words(&software, initrd),
-                    Kind::Spike => spike::words(&software, initrd, directory.path())?,
+                    Kind::Qemu => qemu_words(&software, level),
+                    Kind::Spike if testbed == Testbed::Asked => spike::words(&software, level, work.files)?,
+                    Kind::Spike => continue,
                 };
-                let boot = Boot { kind: peer.kind, program: peer.program.clone(), words };
-                boots.push((peer.kind.place(level), boot));
+                let (place, program) = (peer.kind.place(level), peer.program.clone());
+                peers.boots.push(Boot { place, testbed, program, words });
             }
+            peers.hosts.push(software.host());
         }
-        let (kernel, append) = (software.images.prepared().kernel.clone(), software.images.prepared().append.clone());
-        let [initrd, _] = software.initrd;
-        Ok(Peers { boots, initrd, kernel, append, _directory: directory })
+        Ok(peers)
     }
 
-    /// What runs the program that is a kernel there: `file` on the machine itself, or in the guest's place.
-    pub fn kernel_command(&self, place: Place, kernel: Kernel, file: &Path) -> Option<Command> {
-        let boot = self.boot(place).filter(|boot| boot.kind == Kind::Qemu)?;
-        let mut words = boot.words.clone();
-        let mut set = |option: &str, value: &OsStr| {
-            let at = words.iter().position(|word| word == option)?;
-            *words.get_mut(at + 1)? = value.into();
-            Some(())
-        };
-        match place {
-            Place::QemuHost => set("-kernel", file.as_os_str())?,
-            _ => set("-initrd", self.with_kernel(kernel).as_os_str())?,
-        }
-        if kernel == Kernel::Interrupts {
-            WITH_AIA.iter().try_for_each(|(option, value)| set(option, value.as_ref()))?;
-        }
-        let mut command = Command::new(&boot.program);
-        command.args(words);
-        Some(command)
-    }
-
-    /// The host, in which that program is the guest's kernel: kernel, initramfs, and the kernel's command line.
-    pub fn host_of_kernel(&self, kernel: Kernel) -> (&Path, PathBuf, &str) {
-        (&self.kernel, self.with_kernel(kernel), &self.append)
-    }
-
-    /// The host's initramfs with this kernel for its guest.
-    fn with_kernel(&self, kernel: Kernel) -> PathBuf {
-        self.initrd.with_file_name(kernel.name())
-    }
-
-    /// An initramfs whose init runs the work, where it is booted.
-    pub fn initrd(&self) -> &Path {
-        &self.initrd
-    }
-
-    fn boot(&self, place: Place) -> Option<&Boot> {
-        self.boots.iter().find(|(of, _)| *of == place).map(|(_, boot)| boot)
-    }
-
-    /// What runs the work there, if it is a place of theirs.
-    pub fn command(&self, place: Place) -> Option<Command> {
-        let boot = self.boot(place)?;
+    /// What does a testbed's work there, if it is a place of theirs.
+    pub fn command(&self, place: Place, testbed: Testbed) -> Option<Command> {
+        let boot = self.boots.iter().find(|boot| (boot.place, boot.testbed) == (place, testbed))?;
         let mut command = Command::new(&boot.program);
         command.args(&boot.words);
         Some(command)
     }
 
-    /// The emulator that has the place.
-    pub fn kind(&self, place: Place) -> Option<Kind> {
-        self.boot(place).map(|boot| boot.kind)
+    /// The host Linux of a testbed.
+    ///
+    /// # Errors
+    /// Nothing was to be done on it.
+    pub fn host(&self, testbed: Testbed) -> Result<&HostLinux> {
+        self.hosts.iter().find(|host| host.testbed == testbed).context("there is no such host")
     }
 }
 
 impl Software {
-    fn of(found: &[Found], work: &Work, directory: &Path) -> Result<Software> {
+    fn of(found: &[Found], work: &Work, testbed: Testbed) -> Result<Software> {
         // Spike has no firmware of its own
         let firmware = found.iter().any(|peer| peer.kind == Kind::Spike).then_some(["--firmware", "opensbi"]);
         let line = ["vhart", "linux", "--check"].into_iter().chain(firmware.into_iter().flatten());
         let disk = work.disk.iter().flat_map(|disk| [OsString::from("--disk"), disk.as_os_str().to_owned()]);
-        let words = line.map(OsString::from).chain(disk).chain(work.options.iter().map(OsString::from));
+        let words = line.map(OsString::from).chain(disk).chain(testbed.options("linux", work.options));
         let (cli, _) = Cli::read(words)
             .map_err(|why| anyhow::anyhow!("{}", why.to_string().lines().next().unwrap_or_default().to_owned()))
             .context("options behind '--' are for vhart linux, too, with --against")?;
         let cli::Command::Linux(options) = cli.command else { bail!("vhart linux is another command") };
         let images = Images::prepare(&options, &Bars::new())?;
-        let program = fs::read(work.program).with_context(|| format!("cannot read '{}'", work.program.display()))?;
-        let initrd = ["host.cpio", "guest.cpio"].map(|name| directory.join(name));
-        for (level, file) in [Level::Host, Level::Guest].into_iter().zip(&initrd) {
-            work::with_work(&images.prepared().initrd, &program, &work.orders, level, file)?;
+        let from = &images.prepared().initrd;
+        let file = |name: &str| work.files.join(format!("{}-{name}.cpio", testbed.name()));
+        let (initrd, kernel) = match testbed.kernel() {
+            Some(kernel) => {
+                let of_guest = file("guest");
+                work::with_kernel(from, kernel, &of_guest)?;
+                ([from.clone(), of_guest], Some(work.files.join(kernel.name())))
+            }
+            None => {
+                let initrd = ["host", "guest"].map(file);
+                let program =
+                    fs::read(work.program).with_context(|| format!("cannot read '{}'", work.program.display()))?;
+                let orders = [work.orders, &work.settings.on(testbed)].concat();
+                for (level, file) in [Level::Host, Level::Guest].into_iter().zip(&initrd) {
+                    work::with_work(from, &program, &orders, level, file)?;
+                }
+                (initrd, None)
+            }
+        };
+        Ok(Software { testbed, images, options, initrd, kernel })
+    }
+
+    /// The initramfs of the host, whose work is done there or in its guest.
+    fn initrd(&self, level: Level) -> &Path {
+        let [of_host, of_guest] = &self.initrd;
+        match level {
+            Level::Host => of_host,
+            Level::Guest => of_guest,
         }
-        for kernel in Kernel::ALL {
-            work::with_kernel(&images.prepared().initrd, kernel, &directory.join(kernel.name()))?;
-        }
-        Ok(Software { images, options, initrd })
+    }
+
+    fn host(self) -> HostLinux {
+        let prepared = self.images.prepared();
+        let (kernel, append) = (prepared.kernel.clone(), prepared.append.clone());
+        let [of_host, of_guest] = self.initrd;
+        HostLinux { testbed: self.testbed, kernel, append, of_host, of_guest }
     }
 }
 
 /// QEMU's words but for its name.
-fn qemu_words(software: &Software, initrd: &Path) -> Vec<OsString> {
+fn qemu_words(software: &Software, level: Level) -> Vec<OsString> {
     let words = software.images.qemu_words(&software.options);
     let mut words: Vec<OsString> = words.into_iter().skip(1).map(OsString::from).collect();
-    if let Some(at) = words.iter().position(|word| word == "-initrd") {
-        words[at + 1] = initrd.into();
+    let mut set = |option: &str, value: &Path| {
+        if let Some(at) = words.iter().position(|word| word == option) {
+            words[at + 1] = value.into();
+        }
+    };
+    set("-initrd", software.initrd(level));
+    if let (Some(kernel), Level::Host) = (&software.kernel, level) {
+        set("-kernel", kernel);
     }
     words
 }

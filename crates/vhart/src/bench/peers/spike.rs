@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use images::work::Level;
 use object::elf::{self, FileHeader64, ProgramHeader64, SectionHeader64};
 use object::pod::bytes_of;
 use object::{LittleEndian, U16, U32, U64};
@@ -60,7 +61,7 @@ const COPY_TREE: [(u32, &str); 24] = [
 const ISA: &str = "rv64gch_zicntr_zihpm_zba_zbb_zbs_sstc_svadu_zkr";
 
 /// Spike's words but for its name. What it loads is written into the directory.
-pub fn words(software: &Software, initrd: &Path, directory: &Path) -> Result<Vec<OsString>> {
+pub fn words(software: &Software, level: Level, directory: &Path) -> Result<Vec<OsString>> {
     let prepared = software.images.prepared();
     let firmware = prepared.firmware.as_ref().context("Spike needs a firmware: leave --firmware builtin out")?;
     let firmware = fs::read(firmware).with_context(|| format!("cannot read '{}'", firmware.display()))?;
@@ -77,7 +78,7 @@ pub fn words(software: &Software, initrd: &Path, directory: &Path) -> Result<Vec
         format!("-p{}", machine.harts).into(),
         format!("--isa={ISA}").into(),
         with("--kernel=", &prepared.kernel),
-        with("--initrd=", initrd),
+        with("--initrd=", software.initrd(level)),
         format!("--bootargs={}", prepared.append).into(),
         file.into(),
     ])
