@@ -14,6 +14,8 @@ use crate::bench::model::Results;
 use crate::bench::summary::Summaries;
 use crate::errors;
 
+/// What the file says it is.
+const FORMAT: &str = "vhart sweep";
 /// Number of the schema. It grows where something changes its meaning or goes away.
 const VERSION: u64 = 1;
 
@@ -43,7 +45,7 @@ impl<'a> Merged<'a> {
     pub fn of(plan: &'a Plan, places: &Places) -> Result<Merged<'a>> {
         let measured = |point| Measured { point, results: places.results(point) };
         let points = plan.points.iter().map(measured).collect();
-        Ok(Merged { format: "vhart sweep", version: VERSION, points, axes: &plan.axes })
+        Ok(Merged { format: FORMAT, version: VERSION, points, axes: &plan.axes })
     }
 
     /// Whether all points were measured, and no workload failed.
@@ -111,6 +113,25 @@ mod tests {
     use super::*;
     use crate::bench::model::tests::results;
 
+    /// Names of an object's members.
+    fn members(value: &serde_json::Value) -> Vec<&String> {
+        value.as_object().unwrap().keys().collect()
+    }
+
+    #[test]
+    fn the_schema_describes_all_that_is_written_and_nothing_else() {
+        let point = Point { axes: BTreeMap::new(), words: Vec::new(), machine: Vec::new(), digest: String::new() };
+        let points = vec![Measured { point: &point, results: None }];
+        let merged = Merged { format: FORMAT, version: VERSION, points, axes: &[] };
+        let written = serde_json::to_value(&merged).unwrap();
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../docs/sweep.schema.json")).unwrap();
+        let described = &schema["properties"];
+        assert_eq!(members(&written), members(described));
+        assert_eq!(members(&written["points"][0]), members(&described["points"]["items"]["properties"]));
+        assert_eq!((&described["format"]["const"], &described["version"]["const"]), (&FORMAT.into(), &VERSION.into()));
+    }
+
     #[test]
     fn no_two_columns_have_one_name() {
         assert_eq!(["isa", "workload"].map(column), ["isa", "axis_workload"]);
@@ -128,7 +149,7 @@ mod tests {
         let (one, two) = (point("rv64,sstc=off"), point("rv64"));
         let times = results(&[("sort", "host", &[1.0, 3.0, 2.0]), ("sort", "guest", &[2.0, 6.0, 4.0])]);
         let points = vec![Measured { point: &one, results: Some(times) }, Measured { point: &two, results: None }];
-        let merged = Merged { format: "vhart sweep", version: VERSION, points, axes: &axes };
+        let merged = Merged { format: FORMAT, version: VERSION, points, axes: &axes };
         let csv = merged.csv();
         let mut lines = csv.lines();
         assert_eq!(lines.next(), Some(format!("isa,{}", csv::heading()).as_str()));
