@@ -106,12 +106,14 @@ fn sources() -> anyhow::Result<Vec<(String, String)>> {
         }
     }
     files.sort();
-    let read = |path: PathBuf| {
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let name = path.strip_prefix(&workspace).unwrap_or(&path).display().to_string();
-        Ok((name, text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned()))
-    };
-    files.into_iter().map(read).collect()
+    files.iter().map(|path| source(&workspace, path)).collect()
+}
+
+/// A file's path in the workspace, and its text up to its tests.
+fn source(workspace: &Path, path: &Path) -> anyhow::Result<(String, String)> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let name = path.strip_prefix(workspace).unwrap_or(path).display().to_string();
+    Ok((name, text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned()))
 }
 
 /// Rust files below `directory`, but for those that only tests are made of.

@@ -122,12 +122,12 @@ fn compare(name: &str, words: &[u32]) {
         .filter(|(raw, _, theirs)| !is_excused(*raw, theirs))
         .map(|(raw, ours, theirs)| format!("{raw:08x}: {ours} | {theirs}"))
         .collect();
-    assert!(
-        different.is_empty(),
-        "{} differences:\n{}",
-        different.len(),
-        different[..different.len().min(40)].join("\n")
-    );
+    assert_none(&different);
+}
+
+fn assert_none(different: &[String]) {
+    let shown = different[..different.len().min(40)].join("\n");
+    assert!(different.is_empty(), "{} differences:\n{shown}", different.len());
 }
 
 /// Compressed forms and their expansions, at the same addresses, must read the same with aliases.
@@ -148,12 +148,7 @@ fn all_halfwords_expand_to_what_binutils_says() {
         .filter(|((_, theirs), (ours, word))| !same_expansion(theirs, ours, **word == ILLEGAL))
         .map(|((raw, theirs), (ours, _))| format!("{raw:04x}: {ours} | {theirs}"))
         .collect();
-    assert!(
-        different.is_empty(),
-        "{} differences:\n{}",
-        different.len(),
-        different[..different.len().min(40)].join("\n")
-    );
+    assert_none(&different);
 }
 
 fn same_expansion(theirs: &str, ours: &str, is_illegal: bool) -> bool {

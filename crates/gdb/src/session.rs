@@ -87,15 +87,17 @@ impl<M: Debugged> Session<M> {
         Outcome::GoesOn
     }
 
+    fn interrupt(&mut self) -> Outcome {
+        // one that comes too late is for a machine that stands already
+        if self.runs() {
+            self.stub.machine.stop();
+        }
+        Outcome::GoesOn
+    }
+
     fn incoming(&mut self, incoming: Incoming) -> Outcome {
         match incoming {
-            Incoming::Interrupt => {
-                // one that comes too late is for a machine that stands already
-                if self.runs() {
-                    self.stub.machine.stop();
-                }
-                Outcome::GoesOn
-            }
+            Incoming::Interrupt => self.interrupt(),
             Incoming::Damaged if self.acknowledges => {
                 self.output.push(b'-');
                 Outcome::GoesOn
@@ -203,10 +205,7 @@ impl<M: Debugged> Session<M> {
             GdbStubStateMachine::Running(machine) => (machine.borrow_conn(), Outcome::GoesOn),
             GdbStubStateMachine::CtrlCInterrupt(machine) => (machine.borrow_conn(), Outcome::GoesOn),
             GdbStubStateMachine::Disconnected(machine) => {
-                let outcome = match machine.get_reason() {
-                    DisconnectReason::Kill => Outcome::Killed,
-                    _ => Outcome::Detached,
-                };
+                let outcome = left(&machine.get_reason());
                 (machine.borrow_conn(), outcome)
             }
         };
@@ -318,5 +317,13 @@ fn part(text: &str, range: &str) -> String {
     match rest.get(..length.min(MOST_BYTES / 2)) {
         Some(piece) if piece.len() < rest.len() => format!("m{piece}"),
         _ => format!("l{rest}"),
+    }
+}
+
+/// How a debugger left.
+fn left(reason: &DisconnectReason) -> Outcome {
+    match reason {
+        DisconnectReason::Kill => Outcome::Killed,
+        _ => Outcome::Detached,
     }
 }

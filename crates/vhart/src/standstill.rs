@@ -36,11 +36,16 @@ pub fn doing(sight: &Sight, symbols: &Symbols) -> String {
     let mode = hart.state.mode;
     let guest = if mode.virt { format!(" of the guest with VMID {}", standing.vmid()) } else { String::new() };
     let process = names.process().map(|process| format!(", process {process}")).unwrap_or_default();
-    let what = match hart.waits_since {
+    let what = what(hart);
+    format!("hart {number} {what} in {}-mode{guest}, {}{process}", hart.mode_name(mode), place(&names, hart.pc, mode))
+}
+
+/// Whether it executes, or since when it waits.
+fn what(hart: &Snapshot) -> String {
+    match hart.waits_since {
         Some(since) => format!("waits since {} (WFI) {}", seconds(hart.now.saturating_sub(since)), awaited(hart)),
         None => "executes".to_owned(),
-    };
-    format!("hart {number} {what} in {}-mode{guest}, {}{process}", hart.mode_name(mode), place(&names, hart.pc, mode))
+    }
 }
 
 /// What the hart waits for.

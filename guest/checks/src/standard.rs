@@ -34,6 +34,17 @@ pub fn check(hart: u64, tree: u64) {
     console();
 }
 
+/// Extensions that every guest may rely on.
+const EXPECTED: [Extension; 7] = [
+    Extension::Base,
+    Extension::Time,
+    Extension::Ipi,
+    Extension::Rfence,
+    Extension::Hsm,
+    Extension::Srst,
+    Extension::Dbcn,
+];
+
 fn base() {
     let version = call(Base::GetSpecVersion, [0; 5]);
     that(
@@ -44,15 +55,7 @@ fn base() {
     for function in Base::ALL {
         same(call(*function, [Extension::Base as u64, 0, 0, 0, 0]).error, 0, "a function of the base extension");
     }
-    for extension in [
-        Extension::Base,
-        Extension::Time,
-        Extension::Ipi,
-        Extension::Rfence,
-        Extension::Hsm,
-        Extension::Srst,
-        Extension::Dbcn,
-    ] {
+    for extension in EXPECTED {
         let there = call(Base::ProbeExtension, [extension as u64, 0, 0, 0, 0]);
         that(there.error == 0 && there.value != 0, format_args!("{extension:?} is there: {there:?}"));
     }
@@ -65,15 +68,7 @@ fn base() {
 /// "must return the error code `SBI_ERR_NOT_SUPPORTED`".
 fn unknown() {
     let not_supported = Error::NotSupported as i64;
-    for extension in [
-        Extension::Base,
-        Extension::Time,
-        Extension::Ipi,
-        Extension::Rfence,
-        Extension::Hsm,
-        Extension::Srst,
-        Extension::Dbcn,
-    ] {
+    for extension in EXPECTED {
         for fid in [100, 1 << 31, 1 << 32, u64::MAX] {
             same(raw(extension as u64, fid, [0; 5]).error, not_supported, "a function that is nobody's");
         }

@@ -213,10 +213,7 @@ fn request(software: &Software, cache: Cache) -> Request {
         firmware: software.firmware.clone(),
         kernel: software.kernel.clone(),
         modules: software.modules.clone(),
-        vmm: match &software.vmm {
-            Some(Vmm::File(path)) => Some(path.clone()),
-            Some(Vmm::Own(_)) | None => None,
-        },
+        vmm: software.vmm.as_ref().and_then(Vmm::file),
         guest: Guest { harts: software.guest_harts, memory_mib: software.guest_memory },
         self_tests: software.self_tests,
         append: append(software),

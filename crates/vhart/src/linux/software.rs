@@ -69,6 +69,16 @@ pub enum Vmm {
     File(PathBuf),
 }
 
+impl Vmm {
+    /// The user's, if it is.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Vmm::File(path) => Some(path.clone()),
+            Vmm::Own(_) => None,
+        }
+    }
+}
+
 fn vmm(text: &str) -> Result<Vmm, String> {
     match text {
         "" => Err("write ready, build or a path".into()),

@@ -180,24 +180,19 @@ fn set_new_mode(file: &File, mode: u32) -> Answer<()> {
 
 /// Reads as much as there is and fits.
 fn read_at(file: &File, at: u64, room: &mut [u8]) -> Answer<usize> {
-    let mut done = 0;
-    while done < room.len() {
-        match file.read_at(&mut room[done..], at.saturating_add(done as u64)) {
-            Ok(0) => break,
-            Ok(len) => done += len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if done != 0 => break,
-            Err(error) => return Err(errno(error)),
-        }
-    }
-    Ok(done)
+    move_all(room.len(), |done| file.read_at(&mut room[done..], at.saturating_add(done as u64)))
 }
 
 /// Writes as much as can be written.
 fn write_at(file: &File, at: u64, data: &[u8]) -> Answer<usize> {
+    move_all(data.len(), |done| file.write_at(&data[done..], at.saturating_add(done as u64)))
+}
+
+/// Has `some` of the bytes moved behind those that are, until all are or no more can be. Answers how many.
+fn move_all(bytes: usize, mut some: impl FnMut(usize) -> io::Result<usize>) -> Answer<usize> {
     let mut done = 0;
-    while done < data.len() {
-        match file.write_at(&data[done..], at.saturating_add(done as u64)) {
+    while done < bytes {
+        match some(done) {
             Ok(0) => break,
             Ok(len) => done += len,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

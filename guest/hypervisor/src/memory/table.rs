@@ -206,11 +206,10 @@ impl Table {
         for level in (0..self.scheme.levels()).rev() {
             let at = self.entry(table, from, level);
             let entry = Pte(memory.read(at));
-            match () {
-                () if entry.is_pointer() => table = Phys(entry.ppn() << PAGE_SHIFT),
-                () if entry.has(V) => return Some((at, entry, level)),
-                () => return None,
+            if !entry.is_pointer() {
+                return entry.has(V).then_some((at, entry, level));
             }
+            table = Phys(entry.ppn() << PAGE_SHIFT);
         }
         None
     }

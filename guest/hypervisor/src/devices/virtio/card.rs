@@ -148,10 +148,7 @@ fn gathered(chain: &Chain, memory: &dyn Memory) -> Result<Vec<u8>, Broken> {
     if chain.parts.iter().any(|part| part.writable) {
         return Err(Broken);
     }
-    let frame_bytes = (chain.len_bytes() as usize).checked_sub(HEADER.len());
-    let Some(len_bytes) = frame_bytes.filter(|len_bytes| FRAME_BYTES.contains(len_bytes)) else {
-        return Ok(Vec::new());
-    };
+    let Some(len_bytes) = frame_bytes(chain) else { return Ok(Vec::new()) };
     let mut bytes = alloc::vec![0; HEADER.len() + len_bytes];
     let mut rest = &mut bytes[..];
     for part in &chain.parts {
@@ -160,6 +157,12 @@ fn gathered(chain: &Chain, memory: &dyn Memory) -> Result<Vec<u8>, Broken> {
         rest = behind;
     }
     Ok(bytes.split_off(HEADER.len()))
+}
+
+/// How long the frame in a chain is, where it is one.
+fn frame_bytes(chain: &Chain) -> Option<usize> {
+    let len_bytes = (chain.len_bytes() as usize).checked_sub(HEADER.len())?;
+    FRAME_BYTES.contains(&len_bytes).then_some(len_bytes)
 }
 
 #[cfg(test)]
