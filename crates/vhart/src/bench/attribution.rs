@@ -184,12 +184,12 @@ fn step(all: &Summaries) -> Option<f64> {
     Some(((small.time - large.time) / steps as f64).max(0.0))
 }
 
-fn by_reason(guest: &Counts, amount: impl Fn(&super::model::Exit) -> f64) -> Vec<Part> {
+fn by_reason(guest: &Counts, amount: impl Fn(&super::model::Exits) -> f64) -> Vec<Part> {
     let mut exits: Vec<_> = guest.exits.iter().collect();
     exits.sort_by(|one, other| amount(other).total_cmp(&amount(one)));
     let rest = exits.split_off(exits.len().min(REASONS));
     let part =
-        |exit: &&super::model::Exit| Part { name: exit.reason.clone(), count: Some(exit.count), amount: amount(exit) };
+        |exit: &&super::model::Exits| Part { name: exit.reason.clone(), count: Some(exit.count), amount: amount(exit) };
     let mut parts: Vec<Part> = exits.iter().map(part).collect();
     if !rest.is_empty() {
         let count = Some(rest.iter().map(|exit| exit.count).sum());
@@ -200,7 +200,7 @@ fn by_reason(guest: &Counts, amount: impl Fn(&super::model::Exit) -> f64) -> Vec
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Exit, Walks, World};
+    use super::super::model::{Exits, Walks, World};
     use super::*;
 
     fn counts(worlds: &[(&str, u64, f64)], exits: &[(&str, u64, u64, f64)], reads: u64) -> Counts {
@@ -209,7 +209,7 @@ mod tests {
             instructions: *instructions,
             time_us: *time_us,
         };
-        let exit = |(reason, count, instructions, time_us): &(&str, u64, u64, f64)| Exit {
+        let exit = |(reason, count, instructions, time_us): &(&str, u64, u64, f64)| Exits {
             reason: (*reason).into(),
             count: *count,
             instructions: *instructions,

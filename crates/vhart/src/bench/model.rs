@@ -23,7 +23,7 @@ pub struct Results {
     /// What was asked for.
     pub settings: Settings,
     /// Each run of a place, in the order in which they ran.
-    pub runs: Vec<Run>,
+    pub runs: Vec<Invocation>,
 }
 
 /// The computer and the software.
@@ -73,7 +73,7 @@ impl Settings {
 
 /// The workloads once, in one place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+pub struct Invocation {
     /// The place's name.
     pub place: String,
     /// From 0.
@@ -118,7 +118,7 @@ pub struct Counts {
     /// By world.
     pub worlds: Vec<World>,
     /// By reason.
-    pub exits: Vec<Exit>,
+    pub exits: Vec<Exits>,
     /// Page walks of one and of two stages.
     pub walks: [Walks; 2],
     /// Accesses to devices of the machine, by name.
@@ -138,7 +138,7 @@ pub struct World {
 
 /// Exits from the guest for one reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Exit {
+pub struct Exits {
     /// The reason.
     pub reason: String,
     /// How many.
@@ -284,8 +284,8 @@ fn text(value: &Value) -> String {
 }
 
 /// By reason, whichever guest and whichever page of a device; most time first.
-fn exits<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<Exit> {
-    let mut exits: Vec<Exit> = Vec::new();
+fn exits<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<Exits> {
+    let mut exits: Vec<Exits> = Vec::new();
     for row in rows {
         let about = row["about"].as_str().unwrap_or_default();
         let cause = row["cause_name"].as_str().unwrap_or_default();
@@ -299,7 +299,7 @@ fn exits<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<Exit> {
                 exit.instructions += instructions;
                 exit.time_us += time_us;
             }
-            None => exits.push(Exit { reason, count, instructions, time_us }),
+            None => exits.push(Exits { reason, count, instructions, time_us }),
         }
     }
     exits.sort_by(|one, other| other.time_us.total_cmp(&one.time_us));
@@ -337,7 +337,7 @@ pub mod tests {
                     ..Outcome::default()
                 };
                 let place = (*place).to_owned();
-                results.runs.push(Run { place, round, seconds: 1.0, failed: None, outcomes: vec![outcome] });
+                results.runs.push(Invocation { place, round, seconds: 1.0, failed: None, outcomes: vec![outcome] });
             }
         }
         results
@@ -368,7 +368,7 @@ pub mod tests {
         let mut results = results(&[("sort", "guest", &[1.0])]);
         results.runs[0].outcomes[0].counts = Some(Counts {
             worlds: vec![World { mode: "VU".into(), instructions: 1, time_us: 1.0 }],
-            exits: vec![Exit { reason: "wfi".into(), count: 1, instructions: 1, time_us: 1.0 }],
+            exits: vec![Exits { reason: "wfi".into(), count: 1, instructions: 1, time_us: 1.0 }],
             devices: vec![Device { name: "uart".into(), accesses: 1 }],
             ..Counts::default()
         });
@@ -428,7 +428,7 @@ pub mod tests {
         });
         let counts = Counts::of_window(&window);
         assert_eq!((counts.instructions, counts.exit_count(), counts.of_worlds(&["VU", "VS"])), (500, 3, (300, 6.5)));
-        let exit = Exit { reason: "load guest-page fault: uart".into(), count: 3, instructions: 200, time_us: 5.0 };
+        let exit = Exits { reason: "load guest-page fault: uart".into(), count: 3, instructions: 200, time_us: 5.0 };
         assert_eq!(
             (counts.exits, counts.walks[1], counts.devices[0].accesses),
             (vec![exit], Walks { count: 2, reads: 20 }, 3)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-use super::model::Run;
+use super::model::Invocation;
 use super::options::Place;
 use crate::errors;
 
@@ -62,7 +62,7 @@ impl Meter {
     }
 
     /// A run has ended.
-    pub fn end_run(&mut self, place: Place, run: &Run) {
+    pub fn end_run(&mut self, place: Place, run: &Invocation) {
         self.took.insert(place, self.since.elapsed());
         if !self.left.is_empty() {
             self.left.remove(0);

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::board::{self, At};
 use super::heard::{Heard, absent};
-use super::model::{Outcome, Run, Settings};
+use super::model::{Invocation, Outcome, Settings};
 use super::options::Place;
 use super::peers::{Kind, Peers};
 use super::progress::Meter;
@@ -72,7 +72,7 @@ impl Runner {
     }
 
     /// Runs all workloads in a place.
-    pub fn run(&self, place: Place, round: u32, meter: &mut Meter) -> Run {
+    pub fn run(&self, place: Place, round: u32, meter: &mut Meter) -> Invocation {
         let start = Instant::now();
         meter.begin_run(place, round);
         let (mut outcomes, mut failed) = (Vec::new(), None);
@@ -90,7 +90,7 @@ impl Runner {
             outcomes.iter_mut().for_each(|outcome| outcome.processor = None);
         }
         let place = place.name().to_owned();
-        Run { place, round, seconds: start.elapsed().as_secs_f64(), failed, outcomes }
+        Invocation { place, round, seconds: start.elapsed().as_secs_f64(), failed, outcomes }
     }
 
     /// Why there is no such testbed in a place.
@@ -155,13 +155,13 @@ impl Runner {
         }
         let status = child.wait().context("cannot wait for another vhart")?;
         let said = errors.recv_timeout(GRACE).unwrap_or_default();
-        anyhow::ensure!(in_time, "took longer than --timeout: {}", last_words(&heard.rest));
+        anyhow::ensure!(in_time, behind("took longer than --timeout", &heard.rest));
         // a workload that fails its check says so itself
         let may_be_1 = heard.outcomes.iter().any(|outcome| outcome.failed.is_some());
         let well = status.success() || heard.over || may_be_1 && status.code() == Some(1);
-        anyhow::ensure!(well, "ended with {status}: {}", last_words(&said));
+        anyhow::ensure!(well, behind(&format!("ended with {status}"), &said));
         let all = heard.kernel_is_done || heard.outcomes.len() >= heard.wanted.len();
-        anyhow::ensure!(all, "ended before all workloads had run: {}", last_words(&heard.rest));
+        anyhow::ensure!(all, behind("ended before all workloads had run", &heard.rest));
         Ok(())
     }
 
@@ -350,6 +350,14 @@ fn lines_of_errors(child: &mut Child) -> Result<Receiver<String>> {
     Ok(said)
 }
 
+/// What became of a process, with the last that it said.
+fn behind(fate: &str, said: &str) -> String {
+    match last_words(said).trim() {
+        "" => fate.to_owned(),
+        words => format!("{fate}: {words}"),
+    }
+}
+
 /// The end of what a process said, in a line.
 fn last_words(said: &str) -> String {
     let words = said.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("; ");
@@ -360,6 +368,12 @@ fn last_words(said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_said_nothing_has_no_last_words() {
+        assert_eq!(behind("ended", " \n"), "ended");
+        assert_eq!(behind("ended", "why\n"), "ended: why");
+    }
 
     #[test]
     fn last_words_are_a_line() {

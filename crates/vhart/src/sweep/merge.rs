@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::plan::{Plan, Point};
-use super::point::Places;
+use super::point::PointStore;
 use crate::bench::csv;
 use crate::bench::model::Results;
 use crate::bench::summary::Summaries;
@@ -42,8 +42,8 @@ impl<'a> Merged<'a> {
     ///
     /// # Errors
     /// None that could come.
-    pub fn of(plan: &'a Plan, places: &Places) -> Result<Merged<'a>> {
-        let measured = |point| Measured { point, results: places.results(point) };
+    pub fn of(plan: &'a Plan, store: &PointStore) -> Result<Merged<'a>> {
+        let measured = |point| Measured { point, results: store.results(point) };
         let points = plan.points.iter().map(measured).collect();
         Ok(Merged { format: FORMAT, version: VERSION, points, axes: &plan.axes })
     }

@@ -20,7 +20,7 @@ use crate::errors;
 pub use options::Options;
 use options::Where;
 use plan::Plan;
-use point::{Done, Places};
+use point::{Done, PointStore};
 
 /// Exit status where a point failed, or a workload in one.
 const FAILED: u8 = 1;
@@ -32,42 +32,42 @@ const FAILED: u8 = 1;
 pub fn run(options: &Options) -> Result<ExitCode> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let plan = Plan::read(&options.file, &program)?;
-    let places = Places::new(options.out(), program);
+    let store = PointStore::new(options.out(), program);
     if options.list {
-        errors::print(list(&plan, &places))?;
+        errors::print(list(&plan, &store))?;
         return Ok(ExitCode::SUCCESS);
     }
-    places.prepare()?;
+    store.prepare()?;
     if options.task {
-        return task(&plan, &places);
+        return task(&plan, &store);
     }
-    let left: Vec<usize> = (0..plan.points.len()).filter(|index| !places.is_done(&plan.points[*index])).collect();
+    let left: Vec<usize> = (0..plan.points.len()).filter(|index| !store.is_done(&plan.points[*index])).collect();
     let has_failed = match options.on {
-        Where::Here => workers::run(&plan, &places, &left, options.jobs(&plan))?,
-        Where::Hyperqueue | Where::Slurm => submit::run(options, &places, &left)?,
+        Where::Here => workers::run(&plan, &store, &left, options.jobs(&plan))?,
+        Where::Hyperqueue | Where::Slurm => submit::run(options, &store, &left)?,
     };
-    let merged = merge::Merged::of(&plan, &places)?;
-    merged.write(places.out())?;
+    let merged = merge::Merged::of(&plan, &store)?;
+    merged.write(store.out())?;
     errors::print(merged.text())?;
     Ok(if has_failed || !merged.is_well() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
 /// One point, which a scheduler's task has the number of.
-fn task(plan: &Plan, places: &Places) -> Result<ExitCode> {
+fn task(plan: &Plan, store: &PointStore) -> Result<ExitCode> {
     const NUMBERS: [&str; 2] = ["HQ_TASK_ID", "SLURM_ARRAY_TASK_ID"];
     let Some(text) = NUMBERS.iter().find_map(std::env::var_os) else {
         bail!("--task is for schedulers: neither {} nor {} says which point", NUMBERS[0], NUMBERS[1]);
     };
     let number = text.to_str().and_then(|text| text.parse().ok()).filter(|number| *number < plan.points.len());
     let number: usize = number.with_context(|| format!("there is no point {}", text.display()))?;
-    let done = places.run(&plan.points[number], &Default::default())?;
+    let done = store.run(&plan.points[number], &Default::default())?;
     ensure!(done != Done::Ended, "ended before the point was measured");
     Ok(if done == Done::Well { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-fn list(plan: &Plan, places: &Places) -> String {
+fn list(plan: &Plan, store: &PointStore) -> String {
     let line = |(index, point): (usize, &plan::Point)| {
-        let state = if places.is_done(point) { "measured" } else { "" };
+        let state = if store.is_done(point) { "measured" } else { "" };
         format!("{index:>5}  {}  {state:<8}  {}\n", point.digest, point.name())
     };
     plan.points.iter().enumerate().map(line).collect()

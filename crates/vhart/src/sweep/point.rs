@@ -29,15 +29,15 @@ pub enum Done {
 }
 
 /// The directory of results, and the program that makes them.
-pub struct Places {
+pub struct PointStore {
     out: PathBuf,
     program: PathBuf,
 }
 
-impl Places {
+impl PointStore {
     /// That directory, and this program.
-    pub fn new(out: PathBuf, program: PathBuf) -> Places {
-        Places { out, program }
+    pub fn new(out: PathBuf, program: PathBuf) -> PointStore {
+        PointStore { out, program }
     }
 
     /// Where results go.

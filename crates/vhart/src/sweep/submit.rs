@@ -6,29 +6,29 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use super::options::{Options, Where};
-use super::point::Places;
+use super::point::PointStore;
 use crate::errors;
 
 /// Hands these points over, and waits until they are through; answers whether the scheduler says that some failed.
 ///
 /// # Errors
 /// The scheduler's program cannot be run.
-pub fn run(options: &Options, places: &Places, left: &[usize]) -> Result<bool> {
+pub fn run(options: &Options, store: &PointStore, left: &[usize]) -> Result<bool> {
     if left.is_empty() {
         return Ok(false);
     }
     let absolute =
         |path: &std::path::Path| std::path::absolute(path).with_context(|| format!("cannot find '{}'", path.display()));
     let task = [
-        places.program().to_owned().into_os_string(),
+        store.program().to_owned().into_os_string(),
         "sweep".into(),
         absolute(&options.file)?.into(),
         "--out".into(),
-        absolute(places.out())?.into(),
+        absolute(store.out())?.into(),
         "--task".into(),
     ];
     let (name, words) = match options.on {
-        Where::Slurm => ("sbatch", slurm(options, places, left, &task)),
+        Where::Slurm => ("sbatch", slurm(options, store, left, &task)),
         _ => ("hq", hyperqueue(options, left, &task)),
     };
     errors::say(format!("{} points to {name} ...\n", left.len()));
@@ -51,9 +51,9 @@ fn hyperqueue(options: &Options, left: &[usize], task: &[OsString]) -> Vec<OsStr
 }
 
 /// What `sbatch` is told.
-fn slurm(options: &Options, places: &Places, left: &[usize], task: &[OsString]) -> Vec<OsString> {
+fn slurm(options: &Options, store: &PointStore, left: &[usize], task: &[OsString]) -> Vec<OsString> {
     // what begins with a percent sign is the array's and the task's number there
-    let output = format!("{}/slurm-%A_%a.log", places.out().display().to_string().replace('%', "%%"));
+    let output = format!("{}/slurm-%A_%a.log", store.out().display().to_string().replace('%', "%%"));
     let words = [
         "--wait".to_owned(),
         "--job-name=vhart-sweep".to_owned(),

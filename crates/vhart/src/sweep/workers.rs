@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::plan::Plan;
-use super::point::{Done, Places};
+use super::point::{Done, PointStore};
 use crate::{errors, terminal};
 
 /// Measures these points; answers whether one could not be measured.
 ///
 /// # Errors
 /// Signals cannot be watched.
-pub fn run(plan: &Plan, places: &Places, left: &[usize], jobs: usize) -> Result<bool> {
+pub fn run(plan: &Plan, store: &PointStore, left: &[usize], jobs: usize) -> Result<bool> {
     let ended = Arc::new(AtomicBool::new(false));
     let end = ended.clone();
     terminal::watch_signals(Arc::new(move |_| end.store(true, Ordering::Relaxed)), None)?;
@@ -26,7 +26,7 @@ pub fn run(plan: &Plan, places: &Places, left: &[usize], jobs: usize) -> Result<
         while let Some(index) = next() {
             let point = &plan.points[index];
             let (name, began) = (point.name(), Instant::now());
-            let words = match places.run(point, &ended) {
+            let words = match store.run(point, &ended) {
                 Ok(Done::Ended) => continue,
                 Ok(Done::Well) => format!("{:.0} s", began.elapsed().as_secs_f64()),
                 Ok(Done::Failed) => "a workload failed".to_owned(),
