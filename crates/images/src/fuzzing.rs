@@ -1,11 +1,12 @@
 //! Doors for the crate `fuzz`: the readers of archives and packages, and the writer of initramfs.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 pub use crate::archive::fuzzing::{Download, Web, credentials, index, is_trusted, proxy, release};
 use crate::error::Result;
-use crate::{archive, control, cpio, deb, debian, modules};
+use crate::{archive, control, cpio, deb, debian, modules, vmm};
 
 /// Unpacks the package at `path` in `scratch` and reads every file in it: names and contents.
 ///
@@ -45,6 +46,11 @@ pub fn module(file: &[u8], others: bool) -> Result<(Vec<String>, Vec<u8>)> {
     let modules = modules::closure(&["module"], &read)?;
     let needs = modules.iter().flat_map(|module| module.depends.clone()).collect();
     Ok((needs, modules.iter().flat_map(|module| modules::unsigned(&module.object).to_vec()).collect()))
+}
+
+/// Where a library of Debian's tool chain would be written over when it is unpacked.
+pub fn library(file: &[u8]) -> Vec<Range<u64>> {
+    vmm::rewritten(file)
 }
 
 /// Writes an initramfs of these files.

@@ -26,6 +26,7 @@ mod sources;
 mod workspace;
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, Lock};
@@ -223,6 +224,12 @@ impl Maker {
         let Built { program, record } = self.0.build(means.product, &sources, directory, means.progress)?;
         Ok(Made { program, record })
     }
+}
+
+/// Where a library of the tool chain would be written over: what it names, and what debuggers read.
+pub(crate) fn rewritten(library: &[u8]) -> Vec<Range<u64>> {
+    let named = slim::rewritten(library).into_iter();
+    named.chain(holes::debugging(library).unwrap_or_default()).collect()
 }
 
 /// Tells a full disk, of which tools speak at length, from their other failures.

@@ -18,7 +18,7 @@ pub const CONTROL: Target = Target {
 };
 
 pub const MODULE: Target =
-    Target { name: "module", what: "kernel modules: ELF, packed, signed", run: module, seeds: modules };
+    Target { name: "module", what: "kernel modules and libraries: ELF, packed, signed", run: module, seeds: modules };
 
 pub const INITRAMFS: Target = Target {
     name: "initramfs",
@@ -51,6 +51,8 @@ fn control(text: &str) {
 }
 
 fn module(content: &[u8]) {
+    let inside = |range: std::ops::Range<u64>| range.start <= range.end && range.end <= content.len() as u64;
+    assert!(fuzzing::library(content).into_iter().all(inside), "written over what is not there");
     for others in [false, true] {
         match fuzzing::module(content, others) {
             Ok((needs, _)) => assert!(needs.iter().all(|name| !name.is_empty() && !name.contains(','))),
@@ -189,20 +191,29 @@ fn controls() -> Vec<Vec<u8>> {
 }
 
 fn modules() -> Vec<Vec<u8>> {
-    let plain = object(b"license=GPL\0depends=net-failover,virtio\0alias=fs-ext4\0");
+    // sh_type 1 is SHT_PROGBITS, 6 SHT_DYNAMIC, whose names are in the section that it links to (ELF-64, Sections).
+    let plain = object(b".modinfo", [1, 0], b"license=GPL\0depends=net-failover,virtio\0alias=fs-ext4\0");
     let signed =
         [&plain[..], &[7; 16], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16], b"~Module signature appended~\n"].concat();
-    vec![files::xz(&plain), files::zstd(&plain), files::gzip(&signed), signed, plain]
+    let shared = object(b".dynamic", [6, 2], &[1u64, 1, 14, 2, 0, 0].map(u64::to_le_bytes).concat());
+    // What a short run found: nothing, behind the file's end (sh_offset of the second section).
+    let mut nowhere = object(b".dynamic", [6, 2], b"");
+    nowhere[64 + 64 + 24 + 1] = 2;
+    let debugging = object(b".debug_a", [1, 0], b"what a debugger reads");
+    let head = format!("!<arch>\n{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "a.o/", 0, 0, 0, 644, debugging.len());
+    let library = [head.as_bytes(), &debugging].concat();
+    vec![files::xz(&plain), files::zstd(&plain), files::gzip(&signed), signed, plain, shared, nowhere, library]
 }
 
-/// An ELF object with a section `.modinfo`.
-fn object(modinfo: &[u8]) -> Vec<u8> {
-    let names = b"\0.modinfo\0.shstrtab\0";
+/// An ELF object with a section of this name, type and link.
+fn object(name: &[u8; 8], [kind, link]: [u32; 2], content: &[u8]) -> Vec<u8> {
+    let names = [b"\0", &name[..], b"\0.shstrtab\0"].concat();
     let names_at = 64 + 3 * 64;
-    let section = |name: u32, kind: u32, offset: u64, len: usize| {
+    let section = |[name, kind, link]: [u32; 3], offset: u64, len: usize| {
         let head = [name, kind].map(u32::to_le_bytes).concat();
         let places = [0, 0, offset, len as u64].map(u64::to_le_bytes).concat();
-        [head, places, vec![0; 8], [1u64, 0].map(u64::to_le_bytes).concat()].concat()
+        let other = [link, 0].map(u32::to_le_bytes).concat();
+        [head, places, other, [1u64, 0].map(u64::to_le_bytes).concat()].concat()
     };
     let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     file.extend([1u16, 243].map(u16::to_le_bytes).concat());
@@ -211,9 +222,9 @@ fn object(modinfo: &[u8]) -> Vec<u8> {
     file.extend(0u32.to_le_bytes());
     file.extend([64u16, 0, 0, 64, 3, 2].map(u16::to_le_bytes).concat());
     file.extend([0; 64]);
-    file.extend(section(1, 1, names_at + names.len() as u64, modinfo.len()));
-    file.extend(section(10, 3, names_at, names.len()));
+    file.extend(section([1, kind, link], names_at + names.len() as u64, content.len()));
+    file.extend(section([10, 3, 0], names_at, names.len()));
     file.extend(names);
-    file.extend(modinfo);
+    file.extend(content);
     file
 }

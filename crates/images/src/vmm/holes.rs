@@ -31,7 +31,7 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
 }
 
 /// Where in the library that lies, what is beside each other as one.
-fn debugging(library: &[u8]) -> object::read::Result<Vec<Range<u64>>> {
+pub(super) fn debugging(library: &[u8]) -> object::read::Result<Vec<Range<u64>>> {
     let mut ranges: Vec<Range<u64>> = Vec::new();
     for member in ArchiveFile::parse(library)?.members() {
         let member = member?;

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -44,14 +45,15 @@ fn forget(path: &Path) -> io::Result<bool> {
 }
 
 /// The dynamic section of the library `data` that names no library which begins with `name`, and where in the file it
-/// goes; none where the library looks everything up when it starts, or asks for a version of such a library.
+/// goes; none where the library has none, looks everything up when it starts, or asks for a version of such a library.
 fn without(data: &[u8], name: &str) -> object::read::Result<Option<(u64, Vec<u8>)>> {
     let sections = Elf::parse(data)?.sections(LittleEndian, data)?;
     let table = sections.dynamic_table(LittleEndian, data)?;
     let Some(section) = sections.iter().find(|section| section.sh_type(LittleEndian) == elf::SHT_DYNAMIC) else {
         return Ok(None);
     };
-    if table.iter().any(binds_now) || asks_for_version(&sections, data, name)? {
+    // An empty section may lie anywhere, also behind the file's end.
+    if table.is_empty() || table.iter().any(binds_now) || asks_for_version(&sections, data, name)? {
         return Ok(None);
     }
     let named = |entry: &Dynamic| {
@@ -65,6 +67,12 @@ fn without(data: &[u8], name: &str) -> object::read::Result<Option<(u64, Vec<u8>
     // The end is where the zeros begin.
     bytes.resize(size_of_val(table.dynamics()), 0);
     Ok(Some((section.sh_offset(LittleEndian), bytes)))
+}
+
+/// Where a library would be written over, if it can do without.
+pub(super) fn rewritten(library: &[u8]) -> Option<Range<u64>> {
+    let (place, entries) = without(library, UNCALLED).ok()??;
+    Some(place..place + entries.len() as u64)
 }
 
 /// Whether an entry has all functions looked up at the start (System V ABI, Dynamic Section).
