@@ -3,7 +3,7 @@
 //! To wake a thread, one hart sends another a message, which awakes, finds whom to run, and comes back from a system
 //! call: several times what a device needs to answer. So a wait that follows a short one begins with looking, for much
 //! less than a tick; a long one ends that, until a short one comes. Between looks the processor is offered to others,
-//! and where one of them took it, nobody looks for a while.
+//! and where they take it again and again, nobody looks for a while.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +17,10 @@ const LOOKS_AT_ONCE: u32 = 4;
 /// Who has not come back from an offer for so long has had the processor taken: Linux lets whoever executes go on for a
 /// millisecond or more. Less than that is a passer-by, who has had what he wanted.
 const TAKEN: Duration = Duration::from_micros(500);
-/// For how long the processor is left to whoever took it.
+/// So many waits in a row in which it was taken are somebody who computes: once it may be a computer that put a machine
+/// of its own aside, with all that it executes.
+const COMPUTES: u32 = 2;
+/// For how long the processor is left to him.
 const OTHERS: Duration = Duration::from_millis(100);
 
 /// What a thread has learnt of its waits.
@@ -25,6 +28,8 @@ pub(crate) struct Patience {
     /// Who sends notices has a processor besides the thread's.
     may: bool,
     last_was_short: bool,
+    /// Waits in a row in which the processor was taken.
+    taken: u32,
     /// Until when the processor is others'.
     leaves_until: Option<Instant>,
 }
@@ -32,7 +37,7 @@ pub(crate) struct Patience {
 impl Patience {
     /// Of a thread that may run on so many processors.
     pub fn of(processors: usize) -> Patience {
-        Patience { may: processors > 1, last_was_short: false, leaves_until: None }
+        Patience { may: processors > 1, last_was_short: false, taken: 0, leaves_until: None }
     }
 
     /// Waits until `look` sees something, which does not wait, or `sleep` does, which waits. `offer` lets others have
@@ -55,15 +60,25 @@ impl Patience {
         let mut now = begin;
         while now < begin + MOST {
             if let Some(seen) = (0..LOOKS_AT_ONCE).find_map(|_| look()) {
+                self.taken = 0;
                 return Some(seen);
             }
             offer();
             let before = std::mem::replace(&mut now, Instant::now());
             if now >= before + TAKEN {
-                self.leaves_until = Some(now + OTHERS);
+                self.note_taken(now);
+                return None;
             }
         }
+        self.taken = 0;
         None
+    }
+
+    fn note_taken(&mut self, now: Instant) {
+        self.taken += 1;
+        if self.taken == COMPUTES {
+            (self.taken, self.leaves_until) = (0, Some(now + OTHERS));
+        }
     }
 }
 
@@ -74,7 +89,7 @@ mod tests {
     use super::*;
 
     /// Two processors, and a wait before that was short.
-    const PATIENT: Patience = Patience { may: true, last_was_short: true, leaves_until: None };
+    const PATIENT: Patience = Patience { may: true, last_was_short: true, taken: 0, leaves_until: None };
 
     /// How often a wait looks that sees nothing and then sleeps for `slept`, where whoever is offered the processor
     /// has it for `taken`.
@@ -115,6 +130,8 @@ mod tests {
     fn whoever_takes_the_processor_is_left_alone_for_a_while() {
         let mut patience = PATIENT;
         assert_eq!(looks(&mut patience, Duration::ZERO, TAKEN), LOOKS_AT_ONCE);
+        patience.last_was_short = true;
+        assert_eq!(looks(&mut patience, Duration::ZERO, TAKEN), LOOKS_AT_ONCE, "once is no time");
         patience.last_was_short = true;
         assert!(!patience.looks(Instant::now()));
         assert!(patience.looks(Instant::now() + OTHERS));
