@@ -40,7 +40,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     options.json.iter().try_for_each(|file| crate::errors::check_file("report", file))?;
     crate::watchers::check_files(&options.machine)?;
     let port = crate::debugger::Port::open(&options.machine)?;
-    lacking(options.machine.isa.as_ref().and_then(IsaOption::own)).iter().for_each(crate::errors::tell);
+    lacking(options.machine.isa.as_ref()).iter().for_each(crate::errors::tell);
     let images = Images::prepare(options, &Bars::new())?;
     match options.print {
         Some(Print::Qemu) => images.print_qemu(options),
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// What a Linux with KVM will miss in an instruction set of the user's, a sentence each.
-fn lacking(isa: Option<Isa>) -> Vec<&'static str> {
+pub fn lacking(isa: Option<&IsaOption>) -> Vec<&'static str> {
     let needed = [
         (
             Extension::Zicntr,
@@ -62,7 +62,7 @@ fn lacking(isa: Option<Isa>) -> Vec<&'static str> {
         (Extension::H, "--isa has no h: there is no KVM without it, and no guest; add it, as in rv64gch_zicntr"),
     ];
     let missing = |isa: Isa| needed.into_iter().filter(move |(extension, _)| !isa.has(*extension));
-    isa.into_iter().flat_map(missing).map(|(_, sentence)| sentence).collect()
+    isa.and_then(IsaOption::own).into_iter().flat_map(missing).map(|(_, sentence)| sentence).collect()
 }
 
 /// The name of the port at which host and guest hear how large the window is; `init/window.sh` looks for it.

@@ -4,7 +4,7 @@
 mod limit;
 mod orders;
 mod pump;
-mod start;
+pub mod start;
 
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -8,12 +8,16 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::io::Errno;
+
 use crate::wire::{NotStarted, Task};
 
 /// Where a program that came along is put.
 const PACKED: &str = "/run/programs";
 /// Bytes of a program's head that tell what it is.
 const HEAD: u64 = 4096;
+/// Bytes of the header of a 64-bit ELF file.
+const ELF_HEADER: usize = 64;
 
 /// Starts what is to be run, in a group of processes of its own; all is ready when `report` is called, and nothing runs
 /// yet.
@@ -27,6 +31,8 @@ pub fn start(task: &Task, report: impl FnOnce()) -> Result<Child, NotStarted> {
         None => word.into(),
     };
     let environment = task.environment.iter().map(|variable| pair(variable));
+    let path = environment.clone().rfind(|(name, _)| name == "PATH").map(|(_, path)| path).unwrap_or_default();
+    let failed = |why: &io::Error| failed(why, find(&program, &path).as_deref());
     let mut command = Command::new(&program);
     command.arg0(word).args(arguments.iter().map(|argument| OsStr::from_bytes(argument)));
     command.env_clear().envs(environment.clone()).process_group(0);
@@ -35,10 +41,34 @@ pub fn start(task: &Task, report: impl FnOnce()) -> Result<Child, NotStarted> {
         command.current_dir(OsStr::from_bytes(&task.directory));
     }
     report();
-    command.spawn().map_err(|why| {
-        let path = environment.clone().rfind(|(name, _)| name == "PATH").map(|(_, path)| path);
-        failed(&why, find(&program, &path.unwrap_or_default()).as_deref())
-    })
+    if find(&program, &path).is_some_and(|file| is_foreign(&file)) {
+        return Err(failed(&Errno::NOEXEC.into()));
+    }
+    command.spawn().map_err(|why| failed(&why))
+}
+
+/// Whether the kernel would not execute this file, though it may: the C library has a shell read what the kernel does
+/// not take, a program for another machine too. What cannot be read is left to the kernel.
+fn is_foreign(file: &Path) -> bool {
+    let executable = file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
+    let (Ok(head), Ok(own)) = (head(file), head(Path::new("/proc/self/exe"))) else { return false };
+    executable && !head.starts_with(b"#!") && kind_of_elf(&head) != kind_of_elf(&own)
+}
+
+/// What an ELF file is for: class and order of bytes, and the machine ("ELF Header" of the System V ABI).
+fn kind_of_elf(head: &[u8]) -> Option<(&[u8], &[u8])> {
+    let header = head.get(..ELF_HEADER).filter(|header| header.starts_with(b"\x7fELF"))?;
+    Some((&header[4..6], &header[18..20]))
+}
+
+/// How a file begins, as far as it tells what it is.
+///
+/// # Errors
+/// It cannot be read.
+pub fn head(path: &Path) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    std::fs::File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// Name and value of `NAME=VALUE`.
@@ -60,10 +90,8 @@ fn pack(word: &OsStr, content: &[u8]) -> io::Result<PathBuf> {
 }
 
 fn failed(why: &io::Error, found: Option<&Path>) -> NotStarted {
-    let mut head = Vec::new();
-    let read = |path: &Path| std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     // One that cannot be read tells nothing more.
-    let _ = found.map(read);
+    let head = found.and_then(|file| head(file).ok()).unwrap_or_default();
     let error = why.raw_os_error().and_then(|error| u32::try_from(error).ok()).unwrap_or(0);
     NotStarted { error, not_found: found.is_none(), head }
 }

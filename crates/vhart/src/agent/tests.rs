@@ -216,6 +216,24 @@ fn missing_program_is_told_from_one_that_cannot_be_run() {
     assert_eq!(plain.report(), Report::NotStarted(expected));
 }
 
+#[test]
+fn a_program_for_another_machine_is_not_handed_to_a_shell() {
+    let own = std::fs::read("/proc/self/exe").unwrap();
+    let mut foreign = own[..64].to_vec();
+    // s390x: no computer that runs this test
+    foreign[18..20].copy_from_slice(&22u16.to_le_bytes());
+    for content in [&foreign[..], &own[..30], b"echo hello"] {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("program");
+        std::fs::write(&file, content).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut far = Far::new(task(&[file.to_str().unwrap()]));
+        assert_eq!(far.report(), Report::Started);
+        let expected = NotStarted { error: 8, not_found: false, head: content.to_vec() };
+        assert_eq!(far.report(), Report::NotStarted(expected));
+    }
+}
+
 /// A run of one of several, to its end: what it was told of, and what the shell wrote.
 fn one_of_several(far: &mut Far, terms: Terms, script: &str) -> (Vec<Report>, Vec<u8>) {
     far.give(Order::Terms(terms));

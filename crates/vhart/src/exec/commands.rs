@@ -14,6 +14,7 @@ use images::shell;
 
 use super::options::Options;
 use super::program::{self, Program, Refusal};
+use crate::agent::start;
 use crate::errors::STANDARD_OUTPUT;
 
 /// One command: a program and its arguments.
@@ -41,11 +42,20 @@ impl Command {
     /// # Errors
     /// It is not here, or riscv64 cannot run it.
     pub fn find(&self, options: &Options) -> Result<Program, Refusal> {
-        match options.shares(self.program()) {
-            true => Ok(Program::Machines),
-            false => program::find(self.program(), options.rootfs, &|path| std::fs::read(path)),
+        match options.shared(self.program()) {
+            Some(file) => {
+                let look = |head: Vec<u8>| program::check_shared(self.program(), options.rootfs, &head);
+                head(&file).map_or(Ok(()), look).map(|()| Program::Machines)
+            }
+            None => program::find(self.program(), options.rootfs, &|path| std::fs::read(path)),
         }
     }
+}
+
+/// How a file begins, if it is one: a link may lead elsewhere in the machine than here.
+fn head(file: &Path) -> Option<Vec<u8>> {
+    file.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
+    start::head(file).ok()
 }
 
 /// The commands that a file lists; `-` is standard input.

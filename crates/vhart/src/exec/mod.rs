@@ -61,6 +61,7 @@ pub fn run(options: &Options) -> ExitCode {
 fn attempt(options: &Options) -> Result<u8> {
     let stopper = Stopper::within(options.machine.timeout)?;
     reports::check_files(options)?;
+    crate::linux::lacking(options.machine.isa.as_ref()).iter().for_each(errors::tell);
     match &options.each {
         Some(file) => several::run(options, file, &stopper),
         None => one(options, &stopper),

@@ -154,10 +154,10 @@ impl Options {
         self.workdir.clone().or_else(share).unwrap_or_else(|| HOME.into())
     }
 
-    /// Whether a program, named by a relative path, is in the share that it begins in.
-    pub fn shares(&self, program: &OsStr) -> bool {
-        let there = |share: &Share| share.directory.join(program).exists();
-        self.workdir.is_none() && Path::new(program).is_relative() && self.shares.first().is_some_and(there)
+    /// The file of a program that is named by a relative path and is in the share that it begins in.
+    pub fn shared(&self, program: &OsStr) -> Option<PathBuf> {
+        let first = self.shares.first().filter(|_| self.workdir.is_none() && Path::new(program).is_relative());
+        first.map(|share| share.directory.join(program)).filter(|file| file.exists())
     }
 
     /// Whether what is reported, or who looks on, is of one machine.
@@ -210,6 +210,7 @@ fn variable(text: OsString) -> Result<OsString, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::program::Program;
     use super::*;
     use crate::cli::{Cli, Command};
 
@@ -227,6 +228,27 @@ mod tests {
         assert_eq!(options.variables, ["A=b=c"]);
         assert_eq!(options.machine.memory, 1 << 30);
         assert_eq!(parse("--each tests.txt --each-timeout 5s").unwrap().words.len(), 0);
+    }
+
+    #[test]
+    fn a_foreign_program_in_the_share_is_refused_before_a_machine_boots() {
+        let share = tempfile::tempdir().unwrap();
+        let options = parse(&format!("--share {} -- ./test", share.path().display())).unwrap();
+        let command = super::super::commands::Command(options.words.clone());
+        let with = |content: &[u8]| {
+            std::fs::write(share.path().join("test"), content).unwrap();
+            command.find(&options)
+        };
+        let mut foreign = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0".to_vec();
+        foreign.resize(64, 0);
+        let refusal = with(&foreign).unwrap_err();
+        assert_eq!((refusal.status, refusal.why.contains("./test is an x86-64 program")), (126, true));
+        assert_eq!(with(b"#!/bin/sh\n"), Ok(Program::Machines));
+        // where a link leads in the machine is not known here
+        std::fs::write(share.path().join("foreign"), foreign).unwrap();
+        std::fs::remove_file(share.path().join("test")).unwrap();
+        std::os::unix::fs::symlink("foreign", share.path().join("test")).unwrap();
+        assert_eq!(command.find(&options), Ok(Program::Machines));
     }
 
     #[test]

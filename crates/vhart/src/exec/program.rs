@@ -15,6 +15,8 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use super::options::Rootfs;
 use super::verdict::{CANNOT_RUN, NOT_FOUND};
 
+const CUT_OFF: &str = "is an ELF file that is cut off";
+
 /// What is to be run.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Program {
@@ -31,6 +33,12 @@ pub struct Refusal {
     pub status: u8,
     /// The sentence.
     pub why: String,
+}
+
+impl Refusal {
+    fn of(word: &OsStr, kind: &Kind) -> Refusal {
+        Refusal { status: kind.status(), why: format!("{} {}", Path::new(word).display(), kind.fault()) }
+    }
 }
 
 /// Looks for the program that the user named `word`: a relative path is one of this computer's, a word without a slash
@@ -60,7 +68,19 @@ pub fn find(word: &OsStr, rootfs: Rootfs, read: &dyn Fn(&Path) -> io::Result<Vec
         (Kind::Static | Kind::Script, _) => Ok(Program::Ours(content)),
         (Kind::Dynamic(_), _) if rootfs == Rootfs::Debian => Ok(Program::Ours(content)),
         (_, true) => Ok(Program::Machines),
-        (kind, false) => Err(Refusal { status: kind.status(), why: format!("{name} {}", kind.fault()) }),
+        (kind, false) => Err(Refusal::of(word, &kind)),
+    }
+}
+
+/// Looks at a program that is in a share, as far as its head tells: what is wrong with it is said before anything boots.
+///
+/// # Errors
+/// riscv64 cannot run it.
+pub fn check_shared(word: &OsStr, rootfs: Rootfs, head: &[u8]) -> Result<(), Refusal> {
+    match Kind::of(head) {
+        Kind::Static | Kind::Script => Ok(()),
+        Kind::Dynamic(_) if rootfs == Rootfs::Debian => Ok(()),
+        kind => Err(Refusal::of(word, &kind)),
     }
 }
 
@@ -90,10 +110,11 @@ impl Kind {
                 _ if !wide => {
                     Kind::Foreign("is a 32-bit RISC-V program, and this machine is riscv64: build it for rv64")
                 }
+                _ if content.len() < size_of::<FileHeader64<LittleEndian>>() => Kind::Foreign(CUT_OFF),
                 _ if kind != ET_EXEC.0 && kind != ET_DYN.0 => Kind::Foreign("is an ELF file that is not linked"),
                 _ => interpreter(content).map_or(Kind::Static, Kind::Dynamic),
             },
-            (Some(b"\x7fELF"), ..) => Kind::Foreign("is an ELF file that is cut off"),
+            (Some(b"\x7fELF"), ..) => Kind::Foreign(CUT_OFF),
             (Some([b'M', b'Z', ..]), ..) => {
                 Kind::Foreign("is a program for Windows, and this machine is riscv64 Linux")
             }
@@ -193,6 +214,7 @@ mod tests {
             (Some(elf(1, 243)), 126, "32-bit"),
             (Some(elf(2, 183)), 126, "AArch64"),
             (Some(b"hello".to_vec()), 126, "no program"),
+            (Some(elf(2, 243)[..30].to_vec()), 126, "cut off"),
             (Some(Vec::new()), 126, "empty"),
             (None, 127, "there is no ./a here"),
         ] {

@@ -33,8 +33,18 @@ impl Line {
 
     /// The option `own` of vhart's, with the same value.
     pub fn same(&mut self, own: &str, value: Option<OsString>) {
-        self.push(format!("--{own}").into());
-        value.into_iter().for_each(|value| self.push(value));
+        match value {
+            // behind a space it would be taken for an option
+            Some(value) if value.as_encoded_bytes().starts_with(b"-") => {
+                let mut word = OsString::from(format!("--{own}="));
+                word.push(value);
+                self.push(word);
+            }
+            value => {
+                self.push(format!("--{own}").into());
+                value.into_iter().for_each(|value| self.push(value));
+            }
+        }
     }
 
     /// The option `own` of vhart's with `value`.

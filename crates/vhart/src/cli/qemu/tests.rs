@@ -301,6 +301,8 @@ fn other_commands_know_the_options_of_every_machine() {
     assert_eq!(shown(&done), "--isa rv64,v=false --harts 2 --memory 1G a.elf");
     let done = translate(words("vhart elf -M virt,aia=aplic-imsic,aia-guests=3 a.elf"), &command).unwrap();
     assert_eq!(shown(&done), "--aia aplic-imsic --aia-guests 3 a.elf");
+    let done = translate(words("vhart elf -M virt,aia=aplic-imsic,aia-guests=-1 a.elf"), &command).unwrap();
+    assert_eq!(shown(&done), "--aia aplic-imsic --aia-guests=-1 a.elf");
     let done = translate(words("vhart linux -smp 2 -append x --check"), &command).unwrap();
     assert_eq!(shown(&done), "--harts 2 --append x --check");
     assert!(translate(words("vhart elf -hda a"), &command).unwrap_err().contains("-hda"));
