@@ -54,7 +54,7 @@ pub fn compare(image: &Image, seed: u64, addresses: Addresses) -> Result<Agreeme
     }
     let mut log = Log::new(spike, image.symbol("tohost"));
     log.push(first);
-    let mut run = Run::new(image, log, addresses);
+    let mut run = Pair::new(image, log, addresses);
     let mut rng = Rng::new(seed ^ 0x7175_616e_7461);
     while !run.log.is_done() && run.agreement.endless == 0 {
         let quantum = 1 + rng.below(LONGEST_QUANTUM);
@@ -236,7 +236,7 @@ impl Sum {
 }
 
 /// Both harts.
-struct Run {
+struct Pair {
     hart: JitHart,
     ram: Ram,
     config: Config,
@@ -250,11 +250,11 @@ struct Run {
     agreement: Agreement,
 }
 
-impl Run {
+impl Pair {
     fn new(image: &Image, log: Log, addresses: Addresses) -> Self {
         let hart = hart_with(image, None);
         let ram = hart.hart().core.ram.clone();
-        Run {
+        Pair {
             hart,
             ram,
             config: lockstep::config_of(image.isa),

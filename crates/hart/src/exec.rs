@@ -11,10 +11,10 @@ use crate::access::{AccessKind, read_ram, write_ram};
 use crate::atomic::{combine32, combine64};
 use crate::core::{Core, Stop};
 use crate::record::Record;
-use crate::watch::Place;
+use crate::watch::Position;
 
-/// An instruction being executed.
-pub struct Run<'a, R> {
+/// The interpreter, at an instruction that it executes.
+pub struct Interpreter<'a, R> {
     core: &'a mut Core,
     record: &'a mut R,
     pc: u64,
@@ -23,10 +23,10 @@ pub struct Run<'a, R> {
     retired: u64,
 }
 
-impl<'a, R: Record> Run<'a, R> {
+impl<'a, R: Record> Interpreter<'a, R> {
     /// An instruction at `pc`, seen by `record`.
     pub fn new(core: &'a mut Core, record: &'a mut R, pc: u64) -> Self {
-        Run { core, record, pc, next: pc, retired: 0 }
+        Interpreter { core, record, pc, next: pc, retired: 0 }
     }
 
     /// Goes to the instruction of `len` bytes at `pc`, before which `retired` have retired.
@@ -73,8 +73,8 @@ impl<'a, R: Record> Run<'a, R> {
     }
 
     /// The instruction's place.
-    fn place_of(&self) -> Place {
-        Place { pc: self.pc, retired: self.retired }
+    fn place_of(&self) -> Position {
+        Position { pc: self.pc, retired: self.retired }
     }
 
     /// A slow path is about to work for the instruction.
@@ -127,9 +127,9 @@ impl<'a, R: Record> Run<'a, R> {
     }
 }
 
-impl<R: Record> Exec for Run<'_, R> {
+impl<R: Record> Exec for Interpreter<'_, R> {
     type W = X64;
-    type Exit = Stop;
+    type Stop = Stop;
 
     #[inline(always)]
     fn imm(&self, value: i64) -> X64 {

@@ -11,7 +11,7 @@ use vcpu::{Clock, Exit, HartPins, Notice, Pace, Reg, Statistic, Vcpu};
 
 use crate::blocks::{Block, Blocks};
 use crate::core::{Core, NOT_RESERVED, Stop, instruction_address};
-use crate::exec::Run;
+use crate::exec::Interpreter;
 use crate::instruction::{Ended, Fetched};
 use crate::record::Record;
 
@@ -331,7 +331,7 @@ impl Hart {
     #[inline(always)]
     pub fn execute<R: Record>(&mut self, at: Fetched, record: &mut R) -> Ended {
         let retired = self.core.state.instret;
-        let mut run = Run::new(&mut self.core, record, at.pc);
+        let mut run = Interpreter::new(&mut self.core, record, at.pc);
         run.place(at.pc, at.len, retired);
         if R::ON {
             run.begin(at.raw);
@@ -423,7 +423,7 @@ fn run_block<R: Record, const PART: bool>(
     record: &mut R,
 ) -> Result<(), (Stop, Fetched)> {
     let (start, retired) = (core.pc, core.state.instret);
-    let mut run = Run::new(core, record, start);
+    let mut run = Interpreter::new(core, record, start);
     run.place(start, 0, retired);
     for slot in &block.slots {
         if PART && (run.wants_look() || run.retired().wrapping_sub(retired) >= most) {

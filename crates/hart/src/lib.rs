@@ -68,7 +68,7 @@ pub mod engine {
     pub use crate::blocks::{decode, raw_at};
     pub use crate::contexts::Contexts;
     pub use crate::core::{Core, Generated, NOT_RESERVED, RESERVED_WIDE, Stop};
-    pub use crate::exec::Run;
+    pub use crate::exec::Interpreter;
     pub use crate::fence::Fence;
     pub use crate::hart::POLL;
     pub use crate::instruction::{Ended, Fetched};

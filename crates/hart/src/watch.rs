@@ -24,7 +24,7 @@ pub struct Watch {
     kinds: Kinds,
     sink: Option<Box<dyn Sink>>,
     /// The instruction that a slow path works for.
-    at: Place,
+    at: Position,
     /// What was pending when the hart last looked.
     pending: u64,
     /// The times of comparators that had fired then.
@@ -35,7 +35,7 @@ pub struct Watch {
 
 /// An instruction's place in the program and in time.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
+pub struct Position {
     /// Its address.
     pub pc: u64,
     /// Instructions retired before it.
@@ -74,7 +74,7 @@ impl Core {
     #[inline(always)]
     pub(crate) fn note_place(&mut self, pc: u64, retired: u64) {
         if !self.watch.kinds.is_empty() {
-            self.watch.at = Place { pc, retired };
+            self.watch.at = Position { pc, retired };
         }
     }
 
@@ -84,17 +84,17 @@ impl Core {
     }
 
     /// Where the hart stands between two instructions.
-    fn here(&self) -> Place {
-        Place { pc: self.pc, retired: self.state.instret }
+    fn here(&self) -> Position {
+        Position { pc: self.pc, retired: self.state.instret }
     }
 
     /// Tells of something that happened now, at `place`.
     #[cold]
-    pub(crate) fn tell(&mut self, place: Place, event: &Event) {
+    pub(crate) fn tell(&mut self, place: Position, event: &Event) {
         self.tell_in(self.state.mode, place, event);
     }
 
-    fn tell_in(&mut self, mode: Mode, place: Place, event: &Event) {
+    fn tell_in(&mut self, mode: Mode, place: Position, event: &Event) {
         let satp = if mode.virt { self.state.vsatp } else { self.state.satp };
         let stamp = Stamp {
             hart: self.config.hart_id as u16,
@@ -128,28 +128,28 @@ impl Core {
         let trap = cause.trap();
         let (tval2, tinst) = if to == Mode::VS { (0, 0) } else { (trap.tval2, trap.tinst) };
         let taken = Taken { to, cause: cause.xcause(to), tval: trap.tval, tval2, tinst };
-        self.tell(Place { pc, retired: self.state.instret }, &Event::Trap(taken));
+        self.tell(Position { pc, retired: self.state.instret }, &Event::Trap(taken));
     }
 
     /// Tells of a return from `from` by the instruction at `place`, and of the answer to a call that it brings.
     #[cold]
-    pub(crate) fn tell_return(&mut self, from: Mode, place: Place, target: u64) {
+    pub(crate) fn tell_return(&mut self, from: Mode, place: Position, target: u64) {
         let (to, behind) = (self.state.mode, place.retired.wrapping_add(1));
         if self.tells(Kind::Return) {
             let event = Event::Return { to, target: Virt(target) };
-            self.tell_in(from, Place { retired: behind, ..place }, &event);
+            self.tell_in(from, Position { retired: behind, ..place }, &event);
         }
         let call = &mut self.watch.calls[usize::from(to.virt)];
         let is_answer = to.privilege == Privilege::Supervisor && call.take_if(|call| *call == target).is_some();
         if is_answer && self.tells(Kind::Sbi) {
             let event = Event::SbiReturn { error: self.x[10], value: self.x[11] };
-            self.tell(Place { pc: target, retired: behind }, &event);
+            self.tell(Position { pc: target, retired: behind }, &event);
         }
     }
 
     /// Tells of an `ecall` in the current mode, if that is a call of the layer below or a mark.
     #[cold]
-    pub(crate) fn tell_call(&mut self, place: Place) {
+    pub(crate) fn tell_call(&mut self, place: Position) {
         let mode = self.state.mode;
         if mode.privilege == Privilege::User && self.x[17] == MARK && self.tells(Kind::Mark) {
             self.tell(place, &Event::Mark(Mark { what: self.x[10], name: [self.x[11], self.x[12]] }));
@@ -228,7 +228,7 @@ impl Core {
     }
 
     /// Tells of a fence that the instruction at `place` is.
-    pub(crate) fn tell_fence(&mut self, place: Place, fence: &fence::Fence) {
+    pub(crate) fn tell_fence(&mut self, place: Position, fence: &fence::Fence) {
         if self.tells(Kind::Fence) {
             let (scope, address, id) = match *fence {
                 fence::Fence::Supervisor { va, asid } => (Scope::Supervisor, va, asid),
@@ -242,7 +242,7 @@ impl Core {
     }
 
     /// Tells of a FENCE.I at `place`.
-    pub(crate) fn tell_instruction_fence(&mut self, place: Place) {
+    pub(crate) fn tell_instruction_fence(&mut self, place: Position) {
         if self.tells(Kind::Fence) {
             let scope = Scope::Instructions;
             self.tell(place, &Event::Fence(events::Fence { scope, address: None, bytes: 0, id: None, remote: false }));
@@ -282,7 +282,7 @@ impl Core {
 
     /// Tells of a write of a CSR, before which it was as `before` says.
     #[cold]
-    pub(crate) fn tell_csr(&mut self, place: Place, address: u16, before: [u64; 2]) {
+    pub(crate) fn tell_csr(&mut self, place: Position, address: u16, before: [u64; 2]) {
         let now = self.shown(address);
         if self.tells(Kind::Csr) && csr::privilege(address) > Privilege::User as u8 {
             self.tell(place, &Event::Csr { csr: address, before: before[0], now: now[0] });
@@ -302,7 +302,7 @@ impl Core {
         }
     }
 
-    fn tell_armed(&mut self, place: Place, timer: Timer, deadline: u64) {
+    fn tell_armed(&mut self, place: Position, timer: Timer, deadline: u64) {
         if self.tells(Kind::Timer) {
             self.tell(place, &Event::Armed { timer, deadline });
         }

@@ -9,7 +9,7 @@ use arch::csr::atp;
 use arch::insn::{I, Rs};
 use arch::{Insn, Isa, Mode, pte};
 use hart::Hart;
-use hart::engine::{DATA_ENTRIES, Run};
+use hart::engine::{DATA_ENTRIES, Interpreter};
 use kit::{RAM_BASE, Registers};
 use memory::Ram;
 use vcpu::EmulatedHart;
@@ -185,7 +185,7 @@ impl Bench {
     fn execute(&mut self, insn: &Insn) {
         let pc = self.0.pc();
         let mut record = ();
-        let mut run = Run::new(&mut self.0.core, &mut record, pc);
+        let mut run = Interpreter::new(&mut self.0.core, &mut record, pc);
         semantics::execute(&mut run, insn).unwrap();
     }
 

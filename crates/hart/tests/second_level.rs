@@ -5,7 +5,7 @@ use arch::csr::atp;
 use arch::insn::{I, S};
 use arch::{Extension, Insn, Isa, Mode, pte};
 use hart::Hart;
-use hart::engine::{DATA_ENTRIES, Run, Stop};
+use hart::engine::{DATA_ENTRIES, Interpreter, Stop};
 use kit::{RAM_BASE, Registers};
 use vcpu::EmulatedHart;
 
@@ -36,7 +36,7 @@ fn hart(rights: u64) -> Hart {
 fn access(hart: &mut Hart, insn: &Insn, va: u64) -> Result<(), Stop> {
     hart.set_x([(ADDRESS, va)]);
     let mut record = ();
-    let mut run = Run::new(&mut hart.core, &mut record, RAM_BASE);
+    let mut run = Interpreter::new(&mut hart.core, &mut record, RAM_BASE);
     semantics::execute(&mut run, insn)
 }
 

@@ -225,7 +225,7 @@ pub struct Compiled<'a> {
 
 impl<'a, E: Emitter> Exec for Compiler<'a, E> {
     type W = Expr<'a>;
-    type Exit = Untranslatable;
+    type Stop = Untranslatable;
 
     fn imm(&self, value: i64) -> Expr<'a> {
         self.leaf(Node::Const(value))

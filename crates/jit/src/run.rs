@@ -2,7 +2,7 @@
 
 use arch::insn::{Bare, Class, Insn};
 use hart::Hart;
-use hart::engine::{Core, Ended, Fetched, Generated, Run, Stop};
+use hart::engine::{Core, Ended, Fetched, Generated, Interpreter, Stop};
 
 use crate::crash;
 use crate::host::{Backend, GO_ON, LEAVE, Runtime, System};
@@ -227,7 +227,7 @@ fn interpret<B: Backend>(hart: &mut Hart, site: &Site) -> bool {
     settle_count(&mut hart.core, site.left);
     let (retired, device_accesses) = (hart.core.state.instret, hart.core.counts.device_accesses);
     let mut record = ();
-    let mut run = Run::new(&mut hart.core, &mut record, site.pc);
+    let mut run = Interpreter::new(&mut hart.core, &mut record, site.pc);
     run.place(site.pc, site.len, retired);
     let done = semantics::execute(&mut run, &site.insn);
     let next = run.next();

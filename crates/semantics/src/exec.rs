@@ -102,20 +102,20 @@ pub enum TlbFence {
 }
 
 /// How a text ends: `Err` is the machine's way out, a trap for instance.
-pub type Out<M> = Result<(), <M as Exec>::Exit>;
+pub type Out<M> = Result<(), <M as Exec>::Stop>;
 
 /// What a text returns that has a value.
-pub type Value<M> = Result<<M as Exec>::W, <M as Exec>::Exit>;
+pub type Value<M> = Result<<M as Exec>::W, <M as Exec>::Stop>;
 
 /// What an instruction may do to any machine.
 ///
-/// A machine that can do a thing in no way it likes answers its own `Exit` before anything has been done: then another
+/// A machine that can do a thing in no way it likes answers its own `Stop` before anything has been done: then another
 /// instance runs the instruction.
 pub trait Exec {
     /// A value of the guest.
     type W: Word;
     /// Why an instruction was left before its end.
-    type Exit;
+    type Stop;
 
     /// A constant.
     fn imm(&self, value: i64) -> Self::W;
@@ -152,7 +152,7 @@ pub trait Exec {
         address: Self::W,
         expected: [Self::W; 2],
         desired: [Self::W; 2],
-    ) -> Result<[Self::W; 2], Self::Exit>;
+    ) -> Result<[Self::W; 2], Self::Stop>;
     /// Reads memory, zero-extended, and reserves it.
     fn reserve(&mut self, width: Width, order: Order, address: Self::W) -> Value<Self>;
     /// Writes memory if the reservation holds, which ends in any case. Answers 0 for written, 1 for not.
@@ -174,7 +174,7 @@ pub trait Exec {
     fn fp(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [Self::W; 3]) -> Value<Self>;
 
     /// The exit of an illegal instruction.
-    fn illegal(&mut self) -> Self::Exit;
+    fn illegal(&mut self) -> Self::Stop;
 }
 
 /// What only a hart can do: classes `Csr`, `Hyper` and `Sys`. Who may do it when, and what happens else, is the hart's

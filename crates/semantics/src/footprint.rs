@@ -89,7 +89,7 @@ struct Illegal;
 
 impl Exec for Recorder {
     type W = Unknown;
-    type Exit = Illegal;
+    type Stop = Illegal;
 
     fn imm(&self, _: i64) -> Unknown {
         Unknown

@@ -5,7 +5,7 @@ mod machine;
 use arch::Insn;
 use arch::csr::MSTATUS;
 use arch::insn::{Amo, B, Csr, CsrI, Fence, I, J, Lr, R1, Rs, Rs1, S};
-use machine::{Asked, Exit, MEMORY, Machine};
+use machine::{Asked, MEMORY, Machine, Stop};
 use semantics::{AmoOp, CboOp, CsrOp, Order, TlbFence, Width};
 
 /// A variant of `Insn` as a function.
@@ -93,7 +93,7 @@ fn a_fault_leaves_registers_alone() {
     (machine.x[1], machine.x[2]) = (NOWHERE, 7);
     for raw in [0x0000_b103, 0x1000_b12f, 0x0820_b12f, 0x6c00_c173] {
         // ld sp,0(ra); lr.d sp,(ra); amoswap.d sp,sp,(ra); hlv.d sp,(ra)
-        assert_eq!(machine.run_raw(raw), Err(Exit::Fault(NOWHERE)), "{raw:#x}");
+        assert_eq!(machine.run_raw(raw), Err(Stop::Fault(NOWHERE)), "{raw:#x}");
     }
     assert_eq!(machine.x[2], 7);
 }
@@ -150,7 +150,7 @@ fn amocas_q_of_the_zero_pair_reads_zero_and_writes_nothing() {
 fn amocas_q_with_odd_registers_is_illegal() {
     for (rd, rs2) in [(1, 2), (2, 3)] {
         let insn = Insn::AmocasQ(Amo { rd, rs1: 0, rs2, aqrl: 0 });
-        assert_eq!(Machine::new().run(insn), Err(Exit::Illegal));
+        assert_eq!(Machine::new().run(insn), Err(Stop::Illegal));
     }
 }
 

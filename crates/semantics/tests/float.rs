@@ -4,7 +4,7 @@ mod machine;
 
 use arch::Insn;
 use arch::insn::{Fli, I, R, R1, R1m, R4, Rm, S};
-use machine::{Asked, Exit, Machine};
+use machine::{Asked, Machine, Stop};
 use semantics::{Fmt, FpOp};
 
 /// A variant of `Insn` as a function.
@@ -209,7 +209,7 @@ fn with_floating_point_off_all_are_illegal_and_nothing_is_done() {
         let row = opcode.row();
         let is_fp = row.operands.split(|c: char| !c.is_ascii_alphanumeric()).any(|o| matches!(o, "fd" | "fs1" | "fs2"));
         if is_fp {
-            assert_eq!(machine.run_raw(row.pattern.value), Err(Exit::Illegal), "{opcode:?}");
+            assert_eq!(machine.run_raw(row.pattern.value), Err(Stop::Illegal), "{opcode:?}");
         }
     }
     assert_eq!(machine.asked, []);

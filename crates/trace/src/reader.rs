@@ -36,7 +36,7 @@ pub struct Reader<F> {
     /// Contents of chunks of names.
     names: Vec<(Names, Vec<u8>)>,
     /// Places of the chunks of each hart that are still to be read.
-    chunks: BTreeMap<u16, VecDeque<Place>>,
+    chunks: BTreeMap<u16, VecDeque<Extent>>,
     /// Each hart's events that were read, and the first of each by time.
     ready: BTreeMap<u16, VecDeque<(Stamp, Event)>>,
     next: BinaryHeap<Reverse<(u64, u16)>>,
@@ -44,7 +44,7 @@ pub struct Reader<F> {
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct Extent {
     at: u64,
     len: usize,
 }
@@ -118,7 +118,7 @@ impl<F: Read + Seek> Reader<F> {
             Some(Chunk::Device(device)) => self.devices.push(device),
             Some(Chunk::Names(of, names)) => self.names.push((of, names.to_vec())),
             Some(Chunk::Events(hart, _)) => {
-                let place = Place { at: at + HEAD_BYTES as u64, len: contents.len() };
+                let place = Extent { at: at + HEAD_BYTES as u64, len: contents.len() };
                 self.chunks.entry(hart).or_default().push_back(place);
             }
         }

@@ -7,13 +7,13 @@ use privileged::csr::Inputs;
 use privileged::{Effects, permit};
 use semantics::{CsrOp, Exec, Out, Privileged, TlbFence, Value, Width, X64};
 
-use super::Run;
+use super::Interpreter;
 use crate::access::AccessKind;
 use crate::core::{Core, Stop};
 use crate::fence::{self, Fence};
 use crate::record::Record;
 
-impl<R: Record> Run<'_, R> {
+impl<R: Record> Interpreter<'_, R> {
     /// Reads or writes a CSR.
     fn access_csr(&mut self, op: CsrOp, address: u16, value: X64) -> Result<X64, Stop> {
         // H extension, "Trap Cause Codes": virtual-instruction only "when the same access (read/write) would be allowed
@@ -105,7 +105,7 @@ impl Core {
     }
 }
 
-impl<R: Record> Privileged for Run<'_, R> {
+impl<R: Record> Privileged for Interpreter<'_, R> {
     fn csr(&mut self, op: CsrOp, address: u16, value: X64) -> Value<Self> {
         if op == CsrOp::Read || !self.core.tells_csr_writes() {
             return self.access_csr(op, address, value);

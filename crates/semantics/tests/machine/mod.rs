@@ -8,7 +8,7 @@ use semantics::{AmoOp, CboOp, CsrOp, Exec, Fmt, FpOp, Order, Out, Privileged, Tl
 pub const MEMORY: usize = 64;
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Exit {
+pub enum Stop {
     Illegal,
     Fault(u64),
 }
@@ -55,30 +55,30 @@ impl Machine {
         }
     }
 
-    pub fn run(&mut self, insn: Insn) -> Result<(), Exit> {
+    pub fn run(&mut self, insn: Insn) -> Result<(), Stop> {
         semantics::execute(self, &insn)
     }
 
     /// Runs an encoding and answers a register.
-    pub fn run_raw(&mut self, raw: u32) -> Result<(), Exit> {
+    pub fn run_raw(&mut self, raw: u32) -> Result<(), Stop> {
         self.run(decode(raw, &Isa::ALL).expect("an instruction"))
     }
 
-    fn read(&self, width: Width, address: u64) -> Result<u64, Exit> {
+    fn read(&self, width: Width, address: u64) -> Result<u64, Stop> {
         let bytes = width.bytes().min(8) as usize;
-        let at = usize::try_from(address).map_err(|_| Exit::Fault(address))?;
-        let slice = at.checked_add(bytes).and_then(|end| self.memory.get(at..end)).ok_or(Exit::Fault(address))?;
+        let at = usize::try_from(address).map_err(|_| Stop::Fault(address))?;
+        let slice = at.checked_add(bytes).and_then(|end| self.memory.get(at..end)).ok_or(Stop::Fault(address))?;
         Ok(slice.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
     }
 
-    fn write(&mut self, width: Width, address: u64, value: u64) -> Result<(), Exit> {
+    fn write(&mut self, width: Width, address: u64, value: u64) -> Result<(), Stop> {
         self.read(width, address)?;
         let bytes = width.bytes().min(8) as usize;
         self.memory[address as usize..][..bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
         Ok(())
     }
 
-    fn note(&mut self, name: &'static str) -> Result<(), Exit> {
+    fn note(&mut self, name: &'static str) -> Result<(), Stop> {
         self.asked.push(Asked::Plain(name));
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Machine {
 
 impl Exec for Machine {
     type W = X64;
-    type Exit = Exit;
+    type Stop = Stop;
 
     fn imm(&self, value: i64) -> X64 {
         X64(value as u64)
@@ -139,7 +139,7 @@ impl Exec for Machine {
         address: X64,
         expected: [X64; 2],
         desired: [X64; 2],
-    ) -> Result<[X64; 2], Exit> {
+    ) -> Result<[X64; 2], Stop> {
         let high = if width == Width::B16 { self.read(Width::B8, address.0 + 8)? } else { 0 };
         let old = [X64(self.read(width, address.0)?), X64(high)];
         let mask = if width == Width::B4 { u64::from(u32::MAX) } else { u64::MAX };
@@ -178,14 +178,14 @@ impl Exec for Machine {
         Ok(())
     }
     fn fp_enabled(&mut self) -> Out<Self> {
-        if self.fp_on { Ok(()) } else { Err(Exit::Illegal) }
+        if self.fp_on { Ok(()) } else { Err(Stop::Illegal) }
     }
     fn fp(&mut self, op: FpOp, fmt: Fmt, rm: u8, operands: [X64; 3]) -> Value<Self> {
         self.asked.push(Asked::Fp(op, fmt, rm, operands.map(|w| w.0)));
         Ok(X64(self.answer))
     }
-    fn illegal(&mut self) -> Exit {
-        Exit::Illegal
+    fn illegal(&mut self) -> Stop {
+        Stop::Illegal
     }
 }
 

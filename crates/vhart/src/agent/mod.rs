@@ -73,7 +73,7 @@ fn find(name: &str) -> Option<PathBuf> {
 fn serve(ends: Ends) -> io::Result<()> {
     let Ends { input, outputs, control } = ends;
     let orders = Orders::obey(control.try_clone()?);
-    let mut place = Place { port: Some(input), input: Arc::default(), outputs, control };
+    let mut place = Channels { port: Some(input), input: Arc::default(), outputs, control };
     loop {
         let (terms, task) = orders.next()?;
         let runs_on = run_one(&mut place, &orders, terms, &task)?;
@@ -84,7 +84,7 @@ fn serve(ends: Ends) -> io::Result<()> {
 }
 
 /// What all programs have in common.
-struct Place {
+struct Channels {
     /// The input's, until somebody reads it: what comes early is the first program's.
     port: Option<File>,
     input: Arc<Input>,
@@ -93,7 +93,7 @@ struct Place {
 }
 
 /// Runs a program from its start to its end. Answers whether another may follow in this machine.
-fn run_one(place: &mut Place, orders: &Orders, terms: Terms, task: &Task) -> io::Result<bool> {
+fn run_one(place: &mut Channels, orders: &Orders, terms: Terms, task: &Task) -> io::Result<bool> {
     let control = &mut place.control;
     // Before the program can do anything: it may end the machine in its first instant.
     let report = || drop(control.write_all(&Report::Started.frame()));

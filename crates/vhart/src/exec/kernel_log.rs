@@ -34,13 +34,13 @@ struct Log {
     failure: Option<String>,
 }
 
-/// Where in a file messages go.
+/// What becomes of messages that are in the file already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// It is made anew.
-    New,
-    /// Behind those of the machine before.
-    Behind,
+pub enum WriteMode {
+    /// They go: the file is made anew.
+    Truncate,
+    /// They stay, and the new ones come behind them.
+    Append,
 }
 
 impl KernelLog {
@@ -48,7 +48,7 @@ impl KernelLog {
     ///
     /// # Errors
     /// The file cannot be made.
-    pub fn console(&self, file: Option<&Path>, place: Place) -> Result<ConsoleOut> {
+    pub fn console(&self, file: Option<&Path>, mode: WriteMode) -> Result<ConsoleOut> {
         let log = self.clone();
         let Some(file) = file else { return Ok(Box::new(move |bytes| log.hear(bytes))) };
         if file.as_os_str() == STANDARD_OUTPUT {
@@ -59,9 +59,9 @@ impl KernelLog {
             }));
         }
         let name = format!("'{}'", file.display());
-        let made = match place {
-            Place::New => File::create(file),
-            Place::Behind => File::options().append(true).open(file),
+        let made = match mode {
+            WriteMode::Truncate => File::create(file),
+            WriteMode::Append => File::options().append(true).open(file),
         };
         let made = made.with_context(|| format!("cannot write the kernel's messages to {name}"))?;
         let mut screen = Screen::of(made, name);

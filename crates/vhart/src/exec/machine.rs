@@ -13,7 +13,7 @@ use images::Mode;
 use super::commands::Command;
 use super::conductor::Interrupts;
 use super::conversation::Conversation;
-use super::kernel_log::Place;
+use super::kernel_log::WriteMode;
 use super::options::{HOME, Level, Options, Rootfs};
 use super::program::Program;
 use super::record::Record;
@@ -112,9 +112,9 @@ impl<'a> Machines<'a> {
     fn run(&self, conversation: Conversation, port: Port) -> Result<End> {
         let Machines { options, images, disk, stopper, interrupts, again } = self;
         let log = conversation.heard.log.clone();
-        let place = if again.set(()).is_ok() { Place::New } else { Place::Behind };
+        let mode = if again.set(()).is_ok() { WriteMode::Truncate } else { WriteMode::Append };
         let onlookers = Onlookers::wanted(&options.machine, None)?;
-        let console = onlookers.listen(log.console(options.dmesg.as_deref(), place)?);
+        let console = onlookers.listen(log.console(options.dmesg.as_deref(), mode)?);
         let Conversation { plug, conductor, session, heard, lost } = conversation;
         let config = run::config_with(&run_options(options, images, disk.clone()), console, vec![plug])?;
         let mut machine = Machine::new(onlookers.join(config), &mut *engine::of(&options.machine))?;

@@ -41,7 +41,7 @@ struct Shared {
 
 /// Where a sample was taken.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Site {
     mode: ModeName,
     vmid: u16,
     process: Option<String>,
@@ -53,7 +53,7 @@ type ModeName = (bool, Privilege);
 
 #[derive(Default)]
 struct Samples {
-    counts: BTreeMap<Place, u64>,
+    counts: BTreeMap<Site, u64>,
     symbols: Symbols,
     /// Of each world's kernel: samples since it was looked for, and after how many it will be again.
     looked: BTreeMap<Whose, (u64, u64)>,
@@ -124,7 +124,7 @@ impl Samples {
             backtrace(&hart, sight.hart.pc, depth)
         });
         let process = self.symbols.task(&hart).map(|task| task.name);
-        let place = Place { mode: (mode.virt, mode.privilege), vmid, process, frames };
+        let place = Site { mode: (mode.virt, mode.privilege), vmid, process, frames };
         *self.counts.entry(place).or_default() += 1;
     }
 
@@ -167,7 +167,7 @@ impl Samples {
     }
 
     /// A sample's functions, the outermost first.
-    fn stack(&self, mode: Mode, place: &Place) -> Stack {
+    fn stack(&self, mode: Mode, place: &Site) -> Stack {
         let named = |address| self.symbols.name(mode, place.vmid, address);
         let process = place.process.clone();
         let Some(frames) = &place.frames else { return Stack { process, frames: Vec::new(), samples: 0 } };

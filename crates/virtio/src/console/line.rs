@@ -11,9 +11,9 @@ use super::port::Port;
 ///
 /// Whoever takes a port's output must not hold a lock over these functions that taking output needs.
 #[derive(Clone, Default)]
-pub struct PortLine(Arc<OnceLock<Place>>);
+pub struct PortLine(Arc<OnceLock<Attachment>>);
 
-struct Place {
+struct Attachment {
     device: Weak<Mutex<MmioTransport<Console>>>,
     number: u32,
 }
@@ -26,7 +26,7 @@ impl PortLine {
 
     /// Leads to port `number` of `device` from now on, if it led nowhere.
     pub(super) fn lead_to(&self, device: &Arc<Mutex<MmioTransport<Console>>>, number: u32) {
-        self.0.get_or_init(|| Place { device: Arc::downgrade(device), number });
+        self.0.get_or_init(|| Attachment { device: Arc::downgrade(device), number });
     }
 
     /// Gives `bytes` to the guest. Answers how many were taken; offer the rest later.
@@ -50,7 +50,7 @@ impl PortLine {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Port) -> T) -> Option<T> {
-        let Place { device, number } = self.0.get()?;
+        let Attachment { device, number } = self.0.get()?;
         let device = device.upgrade()?;
         let mut transport = device.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(transport.device().ports.get_mut(number)?);

@@ -43,13 +43,13 @@ const NOT_OPENED: [u32; 11] = [
 pub(super) struct Node {
     handle: File,
     /// From where and by which name it was reached; none for the shared directory.
-    place: Option<Place>,
+    place: Option<DirEntry>,
     _permit: Permit,
 }
 
 /// A name in a directory.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct DirEntry {
     pub parent: Arc<Node>,
     pub name: Vec<u8>,
 }
@@ -58,7 +58,7 @@ impl Drop for Node {
     /// One after the other: as a recursion, a guest could make it too deep for any stack.
     fn drop(&mut self) {
         let mut next = self.place.take();
-        while let Some(Place { parent, .. }) = next {
+        while let Some(DirEntry { parent, .. }) = next {
             next = Arc::into_inner(parent).and_then(|mut parent| parent.place.take());
         }
     }
@@ -107,7 +107,7 @@ impl Node {
 
     /// The node of a file that was made in this directory.
     pub fn adopt(self: &Arc<Self>, handle: File, name: &OsStr, permit: Permit) -> Arc<Node> {
-        let place = Some(Place { parent: self.clone(), name: name.as_bytes().to_vec() });
+        let place = Some(DirEntry { parent: self.clone(), name: name.as_bytes().to_vec() });
         Arc::new(Node { handle, place, _permit: permit })
     }
 
@@ -118,7 +118,7 @@ impl Node {
     }
 
     /// Where it was found.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&DirEntry> {
         self.place.as_ref()
     }
 

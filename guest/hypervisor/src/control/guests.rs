@@ -18,7 +18,7 @@ use crate::devices::line::Line;
 use crate::devices::tree::Told;
 use crate::devices::virtio::Kind;
 use crate::devices::virtio::plugged::Plugged;
-use crate::devices::{self, MEMORY_BASE, Place};
+use crate::devices::{self, MEMORY_BASE, Register};
 use crate::interrupts::controller::Aia;
 use crate::interrupts::software::identity_at;
 use crate::interrupts::{self, files};
@@ -248,8 +248,8 @@ impl Guest {
     }
 
     /// The register of a device at an address; none where there is no device.
-    pub fn find(&self, at: GuestPhys) -> Option<Place> {
-        let has = |place: &Place| !matches!(place, Place::File(vcpu, _) if *vcpu >= self.vcpus.len());
+    pub fn find(&self, at: GuestPhys) -> Option<Register> {
+        let has = |register: &Register| !matches!(register, Register::File(vcpu, _) if *vcpu >= self.vcpus.len());
         devices::find(at, self.aia()).filter(has)
     }
 
@@ -284,32 +284,32 @@ impl Guest {
     }
 
     /// Reads a register of a device.
-    pub fn read_device(&'static self, place: Place, len_bytes: u8) -> u64 {
-        if let Place::Virtio(slot, offset) = place {
+    pub fn read_device(&'static self, register: Register, len_bytes: u8) -> u64 {
+        if let Register::Virtio(slot, offset) = register {
             return self.read_virtio(slot, offset, len_bytes);
         }
         let mut line = self.devices();
         // An access may begin with any byte of a register that is 32 bits wide.
-        let within = if let Place::Controller(offset) = place { offset % 4 } else { 0 };
-        let value = line.read(place) >> (8 * within);
+        let within = if let Register::Controller(offset) = register { offset % 4 } else { 0 };
+        let value = line.read(register) >> (8 * within);
         interrupts::drive(&mut line, &self.vcpus);
         value
     }
 
     /// Writes a register of a device.
-    pub fn write_device(&'static self, place: Place, len_bytes: u8, value: u64) {
-        if let Place::Virtio(slot, offset) = place {
+    pub fn write_device(&'static self, register: Register, len_bytes: u8, value: u64) {
+        if let Register::Virtio(slot, offset) = register {
             return self.write_virtio(slot, offset, len_bytes, value);
         }
-        if let Place::File(vcpu, offset) = place {
+        if let Register::File(vcpu, offset) = register {
             let identity = Some(value as u32).filter(|_| len_bytes == 4).and_then(|value| identity_at(offset, value));
             return identity.iter().for_each(|&identity| files::send(&self.vcpus[vcpu], identity));
         }
         let mut line = self.devices();
-        match place {
+        match register {
             // "The memory-mapped control registers are 32 bits wide".
-            Place::Controller(offset) if !offset.is_multiple_of(4) || len_bytes < 4 => {}
-            _ => line.write(place, value),
+            Register::Controller(offset) if !offset.is_multiple_of(4) || len_bytes < 4 => {}
+            _ => line.write(register, value),
         }
         interrupts::drive(&mut line, &self.vcpus);
         if let Some(whole) = line.whole() {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use cores::uart16550;
 
-use super::{Place, UART_INTERRUPT};
+use super::{Register, UART_INTERRUPT};
 use crate::interrupts::controller::{Aia, Controller};
 
 /// Bytes of input that wait for a guest that reads none.
@@ -42,35 +42,35 @@ impl Line {
     }
 
     /// Reads a register; what is wider than it reads as zero.
-    pub fn read(&mut self, place: Place) -> u64 {
-        match place {
+    pub fn read(&mut self, register: Register) -> u64 {
+        match register {
             // A claim is a read.
-            Place::Controller(offset) => {
+            Register::Controller(offset) => {
                 self.changed = true;
                 self.controller.read(offset & !3).into()
             }
-            Place::Uart(offset) => {
+            Register::Uart(offset) => {
                 let byte = self.uart.read(offset);
                 self.settle();
                 byte.into()
             }
-            Place::File(..) | Place::Virtio(..) => 0,
+            Register::File(..) | Register::Virtio(..) => 0,
         }
     }
 
     /// Writes a register.
-    pub fn write(&mut self, place: Place, value: u64) {
-        match place {
-            Place::Controller(offset) => {
+    pub fn write(&mut self, register: Register, value: u64) {
+        match register {
+            Register::Controller(offset) => {
                 self.changed = true;
                 self.controller.write(offset & !3, value as u32);
             }
-            Place::Uart(offset) => {
+            Register::Uart(offset) => {
                 let byte = self.uart.write(offset, value as u8);
                 self.sent.extend(byte);
                 self.settle();
             }
-            Place::File(..) | Place::Virtio(..) => {}
+            Register::File(..) | Register::Virtio(..) => {}
         }
     }
 
@@ -90,8 +90,8 @@ impl Line {
     /// Takes a byte as the debug console's calls do: what was typed first has come to the UART, where nobody may look
     /// for it.
     pub fn take_typed(&mut self) -> Option<u8> {
-        let is_there = self.read(Place::Uart(uart16550::LINE_STATUS)) as u8 & uart16550::lsr::DATA_READY != 0;
-        if is_there { Some(self.read(Place::Uart(uart16550::DATA)) as u8) } else { self.typed.pop_front() }
+        let is_there = self.read(Register::Uart(uart16550::LINE_STATUS)) as u8 & uart16550::lsr::DATA_READY != 0;
+        if is_there { Some(self.read(Register::Uart(uart16550::DATA)) as u8) } else { self.typed.pop_front() }
     }
 
     /// Whether a virtual hart is notified of an interrupt.
@@ -136,14 +136,14 @@ impl Line {
 mod tests {
     use super::*;
 
-    const IER: Place = Place::Uart(1);
-    const DATA: Place = Place::Uart(uart16550::DATA);
+    const IER: Register = Register::Uart(1);
+    const DATA: Register = Register::Uart(uart16550::DATA);
 
     /// A line whose interrupt is enabled for the second of two virtual harts.
     fn line() -> Line {
         let mut line = Line::new(2, Aia::None);
-        line.write(Place::Controller(4 * u64::from(UART_INTERRUPT)), 1);
-        line.write(Place::Controller(0x2080), 1 << UART_INTERRUPT);
+        line.write(Register::Controller(4 * u64::from(UART_INTERRUPT)), 1);
+        line.write(Register::Controller(0x2080), 1 << UART_INTERRUPT);
         line
     }
 
@@ -154,9 +154,9 @@ mod tests {
         line.type_in(b"x");
         assert!(line.notifies(1) && !line.notifies(0));
         // claim, read, complete
-        assert_eq!(line.read(Place::Controller(0x20_1004)), u64::from(UART_INTERRUPT));
+        assert_eq!(line.read(Register::Controller(0x20_1004)), u64::from(UART_INTERRUPT));
         assert_eq!(line.read(DATA), u64::from(b'x'));
-        line.write(Place::Controller(0x20_1004), UART_INTERRUPT.into());
+        line.write(Register::Controller(0x20_1004), UART_INTERRUPT.into());
         assert!(!line.notifies(1));
     }
 
@@ -176,15 +176,15 @@ mod tests {
         // the UART's source by rising edges, for the first hart, at priority 1: AIA 1.0, "Source configurations"
         use arch::aplic::{DOMAINCFG, IDC, IDELIVERY, IE, SETIENUM, SOURCECFG, TARGET};
         let behind = 4 * (u64::from(UART_INTERRUPT) - 1);
-        line.write(Place::Controller(SOURCECFG.start + behind), cores::aplic::Mode::Edge1 as u64);
-        line.write(Place::Controller(TARGET.start + behind), 1);
-        line.write(Place::Controller(SETIENUM), UART_INTERRUPT.into());
-        line.write(Place::Controller(DOMAINCFG), IE.into());
-        line.write(Place::Controller(IDC + IDELIVERY), 1);
+        line.write(Register::Controller(SOURCECFG.start + behind), cores::aplic::Mode::Edge1 as u64);
+        line.write(Register::Controller(TARGET.start + behind), 1);
+        line.write(Register::Controller(SETIENUM), UART_INTERRUPT.into());
+        line.write(Register::Controller(DOMAINCFG), IE.into());
+        line.write(Register::Controller(IDC + IDELIVERY), 1);
         line.write(IER, 1);
         line.type_in(b"ab");
         for byte in *b"ab" {
-            assert_eq!(line.read(Place::Controller(IDC + arch::aplic::CLAIMI)) >> 16, u64::from(UART_INTERRUPT));
+            assert_eq!(line.read(Register::Controller(IDC + arch::aplic::CLAIMI)) >> 16, u64::from(UART_INTERRUPT));
             assert_eq!(line.read(DATA), u64::from(byte));
         }
     }
@@ -194,8 +194,8 @@ mod tests {
         let mut line = line();
         line.write(IER, 2);
         for _ in 0..3 {
-            assert_eq!(line.read(Place::Controller(0x20_1004)), u64::from(UART_INTERRUPT));
-            line.write(Place::Controller(0x20_1004), UART_INTERRUPT.into());
+            assert_eq!(line.read(Register::Controller(0x20_1004)), u64::from(UART_INTERRUPT));
+            line.write(Register::Controller(0x20_1004), UART_INTERRUPT.into());
             assert!(!line.notifies(1));
             line.write(DATA, b'a'.into());
         }
@@ -205,8 +205,8 @@ mod tests {
     fn a_register_that_interrupts_nobody_changes_nothing() {
         let mut line = line();
         assert!(line.take_changed() && !line.take_changed());
-        line.write(Place::Uart(7), 0x55);
-        assert_eq!((line.read(Place::Uart(7)), line.take_changed()), (0x55, false));
+        line.write(Register::Uart(7), 0x55);
+        assert_eq!((line.read(Register::Uart(7)), line.take_changed()), (0x55, false));
         line.write(IER, 1);
         line.type_in(b"x");
         assert!(line.take_changed());

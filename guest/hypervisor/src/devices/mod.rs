@@ -49,7 +49,7 @@ pub struct Region {
 
 /// A register of a device, by its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Register {
     /// Of the interrupt controller.
     Controller(u64),
     /// Of the interrupt file of the virtual hart of that number.
@@ -62,14 +62,14 @@ pub enum Place {
 
 // ANCHOR: find
 /// The register at an address, for a guest with such interrupt controllers; none where there is no device.
-pub fn find(at: GuestPhys, aia: Aia) -> Option<Place> {
+pub fn find(at: GuestPhys, aia: Aia) -> Option<Register> {
     let offset = |region: Region| at.0.checked_sub(region.base.0).filter(|offset| *offset < region.len_bytes);
-    let virtio = |offset: u64| Place::Virtio((offset / VIRTIO_BYTES) as usize, offset % VIRTIO_BYTES);
-    let file = |offset: u64| Place::File((offset / PAGE_BYTES) as usize, offset % PAGE_BYTES);
+    let virtio = |offset: u64| Register::Virtio((offset / VIRTIO_BYTES) as usize, offset % VIRTIO_BYTES);
+    let file = |offset: u64| Register::File((offset / PAGE_BYTES) as usize, offset % PAGE_BYTES);
     let controller = if aia == Aia::None { PLIC } else { APLIC };
     offset(controller)
-        .map(Place::Controller)
-        .or_else(|| offset(UART).map(Place::Uart))
+        .map(Register::Controller)
+        .or_else(|| offset(UART).map(Register::Uart))
         .or_else(|| offset(VIRTIO).map(virtio))
         .or_else(|| offset(IMSIC).filter(|_| aia == Aia::AplicImsic).map(file))
 }
@@ -82,16 +82,16 @@ mod tests {
     #[test]
     fn registers_are_found_by_their_addresses() {
         let find = |at| super::find(GuestPhys(at), Aia::None);
-        assert_eq!(find(0xc20_1004), Some(Place::Controller(0x20_1004)));
-        assert_eq!(find(0x1000_0005), Some(Place::Uart(5)));
-        assert_eq!(find(0x1000_2070), Some(Place::Virtio(1, 0x70)));
+        assert_eq!(find(0xc20_1004), Some(Register::Controller(0x20_1004)));
+        assert_eq!(find(0x1000_0005), Some(Register::Uart(5)));
+        assert_eq!(find(0x1000_2070), Some(Register::Virtio(1, 0x70)));
         assert_eq!([0x1000_9000, 0x1000_0100, 0, MEMORY_BASE.0, 0xd00_0000, 0x2800_0000].map(find), [None; 6]);
     }
 
     #[test]
     fn controllers_are_those_that_the_guest_has() {
         let find = |aia| [0xd00_0004, 0x2800_1000, 0xc00_0000].map(|at| super::find(GuestPhys(at), aia));
-        assert_eq!(find(Aia::Aplic), [Some(Place::Controller(4)), None, None]);
-        assert_eq!(find(Aia::AplicImsic), [Some(Place::Controller(4)), Some(Place::File(1, 0)), None]);
+        assert_eq!(find(Aia::Aplic), [Some(Register::Controller(4)), None, None]);
+        assert_eq!(find(Aia::AplicImsic), [Some(Register::Controller(4)), Some(Register::File(1, 0)), None]);
     }
 }

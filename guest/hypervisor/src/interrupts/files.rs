@@ -1,10 +1,11 @@
 //! A virtual hart's interrupt file: one of a hart's that are for guests, or one in software.
 //!
-//! AIA 1.0, "Interrupts for Virtual Machines (VS Level)". A virtual hart that runs has a file of its hart's, and keeps it while it is put
-//! aside: what arrives wakes it by `hgeie`. It gives it up when it runs on another hart, or when somebody else needs the file; its own hart,
-//! which alone reaches the file, then brings it into software, in the order of "Migrating a virtual hart to a different guest interrupt
-//! file": first nobody finds the file any more, then what is in it is taken. While a file is in software, messages to it are stores
-//! that trap, and where harts have no files for guests it stays there (`software`).
+//! AIA 1.0, "Interrupts for Virtual Machines (VS Level)". A virtual hart that runs has a file of its hart's, and keeps
+//! it while it is put aside: what arrives wakes it by `hgeie`. It gives it up when it runs on another hart, or when
+//! somebody else needs the file; its own hart, which alone reaches the file, then brings it into software, in the order
+//! of "Migrating a virtual hart to a different guest interrupt file": first nobody finds the file any more, then what
+//! is in it is taken. While a file is in software, messages to it are stores that trap, and where harts have no files
+//! for guests it stays there (`software`).
 
 use core::ops::RangeInclusive;
 use core::sync::atomic::Ordering;
@@ -28,13 +29,13 @@ use crate::vcpu::{Context, Vcpu, wanted};
 pub struct VirtualFile {
     /// What is in it while no hart has it, and what arrives then.
     software: InterruptFile,
-    place: Place,
+    place: Location,
     /// Another hart waits for it to be in software.
     wanted_back: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Location {
     Software,
     /// On its way there: what arrives is in software, what came before is not yet.
     Leaving,
@@ -47,14 +48,14 @@ enum Place {
 
 impl Default for VirtualFile {
     fn default() -> VirtualFile {
-        VirtualFile { software: InterruptFile::new(identities()), place: Place::Software, wanted_back: false }
+        VirtualFile { software: InterruptFile::new(identities()), place: Location::Software, wanted_back: false }
     }
 }
 
 impl VirtualFile {
     /// Whether it interrupts its virtual hart by `hvip`: a file of a hart's does so itself.
     pub fn signals(&self) -> bool {
-        self.place == Place::Software && self.software.signals()
+        self.place == Location::Software && self.software.signals()
     }
 
     /// Forgets all: its guest begins anew.
@@ -82,7 +83,7 @@ fn address(vcpu: &Vcpu) -> GuestPhys {
 /// Sends a virtual hart a message.
 pub fn send(vcpu: &'static Vcpu, identity: u32) {
     let mut file = vcpu.file.lock();
-    if let Place::Hart { index, number } = file.place {
+    if let Location::Hart { index, number } = file.place {
         return machine::send(machine::page(index, number), identity);
     }
     file.software.arrive(identity);
@@ -113,17 +114,17 @@ pub fn enter(hart: &Hart, vcpu: &'static Vcpu, context: &mut Context) {
         let mut file = vcpu.file.lock();
         let place = file.place;
         match place {
-            Place::Software => {
+            Location::Software => {
                 drop(file);
                 break bring_in(hart, vcpu);
             }
-            Place::Hart { index, number } if index == hart.index => break number,
-            Place::Hart { index, .. } if !core::mem::replace(&mut file.wanted_back, true) => {
+            Location::Hart { index, number } if index == hart.index => break number,
+            Location::Hart { index, .. } if !core::mem::replace(&mut file.wanted_back, true) => {
                 let there = &hart::harts()[index];
                 there.asked.store(true, Ordering::SeqCst);
                 machine::kick(there);
             }
-            Place::Hart { .. } | Place::Leaving => {}
+            Location::Hart { .. } | Location::Leaving => {}
         }
         drop(file);
         // That hart may be waiting for this one.
@@ -146,7 +147,7 @@ pub fn wait(context: &Context) {
 /// A virtual hart has stopped here: others may have its file.
 pub fn leave(hart: &Hart, vcpu: &'static Vcpu) {
     let place = vcpu.file.lock().place;
-    if let Place::Hart { number, .. } = place {
+    if let Location::Hart { number, .. } = place {
         bring_out(hart, number);
     }
 }
@@ -180,7 +181,7 @@ fn bring_in(hart: &Hart, vcpu: &'static Vcpu) -> u8 {
     hart.files.lock()[usize::from(number)] = Some(vcpu);
     let held = {
         let mut file = vcpu.file.lock();
-        file.place = Place::Hart { index: hart.index, number };
+        file.place = Location::Hart { index: hart.index, number };
         core::mem::replace(&mut file.software, InterruptFile::new(identities()))
     };
     put_in(number, &held);
@@ -204,8 +205,9 @@ fn free(hart: &Hart) -> u8 {
 fn bring_out(hart: &Hart, number: u8) {
     let Some(vcpu) = hart.files.lock()[usize::from(number)].take() else { return };
     csr::clear::<{ registers::HGEIE }>(1 << number);
-    // From now on the hypervisor's own messages are kept in software, and so are the guest's, once no hart knows the page's place.
-    vcpu.file.lock().place = Place::Leaving;
+    // From now on the hypervisor's own messages are kept in software, and so are the guest's, once no hart knows the
+    // page's place.
+    vcpu.file.lock().place = Location::Leaving;
     let guest = vcpu.guest();
     guest.memory.lock().unmap_register_page(address(vcpu));
     guest.forget(wanted::FENCE_FILES);
@@ -215,7 +217,7 @@ fn bring_out(hart: &Hart, number: u8) {
     let mut file = vcpu.file.lock();
     let late = core::mem::replace(&mut file.software, taken);
     merge(&mut file.software, &late);
-    (file.place, file.wanted_back) = (Place::Software, false);
+    (file.place, file.wanted_back) = (Location::Software, false);
     let signals = file.signals();
     drop(file);
     if signals {
@@ -273,7 +275,8 @@ fn take_out(number: u8) -> InterruptFile {
     file
 }
 
-/// Puts `file` into one of this hart's, beside what has arrived there: "using instruction CSRS to write to the `eip` array".
+/// Puts `file` into one of this hart's, beside what has arrived there: "using instruction CSRS to write to the `eip`
+/// array".
 fn put_in(number: u8, file: &InterruptFile) {
     with(number, || {
         for (by, register) in all_registers().rev() {
@@ -293,7 +296,7 @@ pub fn emulate(insn: &Insn, vcpu: &Vcpu, context: &mut Context) -> Option<()> {
     }
     let access = CsrAccess::of(insn, |x| context.registers.get(x))?;
     let mut file = vcpu.file.lock();
-    let in_software = file.place == Place::Software;
+    let in_software = file.place == Location::Software;
     let selected = csr::read::<{ registers::VSISELECT }>();
     let value = software::access(access, selected, in_software.then_some(&mut file.software))?;
     context.registers.set(access.rd, value);

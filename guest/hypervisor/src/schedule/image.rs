@@ -6,7 +6,7 @@ use arch::csr::{self as registers, ip};
 use sbi::HartState;
 use spin::Mutex;
 
-use super::queue::{Place, Queue};
+use super::queue::{Queue, RunState};
 use crate::control::{console, guests};
 use crate::interrupts::{files, machine};
 use crate::start::csr;
@@ -52,7 +52,7 @@ pub fn run() -> ! {
         let next = QUEUE
             .lock()
             .next(hart, |one| one.0.last_hart.load(Ordering::Relaxed) == hart)
-            .inspect(|one| put(one.0, Place::Running));
+            .inspect(|one| put(one.0, RunState::Running));
         match next {
             Some(One(vcpu)) => {
                 let next = vcpu::run(vcpu);
@@ -64,7 +64,7 @@ pub fn run() -> ! {
 }
 // ANCHOR_END: run
 
-fn put(vcpu: &Vcpu, place: Place) {
+fn put(vcpu: &Vcpu, place: RunState) {
     vcpu.place.store(place as u8, Ordering::SeqCst);
 }
 
@@ -73,15 +73,15 @@ fn put(vcpu: &Vcpu, place: Place) {
 fn put_aside(vcpu: &'static Vcpu, next: Next) {
     let mut queue = QUEUE.lock();
     match next {
-        Next::Pause if vcpu.guest().is_paused() => put(vcpu, Place::Paused),
+        Next::Pause if vcpu.guest().is_paused() => put(vcpu, RunState::Paused),
         Next::Resume | Next::Yield | Next::Pause => make_ready(vcpu, &mut queue),
         Next::Wait(_) if vcpu.wanted.load(Ordering::SeqCst) & !wanted::FENCES != 0 => make_ready(vcpu, &mut queue),
         Next::Wait(deadline) => {
-            put(vcpu, Place::Waiting);
+            put(vcpu, RunState::Waiting);
             queue.wait(One(vcpu), deadline);
         }
         Next::Stop | Next::End => {
-            put(vcpu, Place::Off);
+            put(vcpu, RunState::Off);
             vcpu.becomes(HartState::Stopped);
             drop(queue);
             guests::stopped(vcpu);
@@ -92,7 +92,7 @@ fn put_aside(vcpu: &'static Vcpu, next: Next) {
 
 fn make_ready(vcpu: &'static Vcpu, queue: &mut Queue<One>) {
     vcpu.times.ready(timers::now());
-    put(vcpu, Place::Ready);
+    put(vcpu, RunState::Ready);
     if let Some(idle) = queue.make_ready(One(vcpu), vcpu.last_hart.load(Ordering::Relaxed), vcpu.harts) {
         kick(&hart::harts()[idle]);
     }
@@ -108,7 +108,7 @@ fn kick(hart: &Hart) {
 /// woken.
 pub fn tell(vcpu: &'static Vcpu, what: u32) {
     vcpu.wanted.fetch_or(what, Ordering::SeqCst);
-    if Place::of(vcpu.place.load(Ordering::SeqCst)) == Place::Running {
+    if RunState::of(vcpu.place.load(Ordering::SeqCst)) == RunState::Running {
         kick_out(vcpu);
     }
 }
@@ -126,16 +126,16 @@ pub fn want(vcpu: &'static Vcpu, what: u32) {
         return;
     }
     let mut queue = QUEUE.lock();
-    match Place::of(vcpu.place.load(Ordering::SeqCst)) {
-        Place::Waiting => {
+    match RunState::of(vcpu.place.load(Ordering::SeqCst)) {
+        RunState::Waiting => {
             queue.wake(One(vcpu));
             make_ready(vcpu, &mut queue);
         }
-        Place::Running => {
+        RunState::Running => {
             drop(queue);
             kick_out(vcpu);
         }
-        Place::Ready | Place::Off | Place::Paused => {}
+        RunState::Ready | RunState::Off | RunState::Paused => {}
     }
 }
 
@@ -143,7 +143,7 @@ pub fn want(vcpu: &'static Vcpu, what: u32) {
 pub fn go_on(vcpu: &'static Vcpu) {
     let mut queue = QUEUE.lock();
     vcpu.wanted.fetch_and(!wanted::PAUSE, Ordering::SeqCst);
-    if Place::of(vcpu.place.load(Ordering::SeqCst)) == Place::Paused {
+    if RunState::of(vcpu.place.load(Ordering::SeqCst)) == RunState::Paused {
         make_ready(vcpu, &mut queue);
     }
 }
@@ -156,7 +156,7 @@ pub fn begin(vcpu: &'static Vcpu) {
 
 /// Whether it runs nowhere and stands in no queue.
 pub fn is_off(vcpu: &Vcpu) -> bool {
-    Place::of(vcpu.place.load(Ordering::SeqCst)) == Place::Off
+    RunState::of(vcpu.place.load(Ordering::SeqCst)) == RunState::Off
 }
 
 /// The hypervisor's timer came while a guest ran.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 /// Where a virtual hart is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Place {
+pub enum RunState {
     /// Stopped.
     Off,
     /// In the queue.
@@ -19,15 +19,15 @@ pub enum Place {
     Paused,
 }
 
-impl Place {
+impl RunState {
     /// Of its number.
-    pub const fn of(number: u8) -> Place {
+    pub const fn of(number: u8) -> RunState {
         match number {
-            1 => Place::Ready,
-            2 => Place::Running,
-            3 => Place::Waiting,
-            4 => Place::Paused,
-            _ => Place::Off,
+            1 => RunState::Ready,
+            2 => RunState::Running,
+            3 => RunState::Waiting,
+            4 => RunState::Paused,
+            _ => RunState::Off,
         }
     }
 }
@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn places_come_back_from_their_numbers() {
-        for place in [Place::Off, Place::Ready, Place::Running, Place::Waiting, Place::Paused] {
-            assert_eq!(Place::of(place as u8), place);
+        for place in [RunState::Off, RunState::Ready, RunState::Running, RunState::Waiting, RunState::Paused] {
+            assert_eq!(RunState::of(place as u8), place);
         }
     }
 }

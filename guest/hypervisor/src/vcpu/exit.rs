@@ -132,16 +132,16 @@ fn crashed(why: &str, vcpu: &Vcpu, context: &Context) -> Next {
 // ANCHOR: device
 /// An access to a device; none where there is no device, or it is none that a device answers.
 fn device(way: Way, at: GuestPhys, htinst: u64, vcpu: &'static Vcpu, context: &mut Context) -> Option<Next> {
-    let place = vcpu.guest().find(at)?;
+    let register = vcpu.guest().find(at)?;
     let registers = &mut context.registers;
     let access = Access::of_htinst(htinst).or_else(|| of_instruction(registers))?;
     match access.kind {
         Kind::Load { rd, .. } if way == Way::Load => {
-            let bytes = vcpu.guest().read_device(place, access.len_bytes);
+            let bytes = vcpu.guest().read_device(register, access.len_bytes);
             registers.set(rd, access.extended(bytes));
         }
         Kind::Store { rs2 } if way == Way::Store => {
-            vcpu.guest().write_device(place, access.len_bytes, registers.get(rs2));
+            vcpu.guest().write_device(register, access.len_bytes, registers.get(rs2));
         }
         _ => return None,
     }
