@@ -80,6 +80,11 @@ impl Generated {
     pub const fn mode_code(mode: Mode) -> u8 {
         mode.privilege as u8 | (mode.virt as u8) << 2
     }
+
+    /// Brings [`Generated::fp_ready`] up to date.
+    pub fn note_fp(&mut self, state: &State) {
+        self.fp_ready = state.fp_dirty() && state.frm == fp::Rounding::Rne as u8;
+    }
 }
 
 /// A hart without its decode cache.

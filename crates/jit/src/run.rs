@@ -137,7 +137,7 @@ fn note_waiting(core: &mut Core) {
 /// Notes what generated code may do in the current mode.
 fn note_mode(core: &mut Core) {
     let state = &core.state;
-    core.generated.fp_ready = state.fp_dirty() && state.frm == fp::Rounding::Rne as u8;
+    core.generated.note_fp(state);
     core.generated.fp_raises |= core.generated.fp_ready;
     let in_place = !core.watch.sees_csr_writes();
     core.generated.open = in_place && privileged::csr::is_open(state, &core.config);

@@ -105,7 +105,7 @@ impl Machine {
             Float => self.float(step, core),
             FloatCsr => return self.float_csr(step, core),
             CheckFp | CheckMode | CheckOpen | CheckNoInterrupt => return check(step, core),
-            NoteFp => core.generated.fp_ready = core.state.fp_dirty() && core.state.frm == Rounding::Rne as u8,
+            NoteFp => core.generated.note_fp(&core.state),
             Void => panic!("{here:#x}: nobody told of the code there"),
         }
         Next::Step
