@@ -18,8 +18,8 @@
 //! messages go to a `bus::MsiSink`, which the bus is. A hart's interrupt files, if it has an IMSIC, are part of its
 //! pins (`vcpu::imsic`): its CSRs reach them there, messages through `devices::imsic`. A guest's may be its host's
 //! (`board::host_interrupts`: they are on the map and in the tree, and execute in the host's kernel). The board
-//! keeps its devices as one list of `devices::Part`s: map, device tree, reset and poll go by it. Regions of the bus
-//! can be added, moved and taken away while the machine runs.
+//! keeps its devices as one list of `devices::Part`s (`board::parts`): map, device tree, reset, poll and snapshots go
+//! by it. Regions of the bus can be added, moved and taken away while the machine runs.
 
 #![forbid(unsafe_code)]
 
@@ -45,10 +45,10 @@ pub mod loader;
 pub mod machine;
 pub mod map;
 mod parallel;
+pub mod parts;
 mod patience;
 mod placed;
 mod pmu;
-pub mod rom;
 mod round_robin;
 mod sampling;
 mod show;

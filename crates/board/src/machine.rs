@@ -343,7 +343,7 @@ impl Machine {
 }
 
 /// The first hart's registers, as the kernel's boot protocol wants them (Linux, Documentation/arch/riscv/boot.rst).
-fn enter_guest(hart: &mut dyn HostedHart, boot: &crate::rom::Boot) {
+fn enter_guest(hart: &mut dyn HostedHart, boot: &crate::parts::rom::Boot) {
     hart.set_reg(Reg::Pc, boot.start);
     hart.set_reg(Reg::X(10), 0);
     hart.set_reg(Reg::X(11), boot.tree);

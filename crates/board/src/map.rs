@@ -1,4 +1,5 @@
-//! The memory map and interrupt numbers of the `virt` board.
+//! The memory map and interrupt numbers of the `virt` board, as far as more than one place names them; what only the
+//! board's list of parts names is said there (`parts`).
 //!
 //! The same as QEMU's `virt`, so that firmware, kernels and distributions need no port.
 
@@ -13,20 +14,13 @@ pub struct Region {
     pub len: u64,
 }
 
-const fn region(base: u64, len: u64) -> Region {
+/// `len` bytes from `base` on.
+pub(crate) const fn region(base: u64, len: u64) -> Region {
     Region { base: Phys(base), len }
 }
 
 /// Reset ROM: harts start here.
 pub const ROM: Region = region(0x1000, 0xf000);
-/// Test finisher.
-pub const FINISHER: Region = region(0x10_0000, 0x1000);
-/// Goldfish RTC.
-pub const RTC: Region = region(0x10_1000, 0x1000);
-/// CLINT: MSWI and MTIMER of the ACLINT.
-pub const CLINT: Region = region(0x200_0000, devices::aclint::CLINT_BYTES);
-/// SSWI of the ACLINT.
-pub const SSWI: Region = region(0x2f0_0000, devices::aclint::SWI_BYTES);
 /// PLIC.
 pub const PLIC: Region = region(0xc00_0000, devices::plic::PLIC_BYTES);
 /// APLIC, machine-level domain.
@@ -50,8 +44,6 @@ pub const VIRTIO_SLOTS: usize = 8;
 pub const VIRTIO_IRQ: u32 = 1;
 /// Interrupt of the serial port.
 pub const UART_IRQ: u32 = 10;
-/// Interrupt of the RTC.
-pub const RTC_IRQ: u32 = 11;
 /// Number of interrupt sources of the PLIC.
 pub const PLIC_SOURCES: u32 = 95;
 

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::given;
 use crate::loader::{self, Defaults, Initrd, Load, Places, Program, Range};
 use crate::map::DRAM_BASE;
-use crate::rom::Boot;
+use crate::parts::rom::Boot;
 use crate::tree::{Chosen, Tree};
 use crate::wiring::Wiring;
 

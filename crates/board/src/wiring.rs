@@ -6,12 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::Phys;
 use bus::{Bus, IrqLine, IrqSink};
-use devices::aclint::{Clint, Sswi};
-use devices::rtc::TimeOfDay;
-use devices::{ConsoleOut, Finisher, Part, PowerSwitch, Rtc, Uart16550};
+use devices::{ConsoleOut, Part, PowerSwitch, Uart16550};
 use events::Sink;
 use memory::Ram;
-use vcpu::{Clock, HartPins, TICK_NANOS};
+use vcpu::{Clock, HartPins};
 use virtio::{EmptySlot, Interface, QUEUE_NOTIFY, Slot};
 
 use crate::config::{Aia, Plug, SlotMaker};
@@ -21,9 +19,10 @@ use crate::error::Error;
 use crate::host_interrupts::HostInterrupts;
 use crate::lines::Lines;
 use crate::map;
+use crate::parts::rom::Rom;
+use crate::parts::{self, Common};
 use crate::placed::{Placed, placed, shared};
-use crate::rom::Rom;
-use crate::tree::{Mapped, Role};
+use crate::tree::Mapped;
 
 /// Queues of a virtio device whose notices are passed on without an exit. Those of others come as any write.
 const QUEUES: u32 = 2;
@@ -83,21 +82,8 @@ impl Wiring {
         let line = |number| IrqLine::new(wires.clone(), number);
         let power = PowerSwitch::new(pins.clone());
         let uart = shared(Uart16550::new(console, line(map::UART_IRQ)));
-        let rtc = shared(Rtc::new(time_of_day(&clock, seeded), line(map::RTC_IRQ)));
-        let rom = Rom::default();
-        let mut parts = vec![
-            placed("uart", map::UART, uart.clone(), Some(map::UART_IRQ)),
-            placed("rtc", map::RTC, rtc, Some(map::RTC_IRQ)),
-            placed("finisher", map::FINISHER, shared(Finisher::new(power.clone())), None).with_role(Role::Finisher),
-        ];
-        // timers, software interrupts and the way from reset, which a machine without M-mode gets from its host
-        if modes == Modes::All {
-            parts.extend([
-                placed("rom", map::ROM, shared(rom.clone()), None),
-                placed("clint", map::CLINT, shared(Clint::new(clock, pins.clone())), None),
-                placed("sswi", map::SSWI, shared(Sswi::new(pins.clone())), None),
-            ]);
-        }
+        let common = Common { clock, pins, power, uart, rom: Rom::default(), seeded };
+        let mut parts = parts::made(modes, &common, line);
         // QEMU's order, in which Linux finds and names disks
         let slots = arrange(plugs);
         let plugged = (0..slots.len()).filter(|&slot| slots[slot].is_some()).collect();
@@ -111,6 +97,7 @@ impl Wiring {
             let wired = parts.iter().filter_map(|placed| Some((placed.irq?, placed.region.base)));
             wired.for_each(|(irq, base)| lines.name(irq, base));
         }
+        let Common { pins, power, uart, rom, .. } = common;
         Ok(Wiring { power, rom, pins, uart, controllers, parts, plugged, lines })
     }
 
@@ -211,17 +198,4 @@ fn arrange(plugs: Vec<Plug>) -> [Option<SlotMaker>; map::VIRTIO_SLOTS] {
         }
     }
     slots
-}
-
-/// Where the calendar begins that is not the host's: 2026-01-01 00:00:00 UTC, in nanoseconds of the Unix epoch.
-const FIXED_DATE: u64 = 1_767_225_600_000_000_000;
-
-/// The host's time of day, or one that begins with it or with a fixed date and moves with the machine's own clock.
-fn time_of_day(clock: &Arc<Clock>, seeded: bool) -> TimeOfDay {
-    if clock.is_wall() && !seeded {
-        return TimeOfDay::Host;
-    }
-    let start = if seeded { FIXED_DATE } else { devices::rtc::host_nanos() };
-    let clock = clock.clone();
-    TimeOfDay::Virtual(Box::new(move || start.wrapping_add(clock.now().wrapping_mul(TICK_NANOS))))
 }

@@ -45,7 +45,7 @@ fn parts() -> Vec<(&'static str, String)> {
         ("MmioTransport", plain::<MmioTransport<Entropy>>()),
         ("Net", plain::<Net>()),
         ("PlicRegisters", plain::<PlicRegisters>()),
-        ("Rom", plain::<board::rom::Rom>()),
+        ("Rom", plain::<board::parts::rom::Rom>()),
         ("Rtc", plain::<Rtc>()),
         ("Share", plain::<Share>()),
         ("Uart16550", plain::<Uart16550>()),

@@ -86,7 +86,7 @@ pub fn words(software: &Software, level: Level, directory: &Path) -> Result<Vec<
 
 /// The firmware, with what goes before it, as an ELF file.
 fn program(firmware: &[u8]) -> Vec<u8> {
-    let words = board::rom::dynamic_info(KERNEL);
+    let words = board::parts::rom::dynamic_info(KERNEL);
     let code = COPY_TREE.iter().flat_map(|(word, _)| word.to_le_bytes());
     let before: Vec<u8> = code.chain(words.iter().flat_map(|word| word.to_le_bytes())).collect();
     elf_file(&[(FIRMWARE, firmware), (BEFORE, &before)], BEFORE)
