@@ -2,11 +2,16 @@
 
 mod common;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use board::snapshot::SCHEMA;
 use common::{Programs, Said, say, vhart};
+use flate2::Compression;
+use flate2::read::{GzDecoder, GzEncoder};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Where the built-in firmware starts a kernel.
@@ -247,5 +252,68 @@ fn a_machine_is_saved_at_a_text_and_when_its_time_is_up() {
         assert!(said.status == Some(124) && said.err.contains("saved to"), "{}", said.err);
         let later = run(&["--max-instructions", "100000"], &[("--load-snapshot", &to)]);
         assert_eq!(later.status, Some(124), "{}", later.err);
+    }
+}
+
+/// The snapshots that are kept, each taken by a vhart of its version: of `sbi.s` on two harts, when it had said
+/// "started". Those of a new version are made with VHART_UPDATE set; the old ones stay, to be refused.
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots")
+}
+
+/// What is kept of each version, by the machine's `--aia`, and the digest of its end, as of one that was never saved.
+const ENDS: [(&str, &str); 2] = [
+    ("none", "b3bfc934555ae44dc2c006a1148143b849122e73e47b0690a35746e4b0e2cbc3"),
+    ("aplic-imsic", "e6ee5f2714af95cc9ec66880a2a97febb16fc3516401f7f79a2b780ce562bf9e"),
+];
+
+/// Takes a snapshot that is to be kept. Its head has the command in it, which names no place of this computer's.
+fn take(programs: &Programs, aia: &str, to: &Path) {
+    programs.assemble("sbi", &[], KERNEL);
+    let words =
+        "run --deterministic --harts 2 --memory 8M --kernel sbi --save-snapshot taken --save-when started --aia";
+    let mut command = vhart(&words.split(' ').chain([aia]).collect::<Vec<_>>());
+    assert!(command.current_dir(programs.path("")).status().unwrap().success());
+    let taken = File::open(programs.path("taken")).unwrap();
+    io::copy(&mut GzEncoder::new(taken, Compression::best()), &mut File::create(to).unwrap()).unwrap();
+}
+
+fn unpacked(programs: &Programs, kept: &Path) -> PathBuf {
+    let to = programs.path("kept.snapshot");
+    let from = File::open(kept).unwrap_or_else(|why| panic!("{}: {why}; set VHART_UPDATE once", kept.display()));
+    io::copy(&mut GzDecoder::new(from), &mut File::create(&to).unwrap()).unwrap();
+    to
+}
+
+#[test]
+fn a_snapshot_that_is_kept_goes_on_to_the_end_that_it_had() {
+    let programs = Programs::new();
+    for (aia, end) in ENDS {
+        let file = kept().join(format!("v{SCHEMA}-{aia}.snapshot.gz"));
+        if std::env::var_os("VHART_UPDATE").is_some() {
+            take(&programs, aia, &file);
+        }
+        let snapshot = unpacked(&programs, &file);
+        for engine in ["interp", "jit"] {
+            let said = run(&["--deterministic", "--engine", engine], &[("--load-snapshot", &snapshot)]);
+            let ended = (said.status, said.out.as_str(), digest(&said));
+            assert_eq!(ended, (Some(0), "timer..\nipi....\n", end), "{aia}, {engine}: {}", said.err);
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_kept_of_another_version_is_refused_by_its_number() {
+    let programs = Programs::new();
+    let names = std::fs::read_dir(kept()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let current = format!("v{SCHEMA}-");
+    let others: Vec<String> = names.filter(|name| !name.starts_with(&current)).collect();
+    assert!(!others.is_empty());
+    for name in others {
+        let version = name.trim_start_matches('v').split('-').next().unwrap();
+        let told =
+            format!("it has version {version} of the format, and this vhart reads version {SCHEMA}; take it anew");
+        let text = refusal(&[], &unpacked(&programs, &kept().join(&name)));
+        assert!(text.contains(&told), "{name}: {text}");
     }
 }

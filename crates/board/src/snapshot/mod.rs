@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use vcpu::PinsState;
 
 /// The version of what is in a file. It is raised whenever anything changes in a type that is saved: they are told
-/// apart by nothing else.
+/// apart by nothing else. Files of each version are kept in `vhart/tests/snapshots`.
 pub const SCHEMA: u32 = 3;
 
 /// A machine without its memory.
