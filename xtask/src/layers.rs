@@ -1,10 +1,11 @@
 //! The layer check: dependencies between the workspace's crates point only up ARCHITECTURE.md's list, files of a crate
-//! use each other in no circle, files and functions are short, and tests share what they need.
+//! use each other in no circle, files and functions are short, no line is too wide, and tests share what they need.
 
 mod files;
 mod kit;
 mod sizes;
 mod sources;
+mod widths;
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -60,6 +61,7 @@ fn check_files() -> anyhow::Result<()> {
         wrong.extend(files::check(&sources));
         wrong.extend(sources.iter().filter_map(sizes::check_file));
         functions.extend(sources.iter().flat_map(sizes::functions));
+        wrong.extend(widths::check(&workspace, &folder)?);
     }
     let summary = sizes::summary(&functions);
     wrong.extend(sizes::check(functions));

@@ -1,5 +1,5 @@
-//! The programs of world switches and interrupts that vhart carries along (`guest/switches`): made anew, and held against
-//! their sources.
+//! The programs of world switches and interrupts that vhart carries along (`guest/switches`): made anew, and held
+//! against their sources.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -25,6 +25,9 @@ macro_rules! bounded {
 }
 
 bounded! {
-    decode isa kernel initrd places devices aplic imsic virtio_block virtio_rng virtio_con virtio_ports virtio_net virtio_9p ninep frames sbi
-    hypervisor trace snapshot symbols gdb traps work deb control module initramfs release index http settings #[cfg(all(target_arch = "x86_64", unix))] engines
+    decode isa kernel initrd places devices aplic imsic
+    virtio_block virtio_rng virtio_con virtio_ports virtio_net virtio_9p ninep frames
+    sbi hypervisor trace snapshot symbols gdb traps work
+    deb control module initramfs release index http settings
+    #[cfg(all(target_arch = "x86_64", unix))] engines
 }

@@ -75,8 +75,8 @@ impl Kernel {
     }
 }
 
-/// A guest of two harts, each on a processor of its own, as is whoever answers notices: where Linux puts threads by itself, it
-/// puts two on one now and then. The guest waits for a second before it begins.
+/// A guest of two harts, each on a processor of its own, as is whoever answers notices: where Linux puts threads by
+/// itself, it puts two on one now and then. The guest waits for a second before it begins.
 const TWO_HARTS: &str = r#"vhart run --engine kvm --no-reboot --harts 2 --memory 64M --kernel /boot/vmlinuz --aia aplic-imsic </dev/null &
 usleep 500000
 for task in /proc/$!/task/*; do
@@ -117,7 +117,8 @@ fn append(initrd: &Path, archive: &[u8], to: &Path) -> Result<()> {
     fs::write(to, content).on_file("write", to)
 }
 
-/// Writes the initramfs at `initrd` to `to`, with another init: it runs `program` with these words, which are letters, digits, dashes and slashes.
+/// Writes the initramfs at `initrd` to `to`, with another init: it runs `program` with these words, which are letters,
+/// digits, dashes and slashes.
 ///
 /// # Errors
 /// A file cannot be read or written.

@@ -298,7 +298,8 @@ macro_rules! operators {
     )* };
 }
 operators! {
-    Add add Add; Sub sub Sub; Mul mul Mul; BitAnd bitand And; BitOr bitor Or; BitXor bitxor Xor; Shl shl Shl; Shr shr Shr;
+    Add add Add; Sub sub Sub; Mul mul Mul; BitAnd bitand And; BitOr bitor Or; BitXor bitxor Xor;
+    Shl shl Shl; Shr shr Shr;
 }
 
 impl Not for Expr<'_> {

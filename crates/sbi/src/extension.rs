@@ -4,7 +4,10 @@
 //! them.
 
 macro_rules! extensions {
-    ($($(#[doc = $doc:literal])* $extension:ident $eid:literal { $($function:ident $fid:literal $name:literal;)* })*) => {
+    ($(
+        $(#[doc = $doc:literal])*
+        $extension:ident $eid:literal { $($function:ident $fid:literal $name:literal;)* }
+    )*) => {
         /// An extension, with its id (EID).
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u32)]

@@ -6,7 +6,9 @@ use crate::{
 };
 
 macro_rules! workloads {
-    ($($group:ident $clock:ident $needs:expr, { $($name:literal $iterations:literal $run:path, $what:literal;)* })*) => {
+    ($(
+        $group:ident $clock:ident $needs:expr, { $($name:literal $iterations:literal $run:path, $what:literal;)* }
+    )*) => {
         /// All workloads, by group.
         pub const ALL: &[Workload] = &[$($(Workload {
             name: $name,

@@ -61,8 +61,9 @@ pub struct Options {
     /// How often each job is run.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Run this job only; may be repeated. Jobs: a program's name, interrupts-bare, interrupts-guest, guests, linux-harts, linux,
-    /// and work, a round of 'vhart bench' for each subject in turn; without --only there is its report instead.
+    /// Run this job only; may be repeated. Jobs: a program's name, interrupts-bare, interrupts-guest, guests,
+    /// linux-harts, linux, and work, a round of 'vhart bench' for each subject in turn; without --only there is its
+    /// report instead.
     #[arg(long, value_name = "NAME", conflicts_with = "update_docs")]
     only: Vec<String>,
     /// Another bare-metal program, for example CoreMark; may be repeated.
@@ -77,7 +78,8 @@ pub struct Options {
     /// Write the figures to a file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the tables into docs/benchmarks.md and docs/bench.md, and README's figures of them, unless something failed.
+    /// Write the tables into docs/benchmarks.md and docs/bench.md, and README's figures of them, unless something
+    /// failed.
     #[arg(long)]
     update_docs: bool,
     /// Measure nothing: write README's figures of the documents' tables.
@@ -198,8 +200,8 @@ impl Options {
         Host::of(ours, &self.linux_arg, self.limit())
     }
 
-    /// A host whose KVM lets guests write to interrupt files, unless the user has chosen one: Debian's stable kernel, 6.12, maps
-    /// their pages for itself only.
+    /// A host whose KVM lets guests write to interrupt files, unless the user has chosen one: Debian's stable kernel,
+    /// 6.12, maps their pages for itself only.
     fn newer_host(&self, subjects: &[Subject]) -> anyhow::Result<Host> {
         let ours = subjects.first().context("nobody to ask")?;
         let chosen = self.linux_arg.iter().any(|word| word.starts_with("--suite"));

@@ -1,7 +1,7 @@
 //! Work that `vhart bench` does: a round of it, as figures of a job.
 //!
-//! For another emulator it is vhart that boots the work there. What counts is what counts in `vhart bench`: processor time, or the clock
-//! where a workload waits, or the time of one operation.
+//! For another emulator it is vhart that boots the work there. What counts is what counts in `vhart bench`: processor
+//! time, or the clock where a workload waits, or the time of one operation.
 
 use std::fs;
 use std::path::Path;

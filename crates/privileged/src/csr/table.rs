@@ -229,7 +229,8 @@ registers! { (state, config, mode, address, value)
         interrupts, {read int::sie(state), write int::write_sie(state, value); in_place int::sie_in_place(config)},
         in_vs: c::VSIE,
         holds: [(state.sie, state.sie & int::independent(config))];
-    c::SIP => interrupts, {read int::sip(state, config), write int::write_sip(state, value)}, in_vs: c::VSIP, inputs: PENDING;
+    c::SIP => interrupts, {read int::sip(state, config), write int::write_sip(state, value)},
+        in_vs: c::VSIP, inputs: PENDING;
     c::SCOUNTEREN => base, {word scounteren, counters::existing(config), COUNTERS; in_place};
     c::SENVCFG =>
         environment,
@@ -288,7 +289,8 @@ registers! { (state, config, mode, address, value)
     c::HIDELEG => base, {word hideleg, int::HIDELEG, INTERRUPTS; unless_changed};
     c::HIE => base, {read int::hie(state), write int::write_hie(state, value); in_place int::HIE_IN_PLACE};
     c::HIP => base, {read int::hip(state, config), write int::write_hip(state, value)}, inputs: TIME;
-    c::HVIP => base, {read int::hvip(state), write int::write_hvip(state, config, value); in_place int::hvip_in_place(config)},
+    c::HVIP => base,
+        {read int::hvip(state), write int::write_hvip(state, config, value); in_place int::hvip_in_place(config)},
         holds: [(state.hvip, state.hvip & int::injectable(config))];
     c::HVIEN => aia, {word hvien, config.virtual_interrupts(), INTERRUPTS; unless_changed};
     c::HVICTL => aia, {word hvictl, int::HVICTL, INTERRUPTS; unless_changed};
