@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::tools::on_path;
+use crate::search::on_path;
 
 /// Debian's GDB for all architectures. Where the system lacks it, what needs it is left out and counted.
 pub const GDB: &str = "gdb-multiarch";

@@ -17,6 +17,7 @@ mod kallsyms;
 mod layers;
 mod measured;
 mod oracle;
+mod search;
 mod shares;
 mod snapshots;
 mod steps;

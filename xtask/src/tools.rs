@@ -8,6 +8,7 @@ use anyhow::Context;
 use images::{Apt, Cache, Packages, Selection, Tools};
 
 use crate::oracle;
+use crate::search::on_path;
 use crate::steps::Steps;
 
 /// Programs that tests start by name.
@@ -121,9 +122,4 @@ fn path(tools: Option<&Tools>) -> anyhow::Result<OsString> {
     let own = std::env::var_os("PATH").unwrap_or_default();
     let fetched = tools.map(|tools| tools.directory().join("usr/bin"));
     Ok(std::env::join_paths(std::env::split_paths(&own).chain(fetched))?)
-}
-
-/// Where a program of the system's is.
-pub fn on_path(program: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
 }

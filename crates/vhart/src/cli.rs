@@ -87,6 +87,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 const ABOUT: &str = "A RISC-V machine with the hypervisor extension: boots Linux, KVM, and a guest Linux inside it";
 
+/// Where help has the options of the machine.
+const MACHINE: &str = "Machine";
+
 const AFTER: &str = "\
 Examples:
   vhart linux                                     a host Linux with KVM, and a guest Linux in it
@@ -169,7 +172,7 @@ pub enum Command {
     #[cfg(feature = "machine")]
     Isa {
         /// The instruction set, as for 'vhart run' [default: all there is]
-        #[arg(long, value_name = "ISA", value_parser = machine::isa)]
+        #[arg(long, value_name = "ISA", value_parser = cpu::isa)]
         isa: Option<arch::isa::Isa>,
     },
     /// Check this host's /dev/kvm with guests of a few instructions, and print a line for each check; exit status 1 if

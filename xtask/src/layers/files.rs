@@ -14,10 +14,9 @@ use super::sources::{Module, Source, by_module};
 
 /// Circles that there are reasons for: what the paths of their files begin with, one of these each, and the reason.
 const ARGUED: &[(&[&str], &str)] = &[
-    (&["crates/board/src/snapshot/"], "memory is written to the file whose parts say where it is"),
     (&["crates/gdb/src/"], "the monitor's commands are the target's, which offers the monitor"),
     (HART, "each part of a hart has the methods of `Core` that serve it, and `Core` has the parts"),
-    (&["crates/images/src/"], "whoever fetches shows what is fetched, and keeps it"),
+    (IMAGES, "the cache keeps what is fetched and made, whoever asks for it, and knows what that is"),
     (
         &["crates/jit/src/x64/emit", "crates/jit/src/x64/float"],
         "a value that an instruction keeps may be one that is due",
@@ -25,13 +24,49 @@ const ARGUED: &[(&[&str], &str)] = &[
     (&["crates/kvm/src/riscv64/"], "a machine of the host's makes its harts, and its harts know it"),
     (&["crates/privileged/src/"], "a CSR's row names what it does, and what it does is said of CSRs"),
     (&["crates/vcpu/src/imsic", "crates/vcpu/src/pins"], "interrupt files raise pins, and pins have the files"),
-    (&["crates/vhart/src/"], "options say what they become"),
+    (
+        &["crates/vhart/src/bench/kernel", "crates/vhart/src/bench/model"],
+        "a measurement has its outcomes, and which of them are a kernel's is said of kernels",
+    ),
+    (&["crates/vhart/src/cli/qemu/"], "each option of QEMU's line may ask what else is on the line"),
+    (
+        &["crates/vhart/src/debugger", "crates/vhart/src/watchers"],
+        "watchers keep events where a debugger may come, and debuggers show what they have kept",
+    ),
+    (&["crates/vhart/src/exec/"], "a session is conducted by what is said in it, and its verdict is what was heard"),
+    (COMMANDS, "options say what they become"),
     (&["crates/virtio/src/block/"], "a file may be beneath another"),
     (&["crates/virtio/src/console/"], "a line ends at a port, and a port has a line"),
     (&["crates/virtio/src/share/"], "attributes of a directory's files are asked for by names in it"),
     (&["guest/checks/src/"], "each check leaves by the machine's one way out, which knows the checks"),
     (&["guest/hypervisor/src/"], "what traps may be caused anywhere, and whoever handles them goes on anywhere"),
-    (&["xtask/src/"], "what a chore runs may be a test, and tests are a chore"),
+    (&["xtask/src/bench/"], "a job is the work of a guest, whose figures are a job's"),
+];
+
+/// What fetches, makes and keeps images.
+const IMAGES: &[&str] = &[
+    "crates/images/src/archive",
+    "crates/images/src/cache",
+    "crates/images/src/debian",
+    "crates/images/src/request",
+    "crates/images/src/tree",
+];
+
+/// The options of commands, and what makes machines of them.
+const COMMANDS: &[&str] = &[
+    "crates/vhart/src/bench/options",
+    "crates/vhart/src/bench/peers",
+    "crates/vhart/src/cli",
+    "crates/vhart/src/devices",
+    "crates/vhart/src/engine",
+    "crates/vhart/src/exec/options",
+    "crates/vhart/src/hypervisor/",
+    "crates/vhart/src/images",
+    "crates/vhart/src/linux",
+    "crates/vhart/src/ports",
+    "crates/vhart/src/run",
+    "crates/vhart/src/serial",
+    "crates/vhart/src/snapshots",
 ];
 
 /// The files of a hart that have methods of `Core`, and those that they are made of.

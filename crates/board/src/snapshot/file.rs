@@ -7,9 +7,9 @@
 use std::io::{self, Read, Write};
 
 use ::memory::Ram;
-use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 
+use super::format::{Problem, check_sum, take};
 use super::{SCHEMA, Saved, Shape, memory};
 
 /// The beginning of every snapshot, whatever its version. Not text, and damaged by whoever takes it for text.
@@ -18,44 +18,6 @@ const MAGIC: [u8; 16] = *b"\x89vhart snapshot\n";
 const MOST_HEAD_BYTES: u64 = 4 << 20;
 /// Most bytes of a machine without its memory: what was written to disks with `snapshot=on` is in it.
 const MOST_STATE_BYTES: u64 = 1 << 40;
-
-/// Why a file is no snapshot that can be loaded, or cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    /// It is something else.
-    #[error("it is no snapshot of vhart's")]
-    Foreign,
-    /// Another vhart wrote it.
-    #[error("it has version {found} of the format, and this vhart reads version {SCHEMA}; take it anew")]
-    Version {
-        /// Its version.
-        found: u32,
-    },
-    /// It ends too soon.
-    #[error("it ends in its midst: it was not written or copied whole")]
-    Truncated,
-    /// A check sum is wrong, or what is in it makes no sense.
-    #[error("it is damaged: {what} is not as it was written")]
-    Damaged {
-        /// What.
-        what: &'static str,
-    },
-    /// Something follows its end.
-    #[error("it is damaged: something follows its end")]
-    Longer,
-    /// The host cannot read or write it.
-    #[error(transparent)]
-    Io(io::Error),
-}
-
-impl From<io::Error> for Problem {
-    fn from(error: io::Error) -> Problem {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => Problem::Truncated,
-            _ => Problem::Io(error),
-        }
-    }
-}
 
 /// What is to be known of a snapshot before it is loaded.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -97,12 +59,6 @@ fn write_part(to: &mut dyn Write, part: &impl Serialize) -> Result<(), Problem> 
     Ok(to.write_all(&check_sum(&bytes).to_le_bytes())?)
 }
 
-pub(super) fn check_sum(bytes: &[u8]) -> u32 {
-    let mut hasher = Hasher::new();
-    hasher.update(bytes);
-    hasher.finalize()
-}
-
 impl<'a> Snapshot<'a> {
     /// Reads all but the memory.
     ///
@@ -137,13 +93,6 @@ impl<'a> Snapshot<'a> {
             _ => Err(Problem::Longer),
         }
     }
-}
-
-/// Takes so many bytes.
-pub(super) fn take<const N: usize>(from: &mut dyn Read) -> Result<[u8; N], Problem> {
-    let mut bytes = [0; N];
-    from.read_exact(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn read_part<T: for<'de> Deserialize<'de>>(from: &mut dyn Read, most: u64, what: &'static str) -> Result<T, Problem> {

@@ -6,7 +6,7 @@ use ::memory::Ram;
 use arch::addr::PAGE_BYTES;
 use vm_memory::{Bytes, GuestAddress};
 
-use super::file::{Problem, check_sum, take};
+use super::format::{Problem, check_sum, take};
 
 /// Most bytes of a run.
 const RUN_BYTES: usize = 1 << 20;

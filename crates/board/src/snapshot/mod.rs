@@ -13,10 +13,12 @@
 //! `state`, which the VMM is without.
 
 pub mod file;
+mod format;
 mod memory;
 mod shape;
 
-pub use file::{Problem, Snapshot};
+pub use file::Snapshot;
+pub use format::Problem;
 pub use shape::Shape;
 
 use bus::state::{Unfit, Unsaved};

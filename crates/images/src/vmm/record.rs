@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use toml::{Table, Value};
+use toml::Table;
 
 use super::sources;
 use crate::error::Result;
@@ -86,19 +86,6 @@ fn list(name: &str, values: &[String]) -> String {
     format!("{name} = [\n{lines}]\n")
 }
 
-/// `value` as text that is the same for the same value, whatever wrote it.
-pub(super) fn canonical(value: &Value) -> String {
-    match value {
-        Value::Table(table) => table.iter().map(|(name, value)| format!("{name:?}={};", canonical(value))).collect(),
-        Value::Array(values) => values.iter().map(|value| format!("{},", canonical(value))).collect(),
-        Value::String(text) => format!("{text:?}"),
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
-        Value::Boolean(flag) => flag.to_string(),
-        Value::Datetime(time) => time.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,12 +103,5 @@ mod tests {
         };
         assert_eq!(Record::parse(&record.text()), Some(record));
         assert_eq!(Record::parse("[program]\nsha256 = 1"), None);
-    }
-
-    #[test]
-    fn order_in_a_table_does_not_count() {
-        let read = |text: &str| canonical(&Value::Table(text.parse().unwrap()));
-        assert_eq!(read("a = 1\nb = ['x', 2.5]"), read("b = [\"x\", 2.5]\na = 1"));
-        assert_ne!(read("a = 1"), read("a = 2"));
     }
 }

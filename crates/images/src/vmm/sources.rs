@@ -6,7 +6,6 @@ use std::time::SystemTime;
 
 use toml::{Table, Value};
 
-use super::record::canonical;
 use crate::error::{Error, OnFile, Result};
 use crate::hash::hex_sha256;
 
@@ -181,6 +180,19 @@ fn is_source(name: &str, directory: &Path) -> bool {
     !name.starts_with('.') && !left_out
 }
 
+/// `value` as text that is the same for the same value, whatever wrote it.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Table(table) => table.iter().map(|(name, value)| format!("{name:?}={};", canonical(value))).collect(),
+        Value::Array(values) => values.iter().map(|value| format!("{},", canonical(value))).collect(),
+        Value::String(text) => format!("{text:?}"),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Boolean(flag) => flag.to_string(),
+        Value::Datetime(time) => time.to_string(),
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -283,5 +295,12 @@ checksum = \"bb\"
     fn vanished_workspace_is_said_to_be_gone() {
         let why = Sources::find(Path::new("/nowhere/vhart")).unwrap_err();
         assert!(matches!(why, Error::NoSources { .. }), "{why}");
+    }
+
+    #[test]
+    fn order_in_a_table_does_not_count() {
+        let read = |text: &str| canonical(&Value::Table(text.parse().unwrap()));
+        assert_eq!(read("a = 1\nb = ['x', 2.5]"), read("b = [\"x\", 2.5]\na = 1"));
+        assert_ne!(read("a = 1"), read("a = 2"));
     }
 }

@@ -34,12 +34,12 @@ impl Kind {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct AiaOptions {
     /// Interrupt controllers, as QEMU's -M virt,aia= [default: none]
-    #[arg(long, value_enum, value_name = "KIND", help_heading = super::machine::MACHINE)]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = super::MACHINE)]
     aia: Option<Kind>,
 
     /// Guest interrupt files of each hart with --aia aplic-imsic, 0 to 63: KVM lends one to each vCPU that runs
     /// [default: 5]
-    #[arg(long, value_name = "N", value_parser = guest_files, help_heading = super::machine::MACHINE)]
+    #[arg(long, value_name = "N", value_parser = guest_files, help_heading = super::MACHINE)]
     aia_guests: Option<u8>,
 }
 

@@ -93,6 +93,13 @@ fn is_extension(name: &str) -> bool {
     name.len() == 1 || name.starts_with(['z', 'Z', 's', 'x'])
 }
 
+/// Reads an instruction set: its string, or one of QEMU's names for it, and QEMU's properties that change it.
+pub fn isa(text: &str) -> Result<Isa, String> {
+    let (name, properties) = text.split_once(',').unwrap_or((text, ""));
+    let isa = named(name).map_or_else(|| Isa::parse(name).map_err(|e| e.to_string()), Ok)?;
+    with_properties(isa, properties)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,8 +3,8 @@
 use arch::isa::{Extension, Isa};
 use kvm::Extensions;
 
+use super::cpu;
 use super::properties::{Properties, switch};
-use super::{cpu, machine};
 
 /// What the user said of the instruction set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum IsaOption {
 pub fn parse(text: &str) -> Result<IsaOption, String> {
     match text.split_once(',').unwrap_or((text, "")) {
         ("host", properties) => switches(properties).map(IsaOption::Host),
-        _ => machine::isa(text).map(IsaOption::Named),
+        _ => cpu::isa(text).map(IsaOption::Named),
     }
 }
 

@@ -7,9 +7,8 @@ use arch::isa::Isa;
 use clap::{Args, ValueEnum};
 
 use super::traced::Traced;
-use super::{AiaOptions, ExplainOptions, IsaOption, KvmOptions, ProfileOptions, cpu, host_isa, value};
+use super::{AiaOptions, ExplainOptions, IsaOption, KvmOptions, MACHINE, ProfileOptions, host_isa, value};
 
-pub(super) const MACHINE: &str = "Machine";
 /// Memory where the user says nothing, in both spellings.
 const MEMORY: &str = "512M";
 #[cfg(feature = "machine")]
@@ -244,13 +243,6 @@ fn code_cache(text: &str) -> Result<u64, String> {
         bytes @ 0x10_0000..=0x4000_0000 => Ok(bytes),
         _ => Err("a code cache has 1M to 1G".into()),
     }
-}
-
-/// Reads an instruction set: its string, or one of QEMU's names for it, and QEMU's properties that change it.
-pub fn isa(text: &str) -> Result<Isa, String> {
-    let (name, properties) = text.split_once(',').unwrap_or((text, ""));
-    let isa = cpu::named(name).map_or_else(|| Isa::parse(name).map_err(|e| e.to_string()), Ok)?;
-    cpu::with_properties(isa, properties)
 }
 
 #[cfg(test)]
