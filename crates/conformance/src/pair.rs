@@ -155,7 +155,7 @@ impl<B: Backend> Pair<B> {
         };
         differ("pc", ours.pc, plain.pc);
         differ("traps", ours.traps, plain.traps);
-        differ("waiting", ours.waiting.into(), plain.waiting.into());
+        differ("waiting", ours.wfi.waiting.into(), plain.wfi.waiting.into());
         differ("reserved", (ours.reservation != 0).into(), (plain.reservation != 0).into());
         for at in 0..32 {
             differ(&format!("x{at}"), ours.x[at], plain.x[at]);

@@ -141,7 +141,7 @@ impl Core {
             Ok(found) => found,
             Err(trap) => return Err(self.raise(trap)),
         };
-        if self.debug.is_some() {
+        if self.debugging.points.is_some() {
             self.watch(kind, access, va, bytes, &found);
         }
         let Some(offset) = self.ram.offset(found.phys, bytes) else {
@@ -176,7 +176,7 @@ impl Core {
     fn remember(&mut self, request: &Request, found: &Translation) {
         let page = Phys(found.phys.0 & !(PAGE_BYTES - 1));
         let Some(offset) = self.ram.offset(page, PAGE_BYTES) else { return };
-        if self.debug.is_some() && self.is_watched(request.va.0, found) {
+        if self.debugging.points.is_some() && self.is_watched(request.va.0, found) {
             return;
         }
         if !pmp::region_uniform(&self.state, &self.config, page, PAGE_BYTES) {

@@ -98,7 +98,7 @@ impl Core {
         let ram = &self.ram;
         // Its own stores do not end a hart's reservation; where there are others, one that changes what LR read does,
         // as an SC may fail.
-        let reserved = match self.alone {
+        let reserved = match self.others.alone {
             true => read_ram(ram, offset, width.bytes()).unwrap_or_default(),
             false => self.reserved,
         };

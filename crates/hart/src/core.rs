@@ -133,34 +133,22 @@ pub struct Core {
     /// Traps taken. A guest whose handler traps at once retires nothing, and must come to the end of its turn all the
     /// same.
     pub traps: u64,
-    /// What is remembered of them, to tell of a loop.
-    pub(crate) loops: Loops,
-    /// What is to be told of root tables.
-    pub(crate) roots: Roots,
-    /// The last exceptions.
-    pub(crate) faults: Box<Faults>,
+    /// What went wrong.
+    pub(crate) told: Told,
     /// Something happened after which interrupts must be looked at before the next instruction.
     pub recheck_interrupts: bool,
     /// FENCE.I is due.
     pub fence_i: bool,
-    /// The tick at which a WFI goes on that only a guest's interrupts wake, or 0.
-    pub(crate) nap: u64,
-    /// WFI: nothing executes before an interrupt is pending.
-    pub waiting: bool,
+    /// WFI.
+    pub wfi: Wfi,
     /// Counters run or stand otherwise than when the quantum began: when one overflows must be found out anew.
     pub recount: bool,
-    /// Whether SBI calls of HS-mode stop the hart, for a firmware outside.
-    pub sbi: bool,
-    /// The firmware's supervisor timer, for harts without Sstc.
-    pub sbi_timer: u64,
-    /// Whether the machine has no other hart: then nobody breaks reservations, and nobody is waited for.
-    pub alone: bool,
-    /// Whether the machine has more harts than the host has processors.
-    pub crowded: bool,
+    /// The firmware outside the hart.
+    pub firmware: Outside,
+    /// The machine's other harts.
+    pub others: Others,
     /// Where quanta end.
     pub pace: Pace,
-    /// How often the hart has said that it waits for another.
-    pauses: u32,
     /// Whether targets of jumps must be multiples of four.
     pub aligned_jumps: bool,
     /// What address translation had to do.
@@ -169,12 +157,65 @@ pub struct Core {
     pub watcher: Watcher,
     /// Who watches the hart.
     pub watch: Watch,
-    /// What a debugger waits for, if there is anything.
-    pub(crate) debug: Option<Box<Debug>>,
-    /// Why the hart stopped for its debugger.
-    pub(crate) halt: Option<Halt>,
-    /// The tick at which the last WFI began to wait.
-    pub(crate) waits_since: u64,
+    /// The debugger.
+    pub(crate) debugging: Debugging,
+}
+
+/// What is remembered to tell of what goes wrong.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// Of traps, to tell of a loop.
+    pub loops: Loops,
+    /// What is to be told of root tables.
+    pub roots: Roots,
+    /// The last exceptions.
+    pub faults: Box<Faults>,
+}
+
+/// WFI, and how long it waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wfi {
+    /// Nothing executes before an interrupt is pending.
+    pub waiting: bool,
+    /// The tick at which one goes on that only a guest's interrupts wake, or 0.
+    pub(crate) nap: u64,
+    /// The tick at which the last one began to wait.
+    pub(crate) since: u64,
+}
+
+/// A firmware outside the hart, if it has one.
+#[derive(Clone, Copy, Debug)]
+pub struct Outside {
+    /// Whether SBI calls of HS-mode stop the hart, for that firmware to answer.
+    pub answers: bool,
+    /// Its supervisor timer, for harts without Sstc.
+    pub timer: u64,
+}
+
+impl Default for Outside {
+    fn default() -> Outside {
+        Outside { answers: false, timer: u64::MAX }
+    }
+}
+
+/// The machine's other harts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Others {
+    /// Whether there is none: then nobody breaks reservations, and nobody is waited for.
+    pub alone: bool,
+    /// Whether the machine has more harts than the host has processors.
+    pub crowded: bool,
+    /// How often the hart has said that it waits for another.
+    pauses: u32,
+}
+
+/// A debugger's part in the hart.
+#[derive(Default)]
+pub(crate) struct Debugging {
+    /// What it waits for, if there is anything.
+    pub points: Option<Box<Debug>>,
+    /// Why the hart stopped for it.
+    pub halt: Option<Halt>,
 }
 
 /// The context of instruction fetches.
@@ -238,27 +279,19 @@ impl Core {
             exit: None,
             access_address: 0,
             traps: 0,
-            loops: Loops::default(),
-            roots: Roots::default(),
-            faults: Box::default(),
+            told: Told::default(),
             recheck_interrupts: true,
             fence_i: false,
-            nap: 0,
-            waiting: false,
+            wfi: Wfi::default(),
             recount: false,
-            sbi: false,
-            sbi_timer: u64::MAX,
-            alone: false,
-            crowded: false,
+            firmware: Outside::default(),
+            others: Others::default(),
             pace: Pace::Block,
-            pauses: 0,
             aligned_jumps,
             generated: Generated::default(),
             counts: TranslationCounts::default(),
             watch: Watch::default(),
-            debug: None,
-            halt: None,
-            waits_since: 0,
+            debugging: Debugging::default(),
         }
     }
 
@@ -271,7 +304,7 @@ impl Core {
         self.state = State::reset(&self.config);
         self.state.instret = retired;
         (self.reservation, self.exit) = (NOT_RESERVED, None);
-        (self.waiting, self.sbi, self.sbi_timer) = (false, false, u64::MAX);
+        (self.wfi.waiting, self.firmware.answers, self.firmware.timer) = (false, false, u64::MAX);
         self.fence_i = true;
         self.forget(&Fence::All);
         self.select();
@@ -287,7 +320,7 @@ impl Core {
     /// Whether instructions are to be executed on, until so much [`Core::work`] is done.
     #[inline(always)]
     pub fn goes_on(&self, poll: u64) -> bool {
-        self.work() < poll && self.exit.is_none() && !self.waiting && !self.recount
+        self.work() < poll && self.exit.is_none() && !self.wfi.waiting && !self.recount
     }
 
     /// What a turn is measured in: instructions retired and traps taken.
@@ -324,8 +357,8 @@ impl Core {
     /// do. Only where the machine is crowded may it wait for this hart's place on the host.
     pub fn pause(&mut self) {
         std::hint::spin_loop();
-        self.pauses = self.pauses.wrapping_add(1);
-        if !self.heeded_kick() && self.crowded && self.pauses.is_multiple_of(PAUSES) {
+        self.others.pauses = self.others.pauses.wrapping_add(1);
+        if !self.heeded_kick() && self.others.crowded && self.others.pauses.is_multiple_of(PAUSES) {
             std::thread::yield_now();
         }
     }
@@ -365,7 +398,7 @@ impl Core {
         if self.config.has_imsic() {
             self.refresh_tops();
         }
-        if now >= self.sbi_timer {
+        if now >= self.firmware.timer {
             self.state.mip |= ip::STIP;
         }
     }
@@ -407,7 +440,7 @@ impl Core {
 
     /// The next tick at which a timer of this hart raises an interrupt.
     pub fn next_timer(&self) -> Option<u64> {
-        let machine = [self.pins.mtimecmp(), self.sbi_timer];
+        let machine = [self.pins.mtimecmp(), self.firmware.timer];
         let later = machine.into_iter().filter(|&at| at != u64::MAX && at > self.state.time);
         later.chain(privileged::next_timer(&self.state)).min()
     }

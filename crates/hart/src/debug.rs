@@ -55,12 +55,12 @@ impl Core {
     /// Whether what is made ahead must leave out an instruction of which only the offset in its page is known.
     #[inline]
     pub fn may_break(&self, address: u64) -> bool {
-        self.debug.as_ref().is_some_and(|debug| debug.may_break(address))
+        self.debugging.points.as_ref().is_some_and(|debug| debug.may_break(address))
     }
 
     /// Whether what is made ahead must leave out the instruction at `pc`, which is at `offset` in RAM.
     pub fn leaves_out(&self, pc: u64, offset: u64) -> bool {
-        let Some(debug) = self.debug.as_ref().filter(|debug| debug.may_break(pc)) else { return false };
+        let Some(debug) = self.debugging.points.as_ref().filter(|debug| debug.may_break(pc)) else { return false };
         debug.points.breaks.iter().any(|point| match point.space {
             Space::Virtual => point.address == pc,
             Space::Physical => point.address == self.ram.base().0.wrapping_add(offset),
@@ -72,7 +72,7 @@ impl Core {
     /// Whether writes of this register, as an instruction names it, are waited for.
     pub fn waits_for_csr(&self, address: u16) -> bool {
         let waits = |event: &Event| matches!(event, Event::CsrWrite(at) if *at == address || *at == guests(address));
-        self.debug.as_ref().is_some_and(|debug| debug.points.events.iter().any(waits))
+        self.debugging.points.as_ref().is_some_and(|debug| debug.points.events.iter().any(waits))
     }
 
     /// Whether the hart stops in front of the instruction at pc; if so, it is said why.
@@ -86,7 +86,7 @@ impl Core {
 
     fn is_at_break(&self) -> bool {
         let pc = self.pc;
-        let Some(debug) = self.debug.as_ref().filter(|debug| debug.may_break(pc)) else { return false };
+        let Some(debug) = self.debugging.points.as_ref().filter(|debug| debug.may_break(pc)) else { return false };
         let here = |point: &&Break| self.is_meant(point.only, self.state.mode) && self.is_there(point, pc);
         // an instruction that is not there yet traps, and is met when it is
         debug.points.breaks.iter().any(|point| here(&point)) && self.locate(self.state.mode, pc).is_ok()
@@ -105,7 +105,7 @@ impl Core {
 
     fn stop_for(&mut self, halt: Halt) {
         // what comes first counts
-        self.halt.get_or_insert(halt);
+        self.debugging.halt.get_or_insert(halt);
         self.exit = Some(Exit::Debug);
     }
 
@@ -115,13 +115,13 @@ impl Core {
             let write = |event: &Event| matches!(event, Event::CsrWrite(_));
             !points.watches.is_empty() || points.events.iter().any(write)
         };
-        self.debug.as_ref().is_some_and(|debug| may(&debug.points))
+        self.debugging.points.as_ref().is_some_and(|debug| may(&debug.points))
     }
 
     /// Whether a page must stay out of the data tables.
     #[cold]
     pub(crate) fn is_watched(&self, va: u64, found: &Translation) -> bool {
-        let Some(debug) = &self.debug else { return false };
+        let Some(debug) = &self.debugging.points else { return false };
         let page = PAGE_BYTES - 1;
         debug.points.watches.iter().any(|watch| {
             let at = in_space(watch.space, va, found);
@@ -132,7 +132,7 @@ impl Core {
     /// Looks for a watchpoint that this access meets, which is about to be made.
     #[cold]
     pub(crate) fn watch(&mut self, kind: AccessKind, access: Access, va: u64, bytes: u64, found: &Translation) {
-        let Some(debug) = &self.debug else { return };
+        let Some(debug) = &self.debugging.points else { return };
         let mode = if kind == AccessKind::Ordinary { self.state.data_mode() } else { self.state.hyper_mode() };
         let touches = |watch: &&Watch| {
             let at = in_space(watch.space, va, found);
@@ -165,7 +165,7 @@ impl Core {
     /// Looks for events that a trap is: from `from` to the current mode.
     #[cold]
     pub(crate) fn watch_trap(&mut self, cause: Cause, from: Mode, pc: u64) {
-        let Some(debug) = &self.debug else { return };
+        let Some(debug) = &self.debugging.points else { return };
         let to = self.state.mode;
         let code = self.state.bank(to).cause;
         let is_met = |event: &Event| match *event {
@@ -182,7 +182,7 @@ impl Core {
     /// Looks for events that a return from a trap is.
     #[cold]
     pub(crate) fn watch_return(&mut self, from: Mode) {
-        let Some(debug) = &self.debug else { return };
+        let Some(debug) = &self.debugging.points else { return };
         let to = self.state.mode;
         if from.virt != to.virt && debug.points.events.contains(&Event::VirtSwitch) {
             let (from, to) = (from.name(), to.name());
@@ -194,7 +194,7 @@ impl Core {
     #[cold]
     pub(crate) fn watch_csr(&mut self, address: u16, value: u64) {
         let reached = if self.state.mode.virt { guests(address) } else { address };
-        let Some(debug) = &self.debug else { return };
+        let Some(debug) = &self.debugging.points else { return };
         if debug.points.events.contains(&Event::CsrWrite(reached)) {
             let name = csr::name(reached).map_or_else(|| format!("{reached:#x}"), |name| name.to_string());
             self.stop_for(Halt::Event(format!("{name} becomes {value:#x}")));
@@ -272,12 +272,12 @@ impl Hart {
     /// made more than this hart knows of forgets it himself.
     pub fn set_points(&mut self, points: &Arc<Points>) {
         let none = Points::default();
-        let old = self.core.debug.as_ref().map_or(&none, |debug| &debug.points);
+        let old = self.core.debugging.points.as_ref().map_or(&none, |debug| &debug.points);
         if *old == **points {
             return;
         }
         let (breaks, watches) = (old.breaks != points.breaks, old.watches != points.watches);
-        self.core.debug = (!points.is_empty()).then(|| Box::new(Debug::of(points.clone())));
+        self.core.debugging.points = (!points.is_empty()).then(|| Box::new(Debug::of(points.clone())));
         if breaks {
             self.blocks.clear();
             self.core.code.fence(&Fence::All);
@@ -294,7 +294,7 @@ impl Hart {
         core.follow_watches();
         core.refresh();
         core.select();
-        (core.waiting, core.exit) = (false, None);
+        (core.wfi.waiting, core.exit) = (false, None);
         if !interrupts || self.interrupt().is_none() {
             let _: Ended = self.fetched(&mut ());
         }
@@ -304,7 +304,7 @@ impl Hart {
 
     /// What the hart stops for.
     pub fn points(&self) -> Arc<Points> {
-        self.core.debug.as_ref().map(|debug| debug.points.clone()).unwrap_or_default()
+        self.core.debugging.points.as_ref().map(|debug| debug.points.clone()).unwrap_or_default()
     }
 }
 
@@ -322,7 +322,7 @@ impl Debuggee for Hart {
     }
 
     fn take_halt(&mut self) -> Option<Halt> {
-        self.core.halt.take()
+        self.core.debugging.halt.take()
     }
 
     fn world(&self) -> World {

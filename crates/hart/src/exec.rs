@@ -53,7 +53,7 @@ impl<'a, R: Record> Interpreter<'a, R> {
     /// Whether something is to be looked at before the next instruction.
     pub fn wants_look(&self) -> bool {
         let core = &self.core;
-        core.recheck_interrupts || core.fence_i || core.waiting || core.recount || core.exit.is_some()
+        core.recheck_interrupts || core.fence_i || core.wfi.waiting || core.recount || core.exit.is_some()
     }
 
     /// Instructions retired before this one.

@@ -42,12 +42,13 @@ impl Faults {
 impl Core {
     /// Notes that this access is refused, before the trap that this is.
     pub(crate) fn note_refusal(&mut self, request: &Request) {
-        self.faults.refused = Some(*request);
+        self.told.faults.refused = Some(*request);
     }
 
     /// Notes that an exception is about to be taken at `pc`.
     pub(crate) fn note_fault(&mut self, trap: Trap, pc: u64) {
-        let request = self.faults.refused.take().filter(|request| request.va.0 == trap.tval && is_refusal(trap.cause));
+        let request =
+            self.told.faults.refused.take().filter(|request| request.va.0 == trap.tval && is_refusal(trap.cause));
         if is_call(trap.cause) {
             return;
         }
@@ -58,7 +59,7 @@ impl Core {
             Mode::VS => 2,
             _ => 1,
         };
-        self.faults.note(fault, place);
+        self.told.faults.note(fault, place);
     }
 
     /// What the hart is in.
@@ -68,12 +69,12 @@ impl Core {
             config: self.config.clone(),
             pc: self.pc,
             x: self.x,
-            faults: self.faults.last,
-            origin: self.faults.origin(),
-            builtin_firmware: self.sbi,
+            faults: self.told.faults.last,
+            origin: self.told.faults.origin(),
+            builtin_firmware: self.firmware.answers,
             is_guests: false,
             now: self.clock.now(),
-            waits_since: self.waiting.then_some(self.waits_since),
+            waits_since: self.wfi.waiting.then_some(self.wfi.since),
             timer: self.next_timer(),
         }
     }

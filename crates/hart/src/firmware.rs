@@ -39,7 +39,7 @@ impl EmulatedHart for Hart {
             // HS-mode may write both, and no state denies it to M-mode's stand-in.
             let _ = privileged::csr::write(&mut self.core.state, &self.core.config, address, value);
         }
-        self.core.waiting = false;
+        self.core.wfi.waiting = false;
         self.core.select();
         self.core.tell_between(&Event::Hart(HartState::Resumed));
     }
@@ -70,7 +70,7 @@ impl EmulatedHart for Hart {
             self.core.state.stimecmp = deadline;
         } else {
             self.core.state.mip &= !ip::STIP;
-            self.core.sbi_timer = deadline;
+            self.core.firmware.timer = deadline;
         }
         self.core.tell_firmware_timer(deadline);
         self.core.recheck_interrupts = true;
@@ -184,7 +184,7 @@ impl Core {
             let _ = privileged::csr::write(&mut self.state, &self.config, address, value);
         }
         self.state.mode = Mode::HS;
-        self.sbi = true;
+        self.firmware.answers = true;
     }
 
     fn fence_outside(&mut self, fence: Fence) {

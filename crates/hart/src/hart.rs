@@ -80,7 +80,7 @@ impl Hart {
     /// A hart after reset, in M-mode at address 0.
     pub fn new(parts: HartParts) -> Hart {
         let mut core = Core::new(parts.config, parts.ram, parts.bus, parts.clock, parts.pins);
-        (core.alone, core.crowded) = (parts.alone, parts.crowded);
+        (core.others.alone, core.others.crowded) = (parts.alone, parts.crowded);
         Hart { core, blocks: Blocks::new(), implicit_fence: UNSEEN, alert: 0 }
     }
 
@@ -101,7 +101,7 @@ impl Hart {
         self.core.follow_watches();
         self.core.refresh();
         self.core.select();
-        self.core.waiting = false;
+        self.core.wfi.waiting = false;
         if let Some(cause) = self.interrupt() {
             return Step::Trapped(cause);
         }
@@ -121,7 +121,7 @@ impl Hart {
     /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`],
     /// [`Core::exit`]).
     pub fn drive_by(&mut self, budget: u64, interval: u64, execute: impl FnMut(&mut Hart, u64)) -> Exit {
-        if !self.core.alone {
+        if !self.core.others.alone {
             self.core.reservation = NOT_RESERVED;
         }
         self.core.follow_watcher();
@@ -185,7 +185,7 @@ impl Hart {
 
     /// While WFI waits: the exit that says so.
     fn wait(&mut self) -> Option<Exit> {
-        if !self.core.waiting {
+        if !self.core.wfi.waiting {
             return None;
         }
         let timer = self.core.next_timer();
@@ -195,7 +195,7 @@ impl Hart {
         if let Some(end) = self.nap() {
             return Some(Exit::Idle { until: timer.into_iter().chain([end]).min() });
         }
-        self.core.waiting = false;
+        self.core.wfi.waiting = false;
         self.core.tell_between(&Event::Wake);
         None
     }
@@ -205,12 +205,12 @@ impl Hart {
     /// Linux 6.12's KVM leaves a guest's timer due like that when the guest moves to another hart.
     fn nap(&mut self) -> Option<u64> {
         let core = &mut self.core;
-        let end = std::mem::take(&mut core.nap);
+        let end = std::mem::take(&mut core.wfi.nap);
         if end != 0 && core.state.time >= end || !privileged::only_guest_wakes(&core.state, &core.config) {
             return None;
         }
-        core.nap = if end == 0 { core.state.time.saturating_add(NAP) } else { end };
-        Some(core.nap)
+        core.wfi.nap = if end == 0 { core.state.time.saturating_add(NAP) } else { end };
+        Some(core.wfi.nap)
     }
 
     /// Takes the interrupt that is due, if any. Whether any waits is noted for generated code.
@@ -309,7 +309,7 @@ impl Hart {
     /// Fetches and executes one instruction, wherever it is, unless it has a breakpoint.
     #[cold]
     pub fn single<R: Record>(&mut self, record: &mut R) -> Ended {
-        if self.core.debug.is_some() && self.core.meets_break() {
+        if self.core.debugging.points.is_some() && self.core.meets_break() {
             return Ended::Stopped;
         }
         self.fetched(record)
@@ -380,7 +380,7 @@ impl Hart {
         self.core.note_fault(trap, pc);
         let cause = Cause::Exception(trap);
         // With the firmware outside there is nothing to run in M-mode.
-        if self.core.sbi && privileged::route(&self.core.state, &self.core.config, cause) == Mode::M {
+        if self.core.firmware.answers && privileged::route(&self.core.state, &self.core.config, cause) == Mode::M {
             self.core.exit = Some(Exit::Halted);
             return Ended::Stopped;
         }
@@ -404,7 +404,7 @@ impl Hart {
             core.recount = true;
         }
         core.select();
-        if core.debug.is_some() {
+        if core.debugging.points.is_some() {
             core.watch_trap(cause, from, pc);
         }
     }
@@ -466,7 +466,7 @@ impl Vcpu for Hart {
             Reg::Pc => {
                 self.core.pc = instruction_address(value);
                 // whoever is put somewhere executes there
-                self.core.waiting = false;
+                self.core.wfi.waiting = false;
             }
             Reg::X(0) => {}
             Reg::X(register) => self.core.x[usize::from(register & 31)] = value,

@@ -36,22 +36,22 @@ impl Core {
     #[inline(always)]
     pub(crate) fn note_trap(&mut self, cause: Cause, pc: u64) {
         let retired = self.state.instret;
-        if self.loops.moved == retired {
+        if self.told.loops.moved == retired {
             self.repeat(cause, pc);
         }
-        (self.loops.moved, self.loops.trapped) = (retired, true);
+        (self.told.loops.moved, self.told.loops.trapped) = (retired, true);
     }
 
     /// Notes a return from a trap, by the instruction before which `retired` have retired.
     #[inline(always)]
     pub(crate) fn note_return(&mut self, retired: u64) {
-        (self.loops.moved, self.loops.trapped) = (retired.wrapping_add(1), false);
+        (self.told.loops.moved, self.told.loops.trapped) = (retired.wrapping_add(1), false);
     }
 
     #[cold]
     fn repeat(&mut self, cause: Cause, pc: u64) {
         let mode = self.state.mode;
-        let loops = &mut self.loops;
+        let loops = &mut self.told.loops;
         if loops.same == Some((cause, mode, pc)) {
             loops.times = loops.times.saturating_add(1);
             return;
@@ -62,7 +62,7 @@ impl Core {
 
     /// What is to be told of a trap that comes again and again: once.
     pub(crate) fn trap_loop(&mut self) -> Option<String> {
-        let loops = &mut self.loops;
+        let loops = &mut self.told.loops;
         if loops.times < MANY || std::mem::replace(&mut loops.told, true) {
             return None;
         }

@@ -25,14 +25,14 @@ impl Core {
         let translates =
             self.state.hgatp >> atp::MODE_SHIFT == value >> atp::MODE_SHIFT && value >> atp::MODE_SHIFT != 0;
         if translates && value & ZEROS != 0 && value & atp::PPN != atp::PPN {
-            self.roots.wrong.get_or_insert((value & atp::PPN) << 12);
+            self.told.roots.wrong.get_or_insert((value & atp::PPN) << 12);
         }
     }
 
     /// What is to be told of it: once.
     pub(crate) fn unaligned_root(&mut self) -> Option<String> {
-        let wrong = self.roots.wrong.filter(|_| !self.roots.told)?;
-        self.roots.told = true;
+        let wrong = self.told.roots.wrong.filter(|_| !self.told.roots.told)?;
+        self.told.roots.told = true;
         let walked = wrong & !(ZEROS << 12);
         Some(format!(
             "wrote to hgatp that the root table of its guest is at {wrong:#x}; root tables begin at multiples of 16 KiB, so \

@@ -54,12 +54,12 @@ impl Plain for Hart {
             state: core.state.clone(),
             reservation: core.saved_reservation(),
             traps: core.traps,
-            nap: core.nap,
-            waiting: core.waiting,
-            waits_since: core.waits_since,
+            nap: core.wfi.nap,
+            waiting: core.wfi.waiting,
+            waits_since: core.wfi.since,
             recount: core.recount,
-            sbi: core.sbi,
-            sbi_timer: core.sbi_timer,
+            sbi: core.firmware.answers,
+            sbi_timer: core.firmware.timer,
             implicit_fence: self.implicit_fence,
             counts: core.counts,
         })
@@ -70,9 +70,9 @@ impl Plain for Hart {
         let core = &mut self.core;
         core.set_reservation(saved.reservation.as_ref())?;
         (core.x, core.f, core.pc, core.state) = (saved.x, saved.f, saved.pc, saved.state);
-        (core.traps, core.nap, core.waiting, core.waits_since) =
+        (core.traps, core.wfi.nap, core.wfi.waiting, core.wfi.since) =
             (saved.traps, saved.nap, saved.waiting, saved.waits_since);
-        (core.recount, core.sbi, core.sbi_timer) = (saved.recount, saved.sbi, saved.sbi_timer);
+        (core.recount, core.firmware.answers, core.firmware.timer) = (saved.recount, saved.sbi, saved.sbi_timer);
         self.implicit_fence = saved.implicit_fence;
         core.exit = None;
         core.remember_nothing();

@@ -188,7 +188,7 @@ impl Core {
         let due = |deadline: u64| (self.state.time >= deadline).then_some(deadline);
         let now = [
             (Timer::Mtimecmp, due(self.pins.mtimecmp())),
-            (Timer::Sbi, due(self.sbi_timer)),
+            (Timer::Sbi, due(self.firmware.timer)),
             (Timer::Stimecmp, own),
             (Timer::Vstimecmp, guest),
         ];

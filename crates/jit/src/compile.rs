@@ -85,7 +85,7 @@ impl<'a, E: Emitter> Compiler<'a, E> {
             config: &core.config,
             mode: core.state.mode,
             aligned_jumps: core.aligned_jumps,
-            alone: core.alone,
+            alone: core.others.alone,
             pc: 0,
             next: 0,
             known: [None; 32],

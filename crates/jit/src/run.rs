@@ -78,7 +78,7 @@ fn go<B: Backend>(hart: &mut Hart, translator: &mut Translator<B>) -> Option<u64
         if std::mem::take(&mut hart.core.fence_i) {
             translator.fence(&mut hart.core);
         }
-        if hart.core.exit.is_some() || hart.core.waiting || hart.core.recount {
+        if hart.core.exit.is_some() || hart.core.wfi.waiting || hart.core.recount {
             break;
         }
         if hart.core.recheck_interrupts {

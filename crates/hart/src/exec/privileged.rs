@@ -54,7 +54,7 @@ impl<R: Record> Interpreter<'_, R> {
         if let Some(file) = file.filter(|_| effects.has(Effects::FILE)) {
             self.core.change_file(file, seen);
         }
-        if self.core.debug.is_some() {
+        if self.core.debugging.points.is_some() {
             self.core.watch_csr(address, new);
         }
         if address == csr::HGATP {
@@ -74,7 +74,7 @@ impl<R: Record> Interpreter<'_, R> {
     fn returned(&mut self, from: Mode) {
         let place = self.place_of();
         let core = &mut *self.core;
-        if core.debug.is_some() {
+        if core.debugging.points.is_some() {
             core.watch_return(from);
         }
         core.note_return(self.retired);
@@ -121,7 +121,7 @@ impl<R: Record> Privileged for Interpreter<'_, R> {
             self.core.tell_call(self.place_of());
         }
         let cause = match self.core.state.mode {
-            Mode::HS if self.core.sbi => {
+            Mode::HS if self.core.firmware.answers => {
                 self.core.exit = Some(vcpu::Exit::Sbi);
                 return Err(Stop::Exit);
             }
@@ -162,8 +162,8 @@ impl<R: Record> Privileged for Interpreter<'_, R> {
 
     fn wfi(&mut self) -> Out<Self> {
         self.permit(permit::wfi(&self.core.state))?;
-        (self.core.waiting, self.core.recheck_interrupts) = (true, true);
-        self.core.waits_since = self.core.clock.now();
+        (self.core.wfi.waiting, self.core.recheck_interrupts) = (true, true);
+        self.core.wfi.since = self.core.clock.now();
         if self.core.tells(Kind::Wait) {
             self.core.tell(self.place_of(), &Event::Wait);
         }
