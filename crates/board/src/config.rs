@@ -112,7 +112,7 @@ impl From<SlotMaker> for Plug {
     }
 }
 
-/// Whom somebody watches.
+/// A part of the machine that somebody watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
     /// The hart with this number.

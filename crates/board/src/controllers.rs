@@ -24,7 +24,7 @@ pub struct Controllers {
     pub inputs: Arc<dyn InterruptController>,
     /// Its registers, and the harts' interrupt files.
     pub parts: Vec<Placed>,
-    /// It, if it is an APLIC, and where interrupt files are.
+    /// The APLIC, where the controller is one, and the addresses of interrupt files, where there are some.
     aplic: Option<(Arc<Aplic>, Option<Layout>)>,
 }
 

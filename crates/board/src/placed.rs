@@ -37,7 +37,7 @@ impl Placed {
         Placed { role, ..self }
     }
 
-    /// It, as the device tree sees it.
+    /// What the device tree says of the device.
     pub fn node<'a>(&self, part: &'a dyn Part) -> Mapped<'a> {
         Mapped { device: part, region: self.region, irq: self.irq, role: self.role }
     }

@@ -47,7 +47,7 @@ pub fn check(fits: bool, why: &str) -> Result<(), Unfit> {
 
 /// A part whose state is data of a type.
 pub trait Plain {
-    /// All that it has come to.
+    /// The type of its state.
     type State: Serialize + DeserializeOwned;
 
     /// What it has come to.

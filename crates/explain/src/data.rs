@@ -155,7 +155,7 @@ pub struct Level {
     pub found_by: Option<Box<Stage>>,
     /// Its physical address.
     pub physical: Option<Hex>,
-    /// What it is.
+    /// The entry, decoded.
     pub entry: Option<Entry>,
     /// The G-stage of setting A and D in it.
     pub update_by: Option<Box<Stage>>,

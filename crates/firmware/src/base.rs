@@ -1,4 +1,4 @@
-//! What there is.
+//! The base extension: which SBI, which firmware, and which other extensions there are.
 //!
 //! SBI 3.0, "Base Extension (EID #0x10)".
 

@@ -13,7 +13,7 @@ use privileged::{Bank, Cause};
 
 use crate::core::Core;
 
-/// So many times in a row: no guest that goes on comes to it.
+/// How often a trap must come in a row to be a loop: no guest that makes progress comes to it.
 const MANY: u32 = 1_000_000;
 
 /// What is remembered of traps.
@@ -60,7 +60,7 @@ impl Core {
         loops.origin = loops.trapped.then(|| self.state.bank(mode).clone());
     }
 
-    /// What is to be told of a trap that comes again and again: once.
+    /// A sentence about a trap that comes again and again, the first time that it is asked for.
     pub(crate) fn trap_loop(&mut self) -> Option<String> {
         let loops = &mut self.told.loops;
         if loops.times < MANY || std::mem::replace(&mut loops.told, true) {

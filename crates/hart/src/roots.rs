@@ -29,7 +29,7 @@ impl Core {
         }
     }
 
-    /// What is to be told of it: once.
+    /// A sentence about a root table that is not aligned, the first time that it is asked for.
     pub(crate) fn unaligned_root(&mut self) -> Option<String> {
         let wrong = self.told.roots.wrong.filter(|_| !self.told.roots.told)?;
         self.told.roots.told = true;

@@ -35,7 +35,7 @@ pub enum Error {
         path: PathBuf,
         /// What it takes.
         needed_bytes: u64,
-        /// What there is.
+        /// What is free there.
         free_bytes: u64,
     },
     /// The cache's directory cannot be made or written to.

@@ -15,7 +15,7 @@ pub trait Progress {
     fn bytes(&self, done: u64, total: u64) {
         self.fraction(done as f64 / total.max(1) as f64);
     }
-    /// So many crates of a program are compiled.
+    /// `done` of a program's `total` crates are compiled.
     fn crates(&self, done: u64, total: u64) {
         self.fraction(done as f64 / total.max(1) as f64);
     }

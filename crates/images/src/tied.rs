@@ -33,7 +33,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 /// A program at work, which lives no longer than this.
 #[derive(Debug)]
 pub struct Tied {
-    /// It, as the shell that started it.
+    /// The shell that started the program.
     pub child: Child,
     /// Ends the group when it is closed.
     _pipe: Option<ChildStdin>,

@@ -63,7 +63,7 @@ impl Calls {
 }
 
 impl Counters {
-    /// All of it by name.
+    /// All counts by their names.
     pub(crate) fn statistics(&self) -> Vec<Statistic> {
         let [hot, cold] = self.code_bytes;
         vec![

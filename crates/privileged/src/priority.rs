@@ -32,8 +32,8 @@ impl Rank {
     const EXTERNAL_LAST: Rank = Rank(256);
     const LOWEST: Rank = Rank(257);
 
-    /// That of an interrupt with a priority number. With none it is above all numbers where its default priority is
-    /// above external interrupts', and else below all.
+    /// The rank of an interrupt by its priority number. Number 0 ranks it above all others where its default priority
+    /// is above that of external interrupts, and else below all.
     const fn of(number: u64, is_above_external: bool) -> Rank {
         match number {
             0 if is_above_external => Rank::HIGHEST,
@@ -57,7 +57,7 @@ impl Rank {
 }
 
 impl Top {
-    /// It, by its code at its level.
+    /// The interrupt of that code.
     pub fn interrupt(self) -> Interrupt {
         Interrupt::from_code(self.code.into()).unwrap_or(Interrupt::SupervisorExternal)
     }

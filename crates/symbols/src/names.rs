@@ -12,7 +12,7 @@ use crate::table::{Found, Table};
 use crate::task::Task;
 use crate::{File, Kernel};
 
-/// Whose symbols they are.
+/// Whose program symbols are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Whose {
     /// The host's, or of a program without guests.

@@ -21,7 +21,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// One that knows these names.
+    /// A printer that knows these names.
     pub fn new(symbols: Symbols, devices: Vec<Device>) -> Printer {
         Printer { symbols, devices, processes: Processes::new() }
     }

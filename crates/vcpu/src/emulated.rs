@@ -25,7 +25,7 @@ pub enum FenceRange {
 /// A fence that one hart asks of another, in the words of the SBI's RFENCE extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
-    /// All that the others are, of everything.
+    /// All of the fences below, for every address and every address space.
     Everything,
     /// FENCE.I.
     Instructions,

@@ -43,7 +43,7 @@ fn neighbours() {
     that(kept, format_args!("memory keeps what is in it while its neighbours come"));
 }
 
-/// All of it.
+/// All checks of memory.
 pub fn check() {
     neighbours();
     same(DIRTY.load(Ordering::SeqCst), 0, "memory at first touch");

@@ -23,9 +23,9 @@ pub fn is_wanted(tree: u64) -> bool {
     tree_words(tree, WORD) != 0
 }
 
-/// All of it.
+/// Writes to memory, and tells to how much.
 pub fn run() {
-    // All of it is there then.
+    // After this every page is in the guest's page table.
     // SAFETY: memory that is the kernel's and not in use.
     (FIRST..LAST).step_by(PAGE_BYTES as usize).for_each(|at| _ = unsafe { (at as *const u64).read_volatile() });
     for pages in PAGES {

@@ -88,7 +88,7 @@ pub enum Problem {
     Entry {
         /// The entry point.
         entry: u64,
-        /// What there is.
+        /// The segments that the file has.
         segments: Vec<String>,
     },
     /// No device tree.

@@ -71,7 +71,7 @@ impl Input {
         Ok(head)
     }
 
-    /// All of it.
+    /// The whole file.
     pub fn content(&mut self) -> Result<Vec<u8>, Problem> {
         let mut content = Vec::with_capacity(self.len as usize);
         let len = self.len;

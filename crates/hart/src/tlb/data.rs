@@ -45,7 +45,7 @@ pub struct DataTable {
     covered: Box<Covered>,
     filled: Filled,
     used: bool,
-    /// Whose pages of the second level are this table's.
+    /// The owner of the second level's pages that this table may take: its context.
     pub owner: Owner,
 }
 

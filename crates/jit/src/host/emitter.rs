@@ -13,7 +13,7 @@ use semantics::{AmoOp, CsrOp, Order, Width};
 use super::Made;
 use crate::expr::{N, Node};
 
-/// All of it.
+/// All that a back end emits.
 pub trait Emitter: Blocks + Registers + Loads + Atomics + Floats + Csrs {}
 
 impl<E: Blocks + Registers + Loads + Atomics + Floats + Csrs> Emitter for E {}

@@ -21,9 +21,9 @@ pub struct Builder<'t, 'a, B: Backend> {
     translator: &'t mut Translator<B>,
     core: &'t Core,
     compiler: Compiler<'a, B::Emitter>,
-    /// What there is of the page.
+    /// The blocks of the page that are translated already; new ones are added.
     unit: Unit,
-    /// Of the first instruction of the source that is being read.
+    /// Address and offset of the first instruction of the source that is being read.
     pc: u64,
     offset: u64,
     /// The bytes of it that have been read.
@@ -39,7 +39,7 @@ pub struct Builder<'t, 'a, B: Backend> {
 enum End {
     /// Elsewhere: its exit is emitted.
     Closed,
-    /// What comes next is the block behind.
+    /// It goes on in the block that is translated next.
     FallsThrough,
     /// Nothing could be translated.
     Empty,

@@ -25,11 +25,11 @@ impl Witness for () {
 /// Which page table it is that the walker is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// That of `satp`.
+    /// The page table that `satp` points to.
     Supervisor,
-    /// That of `vsatp`: its addresses are guest-physical.
+    /// The page table that `vsatp` points to: its addresses are guest-physical.
     VirtualSupervisor,
-    /// That of `hgatp`, for the access itself or for one that the VS-stage makes.
+    /// The page table that `hgatp` points to, for the access itself or for one that the VS-stage makes.
     Guest(Option<Implicit>),
 }
 

@@ -47,7 +47,7 @@ pub(super) struct Rules {
     pub stable: bool,
 }
 
-/// What there is to do, or left to do.
+/// What of a request is left to do.
 enum Work {
     Read { at: u64 },
     Write { at: u64 },
