@@ -21,7 +21,7 @@ use crate::tree::Role;
 use rom::Rom;
 
 /// All parts, in the order of the device tree.
-const PARTS: [Entry; 6] = [
+const PARTS: &[Entry] = &[
     wired("uart", map::UART, map::UART_IRQ, |with, _| with.uart.clone()),
     wired("rtc", region(0x10_1000, 0x1000), 11, |with, line| shared(Rtc::new(with.time_of_day(), line))),
     plain("finisher", region(0x10_0000, 0x1000), |with| shared(Finisher::new(with.power.clone()))).role(Role::Finisher),
