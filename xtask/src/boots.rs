@@ -29,7 +29,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
     /// The vhart that boots them.
-    #[arg(long, value_name = "PATH", default_value = crate::test::VHART)]
+    #[arg(long, value_name = "PATH", default_value = crate::booted::VHART)]
     vhart: PathBuf,
     /// Where what was said by boots that failed is kept.
     #[arg(long, value_name = "DIR", default_value = "target/boots")]

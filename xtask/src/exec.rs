@@ -125,7 +125,7 @@ pub fn check(without_debian: bool) -> anyhow::Result<Option<String>> {
 
 /// The program of these sources.
 fn vhart() -> anyhow::Result<PathBuf> {
-    std::path::absolute(crate::test::VHART).context("no current directory")
+    std::path::absolute(crate::booted::VHART).context("no current directory")
 }
 
 fn words(words: &[&[u8]]) -> Vec<OsString> {

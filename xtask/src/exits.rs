@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use crate::test::CHECK;
+use crate::booted::CHECK;
 
 /// What the host's init is told.
 const WORD: &str = "vhart.count_exits";

@@ -6,6 +6,7 @@
 
 mod bench;
 mod book;
+mod booted;
 mod boots;
 mod debugger;
 mod deny;

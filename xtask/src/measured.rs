@@ -40,7 +40,7 @@ pub fn check() -> anyhow::Result<()> {
 }
 
 fn vhart() -> anyhow::Result<Command> {
-    Ok(Command::new(std::path::absolute(crate::test::VHART).context("no current directory")?))
+    Ok(Command::new(std::path::absolute(crate::booted::VHART).context("no current directory")?))
 }
 
 fn count(file: &Path, workloads: &[&str], more: &[&str]) -> anyhow::Result<Value> {

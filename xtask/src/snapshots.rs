@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::test::VHART;
+use crate::booted::VHART;
 
 /// What the console shows where both are compared: the guest's first prompt.
 const END: &str = "guest:/# ";

@@ -6,6 +6,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 
 use crate::book;
+use crate::booted::{CHECK, VHART};
 use crate::debugger;
 use crate::deny;
 use crate::there;
@@ -116,12 +117,6 @@ fn count_tests(package: &str, which: &str) -> anyhow::Result<usize> {
     );
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.ends_with(": test")).count())
 }
-
-/// What boots them: the README's main command.
-pub const CHECK: [&str; 6] = ["run", "--release", "--quiet", "--", "linux", "--check"];
-
-/// The program that [`CHECK`] has built.
-pub const VHART: &str = "target/release/vhart";
 
 /// Two guests with two harts each, on two harts: the hypervisor's own sources, whatever is ready.
 fn hypervisor(path: &str) -> anyhow::Result<Option<String>> {

@@ -65,7 +65,7 @@ impl Window {
         let user = File::from(user);
         tcsetwinsize(&user, winsize(size)).context("a terminal without a size")?;
         let end = || program.try_clone().map(Stdio::from);
-        let mut command = Command::new(crate::test::VHART);
+        let mut command = Command::new(crate::booted::VHART);
         command.arg("linux").stdin(end()?).stdout(end()?).stderr(end()?);
         let vhart = command.spawn().context("cannot run vhart")?;
         let (sender, shown) = channel();

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use crate::test::VHART;
+use crate::booted::VHART;
 
 /// Harts that set D themselves, and harts that leave it to the hypervisor.
 const WHO_SETS_D: [&str; 2] = ["rv64,svadu=on,svade=off", "rv64,svadu=off,svade=on"];

@@ -81,7 +81,7 @@ pub fn boot() -> anyhow::Result<()> {
 }
 
 fn start(port: u16) -> anyhow::Result<Child> {
-    let mut vhart = Command::new(crate::test::VHART);
+    let mut vhart = Command::new(crate::booted::VHART);
     let (port, host) = (format!("{port}:1234"), HOST.replace("NAMES", &NAMES.join("|")));
     vhart.args(["exec", "--harts", "2", "--timeout", "5m", "--forward", &port, "--", "sh", "-c", &host]);
     vhart.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
