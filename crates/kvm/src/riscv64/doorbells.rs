@@ -2,8 +2,8 @@
 //!
 //! The vCPU does not come back to this process for them: the kernel adds to an eventfd, and a thread does the write
 //! that the guest did. If the guest writes again before the thread has come to it, both are one, which is all that a
-//! notice means. Eventfds are never read: each addition is told once (`EPOLLET`), and 2^64 of them are not lived to see.
-//! While notices come one after the other the thread looks on instead of sleeping ([`Patience`]).
+//! notice means. Eventfds are never read: each addition is told once (`EPOLLET`), and 2^64 of them are not lived to
+//! see. While notices come one after the other the thread looks on instead of sleeping ([`Patience`]).
 
 use std::cell::RefCell;
 use std::io;
