@@ -24,10 +24,6 @@ const ARGUED: &[(&[&str], &str)] = &[
     (&["crates/kvm/src/riscv64/"], "a machine of the host's makes its harts, and its harts know it"),
     (&["crates/privileged/src/"], "a CSR's row names what it does, and what it does is said of CSRs"),
     (&["crates/vcpu/src/imsic", "crates/vcpu/src/pins"], "interrupt files raise pins, and pins have the files"),
-    (
-        &["crates/vhart/src/bench/kernel", "crates/vhart/src/bench/model"],
-        "a measurement has its outcomes, and which of them are a kernel's is said of kernels",
-    ),
     (&["crates/vhart/src/cli/qemu/"], "each option of QEMU's line may ask what else is on the line"),
     (
         &["crates/vhart/src/debugger", "crates/vhart/src/watchers"],
@@ -54,8 +50,7 @@ const IMAGES: &[&str] = &[
 
 /// The options of commands, and what makes machines of them.
 const COMMANDS: &[&str] = &[
-    "crates/vhart/src/bench/options",
-    "crates/vhart/src/bench/peers",
+    "crates/vhart/src/bench/",
     "crates/vhart/src/cli",
     "crates/vhart/src/devices",
     "crates/vhart/src/engine",
@@ -63,6 +58,7 @@ const COMMANDS: &[&str] = &[
     "crates/vhart/src/hypervisor/",
     "crates/vhart/src/images",
     "crates/vhart/src/linux",
+    "crates/vhart/src/onlookers",
     "crates/vhart/src/ports",
     "crates/vhart/src/run",
     "crates/vhart/src/serial",
