@@ -72,7 +72,8 @@ pub fn find(word: &OsStr, rootfs: Rootfs, read: &dyn Fn(&Path) -> io::Result<Vec
     }
 }
 
-/// Looks at a program that is in a share, as far as its head tells: what is wrong with it is said before anything boots.
+/// Looks at a program that is in a share, as far as its head tells: what is wrong with it is said before anything
+/// boots.
 ///
 /// # Errors
 /// riscv64 cannot run it.
