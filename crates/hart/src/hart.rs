@@ -118,7 +118,7 @@ impl Hart {
     }
 
     /// Runs for about `budget` instructions, and looks at wires, kicks and time every `interval`. `execute` executes
-    /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::waiting`],
+    /// instructions, until so much [`Core::work`] is done or something wants a look ([`Core::wfi`],
     /// [`Core::exit`]).
     pub fn drive_by(&mut self, budget: u64, interval: u64, execute: impl FnMut(&mut Hart, u64)) -> Exit {
         if !self.core.others.alone {
