@@ -14,7 +14,7 @@ const WORKLOADS: [&str; 5] = ["sort", "matmul", "syscall", "page-fault", "touch-
 /// Workloads that want two harts.
 const TWO_HARTS: [&str; 2] = ["ipi", "wake"];
 
-/// Counts twice, and compares.
+/// Counts twice, the second time as if elsewhere, and compares.
 ///
 /// # Errors
 /// Two deterministic runs differ, a workload fails, or a count is not what the workload makes it.
@@ -24,7 +24,8 @@ pub fn check() -> anyhow::Result<()> {
     let files = ["one.json", "other.json"].map(|name| place.path().join(name));
     let report = place.path().join("report");
     let said = report.to_str().context("the temporary directory is not UTF-8")?;
-    let [one, other] = [count(&files[0], &WORKLOADS, &["--report", said])?, count(&files[1], &WORKLOADS, &[])?];
+    let one = count(&files[0], &WORKLOADS, &["--report", said])?;
+    let other = elsewhere(place.path(), &files[1])?;
     ensure!(one["runs"].as_array().is_some_and(|runs| runs.len() == 2), "bench: not one run of each place");
     for (one, other) in rows(&one["runs"]).zip(rows(&other["runs"])) {
         ensure!(one["outcomes"] == other["outcomes"], "bench: two deterministic runs differ: {one}\n{other}");
@@ -43,8 +44,20 @@ fn vhart() -> anyhow::Result<Command> {
     Ok(Command::new(std::path::absolute(crate::booted::VHART).context("no current directory")?))
 }
 
+/// Counts as if on another computer: the cache is at another path, and the terminal another one.
+fn elsewhere(place: &Path, file: &Path) -> anyhow::Result<Value> {
+    let cache = place.join("another-cache-with-a-longer-name");
+    std::os::unix::fs::symlink(images::Cache::of_user()?.root(), &cache).context("no link to the cache")?;
+    let mut vhart = vhart()?;
+    vhart.env("VHART_CACHE", cache).env("TERM", "another-terminal");
+    counted(vhart, file, &WORKLOADS, &[])
+}
+
 fn count(file: &Path, workloads: &[&str], more: &[&str]) -> anyhow::Result<Value> {
-    let mut command = vhart()?;
+    counted(vhart()?, file, workloads, more)
+}
+
+fn counted(mut command: Command, file: &Path, workloads: &[&str], more: &[&str]) -> anyhow::Result<Value> {
     command.args(["bench", "--counts", "--quick", "--json"]).arg(file).args(workloads).args(more);
     let status = command.status().context("cannot run vhart")?;
     ensure!(status.success(), "bench --counts ended with {status}");

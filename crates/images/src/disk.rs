@@ -14,7 +14,7 @@ use crate::hash::hex_sha256;
 pub(crate) const MAGIC: &str = "vhart disk 1";
 
 /// The name of the disk in the cache. Changes with the content.
-pub(crate) const NAME: &str = "disk/disk-1.img";
+pub(crate) const NAME: &str = "disk/disk-2.img";
 
 const LEN_BYTES: u64 = 64 << 20;
 const PATTERN_START: u64 = 1 << 20;
@@ -55,6 +55,11 @@ mod tests {
         let start = PATTERN_START as usize;
         let sum = hex_sha256(&[&disk[start..start + PATTERN_LEN]]);
         assert!(disk.starts_with(format!("{MAGIC}\n{sum}\n").as_bytes()));
+        // Caches keep a disk by its name: another content, by another version of the generator, has another name.
+        assert_eq!(
+            (NAME, sum.as_str()),
+            ("disk/disk-2.img", "e64fd9c2f5adc72ae45f7f2f6b8b50ff6543ae77ddbbfdfef9b500ecee80edf6")
+        );
         assert_eq!(disk.len() as u64, LEN_BYTES);
     }
 }

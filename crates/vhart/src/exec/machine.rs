@@ -143,8 +143,12 @@ fn task(options: &Options, command: &Command, program: Program) -> Task {
     ];
     environment.extend(std::env::var_os("TERM").map(|term| variable("TERM", &term)));
     environment.extend(options.variables.iter().map(|variable| variable.clone().into_vec()));
+    let mut words: Vec<_> = command.0.iter().map(|word| word.clone().into_vec()).collect();
+    if let (Program::Ours(_), Some(name)) = (&program, &options.argv0) {
+        words[0] = name.clone().into_vec();
+    }
     Task {
-        words: command.0.iter().map(|word| word.clone().into_vec()).collect(),
+        words,
         environment,
         directory: options.directory().into_vec(),
         program: match program {

@@ -103,6 +103,10 @@ pub struct Options {
     #[arg(long, short = 'w', value_name = "DIR", help_heading = PROGRAM)]
     pub workdir: Option<OsString>,
 
+    /// What a program from here is told as its name, in place of its path, which is this computer's
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub argv0: Option<OsString>,
+
     #[command(flatten)]
     pub machine: MachineOptions,
 
