@@ -93,16 +93,23 @@ fn shape(text: &str) -> Vec<String> {
     text.lines().map(|line| numberless(&line.split_whitespace().collect::<Vec<_>>().join(" "))).collect()
 }
 
-/// `#` for each number: decimal with points in it, or hexadecimal after `0x`.
+/// `#` for each number: decimal with points in it, or hexadecimal after `0x`, with the sign of a word that is a number.
 fn numberless(line: &str) -> String {
     let mut shape = String::new();
     let mut rest = line;
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
-        shape.push_str(&rest[..at]);
+        shape.push_str(signless(&rest[..at]));
         shape.push('#');
         rest = after_number(&rest[at..]);
     }
     shape + rest
+}
+
+/// The text without the sign of the number that follows it. A difference of nearly nothing is below or above zero by
+/// the computer.
+fn signless(text: &str) -> &str {
+    let before = text.strip_suffix(['+', '-']).unwrap_or(text);
+    if before.is_empty() || before.ends_with(' ') { before } else { text }
 }
 
 fn after_number(text: &str) -> &str {
@@ -163,6 +170,13 @@ mod tests {
         {
             assert!(!listing.agrees(&listing.steps[0], other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_difference_may_be_on_either_side_of_zero_and_names_keep_their_hyphens() {
+        let listing = Listing::parse("console,varies", "$ a\nsleep-100us   -86   +1404361 wfi\n").unwrap();
+        assert!(listing.agrees(&listing.steps[0], "sleep-100us +329 +1438060 wfi\n"));
+        assert!(!listing.agrees(&listing.steps[0], "sleep+100us +329 +1438060 wfi\n"));
     }
 
     #[test]
