@@ -204,11 +204,9 @@ impl Runner {
         command
     }
 
-    /// The program, in vhart's Linux. It hears nothing of this computer that is not the same on others: counts of page
-    /// faults and exits would vary with where the cache is, and with the name of the terminal.
+    /// The program, in vhart's Linux. It does not hear where this computer's cache is: counts would vary with that.
     fn exec(&self, place: Place, testbed: Testbed) -> Command {
         let mut command = Command::new(&self.program);
-        command.env_remove("TERM");
         command.arg("exec").arg(self.stat()).args(["--level", place.name(), "--argv0", "workloads"]);
         self.limits(&mut command, "--disk", "--net");
         command.args(testbed.options("exec", &self.options));

@@ -141,7 +141,9 @@ fn task(options: &Options, command: &Command, program: Program) -> Task {
         variable("PATH", OsStr::new("/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin")),
         variable("HOME", OsStr::new(HOME)),
     ];
-    environment.extend(std::env::var_os("TERM").map(|term| variable("TERM", &term)));
+    // A run that is the same again is the same in another terminal.
+    let term = std::env::var_os("TERM").filter(|_| options.machine.deterministic.is_none());
+    environment.extend(term.map(|term| variable("TERM", &term)));
     environment.extend(options.variables.iter().map(|variable| variable.clone().into_vec()));
     let mut words: Vec<_> = command.0.iter().map(|word| word.clone().into_vec()).collect();
     if let (Program::Ours(_), Some(name)) = (&program, &options.argv0) {
