@@ -1,9 +1,11 @@
 //! `cargo xtask test`: every check and test, in the order in which they fail fastest.
 
+use std::cell::OnceCell;
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::book;
 use crate::booted::{CHECK, VHART};
@@ -22,41 +24,149 @@ pub struct Options {
     /// Fetch nothing: what cannot be done without is left out, counted, and named at the end.
     #[arg(long)]
     offline: bool,
+
+    /// Run this part alone, or those that are named; 'boots' is all that boot a system.
+    #[arg(long, value_name = "PART", value_parser = PossibleValuesParser::new(names()), conflicts_with = "no_boot")]
+    only: Vec<String>,
 }
 
-/// Runs everything; stops at the first that fails.
-pub fn run(options: &Options) -> anyhow::Result<()> {
-    let mut left_out = Vec::new();
-    cargo("fmt", &["fmt", "--all", "--check"], &[])?;
-    crate::layers::check()?;
-    crate::facts::check()?;
-    book::check_structure()?;
-    cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
-    cargo("clippy, the VMM's build", &VMM_CLIPPY, &[])?;
-    cargo("doc", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")])?;
-    left_out.extend(deny::check(options.offline)?);
-    left_out.extend(crate::vmm::check_all(options.offline)?);
-    let outfit = tools::outfit(options.offline)?;
-    left_out.extend(tests(&outfit)?);
-    let linux = !options.no_boot && !options.offline;
-    left_out.extend(book::run_listings(&outfit, &book::Wanted { update: false, linux, vhart: None, pages: &[] })?);
-    left_out.extend(debugger::left_out());
-    match (options.no_boot, there::lacks_kernel(options.offline)?) {
-        (true, _) => left_out.push("the boots of host and guest Linux (--no-boot)".to_owned()),
-        (false, true) => {
-            left_out.push("the boots of host and guest Linux (no kernel or busybox in the cache)".to_owned())
-        }
-        (false, false) => left_out.extend(boots(&outfit, options.offline)?),
+/// A part of it all, which can be run alone. It answers what it left out.
+struct Part {
+    name: &'static str,
+    kind: Kind,
+    run: fn(&Run) -> anyhow::Result<Vec<String>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Reads, builds, or runs programs that end by themselves.
+    Still,
+    /// Boots a system, for which there must be kernels.
+    Boots,
+}
+
+/// The name of all that boot.
+const BOOTS: &str = "boots";
+
+/// All parts, in the order in which they fail fastest.
+const PARTS: [Part; 22] = [
+    Part::still("fmt", |_| done(cargo("fmt", &["fmt", "--all", "--check"], &[]))),
+    Part::still("layers", |_| done(crate::layers::check())),
+    Part::still("facts", |_| done(crate::facts::check())),
+    Part::still("book-structure", |_| done(book::check_structure())),
+    Part::still("clippy", |_| {
+        cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
+        done(cargo("clippy, the VMM's build", &VMM_CLIPPY, &[]))
+    }),
+    Part::still("doc", |_| {
+        done(cargo("doc", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]))
+    }),
+    Part::still("deny", |run| Ok(deny::check(run.offline)?.into_iter().collect())),
+    Part::still("vmm", |run| Ok(crate::vmm::check_all(run.offline)?.into_iter().collect())),
+    Part::still("tests", |run| tests(run.outfit()?)),
+    Part::still("book", |run| {
+        let wanted = book::Wanted { update: false, linux: run.linux, vhart: None, pages: &[] };
+        book::run_listings(run.outfit()?, &wanted).map(|left_out| left_out.into_iter().collect())
+    }),
+    Part::boots("hypervisor", |run| done(hypervisor(run.path()?))),
+    Part::boots("checks", |run| Ok(checks(run.path()?)?.into_iter().collect())),
+    Part::boots("linux", |run| linux(run.path()?)),
+    Part::boots("debian", |run| debian(run.path()?, run.offline)),
+    Part::boots("shares", |_| done(crate::shares::boot(&CHECK))),
+    Part::boots("exits", |_| exits()),
+    Part::boots("exec", |run| Ok(crate::exec::check(there::lacks_system(run.offline)?)?.into_iter().collect())),
+    Part::boots("kallsyms", |_| done(crate::kallsyms::compare())),
+    Part::boots("measured", |_| done(crate::measured::check())),
+    Part::boots("window", |_| done(crate::window::check())),
+    Part::boots("alike", |_| done(alike())),
+    Part::boots("snapshots", |_| done(crate::snapshots::boots())),
+];
+
+impl Part {
+    const fn still(name: &'static str, run: fn(&Run) -> anyhow::Result<Vec<String>>) -> Part {
+        Part { name, kind: Kind::Still, run }
     }
-    println!("{}", closing(&left_out));
+
+    const fn boots(name: &'static str, run: fn(&Run) -> anyhow::Result<Vec<String>>) -> Part {
+        Part { name, kind: Kind::Boots, run }
+    }
+
+    /// Whether `only`, where it names any, names this.
+    fn is_wanted(&self, only: &[String]) -> bool {
+        let is = |name: &String| name == self.name || name == BOOTS && self.kind == Kind::Boots;
+        only.is_empty() || only.iter().any(is)
+    }
+}
+
+/// The parts' names.
+fn names() -> Vec<&'static str> {
+    PARTS.iter().map(|part| part.name).chain([BOOTS]).collect()
+}
+
+/// Of a part that leaves nothing out.
+fn done(result: anyhow::Result<()>) -> anyhow::Result<Vec<String>> {
+    result.map(|()| Vec::new())
+}
+
+/// What parts have in common.
+struct Run {
+    offline: bool,
+    /// Whether Linux may be booted.
+    linux: bool,
+    outfit: OnceCell<Outfit>,
+}
+
+impl Run {
+    /// The programs that tests want, got when they are first wanted.
+    fn outfit(&self) -> anyhow::Result<&Outfit> {
+        if let Some(outfit) = self.outfit.get() {
+            return Ok(outfit);
+        }
+        let outfit = tools::outfit(self.offline)?;
+        Ok(self.outfit.get_or_init(|| outfit))
+    }
+
+    /// Where those programs are found.
+    fn path(&self) -> anyhow::Result<&str> {
+        self.outfit()?.path.to_str().context("PATH is not UTF-8")
+    }
+}
+
+/// Runs everything, or what was asked for; stops at the first that fails.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let run = Run { offline: options.offline, linux: !options.no_boot && !options.offline, outfit: OnceCell::new() };
+    let wanted = PARTS.iter().filter(|part| part.is_wanted(&options.only));
+    let (boots, still): (Vec<&Part>, Vec<&Part>) = wanted.partition(|part| part.kind == Kind::Boots);
+    let mut left_out = Vec::new();
+    for part in still {
+        left_out.extend((part.run)(&run)?);
+    }
+    let lack = match options.no_boot {
+        true => Some("--no-boot"),
+        false => there::lacks_kernel(options.offline)?.then_some("no kernel or busybox in the cache"),
+    };
+    match lack {
+        Some(why) if !boots.is_empty() => left_out.push(format!("the boots of host and guest Linux ({why})")),
+        _ => {
+            if !boots.is_empty() {
+                // Some of them run what lies there.
+                cargo("vhart", &["build", "--release", "--quiet", "--package", "vhart"], &[])?;
+            }
+            for part in boots {
+                left_out.extend((part.run)(&run)?);
+            }
+        }
+    }
+    println!("{}", closing(&options.only, &left_out));
     Ok(())
 }
 
-/// What the run came to.
-fn closing(left_out: &[String]) -> String {
-    match left_out.len() {
-        0 => "everything passed".to_owned(),
-        count => format!("all passed that was run; left out, {count}:\n  {}", left_out.join("\n  ")),
+/// What the run of these parts, or of all, came to.
+fn closing(only: &[String], left_out: &[String]) -> String {
+    match (only.is_empty(), left_out.len()) {
+        (true, 0) => "everything passed".to_owned(),
+        (false, 0) => format!("passed: {}", only.join(", ")),
+        (_, count) => format!("all passed that was run; left out, {count}:\n  {}", left_out.join("\n  ")),
     }
 }
 
@@ -119,7 +229,7 @@ fn count_tests(package: &str, which: &str) -> anyhow::Result<usize> {
 }
 
 /// Two guests with two harts each, on two harts: the hypervisor's own sources, whatever is ready.
-fn hypervisor(path: &str) -> anyhow::Result<Option<String>> {
+fn hypervisor(path: &str) -> anyhow::Result<()> {
     const CHECK: [&str; 8] = ["run", "--release", "--quiet", "--", "hypervisor", "--check", "--vcpus", "2"];
     cargo("hypervisor --check, two guests with two harts each", &CHECK, &[("PATH", path)])?;
     for aia in ["aplic-imsic", "aplic"] {
@@ -128,8 +238,7 @@ fn hypervisor(path: &str) -> anyhow::Result<Option<String>> {
     }
     cargo("the same where htinst tells nothing", &[&CHECK[..], &["--htinst", "zero"]].concat(), &[("PATH", path)])?;
     let more = ["--guests", "3", "--vmid-bits", "1"];
-    cargo("three guests for two VMIDs", &[&CHECK[..], &more].concat(), &[("PATH", path)])?;
-    checks(path)
+    cargo("three guests for two VMIDs", &[&CHECK[..], &more].concat(), &[("PATH", path)])
 }
 
 /// The target of the guest kernel that checks, where rustup has it.
@@ -248,37 +357,44 @@ fn attack(kernel: &str, path: &str) -> anyhow::Result<()> {
     cargo("a guest that attacks beside a Linux", &[&run[..], &attacker, &disks].concat(), &[("PATH", path)])
 }
 
-/// Boots of all kinds; answers what was left out.
-fn boots(outfit: &Outfit, offline: bool) -> anyhow::Result<Vec<String>> {
-    let path = outfit.path.to_str().context("PATH is not UTF-8")?;
-    let boot = |what: &str, options: &[&str]| cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)]);
-    let mut left_out: Vec<String> = hypervisor(path)?.into_iter().collect();
-    boot("linux --check", &[])?;
-    boot("linux --kvm-check, two harts and two guest harts", &["--kvm-check", "--harts", "2", "--guest-harts", "2"])?;
-    boot("linux --check, APLIC and IMSICs, two harts", &["--aia", "aplic-imsic", "--harts", "2"])?;
-    boot("linux --check, where htinst tells nothing", &["--htinst", "zero"])?;
-    boot("linux --check, with the kernels' self-tests", &["--self-tests"])?;
-    match there::lacks_system(offline)? {
-        true => left_out.push("the boot of a Debian with systemd (no Debian system in the cache)".to_owned()),
-        false => {
-            boot("linux --check, Debian with systemd in both, two harts", &["--rootfs", "debian", "--harts", "2"])?
-        }
+/// `vhart linux --check` on machines of several kinds.
+fn linux(path: &str) -> anyhow::Result<Vec<String>> {
+    boot(path, "linux --check", &[])?;
+    let harts = ["--kvm-check", "--harts", "2", "--guest-harts", "2"];
+    boot(path, "linux --kvm-check, two harts and two guest harts", &harts)?;
+    boot(path, "linux --check, APLIC and IMSICs, two harts", &["--aia", "aplic-imsic", "--harts", "2"])?;
+    boot(path, "linux --check, where htinst tells nothing", &["--htinst", "zero"])?;
+    done(boot(path, "linux --check, with the kernels' self-tests", &["--self-tests"]))
+}
+
+/// The same with a whole system; answers that it was left out where there is none.
+fn debian(path: &str, offline: bool) -> anyhow::Result<Vec<String>> {
+    if there::lacks_system(offline)? {
+        return Ok(vec!["the boot of a Debian with systemd (no Debian system in the cache)".to_owned()]);
     }
-    crate::shares::boot(&CHECK)?;
+    let options = ["--rootfs", "debian", "--harts", "2"];
+    done(boot(path, "linux --check, Debian with systemd in both, two harts", &options))
+}
+
+fn boot(path: &str, what: &str, options: &[&str]) -> anyhow::Result<()> {
+    cargo(what, &[&CHECK[..], options].concat(), &[("PATH", path)])
+}
+
+/// Exits by KVM's own count, and a debugger that looks for what they tell.
+fn exits() -> anyhow::Result<Vec<String>> {
     let start_kernel = crate::exits::compare()?;
-    left_out.extend(crate::exec::check(there::lacks_system(offline)?)?);
-    crate::kallsyms::compare()?;
-    crate::measured::check()?;
-    crate::window::check()?;
     if debugger::has_gdb() {
         debugger::boot(&CHECK, start_kernel)?;
         debugger::guest::boot()?;
     }
+    Ok(debugger::left_out().into_iter().collect())
+}
+
+/// Two runs that are to be the same are.
+fn alike() -> anyhow::Result<()> {
     const HARTS: [&str; 4] = ["--harts", "2", "--guest-harts", "2"];
     boot_alike("two harts that take turns, twice", [&HARTS, &HARTS])?;
-    boot_alike("interpreted and translated", [&["--engine", "interp"], &["--engine", "jit"]])?;
-    crate::snapshots::boots()?;
-    Ok(left_out)
+    boot_alike("interpreted and translated", [&["--engine", "interp"], &["--engine", "jit"]])
 }
 
 /// Boots them deterministically with these options and with those, and looks whether both runs came to the same.
@@ -314,8 +430,24 @@ mod tests {
 
     #[test]
     fn what_was_left_out_is_counted_and_named() {
-        assert_eq!(closing(&[]), "everything passed");
-        let text = closing(&["this (no spike)".to_owned(), "that (no dtc)".to_owned()]);
+        assert_eq!(closing(&[], &[]), "everything passed");
+        assert_eq!(closing(&["fmt".to_owned(), "doc".to_owned()], &[]), "passed: fmt, doc");
+        let text = closing(&[], &["this (no spike)".to_owned(), "that (no dtc)".to_owned()]);
         assert_eq!(text, "all passed that was run; left out, 2:\n  this (no spike)\n  that (no dtc)");
+    }
+    #[test]
+    fn without_a_name_all_parts_are_run_and_with_one_it_alone() {
+        let run = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+            PARTS.iter().filter(|part| part.is_wanted(&only)).map(|part| part.name).collect::<Vec<_>>()
+        };
+        assert_eq!(run(&[]).len(), PARTS.len());
+        assert_eq!(run(&["exec", "doc"]), ["doc", "exec"]);
+        let boots = run(&[BOOTS]);
+        assert!(boots.contains(&"linux") && !boots.contains(&"tests"));
+        let mut all = names();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), PARTS.len() + 1, "two have one name");
     }
 }
