@@ -4,6 +4,7 @@
 //! Nothing in it depends on where or when it is built: times are those of the commit (or `SOURCE_DATE_EPOCH`), and
 //! paths are replaced by fixed words. `--twice` builds in a copy elsewhere as well, and compares.
 
+mod action;
 mod archive;
 mod build;
 mod content;
@@ -41,6 +42,7 @@ struct Output {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let workspace = crate::vmm::workspace()?;
     check_ready(&workspace)?;
+    action::check(&workspace)?;
     let epoch = epoch(&workspace)?;
     let made = make(&workspace, &workspace.join("target/dist-build"), epoch)?;
     if options.twice {
