@@ -49,6 +49,14 @@ impl Far {
         Far::new(task(&["sh", "-c", script]))
     }
 
+    /// The same for a script that leaves something running: its first line is to be its number.
+    fn leaving(script: &str) -> (Far, Left) {
+        let mut far = Far::shell(&format!("echo $$; {script}"));
+        assert_eq!(far.report(), Report::Started);
+        let line = line(&mut far.outputs.as_mut().unwrap()[0]);
+        (far, Left(Group(line.parse().unwrap())))
+    }
+
     fn give(&mut self, order: Order) {
         self.control.write_all(&order.frame()).unwrap();
     }
@@ -78,6 +86,35 @@ impl Far {
         let [out, err] = readers.map(|reader| reader.join().unwrap());
         assert_eq!(ended.written, [out.len() as u64, err.len() as u64]);
         (ended.how, out, err)
+    }
+}
+
+/// What a program has left running, which ends with its test.
+struct Left(Group);
+
+impl Left {
+    /// Whether there is something.
+    fn is_there(&self) -> bool {
+        let pid = Pid::from_raw(self.0.0 as i32).unwrap();
+        rustix::process::test_kill_process_group(pid).is_ok()
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.signal(9);
+    }
+}
+
+/// Reads a line without its end, and nothing behind it.
+fn line(from: &mut UnixStream) -> String {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    loop {
+        from.read_exact(&mut byte).unwrap();
+        match byte {
+            [b'\n'] => return String::from_utf8(line).unwrap(),
+            [byte] => line.push(byte),
+        }
     }
 }
 
@@ -170,12 +207,10 @@ fn program_does_nothing_before_its_start_was_heard() {
 
 #[test]
 fn signals_reach_the_program_and_what_it_started() {
-    let mut far = Far::shell("sleep 1000 & echo ready; wait; sleep 1000");
-    assert_eq!(far.report(), Report::Started);
-    let mut line = [0; 6];
-    far.outputs.as_mut().unwrap()[0].read_exact(&mut line).unwrap();
+    let (mut far, _left) = Far::leaving("sleep 1000 & echo ready; wait; sleep 1000");
+    assert_eq!(line(&mut far.outputs.as_mut().unwrap()[0]), "ready");
     far.give(Order::Signal(2));
-    // A shell's background has SIGINT ignored.
+    // A shell's background has SIGINT ignored; where the shell has gone by then, it is left.
     far.give(Order::Signal(15));
     let Report::Ended(ended) = far.report() else { panic!("it has not ended") };
     assert!(matches!(ended.how, How::Signal(2 | 15)), "{ended:?}");
@@ -198,8 +233,12 @@ fn writer_of_what_nobody_wants_gets_the_signal_of_a_broken_pipe() {
 
 #[test]
 fn whoever_is_left_behind_is_not_waited_for() {
-    let (how, out, _) = Far::shell("(sleep 1000; echo late) & echo done").end();
-    assert_eq!((how, out), (How::Status(0), b"done\n".to_vec()));
+    let (mut far, left) = Far::leaving("(sleep 1000; echo late) & echo done");
+    assert_eq!(line(&mut far.outputs.as_mut().unwrap()[0]), "done");
+    let Report::Ended(ended) = far.report() else { panic!("it has not ended") };
+    assert_eq!(ended.how, How::Status(0));
+    far.agent.join().unwrap().unwrap();
+    assert!(left.is_there());
 }
 
 #[test]
