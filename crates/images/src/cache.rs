@@ -12,7 +12,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::debian;
 use crate::error::{Error, OnFile, Result};
@@ -21,6 +21,9 @@ pub use lock::Lock;
 /// The directory of the parts of Debian. The number changes when what is kept of a package changes, so that older
 /// caches are not taken for whole.
 pub(crate) const PACKAGES: &str = "debian-3";
+
+/// How long after it was told of a thing a process may not have opened it yet, on a busy computer.
+const ABOUT_TO: Duration = Duration::from_secs(60);
 
 /// How many things of each kind stay when the cache is pruned.
 const KEPT_WHEN_PRUNED: [(&str, usize); 9] = [
@@ -103,10 +106,19 @@ impl Cache {
     }
 
     /// Removes all but the `keep` things in the directory `name` that were used last.
-    pub(crate) fn prune(&self, name: &str, keep: usize, _lock: &Lock) -> Result<()> {
+    pub(crate) fn prune(&self, name: &str, keep: usize, lock: &Lock) -> Result<()> {
+        self.prune_where(name, keep, lock, |_| true)
+    }
+
+    /// The same, but for those that another process may be about to open: who uses what is there holds no lock.
+    pub(crate) fn prune_idle(&self, name: &str, keep: usize, lock: &Lock) -> Result<()> {
+        self.prune_where(name, keep, lock, |thing| modified(thing).elapsed().is_ok_and(|idle| idle > ABOUT_TO))
+    }
+
+    fn prune_where(&self, name: &str, keep: usize, _lock: &Lock, may: impl Fn(&Path) -> bool) -> Result<()> {
         let mut things = children(&self.path(name))?;
         things.sort_by_key(|thing| std::cmp::Reverse(modified(thing)));
-        things.iter().skip(keep).try_for_each(|thing| remove(thing))
+        things.iter().skip(keep).filter(|thing| may(thing)).try_for_each(|thing| remove(thing))
     }
 
     /// Says that a thing in the cache has been used. Where that cannot be noted, nothing is lost but order.
@@ -331,6 +343,19 @@ mod tests {
         cache.used(&cache.path("boot/a"));
         cache.prune("boot", 2, &lock).unwrap();
         assert!(cache.path("boot/a").exists() && !cache.path("boot/b").exists() && cache.path("boot/c").exists());
+    }
+
+    #[test]
+    fn what_another_process_may_be_about_to_open_stays() {
+        let (_keep, cache) = cache();
+        let lock = cache.lock_all(&()).unwrap();
+        for name in ["idle", "one", "other"] {
+            fs::create_dir_all(cache.path("guests").join(name)).unwrap();
+        }
+        let long_ago = SystemTime::now() - 2 * ABOUT_TO;
+        File::open(cache.path("guests/idle")).unwrap().set_modified(long_ago).unwrap();
+        cache.prune_idle("guests", 0, &lock).unwrap();
+        assert_eq!(["idle", "one", "other"].map(|name| cache.path("guests").join(name).exists()), [false, true, true]);
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Maker<'_> {
         let made = scratch.path().join("disk.img");
         let making = self.ingredients(prepared, &packages, &paths, scratch.path(), &made)?;
         self.boot(&making, packages.len(), boot)?;
-        self.sources.cache.prune(SYSTEMS, KEPT, self.lock)?;
+        self.sources.cache.prune_idle(SYSTEMS, KEPT, self.lock)?;
         let path = self.sources.cache.publish(&made, name, self.lock)?;
         self.archive.forget(&paths, self.lock);
         Ok(path)

@@ -248,7 +248,7 @@ fn write_initrd(contents: &Contents, cache: &Cache, name: &str, lock: &Lock) -> 
         file.into_inner().map_err(|why| why.into_error())?.flush()
     };
     write().on_file("write", &made)?;
-    cache.prune(BUILT, KEPT, lock)?;
+    cache.prune_idle(BUILT, KEPT, lock)?;
     cache.publish(&made, name, lock)
 }
 

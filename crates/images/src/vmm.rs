@@ -123,6 +123,10 @@ fn ready(means: Means<'_>) -> Result<PathBuf> {
         return Ok(path);
     }
     let lock = means.lock()?;
+    if path.is_file() {
+        // Another process has unpacked it while this one waited, and may use it now.
+        return Ok(path);
+    }
     keep(product, &Built { program: ready::program(product)?, record }, means.cache, &lock)
 }
 
@@ -256,7 +260,7 @@ fn keep(product: Product, built: &Built, cache: &Cache, lock: &Lock) -> Result<P
         let path = made.join(name);
         fs::write(&path, content).on_file("write", &path)?;
     }
-    cache.prune(product.directory(), KEPT, lock)?;
+    cache.prune_idle(product.directory(), KEPT, lock)?;
     Ok(cache.publish(&made, Path::new(product.directory()).join(name(&built.record)), lock)?.join(product.program()))
 }
 

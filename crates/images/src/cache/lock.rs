@@ -7,6 +7,8 @@
 //! Of several locks that one process takes, those that others may want come in this order: a program or a system, the
 //! tools that make it, package indexes. The tree is the same for all, so that no two wait for each other.
 
+mod holders;
+
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -41,13 +43,13 @@ impl Cache {
     /// Where the cache cannot be made or written.
     pub fn lock(&self, part: &str, what: &str, progress: &dyn Progress) -> Result<Lock> {
         let whole = self.lock_file(Path::new(WHOLE))?;
-        locked(&whole, File::try_lock_shared, File::lock_shared, progress, |_| {
-            "waiting for another vhart that has the whole cache to itself".to_owned()
+        locked(&whole, File::try_lock_shared, File::lock_shared, progress, |file| {
+            format!("waiting for {}, which has the whole cache to itself", named(&holders::of(file)))
         })?;
         let mut own = self.lock_file(&Path::new(PARTS).join(part))?;
-        locked(&own, File::try_lock, File::lock, progress, |file| match holder(file) {
-            Some(process) => format!("waiting for process {process}, which is getting {what}"),
-            None => format!("waiting for another vhart that is getting {what}"),
+        locked(&own, File::try_lock, File::lock, progress, |file| {
+            let processes = holder(file).map_or_else(|| holders::of(file), |process| vec![process]);
+            format!("waiting for {}, which is getting {what}", named(&processes))
         })?;
         own.file.set_len(0).and_then(|()| write!(own.file, "{}", std::process::id())).on_file("write", &own.path)?;
         remove(&self.path(SCRATCH).join(part))?;
@@ -60,8 +62,9 @@ impl Cache {
     /// Where the cache cannot be made or written.
     pub fn lock_all(&self, progress: &dyn Progress) -> Result<Lock> {
         let whole = self.lock_file(Path::new(WHOLE))?;
-        locked(&whole, File::try_lock, File::lock, progress, |_| {
-            "waiting for another vhart that is filling the cache".to_owned()
+        locked(&whole, File::try_lock, File::lock, progress, |file| match &*holders::of(file) {
+            several @ [_, _, ..] => format!("waiting for {}, which are filling the cache", named(several)),
+            others => format!("waiting for {}, which is filling the cache", named(others)),
         })?;
         remove(&self.path(SCRATCH))?;
         Ok(Lock { _whole: whole.file, _part: None, part: String::new() })
@@ -120,6 +123,16 @@ fn locked(
             step(progress, &says(&lock.file), || wait(&lock.file)).on_file("lock", &lock.path)
         }
         Err(TryLockError::Error(why)) => Err(Error::file("lock", &lock.path, why)),
+    }
+}
+
+/// Processes by their numbers, as far as they are known.
+fn named(processes: &[u32]) -> String {
+    let numbers: Vec<String> = processes.iter().map(u32::to_string).collect();
+    match numbers.len() {
+        0 => "another vhart".to_owned(),
+        1 => format!("process {}", numbers[0]),
+        _ => format!("processes {}", numbers.join(", ")),
     }
 }
 
@@ -190,6 +203,11 @@ mod tests {
     }
 
     #[test]
+    fn who_is_waited_for_is_named_as_far_as_it_is_known() {
+        assert_eq!([&[][..], &[7], &[7, 9]].map(named), ["another vhart", "process 7", "processes 7, 9"]);
+    }
+
+    #[test]
     fn who_wants_something_else_need_not_wait() {
         let (_keep, cache) = cache();
         let one = cache.lock("rust", "the tool chain", &()).unwrap();
@@ -204,9 +222,12 @@ mod tests {
     fn who_removes_things_waits_for_all_and_all_for_them() {
         let (_keep, cache) = cache();
         let one = cache.lock("rust", "the tool chain", &()).unwrap();
-        assert!(told(&cache, one, |cache, steps| cache.lock_all(steps)).ends_with("is filling the cache"));
+        let process = std::process::id();
+        let expected = format!("waiting for process {process}, which is filling the cache");
+        assert_eq!(told(&cache, one, |cache, steps| cache.lock_all(steps)), expected);
         let all = cache.lock_all(&()).unwrap();
-        assert!(told(&cache, all, |cache, steps| cache.lock("rust", "x", steps)).ends_with("whole cache to itself"));
+        let expected = format!("waiting for process {process}, which has the whole cache to itself");
+        assert_eq!(told(&cache, all, |cache, steps| cache.lock("rust", "x", steps)), expected);
     }
 
     #[test]

@@ -141,7 +141,7 @@ fn write(
     let scratch = request.cache.scratch(&lock)?;
     let made = scratch.path().join("guests.dtb");
     fs::write(&made, tree(request, guests, &images)).on_file("write", &made)?;
-    request.cache.prune(BUILT, KEPT, &lock)?;
+    request.cache.prune_idle(BUILT, KEPT, &lock)?;
     request.cache.publish(&made, name, &lock)
 }
 
