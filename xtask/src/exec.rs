@@ -73,6 +73,7 @@ const CASES: &[Case] = &[
         options: &["--level", "guest", "--net", "user"],
         ..case("a guest with a network card", &[b"sh", b"-c", b"ls /sys/class/net | grep eth"], 0, b"eth0\n")
     },
+    case("users, names and places", &[b"sh", b"-c", SYSTEM], 0, SYSTEM_SAYS),
     Case { options: &[ROOTFS, "debian"], ..case("a Debian", DEBIAN, 0, DEBIAN_SAYS) },
     Case { options: &[ROOTFS, "debian", "--level", "guest"], ..case("a guest with a Debian", DEBIAN, 0, DEBIAN_SAYS) },
     Case {
@@ -80,6 +81,14 @@ const CASES: &[Case] = &[
         ..case("a Debian whose KVM goes and comes again", &[b"sh", b"-c", RELOAD], 0, b"gone\n")
     },
 ];
+
+/// What a test suite may expect of any system.
+const SYSTEM: &[u8] = b"id -un; id -u nobody; su nobody -c 'id -un && rm $(mktemp)'; stat -c %a /tmp /var/tmp /dev/shm
+    printf '#!/usr/bin/env sh\necho $0\n' >/tmp/script && chmod +x /tmp/script && /tmp/script
+    for name in localhost $(hostname); do ping -c 1 -W 10 $name >/dev/null && echo $name; done
+    echo read | cat /dev/stdin && echo written >/dev/stdout && test -c /dev/ptmx && ls -d /sbin/modprobe";
+const SYSTEM_SAYS: &[u8] =
+    b"root\n65534\nnobody\n1777\n1777\n1777\n/tmp/script\nlocalhost\nhost\nread\nwritten\n/sbin/modprobe\n";
 
 /// A package, a program in it, and a file that no run after this one sees.
 const DEBIAN: &[&[u8]] =

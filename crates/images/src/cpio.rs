@@ -35,12 +35,21 @@ impl<W: Write> Archive<W> {
 
     /// Adds a directory, and those above it that are not there yet.
     pub(crate) fn directory(&mut self, path: &str) -> io::Result<()> {
+        self.directory_with(path, 0o755)
+    }
+
+    /// The same of one where everybody may make files, and remove only their own.
+    pub(crate) fn directory_for_all(&mut self, path: &str) -> io::Result<()> {
+        self.directory_with(path, 0o1777)
+    }
+
+    fn directory_with(&mut self, path: &str, mode: u32) -> io::Result<()> {
         if path.is_empty() || self.directories.contains(path) {
             return Ok(());
         }
         self.parent(path)?;
         self.directories.insert(path.to_owned());
-        self.header(Header { name: path, mode: DIRECTORY | 0o755, device: (0, 0), len_bytes: 0 })
+        self.header(Header { name: path, mode: DIRECTORY | mode, device: (0, 0), len_bytes: 0 })
     }
 
     /// Adds a regular file with the permission bits `mode`.

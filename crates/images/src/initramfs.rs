@@ -3,6 +3,8 @@
 //! Both have busybox, their modules and the scripts in `init/`; the host also has the kernel and initramfs of its guest
 //! and the VMM that runs it. Nothing is compressed: an emulated CPU copies bytes faster than it unpacks them.
 
+mod root;
+
 use std::io::{self, Write};
 
 use crate::cpio::Archive;
@@ -27,8 +29,13 @@ const MAKE_DISK: &str = include_str!("init/make-disk.sh");
 const CONFIGURE: &str = include_str!("init/configure.sh");
 const WINDOW: &str = include_str!("init/window.sh");
 
-/// Every script: a change in one makes another initramfs.
-pub(crate) const SCRIPTS: [&str; 14] = [
+/// What all have in common: a change of it makes another initramfs.
+pub(crate) fn common() -> impl Iterator<Item = &'static str> {
+    SCRIPTS.into_iter().chain(root::texts())
+}
+
+/// Every script.
+const SCRIPTS: [&str; 14] = [
     COMMON,
     OPTIONS,
     PROFILE,
@@ -109,6 +116,7 @@ impl Contents {
         archive.file("bin/busybox", EXECUTABLE, &self.busybox)?;
         archive.symlink("bin/sh", "busybox")?;
         archive.file("init", EXECUTABLE, init.as_bytes())?;
+        root::write(archive)?;
         archive.file("etc/filesystems", READABLE, b"ext4\n")?;
         for (name, script, mode) in SHARED {
             archive.file(&format!("etc/vhart/{name}"), mode, script.as_bytes())?;
@@ -162,6 +170,15 @@ mod tests {
         assert!(
             ["bin/vhart", "boot/vmlinuz", "boot/guest.cpio"].iter().all(|name| archive.contains(&format!("{name}\0")))
         );
+    }
+
+    #[test]
+    fn host_and_guest_have_users_names_and_places() {
+        let archive = host(Some(b"VMM".to_vec()));
+        // The guest's archive is within.
+        for name in ["etc/passwd", "etc/group", "etc/hosts", "etc/nsswitch.conf", "usr/bin", "sbin", "tmp", "var/tmp"] {
+            assert_eq!(archive.matches(&format!("00000000{name}\0")).count(), 2, "{name}");
+        }
     }
 
     #[test]

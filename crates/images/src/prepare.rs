@@ -14,7 +14,7 @@ use crate::disk;
 use crate::error::{Error, OnFile, Result};
 use crate::fetched::Store;
 use crate::hash::hex_sha256;
-use crate::initramfs::{Contents, SCRIPTS};
+use crate::initramfs::{self, Contents};
 use crate::modules::{self, Module};
 use crate::part::{self, Part};
 use crate::progress::{Progress, step};
@@ -259,7 +259,8 @@ fn key(request: &Request, kernel: &Path, busybox: &Path, modules: Option<&Path>)
     identities.extend(request.vmm.as_deref().map(|path| read(path).map(|vmm| hex_sha256(&[&vmm]))).transpose()?);
     let modules = wanted_modules(request).join(" ");
     identities.push(format!("{} files, modules {modules}, root {:?}", identities.len(), request.rootfs));
-    let parts: Vec<&[u8]> = identities.iter().map(String::as_bytes).chain(SCRIPTS.map(str::as_bytes)).collect();
+    identities.extend(initramfs::common().map(str::to_owned));
+    let parts: Vec<&[u8]> = identities.iter().map(String::as_bytes).collect();
     Ok(hex_sha256(&parts)[..16].to_owned())
 }
 

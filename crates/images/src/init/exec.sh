@@ -12,7 +12,9 @@ for name in fd fd/0:stdin fd/1:stdout fd/2:stderr; do
     ln -s "/proc/self/${name%:*}" "/dev/${name#*:}"
 done
 # A guest has no guest of its own.
-if [ -e /boot/guest.cpio ]; then hostname host; else hostname guest; fi
+if [ -e /boot/guest.cpio ]; then name=host; else name=guest; fi
+hostname $name
+echo "127.0.1.1 $name" >>/etc/hosts
 if told vhart.cores; then
     mkdir -p /run/cores
     echo /run/cores/core.%e.%p >/proc/sys/kernel/core_pattern
