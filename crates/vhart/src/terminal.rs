@@ -7,10 +7,17 @@
 
 mod escape;
 mod monitor;
+#[cfg(feature = "linux")]
+mod preparing;
+#[cfg(not(feature = "linux"))]
+#[path = "terminal/preparing_missing.rs"]
+mod preparing;
 mod raw;
 mod signals;
 mod typed;
 
+#[cfg(feature = "linux")]
+pub use preparing::Preparing;
 pub use raw::restore;
 pub use typed::NEXT_OFFER;
 

@@ -9,6 +9,7 @@ use images::Progress;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::errors;
+use crate::terminal::Preparing;
 
 /// Parts of a whole step that a bar can tell apart.
 const PARTS: u64 = 1000;
@@ -26,6 +27,8 @@ const BRIEF: Duration = Duration::from_secs(2);
 pub struct Bars {
     terminal: bool,
     step: RefCell<Option<Step>>,
+    /// Whoever interrupts what takes long is told what has become of it.
+    _preparing: Preparing,
 }
 
 struct Step {
@@ -39,7 +42,7 @@ struct Step {
 impl Bars {
     /// None shown yet.
     pub fn new() -> Bars {
-        Bars { terminal: std::io::stderr().is_terminal(), step: RefCell::default() }
+        Bars { terminal: std::io::stderr().is_terminal(), step: RefCell::default(), _preparing: Preparing::begin() }
     }
 
     /// Moves the bar of the step, which looks like `template` from the first time on; elsewhere than on a terminal, a

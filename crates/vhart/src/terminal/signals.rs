@@ -7,7 +7,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use super::{OnQuit, OnSave, Quit, raw};
+use super::{OnQuit, OnSave, Quit, preparing, raw};
 use crate::errors;
 
 /// Watches for signals on a thread of its own. The first that ends the program asks for a quiet end, the second does
@@ -16,6 +16,7 @@ use crate::errors;
 pub fn watch(on_quit: OnQuit, resume: fn(), on_save: Option<OnSave>) -> io::Result<()> {
     let saves = on_save.as_ref().map(|_| SIGUSR1);
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT].into_iter().chain(saves))?;
+    preparing::is_over();
     let mut asked = false;
     let mut handle = move |signal| match signal {
         SIGTSTP => stop(),
