@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use arch::Phys;
-use board::loader::{self, Content, Defaults, Load};
+use board::loader::{self, Content, Defaults, Form, Load};
 use memory::Ram;
 
 const BASE: u64 = 0x8000_0000;
@@ -93,6 +93,52 @@ fn what_is_cut_off_or_too_big_is_refused() {
     assert!(load("far", &image(u64::MAX - 5, 100)).is_err());
     assert!(load("empty", &[]).err().unwrap().ends_with("is empty"));
     assert!(load("elf", b"\x7fELF\x02\x01").err().unwrap().contains("cut off"));
+}
+
+/// A kernel with an EFI stub, whose one section ends at `end` in the file ("PE Format" of Microsoft's: the offset of
+/// the header is at 0x3c; in it how many sections, and how long its optional header; a section's size and place).
+fn image_with_stub(end: u32) -> Vec<u8> {
+    let mut content = image(0x20_0000, 0x10_0000);
+    let mut put = |at: usize, bytes: &[u8]| content[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0x3c, &0x40_u32.to_le_bytes());
+    put(0x40, b"PE\0\0");
+    put(0x46, &[1, 0]);
+    put(0x54, &[0, 0]);
+    put(0x58 + 16, &end.to_le_bytes());
+    put(0x58 + 20, &[0; 4]);
+    content
+}
+
+#[test]
+fn a_guests_kernel_is_refused_for_what_a_machines_is() {
+    let unpacked = |content: &[u8], form| {
+        let (_directory, path) = file("kernel", content);
+        loader::unpacked(&path, 1 << 20, form).map_err(|error| error.to_string())
+    };
+    let (whole, cut) = (image_with_stub(4096), image_with_stub(4097));
+    for form in [Form::Any, Form::Image] {
+        assert_eq!(unpacked(&whole, form).unwrap(), whole);
+        assert_eq!(unpacked(&gzip(&whole), form).unwrap(), whole);
+        for content in [&cut, &gzip(&cut)] {
+            let said = [unpacked(content, form).unwrap_err(), load("kernel", content).err().unwrap()];
+            let [guests, machines] = said.each_ref().map(|said| said.rsplit_once("kernel' ").unwrap().1);
+            assert_eq!(guests, machines);
+        }
+        assert!(unpacked(&cut, form).unwrap_err().contains("it has 4096 bytes, its header tells of 4097"));
+        assert!(
+            unpacked(b"<html>", form)
+                .unwrap_err()
+                .ends_with("is a web page or other text, not a RISC-V kernel or program")
+        );
+        assert!(unpacked(b"\x7fELF\x02\x01", form).unwrap_err().contains("cut off"));
+        assert!(unpacked(&vec![0; 2 << 20], form).unwrap_err().contains("2097152 bytes"));
+    }
+    let program = elf(BASE, &[(5, 0, BASE, 0x200)]);
+    assert_eq!(unpacked(&program, Form::Any).unwrap(), program);
+    assert_eq!(unpacked(&[0x13; 100], Form::Any).unwrap(), [0x13; 100]);
+    for other in [&program[..], &[0x13; 100]] {
+        assert!(unpacked(other, Form::Image).unwrap_err().contains("is no flat image"));
+    }
 }
 
 #[test]

@@ -46,6 +46,23 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// A pipe where what comes is read more than once.
+    #[error(
+        "{} is a pipe or a device, and is read more than once: write what comes from it to a file, and name that",
+        path.display()
+    )]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A kernel that its guest has no room for.
+    #[error("{} is larger than the guest's memory of {memory_mib} MiB: give it more with --guest-memory", path.display())]
+    GuestMemory {
+        /// The kernel.
+        path: PathBuf,
+        /// The guest's memory.
+        memory_mib: u64,
+    },
     /// There is no place for a cache.
     #[error("no cache directory: HOME and XDG_CACHE_HOME are unset, name one with --cache (or VHART_CACHE)")]
     NoCache,

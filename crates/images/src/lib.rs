@@ -46,7 +46,8 @@ pub use debian::{Boot, DISK_BYTES, Making, OwnDisk, Sources, cached_debian_disk,
 pub use error::{Error, Result};
 pub use phase::{FAILED, Logins, Nonce, Phase, Watch};
 pub use prepare::{
-    Guests, Other, PreparedGuests, are_cached, cached_opensbi, check, fetch, opensbi, prepare, prepare_guests,
+    Guests, Other, PreparedGuests, are_cached, cached_opensbi, check, check_file, check_software, fetch, opensbi,
+    prepare, prepare_guests,
 };
 pub use progress::Progress;
 pub use request::{

@@ -3,11 +3,14 @@
 //! Each file is named by the hash of what it is made of, so that a second run with the same input finds it made. Only
 //! what is missing is fetched or built, and only then is the cache locked.
 
+mod check;
 mod guests;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+use board::loader::{self, Form, Problem};
 
 use crate::cache::{Cache, Lock, PACKAGES};
 use crate::disk;
@@ -19,7 +22,7 @@ use crate::modules::{self, Module};
 use crate::part::{self, Part};
 use crate::progress::{Progress, step};
 use crate::request::{Disk, Firmware, Freshness, Mode, Packages, Prepared, Request, Rootfs};
-use crate::vmm;
+pub use check::{check, check_file, check_software};
 pub use guests::{Guests, Other, PreparedGuests, prepare_guests};
 
 /// The directory of initramfs in the cache.
@@ -55,28 +58,13 @@ pub fn prepare(request: &Request, progress: &dyn Progress) -> Result<Prepared> {
     })
 }
 
-/// Names a file of the user's that is not there, before anything is fetched or built.
-///
-/// # Errors
-/// [`Error::File`] for the first that cannot be read.
-pub fn check(request: &Request) -> Result<()> {
-    let firmware = match &request.firmware {
-        Firmware::File(path) => Some(path),
-        Firmware::BuiltIn | Firmware::OpenSbi => None,
-    };
-    let files = [&request.kernel, &request.initrd, &request.disk, &request.vmm].into_iter().flatten().chain(firmware);
-    let keyring = match &request.packages {
-        Packages::Apt(apt) => apt.keyring.as_ref(),
-        Packages::Directory(directory) => {
-            fs::read_dir(directory).on_file("read", directory)?;
-            None
-        }
-    };
-    for path in files.chain(keyring) {
-        File::open(path).on_file("read", path)?;
-    }
-    request.vmm.as_deref().map_or(Ok(()), vmm::check)?;
-    request.modules.iter().try_for_each(|directory| fs::read_dir(directory).on_file("read", directory).map(drop))
+/// A kernel that a guest of the request's is to boot, unpacked.
+fn guest_kernel(path: &Path, request: &Request, form: Form) -> Result<Vec<u8>> {
+    let memory_mib = request.guest.memory_mib;
+    loader::unpacked(path, memory_mib << 20, form).map_err(|error| match error.problem {
+        Problem::TooBig { .. } => Error::GuestMemory { path: error.file, memory_mib },
+        _ => error.into(),
+    })
 }
 
 /// Fetches what `request` needs of Debian, as far as it is not in the cache. What is built after that needs no network;
@@ -208,6 +196,10 @@ fn shared_disk(cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
         return Ok(path);
     }
     let lock = cache.lock("disk", "a disk", progress)?;
+    if path.is_file() {
+        // Another process has made it while this one waited.
+        return Ok(path);
+    }
     let scratch = cache.scratch(&lock)?;
     let made = scratch.path().join("disk.img");
     disk::write(&made)?;
@@ -231,7 +223,7 @@ fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progre
     }
     let contents = Contents {
         // The guest's VMM unpacks nothing.
-        kernel: board::loader::unpacked(kernel, request.guest.memory_mib << 20)?,
+        kernel: guest_kernel(kernel, request, Form::Any)?,
         modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory, &wanted_modules(request)))?,
         busybox: read(&busybox)?,
         vmm: request.vmm.as_deref().map(read).transpose()?,
@@ -310,6 +302,7 @@ mod tests {
     use crate::deb::tests::package;
     use crate::phase::Nonce;
     use crate::request::Packages;
+    use crate::vmm;
 
     struct Place {
         directory: tempfile::TempDir,
@@ -375,35 +368,6 @@ mod tests {
         place.file(part::BUSYBOX);
         let initrd = fs::read(initrd(&request, &kernel, &parts, &()).unwrap()).unwrap();
         assert!(initrd.windows(22).any(|bytes| bytes == b"the kernel's own bytes"));
-    }
-
-    #[test]
-    fn missing_file_is_named_before_anything_is_fetched() {
-        let place = Place::new();
-        let request =
-            Request { disk: Some("/nowhere/disk.img".into()), ..Request::new(Cache::at(place.directory.path())) };
-        assert_eq!(prepare(&request, &()).unwrap_err().to_string(), "cannot read /nowhere/disk.img");
-    }
-
-    #[test]
-    fn what_is_no_vmm_is_refused_before_anything_is_fetched() {
-        let place = Place::new();
-        let vmm = place.file("script");
-        let request = Request { vmm: Some(vmm.clone()), ..Request::new(Cache::at(place.directory.path())) };
-        let why = prepare(&request, &()).unwrap_err().to_string();
-        assert!(why.starts_with(&format!("{} is no ELF program, and no VMM:", vmm.display())), "{why}");
-    }
-
-    #[test]
-    fn missing_directory_and_keyring_are_named_before_anything_is_fetched() {
-        let place = Place::new();
-        let request = Request { modules: Some("/nowhere/modules".into()), ..place.request() };
-        assert_eq!(check(&request).unwrap_err().to_string(), "cannot read /nowhere/modules");
-        let request = Request { packages: Packages::Directory("/nowhere/debs".into()), ..place.request() };
-        assert_eq!(check(&request).unwrap_err().to_string(), "cannot read /nowhere/debs");
-        let apt = crate::request::Apt { keyring: Some("/nowhere/keys".into()), ..Default::default() };
-        let request = Request { packages: Packages::Apt(apt), ..place.request() };
-        assert_eq!(check(&request).unwrap_err().to_string(), "cannot read /nowhere/keys");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod record;
 mod report;
 pub mod software;
 
+pub use self::check::early;
 pub use self::console::Tail;
 pub use self::images::{cache, nonce};
 pub use options::{Options, Print, Rootfs};

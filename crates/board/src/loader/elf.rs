@@ -28,12 +28,7 @@ type Header = FileHeader64<LittleEndian>;
 
 /// Loads the file's segments at their physical addresses, or, where they may go anywhere, from `anywhere` on.
 pub fn load(content: &[u8], ram: &Ram, anywhere: Phys) -> Result<Program, Problem> {
-    check_machine(content)?;
-    let corrupt = |e: object::Error| Problem::corrupt(format!("ELF: {e}"));
-    let header = Header::parse(content).map_err(corrupt)?;
-    let all = header.program_headers(ENDIAN, content).map_err(corrupt)?;
-    let all = all.iter().enumerate().filter(|(_, s)| s.p_type(ENDIAN) == PT_LOAD && s.p_memsz(ENDIAN) > 0);
-    let mut segments = all.map(|(number, s)| Segment::of(number, s, content)).collect::<Result<Vec<_>, _>>()?;
+    let (header, mut segments) = parts(content)?;
     let lowest = segments.iter().map(|s| s.start).min();
     let lowest = lowest.ok_or_else(|| Problem::corrupt("the ELF file has nothing to load"))?;
     let bias = bias(header, lowest, anywhere);
@@ -47,6 +42,22 @@ pub fn load(content: &[u8], ram: &Ram, anywhere: Phys) -> Result<Program, Proble
     }
     let entry = physical_entry(header.e_entry(ENDIAN), bias, &segments)?;
     Ok(Program { entry: Phys(entry), range, symbols: symbols(header, content, bias) })
+}
+
+/// Refuses what is no whole program for this machine.
+pub fn check(content: &[u8]) -> Result<(), Problem> {
+    parts(content).map(drop)
+}
+
+/// The header, and what goes into memory.
+fn parts(content: &[u8]) -> Result<(&Header, Vec<Segment<'_>>), Problem> {
+    check_machine(content)?;
+    let corrupt = |e: object::Error| Problem::corrupt(format!("ELF: {e}"));
+    let header = Header::parse(content).map_err(corrupt)?;
+    let all = header.program_headers(ENDIAN, content).map_err(corrupt)?;
+    let all = all.iter().enumerate().filter(|(_, s)| s.p_type(ENDIAN) == PT_LOAD && s.p_memsz(ENDIAN) > 0);
+    let segments = all.map(|(number, s)| Segment::of(number, s, content)).collect::<Result<_, _>>()?;
+    Ok((header, segments))
 }
 
 /// Refuses ELF files for other machines, before anything else is believed.

@@ -35,6 +35,11 @@ pub enum Problem {
         /// What it is, with an article.
         what: &'static str,
     },
+    /// A kernel in a form that whoever boots it does not know.
+    #[error(
+        "is no flat image with Linux's header, which the kernel has to be here (Linux's arch/riscv/boot/Image, packed or not)"
+    )]
+    NoImage,
     /// Recognised, but no initial RAM disk.
     #[error("is no initrd: it is neither a cpio archive nor packed with gzip, zstd, xz, lzma, bzip2, lz4 or lzo")]
     NoInitrd,

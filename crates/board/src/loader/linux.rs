@@ -23,19 +23,23 @@ pub fn load(content: &[u8], ram: &Ram, base: Phys) -> Result<Program, Problem> {
 
 /// Where a kernel of `len` bytes goes, by what stands in its first, `head`.
 pub fn program(head: &[u8], len: u64, ram: &Ram, base: Phys) -> Result<Program, Problem> {
-    let field = |at: usize| head.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
-    if field(FLAGS) & BIG_ENDIAN != 0 {
-        return Err(Problem::Foreign { what: "a big-endian kernel" });
-    }
-    let start = base.0.wrapping_add(field(TEXT_OFFSET));
-    let bytes = field(IMAGE_SIZE).max(len);
+    check(head, len)?;
+    let start = base.0.wrapping_add(field(head, TEXT_OFFSET));
+    let bytes = field(head, IMAGE_SIZE).max(len);
     ram.offset(Phys(start), bytes).ok_or(Problem::Beyond { start, bytes, ram: Range::of(ram) })?;
-    check_whole(head, len)?;
     Ok(Program { entry: Phys(start), range: Range { start, end: start + bytes }, symbols: Symbols::default() })
 }
 
-/// The EFI stub's section table tells how long the file must be.
-fn check_whole(head: &[u8], len: u64) -> Result<(), Problem> {
+fn field(head: &[u8], at: usize) -> u64 {
+    head.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+/// Refuses a kernel of `len` bytes that no hart here can run, or that is cut off: the EFI stub's section table tells
+/// how long the file must be.
+pub fn check(head: &[u8], len: u64) -> Result<(), Problem> {
+    if field(head, FLAGS) & BIG_ENDIAN != 0 {
+        return Err(Problem::Foreign { what: "a big-endian kernel" });
+    }
     match file_bytes(head) {
         Some(bytes) if bytes > len => Err(Problem::corrupt(format!("it has {len} bytes, its header tells of {bytes}"))),
         _ => Ok(()),

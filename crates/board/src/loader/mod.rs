@@ -63,13 +63,55 @@ pub fn program(path: &Path, ram: &Ram, defaults: Defaults) -> Result<Program, Er
     load(&mut input, ram, defaults).map_err(|problem| problem.of(path))
 }
 
-/// Reads a kernel, and unpacks it if it is packed, into at most `limit` bytes.
+/// What a guest's kernel may be: not all who boot one know all forms of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// All that [`program`] takes.
+    Any,
+    /// A flat image with Linux's header.
+    Image,
+}
+
+/// Reads a kernel that a guest is to boot, unpacked if it is packed, into at most `limit` bytes. What [`program`] would
+/// refuse of it is refused here: the guest would say nothing.
 ///
 /// # Errors
-/// The file cannot be read, is damaged, or is larger than that.
-pub fn unpacked(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    let content = Input::open(path, limit)?.content();
-    content.and_then(|content| unpack::unpack(content, limit)).map_err(|problem| problem.of(path))
+/// The file cannot be read, is damaged or cut off, is no such kernel, or is larger than that.
+pub fn unpacked(path: &Path, limit: u64, form: Form) -> Result<Vec<u8>, Error> {
+    let content = Input::open(path, limit)?.content().and_then(|content| unpack::unpack(content, limit));
+    let checked = content.and_then(|content| check(&content, form).map(|()| content));
+    checked.map_err(|problem| problem.of(path))
+}
+
+fn check(content: &[u8], form: Form) -> Result<(), Problem> {
+    match magic::kind(content) {
+        Kind::Linux => linux::check(content, content.len() as u64),
+        Kind::Foreign(what) => Err(Problem::Foreign { what }),
+        Kind::Packed(_) | Kind::Zboot => Err(Problem::PackedTooOften),
+        Kind::Elf => elf::check(content).and(if form == Form::Any { Ok(()) } else { Err(Problem::NoImage) }),
+        Kind::Unknown if form == Form::Image => Err(Problem::NoImage),
+        Kind::Unknown => Ok(()),
+    }
+}
+
+/// Why Linux could not use a file of at most `limit` bytes as its initial RAM disk, if so.
+///
+/// # Errors
+/// The file cannot be read, or is larger than that.
+pub fn initrd_doubt(path: &Path, limit: u64) -> Result<Option<String>, Error> {
+    let mut input = Input::open(path, limit)?;
+    Ok(doubt(path, &mut input)?.map(|problem| doubtful(path, &problem)))
+}
+
+fn doubt(path: &Path, input: &mut Input) -> Result<Option<Problem>, Error> {
+    match initrd::check(input) {
+        Err(unreadable @ Problem::Unreadable { .. }) => Err(unreadable.of(path)),
+        checked => Ok(checked.err()),
+    }
+}
+
+fn doubtful(path: &Path, problem: &Problem) -> String {
+    format!("'{}' {problem}; Linux cannot use it", path.display())
 }
 
 /// Reads all of a file of at most `limit` bytes, which `use_it` takes.
@@ -101,10 +143,9 @@ impl Initrd {
         let mut doubt = None;
         for (number, path) in std::iter::once(path).chain(more.iter().map(PathBuf::as_path)).enumerate() {
             let mut input = Input::open(path, ram.len_bytes())?;
-            match initrd::check(&mut input) {
-                Err(unreadable @ Problem::Unreadable { .. }) => return Err(unreadable.of(path)),
-                checked if number == 0 => doubt = checked.err(),
-                _ => {}
+            let found = self::doubt(path, &mut input)?;
+            if number == 0 {
+                doubt = found;
             }
             parts.push((path.to_owned(), input));
         }
@@ -114,7 +155,7 @@ impl Initrd {
     /// Why Linux could not use it, if so: other kernels may want other things.
     pub fn doubt(&self) -> Option<String> {
         let (doubt, (path, _)) = (self.doubt.as_ref()?, self.parts.first()?);
-        Some(format!("'{}' {doubt}; Linux cannot use it", path.display()))
+        Some(doubtful(path, doubt))
     }
 
     /// How many bytes it has.

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 
-use super::{Parts, identity, key, missing, read, read_modules, wanted_modules};
+use board::loader::{self, Form};
+
+use super::{Parts, check_software, guest_kernel, identity, key, missing, read, read_modules, wanted_modules};
 use crate::error::{OnFile, Result};
 use crate::hash::hex_sha256;
 use crate::initramfs::Contents;
@@ -18,6 +20,9 @@ use crate::request::{Mode, Request, Rootfs};
 
 /// The directory of manifests in the cache.
 const BUILT: &str = "guests";
+
+/// What the manifests are that this makes. Those of before had kernels in them that nobody had looked at.
+const MADE: u32 = 2;
 
 /// How many are kept beside a new one: an unattended run makes one of its own.
 const KEPT: usize = 1;
@@ -95,6 +100,10 @@ pub struct PreparedGuests {
 /// As for [`super::prepare`].
 pub fn prepare_guests(request: &Request, guests: &Guests, progress: &dyn Progress) -> Result<PreparedGuests> {
     super::check(request)?;
+    guests.other.iter().try_for_each(|other| check_software(&other.kernel))?;
+    if let Some(initrd) = &request.initrd {
+        loader::initrd_doubt(initrd, request.guest.memory_mib << 20)?.iter().for_each(|doubt| progress.note(doubt));
+    }
     let parts = Parts::of(request, progress)?;
     let kernel = parts.kernel(request)?;
     let manifest = match manifest(request, guests, &kernel, &parts)? {
@@ -114,7 +123,8 @@ fn manifest(request: &Request, guests: &Guests, kernel: &Path, parts: &Parts) ->
         (None, None) => return Err(missing(&request.cache, "busybox")),
     };
     let other = guests.other.as_ref().map(|other| identity(&other.kernel, &request.cache)).transpose()?;
-    let what = format!("{contents} {other:?} {guests:?} {:?} {}", request.guest, append(request, &[], Vec::new()));
+    let what =
+        format!("{MADE} {contents} {other:?} {guests:?} {:?} {}", request.guest, append(request, &[], Vec::new()));
     let name = format!("{BUILT}/{}.dtb", &hex_sha256(&[what.as_bytes()])[..16]);
     let path = request.cache.path(&name);
     let is_there = path.is_file();
@@ -133,7 +143,12 @@ fn write(
     progress: &dyn Progress,
 ) -> Result<PathBuf> {
     let lock = request.cache.lock(BUILT, "the guests' images", progress)?;
-    let unpacked = |kernel: &Path| board::loader::unpacked(kernel, request.guest.memory_mib << 20);
+    let path = request.cache.path(name);
+    if path.is_file() {
+        // Another process has made it while this one waited.
+        return Ok(path);
+    }
+    let unpacked = |kernel: &Path| guest_kernel(kernel, request, Form::Image);
     let mut images = vec![("kernel", unpacked(kernel)?), ("initrd", initrd(request, parts)?)];
     if let Some(other) = &guests.other {
         images.push((OTHER, unpacked(&other.kernel)?));
@@ -248,11 +263,64 @@ mod tests {
     use dtoolkit::fdt::Fdt;
     use dtoolkit::{Node, Property};
 
+    /// A flat image with Linux's header, which ends in `name`.
+    fn content(name: &str) -> Vec<u8> {
+        let mut content = vec![0; 64];
+        content[0x38..0x3c].copy_from_slice(b"RSC\x05");
+        content.extend(name.bytes());
+        content
+    }
+
+    struct Notes(std::cell::RefCell<Vec<String>>);
+
+    impl Progress for Notes {
+        fn begin(&self, _what: &str) {}
+        fn fraction(&self, _done: f64) {}
+        fn end(&self) {}
+        fn note(&self, text: &str) {
+            self.0.borrow_mut().push(text.to_owned());
+        }
+    }
+
+    #[test]
+    fn a_guests_files_are_looked_at_before_it_boots() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            fs::write(place.path().join(name), content).unwrap();
+            Some(place.path().join(name))
+        };
+        let request =
+            |kernel, initrd| Request { kernel, initrd, ..Request::new(Cache::at(place.path().join("cache"))) };
+        let mut cut = content("");
+        // With a header of EFI's that begins behind Linux's, and one section of a thousand bytes.
+        cut[0x3c] = 0x40;
+        cut.extend(b"PE\0\0\0\0\x01\0");
+        cut.resize(0x58 + 40, 0);
+        cut[0x58 + 16..0x58 + 18].copy_from_slice(&1000_u16.to_le_bytes());
+        let (whole, cut) = (file("whole", &content("")), file("cut", &cut));
+        let initrd = file("initrd", b"no archive");
+        let one = Guests { count: 1, vcpus: 1, ..Guests::default() };
+        let why = |request: &Request, guests: &Guests| prepare_guests(request, guests, &()).unwrap_err().to_string();
+        let expected = "cut' is truncated or corrupt: it has 128 bytes, its header tells of 1000";
+        let said = why(&request(cut.clone(), initrd.clone()), &one);
+        assert!(said.ends_with(expected), "{said}");
+        let other = |kernel| Some(Other { kernel, append: String::new() });
+        let two = Guests { other: other(cut.unwrap()), ..one.clone() };
+        assert!(why(&request(whole.clone(), initrd.clone()), &two).ends_with(expected));
+        let away = Guests { other: other("/nowhere/kernel".into()), ..one.clone() };
+        assert_eq!(why(&request(whole.clone(), initrd.clone()), &away), "cannot read /nowhere/kernel");
+        assert!(why(&request(initrd.clone(), initrd.clone()), &one).contains("initrd' is no flat image"));
+        assert!(why(&request(whole.clone(), file("empty", b"")), &one).ends_with("empty' is empty"));
+        let notes = Notes(Default::default());
+        prepare_guests(&request(whole, initrd), &one, &notes).unwrap();
+        assert!(notes.0.take()[0].ends_with("lzo; Linux cannot use it"));
+    }
+
     #[test]
     fn users_own_files_need_no_packages_and_are_all_in_one() {
         let place = tempfile::tempdir().unwrap();
         let file = |name: &str| {
-            fs::write(place.path().join(name), name).unwrap();
+            fs::write(place.path().join(name), content(name)).unwrap();
             place.path().join(name)
         };
         let request = Request {
@@ -277,14 +345,14 @@ mod tests {
         let flattened = fs::read(prepared.manifest).unwrap();
         let tree = Fdt::new(&flattened).unwrap();
         let property = |path: &str, name: &str| tree.find_node(path).unwrap().property(name).unwrap().value().to_vec();
-        assert_eq!(property("/images/initrd", "data"), b"initrd");
+        assert_eq!(property("/images/initrd", "data"), content("initrd"));
         assert_eq!(property("/guests/guest2", "vcpus"), [0, 0, 0, 3]);
         assert_eq!(property("/guests/guest1", "aia"), b"aplic\0");
         assert_eq!(property("/guests/guest1", "devices"), b"block\0net\0entropy\0");
         assert_eq!(property("/guests/guest2", "devices"), b"block\0");
         assert_eq!(
             (property("/images/other", "data"), property("/guests/other", "bootargs")),
-            (b"mine".to_vec(), b"quiet\0".to_vec())
+            (content("mine"), b"quiet\0".to_vec())
         );
         assert!(tree.find_node("/guests/other").unwrap().property("devices").is_none());
         assert_eq!((property("/guests/other", "link"), property("/guests/guest2", "link")), (vec![], vec![]));

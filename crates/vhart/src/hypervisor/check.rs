@@ -14,6 +14,7 @@ use super::prepared::{Prepared, guests};
 use super::watch::{Row, Watch};
 use crate::debugger::Port;
 use crate::ending::Stopper;
+use crate::linux::early;
 use crate::onlookers::Onlookers;
 use crate::run;
 use crate::screen::Screen;
@@ -40,7 +41,11 @@ pub fn run(options: &Options, prepared: &Prepared, stopper: &Stopper, port: Port
             errors::print(format!("{last}\n{statistics}passed: every phase in {:.1} s\n", last.seconds))?;
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(complaint(&watch, &ending)),
+        _ => {
+            let limit = options.machine.timeout.unwrap_or(TIMEOUT);
+            let early = early("the hypervisor", &ending, stopper.ending(), limit);
+            Err(complaint(&watch, early))
+        }
     }
 }
 
@@ -57,6 +62,7 @@ fn boot(
     config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
     let mut engine = crate::engine::of(&options.machine);
     let mut machine = Machine::new(config, &mut *engine)?;
+    machine.warnings().iter().for_each(errors::tell);
     stopper.stops(machine.stopper());
     onlookers.watchers.meet(&machine);
     terminal::watch_signals(stopper.on_quit(), None)?;
@@ -85,15 +91,9 @@ fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
     watch.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a failed run says.
-fn complaint(watch: &Watch, ending: &Ending) -> anyhow::Error {
-    let why = match (watch.failure(), ending) {
-        (Some(why), _) => why.to_owned(),
-        (None, Ending::TimedOut) => "it took too long (see --timeout)".to_owned(),
-        (None, Ending::Stopped) => "it was stopped".to_owned(),
-        (None, Ending::Event(SystemEvent::SystemFailure)) => "the hypervisor reported a failure".to_owned(),
-        (None, _) => "the machine powered off".to_owned(),
-    };
+/// What a failed run says that ended early for this reason, if it did.
+fn complaint(watch: &Watch, early: Option<String>) -> anyhow::Error {
+    let why = watch.failure().map(str::to_owned).or(early).unwrap_or_else(|| "the machine powered off".to_owned());
     let missing = watch.missing().unwrap_or("off");
     let console: String = watch.last_lines().iter().map(|line| format!("\n  {line}")).collect();
     anyhow!("'{missing}' did not arrive: {why}\nlast lines of the console:{console}")

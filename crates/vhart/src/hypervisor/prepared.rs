@@ -25,6 +25,7 @@ impl Prepared {
     /// One that says what is missing and what to do.
     pub fn of(options: &Options, progress: &dyn Progress) -> Result<Prepared> {
         let nonce = linux::nonce(&options.machine);
+        check_files(options)?;
         let mut request = request(options, options.packages.cache()?, nonce);
         images::fetch(&mut request, progress)?;
         let hypervisor = match &options.hypervisor {
@@ -64,6 +65,16 @@ impl Prepared {
     pub fn nonce(&self) -> Nonce {
         self.nonce
     }
+}
+
+/// Names a file of the user's that cannot be read, before anything is fetched; [`images::fetch`] does for the others.
+fn check_files(options: &Options) -> Result<()> {
+    let own = match &options.hypervisor {
+        Some(Whose::File(path)) => Some(path),
+        _ => None,
+    };
+    own.into_iter().chain(&options.other_kernel).try_for_each(|path| images::check_software(path))?;
+    Ok(options.guest_disks.iter().try_for_each(|disk| images::check_file(&disk.file))?)
 }
 
 /// The hypervisor that `choice` names.

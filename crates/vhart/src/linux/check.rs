@@ -108,6 +108,7 @@ impl Check {
         config.timeout = options.machine.timeout.is_none().then_some(TIMEOUT);
         let mut engine = crate::engine::of(&options.machine);
         let mut machine = Machine::new(config, &mut *engine)?;
+        machine.warnings().iter().for_each(errors::tell);
         stopper.stops(machine.stopper());
         onlookers.watchers.meet(&machine);
         terminal::watch_signals(stopper.on_quit(), None)?;
@@ -122,7 +123,7 @@ impl Check {
         }
         let statistics = options.machine.stats.then(|| machine.statistics().iter().map(report::by_name).collect());
         let limit = options.machine.timeout.unwrap_or(TIMEOUT);
-        Ok(Ended { early: early(&ending, stopper.ending(), limit), statistics })
+        Ok(Ended { early: early("the host", &ending, stopper.ending(), limit), statistics })
     }
 
     /// Takes what the console shows, and shows it where the user wants to see it.
@@ -167,14 +168,14 @@ impl Check {
     }
 }
 
-/// Why a run that ended so, at somebody's wish where there is one, ended early; none for a power-off.
-fn early(ending: &Ending, wish: Option<Wish>, limit: Duration) -> Option<String> {
+/// Why a run of `who` that ended so, at somebody's wish where there is one, ended early; none for a power-off.
+pub fn early(who: &str, ending: &Ending, wish: Option<Wish>, limit: Duration) -> Option<String> {
     let too_long = || format!("it took longer than {limit:?} (see --timeout)");
     match ending {
         Ending::Event(SystemEvent::Shutdown) => None,
-        Ending::Event(SystemEvent::Reset(kind)) => Some(format!("the host asked for {}", run::reset_name(*kind))),
-        Ending::Event(SystemEvent::SystemFailure) => Some("the host's system has failed".to_owned()),
-        Ending::Event(SystemEvent::Fail(code)) => Some(format!("the host reported failure {code}")),
+        Ending::Event(SystemEvent::Reset(kind)) => Some(format!("{who} asked for {}", run::reset_name(*kind))),
+        Ending::Event(SystemEvent::SystemFailure) => Some(format!("{who}'s system has failed")),
+        Ending::Event(SystemEvent::Fail(code)) => Some(format!("{who} reported failure {code}")),
         Ending::Paused | Ending::Stopped => Some(match wish {
             Some(Wish::Limit) => too_long(),
             Some(Wish::Quit(Quit::Signal(number))) => format!("signal {number} stopped it"),
@@ -186,7 +187,7 @@ fn early(ending: &Ending, wish: Option<Wish>, limit: Duration) -> Option<String>
             let why = reason.as_deref().unwrap_or("its engine does not say why");
             Some(format!("hart {hart} cannot go on: {why}"))
         }
-        Ending::ToHost(value) => Some(format!("the host wrote {value:#x} to tohost")),
+        Ending::ToHost(value) => Some(format!("{who} wrote {value:#x} to tohost")),
     }
 }
 
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn the_limit_that_ended_a_run_is_named() {
         let limit = Duration::from_secs(90);
-        let why = |ending, wish| early(&ending, wish, limit).unwrap();
+        let why = |ending, wish| early("the host", &ending, wish, limit).unwrap();
         assert_eq!(why(Ending::TimedOut, None), "it took longer than 90s (see --timeout)");
         assert_eq!(why(Ending::Stopped, Some(Wish::Limit)), "it took longer than 90s (see --timeout)");
         assert_eq!(why(Ending::OutOfInstructions, None), "its instructions were used up (see --max-instructions)");
