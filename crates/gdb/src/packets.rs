@@ -92,11 +92,6 @@ pub fn framed(packet: &[u8]) -> Vec<u8> {
     [b"$", packet, format!("#{:02x}", checksum(packet)).as_bytes()].concat()
 }
 
-/// Bytes in hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

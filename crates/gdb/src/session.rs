@@ -13,7 +13,7 @@ use vcpu::debug::{Halt, Touch, Watch};
 
 use crate::Debugged;
 use crate::monitor::watch_in_words;
-use crate::packets::{Incoming, MOST_BYTES, Packets, Wrong, framed, hex};
+use crate::packets::{Incoming, MOST_BYTES, Packets, Wrong, framed};
 use crate::target::{Stub, thread_of};
 
 /// What a session has come to.
@@ -227,7 +227,7 @@ impl<M: Debugged> Session<M> {
             return Outcome::GoesOn;
         }
         if let Some(text) = self.own_point(why) {
-            self.output.extend(framed(format!("O{}", hex(format!("hart {hart}: {text}\n").as_bytes())).as_bytes()));
+            self.output.extend(framed(format!("O{}", hex::encode(format!("hart {hart}: {text}\n"))).as_bytes()));
         }
         self.stub.current = hart;
         self.stub.on(hart, |hart| hart.all_stand());

@@ -12,12 +12,7 @@ pub fn hex_sha256(parts: &[&[u8]]) -> String {
         }
         sum.update(part);
     }
-    hex(&sum.finalize())
-}
-
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(sum.finalize())
 }
 
 #[cfg(test)]

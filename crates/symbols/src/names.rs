@@ -188,7 +188,7 @@ fn moved(file: &File, kernel: &Kernel) -> Result<u64, String> {
     if let (Some(given), Some(runs)) = (&file.build_id, &kernel.build_id)
         && given != runs
     {
-        return Err(another(format!("build id {}, not {}", hex(given), hex(runs))));
+        return Err(another(format!("build id {}, not {}", hex::encode(given), hex::encode(runs))));
     }
     let first = file.table.address("_start").or_else(|| file.table.address("_text"));
     let Some(first) = first else { return Err(another("it has no _start".into())) };
@@ -212,10 +212,6 @@ fn moved(file: &File, kernel: &Kernel) -> Result<u64, String> {
 fn by_name(table: &Table) -> BTreeMap<&str, u64> {
     let own = table.symbols().iter().filter(|symbol| symbol.module.is_none());
     own.map(|symbol| (symbol.name.as_str(), symbol.address)).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

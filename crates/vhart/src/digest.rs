@@ -44,7 +44,7 @@ impl Digests {
         let mut state = Sha256::new();
         state.update(machine.state());
         add_memory(&mut state, machine.ram());
-        Some(Digest { state: hex(state), console: hex(console) })
+        Some(Digest { state: hex::encode(state.finalize()), console: hex::encode(console.finalize()) })
     }
 
     /// Prints them to standard error.
@@ -73,8 +73,4 @@ fn add_memory(state: &mut Sha256, ram: &Ram) {
             state.update(page);
         }
     }
-}
-
-fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

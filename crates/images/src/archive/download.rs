@@ -266,7 +266,7 @@ fn sha256(path: &Path) -> Result<String> {
         }
         sum.update(&buffer[..len]);
     }
-    Ok(crate::hash::hex(&sum.finalize()))
+    Ok(hex::encode(sum.finalize()))
 }
 
 /// A text of at most `limit_bytes` whose sum nothing tells; none where the server has none.

@@ -211,7 +211,7 @@ fn digest(program: &[u8], words: &[String], machine: &[String]) -> String {
             hash.update(Sha256::digest(bytes));
         }
     }
-    images::hash::hex(&hash.finalize()[..8])
+    hex::encode(&hash.finalize()[..8])
 }
 
 #[cfg(test)]
