@@ -125,6 +125,25 @@ macro_rules! stateless {
     };
 }
 
+/// Says that the build does not save a part: its crate goes without the feature `state`, which another that is built
+/// with it has.
+#[macro_export]
+macro_rules! unsaved {
+    ($part:ident $(<$of:ident: $what:path>)?) => {
+        impl $(<$of: $what>)? $crate::state::Plain for $part $(<$of>)? {
+            type State = ();
+
+            fn save(&mut self) -> Result<(), $crate::state::Unsaved> {
+                Err($crate::state::Unsaved::Never("this build saves no machines".to_owned()))
+            }
+
+            fn load(&mut self, _state: ()) -> Result<(), $crate::state::Unfit> {
+                Err($crate::state::Unfit::of("this build saves no machines"))
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +167,9 @@ mod tests {
     struct Still;
     stateless!(Still);
 
+    struct Kept<T: Copy>(T);
+    unsaved!(Kept<T: Copy>);
+
     #[test]
     fn bytes_bring_back_what_was_saved_and_nothing_else() {
         let (saved, mut other) = (Counter(300).state().unwrap(), Counter(0));
@@ -159,5 +181,15 @@ mod tests {
         }
         assert_eq!(other.set_state(&to_bytes(&1000).unwrap()), Err(Unfit::of("it counts to 1000")));
         assert_eq!(other.0, 300);
+    }
+
+    #[test]
+    fn what_a_build_does_not_save_is_refused_and_not_saved_as_nothing() {
+        let mut kept = Kept(1);
+        let refused = (kept.state().unwrap_err().to_string(), kept.set_state(&[]).unwrap_err().to_string());
+        assert_eq!(
+            (refused.0.as_str(), refused.1.as_str(), kept.0),
+            ("this build saves no machines", "this build saves no machines", 1)
+        );
     }
 }

@@ -10,3 +10,9 @@ impl<T: ?Sized> Stateful for T {}
 macro_rules! stateless {
     ($part:ty) => {};
 }
+
+/// Says that the build does not save a part.
+#[macro_export]
+macro_rules! unsaved {
+    ($part:ident $(<$of:ident: $what:path>)?) => {};
+}

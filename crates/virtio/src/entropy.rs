@@ -59,6 +59,9 @@ impl bus::state::Plain for Entropy {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(Entropy);
+
 impl VirtioDevice for Entropy {
     const ID: u32 = VIRTIO_ID_RNG;
     const QUEUE_SIZES: &'static [u16] = &[64];

@@ -71,6 +71,9 @@ impl bus::state::Plain for Rom {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(Rom);
+
 /// What is in it is not for the kernel.
 impl DtNode for Rom {
     fn write_node(&self, _fdt: &mut FdtWriter, _place: &Placement) -> Result<(), Error> {

@@ -171,6 +171,9 @@ impl Device for AplicRegisters {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(AplicRegisters);
+
 impl Part for AplicRegisters {
     fn reset(&mut self) {
         self.aplic.reset();

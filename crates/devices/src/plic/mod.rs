@@ -145,6 +145,9 @@ impl DtNode for Plic {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(PlicRegisters);
+
 impl Part for PlicRegisters {
     fn reset(&mut self) {
         self.0.reset();

@@ -138,6 +138,9 @@ impl Device for Rtc {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(Rtc);
+
 impl Part for Rtc {
     fn reset(&mut self) {
         let mut state = self.shared.lock();

@@ -95,6 +95,9 @@ impl Device for Uart16550 {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(Uart16550);
+
 impl Part for Uart16550 {
     /// Input that waits is dropped.
     fn reset(&mut self) {

@@ -248,6 +248,9 @@ impl Block {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(Block);
+
 impl VirtioDevice for Block {
     const ID: u32 = VIRTIO_ID_BLOCK;
     const QUEUE_SIZES: &'static [u16] = &[QUEUE_SIZE];

@@ -162,6 +162,9 @@ impl Console {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(Console);
+
 impl VirtioDevice for Console {
     const ID: u32 = VIRTIO_ID_CONSOLE;
     const QUEUE_SIZES: &'static [u16] = &[64; QUEUES];

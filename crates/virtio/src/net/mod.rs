@@ -252,6 +252,9 @@ impl bus::state::Plain for Net {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(Net);
+
 impl VirtioDevice for Net {
     const ID: u32 = VIRTIO_ID_NET;
     const QUEUE_SIZES: &'static [u16] = &[256, 256];

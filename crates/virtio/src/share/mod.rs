@@ -193,6 +193,9 @@ impl bus::state::Plain for Share {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(Share);
+
 impl VirtioDevice for Share {
     const ID: u32 = VIRTIO_ID_9P;
     const QUEUE_SIZES: &'static [u16] = &[QUEUE_SIZE];

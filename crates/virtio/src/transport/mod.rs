@@ -116,6 +116,9 @@ impl<D: VirtioDevice> MmioTransport<D> {
     }
 }
 
+#[cfg(not(feature = "state"))]
+bus::unsaved!(MmioTransport<D: VirtioDevice>);
+
 impl<D: VirtioDevice> Part for MmioTransport<D> {
     fn reset(&mut self) {
         MmioTransport::reset(self);
