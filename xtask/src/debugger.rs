@@ -1,9 +1,9 @@
 //! GDB at the machine of `linux --check`: it stops in the guest's kernel, inside KVM, and lets everything go on.
 
-pub mod guest;
+mod guest;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
 
@@ -16,31 +16,28 @@ pub const GDB: &str = "gdb-multiarch";
 /// Documentation/arch/riscv/boot.rst, the guest's at 2 GiB), its `start_kernel`, there the slot of the stack that the
 /// return address goes to, by its virtual address, and the page of that by the guest-physical one. In front of paging
 /// the kernel is 2 MiB above the beginning of its virtual addresses.
-fn script(start_kernel: u64) -> Vec<String> {
-    let lines = [
-        "set pagination off",
-        "monitor break gphys 0x80200000 mode VS",
-        "continue",
-        "printf \"priv %d\\n\", $priv",
-        "monitor translate 0x80200000",
-        "monitor delete",
-        "monitor break START mode VS",
-        "continue",
-        "set $slot = (unsigned long) $sp - 8",
-        "awatch -location *(unsigned long *) $slot",
-        "continue",
-        "printf \"in start_kernel %d\\n\", $pc - START < 64",
-        "delete",
-        "eval \"monitor watch gphys %#lx len 4096 mode VS\", ($slot & ~0xfff) - 0xffffffff80000000 + 0x80200000",
-        "continue",
-        "monitor events 3",
-        "monitor delete",
-        "monitor stop-on csr vsatp",
-        "stepi",
-        "detach",
-    ];
-    lines.map(|line| line.replace("START", &format!("{start_kernel:#x}"))).into()
-}
+const SCRIPT: [&str; 20] = [
+    "set pagination off",
+    "monitor break gphys 0x80200000 mode VS",
+    "continue",
+    "printf \"priv %d\\n\", $priv",
+    "monitor translate 0x80200000",
+    "monitor delete",
+    "monitor break START mode VS",
+    "continue",
+    "set $slot = (unsigned long) $sp - 8",
+    "awatch -location *(unsigned long *) $slot",
+    "continue",
+    "printf \"in start_kernel %d\\n\", $pc - START < 64",
+    "delete",
+    "eval \"monitor watch gphys %#lx len 4096 mode VS\", ($slot & ~0xfff) - 0xffffffff80000000 + 0x80200000",
+    "continue",
+    "monitor events 3",
+    "monitor delete",
+    "monitor stop-on csr vsatp",
+    "stepi",
+    "detach",
+];
 
 /// What it then says: V and S, an address that goes through the G-stage, and what was watched.
 const SAID: [&str; 5] = [
@@ -51,29 +48,31 @@ const SAID: [&str; 5] = [
     "hart 0: watch write gphys",
 ];
 
+/// Boots with GDB at the machine and at a guest, where there is one.
+///
+/// # Errors
+/// GDB does not see what it should, or a boot fails.
+pub fn boots(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
+    if has_gdb() {
+        boot(check, start_kernel)?;
+        guest::boot()?;
+    }
+    Ok(())
+}
+
 /// Boots host and guest with GDB there.
 ///
 /// # Errors
 /// GDB does not see the guest, or the boot fails.
-pub fn boot(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
+fn boot(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
     let what = "linux --check, with GDB in the guest";
     eprintln!("== {what}");
-    let mut machine = Command::new("cargo")
-        .args(check)
-        .args(["--gdb=0", "--paused"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot run cargo")?;
+    let mut machine = start(check)?;
     let mut lines = BufReader::new(machine.stderr.take().context("no standard error")?).lines();
     let address =
-        lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("target remote ")?.1.into()));
-    let address: String = address.with_context(|| format!("{what}: there is no port"))?;
-    let mut gdb = Command::new(GDB);
-    gdb.args(["-nx", "-batch", "-ex", "set architecture riscv:rv64", "-ex", &format!("target remote {address}")]);
-    let output =
-        gdb.args(script(start_kernel).iter().flat_map(|line| ["-ex", line])).output().context("cannot run GDB")?;
-    // what the machine says itself is on GDB's standard error
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("target remote ")?.1.to_owned()));
+    let address = address.with_context(|| format!("{what}: there is no port"))?;
+    let said = ask(&address, &SCRIPT.map(|line| line.replace("START", &format!("{start_kernel:#x}"))))?;
     lines.map_while(Result::ok).for_each(|line| eprintln!("{line}"));
     let passed = machine.wait().context("cannot wait for cargo")?.success();
     match SAID.iter().find(|wanted| !said.contains(**wanted)) {
@@ -81,6 +80,21 @@ pub fn boot(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
         None if !passed => bail!("{what} failed"),
         None => Ok(()),
     }
+}
+
+fn start(check: &[&str]) -> anyhow::Result<Child> {
+    let mut command = Command::new("cargo");
+    command.args(check).args(["--gdb=0", "--paused"]).stderr(Stdio::piped());
+    command.spawn().context("cannot run cargo")
+}
+
+/// What GDB says when it is asked that at an address; what the machine says itself is on its standard error.
+fn ask(address: &str, questions: &[String]) -> anyhow::Result<String> {
+    let mut gdb = Command::new(GDB);
+    gdb.args(["-nx", "-batch", "-ex", "set architecture riscv:rv64", "-ex", &format!("target remote {address}")]);
+    gdb.args(questions.iter().flat_map(|question| ["-ex", question]));
+    let output = gdb.output().context("cannot run GDB")?;
+    Ok((String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr)).into_owned())
 }
 
 /// What is left out where there is no GDB, or no LLDB.

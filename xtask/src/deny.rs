@@ -1,6 +1,6 @@
 //! Licences and sources of other people's crates, by cargo-deny: the system's, else built now, in the cache.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
@@ -22,22 +22,19 @@ pub fn check(offline: bool) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
+fn runs(program: &Path) -> bool {
+    let output = Command::new(program).arg("--version").stderr(Stdio::null()).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 fn command(offline: bool) -> anyhow::Result<Option<Command>> {
-    let runs = |program: &PathBuf| {
-        let output = Command::new(program).arg("--version").stderr(Stdio::null()).output();
-        output.is_ok_and(|output| output.status.success())
-    };
     let place = Cache::of_user()?.root().join(PLACE);
     let candidates = [PathBuf::from("cargo-deny"), place.join("bin/cargo-deny")];
-    let there = |candidates: &[PathBuf]| candidates.iter().find(|program| runs(program)).cloned();
-    let found = match (there(&candidates), offline) {
-        (None, false) => {
-            install(&place)?;
-            there(&candidates)
-        }
-        (found, _) => found,
-    };
-    Ok(found.map(|program| {
+    let there = || candidates.iter().find(|program| runs(program));
+    if there().is_none() && !offline {
+        install(&place)?;
+    }
+    Ok(there().map(|program| {
         let mut command = Command::new(program);
         command.env("CARGO_NET_OFFLINE", "true");
         command

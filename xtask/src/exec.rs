@@ -107,29 +107,21 @@ const ROOTFS: &str = "--rootfs";
 pub fn check(without_debian: bool) -> anyhow::Result<Option<String>> {
     let (left_out, cases): (Vec<&Case>, Vec<&Case>) =
         CASES.iter().partition(|case| without_debian && case.options.contains(&ROOTFS));
-    for case in cases {
-        eprintln!("== exec, {}", case.what);
-        let output = finish(start(case.options, &words(case.words), case.input)?)?;
-        let err = String::from_utf8_lossy(&output.stderr);
-        let as_told = output.status.code() == Some(case.status) && output.stdout == case.out && err.contains(case.err);
-        ensure!(
-            as_told,
-            "exec, {}: {:?}, {:?}\n{err}",
-            case.what,
-            output.status,
-            String::from_utf8_lossy(&output.stdout)
-        );
+    cases.into_iter().try_for_each(check_case)?;
+    for check in [much, foreign, share, closed_pipe, interrupt, alike, several, several_alike] {
+        check()?;
     }
-    much()?;
-    foreign()?;
-    share()?;
-    closed_pipe()?;
-    interrupt()?;
-    alike()?;
-    several()?;
-    several_alike()?;
     let count = left_out.len();
     Ok((count > 0).then(|| format!("{count} of exec's cases (no Debian in the cache)")))
+}
+
+fn check_case(case: &Case) -> anyhow::Result<()> {
+    eprintln!("== exec, {}", case.what);
+    let output = finish(start(case.options, &words(case.words), case.input)?)?;
+    let [out, err] = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+    let as_told = output.status.code() == Some(case.status) && output.stdout == case.out && err.contains(case.err);
+    ensure!(as_told, "exec, {}: {:?}, {out:?}\n{err}", case.what, output.status);
+    Ok(())
 }
 
 /// The program of these sources.
@@ -224,6 +216,12 @@ fn closed_pipe() -> anyhow::Result<()> {
     Ok(())
 }
 
+fn press_ctrl_c(vhart: &Child) -> anyhow::Result<()> {
+    let status = Command::new("kill").args(["-INT", &vhart.id().to_string()]).status().context("no kill")?;
+    ensure!(status.success(), "cannot signal vhart");
+    Ok(())
+}
+
 /// Ctrl-C is the program's.
 fn interrupt() -> anyhow::Result<()> {
     eprintln!("== exec, Ctrl-C");
@@ -231,8 +229,7 @@ fn interrupt() -> anyhow::Result<()> {
     let mut child = start(&[], &words, b"")?;
     let mut out = child.stdout.take().context("there is a pipe")?;
     out.read_exact(&mut [0; 6]).context("nothing came")?;
-    let pid = child.id().to_string();
-    ensure!(Command::new("kill").args(["-INT", &pid]).status().context("no kill")?.success(), "cannot signal vhart");
+    press_ctrl_c(&child)?;
     let begin = Instant::now();
     let mut rest = String::new();
     out.read_to_string(&mut rest)?;

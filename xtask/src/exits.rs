@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use crate::booted::CHECK;
@@ -17,30 +17,37 @@ const WORD: &str = "vhart.count_exits";
 /// Exits by cause.
 type Exits = BTreeMap<u64, u64>;
 
-/// Boots both, and compares. Answers where the kernels' `start_kernel` is.
-pub fn compare() -> anyhow::Result<u64> {
-    let what = "linux --check, exits as KVM counts them";
-    eprintln!("== {what}");
+/// Boots both. Answers what `--stat` wrote, and what the host's console showed.
+fn boot(what: &str) -> anyhow::Result<(Value, String)> {
     let file = std::env::temp_dir().join(format!("vhart-exits-{}.json", std::process::id()));
     let mut stat = std::ffi::OsString::from("--stat=");
     stat.push(&file);
     let mut command = Command::new("cargo");
     command.args(CHECK).args(["--verbose", "--append", WORD]).arg(stat);
     let output = command.output().context("cannot run cargo")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        bail!("{what} failed: {said}");
-    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "{what} failed: {said}");
     let report = std::fs::read(&file).with_context(|| format!("cannot read '{}'", file.display()))?;
     // it is in the directory for temporary files
     let _ = std::fs::remove_file(&file);
-    let report = serde_json::from_slice(&report)?;
-    let (ours, theirs) = (counted(&report)?, traced(&said));
+    Ok((serde_json::from_slice(&report)?, said))
+}
+
+fn show(ours: &Exits, theirs: &Exits) {
     println!("{:>18} {:>10} {:>10}", "scause", "--stat", "kvm_exit");
     for cause in ours.keys().chain(theirs.keys()).collect::<std::collections::BTreeSet<_>>() {
         let of = |exits: &Exits| exits.get(cause).copied().unwrap_or(0);
-        println!("{cause:>#18x} {:>10} {:>10}", of(&ours), of(&theirs));
+        println!("{cause:>#18x} {:>10} {:>10}", of(ours), of(theirs));
     }
+}
+
+/// Boots both, and compares. Answers where the kernels' `start_kernel` is.
+pub fn compare() -> anyhow::Result<u64> {
+    let what = "linux --check, exits as KVM counts them";
+    eprintln!("== {what}");
+    let (report, said) = boot(what)?;
+    let (ours, theirs) = (counted(&report)?, traced(&said));
+    show(&ours, &theirs);
     if theirs.is_empty() || ours != theirs {
         bail!("{what}: they differ");
     }

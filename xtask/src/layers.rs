@@ -7,13 +7,15 @@ mod sizes;
 mod sources;
 mod widths;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 pub use sources::{collect, crates};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
+use sources::Source;
 
 /// Crates by layer, highest first; within a layer a crate may use those named before it.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -56,19 +58,34 @@ fn check_files() -> anyhow::Result<()> {
     let workspace = crate::vmm::workspace()?;
     let (mut wrong, mut functions) = (Vec::new(), Vec::new());
     for folder in sources::crates(&workspace)? {
-        wrong.extend(kit::check(&workspace, &folder)?);
         let sources = sources::of_crate(&workspace, &folder)?;
-        wrong.extend(files::check(&sources));
-        wrong.extend(sources.iter().filter_map(sizes::check_file));
+        wrong.extend(check_folder(&workspace, &folder, &sources)?);
         functions.extend(sources.iter().flat_map(sizes::functions));
-        wrong.extend(widths::check(&workspace, &folder)?);
     }
     let summary = sizes::summary(&functions);
     wrong.extend(sizes::check(functions));
-    if !wrong.is_empty() {
-        bail!("files and functions ({summary}):\n  {}", wrong.join("\n  "));
-    }
+    ensure!(wrong.is_empty(), "files and functions ({summary}):\n  {}", wrong.join("\n  "));
     println!("layers: no circle of files; {summary}");
+    Ok(())
+}
+
+/// What is wrong with a crate's files, but for their functions.
+fn check_folder(workspace: &Path, folder: &Path, sources: &[Source]) -> anyhow::Result<Vec<String>> {
+    let mut wrong = kit::check(workspace, folder)?;
+    wrong.extend(files::check(sources));
+    wrong.extend(sources.iter().filter_map(sizes::check_file));
+    wrong.extend(widths::check(workspace, folder)?);
+    Ok(wrong)
+}
+
+/// Prints the functions that have so many lines or more, with their places, the longest last.
+pub fn print_functions(least: usize) -> anyhow::Result<()> {
+    let workspace = crate::vmm::workspace()?;
+    let mut functions = Vec::new();
+    for folder in sources::crates(&workspace)? {
+        functions.extend(sources::of_crate(&workspace, &folder)?.iter().flat_map(sizes::functions));
+    }
+    sizes::list(functions, least).iter().for_each(|line| println!("{line}"));
     Ok(())
 }
 
@@ -90,20 +107,23 @@ fn check_crates() -> anyhow::Result<()> {
 
 /// Pairs (crate, crate it depends on) inside the workspace.
 fn dependencies(metadata: &Value) -> Vec<(String, String)> {
-    let empty = Vec::new();
-    let packages = metadata["packages"].as_array().unwrap_or(&empty);
-    let names: BTreeMap<&str, ()> = packages.iter().filter_map(|p| Some((p["name"].as_str()?, ()))).collect();
+    let packages = list(&metadata["packages"]);
+    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
     let mut pairs = Vec::new();
     for package in packages {
         let from = package["name"].as_str().unwrap_or_default();
-        for dependency in package["dependencies"].as_array().unwrap_or(&empty) {
+        for dependency in list(&package["dependencies"]) {
             let to = dependency["name"].as_str().unwrap_or_default();
-            if names.contains_key(to) && dependency["kind"].as_str() != Some("dev") {
+            if names.contains(to) && dependency["kind"].as_str() != Some("dev") {
                 pairs.push((from.to_owned(), to.to_owned()));
             }
         }
     }
     pairs
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn objection(from: &str, to: &str) -> Option<String> {

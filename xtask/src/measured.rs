@@ -2,7 +2,7 @@
 //! and parts of the guest's loss that add up to the whole.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -26,16 +26,27 @@ pub fn check() -> anyhow::Result<()> {
     let said = report.to_str().context("the temporary directory is not UTF-8")?;
     let one = count(&files[0], &WORKLOADS, &["--report", said])?;
     let other = elsewhere(place.path(), &files[1])?;
-    ensure!(one["runs"].as_array().is_some_and(|runs| runs.len() == 2), "bench: not one run of each place");
-    for (one, other) in rows(&one["runs"]).zip(rows(&other["runs"])) {
-        ensure!(one["outcomes"] == other["outcomes"], "bench: two deterministic runs differ: {one}\n{other}");
-    }
+    same(&one, &other)?;
     reasons(&one)?;
     costs(&report)?;
     planted(&one, &count(&place.path().join("planted.json"), &WORKLOADS, &["--plant", "10000"])?)?;
     small_pages(place.path())?;
     two_harts(&count(&place.path().join("two-harts.json"), &TWO_HARTS, &["--", "--harts", "1"])?)?;
-    let compared = vhart()?.args(["bench", "--compare"]).args(&files).args(["--threshold", "0"]).status();
+    compare(&files)
+}
+
+/// Two deterministic runs counted the same.
+fn same(one: &Value, other: &Value) -> anyhow::Result<()> {
+    ensure!(one["runs"].as_array().is_some_and(|runs| runs.len() == 2), "bench: not one run of each place");
+    for (one, other) in rows(&one["runs"]).zip(rows(&other["runs"])) {
+        ensure!(one["outcomes"] == other["outcomes"], "bench: two deterministic runs differ: {one}\n{other}");
+    }
+    Ok(())
+}
+
+/// So `vhart bench` finds.
+fn compare(files: &[PathBuf]) -> anyhow::Result<()> {
+    let compared = vhart()?.args(["bench", "--compare"]).args(files).args(["--threshold", "0"]).status();
     ensure!(compared.context("cannot run vhart")?.success(), "bench: --compare finds a difference where there is none");
     Ok(())
 }
@@ -82,6 +93,14 @@ fn exits(results: &Value, workload: &str, reason: &str) -> u64 {
 /// takes as long everywhere.
 const SLACK: f64 = 0.02;
 
+fn add_up(text: &str, workload: &str, of: &str) -> anyhow::Result<()> {
+    let (whole, parts) = (cost(text, workload, of, "whole")?, parts(text, workload, of));
+    let sum: f64 = parts.iter().map(|(_, amount)| amount).sum();
+    let adds_up = (sum - whole).abs() <= SLACK * whole.abs();
+    ensure!(adds_up, "bench: {of} of {workload}: {whole}, but parts of {sum}: {parts:?}");
+    Ok(())
+}
+
 /// The parts of each guest's instructions, time and loss add up to what was measured, none is below nothing that cannot
 /// be, and nothing to speak of is unexplained.
 fn costs(report: &Path) -> anyhow::Result<()> {
@@ -89,12 +108,7 @@ fn costs(report: &Path) -> anyhow::Result<()> {
     for workload in WORKLOADS {
         let took = cost(&text, workload, "time", "whole")?;
         for of in ["instructions", "time", "loss"] {
-            let (whole, parts) = (cost(&text, workload, of, "whole")?, parts(&text, workload, of));
-            let sum: f64 = parts.iter().map(|(_, amount)| amount).sum();
-            ensure!(
-                (sum - whole).abs() <= SLACK * whole.abs(),
-                "bench: {of} of {workload}: {whole}, but parts of {sum}: {parts:?}"
-            );
+            add_up(&text, workload, of)?;
         }
         let negative = parts(&text, workload, "time").into_iter().find(|(_, amount)| *amount < -SLACK * took);
         ensure!(negative.is_none(), "bench: {workload} has a part of less than no time: {negative:?}");

@@ -70,6 +70,17 @@ fn extract(wheel: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A line of shell that starts a program with the C library below `root`.
+fn script(root: &Path, program: &Path) -> String {
+    let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
+    format!(
+        "#!/bin/sh\nroot='{}'\nexec \"$root\"/lib64/ld-linux-x86-64.so.2 --library-path \"$root/usr/lib/{machine}\" \
+         '{}' \"$@\"\n",
+        root.display(),
+        program.display()
+    )
+}
+
 /// Puts `spike` beside `spike.elf`: the same, or where that does not start, a line of shell that starts it with the C
 /// library of the tools.
 fn start(place: &Path, tools: impl FnOnce() -> anyhow::Result<Tools>) -> anyhow::Result<()> {
@@ -78,13 +89,7 @@ fn start(place: &Path, tools: impl FnOnce() -> anyhow::Result<Tools>) -> anyhow:
     if runs(&binary) {
         return Ok(fs::rename(&binary, &spike)?);
     }
-    let root = tools()?.directory().display().to_string();
-    let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
-    let text = format!(
-        "#!/bin/sh\nroot='{root}'\nexec \"$root\"/lib64/ld-linux-x86-64.so.2 --library-path \"$root/usr/lib/{machine}\" \
-         '{}' \"$@\"\n",
-        binary.display()
-    );
+    let text = script(tools()?.directory(), &binary);
     let made = place.join("spike.new");
     fs::write(&made, text)?;
     fs::set_permissions(&made, fs::Permissions::from_mode(0o755))?;

@@ -1,6 +1,7 @@
 //! Shared directories in host and guest of `linux --check`: `guest/linux/share.sh` uses them as programs do.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
@@ -14,6 +15,13 @@ const WORD: &str = "vhart.test_shares";
 /// Who does it.
 const WHO: [&str; 2] = ["host", "guest"];
 
+/// Makes a directory that has the script.
+fn fill(place: &Path) -> io::Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/linux").join(SCRIPT);
+    fs::create_dir(place)?;
+    fs::copy(script, place.join(SCRIPT)).map(drop)
+}
+
 /// Boots both with a directory that may be written, and the same once more to be read.
 ///
 /// # Errors
@@ -22,10 +30,7 @@ pub fn boot(check: &[&str]) -> anyhow::Result<()> {
     let what = "linux --check, with shared directories in host and guest";
     eprintln!("== {what}");
     let place = std::env::temp_dir().join(format!("vhart-shares-{}", std::process::id()));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/linux").join(SCRIPT);
-    fs::create_dir(&place)
-        .and_then(|()| fs::copy(&script, place.join(SCRIPT)))
-        .with_context(|| format!("cannot fill '{}'", place.display()))?;
+    fill(&place).with_context(|| format!("cannot fill '{}'", place.display()))?;
     let readonly = format!("{},readonly,tag=ro", place.display());
     let mut command = Command::new("cargo");
     command.args(check).args(["--append", WORD, "--share"]).arg(&place).args(["--share", &readonly]);

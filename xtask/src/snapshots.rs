@@ -25,19 +25,24 @@ pub fn boots() -> anyhow::Result<()> {
     let mut rng = fastrand::Rng::new();
     for _ in 0..BOOTS {
         let first = rng.u64(FIRST);
-        eprintln!("== linux, deterministic, in pieces: {first} instructions, {INTERPRETED} interpreted, the rest");
-        let mut source = None;
-        for (engine, instructions) in [("jit", first), ("interp", INTERPRETED)] {
-            piece(engine, source, &to, &["--save-at", &instructions.to_string()])?;
-            std::fs::rename(&to, &from).context("a snapshot is gone")?;
-            source = Some(from.as_path());
-        }
-        let pieces = piece("jit", source, &to, &["--save-when", END])?;
+        let pieces = in_pieces(first, &from, &to)?;
         if pieces != whole {
             bail!("a boot in pieces, the first of {first} instructions, comes to {pieces}, a whole one to {whole}");
         }
     }
     Ok(())
+}
+
+/// A boot whose first piece has so many instructions. Answers the digest of the state that it comes to.
+fn in_pieces(first: u64, from: &Path, to: &Path) -> anyhow::Result<String> {
+    eprintln!("== linux, deterministic, in pieces: {first} instructions, {INTERPRETED} interpreted, the rest");
+    let mut source = None;
+    for (engine, instructions) in [("jit", first), ("interp", INTERPRETED)] {
+        piece(engine, source, to, &["--save-at", &instructions.to_string()])?;
+        std::fs::rename(to, from).context("a snapshot is gone")?;
+        source = Some(from);
+    }
+    piece("jit", source, to, &["--save-when", END])
 }
 
 /// Runs a piece, saves it, and answers the digest of the state that it came to.

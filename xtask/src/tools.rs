@@ -78,23 +78,30 @@ pub struct Outfit {
 pub fn outfit(offline: bool) -> anyhow::Result<Outfit> {
     let cache = Cache::of_user()?;
     let outfit = without_oracle(offline)?;
-    let spike =
-        match (oracle::there(&cache), offline) {
-            (None, false) => Some(oracle::install(&cache, || fetch(&cache)).context(
-                "no Spike to compare with: name one in VHART_SPIKE, or leave out with --offline what needs it",
-            )?),
-            (there, _) => there,
-        };
+    let spike = match (oracle::there(&cache), offline) {
+        (None, false) => Some(oracle::install(&cache, || fetch(&cache)).context(NO_SPIKE)?),
+        (there, _) => there,
+    };
     let packages = Packages::Apt(Apt::default());
     let opensbi = match offline {
         true => images::cached_opensbi(&cache, &packages),
-        false => Some(
-            images::opensbi(&cache, &packages, &Steps)
-                .context("no OpenSBI to run tests on: --offline leaves out what needs it")?,
-        ),
+        false => Some(images::opensbi(&cache, &packages, &Steps).context(NO_OPENSBI)?),
     };
     // Spike runs dtc.
     Ok(Outfit { spike: spike.filter(|_| outfit.cross), opensbi, ..outfit })
+}
+
+const NO_SPIKE: &str = "no Spike to compare with: name one in VHART_SPIKE, or leave out with --offline what needs it";
+const NO_OPENSBI: &str = "no OpenSBI to run tests on: --offline leaves out what needs it";
+
+/// Prints where Spike is, which is got first if need be.
+///
+/// # Errors
+/// It cannot be had.
+pub fn print_spike() -> anyhow::Result<()> {
+    let spike = outfit(false)?.spike.context("no Spike")?;
+    println!("{}", spike.display());
+    Ok(())
 }
 
 /// The same but Spike.

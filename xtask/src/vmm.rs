@@ -70,18 +70,23 @@ pub fn workspace() -> anyhow::Result<PathBuf> {
     vmm::workspace().context("no workspace of vhart here")
 }
 
-/// Answers why it was not made again, if it was not.
-fn check(options: &Options, means: Means<'_>) -> anyhow::Result<Option<String>> {
-    let workspace = means.workspace.context("no workspace")?;
-    let [program_file, _] = means.product.files();
-    // What this program carries is what lies there: cargo has just built it.
+/// What lies there, which is to be of these sources. This program carries it: cargo has just built it.
+fn of_these_sources(means: Means<'_>) -> anyhow::Result<(Record, Vec<u8>)> {
+    let [file, _] = means.product.files();
     let record = vmm::ready_record(means.product)?;
     ensure!(
-        record.fits(workspace)?,
-        "{program_file} is older than its sources (its record has their hash): make it anew with `cargo xtask vmm`"
+        record.fits(means.workspace.context("no workspace")?)?,
+        "{file} is older than its sources (its record has their hash): make it anew with `cargo xtask vmm`"
     );
     let program = vmm::ready_program(means.product)?;
-    println!("vmm: {program_file} is of these sources");
+    println!("vmm: {file} is of these sources");
+    Ok((record, program))
+}
+
+/// Answers why it was not made again, if it was not.
+fn check(options: &Options, means: Means<'_>) -> anyhow::Result<Option<String>> {
+    let [program_file, _] = means.product.files();
+    let (record, program) = of_these_sources(means)?;
     let maker = match Maker::get_where_possible(means, options.offline) {
         Ok(maker) => maker,
         Err(why) => return Ok(not_compared(means.product, &format!("its tool chain cannot be had ({why})"))),
@@ -90,11 +95,8 @@ fn check(options: &Options, means: Means<'_>) -> anyhow::Result<Option<String>> 
         return Ok(not_compared(means.product, "the tool chain that can be had is another than the one that made it"));
     }
     let made = make(options, &maker, means)?;
-    ensure!(
-        made.program == program,
-        "{program_file} is not what its sources make: {}",
-        difference(&made.record, &record)
-    );
+    let same = made.program == program;
+    ensure!(same, "{program_file} is not what its sources make: {}", difference(&made.record, &record));
     println!("vmm: made again, it is the same, byte for byte");
     Ok(None)
 }

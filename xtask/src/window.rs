@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -24,6 +24,10 @@ const TAIL: usize = 1000;
 /// How long a shell has for an answer before it is asked again.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// What the shells say when they read.
+const GUEST: &str = "guest:/# ";
+const HOST: &str = "host:/# ";
+
 /// How long a shell has to hear of another size.
 const AFTER: Duration = Duration::from_secs(60);
 
@@ -34,16 +38,14 @@ const AFTER: Duration = Duration::from_secs(60);
 pub fn check() -> anyhow::Result<()> {
     eprintln!("== linux, the window's size");
     let mut window = Window::open((33, 101))?;
-    window.wait_for("guest:/# ", WITH_BUILD)?;
-    window.has_size("33 101", "guest:/# ")?;
+    window.wait_for(GUEST, WITH_BUILD)?;
+    window.has_size("33 101", GUEST)?;
     window.resize((40, 120))?;
-    window.has_size("40 120", "guest:/# ")?;
-    window.type_in("exit\n")?;
-    window.wait_for("host:/# ", PATIENCE)?;
-    window.has_size("40 120", "host:/# ")?;
+    window.leave(GUEST, "40 120")?;
+    window.wait_for(HOST, PATIENCE)?;
+    window.has_size("40 120", HOST)?;
     window.resize((25, 90))?;
-    window.has_size("25 90", "host:/# ")?;
-    window.type_in("exit\n")?;
+    window.leave(HOST, "25 90")?;
     let status = window.vhart.wait().context("vhart did not end")?;
     ensure!(status.success(), "linux, the window's size: {status}");
     Ok(())
@@ -69,15 +71,8 @@ impl Window {
         command.arg("linux").stdin(end()?).stdout(end()?).stderr(end()?);
         let vhart = command.spawn().context("cannot run vhart")?;
         let (sender, shown) = channel();
-        let mut reader = user.try_clone()?;
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
+        let reader = user.try_clone()?;
+        std::thread::spawn(move || pass_on(reader, &sender));
         Ok(Window { user, vhart, shown, text: String::new() })
     }
 
@@ -90,6 +85,12 @@ impl Window {
 
     fn type_in(&mut self, text: &str) -> anyhow::Result<()> {
         self.user.write_all(text.as_bytes()).context("the terminal is gone")
+    }
+
+    /// Has the shell end, which knows that size.
+    fn leave(&mut self, prompt: &str, size: &str) -> anyhow::Result<()> {
+        self.has_size(size, prompt)?;
+        self.type_in("exit\n")
     }
 
     /// Waits until `text` is shown, and answers what was shown before it.
@@ -128,6 +129,16 @@ impl Window {
                     ensure!(is_there, "the window has {size}, and at '{prompt}': {why}");
                 }
             }
+        }
+    }
+}
+
+/// What the terminal shows, until nobody asks.
+fn pass_on(mut terminal: File, to: &Sender<Vec<u8>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = terminal.read(&mut buffer) {
+        if to.send(buffer[..count].to_vec()).is_err() {
+            return;
         }
     }
 }

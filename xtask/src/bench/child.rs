@@ -3,7 +3,7 @@
 //! Processor time is that of all children that were waited for meanwhile: processes are run one after another.
 
 use std::io::Read;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,21 +55,24 @@ pub fn run(mut command: Command, limit: Duration) -> anyhow::Result<Run> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run {}", line(&command)))?;
     let clock = clock_getcpuclockid(Pid::from_raw(child.id() as i32)).context("no clock of a process")?;
-    let output = child.stdout.take().map(|pipe| pieces(pipe, clock));
+    let output = child.stdout.take().map(|pipe| pieces(pipe, clock)).context("no standard output")?;
     let errors = child.stderr.take().map(|pipe| pieces(pipe, clock));
-    let output = output.context("no standard output")?;
     let (pieces, in_time) = collect(&output, start, limit);
-    if !in_time {
-        // It may have ended in this moment.
-        let _ = child.kill();
-    }
-    let status = child.wait().context("cannot wait for a process")?;
-    let wall = start.elapsed();
-    let cpu = children_cpu()?.saturating_sub(used);
+    let status = end(child, in_time)?;
+    let (wall, cpu) = (start.elapsed(), children_cpu()?.saturating_sub(used));
     let errors = errors.map(|pipe| text(&collect(&pipe, start, limit).0)).unwrap_or_default();
     let run = Run { wall, cpu, pieces, errors };
     check(&command, &run, status, in_time)?;
     Ok(run)
+}
+
+/// Waits for its end; one that is not in time is ended.
+fn end(mut child: Child, in_time: bool) -> anyhow::Result<ExitStatus> {
+    if !in_time {
+        // It may have ended in this moment.
+        let _ = child.kill();
+    }
+    child.wait().context("cannot wait for a process")
 }
 
 /// What came, and when by the computer's clock and by the process's.

@@ -62,8 +62,7 @@ pub struct Programs {
 pub fn build(guest: &Path, into: &Path, cross: &Cross) -> anyhow::Result<Programs> {
     fs::create_dir_all(into).with_context(|| format!("cannot make '{}'", into.display()))?;
     let compiler = Compiler { guest, into, cross };
-    let source = into.join("objects.c");
-    write_changed(&source, &objects::source())?;
+    let source = write_objects(into)?;
     let written = COMPUTE.map(|name| (name, guest.join(format!("compute/{name}.c"))));
     let (mut compute, mut users) = (Vec::new(), Vec::new());
     for (name, source) in written.into_iter().chain([(OBJECTS, source)]) {
@@ -74,6 +73,13 @@ pub fn build(guest: &Path, into: &Path, cross: &Cross) -> anyhow::Result<Program
     let interrupts = compiler.kernel(INTERRUPTS, ["interrupts.S", "interrupts.c"])?;
     let (flat_switches, flat_interrupts) = (compiler.flat(&switches)?, compiler.flat(&interrupts)?);
     Ok(Programs { compute, users, flat_switches, interrupts, flat_interrupts })
+}
+
+/// Writes the program that is generated.
+fn write_objects(into: &Path) -> anyhow::Result<PathBuf> {
+    let source = into.join("objects.c");
+    write_changed(&source, &objects::source())?;
+    Ok(source)
 }
 
 struct Compiler<'a> {
@@ -120,11 +126,16 @@ impl Compiler<'_> {
         Ok(file)
     }
 
-    fn compile(&self, name: &str, sources: &[PathBuf], flags: &[OsString]) -> anyhow::Result<PathBuf> {
-        let file = self.into.join(name);
+    fn command(&self, file: &Path, sources: &[PathBuf], flags: &[OsString]) -> Command {
         let mut command = Command::new(&self.cross.gcc);
         command.args(FLAGS).args(flags);
-        command.arg("-o").arg(&file).args(sources);
+        command.arg("-o").arg(file).args(sources);
+        command
+    }
+
+    fn compile(&self, name: &str, sources: &[PathBuf], flags: &[OsString]) -> anyhow::Result<PathBuf> {
+        let file = self.into.join(name);
+        let mut command = self.command(&file, sources, flags);
         let record = self.into.join(format!("{name}.command"));
         let line = format!("{command:?}\n");
         if fs::read_to_string(&record).is_ok_and(|last| last == line) && self.is_fresh(&file, sources) {

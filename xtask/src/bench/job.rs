@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use images::{Logins, Nonce, Phase, Watch};
 use serde::Serialize;
 use serde_json::Value;
@@ -155,27 +155,11 @@ impl Job {
     /// The run fails, or says nothing that is understood.
     pub fn run(&self, subject: &Subject, limit: Duration) -> anyhow::Result<Figures> {
         match self {
-            Job::Compute { name, file } => {
-                let run = child::run(subject.elf(file), limit)?;
-                let mut figures = times(name, &run);
-                figures.extend(instructions(&run.errors).map(|n| ((name.clone(), Quantity::Instructions), n)));
-                Ok(figures)
-            }
+            Job::Compute { name, file } => computed(subject, name, file, limit),
             Job::Work { vhart, results } => work::run(subject, vhart, results, limit),
-            Job::Guests { kvm, hypervisor } => {
-                let mut figures = guests::below_kvm(&child::run(subject.boot(&boot(1, kvm, kvm.initrd()?)?), limit)?)?;
-                let run = child::run(subject.boot(&of_hypervisor(hypervisor)?), limit)?;
-                figures.extend(guests::below_ours(&run)?);
-                Ok(figures)
-            }
-            Job::Interrupts { kernel } => {
-                let boot = Boot { harts: 2, interrupts: Interrupts::Imsic, kernel, linux: None };
-                switches(&child::run(subject.boot(&boot), limit)?.output())
-            }
-            Job::GuestInterrupts { host, initrd } => {
-                let boot = Boot { interrupts: Interrupts::Imsic, ..boot(2, host, initrd)? };
-                interrupts(&child::run(subject.boot(&boot), limit)?.output())
-            }
+            Job::Guests { kvm, hypervisor } => of_guests(subject, kvm, hypervisor, limit),
+            Job::Interrupts { kernel } => switches(&child::run(subject.boot(&messaged(kernel)), limit)?.output()),
+            Job::GuestInterrupts { host, initrd } => of_guest_interrupts(subject, host, initrd, limit),
             Job::Harts { host, initrd } => pairs(&child::run(subject.boot(&boot(2, host, initrd)?), limit)?.output()),
             Job::Linux { host, args, report } => match subject.emulator() {
                 Emulator::Vhart => checked_by_vhart(subject, host, args, report, limit),
@@ -245,6 +229,33 @@ fn switch(line: &str) -> Option<((String, Quantity), f64)> {
     Some(((name.to_owned(), Quantity::Nanoseconds), nanoseconds.parse().ok()?))
 }
 
+/// A program without a kernel: how long it takes, and its instructions, where the subject says so.
+fn computed(subject: &Subject, name: &str, file: &Path, limit: Duration) -> anyhow::Result<Figures> {
+    let run = child::run(subject.elf(file), limit)?;
+    let mut figures = times(name, &run);
+    figures.extend(instructions(&run.errors).map(|n| ((name.to_owned(), Quantity::Instructions), n)));
+    Ok(figures)
+}
+
+/// Guests of KVM's, and those of vhart's own hypervisor.
+fn of_guests(subject: &Subject, kvm: &Host, hypervisor: &Host, limit: Duration) -> anyhow::Result<Figures> {
+    let mut figures = guests::below_kvm(&child::run(subject.boot(&boot(1, kvm, kvm.initrd()?)?), limit)?)?;
+    let run = child::run(subject.boot(&of_hypervisor(hypervisor)?), limit)?;
+    figures.extend(guests::below_ours(&run)?);
+    Ok(figures)
+}
+
+/// A kernel on two harts that get their interrupts as messages.
+fn messaged(kernel: &Path) -> Boot<'_> {
+    Boot { harts: 2, interrupts: Interrupts::Imsic, kernel, linux: None }
+}
+
+/// The same below KVM.
+fn of_guest_interrupts(subject: &Subject, host: &Host, initrd: &Path, limit: Duration) -> anyhow::Result<Figures> {
+    let boot = Boot { interrupts: Interrupts::Imsic, ..boot(2, host, initrd)? };
+    interrupts(&child::run(subject.boot(&boot), limit)?.output())
+}
+
 /// The lines `harts NAME NANOSECONDS NANOSECONDS NANOSECONDS` of a console, which `guest/linux/harts.sh` prints: how
 /// long a program takes alone, and each of two at the same time. Two that take as long as one are a speed-up of two.
 fn pairs(console: &str) -> anyhow::Result<Figures> {
@@ -252,11 +263,7 @@ fn pairs(console: &str) -> anyhow::Result<Figures> {
         bail!("the programs on two harts did not come to their end:\n{}", child::tail(console));
     }
     let mut figures = Figures::new();
-    for line in console.lines().filter_map(|line| line.trim().strip_prefix("harts ")) {
-        let mut words = line.split(' ');
-        let Some(name) = words.next() else { continue };
-        let seconds: Vec<f64> = words.filter_map(|word| word.parse::<f64>().ok()).map(|nanos| nanos / 1e9).collect();
-        let [alone, first, second] = seconds[..] else { continue };
+    for (name, [alone, first, second]) in console.lines().filter_map(pair) {
         let both = first.max(second);
         figures.insert((format!("{name}, alone"), Quantity::WallSeconds), alone);
         figures.insert((format!("{name}, two at once"), Quantity::WallSeconds), both);
@@ -279,6 +286,13 @@ pub fn lines(pieces: &[child::Piece]) -> Vec<(Duration, String)> {
     lines
 }
 
+/// A program's name, and its seconds.
+fn pair(line: &str) -> Option<(&str, [f64; 3])> {
+    let (name, nanos) = line.trim().strip_prefix("harts ")?.split_once(' ')?;
+    let seconds: Vec<f64> = nanos.split(' ').filter_map(|word| word.parse::<f64>().ok()).map(|n| n / 1e9).collect();
+    Some((name, seconds.try_into().ok()?))
+}
+
 /// Runs `vhart linux --check` on the host's own initial RAM disk, so that no revision boots another.
 fn checked_by_vhart(
     subject: &Subject,
@@ -291,16 +305,21 @@ fn checked_by_vhart(
     words.extend(["--initrd".as_ref(), host.initrd()?.as_os_str()]);
     words.extend(args.iter().map(OsStr::new));
     let run = child::run(subject.vhart("linux", words), limit)?;
-    let content = std::fs::read(report).with_context(|| format!("cannot read '{}'", report.display()))?;
-    let content: Value = serde_json::from_slice(&content).context("the report of vhart linux is no JSON")?;
     let mut figures = times("all", &run);
-    for row in content["phases"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    figures.extend(phases(&work::read_json(report)?));
+    Ok(figures)
+}
+
+/// What a report of `vhart linux` says of each phase.
+fn phases(report: &Value) -> Figures {
+    let mut figures = Figures::new();
+    for row in report["phases"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let name = row["phase"].as_str().unwrap_or_default();
         for (key, quantity) in [("seconds", Quantity::WallSeconds), ("instructions", Quantity::Instructions)] {
             figures.extend(row[key].as_f64().map(|value| ((name.to_owned(), quantity), value)));
         }
     }
-    Ok(figures)
+    figures
 }
 
 /// Boots the same on QEMU, and follows the phases on its console.

@@ -37,6 +37,17 @@ use crate::tools;
 /// The document with the tables of the jobs.
 const DOCUMENT: &str = "docs/benchmarks.md";
 
+/// Prepares a job.
+type Make = fn(&Options, &Places, &Programs, &[Subject]) -> anyhow::Result<Job>;
+
+/// The jobs that boot Linux, by their names.
+const OF_LINUX: [(&str, Make); 4] = [
+    ("guests", Options::guests),
+    ("interrupts-guest", Options::guest_interrupts),
+    ("linux-harts", Options::harts),
+    ("linux", Options::linux),
+];
+
 /// What to measure, and what to do with the figures.
 #[derive(Args)]
 pub struct Options {
@@ -118,19 +129,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         println!("{}", places.bench().display());
         return Ok(());
     }
-    let subjects = options.subjects(&places)?;
-    let jobs = options.jobs(&places, programs, &subjects)?;
-    let (results, failed) = options.measure(&jobs, &subjects)?;
-    let tables = results.markdown();
-    println!("{tables}");
-    let report = options.only.is_empty().then(|| options.report(&places, &subjects)).transpose()?;
-    if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
-    }
-    let Some(report) = report.filter(|_| options.update_docs) else { return Ok(()) };
-    document::update(&places.workspace.join(DOCUMENT), &tables)?;
-    report::update(&places.workspace, &report)?;
-    readme::update(&places.workspace)
+    options.measure_and_show(&places, &programs)
 }
 
 impl Options {
@@ -156,9 +155,25 @@ impl Options {
         })
     }
 
+    /// Runs the jobs, shows the figures, and writes them into the documents where that is wanted.
+    fn measure_and_show(&self, places: &Places, programs: &Programs) -> anyhow::Result<()> {
+        let subjects = self.subjects(places)?;
+        let (results, failed) = self.measure(&self.jobs(places, programs, &subjects)?, &subjects)?;
+        let tables = results.markdown();
+        println!("{tables}");
+        let report = self.only.is_empty().then(|| self.report(places, &subjects)).transpose()?;
+        if !failed.is_empty() {
+            bail!("failed: {}", failed.join(", "));
+        }
+        let Some(report) = report.filter(|_| self.update_docs) else { return Ok(()) };
+        document::update(&places.workspace.join(DOCUMENT), &tables)?;
+        report::update(&places.workspace, &report)?;
+        readme::update(&places.workspace)
+    }
+
     /// The jobs that were asked for. What boots Linux is prepared only if it is among them.
-    fn jobs(&self, places: &Places, programs: Programs, subjects: &[Subject]) -> anyhow::Result<Vec<Job>> {
-        let elves = programs.compute.into_iter().chain(self.elf.iter().cloned());
+    fn jobs(&self, places: &Places, programs: &Programs, subjects: &[Subject]) -> anyhow::Result<Vec<Job>> {
+        let elves = programs.compute.iter().chain(&self.elf).cloned();
         let mut jobs: Vec<Job> = elves.map(|(name, file)| Job::Compute { name, file }).collect();
         jobs.push(Job::Interrupts { kernel: programs.interrupts.clone() });
         jobs.retain(|job| self.wanted(job.name()));
@@ -166,29 +181,36 @@ impl Options {
         if self.only.iter().any(|only| only == job::WORK) {
             jobs.push(Job::Work { vhart: ours.program().to_owned(), results: places.bench().join("work.json") });
         }
-        if self.wanted("guests") {
-            let hypervisor = Host::of_checked_hypervisor(ours, self.limit())?;
-            jobs.push(Job::Guests { kvm: self.host(subjects)?, hypervisor });
-        }
-        if self.wanted("interrupts-guest") {
-            let (host, scripts) = (self.newer_host(subjects)?, places.workspace.join("guest/linux"));
-            let initrd =
-                host.with_interrupts(&programs.interrupts, &scripts, places.bench().join("interrupts.cpio"))?;
-            jobs.push(Job::GuestInterrupts { host, initrd });
-        }
-        if self.wanted("linux-harts") {
-            let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));
-            let initrd = host.with_pairs(&programs.users, &scripts, places.bench().join("harts.cpio"))?;
-            jobs.push(Job::Harts { host, initrd });
-        }
-        if self.wanted("linux") {
-            let (host, report) = (self.host(subjects)?, places.bench().join("linux.json"));
-            jobs.push(Job::Linux { host, args: self.linux_arg.clone(), report });
+        for (_, make) in OF_LINUX.iter().filter(|(name, _)| self.wanted(name)) {
+            jobs.push(make(self, places, programs, subjects)?);
         }
         match self.only.iter().find(|name| !jobs.iter().any(|job| job.name() == *name)) {
             Some(name) => bail!("there is no job '{name}'"),
             None => Ok(jobs),
         }
+    }
+
+    fn guests(&self, _: &Places, _: &Programs, subjects: &[Subject]) -> anyhow::Result<Job> {
+        let ours = subjects.first().context("nobody to ask")?;
+        let hypervisor = Host::of_checked_hypervisor(ours, self.limit())?;
+        Ok(Job::Guests { kvm: self.host(subjects)?, hypervisor })
+    }
+
+    fn guest_interrupts(&self, places: &Places, programs: &Programs, subjects: &[Subject]) -> anyhow::Result<Job> {
+        let (host, scripts) = (self.newer_host(subjects)?, places.workspace.join("guest/linux"));
+        let initrd = host.with_interrupts(&programs.interrupts, &scripts, places.bench().join("interrupts.cpio"))?;
+        Ok(Job::GuestInterrupts { host, initrd })
+    }
+
+    fn harts(&self, places: &Places, programs: &Programs, subjects: &[Subject]) -> anyhow::Result<Job> {
+        let (host, scripts) = (self.host(subjects)?, places.workspace.join("guest/linux"));
+        let initrd = host.with_pairs(&programs.users, &scripts, places.bench().join("harts.cpio"))?;
+        Ok(Job::Harts { host, initrd })
+    }
+
+    fn linux(&self, places: &Places, _: &Programs, subjects: &[Subject]) -> anyhow::Result<Job> {
+        let (host, report) = (self.host(subjects)?, places.bench().join("linux.json"));
+        Ok(Job::Linux { host, args: self.linux_arg.clone(), report })
     }
 
     fn wanted(&self, name: &str) -> bool {

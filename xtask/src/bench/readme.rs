@@ -50,31 +50,46 @@ fn figures(workspace: &Path) -> anyhow::Result<String> {
 fn text(jobs: &str, work: &str) -> anyhow::Result<String> {
     let (jobs, work) = (tables(jobs), tables(work));
     let linux = jobs.iter().find(|table| table.heading.contains(LINUX)).context("no table of phases")?;
-    let other = linux.heads.get(2).context("vhart alone was measured")?;
-    let mut text = format!("| | vhart | {other} | ratio |\n|---|---:|---:|---:|\n");
-    for (name, phase) in PHASES {
-        let cell = |column: &str| linux.figure(phase, column);
-        writeln!(text, "| {name} | {} s | {} s | {} |", cell("vhart")?, cell(other)?, cell("ratio")?)?;
-    }
+    let mut text = phases(linux)?;
     writeln!(text, "| {MEAN} | | | {} |", mean(&jobs)?)?;
-    let find = |row: &str, column: &str| {
-        let found = work.iter().find_map(|table| table.figure(row, column).ok());
-        found.ok_or_else(|| anyhow!("'{}' has no {column} of {row}", report::DOCUMENT))
-    };
-    for (name, ratio) in MEANS {
-        writeln!(text, "| {name} | | | {} |", find(OF_ALL, ratio)?)?;
-    }
-    for (name, row) in OPERATIONS {
-        let cell = |column| find(row, column);
-        writeln!(text, "| {name} | {} | {} | {} |", cell("guest")?, cell("qemu-guest")?, cell("qemu-guest/guest")?)?;
-    }
-    let (host, guest) = (find(OF_ALL, "host/native")?, find(OF_ALL, "guest/host")?);
+    text += &ratios(&work)?;
+    let (host, guest) = (find(&work, OF_ALL, "host/native")?, find(&work, OF_ALL, "guest/host")?);
     write!(
         text,
         "\nThe same work takes {host} times as long in vhart's host Linux as on the computer itself, and in the guest {guest} times as long as in the host\n\
          (geometric means of the workloads that compute)."
     )?;
     Ok(text)
+}
+
+/// The head of the table, and its rows of phases.
+fn phases(linux: &Table) -> anyhow::Result<String> {
+    let other = linux.heads.get(2).context("vhart alone was measured")?;
+    let mut text = format!("| | vhart | {other} | ratio |\n|---|---:|---:|---:|\n");
+    for (name, phase) in PHASES {
+        let cell = |column: &str| linux.figure(phase, column);
+        writeln!(text, "| {name} | {} s | {} s | {} |", cell("vhart")?, cell(other)?, cell("ratio")?)?;
+    }
+    Ok(text)
+}
+
+/// Its rows of what `vhart bench` measured.
+fn ratios(work: &[Table]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for (name, ratio) in MEANS {
+        writeln!(text, "| {name} | | | {} |", find(work, OF_ALL, ratio)?)?;
+    }
+    for (name, row) in OPERATIONS {
+        let cell = |column| find(work, row, column);
+        writeln!(text, "| {name} | {} | {} | {} |", cell("guest")?, cell("qemu-guest")?, cell("qemu-guest/guest")?)?;
+    }
+    Ok(text)
+}
+
+/// A figure of whichever table has it.
+fn find(work: &[Table], row: &str, column: &str) -> anyhow::Result<String> {
+    let found = work.iter().find_map(|table| table.figure(row, column).ok());
+    found.ok_or_else(|| anyhow!("'{}' has no {column} of {row}", report::DOCUMENT))
 }
 
 /// What stands under the table of bare-metal programs.

@@ -53,14 +53,7 @@ const TABLES: [(Set, &str, Quantity); 7] = [
 impl Results {
     /// Adds what the rounds of one job gave: for each subject, the figures of its runs.
     pub fn add(&mut self, set: Set, runs: &[Vec<Figures>]) {
-        let mut found: BTreeMap<&(String, Quantity), Vec<Series>> = BTreeMap::new();
-        for (subject, figures) in runs.iter().enumerate() {
-            for (key, value) in figures.iter().flatten() {
-                let series = found.entry(key).or_insert_with(|| vec![Series::default(); runs.len()]);
-                series[subject].push(*value);
-            }
-        }
-        let rows = found.into_iter().map(|((name, quantity), series)| {
+        let rows = series(runs).into_iter().map(|((name, quantity), series)| {
             let ratio = ratio(*quantity, &series);
             Row { set, name: name.clone(), quantity: *quantity, series, ratio }
         });
@@ -79,14 +72,18 @@ impl Results {
             self.processor,
             self.subjects.first().map_or("vhart", String::as_str)
         );
-        for (set, heading, quantity) in TABLES {
-            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.set == set && shown(row, quantity)).collect();
-            if !rows.is_empty() {
-                let mean = (set == Set::Compute).then(|| mean(&rows)).flatten().unwrap_or_default();
-                let _ = write!(text, "\n### {heading}\n\n{}{mean}", self.table(&rows));
-            }
-        }
+        TABLES.iter().for_each(|&(set, heading, quantity)| text += &self.section(set, heading, quantity));
         text
+    }
+
+    /// A table with its heading; nothing, where there are no such rows.
+    fn section(&self, set: Set, heading: &str, quantity: Quantity) -> String {
+        let rows: Vec<&Row> = self.rows.iter().filter(|row| row.set == set && shown(row, quantity)).collect();
+        if rows.is_empty() {
+            return String::new();
+        }
+        let mean = (set == Set::Compute).then(|| mean(&rows)).flatten().unwrap_or_default();
+        format!("\n### {heading}\n\n{}{mean}", self.table(&rows))
     }
 
     fn table(&self, rows: &[&Row]) -> String {
@@ -102,6 +99,18 @@ impl Results {
         }
         text
     }
+}
+
+/// The values of each figure, by subject.
+fn series(runs: &[Vec<Figures>]) -> BTreeMap<&(String, Quantity), Vec<Series>> {
+    let mut found: BTreeMap<_, Vec<Series>> = BTreeMap::new();
+    for (subject, figures) in runs.iter().enumerate() {
+        for (key, value) in figures.iter().flatten() {
+            let series = found.entry(key).or_insert_with(|| vec![Series::default(); runs.len()]);
+            series[subject].push(*value);
+        }
+    }
+    found
 }
 
 /// When the phase of a row arrived; what is not a phase comes after them.

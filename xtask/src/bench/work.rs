@@ -24,9 +24,16 @@ const OF_QEMU: &str = "qemu-";
 /// # Errors
 /// A workload fails, or there are no results.
 pub fn run(subject: &Subject, vhart: &Path, results: &Path, limit: Duration) -> anyhow::Result<Figures> {
+    let (command, of) = command(subject, vhart, results);
+    child::run(command, limit)?;
+    Ok(figures(&read_json(results)?, of))
+}
+
+/// What measures the subject, and what its places' names begin with there.
+fn command(subject: &Subject, vhart: &Path, results: &Path) -> (Command, &'static str) {
     let words =
         ["--quick", "--rounds", "1", "--json"].map(std::ffi::OsStr::new).into_iter().chain([results.as_os_str()]);
-    let (command, of) = match subject.emulator() {
+    match subject.emulator() {
         Emulator::Vhart => {
             let mut command = subject.vhart("bench", words);
             command.args(["--places", "host,guest,hypervisor"]);
@@ -37,11 +44,16 @@ pub fn run(subject: &Subject, vhart: &Path, results: &Path, limit: Duration) -> 
             command.arg("bench").args(words).args(["--places", "host,guest", "--against"]).arg(subject.program());
             (command, OF_QEMU)
         }
-    };
-    child::run(command, limit)?;
-    let text = fs::read_to_string(results).with_context(|| format!("cannot read '{}'", results.display()))?;
-    let results: Value = serde_json::from_str(&text).context("the results of vhart bench are no JSON")?;
-    Ok(figures(&results, of))
+    }
+}
+
+/// What a vhart has written.
+///
+/// # Errors
+/// It has written nothing, or no JSON.
+pub fn read_json(file: &Path) -> anyhow::Result<Value> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read '{}'", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("'{}' is no JSON", file.display()))
 }
 
 /// What each workload took in each place whose name begins so.

@@ -140,21 +140,33 @@ pub fn run_listings(outfit: &Outfit, wanted: &Wanted<'_>) -> anyhow::Result<Vec<
     if !outfit.cross {
         return Ok(vec!["the book's listings (no riscv64-linux-gnu-as)".to_owned()]);
     }
-    let mut pages = pages()?;
-    pages.extend(documents()?);
-    pages.retain(|page| wanted.pages.is_empty() || is_named(page, wanted.pages));
+    let pages = wanted_pages(wanted)?;
     let programs = Programs::build(outfit, wanted.vhart)?;
     if wanted.linux && pages.iter().any(|page| page.text.contains(FIRST_VMM)) {
         programs.add_first_vmm()?;
     }
-    let (mut left_out, mut wrong) = (0, Vec::new());
-    for page in &pages {
-        let report = run_page(page, &programs.shell()?, wanted)?;
-        left_out += report.left_out;
-        wrong.extend(report.wrong);
-    }
+    let Report { left_out, wrong } = run_pages(&pages, &programs, wanted)?;
     ensure!(wrong.is_empty(), "{} (cargo xtask book --update writes what comes)", wrong.join("\n"));
     Ok(if left_out == 0 { Vec::new() } else { vec![format!("{left_out} listings of the book that boot Linux")] })
+}
+
+/// The book's pages, and the other documents that have listings.
+fn wanted_pages(wanted: &Wanted<'_>) -> anyhow::Result<Vec<Page>> {
+    let mut pages = pages()?;
+    pages.extend(documents()?);
+    pages.retain(|page| wanted.pages.is_empty() || is_named(page, wanted.pages));
+    Ok(pages)
+}
+
+/// Runs each page in a directory of its own.
+fn run_pages(pages: &[Page], programs: &Programs, wanted: &Wanted<'_>) -> anyhow::Result<Report> {
+    let mut all = Report::default();
+    for page in pages {
+        let report = run_page(page, &programs.shell()?, wanted)?;
+        all.left_out += report.left_out;
+        all.wrong.extend(report.wrong);
+    }
+    Ok(all)
 }
 
 /// The program of `guest/first-vmm`, as the page about it calls it.
@@ -243,16 +255,20 @@ fn run_page(page: &Page, shell: &Shell, wanted: &Wanted<'_>) -> anyhow::Result<R
     Ok(report)
 }
 
+/// What a command prints, which is to end with that status.
+fn output(shell: &Shell, typed: &str, wanted: i32) -> anyhow::Result<String> {
+    let (output, status) = shell.run(typed)?;
+    ensure!(status == wanted, "'{typed}' ended with status {status}, not {wanted}:\n{output}");
+    Ok(output)
+}
+
 /// Runs a listing's commands; says where they print other things, which the listing has after that.
 fn run_listing(listing: &mut Listing, shell: &Shell) -> anyhow::Result<Vec<String>> {
     let mut differences = Vec::new();
     for at in 0..listing.steps.len() {
         let step = &listing.steps[at];
         let wanted = if at + 1 == listing.steps.len() { listing.status } else { 0 };
-        let (output, status) = shell.run(&step.typed)?;
-        if status != wanted {
-            bail!("'{}' ended with status {status}, not {wanted}:\n{output}", step.typed);
-        }
+        let output = output(shell, &step.typed, wanted)?;
         if !listing.agrees(step, &output) {
             differences.push(format!("'{}' printed\n{}", step.typed, difference(&step.output, &output)));
             listing.steps[at].output = output;

@@ -17,16 +17,15 @@ pub const SUMMARY: &str = "SUMMARY.md";
 /// There is no summary, or a page of it cannot be read.
 pub fn pages(source: &Path) -> anyhow::Result<(Vec<Page>, Vec<String>)> {
     let summary = Page::read(&source.join(SUMMARY))?;
-    let mut wrong = Vec::new();
-    let mut pages: Vec<Page> = Vec::new();
+    let (mut pages, mut wrong): (Vec<Page>, _) = (Vec::new(), Vec::new());
     for (target, line) in &summary.links {
-        let path = source.join(target);
+        let (path, place) = (source.join(target), summary.place(*line));
         match path.is_file() {
             true if pages.iter().any(|page| page.path == path) => {
-                wrong.push(format!("{}: {target} a second time", summary.place(*line)));
+                wrong.push(format!("{place}: {target} a second time"))
             }
             true => pages.push(Page::read(&path)?),
-            false => wrong.push(format!("{}: there is no {target}", summary.place(*line))),
+            false => wrong.push(format!("{place}: there is no {target}")),
         }
     }
     for path in markdown(source)? {

@@ -36,23 +36,27 @@ pub fn complaints(english: &[Page]) -> anyhow::Result<Vec<String>> {
     let (pages, mut wrong) = structure::pages(source)?;
     wrong.extend(structure::broken_links(&pages, source));
     wrong.extend(pages.iter().flat_map(structure::wrong_blocks));
-    let names = |pages: &[Page]| -> Vec<PathBuf> {
-        pages.iter().filter_map(|page| page.path.file_name().map(PathBuf::from)).collect()
-    };
     if names(&pages) != names(english) {
         wrong.push(format!("{SOURCE}/{SUMMARY}: its pages are not those of the English one, in that order"));
     }
     for page in english {
-        let path = place(page)?;
-        let there = std::fs::read_to_string(&path).unwrap_or_default();
-        if let Some(line) = first_difference(&there, &synced(&page.text, &there)) {
-            wrong.push(format!(
-                "{}:{line}: not as its English page asks for (cargo xtask book --update)",
-                path.display()
-            ));
-        }
+        wrong.extend(complaint(page)?);
     }
     Ok(wrong)
+}
+
+/// What the pages are called, in their order.
+fn names(pages: &[Page]) -> Vec<PathBuf> {
+    pages.iter().filter_map(|page| page.path.file_name().map(PathBuf::from)).collect()
+}
+
+/// What is wrong with the translation of a page.
+fn complaint(english: &Page) -> anyhow::Result<Option<String>> {
+    let path = place(english)?;
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    let line = first_difference(&there, &synced(&english.text, &there));
+    let path = path.display();
+    Ok(line.map(|line| format!("{path}:{line}: not as its English page asks for (cargo xtask book --update)")))
 }
 
 /// Gives each page the blocks of its English page: code as it is there, translations that there are, English text for
@@ -156,14 +160,19 @@ fn pairs(english: &[String], theirs: &[&str]) -> Vec<Option<usize>> {
             next += at + 1;
         }
     }
+    pair_between(&mut pairs, theirs.len());
+    pairs
+}
+
+/// Gives blocks without a translation what stands behind that of the block before, up to the next that has one.
+fn pair_between(pairs: &mut [Option<usize>], count: usize) {
     for at in 0..pairs.len() {
         let free = at.checked_sub(1).map_or(Some(0), |before| pairs[before].map(|before| before + 1));
-        let end = pairs[at..].iter().flatten().next().copied().unwrap_or(theirs.len());
+        let end = pairs[at..].iter().flatten().next().copied().unwrap_or(count);
         if pairs[at].is_none() {
             pairs[at] = free.filter(|free| *free < end);
         }
     }
-    pairs
 }
 
 /// Eight digits that tell a text from another, however its lines are broken.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
-use super::GDB;
+use super::ask;
 
 /// What is asked for by name.
 const NAMES: [&str; 3] = ["start_kernel", "kernel_init", "vfs_read"];
@@ -63,19 +63,9 @@ pub fn boot() -> anyhow::Result<()> {
     let mut machine = start(port)?;
     let addresses = addresses(&mut machine)?;
     await_port(&mut machine)?;
-    let mut gdb = Command::new(GDB);
-    gdb.args(["-nx", "-batch", "-ex", "set architecture riscv:rv64", "-ex", &format!("target remote :{port}")]);
-    let output =
-        gdb.args(script(addresses).iter().flat_map(|line| ["-ex", line])).output().context("cannot run GDB")?;
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let said = ask(&format!(":{port}"), &script(addresses))?;
     let status = machine.wait().context("cannot wait for vhart")?;
-    if let Some(wanted) = SAID.iter().find(|wanted| !said.contains(**wanted)) {
-        bail!("GDB at a guest: it did not say '{wanted}', but:\n{said}");
-    }
-    ensure!(
-        !said.contains("c.ebreak") && !said.contains("\tebreak"),
-        "GDB at a guest: it saw its own breakpoint:\n{said}"
-    );
+    check(&said)?;
     ensure!(status.success(), "GDB at a guest: the guest did not end: {status}\n{said}");
     Ok(())
 }
@@ -96,23 +86,39 @@ fn addresses(machine: &mut Child) -> anyhow::Result<[u64; 3]> {
     while found.contains(&None) {
         let mut line = String::new();
         ensure!(out.read_line(&mut line).context("vhart says nothing")? != 0, "the host tells no addresses");
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if let [address, _, name] = words.as_slice()
-            && let Some(place) = NAMES.iter().position(|known| known == name)
-        {
-            found[place] = u64::from_str_radix(address, 16).ok();
+        if let Some((place, address)) = symbol(&line) {
+            found[place] = Some(address);
         }
     }
-    let mut to = machine.stdin.take().context("there is a pipe")?;
-    std::thread::spawn(move || {
-        let mut said = Vec::new();
-        while out.read_until(b' ', &mut said).is_ok_and(|count| count != 0) {
-            if said.ends_with(PROMPT) {
-                let _ = to.write_all(b"exit\n");
-            }
-        }
-    });
+    let to = machine.stdin.take().context("there is a pipe")?;
+    std::thread::spawn(move || end_at_prompt(out, to));
     Ok(found.map(Option::unwrap_or_default))
+}
+
+/// One of [`NAMES`], where a line of /proc/kallsyms has it, and its address.
+fn symbol(line: &str) -> Option<(usize, u64)> {
+    let mut words = line.split_whitespace();
+    let (address, name) = (words.next()?, words.nth(1)?);
+    Some((NAMES.iter().position(|known| *known == name)?, u64::from_str_radix(address, 16).ok()?))
+}
+
+fn end_at_prompt(mut out: impl BufRead, mut to: impl Write) {
+    let mut said = Vec::new();
+    while out.read_until(b' ', &mut said).is_ok_and(|count| count != 0) {
+        if said.ends_with(PROMPT) {
+            let _ = to.write_all(b"exit\n");
+        }
+    }
+}
+
+/// Whether it has said all that it is to say, and nothing that it is not.
+fn check(said: &str) -> anyhow::Result<()> {
+    if let Some(wanted) = SAID.iter().find(|wanted| !said.contains(**wanted)) {
+        bail!("GDB at a guest: it did not say '{wanted}', but:\n{said}");
+    }
+    let sees_own = said.contains("c.ebreak") || said.contains("\tebreak");
+    ensure!(!sees_own, "GDB at a guest: it saw its own breakpoint:\n{said}");
+    Ok(())
 }
 
 /// Waits until the VMM says that a debugger may come.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use images::tied;
 use serde_json::Value;
 
@@ -31,19 +31,22 @@ pub fn build(workspace: &Path, target: &Path) -> anyhow::Result<Built> {
          Fedora's Rust has it as a package, rust-std-static-{TARGET}"
     );
     eprintln!("building vhart for {TARGET}");
-    let mut command = tied::command("cargo");
-    command.args(["build", "--locked", "--package", "vhart", "--profile", PROFILE, "--target", TARGET]);
-    command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(target);
-    command.env("CARGO_ENCODED_RUSTFLAGS", rustflags(workspace, target)?);
-    let mut cargo = tied::start(command.current_dir(workspace).stdout(Stdio::piped())).context("cannot run cargo")?;
+    let mut cargo = tied::start(&mut command(workspace, target)?).context("cannot run cargo")?;
     let mut crates = BTreeMap::new();
     for line in cargo.child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
         crates.extend(others_crate(&line?));
     }
-    if !cargo.wait()?.success() {
-        bail!("the static program does not build");
-    }
+    ensure!(cargo.wait()?.success(), "the static program does not build");
     Ok(Built { program: target.join(TARGET).join(PROFILE).join("vhart"), crates })
+}
+
+fn command(workspace: &Path, target: &Path) -> anyhow::Result<Command> {
+    let mut command = tied::command("cargo");
+    command.args(["build", "--locked", "--package", "vhart", "--profile", PROFILE, "--target", TARGET]);
+    command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(target);
+    command.env("CARGO_ENCODED_RUSTFLAGS", rustflags(workspace, target)?);
+    command.current_dir(workspace).stdout(Stdio::piped());
+    Ok(command)
 }
 
 /// Whether rustc has the target, now that rustup has been asked for it.

@@ -34,14 +34,7 @@ pub const OTHERS: &str = "LICENSES-OF-CRATES";
 impl Release {
     /// What the program says of itself, and the workspace's texts.
     pub fn of(workspace: &Path, built: &Built, epoch: u64) -> anyhow::Result<Release> {
-        let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         let version = String::from_utf8(say(&built.program, &["--version"])?)?;
-        let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
-        for name in text_names(workspace)? {
-            let text = read(&workspace.join(&name))?;
-            texts.push((name, text));
-        }
-        texts.push((OTHERS.to_owned(), licences(built)?.into_bytes()));
         let completion = |shell: &'static str| Ok((shell, say(&built.program, &["completion", shell])?));
         Ok(Release {
             version: version.trim().trim_start_matches("vhart ").to_owned(),
@@ -49,9 +42,24 @@ impl Release {
             program: read(&built.program)?,
             completions: SHELLS.into_iter().map(completion).collect::<anyhow::Result<_>>()?,
             manual: manual(&built.program)?,
-            texts,
+            texts: texts(workspace, built)?,
         })
     }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The workspace's texts, and the licences of the crates that were built in.
+fn texts(workspace: &Path, built: &Built) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut texts = Vec::new();
+    for name in text_names(workspace)? {
+        let text = read(&workspace.join(&name))?;
+        texts.push((name, text));
+    }
+    texts.push((OTHERS.to_owned(), licences(built)?.into_bytes()));
+    Ok(texts)
 }
 
 /// The paths of the workspace's texts, in order.

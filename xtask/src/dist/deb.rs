@@ -27,19 +27,8 @@ License: MIT or Apache-2.0
 
 /// The package of a release.
 pub fn package(release: &Release) -> anyhow::Result<Vec<u8>> {
-    let packed = packed(release)?;
-    let mut files = vec![File::program("usr/bin/vhart", &release.program)];
-    for (shell, path) in COMPLETIONS {
-        files.extend(
-            release.completions.iter().filter(|(name, _)| *name == shell).map(|(_, text)| File::text(path, text)),
-        );
-    }
-    let plain = release.texts.iter().filter(|(name, _)| name != OTHERS);
-    files.extend(plain.map(|(name, text)| File::text(format!("{DOCUMENTS}/{name}"), text)));
-    files.extend(packed.iter().map(|(path, content)| File::text(path, content)));
-    let copyright = copyright(release);
-    files.push(File::text(format!("{DOCUMENTS}/copyright"), copyright.as_bytes()));
-    files.sort_by(|one, other| one.path.cmp(&other.path));
+    let (packed, copyright) = (packed(release)?, copyright(release));
+    let files = files(release, &packed, &copyright);
     let installed = files.iter().map(|file| file.content.len().div_ceil(1024)).sum();
     let control = control(&release.version, installed);
     let control = tar(&[File::text("control", control.as_bytes())], release.epoch)?;
@@ -49,6 +38,21 @@ pub fn package(release: &Release) -> anyhow::Result<Vec<u8>> {
         ("data.tar.xz", xz(&tar(&files, release.epoch)?)?),
     ];
     Ok(ar(&members, release.epoch))
+}
+
+/// What it installs, by path.
+fn files<'r>(release: &'r Release, packed: &'r [(String, Vec<u8>)], copyright: &'r str) -> Vec<File<'r>> {
+    let mut files = vec![File::program("usr/bin/vhart", &release.program)];
+    for (shell, path) in COMPLETIONS {
+        let of_shell = release.completions.iter().filter(|(name, _)| *name == shell);
+        files.extend(of_shell.map(|(_, text)| File::text(path, text)));
+    }
+    let plain = release.texts.iter().filter(|(name, _)| name != OTHERS);
+    files.extend(plain.map(|(name, text)| File::text(format!("{DOCUMENTS}/{name}"), text)));
+    files.extend(packed.iter().map(|(path, content)| File::text(path, content)));
+    files.push(File::text(format!("{DOCUMENTS}/copyright"), copyright.as_bytes()));
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files
 }
 
 /// What Debian wants compressed: manual pages, and long texts that are rarely read.

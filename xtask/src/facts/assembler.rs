@@ -20,12 +20,14 @@ pub fn check() -> anyhow::Result<()> {
     let workspace = crate::vmm::workspace()?;
     let names = csrs::names(&workspace)?;
     let mut wrong = Vec::new();
-    let files = FOLDERS.iter().map(|folder| programs(&workspace.join(folder))).collect::<anyhow::Result<Vec<_>>>()?;
-    for file in files.concat() {
-        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let place = file.strip_prefix(&workspace).unwrap_or(&file).display();
-        let found = unnamed(&names, &text).into_iter().chain(misnamed(&names, &text));
-        wrong.extend(found.map(|what| format!("{place}: {what}")));
+    for folder in FOLDERS {
+        for file in programs(&workspace.join(folder))? {
+            let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let place = file.strip_prefix(&workspace).unwrap_or(&file).display();
+            wrong.extend(
+                unnamed(&names, &text).iter().chain(&misnamed(&names, &text)).map(|what| format!("{place}: {what}")),
+            );
+        }
     }
     if !wrong.is_empty() {
         bail!("numbers in assembler:\n  {}", wrong.join("\n  "));
@@ -33,7 +35,10 @@ pub fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files below a folder that may have some assembler.
+/// What the names of files end with that may have some assembler.
+const ENDS: [&str; 6] = ["S", "s", "c", "h", "rs", "inc"];
+
+/// Those below a folder.
 fn programs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let (mut found, mut left) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = left.pop() {
@@ -42,10 +47,7 @@ fn programs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
             let path = entry?.path();
             if path.is_dir() {
                 left.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|end| ["S", "s", "c", "h", "rs", "inc"].iter().any(|one| end == *one))
-            {
+            } else if path.extension().is_some_and(|end| ENDS.iter().any(|one| end == *one)) {
                 found.push(path);
             }
         }

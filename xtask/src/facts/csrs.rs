@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 
 /// Where addresses of CSRs are at home.
 const HOME: &str = "crates/arch";
@@ -19,19 +19,13 @@ pub fn check() -> anyhow::Result<()> {
     let workspace = crate::vmm::workspace()?;
     let table = read(&workspace.join(TABLE))?;
     let known = addresses(&table);
-    if known.len() < 100 {
-        bail!("{TABLE}: found no table of registers");
-    }
+    ensure!(known.len() >= 100, "{TABLE}: found no table of registers");
     let mut wrong = Vec::new();
     for file in sources(&workspace)? {
-        let text = read(&file)?;
-        wrong.extend(typed(&known, &text).map(|(line, number)| {
-            format!("{}:{line}: {number:#05x}", file.strip_prefix(&workspace).unwrap_or(&file).display())
-        }));
+        let (text, place) = (read(&file)?, file.strip_prefix(&workspace).unwrap_or(&file).display());
+        wrong.extend(typed(&known, &text).map(|(line, number)| format!("{place}:{line}: {number:#05x}")));
     }
-    if !wrong.is_empty() {
-        bail!("addresses of CSRs that have a name in `arch::csr`:\n  {}", wrong.join("\n  "));
-    }
+    ensure!(wrong.is_empty(), "addresses of CSRs that have a name in `arch::csr`:\n  {}", wrong.join("\n  "));
     Ok(())
 }
 

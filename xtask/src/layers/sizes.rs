@@ -32,6 +32,8 @@ fn is_table(name: &str) -> bool {
 pub struct Function {
     lines: usize,
     name: String,
+    /// The line that names it.
+    at: usize,
 }
 
 /// What is wrong with the files themselves.
@@ -61,6 +63,13 @@ pub fn check(mut functions: Vec<Function>) -> Vec<String> {
     wrong
 }
 
+/// Those of so many lines or more, each with its place, the longest last.
+pub fn list(mut functions: Vec<Function>, least: usize) -> Vec<String> {
+    functions.retain(|function| function.lines >= least);
+    functions.sort_by_key(|function| function.lines);
+    functions.iter().map(|function| format!("{:4} {}, line {}", function.lines, function.name, function.at)).collect()
+}
+
 /// A sentence on the sizes.
 pub fn summary(functions: &[Function]) -> String {
     let mut lines: Vec<usize> = functions.iter().map(|function| function.lines).collect();
@@ -77,8 +86,9 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn note(&mut self, signature: &syn::Signature, block: &syn::Block) {
-        let lines = block.brace_token.span.close().end().line + 1 - signature.fn_token.span.start().line;
-        self.functions.push(Function { lines, name: format!("{}: {}", self.path, signature.ident) });
+        let at = signature.fn_token.span.start().line;
+        let lines = block.brace_token.span.close().end().line + 1 - at;
+        self.functions.push(Function { lines, name: format!("{}: {}", self.path, signature.ident), at });
     }
 }
 
@@ -114,6 +124,12 @@ mod tests {
     fn functions_are_counted_from_their_names_on() {
         let found = of("/// Doc.\n#[inline]\nfn f() {\n    g();\n}\ntrait T {\n    fn h();\n    fn i() {}\n}\n");
         assert_eq!(found.iter().map(|function| function.lines).collect::<Vec<_>>(), [3, 1]);
+    }
+
+    #[test]
+    fn functions_are_listed_with_their_places() {
+        let text = "fn f() {}\n\nfn g() {\n    f();\n}\n\nimpl S {\n    fn h() {\n    }\n}\n";
+        assert_eq!(list(of(text), 2), ["   2 a.rs: h, line 8", "   3 a.rs: g, line 3"]);
     }
 
     #[test]
