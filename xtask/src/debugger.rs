@@ -2,8 +2,8 @@
 
 mod guest;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use anyhow::{Context, bail};
 
@@ -67,11 +67,8 @@ pub fn boots(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
 fn boot(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
     let what = "linux --check, with GDB in the guest";
     eprintln!("== {what}");
-    let mut machine = start(check)?;
-    let mut lines = BufReader::new(machine.stderr.take().context("no standard error")?).lines();
-    let address =
-        lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("target remote ")?.1.to_owned()));
-    let address = address.with_context(|| format!("{what}: there is no port"))?;
+    let (mut machine, mut lines) = start(check)?;
+    let address = address(&mut lines).with_context(|| format!("{what}: there is no port"))?;
     let said = ask(&address, &SCRIPT.map(|line| line.replace("START", &format!("{start_kernel:#x}"))))?;
     lines.map_while(Result::ok).for_each(|line| eprintln!("{line}"));
     let passed = machine.wait().context("cannot wait for cargo")?.success();
@@ -82,10 +79,20 @@ fn boot(check: &[&str], start_kernel: u64) -> anyhow::Result<()> {
     }
 }
 
-fn start(check: &[&str]) -> anyhow::Result<Child> {
+/// What a machine says that waits for a debugger.
+type Said = Lines<BufReader<ChildStderr>>;
+
+fn start(check: &[&str]) -> anyhow::Result<(Child, Said)> {
     let mut command = Command::new("cargo");
     command.args(check).args(["--gdb=0", "--paused"]).stderr(Stdio::piped());
-    command.spawn().context("cannot run cargo")
+    let mut machine = command.spawn().context("cannot run cargo")?;
+    let said = BufReader::new(machine.stderr.take().context("no standard error")?).lines();
+    Ok((machine, said))
+}
+
+/// Where it waits.
+fn address(said: &mut Said) -> Option<String> {
+    said.map_while(Result::ok).find_map(|line| Some(line.split_once("target remote ")?.1.to_owned()))
 }
 
 /// What GDB says when it is asked that at an address; what the machine says itself is on its standard error.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, bail};
 
@@ -22,6 +22,13 @@ fn fill(place: &Path) -> io::Result<()> {
     fs::copy(script, place.join(SCRIPT)).map(drop)
 }
 
+fn run(check: &[&str], place: &Path) -> anyhow::Result<ExitStatus> {
+    let readonly = format!("{},readonly,tag=ro", place.display());
+    let mut command = Command::new("cargo");
+    command.args(check).args(["--append", WORD, "--share"]).arg(place).args(["--share", &readonly]);
+    command.status().context("cannot run cargo")
+}
+
 /// Boots both with a directory that may be written, and the same once more to be read.
 ///
 /// # Errors
@@ -31,10 +38,7 @@ pub fn boot(check: &[&str]) -> anyhow::Result<()> {
     eprintln!("== {what}");
     let place = std::env::temp_dir().join(format!("vhart-shares-{}", std::process::id()));
     fill(&place).with_context(|| format!("cannot fill '{}'", place.display()))?;
-    let readonly = format!("{},readonly,tag=ro", place.display());
-    let mut command = Command::new("cargo");
-    command.args(check).args(["--append", WORD, "--share"]).arg(&place).args(["--share", &readonly]);
-    let status = command.status().context("cannot run cargo")?;
+    let status = run(check, &place)?;
     let found = WHO.iter().try_for_each(|who| look(&place.join(who)));
     // it is in the directory for temporary files
     let _ = fs::remove_dir_all(&place);

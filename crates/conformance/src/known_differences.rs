@@ -60,17 +60,21 @@ pub(crate) fn may_be_block(commit: &Commit, cause: u64) -> Option<u64> {
     (STORES.iter().any(|&store| store as u64 == cause) && value & within == 0).then_some(within)
 }
 
-/// Spike tells the base of the block where a CBO.ZERO faults, not the address in its register.
-fn block_of_faulting_zero(theirs: &Commit, ours: &Commit, state: &State) -> Option<KnownDifference> {
-    let same_place = (ours.pc, ours.raw, ours.privilege) == (theirs.pc, theirs.raw, theirs.privilege);
-    let (&[(register, own)], address) = (&ours.x[..], accessed(theirs)?) else { return None };
-    let cause = match address {
+/// The cause that belongs to what a register says of an address.
+fn cause_beside(register: u16, state: &State) -> u64 {
+    match register {
         csr::MTVAL | csr::MTVAL2 => state.m.cause,
         csr::STVAL if state.mode.virt => state.vs.cause,
         csr::STVAL | csr::HTVAL => state.s.cause,
         _ => state.vs.cause,
-    };
-    let within = may_be_block(theirs, cause)?;
+    }
+}
+
+/// Spike tells the base of the block where a CBO.ZERO faults, not the address in its register.
+fn block_of_faulting_zero(theirs: &Commit, ours: &Commit, state: &State) -> Option<KnownDifference> {
+    let same_place = (ours.pc, ours.raw, ours.privilege) == (theirs.pc, theirs.raw, theirs.privilege);
+    let (&[(register, own)], address) = (&ours.x[..], accessed(theirs)?) else { return None };
+    let within = may_be_block(theirs, cause_beside(address, state))?;
     let value = own & !within;
     (same_place && theirs.csrs.is_empty() && theirs.x == [(register, value)]).then(|| KnownDifference {
         name: "cbo-zero-tval",

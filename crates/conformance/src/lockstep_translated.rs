@@ -220,17 +220,19 @@ impl Sum {
         for &(register, value) in &commit.f {
             self.f[usize::from(register & 31)] = Some(value);
         }
-        for &(address, value) in &commit.csrs {
-            match address {
-                csr::FFLAGS => self.fflags = value,
-                csr::FRM => self.frm = value,
-                csr::FCSR => (self.fflags, self.frm) = (value & 0x1f, value >> 5),
-                _ if is_lasting(address) => _ = self.csrs.insert(address, value),
-                _ => {}
-            }
-        }
+        commit.csrs.iter().for_each(|&(address, value)| self.add_csr(address, value));
         if addresses == Addresses::Physical {
             self.bytes.extend(lockstep::bytes_of(&commit.stores));
+        }
+    }
+
+    fn add_csr(&mut self, address: u16, value: u64) {
+        match address {
+            csr::FFLAGS => self.fflags = value,
+            csr::FRM => self.frm = value,
+            csr::FCSR => (self.fflags, self.frm) = (value & 0x1f, value >> 5),
+            _ if is_lasting(address) => _ = self.csrs.insert(address, value),
+            _ => {}
         }
     }
 }

@@ -57,6 +57,10 @@ struct Kinds {
     cache: Vec<Opcode>,
 }
 
+/// The instructions that access CSRs.
+const OF_CSRS: [Opcode; 6] =
+    [Opcode::Csrrw, Opcode::Csrrs, Opcode::Csrrc, Opcode::Csrrwi, Opcode::Csrrsi, Opcode::Csrrci];
+
 impl Kinds {
     fn of(isa: Isa) -> Kinds {
         let mut kinds = Kinds::default();
@@ -363,14 +367,7 @@ impl Stream {
             self.code.put(Insn::Csrrwi(arch::insn::CsrI { rd: 0, uimm: mode as u8, csr: csr::FRM }));
             return;
         }
-        let opcode = self.rng.pick(&[
-            Opcode::Csrrw,
-            Opcode::Csrrs,
-            Opcode::Csrrc,
-            Opcode::Csrrwi,
-            Opcode::Csrrsi,
-            Opcode::Csrrci,
-        ]);
+        let opcode = self.rng.pick(&OF_CSRS);
         let address = self.rng.pick(&[csr::FFLAGS, csr::FRM, csr::FCSR]);
         let raw = self.random(opcode) & 0xf_ffff;
         self.code.word(raw | u32::from(address) << 20);

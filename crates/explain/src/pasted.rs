@@ -123,30 +123,32 @@ fn number(text: &str) -> Option<u64> {
     }
 }
 
+/// Spike's names of exceptions, and their codes.
+const OF_SPIKE: [(&str, u64); 19] = [
+    ("instruction_address_misaligned", 0),
+    ("instruction_access_fault", 1),
+    ("illegal_instruction", 2),
+    ("breakpoint", 3),
+    ("load_address_misaligned", 4),
+    ("load_access_fault", 5),
+    ("store_address_misaligned", 6),
+    ("store_access_fault", 7),
+    ("user_ecall", 8),
+    ("supervisor_ecall", 9),
+    ("virtual_supervisor_ecall", 10),
+    ("machine_ecall", 11),
+    ("instruction_page_fault", 12),
+    ("load_page_fault", 13),
+    ("store_page_fault", 15),
+    ("instruction_guest_page_fault", 20),
+    ("load_guest_page_fault", 21),
+    ("virtual_instruction", 22),
+    ("store_guest_page_fault", 23),
+];
+
 /// The code of an exception by Spike's name for it.
 fn spikes_code(name: &str) -> Option<u64> {
-    const NAMES: [(&str, u64); 19] = [
-        ("instruction_address_misaligned", 0),
-        ("instruction_access_fault", 1),
-        ("illegal_instruction", 2),
-        ("breakpoint", 3),
-        ("load_address_misaligned", 4),
-        ("load_access_fault", 5),
-        ("store_address_misaligned", 6),
-        ("store_access_fault", 7),
-        ("user_ecall", 8),
-        ("supervisor_ecall", 9),
-        ("virtual_supervisor_ecall", 10),
-        ("machine_ecall", 11),
-        ("instruction_page_fault", 12),
-        ("load_page_fault", 13),
-        ("store_page_fault", 15),
-        ("instruction_guest_page_fault", 20),
-        ("load_guest_page_fault", 21),
-        ("virtual_instruction", 22),
-        ("store_guest_page_fault", 23),
-    ];
-    NAMES.iter().find(|(known, _)| *known == name).map(|&(_, code)| code)
+    OF_SPIKE.iter().find(|(known, _)| *known == name).map(|&(_, code)| code)
 }
 
 #[cfg(test)]

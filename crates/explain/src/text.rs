@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::data::{Entry, Explanation, Level, Link, RegisterTold, Stage, TrapTold};
+use crate::data::{Entry, Explanation, Finding, Level, Link, RegisterTold, Stage, TrapTold};
 
 /// How text is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,6 +155,21 @@ impl Lines {
         self.put(heading, &format!("{:8} {}:{pc} {symbols}{since}", link.step, link.mode));
     }
 
+    /// Why it was refused.
+    fn finding(&mut self, finding: &Finding) {
+        let sentence = self.style.paint(Paint::Bad, &finding.sentence);
+        self.put("why", &sentence);
+        let bits: Vec<String> = finding.bits.iter().map(ToString::to_string).collect();
+        if !bits.is_empty() {
+            self.put("by", &bits.join(", "));
+        }
+        if !finding.would_help.is_empty() {
+            let ways: Vec<String> = finding.would_help.iter().map(|set| set.join(" with ")).collect();
+            self.put("would help", &ways.join(", or "));
+        }
+        self.put("manual", &finding.manual.join("; "));
+    }
+
     /// What came of it.
     fn end(&mut self, explanation: &Explanation) {
         if let Some(target) = &explanation.target {
@@ -162,19 +177,7 @@ impl Lines {
             let told = crate::why::told(&target.pmp);
             self.put("physical", &format!("{}: {}; PMP {pmp} it ({told})", target.physical, target.what));
         }
-        if let Some(finding) = &explanation.finding {
-            let sentence = self.style.paint(Paint::Bad, &finding.sentence);
-            self.put("why", &sentence);
-            let bits: Vec<String> = finding.bits.iter().map(ToString::to_string).collect();
-            if !bits.is_empty() {
-                self.put("by", &bits.join(", "));
-            }
-            if !finding.would_help.is_empty() {
-                let ways: Vec<String> = finding.would_help.iter().map(|set| set.join(" with ")).collect();
-                self.put("would help", &ways.join(", or "));
-            }
-            self.put("manual", &finding.manual.join("; "));
-        }
+        explanation.finding.iter().for_each(|finding| self.finding(finding));
         explanation.chain.iter().enumerate().for_each(|(at, link)| self.link(at, link));
         explanation.notes.iter().for_each(|note| self.put("note", note));
     }

@@ -279,12 +279,14 @@ fn notes(pasted: &Pasted, exception: Exception) -> Vec<String> {
     notes
 }
 
+/// What the manual has about guest-page faults.
+const GUEST_PAGE_FAULTS: &[&str] = &[
+    "H extension: \"Guest-Page Faults\"",
+    "H extension: \"Hypervisor Trap Value (htval) Register\"",
+    "H extension: \"Transformed Instruction or Pseudoinstruction for mtinst or htinst\"",
+];
+
 fn manual(exception: Option<Exception>) -> Vec<&'static str> {
-    const GUEST_PAGE_FAULTS: &[&str] = &[
-        "H extension: \"Guest-Page Faults\"",
-        "H extension: \"Hypervisor Trap Value (htval) Register\"",
-        "H extension: \"Transformed Instruction or Pseudoinstruction for mtinst or htinst\"",
-    ];
     let of_it = match exception {
         Some(exception) if exception.is_guest_page_fault() => GUEST_PAGE_FAULTS,
         Some(Exception::VirtualInstruction) => &["H extension: \"Trap Cause Codes\""],

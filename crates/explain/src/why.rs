@@ -305,27 +305,25 @@ impl Case<'_> {
 
     /// What the entry lacks, in words: U first, as it decides whether R, W and X are looked at.
     fn reason(&self) -> String {
-        let entry = self.entry();
+        list(self.whose().into_iter().chain(self.right()))
+    }
+
+    /// What is wrong with U.
+    fn whose(&self) -> Option<String> {
         let as_user = self.is_guest() || self.request.mode.privilege == Privilege::User;
-        let mut reasons = Vec::new();
-        match (entry.has(pte::U), as_user) {
+        Some(match (self.entry().has(pte::U), as_user) {
             (false, true) if self.is_guest() => {
-                reasons.push("U is 0, and the G-stage takes every access as one of U-mode".into())
+                "U is 0, and the G-stage takes every access as one of U-mode".to_owned()
             }
-            (false, true) => reasons.push("U is 0, so that the page is not for user mode".to_owned()),
+            (false, true) => "U is 0, so that the page is not for user mode".to_owned(),
             (true, false) if self.failed.tree.access == Access::Fetch => {
-                reasons.push("U is 1, and supervisor mode never executes user pages".to_owned());
+                "U is 1, and supervisor mode never executes user pages".to_owned()
             }
             (true, false) if !self.request.permits.sum => {
-                reasons.push(format!(
-                    "U is 1, and {}.SUM is 0, so that supervisor mode may not touch user pages",
-                    self.status()
-                ));
+                format!("U is 1, and {}.SUM is 0, so that supervisor mode may not touch user pages", self.status())
             }
-            _ => {}
-        }
-        reasons.extend(self.right());
-        list(reasons.into_iter())
+            _ => return None,
+        })
     }
 
     /// What of R, W and X is missing.

@@ -183,17 +183,18 @@ impl Pmu {
         let filters = FILTERS.iter().filter(|(flag, _)| flags & flag != 0);
         filters.fold(hpmevent::OF, |bits, (_, inhibit)| bits | inhibit)
     }
-
-    fn start(&mut self, set: Set, flags: u64, initial: u64, hart: &mut dyn EmulatedHart, ram: &Ram) -> Answer {
-        if flags & !(start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT) != 0
-            || flags == start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT
-        {
+    /// The snapshot that has the counters' initial values, where the flags say so.
+    fn initial(&self, flags: u64) -> Result<Option<Snapshot>, Error> {
+        let of_snapshot = flags & start_flag::INIT_SNAPSHOT != 0;
+        let given = flags & start_flag::SET_INIT_VALUE != 0;
+        if flags & !(start_flag::SET_INIT_VALUE | start_flag::INIT_SNAPSHOT) != 0 || of_snapshot && given {
             return Err(Error::InvalidParam);
         }
-        let snapshot = self.snapshot.filter(|_| flags & start_flag::INIT_SNAPSHOT != 0);
-        if flags & start_flag::INIT_SNAPSHOT != 0 && snapshot.is_none() {
-            return Err(Error::NoShmem);
-        }
+        if of_snapshot { self.snapshot.map(Some).ok_or(Error::NoShmem) } else { Ok(None) }
+    }
+
+    fn start(&mut self, set: Set, flags: u64, initial: u64, hart: &mut dyn EmulatedHart, ram: &Ram) -> Answer {
+        let snapshot = self.initial(flags)?;
         if set.bits() & self.started != 0 {
             return Err(Error::AlreadyStarted);
         }

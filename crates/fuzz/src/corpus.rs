@@ -33,11 +33,8 @@ pub fn read(target: &str) -> io::Result<Vec<Vec<u8>>> {
     archive.entries()?.map(input).collect()
 }
 
-/// Keeps of these inputs for `target` what there is room for, and no others. The same inputs make the same archive.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(target: &str, mut inputs: Vec<Vec<u8>>) -> io::Result<()> {
+/// Leaves each once, the shortest first, and no more than there is room for.
+fn choose(inputs: &mut Vec<Vec<u8>>) {
     inputs.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
     inputs.dedup();
     let mut bytes = 0;
@@ -45,6 +42,14 @@ pub fn write(target: &str, mut inputs: Vec<Vec<u8>>) -> io::Result<()> {
         bytes += input.len();
         bytes <= MOST_BYTES
     });
+}
+
+/// Keeps of these inputs for `target` what there is room for, and no others. The same inputs make the same archive.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(target: &str, mut inputs: Vec<Vec<u8>>) -> io::Result<()> {
+    choose(&mut inputs);
     let path = path(target);
     std::fs::create_dir_all(path.with_file_name(""))?;
     let mut archive = tar::Builder::new(GzEncoder::new(File::create(path)?, Compression::best()));

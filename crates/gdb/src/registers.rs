@@ -113,19 +113,21 @@ impl Register {
             Register::Pc => hart.set_reg(Reg::Pc, value),
             Register::F(n) => return hart.debuggee().map(|hart| hart.set_f(n, value)).is_some(),
             Register::Csr(address) => return hart.debuggee().is_some_and(|hart| hart.poke_csr(address, value)),
-            Register::Priv => {
-                let Some((mode, hart)) = mode_of(value).zip(hart.debuggee()) else { return false };
-                // A guest's hart stays one, and a hart without guests runs none.
-                let may_change_v = hart.peek_csr(csr::HSTATUS).is_some();
-                if may_change_v || mode.virt == hart.world().mode.virt {
-                    hart.set_mode(mode);
-                    return true;
-                }
-                return false;
-            }
+            Register::Priv => return write_priv(hart, value),
         }
         true
     }
+}
+
+/// A guest's hart stays one, and a hart without guests runs none.
+fn write_priv(hart: &mut Held, value: u64) -> bool {
+    let Some((mode, hart)) = mode_of(value).zip(hart.debuggee()) else { return false };
+    let may_change_v = hart.peek_csr(csr::HSTATUS).is_some();
+    let fits = may_change_v || mode.virt == hart.world().mode.virt;
+    if fits {
+        hart.set_mode(mode);
+    }
+    fits
 }
 
 /// `priv` in this mode.

@@ -134,22 +134,26 @@ impl<M: Debugged> Session<M> {
         outcome
     }
 
+    /// Takes one of QEMU's settings.
+    fn set(&mut self, text: &str) -> Option<()> {
+        if let Some(value) = text.strip_prefix("Qqemu.PhyMemMode:") {
+            self.stub.physical = value != "0";
+            return Some(());
+        }
+        let value = text.strip_prefix("Qqemu.sstep=")?;
+        let bits = u8::from_str_radix(value.trim_start_matches("0x"), 16).ok()?;
+        self.stub.interrupts = bits & SSTEP_NOIRQ == 0;
+        Some(())
+    }
+
     /// Answers what `gdbstub` does not know.
     fn own_answer(&mut self, packet: &[u8]) -> Option<String> {
         let text = std::str::from_utf8(packet).ok()?;
         if let Some(range) = text.strip_prefix("qXfer:threads:read::") {
             return Some(part(&self.threads(), range));
         }
-        if let Some(value) = text.strip_prefix("Qqemu.PhyMemMode:") {
-            self.stub.physical = value != "0";
-            return Some("OK".into());
-        }
-        if let Some(value) = text.strip_prefix("Qqemu.sstep=") {
-            let bits = u8::from_str_radix(value.trim_start_matches("0x"), 16).ok()?;
-            self.stub.interrupts = bits & SSTEP_NOIRQ == 0;
-            return Some("OK".into());
-        }
         match text {
+            _ if text.starts_with("Qqemu.") => self.set(text).map(|()| "OK".into()),
             "qqemu.PhyMemMode" => Some(u8::from(self.stub.physical).to_string()),
             "qqemu.sstepbits" => Some(format!("ENABLE=1,NOIRQ={SSTEP_NOIRQ},NOTIMER=4")),
             "qqemu.sstep" => Some(if self.stub.interrupts { "0x1" } else { "0x7" }.into()),

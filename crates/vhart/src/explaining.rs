@@ -154,12 +154,18 @@ impl Explainer {
         if !options.questions.is_empty() {
             explanations.iter().for_each(tell);
         }
+        self.write(&explanations)
+    }
+
+    /// Writes them into the files that are asked for.
+    fn write(&self, explanations: &[Explanation]) -> Result<()> {
+        let options = &self.0.options;
         if let Some(file) = &options.explain_json {
-            let whole = JsonFile { schema: ::explain::SCHEMA, explanations: &explanations };
+            let whole = JsonFile { schema: ::explain::SCHEMA, explanations };
             errors::write_file("explanation", file, (serde_json::to_string_pretty(&whole)? + "\n").as_bytes())?;
         }
         if let Some(file) = &options.explain_svg {
-            errors::write_file("explanation", file, ::explain::svg(&explanations).as_bytes())?;
+            errors::write_file("explanation", file, ::explain::svg(explanations).as_bytes())?;
         }
         Ok(())
     }
@@ -196,11 +202,8 @@ impl Explainer {
     }
 }
 
-/// Saves the names that are found in the memory of a Linux.
-///
-/// # Errors
-/// There is none, or the file cannot be written.
-fn save(machine: &Machine, whose: Whose, file: &Path) -> Result<()> {
+/// The Linux that a hart stands in, or one that it is below.
+fn kernel(machine: &Machine, whose: Whose) -> Option<Kernel> {
     let mut found: Option<Kernel> = None;
     machine.show(|sight| {
         let standing = sight.hart.standing(sight.ram);
@@ -212,7 +215,15 @@ fn save(machine: &Machine, whose: Whose, file: &Path) -> Result<()> {
             found = Kernel::find(&standing, whose != Whose::Host);
         }
     });
-    let Some(kernel) = found else {
+    found
+}
+
+/// Saves the names that are found in the memory of a Linux.
+///
+/// # Errors
+/// There is none, or the file cannot be written.
+fn save(machine: &Machine, whose: Whose, file: &Path) -> Result<()> {
+    let Some(kernel) = kernel(machine, whose) else {
         let whom = if whose == Whose::Host { "host" } else { "guest" };
         bail!("no names for '{}': there is no Linux in the {whom}'s memory at the end of the run", file.display());
     };

@@ -115,11 +115,7 @@ pub fn config(options: &RunOptions, console: ConsoleOut) -> Result<MachineConfig
 /// As [`config`]'s.
 pub fn config_with(options: &RunOptions, console: ConsoleOut, others: Vec<Plug>) -> Result<MachineConfig> {
     Ok(MachineConfig {
-        firmware: match &options.firmware {
-            Firmware::Builtin => board::Firmware::Builtin,
-            Firmware::None => board::Firmware::None,
-            Firmware::File(path) => board::Firmware::Image(path.clone()),
-        },
+        firmware: firmware(&options.firmware),
         kernel: options.kernel().map(Into::into),
         loads: options.loads.clone(),
         tree: options.dtb.clone(),
@@ -137,6 +133,14 @@ pub fn config_with(options: &RunOptions, console: ConsoleOut, others: Vec<Plug>)
 #[cfg(feature = "machine")]
 pub fn usual() -> MachineConfig {
     MachineConfig { memory_bytes: crate::cli::MEMORY_BYTES, ..MachineConfig::default() }
+}
+
+fn firmware(option: &Firmware) -> board::Firmware {
+    match option {
+        Firmware::Builtin => board::Firmware::Builtin,
+        Firmware::None => board::Firmware::None,
+        Firmware::File(path) => board::Firmware::Image(path.clone()),
+    }
 }
 
 /// A machine without software.

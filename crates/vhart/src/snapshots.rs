@@ -78,21 +78,14 @@ impl Snapshots {
     ///
     /// # Errors
     /// It cannot be made, or the snapshot is none of such a machine.
-    pub fn machine(&mut self, mut config: MachineConfig, engine: &mut dyn Engine) -> Result<Machine> {
-        let mut machine = match &self.load {
-            None => {
-                self.shape = Some(Shape::of(&config));
-                Machine::new(config, engine)?
-            }
+    pub fn machine(&mut self, config: MachineConfig, engine: &mut dyn Engine) -> Result<Machine> {
+        let (mut machine, shape) = match &self.load {
+            None => made(config, engine)?,
             Some(path) => {
-                let failed = || format!("cannot load snapshot '{}'", path.display());
-                let file = File::open(path).with_context(failed)?;
-                let snapshot = Snapshot::read(BufReader::with_capacity(BUFFER_BYTES, file)).with_context(failed)?;
-                snapshot.head.shape.complete(&mut config, &run::usual());
-                self.shape = Some(Shape::of(&config));
-                Machine::of_snapshot(config, engine, snapshot).with_context(failed)?
+                loaded(path, config, engine).with_context(|| format!("cannot load snapshot '{}'", path.display()))?
             }
         };
+        self.shape = Some(shape);
         self.wishes.meet(machine.stopper());
         self.save.iter().filter_map(|saving| saving.at).for_each(|at| machine.pause_at(at));
         Ok(machine)
@@ -183,4 +176,17 @@ fn command_line() -> String {
     };
     let words: Vec<String> = std::env::args_os().skip(1).map(quoted).collect();
     ["vhart".into()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+/// A new machine, and its shape.
+fn made(config: MachineConfig, engine: &mut dyn Engine) -> Result<(Machine, Shape)> {
+    let shape = Shape::of(&config);
+    Ok((Machine::new(config, engine)?, shape))
+}
+
+/// A machine as it was saved, and its shape.
+fn loaded(path: &Path, mut config: MachineConfig, engine: &mut dyn Engine) -> Result<(Machine, Shape)> {
+    let snapshot = Snapshot::read(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?))?;
+    snapshot.head.shape.complete(&mut config, &run::usual());
+    let shape = Shape::of(&config);
+    Ok((Machine::of_snapshot(config, engine, snapshot)?, shape))
 }

@@ -65,6 +65,14 @@ pub struct Options {
 /// Where the book is, from the workspace's root.
 const BOOK: &str = "docs/book";
 
+impl Options {
+    /// The listings that are run.
+    fn wanted(&self) -> Wanted<'_> {
+        let linux = !self.no_boot && !self.offline;
+        Wanted { update: self.update, linux, vhart: self.vhart.as_deref(), pages: &self.pages }
+    }
+}
+
 /// Checks the pages, then runs their listings.
 ///
 /// # Errors
@@ -78,9 +86,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     check_structure()?;
     let outfit = tools::without_oracle(options.offline)?;
-    let linux = !options.no_boot && !options.offline;
-    let wanted = Wanted { update: options.update, linux, vhart: options.vhart.as_deref(), pages: &options.pages };
-    for left_out in run_listings(&outfit, &wanted)? {
+    for left_out in run_listings(&outfit, &options.wanted())? {
         println!("left out: {left_out}");
     }
     if options.update { translation::sync(&pages()?) } else { Ok(()) }

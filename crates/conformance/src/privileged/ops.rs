@@ -215,11 +215,13 @@ impl Sequence<'_> {
         }
     }
 
+    /// The registers of a fence: of one address or all, of one address space or all.
+    fn fenced(&mut self) -> Rs {
+        Rs { rs1: if self.rng.one_in(2) { 0 } else { OPERAND }, rs2: if self.rng.one_in(2) { 0 } else { self.free() } }
+    }
+
     fn fence(&mut self) {
-        let rs = Rs {
-            rs1: if self.rng.one_in(2) { 0 } else { OPERAND },
-            rs2: if self.rng.one_in(2) { 0 } else { self.free() },
-        };
+        let rs = self.fenced();
         let insn = match self.rng.below(8) {
             0 | 1 => Insn::SfenceVma(rs),
             2 => Insn::HfenceVvma(rs),
@@ -232,19 +234,24 @@ impl Sequence<'_> {
         self.code.put(insn);
     }
 
-    /// Makes interrupts pending and enables some.
-    fn interrupt(&mut self) {
-        let pending = self.rng.bits() & self.rng.bits() & SOFT;
-        let enabled = self.rng.bits() & SOFT & self.values.writable(csr::MIE);
+    /// The registers by which the mode makes interrupts pending, and enables them.
+    fn pending_and_enabled(&mut self) -> (u16, u16) {
         let registers: &[(u16, u16)] = match self.mode {
             Mode::M => &[(csr::MIP, csr::MIE), (csr::HVIP, csr::MIE), (csr::MIP, csr::HIE)],
             Mode::HS => &[(csr::SIP, csr::SIE), (csr::HVIP, csr::HIE), (csr::HIP, csr::VSIE)],
             _ => &[(csr::SIP, csr::SIE)],
         };
-        let (pend, enable) = match self.values.has_aia && self.mode == Mode::M && self.rng.one_in(2) {
+        match self.values.has_aia && self.mode == Mode::M && self.rng.one_in(2) {
             true => self.rng.pick(&[(csr::MVIP, csr::SIE), (csr::MVIP, csr::MIE), (csr::MVIEN, csr::SIE)]),
             false => self.rng.pick(registers),
-        };
+        }
+    }
+
+    /// Makes interrupts pending and enables some.
+    fn interrupt(&mut self) {
+        let pending = self.rng.bits() & self.rng.bits() & SOFT;
+        let enabled = self.rng.bits() & SOFT & self.values.writable(csr::MIE);
+        let (pend, enable) = self.pending_and_enabled();
         for (csr, value) in [(pend, pending), (enable, enabled)] {
             self.code.li(OPERAND, value);
             self.code.put(Insn::Csrrs(Csr { rd: 0, rs1: OPERAND, csr }));

@@ -50,6 +50,14 @@ const DIRECTORIES: [&str; 10] = [
     "var/lib/dpkg/parts",
 ];
 
+/// What is wrong where a package is not added to the archive at `path`.
+fn full_or_broken(source: io::Error, path: &Path, package: &Path) -> Error {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { path: path.to_owned() },
+        _ => Error::Package { path: package.to_owned(), source },
+    }
+}
+
 /// Writes the archive of the packages in `paths` to `path`.
 ///
 /// # Errors
@@ -65,10 +73,7 @@ pub(super) fn write(path: &Path, apt: &Apt, mirror: &str, paths: &[PathBuf], pro
     tree.begin().on_file("write", path)?;
     for (number, package) in paths.iter().enumerate() {
         progress.fraction(number as f64 / paths.len().max(1) as f64);
-        tree.add(package).map_err(|source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { path: path.to_owned() },
-            _ => Error::Package { path: package.clone(), source },
-        })?;
+        tree.add(package).map_err(|why| full_or_broken(why, path, package))?;
     }
     tree.finish(apt, mirror).on_file("write", path)
 }

@@ -72,18 +72,24 @@ impl Verdict {
     }
 }
 
+/// Refuses what was measured in ways that cannot be compared.
+fn check_alike(old: &Results, new: &Results) -> Result<()> {
+    if old.settings.part != new.settings.part {
+        bail!("field settings.part differs: one was measured with --quick and the other without");
+    }
+    if old.settings.counts != new.settings.counts {
+        bail!("field settings.counts differs: one has counts alone (--counts) and the other times");
+    }
+    Ok(())
+}
+
 impl Comparison {
     /// Of what both have; changes up to `threshold` do not count.
     ///
     /// # Errors
     /// They were measured in ways that cannot be compared.
     pub fn of(old: &Results, new: &Results, threshold: f64) -> Result<Comparison> {
-        if old.settings.part != new.settings.part {
-            bail!("field settings.part differs: one was measured with --quick and the other without");
-        }
-        if old.settings.counts != new.settings.counts {
-            bail!("field settings.counts differs: one has counts alone (--counts) and the other times");
-        }
+        check_alike(old, new)?;
         let (one, other) = (Summaries::of(old), Summaries::of(new));
         let mut rows = Vec::new();
         for row in &other.rows {

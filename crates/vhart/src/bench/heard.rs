@@ -86,28 +86,15 @@ impl Heard<'_> {
     pub fn outcomes(self, failed: Option<&str>, statistics: &Value) -> Vec<Outcome> {
         let (mut outcomes, wanted) = (self.outcomes, self.wanted);
         if let Some(failed) = failed {
-            let running = self.running.as_ref().map(|(name, _)| name);
             let open = wanted.iter().filter(|name| outcomes.iter().all(|outcome| outcome.workload != **name));
-            let why = |name: &String| match running == Some(name) {
-                true => format!("the run ended while it ran: {failed}"),
-                false => format!("the run ended before it: {failed}"),
-            };
-            let lost: Vec<Outcome> = open
-                .map(|name| Outcome { workload: name.clone(), failed: Some(why(name)), ..Outcome::default() })
-                .collect();
-            outcomes.extend(lost);
+            let running = self.running.as_ref().map(|(name, _)| name);
+            outcomes.extend(open.map(|name| lost(name, running == Some(name), failed)).collect::<Vec<_>>());
         }
         // what a kernel left out there is not
         let open: Vec<String> =
             wanted.iter().filter(|name| outcomes.iter().all(|of| of.workload != **name)).cloned().collect();
         outcomes.extend(absent(&open, "the machine has it not, or whoever runs the guest"));
-        for window in statistics["windows"].as_array().into_iter().flatten() {
-            let outcome = outcomes.iter_mut().find(|outcome| window["mark"] == *outcome.workload);
-            if let Some(outcome) = outcome.filter(|outcome| outcome.failed.is_none() && outcome.absent.is_none()) {
-                outcome.counts = Some(Counts::of_window(window));
-                outcome.processor = window["processor_us"].as_f64().map(|us| us / 1e6);
-            }
-        }
+        statistics["windows"].as_array().into_iter().flatten().for_each(|window| count(&mut outcomes, window));
         outcomes
     }
 }
@@ -144,6 +131,24 @@ fn tell_by_process(outcome: &mut Outcome, kind: Kind, since: Option<Since>) {
         // what the workload saw is no time of this computer's
         false if outcome.seconds.take().is_some() => outcome.processor = since.and_then(|since| since.worked()),
         false => {}
+    }
+}
+
+/// A workload that a run did not come to, or not to the end of.
+fn lost(name: &str, ran: bool, failed: &str) -> Outcome {
+    let why = match ran {
+        true => format!("the run ended while it ran: {failed}"),
+        false => format!("the run ended before it: {failed}"),
+    };
+    Outcome { workload: name.to_owned(), failed: Some(why), ..Outcome::default() }
+}
+
+/// Adds what the machine counted while a workload ran.
+fn count(outcomes: &mut [Outcome], window: &Value) {
+    let outcome = outcomes.iter_mut().find(|outcome| window["mark"] == *outcome.workload);
+    if let Some(outcome) = outcome.filter(|outcome| outcome.failed.is_none() && outcome.absent.is_none()) {
+        outcome.counts = Some(Counts::of_window(window));
+        outcome.processor = window["processor_us"].as_f64().map(|us| us / 1e6);
     }
 }
 

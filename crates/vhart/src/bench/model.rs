@@ -283,23 +283,30 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// Those of a row of `--stat`.
+fn of_row(row: &Value) -> Exits {
+    let about = row["about"].as_str().unwrap_or_default();
+    let cause = row["cause_name"].as_str().unwrap_or_default();
+    Exits {
+        reason: if about.is_empty() { cause.to_owned() } else { format!("{cause}: {about}") },
+        count: row["count"].as_u64().unwrap_or_default(),
+        instructions: row["instructions"]["sum"].as_f64().unwrap_or_default() as u64,
+        time_us: row["time_us"]["sum"].as_f64().unwrap_or_default(),
+    }
+}
+
 /// By reason, whichever guest and whichever page of a device; most time first.
 fn exits<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<Exits> {
     let mut exits: Vec<Exits> = Vec::new();
     for row in rows {
-        let about = row["about"].as_str().unwrap_or_default();
-        let cause = row["cause_name"].as_str().unwrap_or_default();
-        let reason = if about.is_empty() { cause.to_owned() } else { format!("{cause}: {about}") };
-        let count = row["count"].as_u64().unwrap_or_default();
-        let instructions = row["instructions"]["sum"].as_f64().unwrap_or_default() as u64;
-        let time_us = row["time_us"]["sum"].as_f64().unwrap_or_default();
-        match exits.iter_mut().find(|exit| exit.reason == reason) {
+        let more = of_row(row);
+        match exits.iter_mut().find(|exit| exit.reason == more.reason) {
             Some(exit) => {
-                exit.count += count;
-                exit.instructions += instructions;
-                exit.time_us += time_us;
+                exit.count += more.count;
+                exit.instructions += more.instructions;
+                exit.time_us += more.time_us;
             }
-            None => exits.push(Exits { reason, count, instructions, time_us }),
+            None => exits.push(more),
         }
     }
     exits.sort_by(|one, other| other.time_us.total_cmp(&one.time_us));

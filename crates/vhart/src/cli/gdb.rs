@@ -14,13 +14,18 @@ pub struct Gdb {
     pub address: SocketAddr,
 }
 
+/// What stands before `,anyone=on`, and whether that is there.
+fn anyone(text: &str) -> Result<(&str, bool), String> {
+    match text.split_once(',') {
+        Some((place, ANYONE)) => Ok((place, true)),
+        Some((_, other)) => Err(format!("there is no '{other}': ,{ANYONE} lets others than this computer in")),
+        None => Ok((text, false)),
+    }
+}
+
 /// Reads `[tcp:][ADDRESS:]PORT[,anyone=on]`, of which an empty address is this computer alone.
 pub fn parse(text: &str) -> Result<Gdb, String> {
-    let (place, anyone) = match text.split_once(',') {
-        Some((place, ANYONE)) => (place, true),
-        Some((_, other)) => return Err(format!("there is no '{other}': ,{ANYONE} lets others than this computer in")),
-        None => (text, false),
-    };
+    let (place, anyone) = anyone(text)?;
     let place = place.strip_prefix("tcp:").unwrap_or(place);
     let (host, port) = place.rsplit_once(':').unwrap_or(("", place));
     let port = if port.is_empty() { Ok(PORT) } else { port.parse() };

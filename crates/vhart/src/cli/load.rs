@@ -1,6 +1,6 @@
 //! `--load`: files and numbers in memory beside kernel and firmware.
 
-use board::loader::Load;
+use board::loader::{Content, Load};
 
 use super::properties::{Properties, number};
 
@@ -17,19 +17,24 @@ pub fn parse(text: &str) -> Result<Load, String> {
 fn read(all: &mut Properties) -> Result<Load, String> {
     let address = all.take_number("addr")?;
     let hart = all.take_number("cpu-num")?.map(|hart| usize::try_from(hart).unwrap_or(usize::MAX));
+    let content = content(all, hart)?;
+    match (&content, address) {
+        (Content::Bytes(_), None) => Err("which address? Write addr=ADDRESS".into()),
+        _ => Ok(Load { content, address, hart }),
+    }
+}
+
+/// What is loaded: nothing, where only a hart is to begin somewhere.
+fn content(all: &mut Properties, hart: Option<usize>) -> Result<Content, String> {
     let file = all.take("file");
     let data = all.take("data").map(|data| number(&data).ok_or_else(|| all.wrong("data", "a number", &data)));
     let raw = all.take_switch("force-raw")?.unwrap_or(false);
-    let content = match (file, data.transpose()?) {
-        (Some(_), Some(_)) => return Err("either file or data, not both".into()),
-        (Some(file), None) => board::loader::Content::File { file: file.into(), raw },
-        (None, Some(data)) => board::loader::Content::Bytes(bytes(all, data)?),
-        (None, None) if hart.is_some() => board::loader::Content::Bytes(Vec::new()),
-        (None, None) => return Err("which file? Write file=FILE,addr=ADDRESS".into()),
-    };
-    match (&content, address) {
-        (board::loader::Content::Bytes(_), None) => Err("which address? Write addr=ADDRESS".into()),
-        _ => Ok(Load { content, address, hart }),
+    match (file, data.transpose()?) {
+        (Some(_), Some(_)) => Err("either file or data, not both".into()),
+        (Some(file), None) => Ok(Content::File { file: file.into(), raw }),
+        (None, Some(data)) => Ok(Content::Bytes(bytes(all, data)?)),
+        (None, None) if hart.is_some() => Ok(Content::Bytes(Vec::new())),
+        (None, None) => Err("which file? Write file=FILE,addr=ADDRESS".into()),
     }
 }
 

@@ -184,12 +184,7 @@ impl MachineOptions {
             return Err("engine kvm runs with the host's clock: --deterministic needs jit or interp".into());
         }
         self.check_host()?;
-        if self.is_host_s() && self.max_instructions.is_some() {
-            return Err("engine kvm does not see what its host executes: --max-instructions needs jit or interp".into());
-        }
-        if self.is_host_s() && self.profile.is_wanted() {
-            return Err("engine kvm does not see what its host executes: --profile needs jit or interp".into());
-        }
+        self.check_seen()?;
         if self.stat.is_some() && cfg!(not(feature = "watch")) {
             return Err("this build counts nothing: it is without the feature 'watch'".into());
         }
@@ -200,6 +195,17 @@ impl MachineOptions {
     /// Whether the host's KVM executes the harts.
     pub fn is_host_s(&self) -> bool {
         self.engine.map_or(cfg!(not(feature = "machine")), |engine| engine == Engine::Kvm)
+    }
+
+    /// Refuses what looks at each instruction where a host executes them.
+    fn check_seen(&self) -> Result<(), String> {
+        let wanted = [("--max-instructions", self.max_instructions.is_some()), ("--profile", self.profile.is_wanted())];
+        match wanted.iter().find(|(_, wanted)| *wanted && self.is_host_s()) {
+            Some((option, _)) => {
+                Err(format!("engine kvm does not see what its host executes: {option} needs jit or interp"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Refuses what is about the host of engine kvm where there is none.

@@ -70,16 +70,20 @@ pub fn parse(text: &str) -> Result<Serial, String> {
     }
 }
 
+fn address_of(kind: &str, text: &str) -> Result<Address, String> {
+    match (kind, text.rsplit_once(':')) {
+        ("unix", _) if !text.is_empty() => Ok(Address::Unix(text.into())),
+        ("tcp", Some((host, port))) if port.parse::<u16>().is_ok() => {
+            Ok(Address::Tcp(format!("{}:{port}", if host.is_empty() { "localhost" } else { host })))
+        }
+        _ => Err("write tcp:HOST:PORT or unix:FILE, and [,server=on][,wait=off] behind it".into()),
+    }
+}
+
 fn socket(kind: &str, text: &str) -> Result<Socket, String> {
     let mut all = Properties::read("a socket", text, Some("address"));
     let address = all.take("address").unwrap_or_default();
-    let address = match (kind, address.rsplit_once(':')) {
-        ("unix", _) if !address.is_empty() => Address::Unix(address.into()),
-        ("tcp", Some((host, port))) if port.parse::<u16>().is_ok() => {
-            Address::Tcp(format!("{}:{port}", if host.is_empty() { "localhost" } else { host }))
-        }
-        _ => return Err("write tcp:HOST:PORT or unix:FILE, and [,server=on][,wait=off] behind it".into()),
-    };
+    let address = address_of(kind, &address)?;
     let role = match (all.take_switch("server")?, all.take_switch("wait")?) {
         (Some(true), Some(false)) => Role::Server,
         (Some(true), _) => Role::WaitingServer,

@@ -48,17 +48,22 @@ pub fn seed(text: &str) -> Result<u64, String> {
     properties::number(text).ok_or_else(|| format!("a seed is a number, not '{text}'"))
 }
 
+/// The power of two that a unit of bytes is.
+fn shift(unit: &str) -> Result<u32, String> {
+    let upper = unit.to_ascii_uppercase();
+    match upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper) {
+        "" | "M" => Ok(20),
+        "K" => Ok(10),
+        "G" => Ok(30),
+        "T" => Ok(40),
+        _ => Err(format!("there is no unit '{unit}'; write for example 512M or 2G")),
+    }
+}
+
 /// Reads a number of bytes with a unit; without one it is in MiB.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let upper = text[digits.len()..].to_ascii_uppercase();
-    let shift = match upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper) {
-        "" | "M" => 20,
-        "K" => 10,
-        "G" => 30,
-        "T" => 40,
-        _ => return Err(format!("there is no unit '{}'; write for example 512M or 2G", &text[digits.len()..])),
-    };
+    let shift = shift(&text[digits.len()..])?;
     let wrong = || "not a size; write for example 512M or 2G".to_owned();
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

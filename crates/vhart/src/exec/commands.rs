@@ -63,13 +63,7 @@ fn head(file: &Path) -> Option<Vec<u8>> {
 /// # Errors
 /// It cannot be read, has none, or has a line that only a shell would understand.
 pub fn listed(file: &Path) -> Result<Vec<Command>> {
-    let (name, text) = if file.as_os_str() == STANDARD_OUTPUT {
-        let mut text = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut text).map(|_| text);
-        ("standard input".to_owned(), read)
-    } else {
-        (format!("'{}'", file.display()), std::fs::read(file))
-    };
+    let (name, text) = content(file);
     let text = text.with_context(|| format!("cannot read the commands in {name}"))?;
     let mut commands = Vec::new();
     for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
@@ -80,6 +74,16 @@ pub fn listed(file: &Path) -> Result<Vec<Command>> {
         bail!("{name} has no commands: each line of it is one");
     }
     Ok(commands)
+}
+
+/// What the file is called, and what is in it.
+fn content(file: &Path) -> (String, std::io::Result<Vec<u8>>) {
+    if file.as_os_str() != STANDARD_OUTPUT {
+        return (format!("'{}'", file.display()), std::fs::read(file));
+    }
+    let mut text = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut text).map(|_| text);
+    ("standard input".to_owned(), read)
 }
 
 /// The words of a line, none where it is empty or a comment; or what is wrong with it, in words that follow its name.

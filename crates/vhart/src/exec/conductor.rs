@@ -187,17 +187,17 @@ impl Interrupts {
         let deaf = record.is_some() && conductor.alike;
         let now = Interrupted { session: session.clone(), orders: conductor.orders.clone(), record, deaf };
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-        if self.watched.set(()).is_ok() {
-            let (now, stopper) = (self.now.clone(), stopper.clone());
-            terminal::watch_signals(
-                Arc::new(move |quit| {
-                    let now = now.lock().unwrap_or_else(PoisonError::into_inner);
-                    now.iter().for_each(|now| now.by(quit, &stopper));
-                }),
-                None,
-            )?;
-        }
-        Ok(())
+        if self.watched.set(()).is_ok() { self.watch(stopper.clone()) } else { Ok(()) }
+    }
+
+    /// Has each signal go to the machine that there is then.
+    fn watch(&self, stopper: Stopper) -> Result<()> {
+        let now = self.now.clone();
+        let pass_on = move |quit| {
+            let now = now.lock().unwrap_or_else(PoisonError::into_inner);
+            now.iter().for_each(|now: &Interrupted| now.by(quit, &stopper));
+        };
+        terminal::watch_signals(Arc::new(pass_on), None)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The far ends of the machine's ports: what goes in and comes out as programs run.
 
 use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -133,15 +134,20 @@ fn outlet(output: Output, line: &PortLine, alike: bool, write: ports::Write) -> 
     }
 }
 
+/// The one of this process's that it goes to, and what it is called.
+fn own(output: Output) -> (BorrowedFd<'static>, &'static str) {
+    match output {
+        Output::Out => (rustix::stdio::stdout(), "standard output"),
+        Output::Err => (rustix::stdio::stderr(), "standard error"),
+    }
+}
+
 /// What writes one of the program's outputs to this process's.
 fn writer(output: Output, orders: &Orders, heard: &Heard, lost: &Lost) -> ports::Write {
     let (orders, heard, lost) = (orders.clone(), heard.clone(), lost.clone());
     Box::new(move |bytes| {
         heard.hear(output, bytes);
-        let (file, name) = match output {
-            Output::Out => (rustix::stdio::stdout(), "standard output"),
-            Output::Err => (rustix::stdio::stderr(), "standard error"),
-        };
+        let (file, name) = own(output);
         let Err(error) = screen::write_all(file, bytes) else { return true };
         if error != Errno::PIPE {
             let why = errors::without_number(&std::io::Error::from(error).to_string());

@@ -16,21 +16,23 @@ const PIECE: usize = 32 << 10;
 /// # Errors
 /// The host has no room for a thread.
 pub fn carry(line: PortLine, orders: Orders) -> Result<()> {
-    let carry = move || {
-        let (mut buffer, mut total) = (vec![0; PIECE], 0);
-        loop {
-            match std::io::stdin().lock().read(&mut buffer) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => break,
-                Ok(count) => {
-                    send_all(&line, &buffer[..count]);
-                    total += count as u64;
-                }
+    let carry = move || orders.give(&Order::InputEnds(carry_all(&line)));
+    std::thread::Builder::new().name("input".into()).spawn(carry).context("no thread for the input").map(drop)
+}
+
+/// Hands on what comes; answers how many bytes that were.
+fn carry_all(line: &PortLine) -> u64 {
+    let (mut buffer, mut total) = (vec![0; PIECE], 0);
+    loop {
+        match std::io::stdin().lock().read(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return total,
+            Ok(count) => {
+                send_all(line, &buffer[..count]);
+                total += count as u64;
             }
         }
-        orders.give(&Order::InputEnds(total));
-    };
-    std::thread::Builder::new().name("input".into()).spawn(carry).context("no thread for the input").map(drop)
+    }
 }
 
 /// All of it at once, for a run that is to be the same each time; at a terminal there is none.

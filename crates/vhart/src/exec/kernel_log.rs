@@ -58,13 +58,7 @@ impl KernelLog {
                 log.hear(bytes);
             }));
         }
-        let name = format!("'{}'", file.display());
-        let made = match mode {
-            WriteMode::Truncate => File::create(file),
-            WriteMode::Append => File::options().append(true).open(file),
-        };
-        let made = made.with_context(|| format!("cannot write the kernel's messages to {name}"))?;
-        let mut screen = Screen::of(made, name);
+        let mut screen = screen(file, mode)?;
         Ok(Box::new(move |bytes| {
             screen.show(&without_returns(bytes));
             log.hear(bytes);
@@ -144,6 +138,17 @@ fn message(line: &str) -> &str {
 /// Lines as files have them: the serial port's end with a carriage return.
 fn without_returns(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().filter(|&byte| byte != b'\r').collect()
+}
+
+/// A file for the kernel's messages.
+fn screen(file: &Path, mode: WriteMode) -> Result<Screen<File>> {
+    let name = format!("'{}'", file.display());
+    let made = match mode {
+        WriteMode::Truncate => File::create(file),
+        WriteMode::Append => File::options().append(true).open(file),
+    };
+    let made = made.with_context(|| format!("cannot write the kernel's messages to {name}"))?;
+    Ok(Screen::of(made, name))
 }
 
 #[cfg(test)]

@@ -170,6 +170,12 @@ fn run_options(options: &Options, images: &Images, disk: Option<Disk>) -> RunOpt
     run.shares = options.shares.clone();
     run.net = options.net.clone();
     run.forwards = options.forwards.clone();
+    run.append.get_or_insert_default().push_str(&words(options));
+    run
+}
+
+/// What the agent that starts programs finds on the kernel's command line.
+fn words(options: &Options) -> String {
     let level = match options.level {
         Level::Host => "here",
         Level::Guest => "guest",
@@ -181,6 +187,5 @@ fn run_options(options: &Options, images: &Images, disk: Option<Disk>) -> RunOpt
     if options.keep.is_some() {
         words.push_str(" vhart.cores");
     }
-    run.append.get_or_insert_default().push_str(&words);
-    run
+    words
 }

@@ -289,21 +289,23 @@ fn junit(outcomes: &[Outcome], took: Duration) -> String {
     xml + "</testsuite>\n</testsuites>\n"
 }
 
+/// The element that says why a command has not passed.
+fn fault(outcome: &Outcome) -> Option<String> {
+    let why = escaped(&outcome.why().unwrap_or_default());
+    let kind = match outcome.result() {
+        "failed" => "failure",
+        "error" => "error",
+        _ if outcome.verdict.is_none() => return Some(format!("<skipped message=\"{why}\"/>\n")),
+        _ => return None,
+    };
+    let (status, kernel) = (outcome.status()?, escaped(&outcome.kernel().join("\n")));
+    Some(format!("<{kind} message=\"{why}\" type=\"status {status}\">{kernel}</{kind}>\n"))
+}
+
 fn test_case(xml: &mut String, outcome: &Outcome) {
     let (name, time) = (escaped(&outcome.command.line()), outcome.took.as_secs_f64());
     let _ = writeln!(xml, "<testcase classname=\"vhart.exec\" name=\"{name}\" time=\"{time:.3}\">");
-    let why = escaped(&outcome.why().unwrap_or_default());
-    let kind = match outcome.result() {
-        "failed" => Some("failure"),
-        "error" => Some("error"),
-        _ => None,
-    };
-    if let (Some(kind), Some(status)) = (kind, outcome.status()) {
-        let kernel = escaped(&outcome.kernel().join("\n"));
-        let _ = writeln!(xml, "<{kind} message=\"{why}\" type=\"status {status}\">{kernel}</{kind}>");
-    } else if outcome.verdict.is_none() {
-        let _ = writeln!(xml, "<skipped message=\"{why}\"/>");
-    }
+    xml.push_str(&fault(outcome).unwrap_or_default());
     for (tag, output) in ["system-out", "system-err"].into_iter().zip(&outcome.outputs) {
         let _ = writeln!(xml, "<{tag}>{}</{tag}>", escaped(&String::from_utf8_lossy(output)));
     }

@@ -234,25 +234,27 @@ fn system_error(error: u32) -> String {
     errors::without_number(&error.to_string())
 }
 
+/// Signals that end programs.
+const SIGNALS: [(Signal, &str); 14] = [
+    (Signal::HUP, "SIGHUP"),
+    (Signal::INT, "SIGINT"),
+    (Signal::QUIT, "SIGQUIT"),
+    (Signal::ILL, "SIGILL"),
+    (Signal::TRAP, "SIGTRAP"),
+    (Signal::ABORT, "SIGABRT"),
+    (Signal::BUS, "SIGBUS"),
+    (Signal::FPE, "SIGFPE"),
+    (Signal::KILL, "SIGKILL"),
+    (Signal::SEGV, "SIGSEGV"),
+    (Signal::PIPE, "SIGPIPE"),
+    (Signal::ALARM, "SIGALRM"),
+    (Signal::TERM, "SIGTERM"),
+    (Signal::SYS, "SIGSYS"),
+];
+
 /// A signal in words.
 fn signal_name(number: u8) -> String {
-    const NAMES: [(Signal, &str); 14] = [
-        (Signal::HUP, "SIGHUP"),
-        (Signal::INT, "SIGINT"),
-        (Signal::QUIT, "SIGQUIT"),
-        (Signal::ILL, "SIGILL"),
-        (Signal::TRAP, "SIGTRAP"),
-        (Signal::ABORT, "SIGABRT"),
-        (Signal::BUS, "SIGBUS"),
-        (Signal::FPE, "SIGFPE"),
-        (Signal::KILL, "SIGKILL"),
-        (Signal::SEGV, "SIGSEGV"),
-        (Signal::PIPE, "SIGPIPE"),
-        (Signal::ALARM, "SIGALRM"),
-        (Signal::TERM, "SIGTERM"),
-        (Signal::SYS, "SIGSYS"),
-    ];
-    let name = NAMES.iter().find(|(signal, _)| signal.as_raw() == i32::from(number)).map(|(_, name)| *name);
+    let name = SIGNALS.iter().find(|(signal, _)| signal.as_raw() == i32::from(number)).map(|(_, name)| *name);
     name.map_or_else(|| format!("signal {number}"), |name| format!("signal {number} ({name})"))
 }
 

@@ -102,20 +102,23 @@ pub fn guests(options: &Options) -> Guests {
     }
 }
 
+/// A disk for QEMU.
+fn drive(number: usize, disk: &cli::Disk) -> [String; 4] {
+    let file = disk.file.display().to_string().replace(',', ",,");
+    let on = |on| if on { "on" } else { "off" };
+    let (readonly, snapshot) = (on(disk.readonly), on(disk.snapshot));
+    [
+        "-drive".to_owned(),
+        format!("file={file},format=raw,if=none,id=disk{number},readonly={readonly},snapshot={snapshot}"),
+        "-device".to_owned(),
+        format!("virtio-blk-device,drive=disk{number}"),
+    ]
+}
+
 /// The same disks and network card for QEMU.
 fn devices(options: &Options) -> Vec<String> {
     let mut words = ["-global", "virtio-mmio.force-legacy=false"].map(str::to_owned).to_vec();
-    for (number, disk) in options.guest_disks.iter().enumerate() {
-        let file = disk.file.display().to_string().replace(',', ",,");
-        let on = |on| if on { "on" } else { "off" };
-        let (readonly, snapshot) = (on(disk.readonly), on(disk.snapshot));
-        words.extend([
-            "-drive".to_owned(),
-            format!("file={file},format=raw,if=none,id=disk{number},readonly={readonly},snapshot={snapshot}"),
-            "-device".to_owned(),
-            format!("virtio-blk-device,drive=disk{number}"),
-        ]);
-    }
+    words.extend(options.guest_disks.iter().enumerate().flat_map(|(number, disk)| drive(number, disk)));
     if guests(options).net {
         words.extend(["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"].map(str::to_owned));
     }

@@ -32,17 +32,8 @@ impl Ports {
         let slot = ports.iter().find_map(|port| port.slot);
         let mut all = Ports { configs: Vec::new(), slot, typists: Vec::new() };
         for (port, number) in ports.iter().zip(numbers) {
-            let (mut output, typist) = serial::open(&port.to)?;
-            let line = PortLine::new();
-            let write = Box::new(move |bytes: &[u8]| {
-                output(bytes);
-                true
-            });
-            let (out, _) = Outlet::start("port", write, line.clone())?;
-            all.configs.push(match &port.name {
-                Some(name) => PortConfig::channel(number, name, line.clone(), out),
-                None => PortConfig::console(number, line.clone(), out),
-            });
+            let (config, typist, line) = opened(port, number)?;
+            all.configs.push(config);
             all.typists.push((typist, line));
         }
         Ok(all)
@@ -74,4 +65,19 @@ pub fn plug(ports: Vec<PortConfig>, slot: Option<usize>) -> Plug {
 pub fn taker(line: &PortLine) -> Taker {
     let (taking, there) = (line.clone(), line.clone());
     Taker { take: Box::new(move |bytes| taking.send(bytes)), there: Box::new(move |somebody| there.set_open(somebody)) }
+}
+/// A port, who types into it, and on which line.
+fn opened(port: &cli::Port, number: u32) -> Result<(PortConfig, Typist, PortLine)> {
+    let (mut output, typist) = serial::open(&port.to)?;
+    let line = PortLine::new();
+    let write = Box::new(move |bytes: &[u8]| {
+        output(bytes);
+        true
+    });
+    let (out, _) = Outlet::start("port", write, line.clone())?;
+    let config = match &port.name {
+        Some(name) => PortConfig::channel(number, name, line.clone(), out),
+        None => PortConfig::console(number, line.clone(), out),
+    };
+    Ok((config, typist, line))
 }

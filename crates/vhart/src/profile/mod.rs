@@ -242,27 +242,15 @@ impl World {
         self.stacks.push(Stack { samples, ..stack });
     }
 
-    /// Puts equal stacks together, and counts functions.
+    /// Puts equal stacks together, and counts functions, the most first.
     fn finish(&mut self) {
         let mut stacks: BTreeMap<(Option<String>, Vec<String>), u64> = BTreeMap::new();
         for stack in self.stacks.drain(..) {
             *stacks.entry((stack.process, stack.frames)).or_default() += stack.samples;
         }
-        let mut functions: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        for ((process, frames), samples) in &stacks {
-            let of_user = frames.is_empty().then(|| process.clone().unwrap_or_else(|| "unknown".into()));
-            let names: Vec<&String> = frames.iter().chain(&of_user).collect();
-            let last = names.len() - 1;
-            for (at, name) in names.iter().enumerate() {
-                let is_first = !names[..at].contains(name);
-                let (own, total) = functions.entry((*name).clone()).or_default();
-                *own += if at == last { *samples } else { 0 };
-                *total += if is_first { *samples } else { 0 };
-            }
-        }
         self.stacks =
             stacks.into_iter().map(|((process, frames), samples)| Stack { process, frames, samples }).collect();
-        self.functions = functions.into_iter().map(|(name, (own, total))| Function { name, own, total }).collect();
+        self.functions = functions(&self.stacks);
         self.functions.sort_by(|a, b| b.own.cmp(&a.own).then(b.total.cmp(&a.total)).then(a.name.cmp(&b.name)));
     }
 
@@ -277,6 +265,23 @@ impl World {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How often each function was on a stack, and at its end.
+fn functions(stacks: &[Stack]) -> Vec<Function> {
+    let mut functions: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for Stack { process, frames, samples } in stacks {
+        let of_user = frames.is_empty().then(|| process.clone().unwrap_or_else(|| "unknown".into()));
+        let names: Vec<&String> = frames.iter().chain(&of_user).collect();
+        let last = names.len() - 1;
+        for (at, name) in names.iter().enumerate() {
+            let is_first = !names[..at].contains(name);
+            let (own, total) = functions.entry((*name).clone()).or_default();
+            *own += if at == last { *samples } else { 0 };
+            *total += if is_first { *samples } else { 0 };
+        }
+    }
+    functions.into_iter().map(|(name, (own, total))| Function { name, own, total }).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod pipe;
 pub mod window;
 
 use std::fs::File;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use devices::ConsoleOut;
@@ -39,12 +40,7 @@ pub fn open(to: &Serial) -> Result<(ConsoleOut, Typist)> {
         Serial::Stdio => (standard_output(), Input::Terminal),
         Serial::Null => (Box::new(|_| ()), Input::Nowhere),
         Serial::Window => (Box::new(|_| ()), Input::Window),
-        Serial::File(path) => {
-            let file =
-                File::create(path).with_context(|| format!("cannot write the console to '{}'", path.display()))?;
-            let mut screen = Screen::of(file, format!("'{}'", path.display()));
-            (Box::new(move |bytes| screen.show(bytes)), Input::Nowhere)
-        }
+        Serial::File(path) => (to_file(path)?, Input::Nowhere),
         Serial::Pipe(path) => {
             let pipe = Pipe::open(path)?;
             (pipe.output()?, Input::Pipe(pipe))
@@ -78,4 +74,9 @@ impl Typist {
         }
         terminal::watch_signals(stopper.on_quit(), Some(keys.on_save)).map(|()| None)
     }
+}
+fn to_file(path: &Path) -> Result<ConsoleOut> {
+    let file = File::create(path).with_context(|| format!("cannot write the console to '{}'", path.display()))?;
+    let mut screen = Screen::of(file, format!("'{}'", path.display()));
+    Ok(Box::new(move |bytes| screen.show(bytes)))
 }

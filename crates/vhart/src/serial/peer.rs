@@ -51,20 +51,14 @@ impl Peer {
     /// # Errors
     /// Nobody listens there, or the address cannot be had.
     pub fn socket(socket: &Socket) -> Result<Peer> {
-        let name = match &socket.address {
-            Address::Tcp(address) => format!("tcp:{address}"),
-            Address::Unix(path) => format!("unix:{}", path.display()),
-        };
+        let name = name(&socket.address);
         if socket.role == Role::Client {
             let file = connect(&socket.address).with_context(|| format!("cannot connect the console to {name}"))?;
             return Ok(Peer { now: Arc::new(Mutex::new(Some(file))), listener: None, _terminal: None });
         }
         let listener = listen(&socket.address).with_context(|| format!("cannot listen for the console at {name}"))?;
         let first = match socket.role {
-            Role::WaitingServer => {
-                errors::tell(format!("waiting for somebody to come to the console at {name}"));
-                Some(listener.accept().with_context(|| format!("cannot accept at {name}"))?)
-            }
+            Role::WaitingServer => Some(first(&listener, &name)?),
             Role::Server | Role::Client => None,
         };
         Ok(Peer { now: Arc::new(Mutex::new(first)), listener: Some(listener), _terminal: None })
@@ -120,6 +114,19 @@ impl Peer {
 
 fn lock(now: &Connection) -> std::sync::MutexGuard<'_, Option<File>> {
     now.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn name(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => format!("tcp:{address}"),
+        Address::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+/// Waits for somebody to come.
+fn first(listener: &Listener, name: &str) -> Result<File> {
+    errors::tell(format!("waiting for somebody to come to the console at {name}"));
+    listener.accept().with_context(|| format!("cannot accept at {name}"))
 }
 
 fn connect(address: &Address) -> std::io::Result<File> {

@@ -54,14 +54,7 @@ fn session(device: &Path, program: &Path, orders: &[String]) -> Result<u8> {
             device.display()
         )
     })?;
-    if !line.has(&content)? {
-        line.send_program(&content)?;
-        let arrived = line.has(&content)?;
-        ensure!(
-            arrived,
-            "the program did not arrive whole: has the board base64, unxz and sha256sum, and room in /tmp?"
-        );
-    }
+    line.bring(&content)?;
     line.program(orders)
 }
 
@@ -104,6 +97,20 @@ impl Line {
                 _ => take(line.trim_end_matches('\r'))?,
             }
         }
+    }
+
+    /// Sends the program, unless it is there.
+    fn bring(&mut self, content: &[u8]) -> Result<()> {
+        if self.has(content)? {
+            return Ok(());
+        }
+        self.send_program(content)?;
+        let arrived = self.has(content)?;
+        ensure!(
+            arrived,
+            "the program did not arrive whole: has the board base64, unxz and sha256sum, and room in /tmp?"
+        );
+        Ok(())
     }
 
     /// Whether this program is kept there.

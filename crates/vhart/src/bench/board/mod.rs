@@ -39,20 +39,22 @@ pub fn at(text: &str) -> Result<At, String> {
 /// What has ssh's other end do: keep the program while it runs.
 const KEEP_AND_RUN: &str = "f=$(mktemp) && trap 'rm -f \"$f\"' EXIT && cat >\"$f\" && chmod +x \"$f\" && \"$f\"";
 
+fn by_ssh(host: &str, program: &Path, orders: &[String]) -> Result<Command> {
+    let input = File::open(program).with_context(|| format!("cannot read '{}'", program.display()))?;
+    let mut command = Command::new("ssh");
+    // nobody is there to be asked for a password
+    command.args(["-o", "BatchMode=yes", host, &format!("{KEEP_AND_RUN} {}", orders.join(" "))]);
+    command.stdin(Stdio::from(input));
+    Ok(command)
+}
+
 /// What runs the program with these words, which are letters, digits, dashes and slashes, on the board.
 ///
 /// # Errors
 /// The program cannot be read.
 pub fn command(at: &At, own: &Path, program: &Path, orders: &[String]) -> Result<Command> {
     match at {
-        At::Ssh(host) => {
-            let input = File::open(program).with_context(|| format!("cannot read '{}'", program.display()))?;
-            let mut command = Command::new("ssh");
-            // nobody is there to be asked for a password
-            command.args(["-o", "BatchMode=yes", host, &format!("{KEEP_AND_RUN} {}", orders.join(" "))]);
-            command.stdin(Stdio::from(input));
-            Ok(command)
-        }
+        At::Ssh(host) => by_ssh(host, program, orders),
         At::Line(device) => {
             let mut command = Command::new(own);
             let words = [OsString::from("workload"), line::WORD.into(), device.into(), program.into()];

@@ -4,9 +4,9 @@
 //! docs/firmware/fw_dynamic.md) and that writes to the device tree, which Spike's boot ROM has in memory that is only
 //! read. So a few instructions before it bring a copy into RAM; Spike loads an ELF file of both.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use images::work::Level;
@@ -60,19 +60,21 @@ const COPY_TREE: [(u32, &str); 24] = [
 /// device for it, and an idle Linux, whose clock goes by instructions, gathers none.
 const ISA: &str = "rv64gch_zicntr_zihpm_zba_zbb_zbs_sstc_svadu_zkr";
 
+/// Writes a firmware as the ELF file that Spike loads.
+fn write_program(firmware: &Path, directory: &Path) -> Result<PathBuf> {
+    let firmware = fs::read(firmware).with_context(|| format!("cannot read '{}'", firmware.display()))?;
+    let file = directory.join("firmware.elf");
+    fs::write(&file, program(&firmware)).with_context(|| format!("cannot write '{}'", file.display()))?;
+    Ok(file)
+}
+
 /// Spike's words but for its name. What it loads is written into the directory.
 pub fn words(software: &Software, level: Level, directory: &Path) -> Result<Vec<OsString>> {
     let prepared = software.images.prepared();
     let firmware = prepared.firmware.as_ref().context("Spike needs a firmware: leave --firmware builtin out")?;
-    let firmware = fs::read(firmware).with_context(|| format!("cannot read '{}'", firmware.display()))?;
-    let file = directory.join("firmware.elf");
-    fs::write(&file, program(&firmware)).with_context(|| format!("cannot write '{}'", file.display()))?;
+    let firmware = write_program(firmware, directory)?;
     let machine = &software.options.machine;
-    let with = |option: &str, value: &Path| {
-        let mut word = OsString::from(option);
-        word.push(value);
-        word
-    };
+    let with = |option: &str, value: &Path| [OsStr::new(option), value.as_os_str()].into_iter().collect();
     Ok(vec![
         format!("-m{}", machine.memory >> 20).into(),
         format!("-p{}", machine.harts).into(),
@@ -80,7 +82,7 @@ pub fn words(software: &Software, level: Level, directory: &Path) -> Result<Vec<
         with("--kernel=", &prepared.kernel),
         with("--initrd=", software.initrd(level)),
         format!("--bootargs={}", prepared.append).into(),
-        file.into(),
+        firmware.into(),
     ])
 }
 

@@ -49,6 +49,17 @@ fn legacy(text: &str) -> Result<String, String> {
     Ok(text)
 }
 
+/// Where such a one leads to, as `--serial` has it.
+fn end(kind: String, all: &mut Properties) -> Result<String, String> {
+    match kind.as_str() {
+        "stdio" | "null" | "pty" => Ok(kind),
+        "file" => Ok(format!("file:{}", needed(all, "path")?)),
+        "pipe" => Ok(format!("pipe:{}", needed(all, "path")?)),
+        "socket" => socket(all),
+        _ => Err(format!("-chardev {kind}: there is no such end here; there are {}", serial::KINDS)),
+    }
+}
+
 /// `-chardev KIND,id=ID,...`
 pub fn chardev(line: &mut Line, text: &str) -> Result<(), String> {
     let mut all = Properties::read("-chardev", text, Some("backend"));
@@ -56,13 +67,7 @@ pub fn chardev(line: &mut Line, text: &str) -> Result<(), String> {
     let id = all.take("id").ok_or("-chardev: which id? Write -chardev stdio,id=ID")?;
     all.take_any(&["mux", "signal"]);
     let ignored = all.take_any(&["nodelay", "telnet", "reconnect", "reconnect-ms", "ipv4", "ipv6"]);
-    let end = match kind.as_str() {
-        "stdio" | "null" | "pty" => kind,
-        "file" => format!("file:{}", needed(&mut all, "path")?),
-        "pipe" => format!("pipe:{}", needed(&mut all, "path")?),
-        "socket" => socket(&mut all)?,
-        _ => return Err(format!("-chardev {kind}: there is no such end here; there are {}", serial::KINDS)),
-    };
+    let end = end(kind, &mut all)?;
     serial::parse(&end).map_err(|why| format!("-chardev {end}: {why}"))?;
     all.finish()?;
     line.ignore_all("-chardev", ignored);

@@ -97,8 +97,8 @@ pub fn drive(line: &mut Line, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// How writes and discards are treated.
-fn treatment(all: &mut Properties) -> Result<String, String> {
+/// How writes are treated, which QEMU says in one word or in several.
+fn cache(all: &mut Properties) -> Result<Cache, String> {
     let mut cache = disk::take_cache(all)?;
     if all.take_switch("cache.writeback")? == Some(false) {
         cache = Cache::Writethrough;
@@ -106,7 +106,12 @@ fn treatment(all: &mut Properties) -> Result<String, String> {
     if all.take_switch("cache.no-flush")? == Some(true) {
         cache = Cache::Unsafe;
     }
-    let cache = match cache {
+    Ok(cache)
+}
+
+/// How writes and discards are treated.
+fn treatment(all: &mut Properties) -> Result<String, String> {
+    let cache = match cache(all)? {
         Cache::Writeback => "",
         Cache::Writethrough => ",cache=writethrough",
         Cache::Unsafe => ",cache=unsafe",
