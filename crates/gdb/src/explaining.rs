@@ -4,8 +4,7 @@ use explain::{Question, Scene, Style};
 use symbols::{Seen, Symbols};
 
 use crate::Debugged;
-use crate::monitor::NO_HART;
-use crate::target::Stub;
+use crate::target::{NO_HART, Stub};
 
 /// What `--explain` says, of the current hart unless the question names another.
 pub fn why<M: Debugged>(stub: &Stub<M>, question: &str) -> Result<String, String> {

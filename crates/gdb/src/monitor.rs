@@ -1,13 +1,15 @@
 //! `monitor`: what a debugger asks of vhart that its protocol has no packet for.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 
 use arch::csr;
 use board::Held;
+use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd};
 use vcpu::debug::{Break, Lost, Only, Space, Touch, Watch};
 
 use crate::registers::csrs;
-use crate::target::{Stub, event_in_words};
+use crate::target::{NO_HART, Stub, event_in_words};
 use crate::{Debugged, explaining, points};
 
 const HELP: &str = "\
@@ -29,8 +31,23 @@ points                   what was asked for with break, watch and stop-on
 delete [N]               forget all of that, or the one with this number
 ";
 
+/// Bytes of an answer to `monitor` that are sent at once.
+const MOST_SAID: usize = 2048;
+
+impl<M: Debugged> MonitorCmd for Stub<M> {
+    fn handle_monitor_cmd(&mut self, command: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), Infallible> {
+        let answer = answer(self, &String::from_utf8_lossy(command));
+        // in pieces: clients differ in the longest packet that they take
+        for piece in answer.as_bytes().chunks(MOST_SAID) {
+            out.write_raw(piece);
+            out.flush();
+        }
+        Ok(())
+    }
+}
+
 /// Answers a command.
-pub fn answer<M: Debugged>(stub: &mut Stub<M>, line: &str) -> String {
+fn answer<M: Debugged>(stub: &mut Stub<M>, line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let answered = match words.as_slice() {
         [] | ["help"] => Ok(HELP.into()),
@@ -70,9 +87,6 @@ pub fn answer<M: Debugged>(stub: &mut Stub<M>, line: &str) -> String {
     };
     answered.unwrap_or_else(|why| format!("{why}\n"))
 }
-
-/// Why there is nothing to say.
-pub const NO_HART: &str = "the machine has ended";
 
 fn room<M: Debugged>(stub: &Stub<M>) -> Result<(), String> {
     if stub.has_room() { Ok(()) } else { Err("there are too many points: 'monitor delete' forgets them".into()) }

@@ -19,7 +19,7 @@ use gdbstub::target::ext::breakpoints::{
     Breakpoints, BreakpointsOps, HwBreakpoint, HwBreakpointOps, HwWatchpoint, HwWatchpointOps, SwBreakpoint,
     SwBreakpointOps, WatchKind,
 };
-use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd, MonitorCmdOps};
+use gdbstub::target::ext::monitor_cmd::MonitorCmdOps;
 use gdbstub::target::ext::target_description_xml_override::{
     TargetDescriptionXmlOverride, TargetDescriptionXmlOverrideOps,
 };
@@ -28,17 +28,18 @@ use gdbstub::target::{Target, TargetError, TargetResult};
 use vcpu::Reg;
 use vcpu::debug::{Break, Event, Only, Points, Space, Touch, Watch, World};
 
+use crate::Debugged;
 use crate::registers::{BYTES, Integers, Register, Rv64, description};
-use crate::{Debugged, monitor};
 
 /// More points than this have no use, and each costs.
 const MOST_POINTS: usize = 256;
-/// Bytes of an answer to `monitor` that are sent at once.
-const MOST_SAID: usize = 2048;
 /// Error of an address that leads nowhere: EFAULT.
 const NO_MEMORY: u8 = 14;
 /// Error of what there is not: EINVAL.
 const INVALID: u8 = 22;
+
+/// Why there is nothing to say.
+pub const NO_HART: &str = "the machine has ended";
 
 /// A machine with its debugger's wishes.
 pub struct Stub<M> {
@@ -450,18 +451,6 @@ impl<M: Debugged> TargetDescriptionXmlOverride for Stub<M> {
         let len = rest.len().min(length).min(buf.len());
         buf[..len].copy_from_slice(&rest[..len]);
         Ok(len)
-    }
-}
-
-impl<M: Debugged> MonitorCmd for Stub<M> {
-    fn handle_monitor_cmd(&mut self, command: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), Infallible> {
-        let answer = monitor::answer(self, &String::from_utf8_lossy(command));
-        // in pieces: clients differ in the longest packet that they take
-        for piece in answer.as_bytes().chunks(MOST_SAID) {
-            out.write_raw(piece);
-            out.flush();
-        }
-        Ok(())
     }
 }
 

@@ -44,7 +44,7 @@ impl Watchers {
     pub fn wanted(options: &MachineOptions) -> Result<Watchers> {
         check_files(options)?;
         let trace = options.trace.as_ref().map(Trace::to).transpose()?;
-        let recent = crate::debugger::may_come(options).then(Recent::default);
+        let recent = options.gdb.is_some().then(Recent::default);
         let profile = Profile::of(options)?;
         let watchers = Watchers { stat: Stat::default(), wanted: options.stat.clone(), trace, recent, profile };
         if options.stat.is_some() {

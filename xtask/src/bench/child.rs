@@ -50,8 +50,7 @@ impl Run {
 /// # Errors
 /// It cannot be started, ends with another status than 0, or has not ended after `limit`.
 pub fn run(mut command: Command, limit: Duration) -> anyhow::Result<Run> {
-    let used = children_cpu()?;
-    let start = Instant::now();
+    let (used, start) = (children_cpu()?, Instant::now());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run {}", line(&command)))?;
     let clock = clock_getcpuclockid(Pid::from_raw(child.id() as i32)).context("no clock of a process")?;
@@ -138,6 +137,20 @@ fn children_cpu() -> anyhow::Result<Duration> {
         Duration::new(time.tv_sec().unsigned_abs(), time.tv_usec().unsigned_abs() as u32 * 1000)
     };
     Ok(duration(usage.user_time()) + duration(usage.system_time()))
+}
+
+/// The lines of an output, and what processor time had been used as their ends came.
+pub fn lines(pieces: &[Piece]) -> Vec<(Duration, String)> {
+    let (mut lines, mut open) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        for &byte in &piece.bytes {
+            match byte {
+                b'\n' => lines.push((piece.cpu, String::from_utf8_lossy(&std::mem::take(&mut open)).into_owned())),
+                _ => open.push(byte),
+            }
+        }
+    }
+    lines
 }
 
 #[cfg(test)]

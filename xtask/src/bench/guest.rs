@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::objects;
 use crate::tools::Cross;
@@ -143,9 +143,8 @@ impl Compiler<'_> {
         }
         eprintln!("compiling {name} ...");
         let gcc = self.cross.gcc.display();
-        if !command.status().with_context(|| format!("cannot run {gcc}"))?.success() {
-            bail!("{gcc} refuses the program {name}");
-        }
+        let status = command.status().with_context(|| format!("cannot run {gcc}"))?;
+        ensure!(status.success(), "{gcc} refuses the program {name}");
         write_changed(&record, &line)?;
         Ok(file)
     }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use images::Phase;
 
 use super::child::{self, Run};
-use super::job::{self, Figures, Quantity};
+use super::figures::{Figures, Quantity};
 
 /// The rows' names: to the guest's init, and memory that is no guest's.
 const INIT_BELOW_KVM: &str = "power-on-to-init, KVM";
@@ -27,7 +27,7 @@ const BESIDE: &str = " KiB beside the guests' own";
 /// # Errors
 /// A phase did not arrive.
 pub fn below_kvm(run: &Run) -> anyhow::Result<Figures> {
-    let lines = job::lines(&run.pieces);
+    let lines = child::lines(&run.pieces);
     let at = |phase: Phase| arrival(&lines, |line| phase.marker().is_some_and(|marker| line.starts_with(marker)));
     let (begun, ended) = at(Phase::KvmLoaded).zip(at(Phase::GuestInit)).with_context(|| missing(run))?;
     Ok(Figures::from([((INIT_BELOW_KVM.to_owned(), Quantity::CpuSeconds), (ended - begun).as_secs_f64())]))
@@ -39,7 +39,7 @@ pub fn below_kvm(run: &Run) -> anyhow::Result<Figures> {
 /// A line did not come.
 pub fn below_ours(run: &Run) -> anyhow::Result<Figures> {
     let marker = Phase::GuestInit.marker().unwrap_or_default();
-    let lines = job::lines(&run.pieces);
+    let lines = child::lines(&run.pieces);
     let begun = arrival(&lines, |line| line.starts_with(OWN) && line.contains(BEGINS));
     let ended = arrival(&lines, |line| line.strip_prefix("[guest1] ").is_some_and(|line| line.starts_with(marker)));
     let memory = lines.iter().find_map(|(_, line)| kibibytes(line));

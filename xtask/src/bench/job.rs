@@ -1,16 +1,15 @@
 //! What is done to measure: each job is run by every subject, and gives the same figures.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
 use images::{Logins, Nonce, Phase, Watch};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::child::{self, Run};
+use super::figures::{Figures, Quantity, Set};
 use super::host::Host;
 use super::subject::{Boot, Emulator, Interrupts, Subject};
 use super::{guests, work};
@@ -80,47 +79,6 @@ pub enum Job {
         report: PathBuf,
     },
 }
-
-/// A part of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Set {
-    /// Programs that compute.
-    Compute,
-    /// Work in host and guests, by `vhart bench`.
-    Work,
-    /// How a Linux guest comes about.
-    Guests,
-    /// Interrupts of a program on a machine with AIA.
-    Interrupts,
-    /// Interrupts of a guest of KVM.
-    GuestInterrupts,
-    /// Programs at the same time on two harts.
-    Harts,
-    /// A host Linux and a guest Linux, from power on to power off.
-    Linux,
-}
-
-/// What a figure counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Quantity {
-    /// Seconds of processor time, user and system.
-    CpuSeconds,
-    /// Seconds by the clock.
-    WallSeconds,
-    /// Nanoseconds for one operation, by the guest's clock.
-    Nanoseconds,
-    /// Instructions retired.
-    Instructions,
-    /// How many times as long as the same elsewhere.
-    Times,
-    /// Memory.
-    Kibibytes,
-}
-
-/// What a run says.
-pub type Figures = BTreeMap<(String, Quantity), f64>;
 
 impl Job {
     /// The part of the table that it belongs to.
@@ -270,20 +228,6 @@ fn pairs(console: &str) -> anyhow::Result<Figures> {
         figures.insert((format!("{name}, speed-up"), Quantity::Times), 2.0 * alone / both);
     }
     Ok(figures)
-}
-
-/// The lines of an output, and what processor time had been used as their ends came.
-pub fn lines(pieces: &[child::Piece]) -> Vec<(Duration, String)> {
-    let (mut lines, mut open) = (Vec::new(), Vec::new());
-    for piece in pieces {
-        for &byte in &piece.bytes {
-            match byte {
-                b'\n' => lines.push((piece.cpu, String::from_utf8_lossy(&std::mem::take(&mut open)).into_owned())),
-                _ => open.push(byte),
-            }
-        }
-    }
-    lines
 }
 
 /// A program's name, and its seconds.

@@ -6,6 +6,7 @@
 mod build;
 mod child;
 mod document;
+mod figures;
 mod guest;
 mod guests;
 mod host;
@@ -26,9 +27,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use build::Places;
+use figures::Figures;
 use guest::Programs;
 use host::Host;
-use job::{Figures, Job};
+use job::Job;
 use results::Results;
 use subject::{Emulator, Subject};
 
@@ -181,13 +183,16 @@ impl Options {
         if self.only.iter().any(|only| only == job::WORK) {
             jobs.push(Job::Work { vhart: ours.program().to_owned(), results: places.bench().join("work.json") });
         }
-        for (_, make) in OF_LINUX.iter().filter(|(name, _)| self.wanted(name)) {
-            jobs.push(make(self, places, programs, subjects)?);
-        }
+        jobs.extend(self.of_linux(places, programs, subjects)?);
         match self.only.iter().find(|name| !jobs.iter().any(|job| job.name() == *name)) {
             Some(name) => bail!("there is no job '{name}'"),
             None => Ok(jobs),
         }
+    }
+
+    fn of_linux(&self, places: &Places, programs: &Programs, subjects: &[Subject]) -> anyhow::Result<Vec<Job>> {
+        let wanted = OF_LINUX.iter().filter(|(name, _)| self.wanted(name));
+        wanted.map(|(_, make)| make(self, places, programs, subjects)).collect()
     }
 
     fn guests(&self, _: &Places, _: &Programs, subjects: &[Subject]) -> anyhow::Result<Job> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::job::{Figures, Quantity, Set};
+use super::figures::{Figures, Quantity, Set};
 use super::series::Series;
 
 /// The results of a run of the harness.

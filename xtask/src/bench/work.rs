@@ -13,7 +13,7 @@ use serde_json::Value;
 use workloads::{Clock, Need};
 
 use super::child;
-use super::job::{Figures, Quantity};
+use super::figures::{Figures, Quantity};
 use super::subject::{Emulator, Subject};
 
 /// How the names of QEMU's places begin.

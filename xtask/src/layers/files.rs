@@ -14,7 +14,6 @@ use super::sources::{Module, Source, by_module};
 
 /// Circles that there are reasons for: what the paths of their files begin with, one of these each, and the reason.
 const ARGUED: &[(&[&str], &str)] = &[
-    (&["crates/gdb/src/"], "the monitor's commands are the target's, which offers the monitor"),
     (HART, "each part of a hart has the methods of `Core` that serve it, and `Core` has the parts"),
     (IMAGES, "the cache keeps what is fetched and made, whoever asks for it, and knows what that is"),
     (
@@ -25,18 +24,12 @@ const ARGUED: &[(&[&str], &str)] = &[
     (&["crates/privileged/src/"], "a CSR's row names what it does, and what it does is said of CSRs"),
     (&["crates/vcpu/src/imsic", "crates/vcpu/src/pins"], "interrupt files raise pins, and pins have the files"),
     (&["crates/vhart/src/cli/qemu/"], "each option of QEMU's line may ask what else is on the line"),
-    (
-        &["crates/vhart/src/debugger", "crates/vhart/src/watchers"],
-        "watchers keep events where a debugger may come, and debuggers show what they have kept",
-    ),
-    (&["crates/vhart/src/exec/"], "a session is conducted by what is said in it, and its verdict is what was heard"),
     (COMMANDS, "options say what they become"),
     (&["crates/virtio/src/block/"], "a file may be beneath another"),
     (&["crates/virtio/src/console/"], "a line ends at a port, and a port has a line"),
     (&["crates/virtio/src/share/"], "attributes of a directory's files are asked for by names in it"),
     (&["guest/checks/src/"], "each check leaves by the machine's one way out, which knows the checks"),
     (&["guest/hypervisor/src/"], "what traps may be caused anywhere, and whoever handles them goes on anywhere"),
-    (&["xtask/src/bench/"], "a job is the work of a guest, whose figures are a job's"),
 ];
 
 /// What fetches, makes and keeps images.

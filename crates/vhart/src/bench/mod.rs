@@ -44,7 +44,7 @@ use images::work::{self, Kernel};
 use workloads::Need;
 
 use crate::errors;
-use crate::exec::verdict::BY_SIGNAL;
+use crate::exec::status::BY_SIGNAL;
 use crate::linux::Bars;
 use crate::terminal::{self, Quit};
 use model::{Results, Settings};

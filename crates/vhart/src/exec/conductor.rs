@@ -12,10 +12,9 @@ use anyhow::{Context, Result};
 use board::MachineStopper;
 use virtio::PortLine;
 
-use super::conversation::Lost;
+use super::heard::Heard;
 use super::input;
 use super::record::Record;
-use super::reports::Heard;
 use super::session::{News, Orders, Session, Stage};
 use crate::ending::{Ending as Wish, Stopper};
 use crate::errors;
@@ -40,6 +39,9 @@ pub struct Conductor {
     pub alike: bool,
     pub several: Option<Several>,
 }
+
+/// Why output was lost, where it was.
+pub type Lost = Arc<Mutex<Option<String>>>;
 
 /// Several commands that run one after the other.
 pub struct Several {

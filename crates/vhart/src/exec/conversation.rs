@@ -2,19 +2,19 @@
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
+use std::sync::PoisonError;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use board::Plug;
 use rustix::io::Errno;
 use virtio::{PortConfig, PortLine, PortOut};
 
-use super::conductor::{Conductor, Several};
+use super::conductor::{Conductor, Lost, Several};
+use super::heard::Heard;
 use super::input;
 use super::options::Options;
 use super::record::Record;
-use super::reports::Heard;
 use super::session::{Listener, News, Orders, Session};
 use crate::ports::{self, Outlet};
 use crate::wire::{Order, Output, PORTS, Task, Terms};
@@ -28,9 +28,6 @@ pub struct Conversation {
     pub heard: Heard,
     pub lost: Lost,
 }
-
-/// Why output was lost, where it was.
-pub type Lost = Arc<Mutex<Option<String>>>;
 
 impl Conversation {
     /// About one task, or about those of which `record` keeps.

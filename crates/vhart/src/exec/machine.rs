@@ -7,21 +7,21 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Result;
-use board::{Ending as MachineEnding, Machine};
+use board::Machine;
 use images::Mode;
 
 use super::commands::Command;
 use super::conductor::Interrupts;
 use super::conversation::Conversation;
+use super::end::End;
+use super::heard::Heard;
 use super::kernel_log::WriteMode;
 use super::options::{HOME, Level, Options, Rootfs};
 use super::program::Program;
 use super::record::Record;
-use super::reports::Heard;
-use super::session::Stage;
 use super::verdict::{Known, Verdict};
 use crate::cli::{Disk, Net, RunOptions};
-use crate::debugger::{Debugger, Port};
+use crate::debugger::Port;
 use crate::ending::Stopper;
 use crate::linux::Bars;
 use crate::linux::images::{self as software, Images, Own};
@@ -42,22 +42,6 @@ pub struct Machines<'a> {
     interrupts: Interrupts,
     /// There was a machine before.
     again: OnceCell<()>,
-}
-
-/// A machine that has ended.
-pub struct End {
-    /// How.
-    pub ending: MachineEnding,
-    /// How far its programs came.
-    pub stage: Stage,
-    /// What they said.
-    pub heard: Heard,
-    /// Why output was lost, where it was.
-    pub lost: Option<String>,
-    /// A program could not be ended whose time was up.
-    pub stuck: bool,
-    /// Who is to be told of the status.
-    pub debugger: Debugger,
 }
 
 impl<'a> Machines<'a> {

@@ -19,6 +19,8 @@
 mod commands;
 mod conductor;
 mod conversation;
+mod end;
+mod heard;
 mod input;
 mod kernel_log;
 mod machine;
@@ -29,7 +31,8 @@ mod reports;
 mod sections;
 mod session;
 mod several;
-pub mod verdict;
+pub mod status;
+mod verdict;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -42,8 +45,9 @@ use crate::debugger::Port;
 use crate::ending::Stopper;
 use crate::errors;
 use commands::Command;
+use heard::Heard;
 use machine::Machines;
-use reports::{Heard, Outcome};
+use reports::Outcome;
 use verdict::Verdict;
 
 /// Runs the subcommand. What the program does not answer for itself is an exit status here, never an error.
@@ -52,7 +56,7 @@ pub fn run(options: &Options) -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             errors::report(&error);
-            verdict::OWN_FAILURE
+            status::OWN_FAILURE
         }
     };
     ExitCode::from(status)
@@ -83,7 +87,7 @@ fn one(options: &Options, stopper: &Stopper) -> Result<u8> {
     outcome.end(verdict, start.elapsed(), heard.next_section());
     reports::write(options, std::slice::from_ref(&outcome), status, start.elapsed())?;
     if let (Some(directory), false) = (&options.keep, outcome.passed()) {
-        reports::keep(&reports::directory_of(directory, None), &outcome, &heard.log)?;
+        reports::keep(&heard::directory_of(directory, None), &outcome, &heard.log)?;
     }
     Ok(status)
 }

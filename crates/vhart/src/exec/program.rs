@@ -13,7 +13,7 @@ use object::elf::{
 use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::options::Rootfs;
-use super::verdict::{CANNOT_RUN, NOT_FOUND};
+use super::status::{CANNOT_RUN, NOT_FOUND};
 
 const CUT_OFF: &str = "is an ELF file that is cut off";
 

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::commands::Command;
-use super::machine::End;
+use super::end::End;
+use super::heard::{Heard, directory_of};
 use super::options::Options;
 use super::program::Refusal;
-use super::reports::{self, Heard, Outcome};
+use super::reports::{self, Outcome};
 use super::session::{News, Stage};
 use super::verdict::{Known, Verdict};
 use crate::ending::Ending as Wish;
@@ -183,7 +184,7 @@ impl State {
     fn keep(&self, number: usize, heard: &Heard) {
         let outcome = &self.outcomes[number];
         if let (Some(directory), false) = (&self.how.keep, outcome.passed()) {
-            let directory = reports::directory_of(directory, Some(number));
+            let directory = directory_of(directory, Some(number));
             if let Err(error) = reports::keep(&directory, outcome, &heard.log) {
                 errors::tell(errors::sentence(&error));
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use virtio::{PortLine, PortOut};
 
-use super::reports::Heard;
+use super::heard::Heard;
 use crate::wire::{Ended, NotStarted, Order, Report, Reports};
 
 /// How far a run has come.

@@ -7,13 +7,14 @@ use anyhow::Result;
 use board::Ending as MachineEnding;
 
 use super::commands::{self, Command};
-use super::machine::{End, Machines};
+use super::end::End;
+use super::machine::Machines;
 use super::options::Options;
 use super::program::Program;
 use super::record::Record;
 use super::reports::{self, Outcome};
 use super::session::Stage;
-use super::verdict::{ONE_FAILED, OWN_FAILURE, TIME_IS_UP};
+use super::status::{ONE_FAILED, OWN_FAILURE, TIME_IS_UP};
 use crate::debugger::Port;
 use crate::ending::{Ending as Wish, Stopper};
 use crate::errors;

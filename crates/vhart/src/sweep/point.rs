@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::plan::Point;
 use crate::bench::model::Results;
 use crate::bench::summary::Summaries;
-use crate::exec::verdict::BY_SIGNAL;
+use crate::exec::status::BY_SIGNAL;
 
 /// How often it is looked whether a point has ended.
 const LOOK: Duration = Duration::from_millis(50);
