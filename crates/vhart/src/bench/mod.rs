@@ -41,16 +41,17 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use anyhow::{Context, Result, bail};
 use images::vmm::{self, Choice, Product};
 use images::work::{self, Kernel};
+use tempfile::{NamedTempFile, TempDir};
 use workloads::Need;
 
 use crate::errors;
 use crate::exec::status::BY_SIGNAL;
 use crate::linux::Bars;
 use crate::terminal::{self, Quit};
-use model::{Results, Settings};
+use model::{Environment, Results, Settings};
 pub use options::Options;
 use options::{Place, Whose};
-use peers::{Peers, Work};
+use peers::{Found, Peers, Work};
 use progress::Meter;
 use runner::Runner;
 
@@ -69,50 +70,84 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         errors::print(table::workloads())?;
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some([old, new]) = options.compare.as_deref() {
-        return compare_files(options, old, new);
+    match options.compare.as_deref() {
+        Some([old, new]) => compare_files(options, old, new),
+        _ => measure_and_report(options),
     }
+}
+
+fn measure_and_report(options: &Options) -> Result<ExitCode> {
     options.json.iter().try_for_each(|file| errors::check_file("results", file))?;
     options.report.iter().try_for_each(|directory| report::prepare(directory))?;
     let program = program(options)?;
     let (found, missing) = peers::find(&options.against);
     missing.iter().for_each(errors::tell);
+    let files = Files::make(options)?;
+    let (places, runner, results) = prepare(options, program, &found, &files)?;
+    let results = measure(options, results, &places, &runner)?;
+    let summary = summary::Summaries::of(&results);
+    // before the report, for which there may be no room
+    errors::print(table::text(&results, &summary))?;
+    options.report.iter().try_for_each(|directory| report::write(&results, directory))?;
+    let is_well = missing.is_empty() && failures_are_allowed(options, &found, &summary);
+    Ok(match runner.ended.load(Ordering::Relaxed) {
+        0 if is_well => ExitCode::SUCCESS,
+        0 => ExitCode::from(WORSE),
+        signal => ExitCode::from(BY_SIGNAL.saturating_add(signal)),
+    })
+}
+
+/// Whether all that failed did so on emulators that are only tried.
+fn failures_are_allowed(options: &Options, found: &[Found], summary: &summary::Summaries) -> bool {
+    let allowed = found.iter().filter(|peer| options.only_allows(peer.kind));
+    let allowed: Vec<&str> = allowed.flat_map(|peer| options.places_of(peer.kind)).map(Place::name).collect();
+    summary.failures().all(|(_, place, _)| allowed.contains(&place))
+}
+
+/// What machines are made with, until all is measured.
+struct Files {
+    kernels: TempDir,
+    disk: Option<NamedTempFile>,
+}
+
+impl Files {
+    fn make(options: &Options) -> Result<Files> {
+        let disk = options.need(Need::Disk).then(disk::make).transpose()?;
+        let kernels = tempfile::Builder::new().prefix("vhart-bench-").tempdir().context("no room for files")?;
+        for kernel in Kernel::ALL {
+            std::fs::write(kernels.path().join(kernel.name()), kernel.image()).context("no room for files")?;
+        }
+        Ok(Files { kernels, disk })
+    }
+
+    fn disk(&self) -> Option<&Path> {
+        self.disk.as_ref().map(NamedTempFile::path)
+    }
+}
+
+/// Where it is measured, who does it, and what there is of its results.
+fn prepare(
+    options: &Options,
+    program: PathBuf,
+    found: &[Found],
+    files: &Files,
+) -> Result<(Vec<Place>, Runner, Results)> {
     let places: Vec<Place> =
         own_places(options).chain(found.iter().flat_map(|peer| options.places_of(peer.kind))).collect();
     let settings = settings(options, &places);
-    let disk = options.need(Need::Disk).then(disk::make).transpose()?;
-    let disk = disk.as_ref().map(tempfile::NamedTempFile::path);
     let orders = orders(options, &settings);
-    let files = tempfile::Builder::new().prefix("vhart-bench-").tempdir().context("no room for files")?;
-    for kernel in Kernel::ALL {
-        std::fs::write(files.path().join(kernel.name()), kernel.image()).context("no room for files")?;
-    }
     let machine: Vec<OsString> = options.machine.iter().map(OsString::from).collect();
-    let is_booted = |place: &Place| match place {
-        Place::Native | Place::Host | Place::Board | Place::Bare => false,
-        // with Linux as its kernel, `vhart exec` boots it
-        Place::Guest => options.need(Need::Kernel) || options.need(Need::Aia),
-        _ => true,
+    let work = Work {
+        options: &machine,
+        disk: files.disk(),
+        program: &program,
+        orders: &orders,
+        settings: &settings,
+        files: files.kernels.path(),
     };
-    let peers = match places.iter().any(is_booted) {
-        false => None,
-        true => {
-            let work = Work {
-                options: &machine,
-                disk,
-                program: &program,
-                orders: &orders,
-                settings: &settings,
-                files: files.path(),
-            };
-            Some(Peers::of(&found, &work)?)
-        }
-    };
-    let mut environment = environment::now(&program)?;
-    let versions: Vec<&str> = found.iter().map(|peer| peer.version.as_str()).collect();
-    environment.peer = (!versions.is_empty()).then(|| versions.join(", "));
-    let results = begin(options, Results::new(environment, settings))?;
-    let ended = Arc::new(AtomicU8::new(0));
+    let is_booted = places.iter().any(|place| is_booted(options, place));
+    let peers = is_booted.then(|| Peers::of(found, &work)).transpose()?;
+    let results = begin(options, Results::new(environment(&program, found)?, settings))?;
     let runner = Runner {
         program: std::env::current_exe().context("cannot tell where this program is")?,
         workloads: program,
@@ -120,26 +155,32 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         options: machine,
         orders,
         small_pages: options.plant_small_pages,
-        disk: disk.map(Path::to_owned),
+        disk: files.disk().map(Path::to_owned),
         network: options.need(Need::Network) && !options.counts,
         timeout: options.timeout,
         peers,
         at: options.at.clone(),
-        files: files.path().to_owned(),
-        ended: ended.clone(),
+        files: files.kernels.path().to_owned(),
+        ended: Arc::new(AtomicU8::new(0)),
     };
-    let results = measure(options, results, &places, &runner)?;
-    let summary = summary::Summaries::of(&results);
-    // before the report, for which there may be no room
-    errors::print(table::text(&results, &summary))?;
-    options.report.iter().try_for_each(|directory| report::write(&results, directory))?;
-    if let signal @ 1.. = ended.load(Ordering::Relaxed) {
-        return Ok(ExitCode::from(BY_SIGNAL.saturating_add(signal)));
+    Ok((places, runner, results))
+}
+
+/// Whether it takes images of Linux to be there.
+fn is_booted(options: &Options, place: &Place) -> bool {
+    match place {
+        Place::Native | Place::Host | Place::Board | Place::Bare => false,
+        // with Linux as its kernel, `vhart exec` boots it
+        Place::Guest => options.need(Need::Kernel) || options.need(Need::Aia),
+        _ => true,
     }
-    let allowed = found.iter().filter(|peer| options.only_allows(peer.kind));
-    let allowed: Vec<&str> = allowed.flat_map(|peer| options.places_of(peer.kind)).map(Place::name).collect();
-    let is_well = missing.is_empty() && summary.failures().all(|(_, place, _)| allowed.contains(&place));
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(WORSE) })
+}
+
+/// This computer, and the emulators beside vhart.
+fn environment(program: &Path, found: &[Found]) -> Result<Environment> {
+    let versions: Vec<&str> = found.iter().map(|peer| peer.version.as_str()).collect();
+    let peer = (!versions.is_empty()).then(|| versions.join(", "));
+    Ok(Environment { peer, ..environment::now(program)? })
 }
 
 /// `vhart workload`: workloads on this computer itself.
