@@ -132,10 +132,11 @@ impl Machine {
         self.retired.clone()
     }
 
-    /// Registers and privileged state of all harts, as text: the same for the same state. Empty where the host keeps
-    /// them.
+    /// The time, registers of all devices, and registers and privileged state of all harts, as text: the same for the
+    /// same state. Harts that the host keeps are not in it, nor what is in files.
     pub fn state(&self) -> String {
-        let mut text = String::new();
+        let mut text = format!("{}\n", self.clock.now());
+        self.wiring.describe(&mut text);
         if let Executors::Emulated { harts, .. } = &self.executors {
             harts.iter().for_each(|hart| hart.describe(&mut text));
         }

@@ -2,6 +2,7 @@
 //!
 //! Lock order: the bus locks a device; a device locks the interrupt controller; that drives pins, which have no lock.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::Phys;
@@ -169,6 +170,17 @@ impl Wiring {
     #[cfg(feature = "state")]
     pub fn pins(&self) -> &[Arc<HartPins>] {
         &self.pins
+    }
+
+    /// Appends the registers of all devices and the wires into the harts, in words that are the same for the same
+    /// ([`bus::Stateful::reproducible`]).
+    pub fn describe(&self, text: &mut String) {
+        for placed in self.all() {
+            let _ = writeln!(text, "{} {:x?}", placed.name, locked(&*placed.part).reproducible());
+        }
+        for pins in &self.pins {
+            let _ = writeln!(text, "{:x} {:x} {:x}", pins.levels(), pins.guest_external(), pins.mtimecmp());
+        }
     }
 
     /// How many harts there are.

@@ -61,6 +61,13 @@ pub trait Plain {
     /// # Errors
     /// The state is none of such a part; then it is as before, or half loaded and not to be used.
     fn load(&mut self, state: Self::State) -> Result<(), Unfit>;
+
+    /// What of its state two runs have alike that depend on nothing but the same files and options: all of it, but for
+    /// those who have some of the host's in it, as a file's time, or input that nobody has taken. `None`: it is at
+    /// work, or cannot be saved.
+    fn reproducible(&mut self) -> Option<Vec<u8>> {
+        to_bytes(&self.save().ok()?).ok()
+    }
 }
 
 /// A part whose state is bytes.
@@ -76,6 +83,9 @@ pub trait Stateful {
     /// # Errors
     /// As [`Plain::load`]'s.
     fn set_state(&mut self, bytes: &[u8]) -> Result<(), Unfit>;
+
+    /// As [`Plain::reproducible`].
+    fn reproducible(&mut self) -> Option<Vec<u8>>;
 }
 
 impl<T: Plain> Stateful for T {
@@ -85,6 +95,10 @@ impl<T: Plain> Stateful for T {
 
     fn set_state(&mut self, bytes: &[u8]) -> Result<(), Unfit> {
         self.load(from_bytes(bytes)?)
+    }
+
+    fn reproducible(&mut self) -> Option<Vec<u8>> {
+        Plain::reproducible(self)
     }
 }
 

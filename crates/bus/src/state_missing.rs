@@ -1,7 +1,12 @@
 //! A build that saves no machines: parts have no state that anybody asks for.
 
 /// A part whose state nobody asks for.
-pub trait Stateful {}
+pub trait Stateful {
+    /// Nothing.
+    fn reproducible(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+}
 
 impl<T: ?Sized> Stateful for T {}
 

@@ -15,7 +15,7 @@ use crate::errors;
 /// Digests of a run, where the user wants them.
 pub struct Digests(Option<Arc<Mutex<Sha256>>>);
 
-/// What a run came to: SHA-256 of the harts' state and memory, and of all that the console showed.
+/// What a run came to: SHA-256 of harts, devices and memory, and of all that the console showed.
 pub struct Digest {
     /// Of the state.
     pub state: String,

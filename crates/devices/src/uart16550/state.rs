@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bus::state::{Plain, Unfit, Unsaved, check};
+use bus::state::{Plain, Unfit, Unsaved, check, to_bytes};
 use cores::uart16550::{Core, Interrupt};
 use serde::{Deserialize, Serialize};
 
@@ -31,5 +31,10 @@ impl Plain for Uart16550 {
             self.irq.set(true);
         }
         Ok(())
+    }
+
+    /// Input comes when the host has some.
+    fn reproducible(&mut self) -> Option<Vec<u8>> {
+        to_bytes(&self.core.without_input()).ok()
     }
 }

@@ -106,8 +106,9 @@ pub struct MachineOptions {
     /// Do the same in every run: time follows the instructions, harts take turns, chance comes from the seed [default:
     /// 0]
     ///
-    /// At the end digests of the machine's state and of its console are printed on standard error: with the same files
-    /// and options they are the same, on either engine. What is typed comes when it comes and is not part of it.
+    /// At the end digests of the machine's state (harts, devices, memory) and of its console are printed on standard
+    /// error: with the same files and options they are the same, on either engine. What is typed comes when it comes
+    /// and is not part of it, nor what is on disks.
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     #[arg(value_parser = value::seed, help_heading = MACHINE)]
     pub deterministic: Option<u64>,

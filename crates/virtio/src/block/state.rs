@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use bus::state::{Plain, Unfit, Unsaved};
+use bus::state::{Plain, Unfit, Unsaved, to_bytes};
 use serde::{Deserialize, Serialize};
 
 use super::file::BlockFile;
@@ -93,5 +93,10 @@ impl Plain for Block {
         }
         (self.features, self.writeback) = (saved.features, saved.writeback);
         Ok(())
+    }
+
+    /// The image is the host's, and what is in it is looked at there.
+    fn reproducible(&mut self) -> Option<Vec<u8>> {
+        to_bytes(&(self.features, self.writeback)).ok()
     }
 }

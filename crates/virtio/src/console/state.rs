@@ -1,6 +1,6 @@
 //! What a console and its ports are saved as.
 
-use bus::state::{Plain, Unfit, Unsaved, check};
+use bus::state::{Plain, Unfit, Unsaved, check, to_bytes};
 
 use super::Console;
 use super::port::PortState;
@@ -18,5 +18,11 @@ impl Plain for Console {
         self.has_ports = has_ports;
         self.ports.values_mut().zip(ports).for_each(|(port, (_, state))| port.load(state));
         Ok(())
+    }
+
+    /// Input comes when the far ends have some.
+    fn reproducible(&mut self) -> Option<Vec<u8>> {
+        let ports: Vec<_> = self.ports.iter().map(|(number, port)| (number, port.as_the_driver_has_it())).collect();
+        to_bytes(&(self.has_ports, ports)).ok()
     }
 }

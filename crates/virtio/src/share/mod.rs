@@ -191,6 +191,10 @@ impl bus::state::Plain for Share {
     fn load(&mut self, tag: String) -> Result<(), bus::state::Unfit> {
         bus::state::check(tag == self.tag, "a shared directory has another tag")
     }
+
+    fn reproducible(&mut self) -> Option<Vec<u8>> {
+        bus::state::to_bytes(&self.tag).ok()
+    }
 }
 
 #[cfg(not(feature = "state"))]

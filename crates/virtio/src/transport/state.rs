@@ -1,6 +1,6 @@
 //! What a device behind its transport is saved as.
 
-use bus::state::{Plain, Unfit, Unsaved, check};
+use bus::state::{Plain, Unfit, Unsaved, check, to_bytes};
 use cores::virtio_mmio::Layout;
 use serde::{Deserialize, Serialize};
 
@@ -29,16 +29,8 @@ impl<D: VirtioDevice> Plain for MmioTransport<D> {
         if self.common.device.is_behind() {
             return Err(Unsaved::Busy);
         }
-        Ok(Saved {
-            id: D::ID,
-            registers: self.common.registers.clone(),
-            layouts: self.common.layouts.clone(),
-            legacy: self.legacy.clone(),
-            rings: self.common.rings.iter().map(|ring| ring.as_ref().map(Ring::save)).collect(),
-            level: self.common.level,
-            config_generation: self.common.config_generation,
-            device: self.common.device.state()?,
-        })
+        let device = self.common.device.state()?;
+        Ok(self.saved(device))
     }
 
     fn load(&mut self, saved: Saved) -> Result<(), Unfit> {
@@ -58,6 +50,27 @@ impl<D: VirtioDevice> Plain for MmioTransport<D> {
             self.common.irq.set(true);
         }
         Ok(())
+    }
+
+    fn reproducible(&mut self) -> Option<Vec<u8>> {
+        let device = self.common.device.reproducible()?;
+        to_bytes(&self.saved(device)).ok()
+    }
+}
+
+impl<D: VirtioDevice> MmioTransport<D> {
+    /// With what the device comes to.
+    fn saved(&self, device: Vec<u8>) -> Saved {
+        Saved {
+            id: D::ID,
+            registers: self.common.registers.clone(),
+            layouts: self.common.layouts.clone(),
+            legacy: self.legacy.clone(),
+            rings: self.common.rings.iter().map(|ring| ring.as_ref().map(Ring::save)).collect(),
+            level: self.common.level,
+            config_generation: self.common.config_generation,
+            device,
+        }
     }
 }
 

@@ -33,6 +33,11 @@ impl Port {
         }
     }
 
+    /// Whether the driver knows it, and whether somebody in the guest has it open.
+    pub fn as_the_driver_has_it(&self) -> (bool, bool) {
+        (self.known, self.guest_open)
+    }
+
     /// Makes it what such was.
     pub fn load(&mut self, state: PortState) {
         let PortState { input, seen, begun, guest_open, far, known, owed } = state;
