@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check and test, in the order in which they fail fastest.
 
 use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
@@ -182,39 +183,38 @@ const MIXED_CLIPPY: [&str; 9] = ["clippy", "-p", "vhart-bus", "-p", "vhart-gdb",
 /// The tests of all crates; answers what was left out, for want of which program.
 fn tests(outfit: &Outfit) -> anyhow::Result<Vec<String>> {
     let mut left_out = Vec::new();
-    let path = outfit.path.to_str().context("PATH is not UTF-8")?;
-    let spike =
-        outfit.spike.as_ref().map(|spike| spike.to_str().context("the path of Spike is not UTF-8")).transpose()?;
-    let mut env = vec![("PATH", path)];
-    match spike {
-        Some(spike) => env.push(("VHART_SPIKE", spike)),
-        None => {
-            env.push(("VHART_NO_SPIKE", "1"));
-            left_out.push("lock step with Spike (no spike, or no dtc)".to_owned());
-        }
-    }
-    if outfit.cross {
-        match outfit
-            .opensbi
-            .as_ref()
-            .map(|path| path.to_str().context("the path of OpenSBI is not UTF-8"))
-            .transpose()?
-        {
-            Some(opensbi) => env.push(("VHART_OPENSBI", opensbi)),
-            None => left_out.push("counters through OpenSBI (no OpenSBI)".to_owned()),
-        }
-        cargo("test", &["test", "--workspace", "--release"], &env)?;
-        return Ok(left_out);
-    }
+    let mut env = vec![("PATH", outfit.path.to_str().context("PATH is not UTF-8")?)];
+    let spike = utf8(outfit.spike.as_deref())?;
+    env.push(spike.map_or(("VHART_NO_SPIKE", "1"), |spike| ("VHART_SPIKE", spike)));
+    left_out.extend(spike.is_none().then(|| "lock step with Spike (no spike, or no dtc)".to_owned()));
+    left_out.extend(match outfit.cross {
+        true => test_all(utf8(outfit.opensbi.as_deref())?, env)?,
+        false => test_without_binutils(env)?,
+    });
+    Ok(left_out)
+}
+
+fn utf8(path: Option<&Path>) -> anyhow::Result<Option<&str>> {
+    path.map(|path| path.to_str().with_context(|| format!("'{}' is not UTF-8", path.display()))).transpose()
+}
+
+fn test_all<'o>(opensbi: Option<&'o str>, mut env: Vec<(&str, &'o str)>) -> anyhow::Result<Vec<String>> {
+    env.extend(opensbi.map(|opensbi| ("VHART_OPENSBI", opensbi)));
+    cargo("test", &["test", "--workspace", "--release"], &env)?;
+    Ok(opensbi.is_none().then(|| "counters through OpenSBI (no OpenSBI)".to_owned()).into_iter().collect())
+}
+
+fn test_without_binutils(mut env: Vec<(&str, &str)>) -> anyhow::Result<Vec<String>> {
     env.push(("VHART_NO_BINUTILS", "1"));
     let of_vhart = count_tests("vhart", "*")? - count_tests("vhart", USAGE)?;
     let of_aia = count_tests("vhart-conformance", "aia")?;
-    left_out.push(format!("{of_vhart} tests of vhart's that assemble programs (no riscv64-linux-gnu-as)"));
-    left_out.push(format!("{of_aia} tests of the programs about AIA (no riscv64-linux-gnu-as)"));
-    left_out.push("the instruction table against binutils (no riscv64-linux-gnu-objdump)".to_owned());
     cargo("test", &["test", "--workspace", "--exclude", "vhart", "--release"], &env)?;
     cargo("test, vhart", &["test", "-p", "vhart", "--release", "--bins", "--test", USAGE], &env)?;
-    Ok(left_out)
+    Ok(vec![
+        format!("{of_vhart} tests of vhart's that assemble programs (no riscv64-linux-gnu-as)"),
+        format!("{of_aia} tests of the programs about AIA (no riscv64-linux-gnu-as)"),
+        "the instruction table against binutils (no riscv64-linux-gnu-objdump)".to_owned(),
+    ])
 }
 
 /// The one of vhart's tests that assembles nothing.
@@ -276,9 +276,7 @@ const MACHINES: [&str; 17] = [
 
 /// That kernel on [`MACHINES`] and on QEMU; answers that it was left out where rustc has no library for it.
 fn checks(path: &str) -> anyhow::Result<Option<String>> {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).output().context("cannot run rustc")?;
-    let sysroot = std::path::PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    if !sysroot.join("lib/rustlib").join(BARE).is_dir() {
+    if !has_library(BARE)? {
         return Ok(Some(format!("guest/checks below the hypervisor (rustup target add {BARE})")));
     }
     let build = ["build", "--quiet", "--profile", "vmm", "-p", "vhart-checks", "--features", "image", "--target", BARE];
@@ -290,13 +288,7 @@ fn checks(path: &str) -> anyhow::Result<Option<String>> {
         let words: Vec<&str> = run.into_iter().chain(files).chain(machine.split(' ')).collect();
         cargo(&format!("the same on the hypervisor, {machine}"), &words, &[("PATH", path)])?;
     }
-    // With one VMID for all, and with two. That a fence is missing would not show: vhart remembers by all of `hgatp`.
-    for bits in ["0", "1"] {
-        let run = ["run", "--release", "--quiet", "--", "hypervisor", "--guests", "3", "--vcpus", "2"];
-        let files = ["--guest-kernel", &kernel, "--guest-initrd", &kernel, "--vmid-bits", bits, "--deterministic"];
-        let what = format!("three of them on the hypervisor, --vmid-bits {bits}");
-        cargo(&what, &[&run[..], &files].concat(), &[("PATH", path)])?;
-    }
+    few_vmids(&kernel, path)?;
     attack(&kernel, path)?;
     crate::written::check(&kernel)?;
     large(&kernel)?;
@@ -313,21 +305,36 @@ const ON_QEMU: [(&str, &str); 6] = [
     ("--vcpus 4", ",sstc=off"),
 ];
 
+/// Whether rustc has its library for a target.
+fn has_library(target: &str) -> anyhow::Result<bool> {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output().context("cannot run rustc")?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    Ok(sysroot.join("lib/rustlib").join(target).is_dir())
+}
+
+/// Three of them with one VMID for all, and with two. That a fence is missing would not show: vhart remembers by all of
+/// `hgatp`.
+fn few_vmids(kernel: &str, path: &str) -> anyhow::Result<()> {
+    for bits in ["0", "1"] {
+        let run = ["run", "--release", "--quiet", "--", "hypervisor", "--guests", "3", "--vcpus", "2"];
+        let files = ["--guest-kernel", kernel, "--guest-initrd", kernel, "--vmid-bits", bits, "--deterministic"];
+        let what = format!("three of them on the hypervisor, --vmid-bits {bits}");
+        cargo(&what, &[&run[..], &files].concat(), &[("PATH", path)])?;
+    }
+    Ok(())
+}
+
+/// What is left out without QEMU.
+const NO_QEMU: &str = "guest/checks below the hypervisor on QEMU (VHART_QEMU names no qemu-system-riscv64)";
+
 /// The same on QEMU, with OpenSBI, where a variable names it; answers that it was left out where none does.
 fn on_qemu(kernel: &str) -> anyhow::Result<Option<String>> {
     let Some(qemu) = std::env::var_os("VHART_QEMU").filter(|name| !name.is_empty()) else {
-        return Ok(Some(
-            "guest/checks below the hypervisor on QEMU (VHART_QEMU names no qemu-system-riscv64)".to_owned(),
-        ));
+        return Ok(Some(NO_QEMU.to_owned()));
     };
     for (options, cpu) in ON_QEMU {
         eprintln!("== the same on the hypervisor, on QEMU, {options}{cpu}");
-        let files = ["--guest-kernel", kernel, "--guest-initrd", kernel, "--print", "qemu"];
-        let words = ["hypervisor", "--guests", "1"].into_iter().chain(options.split(' ')).chain(files);
-        let output = Command::new(VHART).args(words).output().context("cannot run vhart")?;
-        let line =
-            String::from_utf8_lossy(&output.stdout).replace("-cpu rv64,h=true", &format!("-cpu rv64,h=true{cpu}"));
-        let line = line.trim().strip_prefix("qemu-system-riscv64 ").context("vhart printed no command line")?;
+        let line = line_of_qemu(kernel, options, cpu)?;
         let script = format!("exec \"$0\" {line} </dev/null");
         let output = Command::new("sh").args(["-c", &script]).arg(&qemu).output().context("cannot run sh")?;
         let console = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -335,6 +342,16 @@ fn on_qemu(kernel: &str) -> anyhow::Result<Option<String>> {
         ensure!(passed, "the checks on QEMU, {options}{cpu}:\n{console}");
     }
     Ok(None)
+}
+
+/// QEMU's options, as vhart prints them, with others of the processor's.
+fn line_of_qemu(kernel: &str, options: &str, cpu: &str) -> anyhow::Result<String> {
+    let files = ["--guest-kernel", kernel, "--guest-initrd", kernel, "--print", "qemu"];
+    let words = ["hypervisor", "--guests", "1"].into_iter().chain(options.split(' ')).chain(files);
+    let output = Command::new(VHART).args(words).output().context("cannot run vhart")?;
+    let line = String::from_utf8_lossy(&output.stdout).replace("-cpu rv64,h=true", &format!("-cpu rv64,h=true{cpu}"));
+    let line = line.trim().strip_prefix("qemu-system-riscv64 ").context("vhart printed no command line")?;
+    Ok(line.to_owned())
 }
 
 /// The same kernel uses a GiB of its memory, which is mapped by one leaf in the end.
@@ -388,10 +405,7 @@ fn boot(path: &str, what: &str, options: &[&str]) -> anyhow::Result<()> {
 /// Exits by KVM's own count, and a debugger that looks for what they tell.
 fn exits() -> anyhow::Result<Vec<String>> {
     let start_kernel = crate::exits::compare()?;
-    if debugger::has_gdb() {
-        debugger::boot(&CHECK, start_kernel)?;
-        debugger::guest::boot()?;
-    }
+    debugger::boots(&CHECK, start_kernel)?;
     Ok(debugger::left_out().into_iter().collect())
 }
 
