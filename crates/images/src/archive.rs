@@ -50,6 +50,14 @@ const INDEXES_KEPT: usize = 2;
 /// More than any Release file has.
 const RELEASE_LIMIT_BYTES: u64 = 64 << 20;
 
+/// Refuses a keyring of the user's by which nothing could be verified.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be read, [`Error::Keyring`] where it has no keys.
+pub(crate) fn check_keyring(path: &Path) -> Result<()> {
+    Keys::only(path).map(drop)
+}
+
 /// One suite of an archive, its signature checked.
 pub(crate) struct Archive<'a> {
     client: Client,

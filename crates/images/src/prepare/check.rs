@@ -4,14 +4,15 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::archive;
 use crate::error::{Error, OnFile, Result};
 use crate::request::{Firmware, Packages, Request};
 use crate::vmm;
 
-/// Names a file of the user's that is not there, before anything is fetched or built.
+/// Names a file of the user's that is not there, or not what it should be, before anything is fetched or built.
 ///
 /// # Errors
-/// [`Error::File`] for the first that cannot be read.
+/// [`Error::File`] for the first that cannot be read, and what a keyring or a VMM lacks.
 pub fn check(request: &Request) -> Result<()> {
     let firmware = match &request.firmware {
         Firmware::File(path) => Some(path),
@@ -19,14 +20,11 @@ pub fn check(request: &Request) -> Result<()> {
     };
     let software = [&request.kernel, &request.initrd, &request.vmm].into_iter().flatten().chain(firmware);
     software.into_iter().try_for_each(|path| check_software(path))?;
-    let keyring = match &request.packages {
-        Packages::Apt(apt) => apt.keyring.as_ref(),
-        Packages::Directory(directory) => {
-            fs::read_dir(directory).on_file("read", directory)?;
-            None
-        }
-    };
-    request.disk.iter().chain(keyring).try_for_each(|path| check_file(path))?;
+    match &request.packages {
+        Packages::Apt(apt) => apt.keyring.as_deref().map_or(Ok(()), check_keyring)?,
+        Packages::Directory(directory) => fs::read_dir(directory).on_file("read", directory).map(drop)?,
+    }
+    request.disk.as_deref().map_or(Ok(()), check_file)?;
     request.vmm.as_deref().map_or(Ok(()), vmm::check)?;
     request.modules.iter().try_for_each(|directory| fs::read_dir(directory).on_file("read", directory).map(drop))
 }
@@ -41,6 +39,15 @@ pub fn check_file(path: &Path) -> Result<()> {
     match metadata.is_dir() {
         true => Err(ErrorKind::IsADirectory.into()).on_file("read", path),
         false if metadata.is_file() => File::open(path).on_file("read", path).map(drop),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a keyring by which nothing could be verified, also where the cache has all. What a pipe has is not known.
+fn check_keyring(path: &Path) -> Result<()> {
+    check_file(path)?;
+    match fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        true => archive::check_keyring(path),
         false => Ok(()),
     }
 }
@@ -106,6 +113,16 @@ mod tests {
         assert!(matches!(why(place.0.path()), Error::File { action: "read", .. }));
         // A disk may be a device; a pipe is refused by whoever opens it as one.
         assert!(check(&Request { disk: Some(pipe), ..place.request() }).is_ok());
+    }
+
+    /// Also where all that it would verify is in the cache.
+    #[test]
+    fn a_keyring_without_keys_is_refused_before_anything_is_fetched() {
+        let place = Place::new();
+        let keyring = Some(place.file("keys"));
+        let request = Request { packages: Packages::Apt(Apt { keyring, ..Default::default() }), ..place.request() };
+        let why = check(&request).unwrap_err().to_string();
+        assert!(why.contains("has no OpenPGP public keys"), "{why}");
     }
 
     #[test]
