@@ -83,6 +83,16 @@ impl AiaOptions {
         }
     }
 
+    /// Refuses guests with IMSICs on a machine of this instruction set whose harts cannot give them any.
+    #[cfg(feature = "linux")]
+    pub fn check_guests(self, isa: Isa, guests: Kind) -> Result<(), String> {
+        let has_ssaia = self.kind() != Kind::None || isa.has(Extension::Ssaia);
+        if guests != Kind::AplicImsic || has_ssaia {
+            return Ok(());
+        }
+        Err("guests have IMSICs where the machine's harts have Ssaia: --guest-aia aplic-imsic needs --aia aplic-imsic, or --aia aplic".into())
+    }
+
     /// What the user should know of the choice.
     pub fn note(self, isa: Isa) -> Option<&'static str> {
         let none = self.of(isa) == board::Aia::AplicImsic { guest_files: 0 } && isa.has(Extension::H);

@@ -193,6 +193,12 @@ impl MachineOptions {
         self.check_debugger()
     }
 
+    /// Refuses guests whose interrupt controllers the machine cannot give them.
+    #[cfg(feature = "linux")]
+    pub fn check_guests_aia(&self, guests: super::AiaKind) -> Result<(), String> {
+        self.aia.check_guests(self.own_isa(), guests)
+    }
+
     /// Whether the host's KVM executes the harts.
     pub fn is_host_s(&self) -> bool {
         self.engine.map_or(cfg!(not(feature = "machine")), |engine| engine == Engine::Kvm)

@@ -181,6 +181,7 @@ impl Options {
             return Err("--each-timeout and --fail-fast are about several commands: --each FILE lists them".into());
         }
         crate::cli::check_mounted_shares(&self.shares)?;
+        self.software.guest_aia.map_or(Ok(()), |kind| self.machine.check_guests_aia(kind))?;
         if self.net == Some(Net::None) && !self.forwards.is_empty() {
             return Err("--forward leads into the machine's network: leave --net none out".into());
         }

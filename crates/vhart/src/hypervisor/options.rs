@@ -161,9 +161,7 @@ impl Options {
                 "a guest's memory is given in pieces of 2 MiB: --guest-memory with an even number of MiB".into()
             );
         }
-        if self.guest_aia() == AiaKind::AplicImsic && self.machine.aia.kind() == AiaKind::None {
-            return Err("guests have IMSICs where the machine's harts have Ssaia: --guest-aia aplic-imsic needs --aia aplic-imsic, or --aia aplic".into());
-        }
+        self.machine.check_guests_aia(self.guest_aia())?;
         self.machine.check()
     }
 

@@ -107,6 +107,7 @@ impl Options {
     /// Refuses what does not make sense together.
     pub fn check(&self) -> Result<(), String> {
         self.machine.check()?;
+        self.software.guest_aia.map_or(Ok(()), |kind| self.machine.check_guests_aia(kind))?;
         self.check_rootfs()?;
         if self.is_unattended() && self.snapshots.is_wanted() {
             return Err("a check is of a whole boot: leave --save-snapshot and --load-snapshot out".into());
@@ -183,6 +184,20 @@ mod tests {
         let guest = |line| parse(line).map(|options| options.software.guest_memory).map_err(|wrong| wrong.exit_code());
         assert_eq!((guest("--guest-memory 512"), guest("--guest-memory 1.5G")), (Ok(512), Ok(1536)));
         assert_eq!(guest("--guest-memory 32M"), Err(2));
+    }
+
+    #[test]
+    fn a_guest_has_imsics_where_the_hosts_processor_has_aia() {
+        let check = |line| parse(line).unwrap().check();
+        assert!(
+            check("--guest-aia aplic-imsic").unwrap_err().contains("--guest-aia aplic-imsic needs --aia aplic-imsic")
+        );
+        assert!(check("--guest-aia aplic-imsic --aia none").is_err());
+        for line in
+            ["--guest-aia aplic-imsic --aia aplic-imsic", "--guest-aia aplic-imsic --aia aplic", "--guest-aia aplic"]
+        {
+            assert_eq!(check(line), Ok(()), "{line}");
+        }
     }
 
     #[test]

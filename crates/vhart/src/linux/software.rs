@@ -25,7 +25,7 @@ pub struct Software {
     pub guest_memory: u64,
 
     /// Interrupt controllers of the guest, as --aia are the host's; aplic-imsic, which the host's KVM has, needs --aia
-    /// aplic-imsic
+    /// aplic-imsic, or aplic, with which KVM emulates them
     #[arg(long, value_enum, value_name = "KIND", help_heading = GUEST)]
     pub guest_aia: Option<AiaKind>,
 
