@@ -6,7 +6,8 @@
 //! with looking, as KVM's halt polling does; one that turns out to be long ends that, until a short one comes. A hart
 //! that others send messages to every millisecond or two looks on for all of the time between, once that has gone on
 //! for a while. Only where the host has a processor for each hart, and has several, is anybody waited for like that;
-//! and whoever is put aside while it looks for messages takes that for a sign that others want the processor.
+//! and whoever is put aside again and again while it looks for messages takes that for a sign that others want the
+//! processor. One message that is late, and one that put it aside and was gone, are neither an end nor a sign.
 
 use std::hint;
 use std::thread;
@@ -21,14 +22,20 @@ const STEADY_LOOKS: Duration = Duration::from_micros(2500);
 /// They do once so many waits, each shorter than that, have ended with one. A boot of Linux with two harts hardly ever
 /// comes so far: with 8 it looks on for a tenth of the time that it executes, and with 32 for a thirtieth.
 const STEADY: u32 = 32;
+/// So many longer ones in a row are a silence. One is a message that the host was late with.
+const SILENCE: u32 = 2;
 /// Looks between two looks at the clock.
 const LOOKS_AT_ONCE: u32 = 16;
 /// Whoever has not looked at the clock for so long was put aside: the host had others execute.
 const ASIDE: Duration = Duration::from_micros(200);
+/// Whoever computes takes the processor again within so long: Linux's slices are of a few milliseconds. Once it may be
+/// a passer-by, or a computer that put aside a machine of its own, with all that it executes.
+const AGAIN: Duration = Duration::from_millis(20);
 /// For how long nobody looks for messages then.
 const OTHERS: Duration = Duration::from_secs(1);
 
 /// What a hart's thread has learnt of its waits.
+#[derive(Default)]
 pub struct Patience {
     /// Whether the host has room for it.
     may: bool,
@@ -37,6 +44,10 @@ pub struct Patience {
     last_was_short: bool,
     /// Waits in a row that a kick has ended in time, up to [`STEADY`].
     kicked: u32,
+    /// Waits in a row that were too long for that.
+    long: u32,
+    /// When it was put aside last.
+    aside: Option<Instant>,
     /// Until when the processor is others'.
     leaves_until: Option<Instant>,
 }
@@ -57,7 +68,7 @@ impl Patience {
     pub fn of(harts: usize) -> Patience {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let may = processors > 1 && harts <= processors;
-        Patience { may, has_others: harts > 1, last_was_short: false, kicked: 0, leaves_until: None }
+        Patience { may, has_others: harts > 1, ..Patience::default() }
     }
 
     /// Waits for as long as `left`, without end if there is none, or until the thread is unparked, which may be known
@@ -68,7 +79,7 @@ impl Patience {
         let looked = if most.is_zero() { Looked::Enough } else { look(begin, most, left, is_over) };
         match looked {
             Looked::Over(waited) => return self.learn(waited, is_over()),
-            Looked::Aside if most > LOOKS => self.leaves_until = Some(Instant::now() + OTHERS),
+            Looked::Aside if most > LOOKS => self.note_aside(Instant::now()),
             Looked::Aside | Looked::Enough => {}
         }
         match left {
@@ -89,14 +100,23 @@ impl Patience {
         }
     }
 
+    /// Notes that others had the processor. If it was so shortly before, too, they may have it.
+    fn note_aside(&mut self, now: Instant) {
+        match self.aside.replace(now) {
+            Some(before) if now <= before + AGAIN => self.leaves_until = Some(now + OTHERS),
+            _ => {}
+        }
+    }
+
     /// Notes how long a wait was, and whether a kick has ended it. Where a timer did, soon enough, messages may come as
     /// before.
     fn learn(&mut self, waited: Duration, kicked: bool) {
         self.last_was_short = waited <= SHORT;
+        self.long = if waited > STEADY_LOOKS { self.long + 1 } else { 0 };
         self.kicked = match kicked {
-            _ if waited > STEADY_LOOKS => 0,
-            true => (self.kicked + 1).min(STEADY),
-            false => self.kicked,
+            _ if self.long >= SILENCE => 0,
+            true if self.long == 0 => (self.kicked + 1).min(STEADY),
+            _ => self.kicked,
         };
     }
 }
@@ -130,8 +150,15 @@ mod tests {
 
     use super::*;
 
-    const PATIENT: Patience =
-        Patience { may: true, has_others: true, last_was_short: false, kicked: 0, leaves_until: None };
+    const PATIENT: Patience = Patience {
+        may: true,
+        has_others: true,
+        last_was_short: false,
+        kicked: 0,
+        long: 0,
+        aside: None,
+        leaves_until: None,
+    };
 
     /// Waits for `left`, and says how often was looked meanwhile.
     fn looks(patience: &mut Patience, left: Duration) -> u32 {
@@ -177,29 +204,45 @@ mod tests {
     #[test]
     fn steady_messages_are_looked_for_and_a_long_silence_ends_that() {
         let message = (Duration::from_micros(2000), true);
-        let (tick, silence) = ((Duration::from_micros(2000), false), (Duration::from_millis(3), true));
+        let (tick, late) = ((Duration::from_micros(2000), false), (Duration::from_millis(3), true));
+        let silence = [late; SILENCE as usize];
         let steady = [message; STEADY as usize];
         assert_eq!(most_after(PATIENT, &steady[1..]), Duration::ZERO, "not for long enough");
         assert_eq!(most_after(PATIENT, &steady), STEADY_LOOKS);
         assert_eq!(most_after(PATIENT, &[&steady[..], &[tick]].concat()), STEADY_LOOKS);
-        assert_eq!(most_after(PATIENT, &[&steady[..], &[silence]].concat()), Duration::ZERO);
+        assert_eq!(most_after(PATIENT, &[&steady[..], &[late]].concat()), STEADY_LOOKS, "one may be late");
+        assert_eq!(most_after(PATIENT, &[&steady[..], &[late, message, late]].concat()), STEADY_LOOKS);
+        assert_eq!(most_after(PATIENT, &[&steady[..], &silence].concat()), Duration::ZERO);
+        assert_eq!(most_after(PATIENT, &[&steady[1..], &[late]].concat()), Duration::ZERO, "late is not in time");
         assert_eq!(most_after(PATIENT, &[tick; 2 * STEADY as usize]), Duration::ZERO, "nobody sends any");
         let alone = Patience { has_others: false, ..PATIENT };
         assert_eq!(most_after(alone, &steady), Duration::ZERO, "there is nobody else");
     }
 
-    #[test]
-    fn whoever_is_put_aside_leaves_the_processor_to_others() {
-        let mut patience = Patience { kicked: STEADY, ..PATIENT };
+    /// Waits for messages that do not come, put aside once meanwhile.
+    fn put_aside(patience: &mut Patience) {
         let first = Cell::new(true);
-        patience.wait(Some(Duration::from_millis(50)), &|| {
+        patience.wait(Some(Duration::from_millis(5)), &|| {
             if first.replace(false) {
                 thread::sleep(ASIDE);
             }
             false
         });
         // however long the host took to wake it
-        (patience.kicked, patience.last_was_short) = (STEADY, false);
+        (patience.kicked, patience.long, patience.last_was_short) = (STEADY, 0, false);
+    }
+
+    #[test]
+    fn whoever_is_put_aside_again_leaves_the_processor_to_others() {
+        let mut patience = Patience { kicked: STEADY, ..PATIENT };
+        put_aside(&mut patience);
+        assert_eq!(patience.most(Instant::now()), STEADY_LOOKS, "once is no sign");
+        // a while ago, however long the host takes for this test
+        patience.aside = Instant::now().checked_sub(10 * AGAIN);
+        put_aside(&mut patience);
+        assert_eq!(patience.most(Instant::now()), STEADY_LOOKS, "nor is twice in a long time");
+        patience.aside = Some(Instant::now());
+        patience.note_aside(Instant::now());
         assert_eq!(patience.most(Instant::now()), Duration::ZERO);
         assert_eq!(patience.most(Instant::now() + OTHERS), STEADY_LOOKS);
     }
