@@ -43,15 +43,6 @@ pub fn check_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Refuses a keyring by which nothing could be verified, also where the cache has all. What a pipe has is not known.
-fn check_keyring(path: &Path) -> Result<()> {
-    check_file(path)?;
-    match fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
-        true => archive::check_keyring(path),
-        false => Ok(()),
-    }
-}
-
 /// The same of one that is read more than once: as what is made of it, and as what tells it from another.
 ///
 /// # Errors
@@ -61,6 +52,15 @@ pub fn check_software(path: &Path) -> Result<()> {
     match fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         true => Ok(()),
         false => Err(Error::NoFile { path: path.to_owned() }),
+    }
+}
+
+/// Refuses a keyring by which nothing could be verified, also where the cache has all. What a pipe has is not known.
+fn check_keyring(path: &Path) -> Result<()> {
+    check_file(path)?;
+    match fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        true => archive::check_keyring(path),
+        false => Ok(()),
     }
 }
 
