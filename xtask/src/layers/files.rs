@@ -25,7 +25,6 @@ const ARGUED: &[(&[&str], &str)] = &[
     (&["crates/vcpu/src/imsic", "crates/vcpu/src/pins"], "interrupt files raise pins, and pins have the files"),
     (&["crates/vhart/src/cli/qemu/"], "each option of QEMU's line may ask what else is on the line"),
     (COMMANDS, "options say what they become"),
-    (&["crates/virtio/src/block/"], "a file may be beneath another"),
     (&["crates/virtio/src/console/"], "a line ends at a port, and a port has a line"),
     (&["crates/virtio/src/share/"], "attributes of a directory's files are asked for by names in it"),
     (&["guest/checks/src/"], "each check leaves by the machine's one way out, which knows the checks"),

@@ -8,89 +8,11 @@ use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::base::{Base, Patience};
 use super::lock::{self, Locked};
+use super::options::{BlockAccess, Cache, Discard, DiskOptions};
 use super::overlay::Overlay;
 use super::{SECTOR_BYTES, host};
-
-/// What the guest may do with a disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockAccess {
-    /// Read and write the file.
-    ReadWrite,
-    /// Only read.
-    ReadOnly,
-    /// Read and write, but what was written is forgotten at the end; the file stays as it is.
-    Snapshot,
-}
-
-/// When a write is on the host's disk. The words are QEMU's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cache {
-    /// When the guest flushes.
-    #[default]
-    Writeback,
-    /// When it is complete.
-    Writethrough,
-    /// When the host likes: a host that crashes takes it along.
-    Unsafe,
-}
-
-/// What becomes of blocks that the guest does not need any more. The words are QEMU's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Discard {
-    /// The file keeps them.
-    #[default]
-    Ignore,
-    /// The host gets them back.
-    Unmap,
-}
-
-/// What becomes of a snapshot whose disk has another name, or was written to since.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ChangedDisk {
-    /// It is not loaded: the guest's file system would not be what the guest believes.
-    #[default]
-    Refused,
-    /// It is loaded, and the user is told.
-    Taken,
-}
-
-/// Takes a sentence for the user about what went wrong with a disk while the machine runs.
-pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// A disk as the user asks for it.
-#[derive(Clone)]
-pub struct DiskOptions {
-    /// What the guest may do.
-    pub access: BlockAccess,
-    /// When writes are on the host's disk.
-    pub cache: Cache,
-    /// What becomes of discarded blocks.
-    pub discard: Discard,
-    /// What becomes of a snapshot, if it is not as it was.
-    pub changed: ChangedDisk,
-    /// Who hears of the host's errors, each kind once.
-    pub report: Report,
-}
-
-impl From<BlockAccess> for DiskOptions {
-    fn from(access: BlockAccess) -> Self {
-        DiskOptions {
-            access,
-            cache: Cache::default(),
-            discard: Discard::default(),
-            changed: ChangedDisk::default(),
-            report: Arc::new(|_| ()),
-        }
-    }
-}
-
-/// Whether to wait for the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    Wait,
-    Now,
-}
 
 /// Why a disk could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -176,29 +98,6 @@ impl Stable {
     /// Waits until all that was written is on the host's disk.
     pub(super) fn wait(&self) -> io::Result<()> {
         self.0.sync_data()
-    }
-}
-
-/// The image, whose last sector may be incomplete: it reads as if zeros followed.
-pub(super) struct Base {
-    file: Arc<File>,
-    len_bytes: u64,
-}
-
-impl Base {
-    /// Fills `data` from `at` on.
-    pub(super) fn read_at(&self, at: u64, data: &mut [u8], patience: Patience) -> io::Result<()> {
-        let present = self.len_bytes.saturating_sub(at).min(data.len() as u64) as usize;
-        let (file, padding) = data.split_at_mut(present);
-        padding.fill(0);
-        read_exact_at(&self.file, file, at, patience)
-    }
-}
-
-pub(super) fn read_exact_at(file: &File, data: &mut [u8], at: u64, patience: Patience) -> io::Result<()> {
-    match patience {
-        Patience::Wait => file.read_exact_at(data, at),
-        Patience::Now => host::read_now(file, at, data),
     }
 }
 
@@ -390,6 +289,7 @@ fn scratch(path: &Path, len_bytes: u64) -> Result<Overlay, DiskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::options::Report;
 
     fn error(path: &Path, access: BlockAccess) -> String {
         BlockFile::open(path, access).err().unwrap().to_string()

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::file::BlockAccess;
+use super::options::BlockAccess;
 
 /// First byte for what is done with a file.
 const DONE: i64 = 100;

@@ -5,9 +5,11 @@
 //! must not depend on the host, by the hart that notifies. Left out: geometry, topology, several queues, lifetime,
 //! secure erase, zones.
 
+mod base;
 mod file;
 mod host;
 mod lock;
+mod options;
 mod overlay;
 mod request;
 #[cfg(feature = "state")]
@@ -26,11 +28,12 @@ use virtio_bindings::virtio_ids::VIRTIO_ID_BLOCK;
 
 use crate::ring::{Broken, Request, Ring};
 use crate::transport::{MmioTransport, Slot, VirtioDevice, read_space};
-use file::Patience;
+use base::Patience;
 use request::{Disk, Job, Rules, Status, Step};
 use worker::{Order, Shared, Thread};
 
-pub use file::{BlockAccess, BlockFile, Cache, ChangedDisk, Discard, DiskError, DiskOptions, Report};
+pub use file::{BlockFile, DiskError};
+pub use options::{BlockAccess, Cache, ChangedDisk, Discard, DiskOptions, Report};
 
 /// Bytes per sector; the unit of every number in the protocol.
 pub const SECTOR_BYTES: u64 = 512;

@@ -14,7 +14,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::file::{Base, Patience, read_exact_at};
+use super::base::{Base, Patience, read_exact_at};
 
 const CLUSTER_BYTES: u64 = 4096;
 

@@ -11,7 +11,9 @@ use virtio_bindings::bindings::virtio_blk::{
 };
 use vm_memory::{Bytes, GuestAddress};
 
-use super::file::{BlockAccess, BlockFile, Patience, Stable};
+use super::base::Patience;
+use super::file::{BlockFile, Stable};
+use super::options::BlockAccess;
 use super::{MAX_DISCARD_SECTORS, MAX_ZEROES_SECTORS, SECTOR_BYTES};
 use crate::ring::{Broken, Request, Segments};
 use crate::transport::read_space;

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use memory::GuestMemoryMmap;
 
 use super::Block;
-use super::file::Patience;
+use super::base::Patience;
 use super::request::{Disk, Job, Status, Step};
 use crate::ring::Broken;
 use crate::transport::MmioTransport;
