@@ -6,12 +6,15 @@ mod debugger;
 mod guests;
 mod log;
 mod machine;
+mod moves;
 mod notices;
+mod release;
 mod signs;
 mod sleep;
 mod steal;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arch::csr::seed;
@@ -20,7 +23,7 @@ use bus::{IrqSink, MsiSink, Unmapped};
 
 use crate::{Aia, AiaMode, AiaPlan, Offer, Options};
 use guests::{GREETING, GREETING_AT, SECOND_AT, SECOND_OPAQUE};
-use machine::Machine;
+use machine::{Machine, Registers};
 
 /// Why a check failed.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -44,7 +47,7 @@ type Checked = Result<Verdict, Failure>;
 /// A check and its name.
 type Check = (&'static str, fn() -> Checked);
 
-const CHECKS: [Check; 17] = [
+const CHECKS: [Check; 18] = [
     ("ways out", ways_out),
     ("registers", registers),
     ("state", state),
@@ -62,6 +65,7 @@ const CHECKS: [Check; 17] = [
     ("signs of what devices hold", signs::come),
     ("AIA, emulated", || messages(AiaMode::Emul)),
     ("AIA, the processor's files", || messages(AiaMode::Hwaccel)),
+    ("AIA, a sleeper whose thread moves", moves::are_survived),
 ];
 
 /// Runs all checks, each told as it ends. Answers whether none failed.
@@ -192,34 +196,65 @@ fn entropy() -> Checked {
     passed(format!("four reads of seed: {reads:x?}"))
 }
 
+/// Where the first hart's file is.
+const IMSIC: Phys = Phys(0x2800_0000);
+
+/// A machine of two harts, the first of which waits for a message and then for a wire, by the controller in the kernel.
+struct Messaged {
+    aia: Arc<Aia>,
+    identities: u32,
+    machine: Machine,
+}
+
+impl Messaged {
+    /// One whose files are those; or why there is none.
+    fn of(mode: AiaMode) -> Result<Result<Messaged, String>, Failure> {
+        let info = match crate::aia_info() {
+            Err(error) => return Ok(Err(error.to_string())),
+            Ok(info) if mode == AiaMode::Hwaccel && !info.hwaccel => {
+                return Ok(Err("the processor has no interrupt files for guests".into()));
+            }
+            Ok(info) => info,
+        };
+        let machine = Machine::new(guests::MESSAGES, 2, Options::default())?;
+        let identities = info.ids.min(UNHEARD | 63);
+        let aplic = Some(Phys(0xd00_0000));
+        let aia = Aia::new(AiaPlan { mode, identities, sources: 32, aplic, irqfd: true, imsic: IMSIC });
+        machine.vm.interrupts_by(&aia, 2)?;
+        Ok(Ok(Messaged { aia, identities, machine }))
+    }
+}
+
+/// Sends the message that it waits for.
+fn message(aia: &Aia) -> Outcome {
+    Ok(aia.send(IMSIC, 5).map_err(|_| "the kernel takes no message")?)
+}
+
+/// Raises the wire that it waits for behind the message.
+fn wire(aia: &Aia, device: &Registers) -> Outcome {
+    device.wait(0, b'w'.into())?;
+    aia.set_level(3, true);
+    device.wait(0, 7)?;
+    aia.set_level(3, false);
+    Ok(())
+}
+
 /// A message and a wire, by the controller in the kernel.
 fn messages(mode: AiaMode) -> Checked {
-    let info = match crate::aia_info() {
-        Err(error) => return Ok(Verdict::Skipped(error.to_string())),
-        Ok(info) if mode == AiaMode::Hwaccel && !info.hwaccel => {
-            return Ok(Verdict::Skipped("the processor has no interrupt files for guests".into()));
-        }
-        Ok(info) => info,
+    let Messaged { aia, identities, mut machine } = match Messaged::of(mode)? {
+        Ok(messaged) => messaged,
+        Err(why) => return Ok(Verdict::Skipped(why)),
     };
-    let mut machine = Machine::new(guests::MESSAGES, 2, Options::default())?;
-    let (aplic, imsic) = (Phys(0xd00_0000), Phys(0x2800_0000));
-    let identities = info.ids.min(UNHEARD | 63);
-    let aia = Aia::new(AiaPlan { mode, identities, sources: 32, aplic: Some(aplic), irqfd: true, imsic });
-    machine.vm.interrupts_by(&aia, 2)?;
     machine.run_beside(|device| {
         device.wait(0, b'r'.into())?;
-        aia.send(imsic, 5).map_err(|_| "the kernel takes no message")?;
-        device.wait(0, b'w'.into())?;
-        aia.set_level(3, true);
-        device.wait(0, 7)?;
-        aia.set_level(3, false);
-        Ok(())
+        message(&aia)?;
+        wire(&aia, device)
     })?;
     let what = "a message while the guest sleeps, and a wire by the APLIC";
     if identities < UNHEARD {
         return passed(what);
     }
-    let (by_eventfd, by_call) = (cost(|| aia.send(imsic, UNHEARD))?, cost(|| aia.signal(imsic, UNHEARD))?);
+    let (by_eventfd, by_call) = (cost(|| aia.send(IMSIC, UNHEARD))?, cost(|| aia.signal(IMSIC, UNHEARD))?);
     passed(format!("{what}; a message by eventfd {by_eventfd} ns, by call {by_call} ns"))
 }
 

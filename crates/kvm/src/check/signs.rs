@@ -5,17 +5,12 @@
 //! emulates the device. Linux 6.12's KVM leaves the bits above zero (`kvm_riscv_vcpu_mmio_return` of
 //! `arch/riscv/kvm/vcpu_insn.c`), 7.2's does not: from there on it is demanded.
 
-use std::fs;
-
 use super::machine::Machine;
-use super::{Checked, Verdict, expect, guests, passed};
+use super::{Checked, Verdict, expect, guests, passed, release};
 use crate::Options;
 
 /// What the device holds: negative in each of its sizes.
 const HELD: u64 = 0xfedc_ba98_8765_a3c1;
-
-/// The first release, of those tried, whose loads extend.
-const RIGHT: (u32, u32) = (7, 2);
 
 /// LB, LH, LW and C.LW extend the sign, LBU, LHU and LWU do not, LD has none to extend.
 pub fn come() -> Checked {
@@ -26,13 +21,10 @@ pub fn come() -> Checked {
     let [byte, half, word] = [HELD as u8 as u64, HELD as u16 as u64, HELD as u32 as u64];
     expect("LBU, LHU, LWU, LD", [0x20, 0x28, 0x30, 0x38].map(loaded), [byte, half, word, HELD])?;
     let signed = [0x8, 0x10, 0x18, 0x40].map(loaded);
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    if signed == [byte, half, word, word] && is_before(&release, RIGHT) {
-        let (major, minor) = RIGHT;
-        let kernel = release.trim();
-        return Ok(Verdict::Known(format!(
-            "LB, LH, LW come as LBU, LHU, LWU do: Linux {kernel}, before {major}.{minor}"
-        )));
+    let kernel = release::of_this_host();
+    if signed == [byte, half, word, word] && release::is_before(&kernel, release::RIGHT) {
+        let right = release::right();
+        return Ok(Verdict::Known(format!("LB, LH, LW come as LBU, LHU, LWU do: Linux {kernel}, before {right}")));
     }
     expect(
         "LB, LH, LW, C.LW",
@@ -40,24 +32,4 @@ pub fn come() -> Checked {
         [HELD as i8 as u64, HELD as i16 as u64, HELD as i32 as u64, HELD as i32 as u64],
     )?;
     passed("LB, LH, LW, C.LW extend them")
-}
-
-/// Whether a kernel's release is older than `wanted`. One that does not say so is not.
-fn is_before(release: &str, wanted: (u32, u32)) -> bool {
-    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse);
-    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return false };
-    (major, minor) < wanted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn releases_are_compared_by_their_numbers() {
-        let old = ["6.12.107+deb13-riscv64", "7.1.0", "5.10", "7.0-rc3\n"];
-        let right = ["7.2.12+deb14-riscv64\n", "7.10.1", "10.0.0", "", "next-20261101"];
-        assert!(old.iter().all(|release| is_before(release, RIGHT)));
-        assert!(!right.iter().any(|release| is_before(release, RIGHT)));
-    }
 }

@@ -12,7 +12,7 @@ use crate::Options;
 /// The extension's name.
 const SUSP: &str = "susp";
 /// How long it sleeps.
-const NAP: Duration = Duration::from_millis(50);
+pub const NAP: Duration = Duration::from_millis(50);
 
 /// An interrupt ends the sleep, and still waits when the guest looks: KVM starts the hart anew on its way into the
 /// guest.
