@@ -23,7 +23,7 @@
 //! from (Debian 12, PyPI, npm, crates.io) has the simulator, and none the compiler `sail` that makes it; the
 //! project offers both as downloads of releases. The model of July 2026 (a513afa4) wants `sail` 0.20.2, whose
 //! source has to be built by OCaml's opam (ott, lem and linksem are in no registry either); what could be had of
-//! that source is 0.18, for a model of 2024. Neither model has a G-stage (no `hgatp`, `htval`, `hedeleg`) or AIA,
+//! that source is 0.18, for a model of 2024. That of 2026 has no G-stage (no `hgatp`, `htval`, `hedeleg`) and no AIA,
 //! where a second oracle is wanted most; for the rest Spike is one. Whoever has a `sail_riscv_sim` can hold it
 //! against Spike's programs by hand: they are ELF files that end by HTIF.
 
