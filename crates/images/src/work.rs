@@ -79,7 +79,7 @@ impl Kernel {
 /// itself, it puts two on one now and then; and one that goes elsewhere while it sleeps loses the message that is to
 /// wake it (6.12's KVM; `kvm::check::moves`). The guest waits for a second before it begins: on a busy computer that
 /// may be too short for this script, which then begins again.
-const TWO_HARTS: &str = r#"now() { read -r up _ </proc/uptime; echo "${up%.*}${up#*.}"; }
+const TWO_HARTS: &str = r#"now() { read -r up _ </proc/uptime; whole=${up%.*} part=${up#*.}; echo $((whole * 100 + 1$part - 100)); }
 tries=0
 while
     vhart run --engine kvm --no-reboot --harts 2 --memory 64M --kernel /boot/vmlinuz --aia aplic-imsic </dev/null &
@@ -176,6 +176,18 @@ mod tests {
         assert!(host.contains("/bench/program --part 4") && !host.contains("guest.cpio"));
         assert!(!host.contains("network\n"));
         assert!(guest.contains("cat /bench/guest.cpio") && guest.contains("/bench/program --part 4"));
+    }
+
+    #[test]
+    fn hundredths_of_a_second_are_reckoned_in_tens_in_the_first_second_too() {
+        let place = tempfile::tempdir().unwrap();
+        let uptime = place.path().join("uptime");
+        let now = TWO_HARTS.lines().next().unwrap().replace("/proc/uptime", uptime.to_str().unwrap());
+        for (text, hundredths) in [("0.08", "8"), ("0.85", "85"), ("1.09", "109"), ("9.99", "999"), ("10.00", "1000")] {
+            fs::write(&uptime, format!("{text} 1.90\n")).unwrap();
+            let output = std::process::Command::new("sh").args(["-c", &format!("{now}\nnow")]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), hundredths, "{text}: {output:?}");
+        }
     }
 
     /// Linux, Documentation/arch/riscv/boot-image-header.rst: the second magic number.
