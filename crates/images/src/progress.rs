@@ -40,3 +40,18 @@ pub(crate) fn step<T>(progress: &dyn Progress, what: &str, work: impl FnOnce() -
     progress.end();
     result
 }
+
+/// Remembers what is noted.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct Notes(pub std::cell::RefCell<Vec<String>>);
+
+#[cfg(test)]
+impl Progress for Notes {
+    fn begin(&self, _what: &str) {}
+    fn fraction(&self, _done: f64) {}
+    fn end(&self) {}
+    fn note(&self, text: &str) {
+        self.0.borrow_mut().push(text.to_owned());
+    }
+}

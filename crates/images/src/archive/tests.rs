@@ -7,6 +7,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::progress::Notes;
 use repository::{Repository, SUITE};
 use server::{Reply, Request, Server};
 
@@ -86,19 +87,6 @@ fn big() -> Vec<u8> {
 
 fn repository() -> Repository {
     Repository::new().package("small", b"a small package").package("big", &big())
-}
-
-/// Remembers what is noted.
-#[derive(Default)]
-struct Notes(std::cell::RefCell<Vec<String>>);
-
-impl Progress for Notes {
-    fn begin(&self, _what: &str) {}
-    fn fraction(&self, _done: f64) {}
-    fn end(&self) {}
-    fn note(&self, text: &str) {
-        self.0.borrow_mut().push(text.to_owned());
-    }
 }
 
 #[test]

@@ -29,18 +29,12 @@ pub fn check(request: &Request) -> Result<()> {
     request.modules.iter().try_for_each(|directory| fs::read_dir(directory).on_file("read", directory).map(drop))
 }
 
-/// Refuses a file that cannot be read, long before it is. A pipe is left alone: to open it would wait for its writer,
-/// who would take this for their reader.
+/// Refuses a file that cannot be read, long before it is.
 ///
 /// # Errors
 /// [`Error::File`].
 pub fn check_file(path: &Path) -> Result<()> {
-    let metadata = fs::metadata(path).on_file("read", path)?;
-    match metadata.is_dir() {
-        true => Err(ErrorKind::IsADirectory.into()).on_file("read", path),
-        false if metadata.is_file() => File::open(path).on_file("read", path).map(drop),
-        false => Ok(()),
-    }
+    is_kept(path).map(drop)
 }
 
 /// The same of one that is read more than once: as what is made of it, and as what tells it from another.
@@ -48,8 +42,7 @@ pub fn check_file(path: &Path) -> Result<()> {
 /// # Errors
 /// [`Error::File`], or [`Error::NoFile`].
 pub fn check_software(path: &Path) -> Result<()> {
-    check_file(path)?;
-    match fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+    match is_kept(path)? {
         true => Ok(()),
         false => Err(Error::NoFile { path: path.to_owned() }),
     }
@@ -57,10 +50,20 @@ pub fn check_software(path: &Path) -> Result<()> {
 
 /// Refuses a keyring by which nothing could be verified, also where the cache has all. What a pipe has is not known.
 fn check_keyring(path: &Path) -> Result<()> {
-    check_file(path)?;
-    match fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+    match is_kept(path)? {
         true => archive::check_keyring(path),
         false => Ok(()),
+    }
+}
+
+/// Whether a file has its content whenever it is read. One that cannot be read is refused. A pipe is left alone: to
+/// open it would wait for its writer, who would take this for their reader.
+fn is_kept(path: &Path) -> Result<bool> {
+    let metadata = fs::metadata(path).on_file("read", path)?;
+    match metadata.is_dir() {
+        true => Err(ErrorKind::IsADirectory.into()).on_file("read", path),
+        false if metadata.is_file() => File::open(path).on_file("read", path).map(|_| true),
+        false => Ok(false),
     }
 }
 

@@ -260,6 +260,7 @@ mod tests {
     use super::*;
     use crate::cache::Cache;
     use crate::phase::Nonce;
+    use crate::progress::Notes;
     use dtoolkit::fdt::Fdt;
     use dtoolkit::{Node, Property};
 
@@ -269,17 +270,6 @@ mod tests {
         content[0x38..0x3c].copy_from_slice(b"RSC\x05");
         content.extend(name.bytes());
         content
-    }
-
-    struct Notes(std::cell::RefCell<Vec<String>>);
-
-    impl Progress for Notes {
-        fn begin(&self, _what: &str) {}
-        fn fraction(&self, _done: f64) {}
-        fn end(&self) {}
-        fn note(&self, text: &str) {
-            self.0.borrow_mut().push(text.to_owned());
-        }
     }
 
     #[test]
@@ -311,7 +301,7 @@ mod tests {
         assert_eq!(why(&request(whole.clone(), initrd.clone()), &away), "cannot read /nowhere/kernel");
         assert!(why(&request(initrd.clone(), initrd.clone()), &one).contains("initrd' is no flat image"));
         assert!(why(&request(whole.clone(), file("empty", b"")), &one).ends_with("empty' is empty"));
-        let notes = Notes(Default::default());
+        let notes = Notes::default();
         prepare_guests(&request(whole, initrd), &one, &notes).unwrap();
         assert!(notes.0.take()[0].ends_with("lzo; Linux cannot use it"));
     }
