@@ -14,6 +14,7 @@ mod dist;
 mod exec;
 mod exits;
 mod facts;
+mod fuzz;
 mod kallsyms;
 mod layers;
 mod measured;
@@ -51,6 +52,8 @@ enum Chore {
     Dist(dist::Options),
     /// Try what `vhart exec` promises, in the machine.
     Exec,
+    /// Fuzz the targets of crates/fuzz in turn, guided by coverage (docs/fuzzing.md).
+    Fuzz(fuzz::Options),
     /// Boot host and guest, and compare the symbols found in their memory with their /proc/kallsyms.
     Kallsyms,
     /// Boot host and guest, and compare the exits that --stat counts with those of KVM's own tracepoint.
@@ -80,6 +83,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Dist(options) => dist::run(&options),
         Chore::Layers { functions: Some(least) } => layers::print_functions(least),
         Chore::Layers { functions: None } => layers::check().and_then(|()| facts::check()),
+        Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Exec => exec::check(false).map(drop),
         Chore::Switches => switches::make(),
         Chore::Kallsyms => kallsyms::compare(),
