@@ -121,6 +121,15 @@ impl Cache {
         things.iter().skip(keep).filter(|thing| may(thing)).try_for_each(|thing| remove(thing))
     }
 
+    /// Where the file `name` is, which is used now, if it is in the cache.
+    pub(crate) fn file(&self, name: impl AsRef<Path>) -> Option<PathBuf> {
+        let path = self.path(name);
+        path.is_file().then(|| {
+            self.used(&path);
+            path
+        })
+    }
+
     /// Says that a thing in the cache has been used. Where that cannot be noted, nothing is lost but order.
     pub(crate) fn used(&self, thing: &Path) {
         let _ = File::open(thing).and_then(|file| file.set_modified(SystemTime::now()));

@@ -128,27 +128,16 @@ pub struct Sources<'a> {
 /// What an archive or network may be short of, or [`Error::Making`]. What was downloaded stays for the next time.
 pub fn debian_disk(sources: &Sources<'_>, prepared: &Prepared, boot: Boot<'_>) -> Result<PathBuf> {
     let Sources { apt, cache, progress } = *sources;
-    if let Some(path) = cached_debian_disk(apt, cache) {
-        return Ok(path);
-    }
-    let lock = cache.lock(SYSTEMS, "a Debian system", progress)?;
-    if let Some(path) = cached_debian_disk(apt, cache) {
-        // Another process has made it while this one waited.
-        return Ok(path);
-    }
-    let name = name(apt);
-    let archive = Archive::open(apt, cache, progress)?;
-    Maker { sources, archive: &archive, lock: &lock }.make(prepared, &name, boot)
+    let find = || Ok(cached_debian_disk(apt, cache));
+    cache.once((SYSTEMS, "a Debian system"), progress, find, |lock| {
+        let archive = Archive::open(apt, cache, progress)?;
+        Maker { sources, archive: &archive, lock }.make(prepared, &name(apt), boot)
+    })
 }
 
 /// The same, if it is in the cache and nothing newer is asked for.
 pub fn cached_debian_disk(apt: &Apt, cache: &Cache) -> Option<PathBuf> {
-    let path = cache.path(name(apt));
-    let there = path.is_file() && apt.freshness == Freshness::Cached;
-    there.then(|| {
-        cache.used(&path);
-        path
-    })
+    cache.file(name(apt)).filter(|_| apt.freshness == Freshness::Cached)
 }
 
 /// The name within the cache of the disk of this suite and mirror.

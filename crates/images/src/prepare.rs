@@ -142,11 +142,12 @@ impl Parts {
         let missing = |store: &Store<'_>| -> Vec<Part> {
             wanted.iter().copied().filter(|&part| store.cached(part).is_none()).collect()
         };
-        if !missing(&store).is_empty() {
-            let lock = request.cache.lock(PACKAGES, "kernels and busybox", progress)?;
-            // Another process may have fetched them while this one waited.
-            store.fetch(&missing(&store), &lock)?;
-        }
+        request.cache.once(
+            (PACKAGES, "kernels and busybox"),
+            progress,
+            || Ok(missing(&store).is_empty().then_some(())),
+            |lock| store.fetch(&missing(&store), lock),
+        )?;
         let find = |part: Part| wanted.contains(&part).then(|| store.current(part)).flatten();
         Ok(Parts { linux: find(Part::Linux), busybox: find(Part::Busybox), opensbi: find(Part::OpenSbi) })
     }
@@ -191,19 +192,13 @@ fn wanted(request: &Request) -> Vec<Part> {
 }
 
 fn shared_disk(cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
-    let path = cache.path(disk::NAME);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let lock = cache.lock("disk", "a disk", progress)?;
-    if path.is_file() {
-        // Another process has made it while this one waited.
-        return Ok(path);
-    }
-    let scratch = cache.scratch(&lock)?;
-    let made = scratch.path().join("disk.img");
-    disk::write(&made)?;
-    cache.publish(&made, disk::NAME, &lock)
+    let make = |lock: &Lock| {
+        let scratch = cache.scratch(lock)?;
+        let made = scratch.path().join("disk.img");
+        disk::write(&made)?;
+        cache.publish(&made, disk::NAME, lock)
+    };
+    cache.once(("disk", "a disk"), progress, || Ok(cache.file(disk::NAME)), make)
 }
 
 /// The host's initramfs, built if it is not there.
@@ -211,25 +206,18 @@ fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progre
     let busybox = parts.busybox.as_ref().ok_or_else(|| missing(&request.cache, "busybox"))?.join(part::BUSYBOX);
     let modules = parts.modules(request);
     let name = format!("{BUILT}/{}.cpio", key(request, kernel, &busybox, modules.as_deref())?);
-    let path = request.cache.path(&name);
-    if path.is_file() {
-        request.cache.used(&path);
-        return Ok(path);
-    }
-    let lock = request.cache.lock(BUILT, "the initramfs", progress)?;
-    if path.is_file() {
-        // Another process has built it while this one waited.
-        return Ok(path);
-    }
-    let contents = Contents {
-        // The guest's VMM unpacks nothing.
-        kernel: guest_kernel(kernel, request, Form::Any)?,
-        modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory, &wanted_modules(request)))?,
-        busybox: read(&busybox)?,
-        vmm: request.vmm.as_deref().map(read).transpose()?,
-        rootfs: request.rootfs,
+    let make = |lock: &Lock| {
+        let contents = Contents {
+            // The guest's VMM unpacks nothing.
+            kernel: guest_kernel(kernel, request, Form::Any)?,
+            modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory, &wanted_modules(request)))?,
+            busybox: read(&busybox)?,
+            vmm: request.vmm.as_deref().map(read).transpose()?,
+            rootfs: request.rootfs,
+        };
+        step(progress, "building the initramfs", || write_initrd(&contents, &request.cache, &name, lock))
     };
-    step(progress, "building the initramfs", || write_initrd(&contents, &request.cache, &name, &lock))
+    request.cache.once((BUILT, "the initramfs"), progress, || Ok(request.cache.file(&name)), make)
 }
 
 fn write_initrd(contents: &Contents, cache: &Cache, name: &str, lock: &Lock) -> Result<PathBuf> {

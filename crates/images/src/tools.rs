@@ -137,16 +137,8 @@ impl<'a> Recipe<'a> {
 
     /// The tree, fetched and unpacked now if the cache lacks it.
     pub(crate) fn get(&self, apt: &Apt, cache: &Cache, progress: &dyn Progress) -> Result<Tools> {
-        if let Some(tools) = self.cached(cache) {
-            return Ok(tools);
-        }
-        let lock =
-            cache.lock(&format!("{PLACE}-{}", self.name), &format!("the packages of {}", self.name), progress)?;
-        // Another process may have fetched them while this one waited.
-        match self.cached(cache) {
-            Some(tools) => Ok(tools),
-            None => self.make(apt, cache, progress, &lock),
-        }
+        let (part, what) = (format!("{PLACE}-{}", self.name), format!("the packages of {}", self.name));
+        cache.once((&part, &what), progress, || Ok(self.cached(cache)), |lock| self.make(apt, cache, progress, lock))
     }
 
     /// Fetches and unpacks.

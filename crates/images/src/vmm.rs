@@ -79,8 +79,9 @@ pub struct Means<'a> {
 
 impl Means<'_> {
     /// The lock of what is wanted.
-    fn lock(&self) -> Result<Lock> {
-        self.cache.lock(self.product.directory(), self.product.name(), self.progress)
+    /// The part of the cache that has them, and what it is called.
+    fn part(&self) -> (&'static str, &'static str) {
+        (self.product.directory(), self.product.name())
     }
 
     /// Where cargo's files of such builds lie: among the workspace's others, so that `cargo clean` takes them along; in
@@ -117,32 +118,22 @@ pub fn get(choice: &Choice, means: Means<'_>) -> Result<PathBuf> {
 fn ready(means: Means<'_>) -> Result<PathBuf> {
     let product = means.product;
     let record = ready::record(product)?;
-    let path = means.cache.path(product.directory()).join(name(&record)).join(product.program());
-    if path.is_file() {
-        means.cache.used(&path);
-        return Ok(path);
-    }
-    let lock = means.lock()?;
-    if path.is_file() {
-        // Another process has unpacked it while this one waited, and may use it now.
-        return Ok(path);
-    }
-    keep(product, &Built { program: ready::program(product)?, record }, means.cache, &lock)
+    let path = Path::new(product.directory()).join(name(&record)).join(product.program());
+    // One that another process has unpacked meanwhile may be in use already: it stays.
+    let find = || Ok(means.cache.file(&path));
+    means.cache.once(means.part(), means.progress, find, |lock| {
+        keep(product, &Built { program: ready::program(product)?, record }, means.cache, lock)
+    })
 }
 
 /// One built of `workspace`, now or earlier.
 fn built(workspace: &Path, means: Means<'_>) -> Result<PathBuf> {
     let sources = Sources::find(workspace)?;
-    if let Some(path) = kept(means.product, workspace, means.cache)? {
-        return Ok(path);
-    }
-    let lock = means.lock()?;
-    // Another process may have built it while this one waited.
-    if let Some(path) = kept(means.product, workspace, means.cache)? {
-        return Ok(path);
-    }
-    let made = compile(&sources, means).map_err(|why| no_room(why, means.cache))?;
-    keep(means.product, &made, means.cache, &lock)
+    let find = || kept(means.product, workspace, means.cache);
+    means.cache.once(means.part(), means.progress, find, |lock| {
+        let made = compile(&sources, means).map_err(|why| no_room(why, means.cache))?;
+        keep(means.product, &made, means.cache, lock)
+    })
 }
 
 /// The one in the cache that `workspace` would make.

@@ -56,6 +56,25 @@ impl Cache {
         Ok(Lock { _whole: whole.file, _part: Some(own.file), part: part.to_owned() })
     }
 
+    /// What `find` finds, or else `make` makes, alone: another process may have made it while this one waited for the
+    /// lock of `part`.
+    pub(crate) fn once<T>(
+        &self,
+        (part, what): (&str, &str),
+        progress: &dyn Progress,
+        find: impl Fn() -> Result<Option<T>>,
+        make: impl FnOnce(&Lock) -> Result<T>,
+    ) -> Result<T> {
+        if let Some(there) = find()? {
+            return Ok(there);
+        }
+        let lock = self.lock(part, what, progress)?;
+        match find()? {
+            Some(there) => Ok(there),
+            None => make(&lock),
+        }
+    }
+
     /// Waits until no other process adds to the cache, to remove something. What killed ones left half done goes.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use board::loader::{self, Form};
 
 use super::{Parts, check_software, guest_kernel, identity, key, missing, read, read_modules, wanted_modules};
+use crate::cache::Lock;
 use crate::error::{OnFile, Result};
 use crate::hash::hex_sha256;
 use crate::initramfs::Contents;
@@ -106,17 +107,16 @@ pub fn prepare_guests(request: &Request, guests: &Guests, progress: &dyn Progres
     }
     let parts = Parts::of(request, progress)?;
     let kernel = parts.kernel(request)?;
-    let manifest = match manifest(request, guests, &kernel, &parts)? {
-        (name, true) => request.cache.path(name),
-        (name, false) => {
-            step(progress, "putting the guests together", || write(request, guests, &kernel, &parts, &name, progress))?
-        }
-    };
+    let name = manifest(request, guests, &kernel, &parts)?;
+    let find = || Ok(request.cache.file(&name));
+    let manifest = request.cache.once((BUILT, "the guests' images"), progress, find, |lock| {
+        step(progress, "putting the guests together", || write(request, guests, &kernel, &parts, &name, lock))
+    })?;
     Ok(PreparedGuests { manifest, firmware: parts.firmware(request), kernel_release: parts.release(request) })
 }
 
-/// The manifest's name in the cache, and whether it is there.
-fn manifest(request: &Request, guests: &Guests, kernel: &Path, parts: &Parts) -> Result<(String, bool)> {
+/// The manifest's name in the cache.
+fn manifest(request: &Request, guests: &Guests, kernel: &Path, parts: &Parts) -> Result<String> {
     let contents = match (&request.initrd, &parts.busybox) {
         (Some(initrd), _) => identity(kernel, &request.cache)? + &identity(initrd, &request.cache)?,
         (None, Some(busybox)) => key(request, kernel, &busybox.join(part::BUSYBOX), parts.modules(request).as_deref())?,
@@ -125,39 +125,20 @@ fn manifest(request: &Request, guests: &Guests, kernel: &Path, parts: &Parts) ->
     let other = guests.other.as_ref().map(|other| identity(&other.kernel, &request.cache)).transpose()?;
     let what =
         format!("{MADE} {contents} {other:?} {guests:?} {:?} {}", request.guest, append(request, &[], Vec::new()));
-    let name = format!("{BUILT}/{}.dtb", &hex_sha256(&[what.as_bytes()])[..16]);
-    let path = request.cache.path(&name);
-    let is_there = path.is_file();
-    if is_there {
-        request.cache.used(&path);
-    }
-    Ok((name, is_there))
+    Ok(format!("{BUILT}/{}.dtb", &hex_sha256(&[what.as_bytes()])[..16]))
 }
 
-fn write(
-    request: &Request,
-    guests: &Guests,
-    kernel: &Path,
-    parts: &Parts,
-    name: &str,
-    progress: &dyn Progress,
-) -> Result<PathBuf> {
-    let lock = request.cache.lock(BUILT, "the guests' images", progress)?;
-    let path = request.cache.path(name);
-    if path.is_file() {
-        // Another process has made it while this one waited.
-        return Ok(path);
-    }
+fn write(request: &Request, guests: &Guests, kernel: &Path, parts: &Parts, name: &str, lock: &Lock) -> Result<PathBuf> {
     let unpacked = |kernel: &Path| guest_kernel(kernel, request, Form::Image);
     let mut images = vec![("kernel", unpacked(kernel)?), ("initrd", initrd(request, parts)?)];
     if let Some(other) = &guests.other {
         images.push((OTHER, unpacked(&other.kernel)?));
     }
-    let scratch = request.cache.scratch(&lock)?;
+    let scratch = request.cache.scratch(lock)?;
     let made = scratch.path().join("guests.dtb");
     fs::write(&made, tree(request, guests, &images)).on_file("write", &made)?;
-    request.cache.prune_idle(BUILT, KEPT, &lock)?;
-    request.cache.publish(&made, name, &lock)
+    request.cache.prune_idle(BUILT, KEPT, lock)?;
+    request.cache.publish(&made, name, lock)
 }
 
 /// The user's, else the one of a guest in KVM.

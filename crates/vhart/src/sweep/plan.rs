@@ -70,6 +70,7 @@ impl Plan {
 
     fn parse(text: &str, program: &[u8]) -> Result<Plan> {
         let file: File = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", place(text, &error)))?;
+        ensure!(!file.bench.is_empty() || !file.axes.is_empty(), "it has neither axes nor words for vhart bench");
         let kinds = file.axes.keys().map(|name| kind(name)).collect::<Result<Vec<_>>>()?;
         let count = file.axes.values().try_fold(1usize, |count, values| count.checked_mul(values.len()));
         ensure!(count.is_some_and(|count| count <= POINTS), "it has more than {POINTS} points");
@@ -267,6 +268,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_before_anything_runs() {
         assert_eq!(refusal("[axes]\nnosuch = [1]"), "axis nosuch: neither vhart bench nor vhart exec has --nosuch");
+        assert_eq!(refusal("# later\n[axes]\n"), "it has neither axes nor words for vhart bench");
         assert_eq!(refusal("[axes]\nharts = []"), "axis harts has no values");
         assert_eq!(refusal("[axes]\nharts = [1, 1]"), "axis harts has 1 twice");
         assert_eq!(refusal("[axes]\nharts = [[1]]"), "axis harts: values are texts, numbers, or true and false");
