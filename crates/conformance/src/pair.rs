@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use arch::pte;
@@ -14,6 +15,7 @@ use jit::{Backend, Host, JitHart, JitParts};
 use memory::{Ram, Watcher};
 use privileged::Config;
 use vcpu::{Exit, Vcpu};
+use vm_memory::{Bytes, GuestAddress};
 
 pub use crate::lockstep::RAM_BASE;
 
@@ -176,14 +178,17 @@ impl<B: Backend> Pair<B> {
     /// Compares what programs reach: the first pages, and page tables.
     fn memory_difference(&self) -> Option<(u64, u8, u8)> {
         [0..0x2_0000, TABLES - RAM_BASE..TABLES - RAM_BASE + 0x4_0000].into_iter().find_map(|range| {
-            let [ours, plain] = self.rams.each_ref().map(|ram| {
-                let mut bytes = vec![0; (range.end - range.start) as usize];
-                ram.read_bytes(range.start, &mut bytes).unwrap();
-                bytes
-            });
+            let [ours, plain] = self.rams.each_ref().map(|ram| copy(ram, &range));
             if ours == plain { None } else { difference(RAM_BASE + range.start, &ours, &plain) }
         })
     }
+}
+
+/// A part of memory in one go, as devices read: byte by byte it would take most of a comparison's time.
+fn copy(ram: &Ram, range: &Range<u64>) -> Vec<u8> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    ram.guest_memory().read_slice(&mut bytes, GuestAddress(RAM_BASE + range.start)).unwrap();
+    bytes
 }
 
 /// The first difference of memory at `start`.
