@@ -217,6 +217,10 @@ fn suite_address(mirror: &str, suite: &str) -> String {
 
 impl Suite<'_> {
     fn release(&self, keys: &Keys) -> Result<Release> {
+        let is_part_of_address = |byte: u8| byte.is_ascii_alphanumeric() || b"-._+~/".contains(&byte);
+        if !self.name.bytes().all(is_part_of_address) {
+            return Err(self.missing());
+        }
         let address = format!("{}/InRelease", suite_address(self.mirror, self.name));
         let text = match self.get(&address)? {
             Some(message) => self.clear_text(keys, &address, &message)?,
@@ -242,12 +246,15 @@ impl Suite<'_> {
     /// The Release file whose signature is a file of its own.
     fn detached(&self, keys: &Keys) -> Result<String> {
         let base = suite_address(self.mirror, self.name);
-        let no_suite = || Error::NoSuite { suite: self.name.to_owned(), mirror: self.mirror.to_owned() };
-        let text = self.get(&format!("{base}/Release"))?.ok_or_else(no_suite)?;
+        let text = self.get(&format!("{base}/Release"))?.ok_or_else(|| self.missing())?;
         let signature = self.get(&format!("{base}/Release.gpg"))?;
         let signature = signature.ok_or_else(|| self.distrusted("it is not signed".to_owned()))?;
         keys.detached(text.as_bytes(), signature.as_bytes()).map_err(|why| self.distrusted(why))?;
         Ok(text)
+    }
+
+    fn missing(&self) -> Error {
+        Error::NoSuite { suite: self.name.to_owned(), mirror: self.mirror.to_owned() }
     }
 
     fn distrusted(&self, detail: String) -> Error {

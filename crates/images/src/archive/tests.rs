@@ -176,8 +176,10 @@ fn a_suite_without_the_architecture_is_named() {
 #[test]
 fn a_missing_suite_and_a_missing_package_are_named() {
     let place = Place::honest(repository());
-    let nowhere = Apt { suite: "nosuch".to_owned(), ..place.request() };
-    assert!(matches!(place.fetch(&nowhere, "big"), Err(Error::NoSuite { .. })));
+    for name in ["nosuch", "no such/../suite"] {
+        let nowhere = Apt { suite: name.to_owned(), ..place.request() };
+        assert!(matches!(place.fetch(&nowhere, "big"), Err(Error::NoSuite { .. })));
+    }
     let why = place.fetch(&place.request(), "nothing").unwrap_err();
     assert_eq!(why.to_string(), "suite stable has no package nothing for riscv64: choose another --suite");
 }
