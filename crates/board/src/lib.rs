@@ -31,10 +31,10 @@ mod ending;
 pub mod engine;
 pub mod error;
 #[cfg(feature = "formats")]
-mod given;
+pub mod given;
 #[cfg(not(feature = "formats"))]
 #[path = "given_missing.rs"]
-mod given;
+pub mod given;
 mod held;
 mod host_interrupts;
 mod hosted_harts;

@@ -102,6 +102,12 @@ pub enum Problem {
         /// What gave it away.
         reason: String,
     },
+    /// A device tree that nobody reads to its end.
+    #[error("has nodes within more than {most} others, and Linux reads none so deep")]
+    DeepTree {
+        /// How many levels it reads.
+        most: usize,
+    },
     /// Raw bytes without a place.
     #[error("is no ELF file, which would say where it goes; write addr=ADDRESS")]
     NoAddress,

@@ -38,7 +38,8 @@ pub const TARGET: Target = Target {
     seeds,
 };
 
-fn seeds() -> Vec<Vec<u8>> {
+/// The device tree of a guest.
+pub fn guests_tree() -> Vec<u8> {
     let told = Told {
         vcpus: 2,
         memory_bytes: 64 << 20,
@@ -52,9 +53,13 @@ fn seeds() -> Vec<Vec<u8>> {
         identities: 255,
         rng_seed: Some([7; 32]),
     };
+    told.flatten()
+}
+
+fn seeds() -> Vec<Vec<u8>> {
     let manifest =
         "guests\0first\0memory-mib\0kernel\0vcpus\0images\0linux\0data\0console\0lines\0".as_bytes().to_vec();
-    vec![told.flatten(), manifest, vec![0; 64], (0..=255).collect()]
+    vec![guests_tree(), manifest, vec![0; 64], (0..=255).collect()]
 }
 
 fn run(input: &[u8]) {

@@ -2,7 +2,9 @@
 
 use arbitrary::{Result, Unstructured};
 use arch::Phys;
+use board::given;
 use board::loader::{self, Defaults, Initrd, Range};
+use board::tree::Chosen;
 use memory::Ram;
 
 use super::files::{file, gzip, one_line, xz, zstd};
@@ -23,6 +25,13 @@ pub const PLACES: Target = Target {
     what: "where device tree and initial RAM disk go",
     run: |input| with(input, places),
     seeds: Vec::new,
+};
+
+pub const TREE: Target = Target {
+    name: "tree",
+    what: "device trees of the user's: --dtb",
+    run: tree,
+    seeds: || vec![super::hypervisor::guests_tree()],
 };
 
 const BASE: u64 = 0x8000_0000;
@@ -58,6 +67,15 @@ fn initrd(content: &[u8]) {
         }
         Err(why) => assert!(one_line(&why.to_string()), "{why}"),
     });
+}
+
+fn tree(content: &[u8]) {
+    let chosen = Chosen { bootargs: "quiet".to_owned(), initrd: Some(within(1 << 20, 4096)), ..Chosen::default() };
+    match given::flatten(content, &chosen) {
+        // What is told stands in it, once, however often it is told.
+        Ok(told) => assert!(given::flatten(&told, &chosen).is_ok_and(|again| again == told)),
+        Err(why) => assert!(one_line(&why.to_string()), "{why}"),
+    }
 }
 
 fn places(input: &mut Unstructured) -> Result<()> {

@@ -44,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     loader::KERNEL,
     loader::INITRD,
     loader::PLACES,
+    loader::TREE,
     devices::TARGET,
     aplic::TARGET,
     imsic::TARGET,
