@@ -11,6 +11,8 @@ use super::node::number as path;
 use super::server::{Open, Server};
 use super::wire::{Answer, Fields, Qid, Reply};
 
+/// How many bytes of entries there are, before them.
+const LENGTH_BYTES: usize = 4;
 /// An entry without its name: qid, cookie, type, length of the name.
 const ENTRY_BYTES: usize = 13 + 8 + 1 + 2;
 /// The longest name of all file systems, and of the entries of a host's directory.
@@ -30,16 +32,16 @@ impl Server {
         if at.take() != Some(from) {
             seek(&*file, SeekFrom::Start(from))?;
         }
-        let mut list = Listing { room: reply.room().min(count as usize), bytes: Vec::new(), at: from };
+        let room = reply.room().saturating_sub(LENGTH_BYTES).min(count as usize);
+        let mut list = Listing { room, bytes: Vec::new(), at: from };
         list.fill(file, |entry| match entry.file_name().to_bytes() {
             b".." => above,
             _ => Qid { kind: kind(entry.file_type()), version: 0, path: path(device, file_device, entry.ino()) },
         })?;
         *at = Some(list.at);
-        reply.data(list.bytes.len() as u32, |room| {
-            room.copy_from_slice(&list.bytes);
-            Ok(room.len())
-        })
+        reply.u32(list.bytes.len() as u32);
+        reply.bytes(&list.bytes);
+        Ok(())
     }
 }
 

@@ -283,6 +283,21 @@ fn an_answer_is_no_longer_than_its_room() {
 }
 
 #[test]
+fn a_listing_is_no_longer_than_its_room() {
+    let mut client = Client::with(ShareAccess::ReadOnly, |shared| {
+        (1..=9).for_each(|len| fs::write(shared.join("f".repeat(len)), "").unwrap());
+    });
+    client.walk("", 1).unwrap();
+    client.open(1, 0).unwrap();
+    for room in 11..700 {
+        let answer = client.raw(&message(kind::READDIR, body().u32(1).u64(0).u32(!0)), room);
+        // The smallest entry is '.'.
+        let kind = if room < 11 + 25 { 7 } else { kind::READDIR + 1 };
+        assert!(answer.len() <= room && (answer[4] == kind || answer[4] == 7 && room < 11 + 33), "{room}");
+    }
+}
+
+#[test]
 fn numbers_are_used_once_and_limited() {
     let mut client = Client::new();
     client.create("file", 1).unwrap();
