@@ -16,10 +16,26 @@ const PLACE: &str = "tools/cargo-deny";
 pub fn check(offline: bool) -> anyhow::Result<Option<String>> {
     eprintln!("== deny");
     let Some(mut command) = command(offline)? else { return Ok(Some("licences of crates (no cargo-deny)".to_owned())) };
+    if !has_crates(offline)? {
+        return Ok(Some("licences of crates (cargo has not all of them)".to_owned()));
+    }
     // The list of advisories, which would have to be fetched, is for whoever updates crates.
     let status = command.args(["--offline", "check", "licenses", "bans", "sources"]).status().context("cargo-deny")?;
     ensure!(status.success(), "deny failed: cargo deny check licenses bans sources");
     Ok(None)
+}
+
+/// Whether cargo has all crates of the lock file, those for other systems too, which no build here fetches; gets them
+/// unless `offline`.
+fn has_crates(offline: bool) -> anyhow::Result<bool> {
+    let mut command = Command::new("cargo");
+    command.args(["fetch", "--quiet", "--locked"]).args(offline.then_some("--offline"));
+    if offline {
+        command.stderr(Stdio::null());
+    }
+    let fetched = command.status().context("cannot run cargo")?.success();
+    ensure!(fetched || offline, "cargo fetch failed: the licences of crates cannot be looked at");
+    Ok(fetched)
 }
 
 fn runs(program: &Path) -> bool {
