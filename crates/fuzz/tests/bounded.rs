@@ -25,7 +25,7 @@ macro_rules! bounded {
 }
 
 bounded! {
-    decode isa kernel initrd places devices aplic imsic
+    decode isa kernel initrd places tree devices aplic imsic
     virtio_block virtio_rng virtio_con virtio_ports virtio_net virtio_9p ninep frames
     sbi hypervisor trace snapshot symbols gdb traps work
     deb control module initramfs release index http settings
