@@ -198,7 +198,9 @@ fn shared_disk(cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
         disk::write(&made)?;
         cache.publish(&made, disk::NAME, lock)
     };
-    cache.once(("disk", "a disk"), progress, || Ok(cache.file(disk::NAME)), make)
+    // Not noted as used: snapshots of machines tell by its date whether it was written to.
+    let find = || Ok(Some(cache.path(disk::NAME)).filter(|path| path.is_file()));
+    cache.once(("disk", "a disk"), progress, find, make)
 }
 
 /// The host's initramfs, built if it is not there.
