@@ -1,8 +1,10 @@
 //! `cargo xtask test`: every check and test, in the order in which they fail fastest.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
@@ -139,9 +141,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let run = Run { offline: options.offline, linux: !options.no_boot && !options.offline, outfit: OnceCell::new() };
     let wanted = PARTS.iter().filter(|part| part.is_wanted(&options.only));
     let (boots, still): (Vec<&Part>, Vec<&Part>) = wanted.partition(|part| part.kind == Kind::Boots);
-    let mut left_out = Vec::new();
+    let (mut left_out, mut times) = (Vec::new(), Times::default());
     for part in still {
-        left_out.extend((part.run)(&run)?);
+        left_out.extend(times.of(part.name, || (part.run)(&run))?);
     }
     let lack = match options.no_boot {
         true => Some("--no-boot"),
@@ -152,15 +154,37 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         _ => {
             if !boots.is_empty() {
                 // Some of them run what lies there.
-                cargo("vhart", &["build", "--release", "--quiet", "--package", "vhart"], &[])?;
+                let build = ["build", "--release", "--quiet", "--package", "vhart"];
+                times.of("vhart", || cargo("vhart", &build, &[]))?;
             }
             for part in boots {
-                left_out.extend((part.run)(&run)?);
+                left_out.extend(times.of(part.name, || (part.run)(&run))?);
             }
         }
     }
+    print!("{times}");
     println!("{}", closing(&options.only, &left_out));
     Ok(())
+}
+
+/// How long each part took, in order.
+#[derive(Default)]
+struct Times(Vec<(&'static str, Duration)>);
+
+impl Times {
+    fn of<T>(&mut self, name: &'static str, part: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = part();
+        self.0.push((name, start.elapsed()));
+        result
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(name, time)| writeln!(f, "{name:14} {:5} s", time.as_secs()))?;
+        writeln!(f, "{:14} {:5} s", "together", self.0.iter().map(|(_, time)| *time).sum::<Duration>().as_secs())
+    }
 }
 
 /// What the run of these parts, or of all, came to.

@@ -34,7 +34,7 @@ fn image(text_offset: u64, image_size: u64) -> Vec<u8> {
     content[16..24].copy_from_slice(&image_size.to_le_bytes());
     content[24..32].fill(0);
     content[0x38..0x3c].copy_from_slice(b"RSC\x05");
-    content[0x3c..0x40].fill(0xff);
+    content[0x3c..0x40].fill(0);
     content
 }
 
@@ -73,6 +73,30 @@ fn a_zboot_image_is_unwrapped_and_unpacked() {
 #[test]
 fn raw_bytes_go_to_the_default_place() {
     assert_eq!(load("raw", &[0x13; 100]).unwrap().0.range.end, BASE + 100);
+}
+
+#[test]
+fn text_is_no_program() {
+    for text in ["# A file that reads as one\n", "\tli a0, 1\n\tecall # äöü\n", &["x", &"é".repeat(5000)].concat()]
+    {
+        let said = load("text", text.as_bytes()).err().unwrap();
+        assert!(said.ends_with("is text, not a RISC-V kernel or program"), "{said}");
+    }
+    // nop, and "wfi" between characters.
+    for code in [&[0x13, 0, 0, 0].repeat(8)[..], b"aaaaaaaaaaaaaaaa\x73\0\x50\x10aaaa"] {
+        assert!(load("code", code).is_ok());
+    }
+}
+
+#[test]
+fn a_kernel_that_is_cut_off_anywhere_is_refused() {
+    let mut content = image_with_stub(0x400);
+    content.resize(0x400, 0);
+    assert!(load("whole", &content).is_ok());
+    for len in 60..0x400 {
+        let said = load("cut", &content[..len]).err().unwrap();
+        assert!(said.contains(&format!("it has {len} bytes, its header tells of ")), "{said}");
+    }
 }
 
 #[test]
@@ -116,7 +140,7 @@ fn a_guests_kernel_is_refused_for_what_a_machines_is() {
         loader::unpacked(&path, 1 << 20, form).map_err(|error| error.to_string())
     };
     let (whole, cut) = (image_with_stub(4096), image_with_stub(4097));
-    for form in [Form::Any, Form::Image] {
+    for form in [Form::Linux, Form::Image] {
         assert_eq!(unpacked(&whole, form).unwrap(), whole);
         assert_eq!(unpacked(&gzip(&whole), form).unwrap(), whole);
         for content in [&cut, &gzip(&cut)] {
@@ -134,8 +158,8 @@ fn a_guests_kernel_is_refused_for_what_a_machines_is() {
         assert!(unpacked(&vec![0; 2 << 20], form).unwrap_err().contains("2097152 bytes"));
     }
     let program = elf(BASE, &[(5, 0, BASE, 0x200)]);
-    assert_eq!(unpacked(&program, Form::Any).unwrap(), program);
-    assert_eq!(unpacked(&[0x13; 100], Form::Any).unwrap(), [0x13; 100]);
+    assert_eq!(unpacked(&program, Form::Linux).unwrap(), program);
+    assert!(unpacked(&[0x13; 100], Form::Linux).unwrap_err().contains("is no Linux"));
     for other in [&program[..], &[0x13; 100]] {
         assert!(unpacked(other, Form::Image).unwrap_err().contains("is no flat image"));
     }

@@ -122,7 +122,7 @@ impl Cache {
     }
 
     /// Where the file `name` is, which is used now, if it is in the cache.
-    pub(crate) fn file(&self, name: impl AsRef<Path>) -> Option<PathBuf> {
+    pub(crate) fn use_file(&self, name: impl AsRef<Path>) -> Option<PathBuf> {
         let path = self.path(name);
         path.is_file().then(|| {
             self.used(&path);

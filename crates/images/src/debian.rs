@@ -137,7 +137,7 @@ pub fn debian_disk(sources: &Sources<'_>, prepared: &Prepared, boot: Boot<'_>) -
 
 /// The same, if it is in the cache and nothing newer is asked for.
 pub fn cached_debian_disk(apt: &Apt, cache: &Cache) -> Option<PathBuf> {
-    cache.file(name(apt)).filter(|_| apt.freshness == Freshness::Cached)
+    cache.use_file(name(apt)).filter(|_| apt.freshness == Freshness::Cached)
 }
 
 /// The name within the cache of the disk of this suite and mirror.

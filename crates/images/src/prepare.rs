@@ -211,7 +211,7 @@ fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progre
     let make = |lock: &Lock| {
         let contents = Contents {
             // The guest's VMM unpacks nothing.
-            kernel: guest_kernel(kernel, request, Form::Any)?,
+            kernel: guest_kernel(kernel, request, Form::Linux)?,
             modules: modules.map_or(Ok(Vec::new()), |directory| read_modules(&directory, &wanted_modules(request)))?,
             busybox: read(&busybox)?,
             vmm: request.vmm.as_deref().map(read).transpose()?,
@@ -219,7 +219,7 @@ fn initrd(request: &Request, kernel: &Path, parts: &Parts, progress: &dyn Progre
         };
         step(progress, "building the initramfs", || write_initrd(&contents, &request.cache, &name, lock))
     };
-    request.cache.once((BUILT, "the initramfs"), progress, || Ok(request.cache.file(&name)), make)
+    request.cache.once((BUILT, "the initramfs"), progress, || Ok(request.cache.use_file(&name)), make)
 }
 
 fn write_initrd(contents: &Contents, cache: &Cache, name: &str, lock: &Lock) -> Result<PathBuf> {
@@ -316,6 +316,13 @@ mod tests {
         }
     }
 
+    /// A flat image with Linux's header, which ends in `own`.
+    fn image(own: &[u8]) -> Vec<u8> {
+        let mut image = vec![0; 64];
+        image[0x38..0x3c].copy_from_slice(b"RSC\x05");
+        [&image, own].concat()
+    }
+
     #[test]
     fn users_own_files_need_no_packages() {
         let place = Place::new();
@@ -332,12 +339,13 @@ mod tests {
         let place = Place::new();
         let debs = place.directory.path().join("debs");
         fs::create_dir(&debs).unwrap();
-        let tree: &[(&str, &[u8])] = &[("boot/vmlinux-6.12-riscv64", b"image"), ("usr/bin/busybox", b"box")];
+        let image = image(b"image");
+        let tree: &[(&str, &[u8])] = &[("boot/vmlinux-6.12-riscv64", &image), ("usr/bin/busybox", b"box")];
         fs::write(debs.join("all.deb"), package(tree, "data.tar", <[u8]>::to_vec)).unwrap();
         let cache = Cache::at(place.directory.path().join("cache"));
         let request = Request { packages: Packages::Directory(debs), ..Request::new(cache) };
         let prepared = prepare(&request, &()).unwrap();
-        assert_eq!(fs::read(&prepared.kernel).unwrap(), b"image");
+        assert_eq!(fs::read(&prepared.kernel).unwrap(), image);
         assert!(fs::read(&prepared.initrd).unwrap().starts_with(b"070701"));
         assert_eq!(prepared.kernel_release.as_deref(), Some("6.12-riscv64"));
         assert_eq!(prepare(&request, &()).unwrap(), prepared);
@@ -348,7 +356,7 @@ mod tests {
         let place = Place::new();
         let kernel = place.directory.path().join("Image.gz");
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        packed.write_all(b"the kernel's own bytes").unwrap();
+        packed.write_all(&image(b"the kernel's own bytes")).unwrap();
         fs::write(&kernel, packed.finish().unwrap()).unwrap();
         let vmm = place.directory.path().join("vhart");
         fs::write(&vmm, vmm::ready_program(vmm::Product::Vmm).unwrap()).unwrap();

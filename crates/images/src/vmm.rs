@@ -120,7 +120,7 @@ fn ready(means: Means<'_>) -> Result<PathBuf> {
     let record = ready::record(product)?;
     let path = Path::new(product.directory()).join(name(&record)).join(product.program());
     // One that another process has unpacked meanwhile may be in use already: it stays.
-    let find = || Ok(means.cache.file(&path));
+    let find = || Ok(means.cache.use_file(&path));
     means.cache.once(means.part(), means.progress, find, |lock| {
         keep(product, &Built { program: ready::program(product)?, record }, means.cache, lock)
     })

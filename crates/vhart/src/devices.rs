@@ -53,6 +53,7 @@ fn disk(disk: &Disk, others: &[Disk], serving: Serving, changed: ChangedDisk) ->
     };
     let options = DiskOptions {
         access,
+        format: disk.format,
         cache: disk.cache,
         discard: disk.discard,
         changed,

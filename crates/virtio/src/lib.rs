@@ -20,7 +20,9 @@ mod transport;
 
 use std::sync::{Arc, Mutex};
 
-pub use block::{Block, BlockAccess, BlockFile, Cache, ChangedDisk, Discard, DiskError, DiskOptions, Report, Serving};
+pub use block::{
+    Block, BlockAccess, BlockFile, Cache, ChangedDisk, Discard, DiskError, DiskOptions, Format, Report, Serving,
+};
 pub use console::{Console, ConsoleInput, MOST_PORTS, PortConfig, PortKind, PortLine, PortOut};
 pub use devices::ConsoleOut;
 pub use entropy::Entropy;

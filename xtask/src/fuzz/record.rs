@@ -115,7 +115,10 @@ impl Record {
     /// The page cannot be written.
     pub fn write(&self, page: &Path) -> anyhow::Result<()> {
         ensure!(page.is_file(), "'{}' is gone", page.display());
-        fs::write(page, self.to_string()).with_context(|| format!("cannot write '{}'", page.display()))
+        // Beside it first, so that a full disk leaves the page whole.
+        let new = page.with_extension("new");
+        fs::write(&new, self.to_string()).with_context(|| format!("cannot write '{}'", new.display()))?;
+        fs::rename(&new, page).with_context(|| format!("cannot write '{}'", page.display()))
     }
 }
 

@@ -40,6 +40,11 @@ pub enum Problem {
         "is no flat image with Linux's header, which the kernel has to be here (Linux's arch/riscv/boot/Image, packed or not)"
     )]
     NoImage,
+    /// Neither form in which Linux is built.
+    #[error(
+        "is no Linux: it is neither a flat image with Linux's header (arch/riscv/boot/Image, packed or not) nor an ELF file"
+    )]
+    NoLinux,
     /// Recognised, but no initial RAM disk.
     #[error("is no initrd: it is neither a cpio archive nor packed with gzip, zstd, xz, lzma, bzip2, lz4 or lzo")]
     NoInitrd,
@@ -103,7 +108,7 @@ pub enum Problem {
         reason: String,
     },
     /// A device tree that nobody reads to its end.
-    #[error("has nodes within more than {most} others, and Linux reads none so deep")]
+    #[error("has more than {most} levels of nodes, and Linux reads no more")]
     DeepTree {
         /// How many levels it reads.
         most: usize,

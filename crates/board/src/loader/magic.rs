@@ -65,7 +65,23 @@ const MAGICS: &[(usize, &[u8], Kind)] = &[
 /// What `content` is.
 pub fn kind(content: &[u8]) -> Kind {
     let matches = |(at, magic, _): &&(usize, &[u8], Kind)| content.get(*at..).is_some_and(|c| c.starts_with(magic));
-    MAGICS.iter().find(matches).map_or(Kind::Unknown, |&(.., kind)| kind)
+    match MAGICS.iter().find(matches) {
+        Some(&(.., kind)) => kind,
+        None if is_text(content) => Kind::Foreign("text"),
+        None => Kind::Unknown,
+    }
+}
+
+/// Whether these are words of somebody's: no program for RISC-V is 16 bytes long and has nothing but characters.
+fn is_text(content: &[u8]) -> bool {
+    let head = &content[..content.len().min(4096)];
+    let characters = match str::from_utf8(head) {
+        Ok(text) => text,
+        // A character's bytes may be parted at the end of what is looked at.
+        Err(why) if why.error_len().is_none() => str::from_utf8(&head[..why.valid_up_to()]).unwrap_or_default(),
+        Err(_) => return false,
+    };
+    characters.len() >= 16 && !characters.contains(|c: char| c.is_control() && !c.is_ascii_whitespace())
 }
 
 impl Packing {

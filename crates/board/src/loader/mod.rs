@@ -66,9 +66,9 @@ pub fn program(path: &Path, ram: &Ram, defaults: Defaults) -> Result<Program, Er
 /// What a guest's kernel may be: not all who boot one know all forms of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// All that [`program`] takes.
-    Any,
-    /// A flat image with Linux's header.
+    /// What Linux's build makes: a flat image with its header, or an ELF file.
+    Linux,
+    /// The flat image alone.
     Image,
 }
 
@@ -88,9 +88,10 @@ fn check(content: &[u8], form: Form) -> Result<(), Problem> {
         Kind::Linux => linux::check(content, content.len() as u64),
         Kind::Foreign(what) => Err(Problem::Foreign { what }),
         Kind::Packed(_) | Kind::Zboot => Err(Problem::PackedTooOften),
-        Kind::Elf => elf::check(content).and(if form == Form::Any { Ok(()) } else { Err(Problem::NoImage) }),
-        Kind::Unknown if form == Form::Image => Err(Problem::NoImage),
-        Kind::Unknown => Ok(()),
+        Kind::Elf if form == Form::Linux => elf::check(content),
+        Kind::Elf => elf::check(content).and(Err(Problem::NoImage)),
+        Kind::Unknown if form == Form::Linux => Err(Problem::NoLinux),
+        Kind::Unknown => Err(Problem::NoImage),
     }
 }
 

@@ -108,7 +108,7 @@ pub fn prepare_guests(request: &Request, guests: &Guests, progress: &dyn Progres
     let parts = Parts::of(request, progress)?;
     let kernel = parts.kernel(request)?;
     let name = manifest(request, guests, &kernel, &parts)?;
-    let find = || Ok(request.cache.file(&name));
+    let find = || Ok(request.cache.use_file(&name));
     let manifest = request.cache.once((BUILT, "the guests' images"), progress, find, |lock| {
         step(progress, "putting the guests together", || write(request, guests, &kernel, &parts, &name, lock))
     })?;

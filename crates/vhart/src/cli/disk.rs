@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use virtio::{Cache, Discard};
+use virtio::{Cache, Discard, Format};
 
 use super::properties::Properties;
 
@@ -11,6 +11,8 @@ use super::properties::Properties;
 pub struct Disk {
     /// The raw file.
     pub file: PathBuf,
+    /// Whether it is known to be raw.
+    pub format: Format,
     /// The guest cannot write.
     pub readonly: bool,
     /// The guest's writes are kept aside and forgotten at the end; the file is only read.
@@ -28,6 +30,7 @@ impl Disk {
     pub fn new(file: PathBuf) -> Disk {
         Disk {
             file,
+            format: Format::default(),
             readonly: false,
             snapshot: false,
             cache: Cache::default(),
@@ -46,6 +49,7 @@ pub fn parse(text: &str) -> Result<Disk, String> {
     let readonly = all.take_switch("readonly")?.or(all.take_switch("read-only")?);
     let snapshot = all.take_switch("snapshot")?;
     let disk = Disk {
+        format: take_format(&mut all)?,
         readonly: readonly.unwrap_or(false),
         snapshot: snapshot.unwrap_or(false),
         cache: take_cache(&mut all)?,
@@ -53,9 +57,6 @@ pub fn parse(text: &str) -> Result<Disk, String> {
         slot: all.take_slot()?,
         ..Disk::new(all.take("file").unwrap_or_default().into())
     };
-    if let Some(format) = all.take("format").filter(|format| format != "raw") {
-        return Err(format!("only raw images are supported, not '{format}'; 'qemu-img convert -O raw' makes one"));
-    }
     if let Some(other) = all.take("if").filter(|name| !matches!(name.as_str(), "virtio" | "none")) {
         return Err(format!("there are only virtio disks, not if={other}"));
     }
@@ -65,6 +66,16 @@ pub fn parse(text: &str) -> Result<Disk, String> {
         Some((key, value)) => Err(format!(
             "there is no '{key}={value}' here; there are file, readonly, snapshot, cache, discard, bus, format"
         )),
+    }
+}
+
+fn take_format(all: &mut Properties) -> Result<Format, String> {
+    match all.take("format").as_deref() {
+        None => Ok(Format::Probed),
+        Some("raw") => Ok(Format::Raw),
+        Some(other) => {
+            Err(format!("only raw images are supported, not '{other}'; 'qemu-img convert -O raw' makes one"))
+        }
     }
 }
 
@@ -111,7 +122,8 @@ mod tests {
 
     #[test]
     fn qemus_spelling_is_understood() {
-        assert_eq!(parse("file=a.img,format=raw,if=none,id=hd0,readonly=on"), disk("a.img", true, false));
+        let raw = Disk { format: Format::Raw, ..disk("a.img", true, false).unwrap() };
+        assert_eq!(parse("file=a.img,format=raw,if=none,id=hd0,readonly=on"), Ok(raw));
         assert_eq!(parse("snapshot=on,file=a,,b.img"), disk("a,b.img", false, true));
         assert_eq!(parse("file=a.img,readonly"), disk("a.img", true, false));
     }

@@ -90,8 +90,9 @@ pub struct RunOptions {
     ///
     /// With snapshot=on the guest's writes are forgotten at the end and the file is only read. MODE says when writes
     /// are on this computer's disk: writeback, when the guest flushes; writethrough, when they are complete; unsafe,
-    /// whenever. With discard=unmap, blocks that the guest gives back are holes in the file. A comma in the path is
-    /// written twice after file=.
+    /// whenever. With discard=unmap, blocks that the guest gives back are holes in the file. A file that begins as an
+    /// image in another format does, qcow2 or the like, is refused; format=raw takes it all the same. A comma in the
+    /// path is written twice after file=.
     #[arg(long = "disk", visible_alias = "drive", value_name = "DISK", value_parser = disk::parse)]
     #[arg(help_heading = DEVICES)]
     pub disks: Vec<Disk>,

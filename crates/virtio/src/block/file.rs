@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::base::{Base, Patience};
+use super::format::{self, Known};
 use super::lock::{self, Locked};
-use super::options::{BlockAccess, Cache, Discard, DiskOptions};
+use super::options::{BlockAccess, Cache, Discard, DiskOptions, Format};
 use super::overlay::Overlay;
 use super::{SECTOR_BYTES, host};
 
@@ -46,6 +47,18 @@ pub enum DiskError {
         path: PathBuf,
         /// What it is.
         what: &'static str,
+    },
+    /// It is an image, but no raw one.
+    #[error(
+        "disk image {path:?} is in format {format}, and a disk is a raw file; 'qemu-img convert -O raw {} {}' makes one",
+        path.display(),
+        path.with_extension("raw").display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The format, as QEMU calls it.
+        format: &'static str,
     },
     /// There is nothing in it.
     #[error("disk image {path:?} is empty; give it a size with: truncate -s 8G {path:?}")]
@@ -128,11 +141,19 @@ impl BlockFile {
         if len_bytes == 0 {
             return Err(DiskError::Empty { path: path.into() });
         }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match format::known(&file).filter(|_| options.format == Format::Probed) {
+            Some(Known::Image(format)) => return Err(DiskError::Foreign { path: path.into(), format }),
+            Some(Known::Packed { with, by }) => (options.report)(&format!(
+                "disk image {name:?} is packed with {with}, and the guest sees it packed; '{by} {}' unpacks it",
+                path.display()
+            )),
+            None => (),
+        }
         let overlay = match access {
             BlockAccess::Snapshot => Some(scratch(path, len_bytes)?),
             BlockAccess::ReadWrite | BlockAccess::ReadOnly => None,
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let base = Base { file: Arc::new(file), len_bytes };
         Ok(BlockFile { base, options, overlay, name, lost: false, told: Vec::new() })
     }
@@ -290,6 +311,7 @@ fn scratch(path: &Path, len_bytes: u64) -> Result<Overlay, DiskError> {
 mod tests {
     use super::*;
     use crate::block::options::Report;
+    use std::sync::Mutex;
 
     fn error(path: &Path, access: BlockAccess) -> String {
         BlockFile::open(path, access).err().unwrap().to_string()
@@ -304,6 +326,43 @@ mod tests {
         assert!(error(dir.path(), BlockAccess::ReadWrite).contains("is a directory"));
         assert!(error(dir.path(), BlockAccess::ReadOnly).contains("is a directory"));
         assert!(error(&empty, BlockAccess::Snapshot).contains("is empty"));
+    }
+
+    #[test]
+    fn an_image_in_another_format_is_no_disk_unless_its_bytes_are_meant() {
+        let file = tempfile::NamedTempFile::with_suffix(".img").unwrap();
+        let of = |at: usize, magic: &[u8]| {
+            let mut content = vec![0; 512];
+            content[at..at + magic.len()].copy_from_slice(magic);
+            std::fs::write(file.path(), content).unwrap();
+            let raw = DiskOptions { format: Format::Raw, ..BlockAccess::ReadWrite.into() };
+            assert!(BlockFile::open(file.path(), raw).is_ok());
+            error(file.path(), BlockAccess::ReadOnly)
+        };
+        for (at, magic, format) in
+            [(0, &b"QFI\xfb\0\0\0\x03"[..], "qcow2"), (0x40, b"\x7f\x10\xda\xbe", "vdi"), (0, b"vhdxfile", "vhdx")]
+        {
+            let said = of(at, magic);
+            assert!(said.contains(&format!("is in format {format}, ")) && said.contains(".raw' makes one"), "{said}");
+        }
+        // A boot sector, and the shortest of all.
+        for content in [&[0xeb; 512][..], b"Q"] {
+            std::fs::write(file.path(), content).unwrap();
+            assert!(BlockFile::open(file.path(), BlockAccess::ReadWrite).is_ok());
+        }
+    }
+
+    #[test]
+    fn of_a_packed_image_the_user_hears() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"\xfd7zXZ\0 and so on").unwrap();
+        let told = Arc::new(Mutex::new(String::new()));
+        let hears = told.clone();
+        let report: Report = Arc::new(move |text| hears.lock().unwrap().push_str(text));
+        let options = |format| DiskOptions { format, report: report.clone(), ..BlockAccess::ReadWrite.into() };
+        assert!(BlockFile::open(file.path(), options(Format::Raw)).is_ok() && told.lock().unwrap().is_empty());
+        assert!(BlockFile::open(file.path(), options(Format::Probed)).is_ok());
+        assert!(told.lock().unwrap().contains("is packed with xz, and the guest sees it packed; 'unxz -k /"));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod base;
 mod file;
+mod format;
 mod host;
 mod lock;
 mod options;
@@ -33,7 +34,7 @@ use request::{Disk, Job, Rules, Status, Step};
 use worker::{Order, Shared, Thread};
 
 pub use file::{BlockFile, DiskError};
-pub use options::{BlockAccess, Cache, ChangedDisk, Discard, DiskOptions, Report};
+pub use options::{BlockAccess, Cache, ChangedDisk, Discard, DiskOptions, Format, Report};
 
 /// Bytes per sector; the unit of every number in the protocol.
 pub const SECTOR_BYTES: u64 = 512;

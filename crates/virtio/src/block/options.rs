@@ -35,6 +35,16 @@ pub enum Discard {
     Unmap,
 }
 
+/// What is known of a file's format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Nothing: a file that begins as an image in another format is not taken.
+    #[default]
+    Probed,
+    /// Its bytes are the disk's, whatever they look like.
+    Raw,
+}
+
 /// What becomes of a snapshot whose disk has another name, or was written to since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChangedDisk {
@@ -53,6 +63,8 @@ pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct DiskOptions {
     /// What the guest may do.
     pub access: BlockAccess,
+    /// What the file is.
+    pub format: Format,
     /// When writes are on the host's disk.
     pub cache: Cache,
     /// What becomes of discarded blocks.
@@ -67,6 +79,7 @@ impl From<BlockAccess> for DiskOptions {
     fn from(access: BlockAccess) -> Self {
         DiskOptions {
             access,
+            format: Format::default(),
             cache: Cache::default(),
             discard: Discard::default(),
             changed: ChangedDisk::default(),

@@ -1,10 +1,8 @@
 //! `-drive`, `-blockdev`, `-hda` and `-device virtio-blk-device`: disks.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use virtio::{Cache, Discard};
+use virtio::{Cache, Discard, Format};
 
 use super::line::Line;
 use crate::cli::disk;
@@ -48,6 +46,7 @@ struct Device {
 struct Drive {
     id: Option<String>,
     file: Source,
+    format: Format,
     readonly: bool,
     snapshot: bool,
     /// How its writes and discards are treated, as `--disk` wants it.
@@ -62,11 +61,6 @@ enum Source {
     Node(String),
 }
 
-/// How files begin that are no raw disks: what QEMU's own drivers look for (block/qcow2.c, qed.c, vmdk.c, vhdx.c;
-/// luks.txt).
-const FORMATS: [(&[u8], &str); 5] =
-    [(b"QFI\xfb", "qcow2"), (b"QED\0", "qed"), (b"KDMV", "vmdk"), (b"vhdxfile", "vhdx"), (b"LUKS\xba\xbe", "luks")];
-
 /// `-drive file=FILE,...`
 pub fn drive(line: &mut Line, text: &str) -> Result<(), String> {
     let mut all = Properties::read("-drive", text, None);
@@ -76,9 +70,7 @@ pub fn drive(line: &mut Line, text: &str) -> Result<(), String> {
     if let Some(other) = interface.as_deref().filter(|name| !matches!(*name, "none" | "virtio")) {
         return Err(format!("-drive if={other}: there are only virtio disks; write if=virtio"));
     }
-    if !names_format {
-        probed("-drive", &file)?.into_iter().for_each(|what| line.note(what));
-    }
+    let format = if names_format { Format::Raw } else { probed(line, "-drive", &file) };
     let media = all.take("media");
     if let Some(other) = media.as_deref().filter(|name| !matches!(*name, "disk" | "cdrom")) {
         return Err(all.wrong("media", "disk or cdrom", other));
@@ -87,6 +79,7 @@ pub fn drive(line: &mut Line, text: &str) -> Result<(), String> {
     let drive = Drive {
         id: all.take("id"),
         file: Source::File(file),
+        format,
         readonly: readonly.unwrap_or(media.as_deref() == Some("cdrom")),
         snapshot: all.take_switch("snapshot")?.unwrap_or(false),
         treatment: treatment(&mut all)?,
@@ -135,19 +128,12 @@ fn file(all: &mut Properties) -> Result<Option<String>, String> {
     Ok(named)
 }
 
-/// Looks at a file whose format nobody names, as QEMU does: answers what to say of one that is taken as raw.
-fn probed(option: &str, file: &str) -> Result<Option<String>, String> {
-    let path = Path::new(file);
-    // Pipes and devices are not read before their time; what is not there is told when it is opened.
-    if !path.metadata().is_ok_and(|info| info.is_file()) {
-        return Ok(None);
+/// Says of a file whose format nobody names what it is taken as. One that is none is told of when it is opened.
+fn probed(line: &mut Line, option: &str, file: &str) -> Format {
+    if Path::new(file).is_file() {
+        line.note(format!("{option} {file}: no format is named; it is taken as raw"));
     }
-    let mut head = [0; 16];
-    let len = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
-    match FORMATS.iter().find(|(magic, _)| head[..len].starts_with(magic)) {
-        Some((_, format)) => Err(foreign(option, "format", format, file)),
-        None => Ok(Some(format!("{option} {file}: no format is named; it is taken as raw"))),
-    }
+    Format::Probed
 }
 
 /// What to do about a format that is not read here.
@@ -167,11 +153,12 @@ fn finish(line: &mut Line, mut all: Properties) -> Result<(), String> {
 
 /// `-hda FILE`
 pub fn hard_disk(line: &mut Line, text: &str) -> Result<(), String> {
-    probed("-hda", text)?.into_iter().for_each(|what| line.note(what));
+    let format = probed(line, "-hda", text);
     let file = Source::File(text.to_owned());
     line.disks.drives.push(Drive {
         id: None,
         file,
+        format,
         readonly: false,
         snapshot: false,
         treatment: String::new(),
@@ -197,6 +184,7 @@ pub fn blockdev(line: &mut Line, text: &str) -> Result<(), String> {
     let drive = Drive {
         id: all.take("node-name"),
         file,
+        format: Format::Raw,
         readonly: all.take_switch("read-only")?.unwrap_or(false),
         snapshot: false,
         treatment: treatment(&mut all)?,
@@ -253,7 +241,8 @@ impl Disks {
                     let switch = |name, on| if on { format!(",{name}=on") } else { String::new() };
                     let (readonly, snapshot) = (switch("readonly", readonly), drive.snapshot || self.snapshot);
                     let (file, snapshot) = (file.replace(',', ",,"), switch("snapshot", snapshot));
-                    return Ok(format!("file={file}{readonly}{snapshot}{}", drive.treatment));
+                    let format = if drive.format == Format::Raw { ",format=raw" } else { "" };
+                    return Ok(format!("file={file}{format}{readonly}{snapshot}{}", drive.treatment));
                 }
                 Source::Node(name) => {
                     below = self.find(name).ok_or_else(|| format!("-blockdev: there is no node '{name}'"))?;

@@ -44,7 +44,7 @@ fn lines_of_well_known_systems_are_understood() {
             "-machine virt -bios none -kernel kernel/kernel -m 128M -smp 3 -nographic -global \
              virtio-mmio.force-legacy=false -drive file=fs.img,if=none,format=raw,id=x0 -device \
              virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
-            "--firmware none --kernel kernel/kernel --memory 128M --harts 3 --disk file=fs.img,bus=virtio-mmio-bus.0",
+            "--firmware none --kernel kernel/kernel --memory 128M --harts 3 --disk file=fs.img,format=raw,bus=virtio-mmio-bus.0",
         ),
         // Xen, automation/scripts for riscv64
         ("-M virt,aia=none -smp 1 -nographic -m 2g -kernel xen", "--aia none --harts 1 --memory 2g --kernel xen"),
@@ -74,14 +74,14 @@ fn lines_of_well_known_systems_are_understood() {
              rng-random,filename=/dev/urandom,id=rng0 -device virtio-rng-device,rng=rng0 -append root=/dev/vda1 -device \
              virtio-blk-device,drive=hd0 -drive file=rootfs.img,format=raw,id=hd0 -device \
              virtio-net-device,netdev=usernet -netdev user,id=usernet,hostfwd=tcp::22222-:22",
-            "--memory 1.9G --firmware fw_jump.elf --kernel uboot.elf --append root=/dev/vda1 --disk file=rootfs.img --net \
+            "--memory 1.9G --firmware fw_jump.elf --kernel uboot.elf --append root=/dev/vda1 --disk file=rootfs.img,format=raw --net \
              user,hostfwd=tcp::22222-:22 --legacy-virtio",
         ),
         // Buildroot, board/qemu/riscv64-virt
         (
             "-M virt -bios fw_jump.elf -kernel Image -append rootwait -drive file=rootfs.ext2,format=raw,id=hd0 -device \
              virtio-blk-device,drive=hd0 -netdev user,id=net0 -device virtio-net-device,netdev=net0 -nographic",
-            "--firmware fw_jump.elf --kernel Image --append rootwait --disk file=rootfs.ext2 --net user --legacy-virtio",
+            "--firmware fw_jump.elf --kernel Image --append rootwait --disk file=rootfs.ext2,format=raw --net user --legacy-virtio",
         ),
         // OpenSBI, docs/platform/qemu_virt.md
         ("-M virt -m 256M -nographic -bios fw_payload.bin", "--memory 256M --firmware fw_payload.bin"),
@@ -135,10 +135,10 @@ fn values_in_all_their_spellings_mean_the_same() {
         ),
         ("-serial chardev:c -chardev stdio,id=c,mux=on,signal=off", "--serial stdio"),
         ("-hda a,b.img", "--disk file=a,,b.img"),
-        ("-drive file=a.img,format=raw,if=virtio,readonly=on", "--disk file=a.img,readonly=on"),
-        ("-drive file=a.img,media=cdrom,format=raw", "--disk file=a.img,readonly=on"),
+        ("-drive file=a.img,format=raw,if=virtio,readonly=on", "--disk file=a.img,format=raw,readonly=on"),
+        ("-drive file=a.img,media=cdrom,format=raw", "--disk file=a.img,format=raw,readonly=on"),
         ("-drive file=a.img,if=none,id=a", ""),
-        ("-snapshot -drive file=a.img,format=raw", "--disk file=a.img,snapshot=on"),
+        ("-snapshot -drive file=a.img,format=raw", "--disk file=a.img,format=raw,snapshot=on"),
         (
             "-drive id=b,file=b,if=none -drive file=c -device virtio-blk-device,drive=b -device virtio-blk,drive=a -drive \
              id=a,file=a,if=none",
@@ -147,11 +147,11 @@ fn values_in_all_their_spellings_mean_the_same() {
         (
             "-blockdev driver=file,node-name=f,filename=a.img,read-only=on -blockdev raw,node-name=d,file=f -device \
              virtio-blk-device,drive=d",
-            "--disk file=a.img,readonly=on --legacy-virtio",
+            "--disk file=a.img,format=raw,readonly=on --legacy-virtio",
         ),
         (
             "-blockdev driver=raw,node-name=d,file.driver=file,file.filename=a.img -device virtio-blk-device,drive=d",
-            "--disk file=a.img --legacy-virtio",
+            "--disk file=a.img,format=raw --legacy-virtio",
         ),
         (
             "-nic user,model=virtio-net-device,hostfwd=tcp::1-:2,hostfwd=udp::3-:4",
@@ -160,10 +160,10 @@ fn values_in_all_their_spellings_mean_the_same() {
         ("-nic none", "--net none"),
         ("-net nic,model=virtio -net user,restrict=off", "--net user"),
         ("-nic user,restrict=on,mac=52:54:00:00:00:01", "--net user,restrict=on,mac=52:54:00:00:00:01"),
-        ("-drive file=a,format=raw,if=virtio,cache=none", "--disk file=a"),
-        ("-drive file=a,format=raw,if=virtio,cache=directsync", "--disk file=a,cache=writethrough"),
-        ("-drive file=a,format=raw,if=virtio,cache.no-flush=on", "--disk file=a,cache=unsafe"),
-        ("-drive file=a,format=raw,if=virtio,discard=unmap", "--disk file=a,discard=unmap"),
+        ("-drive file=a,format=raw,if=virtio,cache=none", "--disk file=a,format=raw"),
+        ("-drive file=a,format=raw,if=virtio,cache=directsync", "--disk file=a,format=raw,cache=writethrough"),
+        ("-drive file=a,format=raw,if=virtio,cache.no-flush=on", "--disk file=a,format=raw,cache=unsafe"),
+        ("-drive file=a,format=raw,if=virtio,discard=unmap", "--disk file=a,format=raw,discard=unmap"),
         ("-netdev user,id=n,dns=10.0.2.3 -device virtio-net-device,netdev=n", "--net user --legacy-virtio"),
         ("-netdev user,id=n", ""),
         ("-object rng-builtin,id=r -device virtio-rng-device,rng=r", "--legacy-virtio"),
@@ -218,14 +218,16 @@ fn a_disk_without_a_format_is_looked_at() {
         std::fs::write(place.path().join(name), content).unwrap();
         place.path().join(name).display().to_string()
     };
-    let (raw, packed) = (file("a.img", &[0; 512]), file("b.img", b"QFI\xfb\0\0\0\x03"));
-    let done = translated(&format!("-drive file={raw},if=virtio")).unwrap();
-    assert_eq!(done.notes, [format!("-drive {raw}: no format is named; it is taken as raw")]);
-    let why = translated(&format!("-drive file={packed},if=virtio")).unwrap_err();
-    assert!(why.contains("format=qcow2: disks are raw files; 'qemu-img convert -O raw"), "{why}");
+    let (raw, qcow2) = (file("a.img", &[0; 512]), file("b.img", b"QFI\xfb\0\0\0\x03"));
+    for file in [&raw, &qcow2] {
+        let done = translated(&format!("-drive file={file},if=virtio")).unwrap();
+        assert_eq!(done.notes, [format!("-drive {file}: no format is named; it is taken as raw")]);
+        assert_eq!(shown(&done), format!("--disk file={file}"));
+    }
     // who names raw gets the bytes as they are
-    let done = translated(&format!("-drive file={packed},format=raw,if=virtio")).unwrap();
+    let done = translated(&format!("-drive file={qcow2},format=raw,if=virtio")).unwrap();
     assert!(done.notes.is_empty(), "{:?}", done.notes);
+    assert_eq!(shown(&done), format!("--disk file={qcow2},format=raw"));
 }
 
 #[test]
