@@ -131,7 +131,7 @@ fn file(all: &mut Properties) -> Result<Option<String>, String> {
 /// Says of a file whose format nobody names what it is taken as. One that is none is told of when it is opened.
 fn probed(line: &mut Line, option: &str, file: &str) -> Format {
     if Path::new(file).is_file() {
-        line.note(format!("{option} {file}: no format is named; it is taken as raw"));
+        line.note(format!("{option} {file}: no format is named; it is taken as raw unless it begins as another"));
     }
     Format::Probed
 }
