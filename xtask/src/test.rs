@@ -52,18 +52,23 @@ enum Kind {
 const BOOTS: &str = "boots";
 
 /// All parts, in the order in which they fail fastest.
-const PARTS: [Part; 22] = [
+const PARTS: [Part; 23] = [
     Part::still("fmt", |_| done(cargo("fmt", &["fmt", "--all", "--check"], &[]))),
     Part::still("layers", |_| done(crate::layers::check())),
+    Part::still("features", |_| done(crate::features::check())),
     Part::still("facts", |_| done(crate::facts::check())),
     Part::still("book-structure", |_| done(book::check_structure())),
     Part::still("clippy", |_| {
-        cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
+        cargo("clippy", &CLIPPY, &[])?;
         cargo("clippy, the VMM's build", &VMM_CLIPPY, &[])?;
         done(cargo("clippy, where not all crates save machines", &MIXED_CLIPPY, &[]))
     }),
     Part::still("doc", |_| {
-        done(cargo("doc", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]))
+        done(cargo(
+            "doc",
+            &["doc", "--release", "--workspace", "--no-deps", "--quiet"],
+            &[("RUSTDOCFLAGS", "-D warnings")],
+        ))
     }),
     Part::still("deny", |run| Ok(deny::check(run.offline)?.into_iter().collect())),
     Part::still("vmm", |run| Ok(crate::vmm::check_all(run.offline)?.into_iter().collect())),
@@ -196,13 +201,24 @@ fn closing(only: &[String], left_out: &[String]) -> String {
     }
 }
 
+/// With the profile of all other builds, which have made the macros that it needs.
+#[rustfmt::skip]
+const CLIPPY: [&str; 8] = ["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+
 /// What the VMM is built of is not all that the other crates see.
-const VMM_CLIPPY: [&str; 10] =
-    ["clippy", "--package", "vhart", "--no-default-features", "--features", "watch", "--quiet", "--", "-D", "warnings"];
+#[rustfmt::skip]
+const VMM_CLIPPY: [&str; 11] = [
+    "clippy", "--release", "--package", "vhart", "--no-default-features", "--features", "watch",
+    "--quiet", "--", "-D", "warnings",
+];
 
 /// A build of some crates has the features of all of them together: here `bus` knows of state, and those between it and
 /// `gdb` do not.
-const MIXED_CLIPPY: [&str; 9] = ["clippy", "-p", "vhart-bus", "-p", "vhart-gdb", "--quiet", "--", "-D", "warnings"];
+#[rustfmt::skip]
+const MIXED_CLIPPY: [&str; 12] = [
+    "clippy", "--release", "-p", "vhart-bus", "-p", "vhart-gdb", "--features", "vhart-bus/state,vhart-gdb/explain",
+    "--quiet", "--", "-D", "warnings",
+];
 
 /// The tests of all crates; answers what was left out, for want of which program.
 fn tests(outfit: &Outfit) -> anyhow::Result<Vec<String>> {

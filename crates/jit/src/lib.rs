@@ -51,7 +51,6 @@ mod notes;
 mod run;
 mod sites;
 mod statistics;
-#[cfg(any(test, feature = "toy"))]
 mod toy;
 mod translator;
 mod unit;
@@ -60,7 +59,6 @@ mod x64;
 pub use crate::crash::before_abort;
 pub use crate::host::Backend;
 pub use crate::jit_hart::{Error, JitHart, JitParts};
-#[cfg(any(test, feature = "toy"))]
 pub use crate::toy::Toy;
 pub use coverage::coverage;
 pub use statistics::{Calls, Counters};
