@@ -1,5 +1,7 @@
 //! `-drive`, `-blockdev`, `-hda` and `-device virtio-blk-device`: disks.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use virtio::{Cache, Discard, Format};
@@ -70,7 +72,7 @@ pub fn drive(line: &mut Line, text: &str) -> Result<(), String> {
     if let Some(other) = interface.as_deref().filter(|name| !matches!(*name, "none" | "virtio")) {
         return Err(format!("-drive if={other}: there are only virtio disks; write if=virtio"));
     }
-    let format = if names_format { Format::Raw } else { probed(line, "-drive", &file) };
+    let format = if names_format { Format::Raw } else { probed(line, "-drive", &file)? };
     let media = all.take("media");
     if let Some(other) = media.as_deref().filter(|name| !matches!(*name, "disk" | "cdrom")) {
         return Err(all.wrong("media", "disk or cdrom", other));
@@ -128,12 +130,21 @@ fn file(all: &mut Properties) -> Result<Option<String>, String> {
     Ok(named)
 }
 
-/// Says of a file whose format nobody names what it is taken as. One that is none is told of when it is opened.
-fn probed(line: &mut Line, option: &str, file: &str) -> Format {
+/// How a LUKS container begins (luks.txt). For `--disk` it is the guest's own affair; QEMU opens it, if it finds one.
+const LUKS: [u8; 6] = *b"LUKS\xba\xbe";
+
+/// Says of a file whose format nobody names what it is taken as. One that is none is told of when it is opened, but for
+/// what QEMU alone takes for another.
+fn probed(line: &mut Line, option: &str, file: &str) -> Result<Format, String> {
+    // Pipes and devices are not read before their time.
     if Path::new(file).is_file() {
+        let mut head = [0; LUKS.len()];
+        if File::open(file).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == LUKS {
+            return Err(foreign(option, "format", "luks", file));
+        }
         line.note(format!("{option} {file}: no format is named; it is taken as raw unless it begins as another"));
     }
-    Format::Probed
+    Ok(Format::Probed)
 }
 
 /// What to do about a format that is not read here.
@@ -153,7 +164,7 @@ fn finish(line: &mut Line, mut all: Properties) -> Result<(), String> {
 
 /// `-hda FILE`
 pub fn hard_disk(line: &mut Line, text: &str) -> Result<(), String> {
-    let format = probed(line, "-hda", text);
+    let format = probed(line, "-hda", text)?;
     let file = Source::File(text.to_owned());
     line.disks.drives.push(Drive {
         id: None,

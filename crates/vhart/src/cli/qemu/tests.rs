@@ -227,6 +227,11 @@ fn a_disk_without_a_format_is_looked_at() {
         );
         assert_eq!(shown(&done), format!("--disk file={file}"));
     }
+    let luks = file("c.img", b"LUKS\xba\xbe\0\x02");
+    for line in [format!("-drive file={luks},if=virtio"), format!("-hda {luks}")] {
+        let why = refused(&line);
+        assert!(why.contains("format=luks: disks are raw files; 'qemu-img convert -O raw"), "{why}");
+    }
     // who names raw gets the bytes as they are
     let done = translated(&format!("-drive file={qcow2},format=raw,if=virtio")).unwrap();
     assert!(done.notes.is_empty(), "{:?}", done.notes);
