@@ -64,7 +64,9 @@ fn metadata(targets: &[String], offline: bool) -> anyhow::Result<Option<Metadata
     let mut command = Command::new("cargo");
     command.args(["metadata", "--format-version", "1", "--locked"]).args(offline.then_some("--offline"));
     command.args(targets.iter().flat_map(|target| ["--filter-platform", target]));
-    let output = command.stderr(Stdio::inherit()).output().context("cannot run cargo")?;
+    // Offline, the caller says what is lacking.
+    let output = command.stderr(if offline { Stdio::null() } else { Stdio::inherit() }).output();
+    let output = output.context("cannot run cargo")?;
     if !output.status.success() && offline {
         return Ok(None);
     }
