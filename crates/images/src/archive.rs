@@ -177,12 +177,13 @@ impl<'a> Archive<'a> {
         packages.iter().map(wanted).collect()
     }
 
-    /// Refuses to go on where there is no room for `packages`, packed and unpacked.
+    /// Refuses to go on where there is no room for `packages`, packed and unpacked, and for `kept_bytes` made of them.
     ///
     /// # Errors
     /// [`Error::Room`]
-    pub(crate) fn check_room(&self, packages: &[Package], lock: &Lock) -> Result<()> {
-        let needed: u64 = packages.iter().map(|package| package.sum.len_bytes + package.installed_bytes).sum();
+    pub(crate) fn check_room(&self, packages: &[Package], kept_bytes: u64, lock: &Lock) -> Result<()> {
+        let both = |package: &Package| package.sum.len_bytes + package.installed_bytes;
+        let needed = kept_bytes + packages.iter().map(both).sum::<u64>();
         let present = download::present_bytes(&self.wanted(packages), &self.cache.downloads(lock));
         room::check(self.cache.root(), needed.saturating_sub(present))
     }

@@ -187,7 +187,7 @@ impl Maker<'_> {
     /// Refuses to go on where there is no room for the packages, for them unpacked, and for the disk that has them.
     fn check_room(&self, packages: &[Package]) -> Result<()> {
         let unpacked: u64 = packages.iter().map(|package| package.installed_bytes).sum();
-        self.archive.check_room(packages, self.lock)?;
+        self.archive.check_room(packages, 0, self.lock)?;
         room::check(self.sources.cache.root(), 2 * unpacked + RECORDS_BYTES)
     }
 

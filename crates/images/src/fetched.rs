@@ -76,7 +76,7 @@ impl<'a> Store<'a> {
     fn fetch_parts(&self, archive: &Archive<'_>, parts: &[(Part, String, Vec<Listed>)], lock: &Lock) -> Result<()> {
         let packages: Vec<Listed> = parts.iter().flat_map(|(_, _, packages)| packages.clone()).collect();
         let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
-        archive.check_room(&packages, lock)?;
+        archive.check_room(&packages, parts.iter().map(|(part, ..)| part.kept_bytes()).sum(), lock)?;
         let names: Vec<&str> = parts.iter().map(|(_, name, _)| name.as_str()).collect();
         let what = format!("downloading {} ({} MB)", names.join(", "), len_bytes.div_ceil(1_000_000));
         let mut paths = archive.fetch(&what, &packages, lock)?;

@@ -64,6 +64,15 @@ impl Part {
         }
     }
 
+    /// What is kept of it, rather more than less: there is to be room for that beside all that its packages hold.
+    pub(crate) fn kept_bytes(self) -> u64 {
+        match self {
+            // The kernel's image, and the few modules.
+            Part::Linux => 60_000_000,
+            Part::Busybox | Part::OpenSbi => 4_000_000,
+        }
+    }
+
     /// Writes what is needed of `packages` into the directory `into`. `place` is where they came from.
     ///
     /// # Errors

@@ -147,7 +147,7 @@ impl<'a> Recipe<'a> {
         let archive = Archive::open(apt, cache, progress)?;
         let packages = (self.choose)(&archive)?;
         let len_bytes: u64 = packages.iter().map(|package| package.sum.len_bytes).sum();
-        archive.check_room(&packages, lock)?;
+        archive.check_room(&packages, 0, lock)?;
         let what = format!("downloading {} ({} MB)", self.name, len_bytes.div_ceil(1_000_000));
         let paths = archive.fetch(&what, &packages, lock)?;
         let scratch = cache.scratch(lock)?;

@@ -295,13 +295,15 @@ fn what_an_earlier_run_left_needs_no_room() {
     let lock = cache.lock("test", "packages", &()).unwrap();
     let index = archive.index(Architecture::Riscv64).unwrap();
     let package = Package { installed_bytes: u64::MAX / 2, ..index.find("big").unwrap() };
-    let why = archive.check_room(std::slice::from_ref(&package), &lock).unwrap_err();
+    let why = archive.check_room(std::slice::from_ref(&package), 0, &lock).unwrap_err();
     let Error::Room { needed_bytes: before, .. } = why else { panic!("{why}") };
     let part = cache.path(DOWNLOADS).join(&package.sum.sha256).with_extension("part");
     fs::create_dir_all(part.parent().unwrap()).unwrap();
     fs::write(&part, vec![0; 1_000_000]).unwrap();
-    let why = archive.check_room(&[package], &lock).unwrap_err();
+    let why = archive.check_room(std::slice::from_ref(&package), 0, &lock).unwrap_err();
     assert!(matches!(why, Error::Room { needed_bytes, .. } if needed_bytes == before - 1_000_000), "{why}");
+    let why = archive.check_room(&[package], 500_000, &lock).unwrap_err();
+    assert!(matches!(why, Error::Room { needed_bytes, .. } if needed_bytes == before - 500_000), "what is kept: {why}");
 }
 
 #[test]
