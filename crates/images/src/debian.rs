@@ -31,7 +31,6 @@ use crate::hash::hex_sha256;
 use crate::phase::FAILED;
 use crate::progress::Progress;
 use crate::request::{Apt, Architecture, Disk, Freshness, Prepared};
-use crate::room;
 
 /// The directory of disks in the cache.
 pub(crate) const SYSTEMS: &str = "systems";
@@ -187,8 +186,7 @@ impl Maker<'_> {
     /// Refuses to go on where there is no room for the packages, for them unpacked, and for the disk that has them.
     fn check_room(&self, packages: &[Package]) -> Result<()> {
         let unpacked: u64 = packages.iter().map(|package| package.installed_bytes).sum();
-        self.archive.check_room(packages, 0, self.lock)?;
-        room::check(self.sources.cache.root(), 2 * unpacked + RECORDS_BYTES)
+        self.archive.check_room(packages, unpacked + RECORDS_BYTES, self.lock)
     }
 
     fn ingredients(
