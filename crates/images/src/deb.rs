@@ -9,6 +9,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use object::read::ReadCache;
+use object::read::archive::ArchiveFile;
+
 use crate::error::{Error, OnFile, Result};
 
 /// An opened package.
@@ -82,12 +85,21 @@ pub(crate) fn with_control<T>(path: &Path, take: impl FnOnce(&mut dyn Read) -> i
 }
 
 fn with_member<T>(path: &Path, start: &str, take: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
-    let mut archive = ar::Archive::new(BufReader::new(File::open(path)?));
-    while let Some(member) = archive.next_entry() {
-        let member = member?;
-        let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
-        if name.trim_end_matches('/').starts_with(start) {
-            return take(&mut *decompress(BufReader::new(member))?);
+    let cache = ReadCache::new(File::open(path)?);
+    let (offset, len_bytes) = place(&cache, start)?;
+    let mut file = cache.into_inner();
+    file.seek(SeekFrom::Start(offset))?;
+    take(&mut *decompress(BufReader::new(file.take(len_bytes)))?)
+}
+
+/// Where the bytes of the archive's first member lie whose name starts so, and how many they are.
+fn place(archive: &ReadCache<File>, start: &str) -> io::Result<(u64, u64)> {
+    let archive = ArchiveFile::parse(archive).map_err(io::Error::other)?;
+    for member in archive.members() {
+        let member = member.map_err(io::Error::other)?;
+        // A thin archive names its members and does not hold them.
+        if member.name().starts_with(start.as_bytes()) && !member.is_thin() {
+            return Ok(member.file_range());
         }
     }
     Err(io::Error::other(format!("it has no {start}")))
@@ -154,11 +166,19 @@ pub(crate) mod tests {
             tree.append(&header, *data).unwrap();
         }
         let data = pack(&tree.into_inner().unwrap());
-        let mut archive = ar::Builder::new(Vec::new());
-        for (name, content) in [("debian-binary", b"2.0\n".to_vec()), (member, data)] {
-            archive.append(&ar::Header::new(name.into(), content.len() as u64), &content[..]).unwrap();
+        archive(&[("debian-binary", b"2.0\n"), (member, &data)])
+    }
+
+    /// An `ar` archive of these members.
+    pub(crate) fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = b"!<arch>\n".to_vec();
+        for (name, content) in members {
+            let header = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100644, content.len());
+            archive.extend_from_slice(header.as_bytes());
+            archive.extend_from_slice(content);
+            archive.resize(archive.len().next_multiple_of(2), b'\n');
         }
-        archive.into_inner().unwrap()
+        archive
     }
 
     fn gzip(data: &[u8]) -> Vec<u8> {
@@ -209,5 +229,33 @@ pub(crate) mod tests {
     #[test]
     fn package_without_a_tree_is_an_error() {
         assert!(open(&package(&[], "control.tar", <[u8]>::to_vec)).is_err());
+    }
+
+    /// Names of BSD's and GNU's kind, which packages have no use for, may lead nowhere.
+    #[test]
+    fn members_names_that_lie_elsewhere_are_errors() {
+        let whole = package(&[("f", b"content")], "data.tar", <[u8]>::to_vec);
+        let place = whole.windows(8).position(|bytes| bytes == b"data.tar").unwrap();
+        for name in ["/80000000", "/0", "/", "//", "/-1", "/99999999999999", "#1/9999999999", "#1/0", "#1/x", "#1/16"] {
+            let mut bytes = whole.clone();
+            bytes[place..place + 16].copy_from_slice(format!("{name:<16}").as_bytes());
+            let why = open(&bytes).unwrap_err();
+            assert!(why.to_string().contains("some.deb is not a whole Debian package"), "{name}: {why}");
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_the_file_are_errors() {
+        let whole = package(&[("f", &[7; 4000])], "data.tar.gz", gzip);
+        for size in ["9999999999", "-1", "", "x"] {
+            for place in [8, 72] {
+                let mut bytes = whole.clone();
+                bytes[place + 48..place + 58].copy_from_slice(format!("{size:<10}").as_bytes());
+                // The last member may say that it is longer: its compression has an end of its own.
+                if (size, place) != ("9999999999", 72) {
+                    assert!(open(&bytes).is_err(), "size {size:?} at {place}");
+                }
+            }
+        }
     }
 }

@@ -241,13 +241,8 @@ pub(super) mod tests {
             control.iter().map(|(name, text)| (format!("./{name}"), text.as_bytes().to_vec(), 0o644)).collect();
         let files: Vec<_> =
             files.iter().map(|(name, mode)| (format!("./{name}"), b"content".to_vec(), *mode)).collect();
-        let mut archive = ar::Builder::new(Vec::new());
-        for (name, content) in
-            [("debian-binary", b"2.0\n".to_vec()), ("control.tar", tar(&control)), ("data.tar", tar(&files))]
-        {
-            archive.append(&ar::Header::new(name.into(), content.len() as u64), &content[..]).unwrap();
-        }
-        archive.into_inner().unwrap()
+        let members = [("debian-binary", &b"2.0\n"[..]), ("control.tar", &tar(&control)), ("data.tar", &tar(&files))];
+        crate::deb::tests::archive(&members)
     }
 
     #[test]
